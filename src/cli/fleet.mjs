@@ -21,7 +21,7 @@ if (missing !== undefined) {
       "The npm packages are not installed. [PACKAGES_MISSING]",
       `  got:      ${missing}`,
       `  expected: in a node_modules folder at or above ${packageDir}`,
-      "  to do:    run `npm install` in your project (in a clone of ao-fleet: `npm start`)\n",
+      "  fix:      run `npm install` in your project (in a clone of ao-fleet: `npm start`)\n",
     ].join("\n"),
   );
   process.exit(1);
@@ -52,7 +52,7 @@ function handOver() {
         "Cannot start the pinned Node. [NODE_MISSING]",
         `  got:      ${error.message}`,
         `  expected: ${pinned}, or a Node 22.18 or later of the same line on the PATH`,
-        "  to do:    run `npm rebuild node` (a newer npm: `npm rebuild node --allow-scripts=node`)\n",
+        "  fix:      run `npm rebuild node` (a newer npm: `npm rebuild node --allow-scripts=node`)\n",
       ].join("\n"),
     );
     process.exit(1);

@@ -5,17 +5,17 @@ import { join, resolve } from "node:path";
 const FILE = "file://";
 
 /**
- * The folder where pulumi keeps the state of a `file://` backend; undefined for any other backend.
+ * The folder with the state of a `file://` backend; undefined for any other backend.
  *
- * As for pulumi, `~` is the home folder of the account, a relative folder counts from where pulumi runs, `%20` is a space, and what
- * follows a `?` is an option.
+ * As in pulumi, `~` is the home folder of the account, a relative folder is relative to the folder where pulumi runs, `%20` is a
+ * space, and the part after a `?` contains options.
  *
- * @param cwd where pulumi runs: the project's folder
+ * @param cwd the folder where pulumi runs: the project's
  */
 export function backendFolder(url: string | undefined, cwd: string): string | undefined {
   if (!url?.startsWith(FILE)) return undefined;
   const path = decoded(url.slice(FILE.length).split("?")[0] ?? "");
-  // `file:///C:/state` is how a drive is written.
+  // A drive is written as `file:///C:/state`.
   const own = path.replace(/^\/(?=[A-Za-z]:)/, "");
   return own.startsWith("~") ? join(home(), own.slice(1)) : resolve(cwd, own);
 }
@@ -24,7 +24,7 @@ export function backendFolder(url: string | undefined, cwd: string): string | un
 export const folderUrl = (folder: string, from = ""): string =>
   `${FILE}${folder.replace(/[%?#]/g, encodeURIComponent)}${/\?.*$/s.exec(from)?.[0] ?? ""}`;
 
-/** The account's own, as pulumi takes it, whatever HOME says. */
+/** The account's home folder, as used by pulumi, whatever HOME is. */
 function home(): string {
   try {
     return userInfo().homedir;

@@ -1,4 +1,4 @@
-/** The browser of the dashboard's tests: one that is present, else Debian's Chromium by apt, else playwright's own. */
+/** The browser for the dashboard's tests: an installed one, else Debian's Chromium from apt, else playwright's own. */
 import { existsSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { FleetError } from "../core/errors.ts";
@@ -14,7 +14,7 @@ const APPS = [
   "C:\\Program Files\\Google\\Chrome\\Application\\chrome.exe",
 ];
 
-/** Path of a Chromium on this machine: FLEET_BROWSER, on the PATH, in its usual place, or playwright's; undefined without. */
+/** Path of a Chromium on this machine: FLEET_BROWSER, on the PATH, in its usual place, or playwright's; undefined if there is none. */
 export async function findBrowser(env: Env = process.env): Promise<string | undefined> {
   if (env.FLEET_BROWSER) return env.FLEET_BROWSER;
   const folders = (env.PATH ?? "").split(delimiter).filter((folder) => folder !== "");
@@ -27,24 +27,24 @@ export async function findBrowser(env: Env = process.env): Promise<string | unde
   return places.find((place) => existsSync(place));
 }
 
-/** A way to a browser: what is said, the command and its arguments. */
-type Way = readonly [string, string, readonly string[]];
+/** A step that installs a browser: its description, the command and its arguments. */
+type InstallStep = readonly [string, string, readonly string[]];
 
 /**
  * Finds a browser, or installs one.
  *
- * @param list ways that are tried one after the other. Default: apt as root on Debian, then playwright's own download.
- * @throws FleetError BROWSER_MISSING when none can be had
+ * @param steps steps that are tried in order. Default: apt as root on Debian, then playwright's own download.
+ * @throws FleetError BROWSER_MISSING if none can be installed
  */
 export async function ensureBrowser(
   log: Log = toStderr,
   env: Env = process.env,
-  list: Iterable<Way> = ways(),
+  steps: Iterable<InstallStep> = installSteps(),
 ): Promise<string> {
   const found = await findBrowser(env);
   if (found !== undefined) return found;
   const tried: string[] = [];
-  for (const [what, command, args] of list) {
+  for (const [what, command, args] of steps) {
     log(`browser: ${what}`);
     const { code, output } = await run(command, [...args], { timeoutMs: 600_000 });
     const now = await findBrowser(env);
@@ -57,11 +57,11 @@ export async function ensureBrowser(
     got: tried.join("; "),
     expected: "Chromium or Chrome",
     remedy:
-      "Install one (Debian: apt-get install chromium), or name it: FLEET_BROWSER=/path/to/chrome npm test",
+      "Install one (Debian: apt-get install chromium), or set its path: FLEET_BROWSER=/path/to/chrome npm test",
   });
 }
 
-function* ways(): Generator<Way> {
+function* installSteps(): Generator<InstallStep> {
   if (existsSync("/usr/bin/apt-get") && process.getuid?.() === 0) {
     const install = ["install", "-y", "--no-install-recommends", "chromium"];
     yield ["apt-get install chromium", "apt-get", install];

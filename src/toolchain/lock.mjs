@@ -1,22 +1,22 @@
 /**
- * One at a time, across processes, with nothing left to clean up after a crash.
+ * A lock across processes that needs no clean-up after a crash.
  *
- * Plain JavaScript because it also guards the installation of the packages, before anything is installed.
- * The holder of the highest number in the folder has the lock; creating the next number is exclusive in every
- * file system, so two that saw the same dead holder cannot both follow it. The highest file is never deleted,
- * therefore one who was slow always sees that others went on.
+ * Plain JavaScript, because it also guards the installation of the packages.
+ * The process with the highest number in the folder holds the lock. Creating the next number is exclusive in every
+ * file system, so two processes that saw the same dead holder cannot both follow it. The highest file is never deleted,
+ * so a slow process always sees that others have continued.
  */
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
-/** A holder on another machine (shared home folder) cannot be asked; after this long it is taken for dead. */
+/** A holder on another machine (shared home folder) cannot be checked; after this time it counts as dead. */
 const FOREIGN_HOLDER_MS = 60 * 60 * 1000;
-/** Between creating a lock file and writing it, nobody can read who made it. */
+/** For this time, an empty lock file counts as held: its creator may not have written it yet. */
 const UNWRITTEN_MS = 5_000;
 
-/** When a process started, in clock ticks; tells a reused process id apart. Only where /proc exists. */
+/** Start time of a process in clock ticks, which detects a reused pid. Only where /proc exists. */
 function startOf(pid) {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
@@ -59,12 +59,12 @@ function holderOf(file) {
 }
 
 /**
- * Runs `task` while no other process runs one with the same folder, waiting as long as that takes.
- * `options.onWait(pid, waitedMs)` is called at each look (every `options.pollMs`, default 250).
+ * Runs `task` under an exclusive lock of the folder, for which it waits without limit.
+ * `options.onWait(pid, waitedMs)` is called at each poll (every `options.pollMs`, default 250).
  */
 export async function withLock(folder, task, options = {}) {
   const { onWait = () => {}, pollMs = 250 } = options;
-  // The first to come makes .fleet too, which is private.
+  // The first call also creates .fleet, which is private.
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const since = Date.now();
   let mine;
@@ -97,7 +97,7 @@ export async function withLock(folder, task, options = {}) {
   try {
     return await task();
   } finally {
-    // Renamed over, not deleted: see above.
+    // Replaced, not deleted: see above.
     const released = join(folder, `${mine}.released`);
     writeFileSync(released, JSON.stringify({ released: true }));
     renameSync(released, file);

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
- * Where `npm start` and `npm test` begin. It runs on any Node from 20 with nothing installed: it installs the
- * packages, then starts itself again as TypeScript on the Node that they pin.
+ * The entry of `npm start` and `npm test`. Runs on any Node from 20 without dependencies: it installs the
+ * packages, then starts main.ts on the pinned Node.
  */
 import { spawn } from "node:child_process";
 import { dirname, join } from "node:path";
@@ -17,7 +17,7 @@ try {
     [
       "The npm packages could not be installed. [PACKAGES_FAILED]",
       `  got:      ${error.message}`,
-      "  to do:    see npm's own message above; check that the npm registry is reachable, then run this again\n",
+      "  fix:      see npm's message above; check that the npm registry is reachable, then run this again\n",
     ].join("\n"),
   );
   process.exit(1);
@@ -30,7 +30,7 @@ const child = spawn(
     stdio: "inherit",
   },
 );
-// The terminal sends SIGINT to both; this one must stay until the other has ended properly.
+// The terminal sends SIGINT to both processes; this one waits until the child has exited.
 process.on("SIGINT", () => {});
 for (const signal of ["SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
 child.on("error", (error) => {

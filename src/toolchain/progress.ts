@@ -1,13 +1,13 @@
-/** A sign of life every few seconds for work that says nothing itself. Plain lines: they read well in a CI log too. */
+/** Periodic progress lines for work without output of its own. Plain lines, which are also readable in a CI log. */
 
 export type Log = (line: string) => void;
 
-/** Writes to stderr, so that stdout stays free for what a command answers. */
+/** Writes to stderr, so that stdout contains only a command's result. */
 export const toStderr: Log = (line) => void process.stderr.write(`${line}\n`);
 
 /**
  * Runs `task` and logs `describe(seconds)` every `everyMs` (default 5,000) until it ends.
- * The task's own result or error is passed on.
+ * Returns or throws the task's result or error.
  */
 export async function withProgress<T>(
   log: Log,

@@ -1,4 +1,4 @@
-/** What Pulumi.yaml says, as far as the set-up needs it. */
+/** The parts of Pulumi.yaml that the set-up needs. */
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "yaml";
@@ -7,27 +7,27 @@ import { FleetError } from "../core/errors.ts";
 import { backendFolder, folderUrl } from "./backend.ts";
 
 const settings = z.object({
-  /** The project's name: a folder in the backend is named so. */
+  /** The project's name, which is also a folder in the backend. */
   name: z.string(),
   backend: z.object({ url: z.string() }).optional(),
 });
 
 interface Project {
   readonly name: string;
-  /** The state's place, with a relative `file://` made absolute; undefined when Pulumi.yaml names none. */
+  /** The backend's URL, with a relative `file://` made absolute; undefined if Pulumi.yaml does not set one. */
   readonly backendUrl: string | undefined;
   /** The folder behind a `file://` backend; undefined for any other. */
   readonly backendDir: string | undefined;
 }
 
-/** Reads Pulumi.yaml in `projectDir`. Throws a FleetError `PROJECT_UNREADABLE` when it is missing or makes no sense. */
+/** Reads Pulumi.yaml in `projectDir`. Throws a FleetError `PROJECT_UNREADABLE` if it is missing or invalid. */
 export function readProject(projectDir: string): Project {
   const file = join(projectDir, "Pulumi.yaml");
-  const remedy = `Run this in the folder of a Pulumi project, or correct ${file}.`;
+  const remedy = `Run this in the folder of a Pulumi project, or fix ${file}.`;
   if (!existsSync(file)) {
     throw new FleetError({
       code: "PROJECT_UNREADABLE",
-      what: "There is no Pulumi.yaml here.",
+      what: "There is no Pulumi.yaml in this folder.",
       at: file,
       remedy,
     });
@@ -36,7 +36,7 @@ export function readProject(projectDir: string): Project {
   if (!parsed.success) {
     throw new FleetError({
       code: "PROJECT_UNREADABLE",
-      what: "Pulumi.yaml lacks what the set-up needs.",
+      what: "Invalid Pulumi.yaml.",
       at: file,
       got: z.prettifyError(parsed.error),
       expected: "a name, and for a file backend `backend: { url: file://… }`",
@@ -45,7 +45,7 @@ export function readProject(projectDir: string): Project {
   }
   const { name, backend } = parsed.data;
   const backendDir = backendFolder(backend?.url, projectDir);
-  // Pulumi knows whose home `~` is, in every shell.
+  // Pulumi itself expands `~`.
   if (backendDir === undefined || backend?.url.startsWith("file://~"))
     return { name, backendUrl: backend?.url, backendDir };
   return { name, backendUrl: folderUrl(backendDir, backend?.url), backendDir };

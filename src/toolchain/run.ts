@@ -1,4 +1,4 @@
-/** Child processes: run one, read its output by lines, stop it with a signal or when this process is stopped. */
+/** Runs child processes: reads their output by lines, and stops them when this process exits. */
 import { spawn } from "node:child_process";
 import type { Env } from "./paths.ts";
 
@@ -6,14 +6,14 @@ export interface RunOptions {
   readonly cwd?: string;
   /** The whole environment of the child. Default: `process.env`. */
   readonly env?: Env;
-  /** Milliseconds until the child is killed. Default: none. */
+  /** Time limit in milliseconds, after which the child is killed. Default: none. */
   readonly timeoutMs?: number;
   /** Called with every line of stdout and stderr as it appears. */
   readonly onLine?: (line: string) => void;
 }
 
 export interface RunResult {
-  /** Exit code; 127 when the command does not exist, -1 when it was killed. */
+  /** Exit code; 127 if the command does not exist, -1 if it was killed. */
   readonly code: number;
   /** Standard output, trimmed. */
   readonly stdout: string;
@@ -21,7 +21,7 @@ export interface RunResult {
   readonly output: string;
 }
 
-/** Runs a command to its end, without a shell and without a terminal. Never throws: a failure is a code. */
+/** Runs a command to its end, without a shell and without a terminal. Never throws: a failure is an exit code. */
 export function run(command: string, args: readonly string[], options: RunOptions = {}): Promise<RunResult> {
   return new Promise((resolve) => {
     const child = spawn(command, [...args], {
@@ -58,7 +58,7 @@ export function run(command: string, args: readonly string[], options: RunOption
   });
 }
 
-/** Runs a command on this terminal. Resolves with its exit code; 127 when it does not exist. */
+/** Runs a command on this terminal. Resolves with its exit code; 127 if it does not exist. */
 export function runHere(command: string, args: readonly string[], options: RunOptions = {}): Promise<number> {
   return new Promise((resolve) => {
     const child = spawn(command, [...args], {
@@ -67,7 +67,7 @@ export function runHere(command: string, args: readonly string[], options: RunOp
       stdio: "inherit",
     });
     const stop = () => child.kill("SIGTERM");
-    // The terminal sends SIGINT to the child as well: it decides how to end, and this process waits for that.
+    // The terminal also sends SIGINT to the child; this process waits until it exits.
     const wait = () => {};
     process.once("exit", stop);
     process.on("SIGINT", wait);

@@ -1,6 +1,6 @@
 /**
- * The dev stack's passphrase and wallet: made once by the set-up, kept under .fleet/ with mode 600, never committed,
- * never printed. Staging and prod have their own; nothing else in the project makes a key.
+ * The dev stack's passphrase and wallet: created once by the set-up, stored in .fleet/ with mode 600, never committed,
+ * never printed. Staging and prod have their own; nothing else in the project generates a key.
  */
 import { generateKeyPair, randomBytes } from "node:crypto";
 import {
@@ -22,29 +22,29 @@ import type { Log } from "./progress.ts";
 
 const newKeyPair = promisify(generateKeyPair);
 
-/** Makes what is missing, repairs permissions that are too wide, and says on `log` what it did. */
+/** Creates what is missing, restricts permissions that are too wide, and logs the changes. */
 export async function ensureSecrets(projectDir: string, log: Log): Promise<void> {
   const folder = privateDir(projectDir);
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const passphrase = passphraseFile(projectDir);
-  // In a fresh clone the folder is as git made it, and empty: nothing was readable.
+  // In a new clone the folder is empty, so its permissions exposed nothing.
   narrow(folder, 0o700, existsSync(passphrase) ? log : () => {});
   if (!existsSync(passphrase)) {
     refuseNewPassphrase(projectDir);
     writeOnce(passphrase, randomBytes(32).toString("base64url"));
-    log(`secrets: made a passphrase for the dev stack in ${passphrase}`);
+    log(`secrets: created a passphrase for the dev stack in ${passphrase}`);
   }
   narrow(passphrase, 0o600, log);
   const wallet = walletFile(projectDir);
   if (!existsSync(wallet)) {
     const { privateKey } = await newKeyPair("rsa", { modulusLength: 4096, publicExponent: 0x10001 });
     writeOnce(wallet, `${JSON.stringify(privateKey.export({ format: "jwk" }))}\n`);
-    log(`secrets: made a wallet for the dev stack in ${wallet}`);
+    log(`secrets: created a wallet for the dev stack in ${wallet}`);
   }
   narrow(wallet, 0o600, log);
 }
 
-/** Permission bits that are too wide for a secret, e.g. `644`; undefined when only its owner can read it. */
+/** Permission bits that are too wide for a secret, such as `644`; undefined if only its owner can read it. */
 export function tooWide(file: string): string | undefined {
   const mode = statSync(file).mode & 0o777;
   return (mode & 0o077) === 0 ? undefined : mode.toString(8);
@@ -57,7 +57,7 @@ function narrow(path: string, mode: number, log: Log): void {
   log(`secrets: ${path} was readable by others (${wide}); now ${mode.toString(8)}`);
 }
 
-/** Whole or not at all, and the first of two that make it at once wins: a link to an existing name is refused. */
+/** Creates the file atomically; of two concurrent calls the first wins, because a link to an existing name fails. */
 function writeOnce(file: string, text: string): void {
   const temp = `${file}.${process.pid}.tmp`;
   writeFileSync(temp, text, { mode: 0o600 });
@@ -70,7 +70,7 @@ function writeOnce(file: string, text: string): void {
   }
 }
 
-/** A new passphrase cannot open what the old one closed: better said here than by a decryption error later. */
+/** A new passphrase cannot decrypt existing secrets: this error is clearer than a later decryption error. */
 function refuseNewPassphrase(projectDir: string): void {
   const file = join(projectDir, "Pulumi.dev.yaml");
   if (!existsSync(file)) return;
@@ -78,11 +78,11 @@ function refuseNewPassphrase(projectDir: string): void {
   if (typeof settings !== "object" || settings === null || !("encryptionsalt" in settings)) return;
   throw new FleetError({
     code: "DEV_PASSPHRASE_LOST",
-    what: "The dev stack was made with a passphrase that is not here any more.",
+    what: "The dev stack's passphrase is missing.",
     at: passphraseFile(projectDir),
-    got: "no such file, and an encryptionsalt in Pulumi.dev.yaml",
-    expected: "the file with which the stack was made",
+    got: "no such file, but an encryptionsalt in Pulumi.dev.yaml",
+    expected: "the file with which the stack was created",
     remedy:
-      "Put the file back; or, to begin a new dev stack, remove the line `encryptionsalt` from Pulumi.dev.yaml and the stack's file in the backend (`npx fleet doctor` says where that is).",
+      "Restore the file. To create a new dev stack instead, remove the line `encryptionsalt` from Pulumi.dev.yaml and the stack's file in the backend (`npx fleet doctor` shows its location).",
   });
 }

@@ -1,22 +1,22 @@
-/** Everything between a clone and a working `npx pulumi up`, except the npm packages (packages.mjs does those). */
+/** Set-up from a clone to a working `npx pulumi up`, except the npm packages (see packages.mjs). */
 import { existsSync, lstatSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { makeBackend } from "./env.ts";
-import { ensureCli, type Way } from "./install.ts";
+import { ensureCli, type InstallMethod } from "./install.ts";
 import { isRepository, packageDir, privateDir } from "./paths.ts";
 import { type Log, toStderr } from "./progress.ts";
 import { readProject } from "./project.ts";
 import { ensureSecrets } from "./secrets.ts";
 
 /**
- * Makes what is missing: the CLI, the dev secrets and settings, the folder of a file backend, `fleet` for npx.
- * Does nothing, in a few milliseconds, when all is there. Throws what `ensureCli` and `ensureSecrets` throw.
+ * Creates what is missing: the CLI, the dev secrets and settings, the folder of a file backend, `fleet` for npx.
+ * If nothing is missing, it takes a few milliseconds. Throws what `ensureCli` and `ensureSecrets` throw.
  */
-export async function setUp(projectDir: string, log: Log = toStderr): Promise<Way> {
+export async function setUp(projectDir: string, log: Log = toStderr): Promise<InstallMethod> {
   linkFleet();
   const { name } = readProject(projectDir);
   await ensureSecrets(projectDir, log);
-  // Secrets, state and wallets are in it: no project should have to remember to ignore it.
+  // The folder contains secrets, state and wallets, so it ignores itself.
   writeOnce(join(privateDir(projectDir), ".gitignore"), "*\n");
   const settings = readFileSync(join(packageDir, "src", "toolchain", "dev-stack.yaml"), "utf8");
   writeOnce(join(projectDir, "Pulumi.dev.yaml"), settings.replaceAll("ao-fleet:", `${name}:`));
@@ -24,7 +24,7 @@ export async function setUp(projectDir: string, log: Log = toStderr): Promise<Wa
   return ensureCli({ log });
 }
 
-/** npm links the commands of dependencies, not a package's own: with this, `npx fleet` needs no look at a registry. */
+/** npm links the commands of dependencies, not a package's own: with this link, `npx fleet` does not query a registry. */
 function linkFleet(): void {
   if (!isRepository) return;
   const link = join(packageDir, "node_modules", ".bin", "fleet");
@@ -33,12 +33,12 @@ function linkFleet(): void {
   try {
     symlinkSync(join("..", "..", "src", "cli", "fleet.mjs"), link);
   } catch (error) {
-    // Another set-up made it a moment ago, or this file system has no links: npx finds the command without it too.
+    // Another set-up has just created it, or the file system has no links: npx also finds the command without it.
     if (!(error instanceof Error && "code" in error)) throw error;
   }
 }
 
-/** What is there is the user's own. (Pulumi keeps the salt of the local passphrase in a stack's file: the dev stack's is not committed.) */
+/** Never overwrites: an existing file belongs to the user. (Pulumi stores the passphrase's salt in a stack's file, so the dev stack's is not committed.) */
 function writeOnce(file: string, text: string): void {
   if (existsSync(file)) return;
   try {

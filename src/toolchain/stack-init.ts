@@ -3,7 +3,7 @@ import { type RunOptions, type RunResult, run } from "./run.ts";
 /**
  * Creates a stack. A stack that exists already is no failure: another command may create it at the same time.
  *
- * @param pulumi the command
+ * @param pulumi the pulumi command
  * @param flags additional flags of `pulumi stack init`
  * @returns code 0 if the stack exists
  */

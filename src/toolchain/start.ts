@@ -1,4 +1,4 @@
-/** `npm start`: a fleet on the dev stack, and where to look at it. */
+/** `npm start`: deploys the fleet to the dev stack and prints the next steps. */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
@@ -11,7 +11,7 @@ import { initStack } from "./stack-init.ts";
 /** The stack of `npm start`. */
 const DEV_STACK = "dev";
 
-/** The stack outputs that the summary shows; anything else is passed over. */
+/** The stack outputs that the summary shows; others are ignored. */
 const outputs = z.object({
   processes: z.record(
     z.string(),
@@ -22,8 +22,8 @@ const outputs = z.object({
 type Outputs = z.infer<typeof outputs>;
 
 /**
- * Creates the stack when it is absent, runs a bare `pulumi up --yes` on it and prints a summary.
- * `args` go to `pulumi up`. Resolves with the exit code of pulumi.
+ * Creates the stack if it does not exist, runs `pulumi up --yes` on it and prints a summary.
+ * `args` are passed to `pulumi up`. Resolves with pulumi's exit code.
  */
 export async function start(projectDir: string, args: readonly string[], log: Log): Promise<number> {
   const env = { ...process.env, ...environment(projectDir) };
@@ -38,10 +38,8 @@ export async function start(projectDir: string, args: readonly string[], log: Lo
   }
   const code = await runHere("pulumi", ["up", "--yes", "--stack", DEV_STACK, ...args], options);
   if (code !== 0) {
-    log(`\npulumi up ended with code ${code}. Nothing is lost: the next \`npm start\` goes on from there.`);
-    log(
-      "`npx fleet doctor` looks at this machine; `npx pulumi cancel` frees a stack left locked by a killed run.",
-    );
+    log(`\npulumi up ended with code ${code}. Nothing is lost: the next \`npm start\` continues from there.`);
+    log("`npx fleet doctor` checks this machine; `npx pulumi cancel` unlocks a stack after a killed run.");
     return code;
   }
   const answer = await run("pulumi", ["stack", "output", "--json", "--stack", DEV_STACK], options);
@@ -49,7 +47,7 @@ export async function start(projectDir: string, args: readonly string[], log: Lo
   return 0;
 }
 
-/** A look at the file backend, which is faster than asking pulumi; unknown for any other backend, so pulumi is asked. */
+/** Checks a file backend directly, which is faster than pulumi; false for any other backend, so that pulumi checks it. */
 function hasStack(projectDir: string): boolean {
   const { name, backendDir } = readProject(projectDir);
   if (backendDir === undefined) return false;
@@ -57,7 +55,7 @@ function hasStack(projectDir: string): boolean {
   return ["json", "json.gz"].some((kind) => existsSync(join(stacks, `${DEV_STACK}.${kind}`)));
 }
 
-/** The text after a successful `up`, from the JSON of `pulumi stack output`: one line a process, then the next steps. */
+/** The text after a successful `up`, from the JSON of `pulumi stack output`: one line per process, then the next steps. */
 export function summary(json: string): string {
   const parsed = outputs.safeParse(JSON.parse(json));
   const fleet: Outputs = parsed.success ? parsed.data : { processes: {} };
@@ -80,10 +78,10 @@ export function summary(json: string): string {
   if (fleet.manifest !== undefined) lines.push(`Manifest: ${fleet.manifest}`);
   lines.push(
     "",
-    "Where to look next:",
-    "  npx fleet status            what runs, and how it is",
-    "  npx pulumi preview          what an edit would change",
-    '  eval "$(npx fleet env)"     the same environment in this shell, for a bare pulumi',
+    "Next steps:",
+    "  npx fleet status            state and version of each process",
+    "  npx pulumi preview          what a change of the program would do",
+    '  eval "$(npx fleet env)"     set this environment in your shell, for pulumi without npx',
   );
   return `${lines.join("\n")}\n`;
 }

@@ -61,7 +61,7 @@ describe("npm start's summary", () => {
   });
 
   test.each(["{}", '{"processes":{}}', '{"processes":{"battle":{"processId":5}}}'])("accepts %s", (json) => {
-    expect(summary(json)).toContain("Where to look next");
+    expect(summary(json)).toContain("Next steps");
   });
 });
 
@@ -96,7 +96,7 @@ describe("the packages", () => {
     ["node_modules is missing", (files) => delete files[hidden]],
     ["package-lock.json is missing", (files) => delete files["package-lock.json"]],
     [
-      "package-lock.json does not know yaml@2.0.0",
+      "package-lock.json does not contain yaml@2.0.0",
       (files) => Object.assign(files, { "package.json": { devDependencies: { yaml: "2.0.0" } } }),
     ],
     [

@@ -24,7 +24,7 @@ test("the required Go version is the one in go.mod", () => {
 
 test("a missing, a broken and a working Go are told apart", async () => {
   const box = sandbox();
-  expect(await lookAtGo("go", box.env)).toEqual({ ok: false, reason: "there is none" });
+  expect(await lookAtGo("go", box.env)).toEqual({ ok: false, reason: "not found" });
   box.program("go", "echo cannot allocate memory >&2; exit 2");
   expect(await lookAtGo("go", box.env)).toMatchObject({ reason: "it does not run: cannot allocate memory" });
   // It must not fetch another version of itself, nor read a go.mod in the user's folder.

@@ -2,14 +2,14 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { FleetError } from "../../src/core/errors.ts";
-import { ensureCli, isInstalled, type Job, type Ways } from "../../src/toolchain/install.ts";
+import { ensureCli, type InstallMethods, isInstalled, type Job } from "../../src/toolchain/install.ts";
 import { cliDir, packageDir } from "../../src/toolchain/paths.ts";
 import { fakeCli, fakeGo, installed, left, node, type Sandbox, sandbox, until } from "./sandbox.ts";
 
 const version = "1.2.3";
 
 /** Ways that record their names; those in `work` leave a CLI, the others report why not. */
-function ways(tried: string[], work: readonly string[], make = fakeCli): Ways {
+function methodsOf(tried: string[], work: readonly string[], make = fakeCli): InstallMethods {
   const way = (name: string) => async (job: Job) => {
     tried.push(name);
     if (!work.includes(name)) return `${name} is broken`;
@@ -29,25 +29,27 @@ test.each([
 ])("if %j work, %j are tried", async (work, expected) => {
   const box = sandbox();
   const tried: string[] = [];
-  expect(await ensureCli({ ...box, version, ways: ways(tried, work) })).toBe(expected.at(-1));
+  expect(await ensureCli({ ...box, version, methods: methodsOf(tried, work) })).toBe(expected.at(-1));
   expect(tried).toEqual(expected);
   expect(isInstalled(version, box.env)).toBe(true);
   expect(left(box)).toEqual([version]);
   // The second time there is nothing to do.
-  expect(await ensureCli({ ...box, version, ways: ways(tried, []) })).toBe("present");
+  expect(await ensureCli({ ...box, version, methods: methodsOf(tried, []) })).toBe("present");
   expect(tried).toEqual(expected);
 });
 
 test("the provider script is placed next to the CLI, where it is found without a warning", async () => {
   const box = sandbox();
-  await ensureCli({ ...box, version, ways: ways([], ["go"]) });
+  await ensureCli({ ...box, version, methods: methodsOf([], ["go"]) });
   const script = join(cliDir(version, box.env), "bin", "pulumi-resource-pulumi-nodejs");
   expect(readFileSync(script, "utf8")).toContain("dynamic-provider");
 });
 
 test("if nothing works, the error lists what was tried, why it failed, and every way", async () => {
   const box = sandbox();
-  const error = await ensureCli({ ...box, version, ways: ways([], []) }).catch((reason: unknown) => reason);
+  const error = await ensureCli({ ...box, version, methods: methodsOf([], []) }).catch(
+    (reason: unknown) => reason,
+  );
   expect(error).toBeInstanceOf(FleetError);
   const { message, code } = error as FleetError;
   expect(code).toBe("CLI_UNAVAILABLE");
@@ -57,7 +59,7 @@ test("if nothing works, the error lists what was tried, why it failed, and every
     "download: download is broken",
     "go is broken",
     "pip is broken",
-    "(1) let this machine reach get.pulumi.com",
+    "(1) give this machine access to get.pulumi.com",
     "(2) put Go 1.25.11 or newer",
     "(3) put Python 3 with pip",
     "(4) copy an installation",
@@ -75,22 +77,26 @@ test.each([
   const box = sandbox();
   const tried: string[] = [];
   const env = { ...box.env, AO_FLEET_CLI_FROM: only };
-  await expect(ensureCli({ ...box, env, version, ways: ways(tried, []) })).rejects.toThrow("CLI_UNAVAILABLE");
+  await expect(ensureCli({ ...box, env, version, methods: methodsOf(tried, []) })).rejects.toThrow(
+    "CLI_UNAVAILABLE",
+  );
   expect(tried).toEqual(expected);
 });
 
 test("an unknown AO_FLEET_CLI_FROM is refused by name", async () => {
   const box = sandbox();
   const env = { ...box.env, AO_FLEET_CLI_FROM: "brew" };
-  await expect(ensureCli({ ...box, env, version, ways: ways([], []) })).rejects.toThrow(
+  await expect(ensureCli({ ...box, env, version, methods: methodsOf([], []) })).rejects.toThrow(
     /CLI_WAY_UNKNOWN\]\n {2}got: {6}brew/,
   );
 });
 
 test("a CLI of the wrong version is not installed", async () => {
   const box = sandbox();
-  const other = ways([], ["download"], (folder) => fakeCli(folder, "9.9.9"));
-  await expect(ensureCli({ ...box, version, ways: other })).rejects.toThrow("calls itself v9.9.9, not 1.2.3");
+  const other = methodsOf([], ["download"], (folder) => fakeCli(folder, "9.9.9"));
+  await expect(ensureCli({ ...box, version, methods: other })).rejects.toThrow(
+    "reports version v9.9.9, not 1.2.3",
+  );
   expect(left(box)).toEqual([]);
 });
 
@@ -99,7 +105,7 @@ test("an installation without its language host is replaced completely", async (
   const bin = join(cliDir(version, box.env), "bin");
   mkdirSync(bin, { recursive: true });
   writeFileSync(join(bin, "pulumi"), "half", { mode: 0o755 });
-  expect(await ensureCli({ ...box, version, ways: ways([], ["go"]) })).toBe("go");
+  expect(await ensureCli({ ...box, version, methods: methodsOf([], ["go"]) })).toBe("go");
   expect(isInstalled(version, box.env)).toBe(true);
   expect(left(box)).toEqual([version]);
 });
@@ -135,7 +141,7 @@ test("a failing build reports the compiler's output", async () => {
     fakeGo("go1.26.8", 'echo "go: downloading x v1"; echo "x: no space left on device" >&2; exit 1'),
   );
   await expect(ensureCli({ ...box, env, version })).rejects.toThrow(
-    /go build of pulumi-language-nodejs failed: x: no space left on device; .*there is no pip/,
+    /go build of pulumi-language-nodejs failed: x: no space left on device; .*pip not found/,
   );
 });
 

@@ -67,7 +67,7 @@ describe("the project", () => {
     yaml("backend: { url: 5 }\n");
     expect(() => readProject(box.dir)).toThrow(/PROJECT_UNREADABLE[\s\S]*name[\s\S]*backend\.url/);
     rmSync(box.file("Pulumi.yaml"));
-    expect(() => readProject(box.dir)).toThrow("There is no Pulumi.yaml here.");
+    expect(() => readProject(box.dir)).toThrow("There is no Pulumi.yaml in this folder.");
   });
 });
 
@@ -253,7 +253,7 @@ describe("the doctor", () => {
         remedy: expect.stringContaining("npx fleet setup"),
       });
     }
-    expect(byName.get("go")).toMatchObject({ ok: false, detail: "on the PATH: there is none" });
+    expect(byName.get("go")).toMatchObject({ ok: false, detail: "on the PATH: not found" });
     expect(byName.get("pip")).toMatchObject({ ok: false, detail: "none found" });
   });
 

@@ -35,7 +35,7 @@ export function reportLines(
     lines.push(`Another run is deploying the stack ${stack}. [STACK_LOCKED]`);
     lines.push(`  got:      locked by ${holders.join(", ") || "another run"}`);
     lines.push("  expected: an unlocked stack");
-    lines.push("  to do:    Wait for that run. If it is dead, free the stack:");
+    lines.push("  fix:      Wait for that run. If it is dead, free the stack:");
     lines.push(`            npx pulumi cancel --stack ${stack}`);
     return lines;
   }
@@ -51,7 +51,7 @@ export function reportLines(
     const what = busy.map(({ name, phase }) => `${name} (after: ${textOf(phase)})`).join(", ");
     lines.push(`The run timed out after ${seconds} s. [TIMEOUT]`);
     lines.push(`  got:      still running: ${what || "the start of the run"}`);
-    lines.push("  to do:    Run the same command again: it continues from here. Raise --timeout if needed.");
+    lines.push("  fix:      Run the same command again: it continues from here. Raise --timeout if needed.");
   }
   if (status === "interrupted") {
     lines.push("The run was interrupted. Run the same command again: it continues from here.");

@@ -81,7 +81,7 @@ const providerEnded = (text: string): Problem => ({
 
 const MEMORY = "If nobody stopped it, the machine may be out of memory.";
 
-const FIELD = /^ {2}(at|got|expected|to do): +(.*)$/;
+const FIELD = /^ {2}(at|got|expected|fix): +(.*)$/;
 
 /** Parses what `formatProblem` printed, since pulumi passes on only the text. Text without a code becomes one problem with the code `ENGINE`. */
 export function parseProblems(text: string): Problem[] {
@@ -125,6 +125,6 @@ export function parseProblems(text: string): Problem[] {
     ...(fields.at === undefined ? {} : { at: fields.at }),
     ...(fields.got === undefined ? {} : { got: fields.got }),
     ...(fields.expected === undefined ? {} : { expected: fields.expected }),
-    remedy: fields["to do"] ?? "Read the run's log.",
+    remedy: fields.fix ?? "Read the run's log.",
   }));
 }
