@@ -2,7 +2,7 @@ import { mkdir, readFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import writeFile from "write-file-atomic";
 
-/** Writes a text so that a reader sees the old or the new one, never a part, whatever dies. */
+/** Writes a file atomically: even after a crash, a reader sees either the old or the new content. */
 export const writeAtomically = (path: string, text: string): Promise<void> => write(path, text);
 
 /** The same for bytes. */
@@ -13,7 +13,7 @@ async function write(path: string, text: string | Uint8Array): Promise<void> {
   await writeFile(path, typeof text === "string" ? text : Buffer.from(text), { mode: 0o600 });
 }
 
-/** The parsed JSON of a file, or undefined when there is none. A file that is no JSON is an error: it is not overwritten in silence. */
+/** The parsed JSON of a file, or undefined if it does not exist. Throws if the file is not JSON, so that it is not silently overwritten. */
 export async function readJson(path: string): Promise<unknown> {
   let text: string;
   try {

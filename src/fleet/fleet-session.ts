@@ -2,26 +2,26 @@ import type { NetworkRef } from "../ao/network.ts";
 import type { KnownFleet } from "./members/member.ts";
 import type { Session } from "./session/session.ts";
 
-/** A command's hold on the fleet of one stack: who its members are, and the network in the name of the stack's wallet. */
+/** A command's access to the fleet of one stack: its members, and the network with the stack's wallet. */
 export interface FleetSession extends KnownFleet {
   readonly project: string;
   readonly stack: string;
-  /** For the providers' functions: `ask`, `probe`. */
+  /** For functions that take a session, such as `ask` and `probe`. */
   readonly session: Session;
   close(): Promise<void>;
 }
 
 export interface OpenOptions {
   /**
-   * `keep`: what is signed goes into `.fleet/journal/cli.jsonl`, which no deployment locks. `discard`: it is forgotten with
-   * the session, for messages without effect; such sessions do not wait for each other.
+   * `keep`: signed messages are recorded in `.fleet/journal/cli.jsonl`, which no deployment locks. `discard`: the journal is deleted
+   * with the session, for messages without side effects; such sessions do not wait for each other.
    */
   readonly journal: "keep" | "discard";
-  /** False for reads: a stack without a wallet can be looked at. @default true */
+  /** False for reads, which also work for a stack without a wallet. @default true */
   readonly wallet?: boolean;
-  /** Where the fleet lives, when the program was asked. @default as the stack's config says */
+  /** The fleet's network, if the program was evaluated. @default from the stack's config */
   readonly network?: NetworkRef;
-  /** False where every call counts: members are what the last deployment left, and the caller asks the router itself. @default true */
+  /** Whether the router is asked for the serving processes; if false, members are those of the last deployment, which saves calls. @default true */
   readonly asksRouter?: boolean;
   readonly note: (line: string) => void;
 }

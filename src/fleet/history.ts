@@ -2,31 +2,31 @@ import type { Ao, Evaluation, Scheduled } from "../ao/port.ts";
 import { budgetOf } from "../core/budget.ts";
 import { FleetError } from "../core/errors.ts";
 
-/** A message with what came of it. */
+/** A message with its result. */
 export interface Entry extends Scheduled {
-  /** None when it has no result yet. */
+  /** Absent if there is no result yet. */
   readonly result?: Evaluation;
 }
 
-/** Reads the order of a process, each read with a time of its own. */
+/** Reads the message order of a process; each read has its own time limit. */
 export interface History {
-  /** The newest slot; undefined when the process has none. */
+  /** The newest slot; undefined if the process has none. */
   latest(processId: string): Promise<number | undefined>;
   /** Messages from one slot to another, both included, oldest first. */
   range(processId: string, from: number, to: number): Promise<Scheduled[]>;
-  /** What came of a message, by `resultIdOf`; undefined when there is no result within a few seconds. */
+  /** The result of a message, by `resultIdOf`; undefined if there is none within a few seconds. */
   result(processId: string, resultId: string): Promise<Evaluation | undefined>;
 }
 
-/** What of a session the history needs. */
+/** The part of a session that the history needs. */
 export interface HistoryParts {
   readonly session: { readonly ao: Pick<Ao, "latest" | "range" | "evaluation"> };
 }
 
-/** What the result of a message is asked for by. */
+/** The id of a message's result. */
 export const resultIdOf = ({ messageId, assignmentId }: Scheduled): string => assignmentId ?? messageId;
 
-/** The history of a fleet's processes. @param seconds that one read may take */
+/** The history of a fleet's processes. @param seconds time limit of one read */
 export function historyOf({ session: { ao } }: HistoryParts, seconds: number): History {
   return {
     latest: (processId) => ao.latest(processId, budgetOf(seconds)),

@@ -1,10 +1,10 @@
-/** Lua with which a member without the library is asked for the code that runs. */
+/** Lua code that reads the running code of a member without the library. */
 import { luaString } from "../../bundler/index.ts";
 
 /**
- * Lua, one line: adds to a JSON object the running code as lines `<kind> <sum> <name>`: handlers in their order, then the functions that
- * came by Evals: global ones, and those in global tables and loaded modules. The sum is of a function's bytecode and of the functions in
- * its upvalues, since aos wraps what handlers are given; so a function that the program registers again is the same.
+ * Lua on one line: adds the running code to a JSON object as lines `<kind> <sum> <name>`: handlers in their order, then functions that
+ * were defined by Evals: global ones, and those in global tables and loaded modules. The sum covers a function's bytecode and the
+ * functions in its upvalues, because aos wraps handlers; a function that the program registers again has the same sum.
  */
 export const CODE = String.raw`(function(m)
 local list, found, names = {}, {}, {}
@@ -52,11 +52,11 @@ for _, k in ipairs(names) do put('FUNCTION', (of(found[k], 0)), k) end
 return m:sub(1, -2) .. ',"code":[' .. table.concat(list, ',') .. ']}'
 end)`.replaceAll("\n", " ");
 
-/** An Eval that reads which code runs and changes nothing: the health check of such a member. Pure. */
+/** An Eval that reads the running code and changes nothing: the health check of such a member. Pure. */
 export const questionOf = (nonce: string): string =>
   `return ${CODE}(${luaString(JSON.stringify({ fleet: "alive", nonce }))})`;
 
-/** Whether an Eval is such a question and nothing besides: the whole text is compared, since a tag could be put on any code. Pure. */
+/** Whether an Eval is exactly such a read: compares the whole code, because any code could carry a tag. Pure. */
 export function isQuestion(data: string): boolean {
   const nonce = /([0-9a-f]{24})\W*$/.exec(data)?.[1];
   return nonce !== undefined && data === questionOf(nonce);

@@ -1,6 +1,6 @@
 /**
- * Members without the fleet's library (`lib: false`): nothing of the fleet is in the process, so what can be known is what aos itself
- * answers an Eval of the owner. The text of such an Eval leaves no global behind.
+ * Members without the fleet's library (`lib: false`): the process contains nothing of the fleet, so it can only be inspected by an
+ * Eval of its owner. Such an Eval leaves no globals behind.
  */
 import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -20,7 +20,7 @@ import type { Commit, Program } from "./commit.ts";
 /** Whether a member runs without the library. */
 export const isBare = ({ lib }: { readonly lib?: boolean | undefined }): boolean => lib === false;
 
-/** A load of a bundle without the library. What an earlier bundle with the library left is removed, once its epoch agrees. Pure. */
+/** A load of a bundle without the library. Removes the library of an earlier bundle, if its epoch check passes. Pure. */
 export function composeBare(bundle: string, commit: Commit, strangers: readonly string[] = []): Program {
   const drop = strangers.map((name) => ` Handlers.remove(${luaString(name)})`).join("");
   const guard = [
@@ -41,7 +41,7 @@ export interface Look {
 }
 
 /**
- * Asks aos itself, by an Eval at a slot of now, what code runs.
+ * Reads the running code by a signed Eval.
  *
  * @throws FleetError NOT_OWNER, PROCESS_ERROR, NO_REPLY
  */
@@ -59,7 +59,7 @@ export async function lookAt(session: Session, place: Place, budget: Budget): Pr
 }
 
 /**
- * The same by a dry run: nothing is signed and nothing is left behind. For looking, not for judging.
+ * The same by a dry run: signs nothing and leaves nothing behind. For display, not for verdicts.
  *
  * @throws FleetError NOT_OWNER, PROCESS_ERROR, NO_REPLY
  */
@@ -83,11 +83,11 @@ function codeOr(name: string, done: Pick<Evaluation, "output" | "error">, nonce:
   throw new FleetError({
     code: error !== undefined ? "PROCESS_ERROR" : isForeign ? "NOT_OWNER" : "NO_REPLY",
     what: isForeign
-      ? `${name} does not take an Eval from this wallet.`
+      ? `${name} does not accept an Eval from this wallet.`
       : `${name} did not answer an Eval that reads its handlers.`,
     got: error ?? (output.slice(0, 300) || "an empty output"),
-    expected: "the handlers that run, with the nonce that was sent",
-    remedy: isForeign ? "Use the wallet that owns it." : `npx fleet logs ${name}`,
+    expected: "the running handlers, with the nonce that was sent",
+    remedy: isForeign ? "Use the wallet that owns the process." : `Run npx fleet logs ${name}.`,
   });
 }
 
@@ -104,7 +104,7 @@ function codeIn(output: string, nonce: string): string[] | undefined {
   return undefined;
 }
 
-/** The lines of a marker; names come as bytes. Pure. */
+/** The lines of a marker; names are encoded as bytes. Pure. */
 export function codeOf({ code }: Record<string, unknown>): string[] | undefined {
   if (!Array.isArray(code)) return undefined;
   return code.map((line) => Buffer.from(String(line), "latin1").toString("utf8"));
@@ -129,8 +129,8 @@ export const handlersIn = (code: readonly string[]): string[] =>
   itemsOf(code, "HANDLER").map(({ name }) => name);
 
 /**
- * What differs from the code after the load. A handler behind all known ones takes nothing from them, and a function of a new name
- * replaces none: both may be the program's own doing and are no change. Pure.
+ * Differences from the code after the load. A new handler after all known ones, and a function with a new name, do not affect the
+ * known code: the program itself may have added them, so they do not count as changes. Pure.
  */
 export function bareChanges(known: readonly string[], now: readonly string[]): HandChange[] {
   const changes: HandChange[] = [];
@@ -154,7 +154,7 @@ export function bareChanges(known: readonly string[], now: readonly string[]): H
   return changes;
 }
 
-/** What such a member is: aos answers, with the code that was loaded. It runs an Eval of nobody but its owner. */
+/** The observed state of such a member: whether aos answers, with the code that was loaded. It only runs its owner's Evals. */
 export async function observeBare(
   session: Session,
   place: Place,
@@ -173,14 +173,14 @@ export async function observeBare(
   } catch (error) {
     if (!(error instanceof FleetError) || error.transient) throw error;
     const { what } = error.problems[0];
-    // To whom it belongs then, nothing in it says. Its code may be what it was: nobody has seen it.
+    // Its owner and its code cannot be read, so its code may be unchanged.
     if (error.code === "NOT_OWNER")
       return { health: { status: "OFFLINE", reasons: [what], code: "NOT_OWNER" }, drift: [] };
     return { health: { status: "OFFLINE", reasons: [what] }, drift: [what] };
   }
 }
 
-/** Looks until aos answers with the code of the load, or the policy's time or tries are spent. */
+/** Polls until aos answers with the loaded code, or the policy's time or retries are used up. */
 export async function awaitBare(
   session: Session,
   place: Place,
@@ -198,7 +198,7 @@ export async function awaitBare(
       if (changed.length > 0) last = { status: "UNHEALTHY", reasons: changed.map((line) => `code: ${line}`) };
       else if (responseMs <= policy.maxResponseMs) return { status: "HEALTHY", reasons: [] };
       else {
-        const took = `performance: answered in ${Math.round(responseMs)} ms, at most ${policy.maxResponseMs} ms are allowed`;
+        const took = `performance: answered in ${Math.round(responseMs)} ms, allowed: at most ${policy.maxResponseMs} ms`;
         return { status: "DEGRADED", reasons: [took] };
       }
     } catch (error) {
@@ -209,7 +209,7 @@ export async function awaitBare(
   return last;
 }
 
-/** Notes that a member is retired: the process itself cannot be told. */
+/** Records that a member is retired: the process itself has no such state. */
 export async function retireBare(session: Session, place: Place, budget: Budget): Promise<void> {
   const { name, processId, generation } = place;
   const epoch = await session.deployment.epoch();

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { explainLuaError, formatLuaError, type SourceMap, store } from "../../bundler/index.ts";
 import { composeProgram } from "./program.ts";
 
-/** Lines that a deployment puts before a bundle. */
+/** Number of lines that a deployment puts before a bundle. */
 const { offsetLines } = composeProgram("", {
   process: "",
   release: "",
@@ -11,10 +11,10 @@ const { offsetLines } = composeProgram("", {
   epoch: 0,
 });
 
-/** Says a Lua error at the file and line of its source; as it is, where the code is not known. */
+/** Maps a Lua error to the file and line of its source; returns it unchanged if the code is unknown. */
 type Explain = (error: string, sourceHash: string | undefined) => Promise<string>;
 
-/** Explains with the maps that deployments left in the bundle store of a project. */
+/** Explains errors with the source maps in a project's bundle store. */
 export function luaExplainer(home: string): Explain {
   const bundles = store(join(home, "bundles"));
   const maps = new Map<string, Promise<SourceMap | undefined>>();
@@ -27,7 +27,7 @@ export function luaExplainer(home: string): Explain {
   };
 }
 
-/** The Lua error that a reply of the fleet's library tells of, from its place on; undefined when it tells of none. Pure. */
+/** The Lua error that a reply of the fleet's library reports, from its position on; undefined if there is none. Pure. */
 export function faultIn(data: string): string | undefined {
   if (!data.includes(PLACE)) return undefined;
   try {
@@ -40,9 +40,9 @@ export function faultIn(data: string): string | undefined {
   }
 }
 
-/** In JSON. */
+/** The start of a position, in JSON. */
 const PLACE = '[string \\"aos\\"]:';
 
-/** Without colours and what aos puts around it; its places stay as they are. */
+/** The error without colours and aos' wrappers; its positions are unchanged. */
 const unwrapped = (error: string): string =>
   explainLuaError(error, { version: 1, name: "", hash: "", modules: [] }).message;

@@ -3,18 +3,18 @@ import { join } from "node:path";
 import { hashOf, sha256 } from "../../core/hash.ts";
 import { readJson, writeAtomically, writeBytesAtomically } from "../files.ts";
 
-/** A WebAssembly module of the project's own, as it is published. */
+/** The project's own WebAssembly module, as it is published. */
 interface OwnModule {
   readonly wasm: Uint8Array;
-  /** Tags of the data item, `Module-Hash` not among them. */
+  /** Tags of the data item, except `Module-Hash`. */
   readonly tags: Readonly<Record<string, string>>;
 }
 
-/** The own modules of a project by content in a folder: `<hash>.wasm`, and `<hash>.json` with the tags beside it. */
+/** A content-addressed store of a project's own modules: `<hash>.wasm`, and `<hash>.json` with the tags. */
 interface ModuleStore {
-  /** Keeps a module; keeping the same one again changes nothing. @returns its hash: of the bytes and the tags */
+  /** Stores a module. Idempotent. @returns the hash of its bytes and tags */
   put(module: OwnModule): Promise<string>;
-  /** The module of that hash, or undefined when it is not there or not what the hash says. */
+  /** The module with that hash, or undefined if it is missing or does not match the hash. */
   get(hash: string): Promise<OwnModule | undefined>;
 }
 
@@ -41,7 +41,7 @@ export function moduleStore(home: string): ModuleStore {
 
 const hashOfModule = ({ wasm, tags }: OwnModule): string => hashOf({ wasm: sha256(wasm), tags });
 
-/** How a declaration names an own module: by its content, the same on every machine and network. */
+/** The name of an own module in a declaration: by its content, the same on every machine and network. */
 export const ownModule = (hash: string): string => `wasm:${hash}`;
 
 /** @returns undefined for an id or an alias */

@@ -16,15 +16,15 @@ interface Published {
   readonly moduleId?: string;
 }
 
-/** What this run knows of own modules: name → id on the session's network. */
+/** The own modules that this run knows: name → id on the session's network. */
 const known = new WeakMap<Session, Map<string, string>>();
-const underWay = new WeakMap<Session, Map<string, Promise<string>>>();
+const inProgress = new WeakMap<Session, Map<string, Promise<string>>>();
 
-/** The id of a module of the project's own, once `ensureModule` ran. */
+/** The id of the project's own module, after `ensureModule`. */
 const publishedModule = (session: Session, module: string): string | undefined =>
   known.get(session)?.get(module);
 
-/** The id under which this wallet published a module of the project's own; undefined when the index knows none. */
+/** The id under which this wallet published the project's own module; undefined if the index does not have it. */
 export async function publishedBefore(
   session: Pick<Session, "ao">,
   hash: string,
@@ -36,9 +36,8 @@ export async function publishedBefore(
 }
 
 /**
- * Makes sure that the module of a member is on the network, when it is one of the project's own; it is published once for its
- * content: who has it already, or finds it there under the wallet's address, publishes nothing. Members that share it wait for
- * each other.
+ * Publishes the module of a member if it is one of the project's own and not on the network yet. It is published once per
+ * content: not if it is already known, or found under the wallet's address. Members that share it wait for each other.
  *
  * @throws FleetError MODULE_GONE, NO_UPLOAD
  */
@@ -51,7 +50,7 @@ export async function ensureModule(
   const hash = hashOfOwn(inputs.module);
   if (hash === undefined || publishedModule(session, inputs.module) !== undefined) return;
   const isKept = olds?.module === inputs.module && olds.moduleId !== undefined;
-  const works = of(underWay, session);
+  const works = of(inProgress, session);
   const work = isKept
     ? Promise.resolve(olds.moduleId)
     : (works.get(hash) ?? publish(session, inputs.name, hash, budget));
@@ -71,7 +70,7 @@ async function publish(session: Session, member: string, hash: string, budget: B
     .filter(({ key, state }) => key === intent && state !== "voided")
     .at(-1);
   if (earlier?.state === "settled") {
-    // The journal may be older than the network: one that was reset does not have it any more.
+    // The network may have been reset since, and then no longer has it.
     const [shown] = await session.ao.find({ ids: [earlier.id] }, budget);
     if (shown) return shown.id;
   }
@@ -81,14 +80,14 @@ async function publish(session: Session, member: string, hash: string, budget: B
   }
   const own = await moduleStore(home).get(hash);
   if (!own) throw gone(hash, home);
-  // Before anything is spent: who does not get the epoch stops here.
+  // Before anything is spent, so that a run that does not get the epoch stops here.
   await session.deployment.epoch();
   const started = performance.now();
   const { id } = await session.ao.publish(
     { intent, tags: { ...own.tags, "Module-Hash": hash }, data: own.wasm },
     budget,
   );
-  // Open until the index shows it, so that a run that dies before sends the same bytes again.
+  // The intent stays open until the index shows the module, so that a run after a crash sends the same bytes again.
   if ((await session.ao.find({ ids: [id] }, budget)).length > 0) await session.ao.settle(intent);
   const kB = Math.max(1, Math.round(own.wasm.length / 1000));
   await say(session, member, "published", `module ${id.slice(0, 8)}, ${kB} kB`, started);
@@ -104,10 +103,11 @@ function of<T>(held: WeakMap<Session, Map<string, T>>, session: Session): Map<st
 const gone = (hash: string, home: string) =>
   new FleetError({
     code: "MODULE_GONE",
-    what: "The project's own module is not in the store, and this wallet did not publish it.",
+    what: "The project's own module is neither in the store nor published by this wallet.",
     got: `no ${hash} in ${home}/modules`,
-    expected: "the .wasm file that the release was made with",
-    remedy: "Run it from the machine that has the file, or declare the module by its id on the network.",
+    expected: "the .wasm file of the release",
+    remedy:
+      "Run the command on the machine that has the file, or declare the module by its id on the network.",
   });
 
 /** An alias of the network, or the id itself. */
@@ -121,6 +121,6 @@ export function moduleId(session: Session, module: string): string {
     what: `The network "${session.networkName}" has no module "${module}".`,
     got: module,
     expected: `a 43-character module id${aliases.length > 0 ? ` or one of ${aliases.join(", ")}` : ""}`,
-    remedy: "pulumi config set module <id>",
+    remedy: "Run pulumi config set module <id>.",
   });
 }

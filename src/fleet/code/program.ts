@@ -8,10 +8,10 @@ import type { Commit, Program, RestoredState } from "./commit.ts";
 import { type Kept, KeptSchema } from "./kept.ts";
 
 /**
- * The text of a load. `strangers` are handlers that are removed before the bundle runs: they were added by hand.
+ * The program of a load. `strangers` are manually added handlers that are removed before the bundle runs.
  *
- * A refused epoch is a returned value, not an error: an error would also discard the count of refusals.
- * The commit is the last statement: whoever reads its marker knows that everything before it ran.
+ * A refused epoch is a return value, not an error: an error would also discard the count of refusals.
+ * The commit is the last statement, so its marker proves that everything before it ran.
  */
 export function composeProgram(
   bundle: string,
@@ -19,7 +19,7 @@ export function composeProgram(
   state?: RestoredState,
   strangers: readonly string[] = [],
 ): Program {
-  // A process without code has nothing yet that could take a state: there the commit does.
+  // In a process without code, nothing can import a state yet, so the commit does it.
   const restore =
     state === undefined
       ? ""
@@ -28,9 +28,9 @@ export function composeProgram(
     strangers.length === 0
       ? ""
       : ` for _, name in ipairs({ ${strangers.map(luaString).join(", ")} }) do Handlers.remove(name) end`;
-  // As many lines with a state as without: an error's line is mapped back by whoever reads it later.
+  // The number of lines does not depend on the state, because lines in errors are mapped later without knowing it.
   const guard = [
-    // Which globals there are before the bundle runs tells whose they are.
+    // The globals before the bundle runs, to tell them from the bundle's own.
     `local __e, __g = ${commit.epoch}, {} for k, v in next, _G do __g[k] = v end`,
     `if Fleet and Fleet.guard then local refused = Fleet.guard(__e) if refused then return refused end end${drop}${restore}`,
   ];
@@ -53,14 +53,14 @@ export function composeProgram(
   };
 }
 
-/** The hash of the bundle that the text of a load commits; undefined for any other text. Pure. */
+/** The hash of the bundle that a load's program commits; undefined for any other program. Pure. */
 export const committedBy = (program: string): string | undefined =>
   /sourceHash = "([0-9a-f]{64})"[^\n]*\}\)\s*$/.exec(program.slice(-2000))?.[1];
 
 /**
- * The program as the data of a spawn (`On-Boot: Data`). An error must not leave it: a process whose boot failed can never evaluate
- * anything again. So it is caught, the process lives without code, and the load by an ordinary Eval that follows says what is
- * wrong. The chunk has the name that aos gives, so places in errors are those of a load. Pure.
+ * The program as the data of a spawn (`On-Boot: Data`). It must not raise an error, because a process whose boot failed can never
+ * evaluate anything again. Errors are therefore caught, and the process stays without code until the following load by an ordinary
+ * Eval reports the error. The chunk has the same name as in aos, so positions in errors are those of a load. Pure.
  */
 export function composeBoot({ text }: Program): string {
   return [
@@ -71,14 +71,14 @@ export function composeBoot({ text }: Program): string {
   ].join("\n");
 }
 
-/** Lines before the bundle that a load may have. */
-const MOST_GUARD_LINES = 4;
+/** Maximum number of lines before the bundle in a load. */
+const MAX_GUARD_LINES = 4;
 
-/** The bundle in the text of a load, known by its hash; undefined when it is not in there. Pure. */
+/** The bundle in the program of a load, found by its hash; undefined if it is not in there. Pure. */
 export function bundleIn(program: string, hash: string): string | undefined {
   const end = program.lastIndexOf("\n");
   let start = 0;
-  for (let lines = 0; lines <= MOST_GUARD_LINES && start <= end; lines += 1) {
+  for (let lines = 0; lines <= MAX_GUARD_LINES && start <= end; lines += 1) {
     const text = program.slice(start, end);
     if (sha256(text) === hash) return text;
     start = program.indexOf("\n", start) + 1;
@@ -96,21 +96,21 @@ type LoadOutcome =
       readonly kind: "committed";
       readonly sourceHash: string;
       readonly handlers?: readonly string[];
-      /** The shape of the states after it. */
+      /** The shape of the states after the load. */
       readonly stateVersion?: string;
-      /** Without the library: the code after it. */
+      /** Without the library: the code after the load. */
       readonly code?: readonly string[];
-      /** What had been changed by hand before. */
+      /** Manual changes that the load repaired. */
       readonly repaired?: readonly HandChange[];
-      /** Actions of the library that the program answers itself, and with which handler. */
+      /** Actions of the library that the program handles itself, and the handlers. */
       readonly answeredByProgram?: readonly OwnAnswer[];
-      /** What became of what messages gave; a library from before it looked says nothing. */
+      /** What happened to the state; absent with earlier libraries, which do not compare. */
       readonly kept?: Kept;
     }
   | { readonly kind: "refused"; readonly code: string; readonly epoch: number }
   | { readonly kind: "unclear" };
 
-/** What the process says of a load: reads the marker wherever prints of the program put it. */
+/** The process' answer to a load: finds the marker among the program's printed output. */
 export function readLoadOutcome(output: string): LoadOutcome {
   for (const line of output.split("\n").reverse()) {
     const start = line.indexOf('{"');
@@ -122,7 +122,7 @@ export function readLoadOutcome(output: string): LoadOutcome {
       const answered = luaList(OwnAnswerSchema).safeParse(marker.answeredByProgram).data ?? [];
       const kept = KeptSchema.safeParse(marker.kept).data;
       const repaired = HandChangesSchema.safeParse(marker.repaired).data ?? [];
-      // Lua's JSON writes an empty table as `[]` or `{}`.
+      // Lua's JSON encodes an empty table as `[]` or `{}`.
       const named = Array.isArray(handlers) && handlers.every((name) => typeof name === "string");
       return {
         kind: "committed",

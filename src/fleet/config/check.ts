@@ -2,7 +2,7 @@ import { amount } from "../../core/amount.ts";
 import { canonicalJson } from "../../core/hash.ts";
 import type { Rule } from "./rules.ts";
 
-/** A value that a rule does not take. A process says the same of it, with the same words. */
+/** A value that violates a rule. A process reports it with the same text. */
 export interface Misfit {
   /** `configData.requestTimeout`; items of a list are counted from 1. */
   readonly path: string;
@@ -10,21 +10,21 @@ export interface Misfit {
   readonly expected: string;
 }
 
-/** A misfit with what a decision may rest on; its sentences are for people. */
+/** A misfit with data for decisions; its sentences are for people. */
 export interface FoundMisfit extends Misfit {
   /** The key itself is unknown, whatever its value. */
   readonly isUnknownKey: boolean;
 }
 
 const MAX_PROBLEMS = 100;
-/** What any key of an object is, so that two sides sort keys alike. */
+/** The rule for any key of an object, so that both sides sort keys alike. */
 const KEY: Rule = { type: "string", minLength: 1, maxLength: 128, pattern: "^[ -~]+$", like: "^[ -~]+$" };
 
-/** Every problem of one value at its path; empty when it fits. The twin of `validate.value` in Lua. Pure. */
+/** Every problem of one value at its path; empty if it is valid. The counterpart of `validate.value` in Lua. Pure. */
 export const checkValue = (value: unknown, rule: Rule, path: string): Misfit[] =>
   misfitsOf(value, rule, path).map(({ isUnknownKey: _, ...misfit }) => misfit);
 
-/** The same, each with its kind. Pure. */
+/** The same, with the kind of each problem. Pure. */
 export function misfitsOf(value: unknown, rule: Rule, path: string): FoundMisfit[] {
   const problems: FoundMisfit[] = [];
   look(value, rule, path, problems);
@@ -81,14 +81,14 @@ function lookFurther(
   else look(value, values, path, problems);
 }
 
-/** What of a value itself does not fit, in words. */
+/** Describes how a value itself violates a rule; undefined if it does not. */
 function misfit(value: unknown, rule: Rule): string | undefined {
   if (!isKind(value, rule.type)) return describe(value);
   if (rule.enum && !rule.enum.some((one) => one === value)) return describe(value);
   if (typeof value === "number") return inRange(value, rule) ? undefined : describe(value);
   if (typeof value === "string") {
     const length = lengthOf(value);
-    if (!within(length, rule.minLength, rule.maxLength)) return `a text of ${amount(length, "character")}`;
+    if (!within(length, rule.minLength, rule.maxLength)) return `a string of ${amount(length, "character")}`;
     const fits =
       rule.like === undefined || (Buffer.byteLength(value) <= 4096 && new RegExp(rule.like).test(value));
     return fits ? undefined : describe(value);
@@ -131,10 +131,10 @@ const within = (n: number, least?: number, most?: number): boolean =>
 /** Code points, as JSON Schema counts. */
 const lengthOf = (text: string): number => [...text].length;
 
-/** A value in words. */
+/** Describes a value. */
 function describe(value: unknown): string {
   if (typeof value === "string")
-    return lengthOf(value) > 60 ? `a text of ${lengthOf(value)} characters` : JSON.stringify(value);
+    return lengthOf(value) > 60 ? `a string of ${lengthOf(value)} characters` : JSON.stringify(value);
   if (Array.isArray(value)) return "a list";
   if (value === null || value === undefined) return "nothing";
   if (typeof value === "object") return "an object";
@@ -142,8 +142,8 @@ function describe(value: unknown): string {
 }
 
 const KINDS: Readonly<Record<Rule["type"], string>> = {
-  string: "a text",
-  integer: "a whole number",
+  string: "a string",
+  integer: "an integer",
   number: "a number",
   boolean: "true or false",
   object: "an object",
@@ -151,7 +151,7 @@ const KINDS: Readonly<Record<Rule["type"], string>> = {
   any: "a value",
 };
 
-/** What a rule takes, in words, with its example. */
+/** Describes the values that a rule allows, with its example. */
 function words(rule: Rule): string {
   const example = rule.example === undefined ? "" : `, for example ${canonicalJson(rule.example)}`;
   return `${takes(rule)}${example}`;
@@ -196,6 +196,6 @@ function bounds(least: number | undefined, most: number | undefined, unit: strin
 const label = (name: string): string =>
   name.length <= 60 && /^[ -~]+$/.test(name) ? name : `(a key of ${lengthOf(name)} characters)`;
 
-/** By bytes, as Lua sorts. */
+/** Sorted by bytes, as in Lua. */
 const sorted = (value: object): string[] =>
   Object.keys(value).sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));

@@ -9,19 +9,19 @@ import type { Session } from "../session/session.ts";
 import { tellConfigs } from "./held.ts";
 import type { Rule } from "./rules.ts";
 
-/** Targets that are first to get their message; the others only when these took it. */
+/** Number of targets in the first batch; the others follow only if these accepted the message. */
 const FIRST = 20;
-/** Targets that are under way at once. */
+/** Number of targets that are updated at the same time. */
 const AT_ONCE = 20;
-/** Seconds for taking a version back, whatever is left of the resource's own. */
-const TAKE_BACK = 30;
+/** Time limit in seconds for restoring the previous version, whatever is left of the resource's own. */
+const RESTORE_SECONDS = 30;
 
-/** In whose name settings are sent, and under which epoch. */
+/** The sender of settings, and the epoch. */
 export interface Distributor extends Sender, Pick<Session, "budget"> {
   readonly deployment: Pick<Deployment, "epoch">;
 }
 
-/** One version of a config, on its way. */
+/** One version of a config that is being distributed. */
 export interface Shipment {
   readonly configType: string;
   readonly data: Readonly<Record<string, unknown>>;
@@ -33,10 +33,10 @@ export interface Shipment {
 const AcknowledgedSchema = z.looseObject({ configType: z.string() });
 
 /**
- * Sends a version to targets, a first batch and then the rest; each is read back. When one does not take it, the rest is not sent and the others
- * get back what they held: some with the new settings and some with the old is nobody's wish.
+ * Sends a version to targets, first to a batch and then to the rest, and reads each back. If one target does not accept it, the rest
+ * is not sent and the others are restored to their previous version, so that all targets have the same settings.
  *
- * @returns every problem in one error, that may pass when all that happened at the targets may; nothing when all hold it
+ * @returns every problem in one error, transient if all failures are; undefined if all targets hold the version
  */
 export async function distribute(
   session: Distributor,
@@ -61,23 +61,23 @@ export async function distribute(
   await each(targets.slice(0, FIRST), AT_ONCE, one);
   await each(targets.slice(FIRST), AT_ONCE, one);
   if (errors.length === 0) return undefined;
-  const { restored, failed } = await takeBack(session, touched, shipment);
+  const { restored, failed } = await restorePrevious(session, touched, shipment);
   const names = restored.filter((name) => !refused.has(name));
   const last: Problem = {
     code: "CONFIG_PARTIAL",
-    what: `${refused.size} of ${targets.length} targets did not take ${shipment.configType} v${shipment.version}, so it counts for none.`,
+    what: `${refused.size} of ${targets.length} targets did not accept ${shipment.configType} v${shipment.version}, so it applies to none.`,
     got:
       names.length > 0
-        ? `taken back from ${names.join(", ")}, which hold what they held before`
-        : "no other one had taken it",
+        ? `${names.join(", ")} restored to the previous version`
+        : "no other target had accepted it",
     expected: "all of them, or none",
-    remedy: "Mend what is said of the targets above and run pulumi up again.",
+    remedy: "Fix the problems of the targets above and run pulumi up again.",
   };
   const [first = last, ...rest] = [...errors.flatMap(({ problems }) => problems), last, ...failed];
   return new FleetError([first, ...rest], { transient: errors.every(({ transient }) => transient) });
 }
 
-/** Works a list off, so many at once; ends when all that began has ended. */
+/** Processes a list with limited concurrency; resolves when all started work has ended. */
 async function each<T>(items: readonly T[], atOnce: number, work: (item: T) => Promise<void>): Promise<void> {
   const rest = items[Symbol.iterator]();
   const worker = async () => {
@@ -103,18 +103,18 @@ async function deliver(
   if (held?.hash === hash && held.version === version) return;
   throw new FleetError({
     code: "CONFIG_NOT_TAKEN",
-    what: `${target.name} acknowledged ${configType} v${version} but holds something else.`,
+    what: `${target.name} acknowledged ${configType} v${version} but holds another version.`,
     got: held ? `v${held.version} ${held.hash.slice(0, 8)}` : "nothing",
     expected: `v${version} ${hash.slice(0, 8)}`,
     remedy:
-      "Somebody else configures this process at the same time; run pulumi refresh and look at the preview.",
+      "Another client configures this process at the same time; run pulumi refresh and check the preview.",
   });
 }
 
 const RestoredSchema = z.looseObject({ restored: z.boolean() });
 
-/** Compare and set, so that who never took it changes nothing; who did not answer may have taken it and is asked too. */
-async function takeBack(
+/** Restores by compare-and-set, which does not affect targets that never accepted the version; includes targets that did not answer. */
+async function restorePrevious(
   session: Distributor,
   targets: readonly Target[],
   shipment: Shipment,
@@ -123,23 +123,24 @@ async function takeBack(
   const failed: Problem[] = [];
   const results = await Promise.allSettled(
     targets.map(async (target) => {
-      if (await withdraw(session, target, shipment, session.budget(TAKE_BACK))) restored.push(target.name);
+      if (await withdraw(session, target, shipment, session.budget(RESTORE_SECONDS)))
+        restored.push(target.name);
     }),
   );
   for (const [index, result] of results.entries()) {
     if (result.status === "fulfilled") continue;
     if (!(result.reason instanceof FleetError)) throw result.reason;
-    // Another run has the fleet now, and its settings.
+    // Another run now controls the fleet and its settings.
     if (result.reason.code === "STALE_EPOCH") continue;
     failed.push({
       ...result.reason.problems[0],
-      what: `${targets[index]?.name} may hold ${shipment.configType} v${shipment.version} still: ${result.reason.problems[0].what}`,
+      what: `${targets[index]?.name} may still hold ${shipment.configType} v${shipment.version}: ${result.reason.problems[0].what}`,
     });
   }
   return { restored: restored.sort(), failed };
 }
 
-/** Has a target take one version back: to what it held before, or with `clear` to its defaults. Whether it held it. */
+/** Makes a target withdraw one version: to its previous one, or with `clear` to its defaults. Returns whether it held that version. */
 export async function withdraw(
   session: Distributor,
   target: Target,

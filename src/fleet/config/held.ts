@@ -29,10 +29,10 @@ const HeldSchema = z.looseObject({
   history: luaMap(z.array(HistoryEntrySchema)).optional(),
 });
 
-/** One version of a config as a process tells it. */
+/** One version of a config, as reported by a process. */
 export type HistoryEntry = z.infer<typeof HistoryEntrySchema>;
 
-/** What a process holds of a type. */
+/** The config of one type that a process holds. */
 export interface Held {
   readonly data: Readonly<Record<string, unknown>>;
   readonly version: number | string;
@@ -40,21 +40,21 @@ export interface Held {
   readonly hash: string;
   readonly at?: number;
   readonly by?: string;
-  /** Whoever asked `by` for it, where that was another process. */
+  /** The process on whose behalf `by` set it, if any. */
   readonly requestedBy?: string;
   readonly notEnforceable: readonly string[];
 }
 
-/** What a process tells of its configs. */
+/** A process' configs, as reported. */
 export interface Told {
   readonly held: Readonly<Record<string, Held>>;
-  /** Highest version that there ever was of a type, as a whole number. */
+  /** Highest version that a type ever had, as an integer. */
   readonly highest: Readonly<Record<string, number>>;
-  /** The latest versions, oldest first; only where they were asked for. */
+  /** The latest versions, oldest first; only if requested. */
   readonly history: Readonly<Record<string, readonly HistoryEntry[]>>;
 }
 
-/** Asks a process what it holds, by a signed message. */
+/** Reads a process' configs by a signed message. */
 export async function tellConfigs(
   session: Sender,
   target: Target,
@@ -87,7 +87,7 @@ function heldOf(entry: z.infer<typeof EntrySchema>): Held {
   };
 }
 
-/** The whole part of a version: clients may write `"2.1.0"`. Pure. */
+/** The integer part of a version: clients may send `"2.1.0"`. Pure. */
 export function wholeVersion(given: number | string): number {
   const value = Math.floor(typeof given === "number" ? given : Number.parseInt(given, 10));
   return Number.isSafeInteger(value) && value > 0 ? value : 0;

@@ -2,16 +2,16 @@ import { luaModule } from "../../bundler/index.ts";
 import { type Rule, ruleOf } from "./rules.ts";
 import { CONFIG_TYPES } from "./types.ts";
 
-/** The rules of the types that every process knows. */
+/** The rules of the built-in types. */
 export const RULES: Readonly<Record<string, Rule>> = Object.fromEntries(
   Object.entries(CONFIG_TYPES).map(([name, schema]) => [name, ruleOf(schema).rule]),
 );
 
-/** The text of `src/runtime/fleet/config-rules.lua`. Pure. */
+/** The content of `src/runtime/fleet/config-rules.lua`. Pure. */
 export const luaRules = (): string =>
   luaModule(
     [
-      "What each setting may be. Generated from src/fleet/config/types.ts by `npm run docs`; a test compares the two.",
+      "Allowed values of each setting. Generated from src/fleet/config/types.ts by `npm run docs`; a test compares the two.",
     ],
     Object.fromEntries(Object.entries(RULES).sort(([a], [b]) => (a < b ? -1 : 1))),
   );

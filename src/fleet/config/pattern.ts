@@ -1,7 +1,7 @@
 /**
- * A regular expression as a Lua pattern, where there is one: anchors, characters, classes and ranges, `\d` and `\w`, each with
- * `*`, `+`, `?`, `{n}` or `{n,m}` (up to 64). Groups and alternatives have no counterpart, nor has what counts characters
- * beyond ASCII (`.`, `\s`, a class with `^` that is not repeated): then undefined. Pure.
+ * Converts a regular expression to a Lua pattern: anchors, characters, classes and ranges, `\d` and `\w`, each with
+ * `*`, `+`, `?`, `{n}` or `{n,m}` (up to 64). Groups, alternatives, and elements that match single characters beyond
+ * ASCII (`.`, `\s`, a class with `^` that is not repeated) have no counterpart: then the result is undefined. Pure.
  */
 export function luaPattern(source: string): string | undefined {
   if (!/^[ -~]*$/.test(source)) return undefined;
@@ -18,7 +18,7 @@ export function luaPattern(source: string): string | undefined {
     at = atom.end;
     const count = countAt(source, at);
     if (!count) return undefined;
-    // Lua counts bytes there: only "any number of them" means the same.
+    // Lua counts bytes in negated classes: only "any number" means the same.
     if (atom.text.startsWith("[^") && count.most !== Number.POSITIVE_INFINITY) return undefined;
     if (atom.text.startsWith("[^") && count.least > 1) return undefined;
     at = count.end;
@@ -32,7 +32,7 @@ export function luaPattern(source: string): string | undefined {
 const SHORT: Readonly<Record<string, string>> = { d: "%d", w: "%w_" };
 const MAX_COUNT = 64;
 
-/** A character for Lua: what might mean something there is quoted. */
+/** A character in a Lua pattern, escaped if it might be special. */
 const quote = (char: string): string => (/[A-Za-z0-9 ]/.test(char) ? char : `%${char}`);
 
 function atomAt(source: string, at: number): { text: string; end: number } | undefined {
@@ -70,7 +70,7 @@ function classAt(source: string, from: number): { text: string; end: number } | 
     }
     const end = source[at + 2];
     if (source[at + 1] === "-" && end !== undefined && end !== "]") {
-      // A range's ends are plain there and may not be quoted.
+      // The ends of a range are plain characters in Lua and must not be escaped.
       if (!/[A-Za-z0-9 ~!]/.test(char) || !/[A-Za-z0-9 ~!]/.test(end) || char > end) return undefined;
       text += `${char}-${end}`;
       at += 3;

@@ -1,24 +1,24 @@
 import { z } from "zod";
 import { luaPattern } from "./pattern.ts";
 
-/** What a value may be, as plain data: the language that a process checks settings by (`src/runtime/fleet/validate.lua`). */
+/** The allowed values of a setting as plain data, which processes also use (`src/runtime/fleet/validate.lua`). */
 export interface Rule {
   readonly type: "string" | "integer" | "number" | "boolean" | "object" | "list" | "any";
   readonly required?: boolean;
   readonly min?: number;
   readonly max?: number;
-  /** More than this, not equal. */
+  /** Exclusive minimum. */
   readonly above?: number;
   readonly below?: number;
-  /** Of a text in code points, of a list in items. */
+  /** Of a string in code points, of a list in items. */
   readonly minLength?: number;
   readonly maxLength?: number;
   readonly enum?: readonly (string | number | boolean)[];
-  /** Lua pattern. */
+  /** The pattern in Lua. */
   readonly pattern?: string;
-  /** The same as a regular expression. */
+  /** The same pattern as a regular expression. */
   readonly like?: string;
-  /** Members of an object; any other key is refused unless `values` says what it may be. */
+  /** Members of an object; any other key is refused unless `values` is set. */
   readonly fields?: Readonly<Record<string, Rule>>;
   readonly values?: Rule;
   readonly keys?: Rule;
@@ -26,23 +26,23 @@ export interface Rule {
   readonly maxKeys?: number;
   readonly items?: Rule;
   readonly example?: unknown;
-  /** The value that holds when nothing was said. */
+  /** The default value. */
   readonly default?: unknown;
-  /** Why nothing on AO can enforce it. */
+  /** Why AO cannot enforce the setting. */
   readonly idle?: string;
 }
 
-/** A check of a schema that a process cannot make. */
+/** A check of a schema that a process cannot perform. */
 interface Unsupported {
-  /** Dotted path in the schema; "" for itself. */
+  /** Dotted path in the schema; "" for its root. */
   readonly at: string;
-  /** What it is, in words. */
+  /** Description of the check. */
   readonly what: string;
 }
 
 type Json = Record<string, unknown>;
 
-/** A schema as a rule; what has no counterpart in a process is named. Pure. */
+/** Converts a schema to a rule, and lists checks that have no counterpart in a process. Pure. */
 export function ruleOf(schema: z.ZodType): {
   readonly rule: Rule;
   readonly unsupported: readonly Unsupported[];
@@ -119,7 +119,7 @@ function copyNumbers(shape: Json, rule: { -readonly [K in keyof Rule]: Rule[K] }
   const set = (key: "min" | "max" | "above" | "below" | "minLength" | "maxLength", value: unknown) => {
     if (typeof value === "number") rule[key] = value;
   };
-  // Every safe integer is what an integer is: no limit that anybody set.
+  // zod adds the safe integer range to every integer: it is not a declared limit.
   const whole = shape.type === "integer";
   if (!whole || shape.minimum !== Number.MIN_SAFE_INTEGER) set("min", shape.minimum);
   if (!whole || shape.maximum !== Number.MAX_SAFE_INTEGER) set("max", shape.maximum);

@@ -9,15 +9,15 @@ import {
   privateDecrypt,
 } from "node:crypto";
 
-/** What a text sealed by 0.1.0 starts with: `sealed:1:<key id>:<wrapped key>:<nonce>:<text and tag>`, all base64url. */
+/** The prefix of a string that 0.1.0 sealed: `sealed:1:<key id>:<wrapped key>:<nonce>:<text and tag>`, all base64url. */
 const PREFIX = "sealed:1:";
 const PADDING = { padding: constants.RSA_PKCS1_OAEP_PADDING, oaepHash: "sha256" };
 
-/** Whether a value is a text in the format of 0.1.0, which processes and stacks may still hold. */
+/** Whether a value is a sealed string in the format of 0.1.0, which processes and stacks may still contain. */
 export const isSealedV1 = (value: unknown): value is string =>
   typeof value === "string" && value.startsWith(PREFIX);
 
-/** Opens a text in the format of 0.1.0; undefined when it was sealed to another key or was changed. */
+/** Opens a string in the format of 0.1.0; undefined if it was sealed to another key or changed. */
 export function openV1(text: string, own: KeyObject): string | undefined {
   const [id, wrapped, nonce, sealed] = text
     .slice(PREFIX.length)

@@ -3,9 +3,9 @@ import { z } from "zod";
 const most = Number.MAX_SAFE_INTEGER;
 const whole = () => z.number().int().positive();
 const text = () => z.string().min(1).max(4096);
-const MEMORYLESS = "an AO process has no such gauge, and nobody who could hold it to one";
+const NOT_ENFORCEABLE = "AO neither measures nor limits this";
 
-/** An object with keys of one's own: at most so many, each of `values`. */
+/** An object with arbitrary keys: at most `atMost`, each with a value of `values`. */
 function dictionary<V extends z.ZodType>(key: RegExp, values: V, atMost: number) {
   return z
     .record(z.string().regex(key).max(128), values)
@@ -13,17 +13,17 @@ function dictionary<V extends z.ZodType>(key: RegExp, values: V, atMost: number)
     .meta({ maxProperties: atMost });
 }
 
-/** What a service of `SERVICES` is: exactly one of these. */
+/** A service of `SERVICES`: exactly one of these. */
 const ServiceSchema = z
   .strictObject({
-    /** A member of this fleet, by its name; the process is told the member's id. */
+    /** A member of this fleet, by its name; the process receives the member's id. */
     member: z
       .string()
       .regex(/^[a-z][a-z0-9-]*$/)
       .max(63)
       .optional()
       .meta({ examples: ["shop"] }),
-    /** Any AO process, a router among them, by its id. */
+    /** Any AO process, such as a router, by its id. */
     process: z
       .string()
       .regex(/^[A-Za-z0-9_-]+$/)
@@ -37,7 +37,7 @@ const ServiceSchema = z
       .min(43)
       .max(43)
       .optional(),
-    /** Something off AO. A process cannot call it: it hands the address on. */
+    /** An address outside AO. A process cannot call it, only pass the address on. */
     url: z
       .string()
       .regex(/^https?:[^ ]+$/)
@@ -49,19 +49,19 @@ const ServiceSchema = z
   .meta({ minProperties: 1, maxProperties: 1 });
 
 /**
- * The settings that every process knows. The first six are the guide's; unknown keys are refused. The rules that a process
- * checks them by (`src/runtime/fleet/config-rules.lua`) are made from these schemas.
+ * The built-in settings of every process. The first six are the guide's; unknown keys are refused. The rules with which a
+ * process checks them (`src/runtime/fleet/config-rules.lua`) are generated from these schemas.
  *
- * `idle` says why nothing on AO can enforce a setting: it is kept and reported.
+ * `idle` explains why AO cannot enforce a setting: it is stored and reported.
  */
 export const CONFIG_TYPES = {
-  /** How the process works. */
+  /** Processing of requests. */
   PROCESS_CONFIG: z.strictObject({
-    /** The kind of process, as clients may look for it. */
+    /** The type of the process, for clients that search by type. */
     processType: text()
       .optional()
-      .meta({ examples: ["BATTLE"], idle: "a process says its kind itself, in its program" }),
-    /** Requests that may be under way at once: those whose answer waits for another process. One more is answered `BUSY`. */
+      .meta({ examples: ["BATTLE"], idle: "a process declares its type itself, in its program" }),
+    /** Maximum number of open requests: those whose answer waits for another process. Further ones are answered with `BUSY`. */
     maxConcurrentRequests: whole()
       .max(1_000_000)
       .optional()
@@ -73,14 +73,14 @@ export const CONFIG_TYPES = {
       .max(86_400_000)
       .optional()
       .meta({ examples: [30_000], default: 30_000 }),
-    /** Whether requests are counted by their action. */
+    /** Whether requests are counted by action. */
     enableMetrics: z.boolean().optional().meta({ default: true }),
   }),
-  /** Texts by name, for the program: `fleet.config("ENVIRONMENT_VARS", "NAME")`. */
+  /** Strings by name, for the program: `fleet.config("ENVIRONMENT_VARS", "NAME")`. */
   ENVIRONMENT_VARS: dictionary(/^[A-Za-z_][A-Za-z0-9_.-]*$/, z.string().max(4096), 200),
-  /** What it may use. */
+  /** Limits of resources. */
   RESOURCE_LIMITS: z.strictObject({
-    /** Megabytes of Lua heap. Beyond them changes are refused with `MEMORY_LIMIT` and health is DEGRADED. */
+    /** Megabytes of Lua heap. Above this, changes are refused with `MEMORY_LIMIT` and health is DEGRADED. */
     maxMemoryMB: z
       .number()
       .positive()
@@ -100,32 +100,32 @@ export const CONFIG_TYPES = {
       .positive()
       .max(most)
       .optional()
-      .meta({ examples: [100], idle: MEMORYLESS }),
+      .meta({ examples: [100], idle: NOT_ENFORCEABLE }),
     /** Share of a processor. */
     maxCpuPercent: z
       .number()
       .min(1)
       .max(100)
       .optional()
-      .meta({ examples: [50], idle: MEMORYLESS }),
+      .meta({ examples: [50], idle: NOT_ENFORCEABLE }),
   }),
-  /** Who may do what. */
+  /** Authorization. */
   SECURITY_CONFIG: z.strictObject({
-    /** Who may change something: STANDARD as the program says, HIGH only through the fleet's processes, MAXIMUM only deployers. */
+    /** Who may make changes: STANDARD as the program defines, HIGH only through the fleet's processes, MAXIMUM only deployers. */
     authLevel: z.enum(["STANDARD", "HIGH", "MAXIMUM"]).optional().meta({ default: "STANDARD" }),
     /** Whether data is encrypted. */
     encryptionEnabled: z.boolean().optional().meta({
-      idle: "all that an AO process is sent and holds can be read by everybody; seal secrets instead",
+      idle: "all messages and state of an AO process are public; seal secrets instead",
     }),
   }),
-  /** What it keeps of what it has to say. */
+  /** The process' log. */
   LOGGING_CONFIG: z.strictObject({
-    /** The lowest level that is kept in the process' log. */
+    /** The lowest level that is stored in the process' log. */
     logLevel: z.enum(["DEBUG", "INFO", "WARN", "ERROR", "FATAL"]).optional().meta({ default: "INFO" }),
   }),
-  /** What is counted and watched. */
+  /** Metrics and health checks. */
   MONITORING_CONFIG: z.strictObject({
-    /** Whether requests are counted by their action. */
+    /** Whether requests are counted by action. */
     metricsEnabled: z.boolean().optional().meta({ default: true }),
     /** Milliseconds between two rounds of the process that monitors the others. */
     healthCheckInterval: z
@@ -135,15 +135,15 @@ export const CONFIG_TYPES = {
       .optional()
       .meta({ examples: [30_000] }),
   }),
-  /** How often one sender may ask for an action; `*` is every other one. Beyond it: `RATE_LIMITED`. The fleet's own processes are free. */
+  /** Rate limits per sender and action; `*` matches every other action. Requests above the limit get `RATE_LIMITED`. The fleet's own processes are exempt. */
   RATE_LIMITS: dictionary(
     /^[A-Za-z0-9_*.-]+$/,
     z.strictObject({
-      /** Requests that may come at once. */
+      /** Maximum burst of requests. */
       capacity: whole()
         .max(100_000)
         .meta({ examples: [20] }),
-      /** Requests that are allowed again each second. */
+      /** Requests that are allowed per second. */
       perSecond: z
         .number()
         .min(0.0001)
@@ -158,9 +158,9 @@ export const CONFIG_TYPES = {
   SERVICES: dictionary(/^[A-Za-z][A-Za-z0-9_.-]*$/, ServiceSchema, 200),
 } as const;
 
-/** Name of a type that every process knows. */
+/** Name of a built-in type. */
 export type ConfigType = keyof typeof CONFIG_TYPES;
 
-/** Whether every process knows the type. */
+/** Whether a type is built in. */
 export const isBuiltIn = (configType: string): configType is ConfigType =>
   Object.hasOwn(CONFIG_TYPES, configType);

@@ -1,18 +1,18 @@
 import { hashOf } from "../../core/hash.ts";
 import { isSealed } from "./seal.ts";
 
-/** A setting as people see it; what is sealed is not shown. */
+/** A setting as text for people; sealed values are not shown. */
 export const show = (value: unknown): string =>
   value === undefined ? "unset" : isSealed(value) ? "(sealed)" : JSON.stringify(value);
 
-/** A setting that differs, with its values as people see them. */
+/** A setting that differs, with its values as shown. */
 export interface FieldChange {
   readonly field: string;
   readonly before: string;
   readonly after: string;
 }
 
-/** Which settings differ, by name. Pure. */
+/** The settings that differ, by name. Pure. */
 export function changedFields(
   before: Readonly<Record<string, unknown>>,
   after: Readonly<Record<string, unknown>>,

@@ -5,43 +5,43 @@ import type { FleetSession } from "../fleet-session.ts";
 import type { Member } from "../members/member.ts";
 import { handWords } from "./code-drift.ts";
 
-/** Why a member that was deployed with `lib: false` is not asked. */
-export const NO_LIBRARY = "it runs without the fleet's library, which answers this";
+/** Why a member that was deployed with `lib: false` is skipped. */
+export const NO_LIBRARY = "it runs without the fleet's library, which provides this";
 
-/** How a member without the library is, by what aos itself answers an Eval of its owner. */
+/** The health of a member without the library, by an Eval of its owner. */
 export interface BareLook {
-  /** UNKNOWN only of a dry run that could not tell. */
+  /** UNKNOWN only if a dry run could not tell. */
   readonly health: "HEALTHY" | "UNHEALTHY" | "UNKNOWN";
-  /** Stable code of why a dry run could not tell. */
+  /** Stable code of the reason why a dry run could not tell. */
   readonly code?: string;
-  /** What was changed by hand, or why nothing can be told. */
+  /** What was changed manually, or why the health is unknown. */
   readonly reasons: readonly string[];
-  /** Milliseconds until it answered; null where it did not. */
+  /** Response time in milliseconds; null if it did not answer. */
   readonly responseMs: number | null;
 }
 
 /**
  * By a signed Eval.
  *
- * @throws FleetError NOT_OWNER, PROCESS_ERROR, NO_REPLY and what the network says
+ * @throws FleetError NOT_OWNER, PROCESS_ERROR, NO_REPLY and network errors
  */
 export const lookAtBare = async (fleet: FleetSession, member: Member, budget: Budget): Promise<BareLook> =>
   judged(member, await lookAt(fleet.session, member, budget));
 
-/** Codes of an answer from which a dry run learns nothing of the process: the Eval was not run at all. */
-const UNTOLD = new Set(["NOT_OWNER", "NO_REPLY"]);
+/** Codes that mean that the Eval of a dry run was not run at all. */
+const NOT_RUN = new Set(["NOT_OWNER", "NO_REPLY"]);
 
 /**
- * By a dry run of such an Eval: UNKNOWN where it is not run, since a unit takes no Eval in dry runs or the wallet is not the owner's.
+ * By a dry run of such an Eval: UNKNOWN if it is not run, because the unit rejects Evals in dry runs or the wallet is not the owner's.
  *
- * @throws FleetError PROCESS_ERROR and what the network says
+ * @throws FleetError PROCESS_ERROR and network errors
  */
 export async function glanceAtBare(fleet: FleetSession, member: Member, budget: Budget): Promise<BareLook> {
   try {
     return judged(member, await glanceAt(fleet.session, member, budget));
   } catch (error) {
-    if (!(error instanceof FleetError) || !UNTOLD.has(error.code)) throw error;
-    const what = `it has no library of the fleet (lib: false), and a dry run of its owner's Eval was not answered`;
+    if (!(error instanceof FleetError) || !NOT_RUN.has(error.code)) throw error;
+    const what = `it runs without the fleet's library (lib: false), and a dry run of its owner's Eval was not answered`;
     return { health: "UNKNOWN", code: error.code, reasons: [`${what} [${error.code}]`], responseMs: null };
   }
 }

@@ -7,16 +7,16 @@ import type { HandChange, Place, Verdict } from "./verdict.ts";
 
 const VERBS: Readonly<Record<string, string>> = { GONE: "gone", ADDED: "added", CHANGED: "changed" };
 
-/** `handler was added: hack`, a line for each kind of change. Pure. */
+/** `handlers were added: hack`, one line per kind of change. Pure. */
 export function handWords(changes: readonly HandChange[]): string[] {
   const lines = new Map<string, string[]>();
   for (const { kind, change, name } of changes) {
     const noun = kind.toLowerCase();
     const line =
       change === "MOVED"
-        ? `${noun}s stand in another order`
+        ? `${noun}s are in another order`
         : change === "GONE"
-          ? `${noun}s are gone`
+          ? `${noun}s are missing`
           : `${noun}s were ${VERBS[change] ?? "changed"}`;
     const names = lines.get(line) ?? [];
     if (name !== "") names.push(name);
@@ -25,19 +25,19 @@ export function handWords(changes: readonly HandChange[]): string[] {
   return [...lines].map(([line, names]) => (names.length === 0 ? line : `${line}: ${names.join(", ")}`));
 }
 
-/** What a process says of its handlers against what it had after its load. */
-interface Said {
+/** The handlers and manual changes that a process reports. */
+interface ReportedCode {
   readonly handlers: readonly string[];
   readonly changedByHand?: readonly HandChange[] | undefined;
 }
 
 /**
- * What differs in the running code from what was loaded. A process that knows what was changed by hand is believed, since its program
- * may add and remove handlers itself; of one with an older library only the names of its handlers can be compared. Pure.
+ * Differences between the running and the loaded code. A process that reports manual changes itself is trusted, because its program
+ * may add and remove handlers; with an earlier library, only the names of the handlers can be compared. Pure.
  */
 export function codeChanges(
   known: Pick<Revision, "handlers"> | undefined,
-  { handlers, changedByHand }: Said,
+  { handlers, changedByHand }: ReportedCode,
 ): HandChange[] {
   if (changedByHand) return [...changedByHand];
   const before = known?.handlers;
@@ -56,7 +56,7 @@ export function codeChanges(
   ];
 }
 
-/** What was changed by hand in a process that answered a probe; asks again only where its library cannot tell by itself. */
+/** The manual changes in a process that answered a probe; sends another request only if its library does not report them. */
 export async function changesIn(
   session: Session,
   place: Place,
@@ -69,19 +69,19 @@ export async function changesIn(
   return codeChanges(known, await info(session, place, budget, "handlers", "changedByHand"));
 }
 
-/** Handlers that a load has to remove by name: those that were added where the library does not put things back by itself. Pure. */
+/** Manually added handlers that a load has to remove by name, because the library does not. Pure. */
 export const strangersIn = (changes: readonly HandChange[]): string[] =>
   changes.filter(({ kind, change }) => kind === "HANDLER" && change === "ADDED").map(({ name }) => name);
 
-/** Why the fleet's own actions are not answered as they are by a process with the fleet's code in it. */
+/** Why a process with the fleet's code does not answer the fleet's actions correctly. */
 const NOT_OURS: Readonly<Record<string, string>> = {
-  NO_REPLY: "the fleet's handlers are gone or hidden",
-  UNKNOWN_ACTION: "the fleet's handlers are gone",
+  NO_REPLY: "the fleet's handlers are missing or hidden",
+  UNKNOWN_ACTION: "the fleet's handlers are missing",
   BAD_REPLY: "another handler answers the fleet's probes",
   PROCESS_ERROR: "a handler fails on the fleet's probes",
 };
 
-/** For `catch`: in words why a process does not answer the fleet's probes itself; any other failure stays one. */
+/** For `catch`: describes why a process does not answer the fleet's probes itself; rethrows any other error. */
 export function notOurs(error: unknown): string {
   const words = error instanceof FleetError ? NOT_OURS[error.code] : undefined;
   if (words === undefined) throw error;

@@ -1,6 +1,6 @@
 /**
- * What a refresh found changed in a process: a code to decide by, and a sentence for people. The state keeps the sentences as `drift` and
- * the codes as `driftCodes`; states of version 0.1.0 have the sentences alone, and this is the one place that reads those. Pure.
+ * The drift that a refresh found in a process: a code for decisions, and a sentence for people. The state keeps the sentences as
+ * `drift` and the codes as `driftCodes`; states of version 0.1.0 have only the sentences, which only this file parses. Pure.
  */
 import { z } from "zod";
 
@@ -10,10 +10,10 @@ import { z } from "zod";
  * - `OWNER`: another wallet owns it
  * - `STOPPED`: it is retired or draining, and refuses requests
  * - `EPOCH_AHEAD`: its epoch is higher than the ledger's
- * - `RIVAL_LEDGER`: another operator's ledger counts
- * - `HAND_CHANGE`: handlers or functions were changed by hand
+ * - `RIVAL_LEDGER`: another operator's ledger takes precedence
+ * - `HAND_CHANGE`: handlers or functions were changed manually
  * - `UNANSWERED`: it does not answer the fleet's probes
- * - `UNKNOWN`: only its sentence says what it is
+ * - `UNKNOWN`: only the sentence describes it
  */
 const DRIFT_CODES = [
   "CODE",
@@ -35,19 +35,19 @@ export interface Drift {
   readonly text: string;
 }
 
-/** As the state has it. */
+/** Drift in the format of the state. */
 export interface KeptDrift {
   readonly drift: readonly string[];
   readonly driftCodes?: readonly DriftCode[] | undefined;
 }
 
-/** Findings as the state keeps them; without codes where nothing was found, as in a state of version 0.1.0. */
+/** Findings in the format of the state; without codes if nothing was found, as in a state of version 0.1.0. */
 export const keptDrift = (found: readonly Drift[]): { drift: string[]; driftCodes?: DriftCode[] } => ({
   drift: found.map(({ text }) => text),
   ...(found.length === 0 ? {} : { driftCodes: found.map(({ code }) => code) }),
 });
 
-/** Findings that a state keeps, also one of version 0.1.0. */
+/** The findings in a state, including one of version 0.1.0. */
 export const driftIn = ({ drift, driftCodes }: KeptDrift): Drift[] =>
   drift.map((text, at) => ({
     code: (driftCodes?.length === drift.length ? driftCodes[at] : undefined) ?? codeOfSentence(text),
@@ -58,7 +58,7 @@ export const driftIn = ({ drift, driftCodes }: KeptDrift): Drift[] =>
 export const has = (found: readonly Drift[], code: DriftCode): boolean =>
   found.some((one) => one.code === code);
 
-/** What version 0.1.0 wrote where a decision rests on it. */
+/** Sentences of version 0.1.0 that decisions depend on. */
 const SENTENCES: readonly (readonly [RegExp, DriftCode])[] = [
   [/^it is (retired|draining) instead of active$/, "STOPPED"],
   [/^it is at epoch \d+, /, "EPOCH_AHEAD"],

@@ -14,7 +14,7 @@ import { type Expected, type Place, type Verdict, VerdictSchema } from "./verdic
 
 const ACTION = "HEALTH_CHECK";
 
-/** One signed probe: the process' own word at a slot after the probe was sent, with the nonce to prove it. */
+/** One signed probe: the process' own verdict, with a nonce that proves that it is newer than the probe. */
 export async function probe(
   session: Session,
   place: Place,
@@ -40,10 +40,10 @@ export async function probe(
   if (verdict.nonce !== nonce) {
     throw new FleetError({
       code: "STALE_VERDICT",
-      what: `${place.name} answered another probe than the one that was sent.`,
+      what: `${place.name} answered a different probe than the one that was sent.`,
       got: `nonce ${verdict.nonce}`,
       expected: `nonce ${nonce}`,
-      remedy: "The compute unit serves an old result; run pulumi up again.",
+      remedy: "The compute unit returned an old result; run pulumi up again.",
     });
   }
   return { ...verdict, responseMs: performance.now() - start };
@@ -58,7 +58,7 @@ export const dryProbe = (
 ): Promise<Verdict> =>
   dryAsk(fleet, { member, action: ACTION, data: { healthCheck }, seconds }, VerdictSchema);
 
-/** The verdict on a revision, in words: the process' own checks and what the client measured. Pure. */
+/** The verdict on a revision with its reasons: the process' own checks and the client's measurements. Pure. */
 export function judge(
   verdict: Verdict & { responseMs: number },
   expected: Expected,
@@ -81,7 +81,7 @@ export function judge(
   }
   if (verdict.responseMs > policy.maxResponseMs) {
     reasons.push(
-      `performance: answered in ${Math.round(verdict.responseMs)} ms, at most ${policy.maxResponseMs} ms are allowed`,
+      `performance: answered in ${Math.round(verdict.responseMs)} ms, allowed: at most ${policy.maxResponseMs} ms`,
     );
     if (status === "HEALTHY") status = "DEGRADED";
   }
@@ -89,8 +89,8 @@ export function judge(
 }
 
 /**
- * Probes until the revision is healthy or the policy's time or tries are spent. DEGRADED goes on, and is said.
- * A probe that cannot be read counts as a failed one; a refusal is final.
+ * Probes until the revision is healthy, or the policy's time or retries are used up. DEGRADED is accepted and reported.
+ * A probe that cannot be read counts as failed; a refusal is final.
  */
 export async function awaitHealthy(
   session: Session,
@@ -107,7 +107,7 @@ export async function awaitHealthy(
       last = judge(await probe(session, place, "ALL", expected, time), expected, policy);
     } catch (error) {
       if (!(error instanceof FleetError)) throw error;
-      // A unit that is slow or down says nothing about the process.
+      // A slow or unavailable unit says nothing about the process.
       const status = error.code === "NO_REPLY" ? "OFFLINE" : error.transient ? "UNKNOWN" : "UNHEALTHY";
       last = { status, reasons: [error.problems[0].what] };
       if (FINAL.has(error.code)) throw error;
@@ -117,26 +117,26 @@ export async function awaitHealthy(
   return last;
 }
 
-/** Another probe would say the same. */
+/** Codes that another probe would not change. */
 const FINAL = new Set(["STALE_EPOCH", "FORBIDDEN", "PROCESS_RUINED"]);
 
 export const short = (hash: string): string => (hash === "" ? "none" : hash.slice(0, 8));
 
-/** For `catch`: a process that does not answer never had the fleet's code; any other failure stays one. */
+/** For `catch`: a process that does not answer never had the fleet's code; rethrows any other error. */
 export function neverLoaded(error: unknown): undefined {
   if (error instanceof FleetError && error.code === "NO_REPLY") return undefined;
   throw error;
 }
 
 /**
- * For `catch` in a refresh of what a process holds: one whose own handlers of the fleet are gone or hidden tells nothing, and one that
- * is ruined is found by the refresh of the process itself; any other failure stays one.
+ * For `catch` in a refresh of a process' settings: a process whose fleet handlers are missing or hidden reports nothing, and a
+ * ruined one is found by the refresh of the process itself; rethrows any other error.
  */
 export function nothingLoaded(error: unknown): "ruined" | undefined {
   if (saysRuined(error)) return "ruined";
   notOurs(error);
 }
 
-/** The same, where whoever does not own the process may not ask: one that was given to another wallet refuses, which must not end the refresh. */
+/** The same, but also tolerates FORBIDDEN: a process that belongs to another wallet refuses, which must not fail the refresh. */
 export const tellsNothing = (error: unknown): ReturnType<typeof nothingLoaded> | "refused" =>
   error instanceof FleetError && error.code === "FORBIDDEN" ? "refused" : nothingLoaded(error);

@@ -2,19 +2,19 @@ import { z } from "zod";
 import { luaList } from "../protocol/lua.ts";
 import { CheckSchema } from "./schema.ts";
 
-/** One thing in the running code that an Eval by hand left changed, as the process itself says. */
+/** One manual change in the running code, as reported by the process. */
 const HandChangeSchema = z.looseObject({
   /** HANDLER, ACTION, CHECK, INVARIANT or FUNCTION. */
   kind: z.string(),
   /** GONE, ADDED, CHANGED or MOVED. */
   change: z.string(),
-  /** Empty where the change is one of the order. */
+  /** Empty if only the order changed. */
   name: z.string(),
 });
 
 export type HandChange = z.infer<typeof HandChangeSchema>;
 
-/** Absent in the answers of a process whose library does not look for it yet. */
+/** Absent in answers of earlier libraries, which do not detect manual changes. */
 export const HandChangesSchema = luaList(HandChangeSchema).optional();
 
 export const VerdictSchema = z.looseObject({
@@ -24,9 +24,9 @@ export const VerdictSchema = z.looseObject({
   version: z.string(),
   sourceHash: z.string(),
   epoch: z.number().int(),
-  /** Deployment that loaded the code. */
+  /** The deployment that loaded the code. */
   release: z.string().optional(),
-  /** What was changed by hand since; absent where the library is older. */
+  /** Manual changes since then; absent with earlier libraries. */
   changedByHand: HandChangesSchema,
 });
 

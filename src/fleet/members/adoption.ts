@@ -3,33 +3,33 @@ import { FleetError } from "../../core/errors.ts";
 import { readJson } from "../files.ts";
 import type { Session } from "../session/session.ts";
 
-/** What `fleet adopt` found for one member and was told to take. */
+/** The process that `fleet adopt` found for one member and was told to adopt. */
 const AdoptedSchema = z.strictObject({
   /** Its AO process id. */
   processId: z.string().regex(/^[A-Za-z0-9_-]{43}$/),
-  /** Which of the AO processes that the member has had. */
+  /** Number of this process among those that the member has had. */
   generation: z.number().int().positive(),
-  /** sha256 of the code that it says it runs; "" when none was ever loaded. */
+  /** sha256 of the code that it reports; "" if none was ever loaded. */
   sourceHash: z.string(),
-  /** The message that loaded that code, where the last release or the ledger names it. */
+  /** The message that loaded that code, if the last release or the ledger contains it. */
   evalId: z.string().optional(),
-  /** When that was said there, milliseconds since 1970. */
+  /** Time of that entry, in milliseconds since 1970. */
   loadedAt: z.number().optional(),
 });
 
 const AdoptionSchema = z.strictObject({
-  /** Whether a member that is not named here may be made. Else a spawn is refused. */
+  /** Whether a member that is not listed here may be created; else a spawn is refused. */
   allowCreate: z.boolean(),
   /** By the member's name. */
   members: z.record(z.string(), AdoptedSchema),
 });
 
-/** What `fleet adopt` shows and a person agrees to: which process each member takes over. Nothing else is taken. */
+/** The plan of `fleet adopt` that a person confirmed: the process that each member adopts. Nothing else is adopted. */
 export type Adoption = z.infer<typeof AdoptionSchema>;
 
 const read = new Map<string, Promise<Adoption>>();
 
-/** The adoption that a run of `fleet adopt` carries out; undefined in any other run. */
+/** The adoption that a run of `fleet adopt` performs; undefined in any other run. */
 export function adoption({ request }: Pick<Session, "request">): Promise<Adoption | undefined> {
   const path = request.adopt;
   if (path === undefined) return Promise.resolve(undefined);
@@ -39,7 +39,7 @@ export function adoption({ request }: Pick<Session, "request">): Promise<Adoptio
 }
 
 /**
- * Refuses to make a process in a run that was only to take over what is there.
+ * Refuses to create a process in a run that may only adopt existing ones.
  *
  * @throws FleetError ADOPT_MISSING
  */
@@ -48,10 +48,10 @@ export async function assertMayCreate(session: Pick<Session, "request">, name: s
   if (found === undefined || found.allowCreate) return;
   throw new FleetError({
     code: "ADOPT_MISSING",
-    what: `Nothing was found that ${name} could take over, and no new process is to be made.`,
+    what: `No process was found that ${name} could adopt, and creating one is not allowed.`,
     at: `processes.${name}`,
-    got: "no living process of this member",
-    expected: "a process to take over",
-    remedy: `npx fleet adopt lists what there is; --allow-create lets it make ${name} anew.`,
+    got: "no active process of this member",
+    expected: "a process to adopt",
+    remedy: `npx fleet adopt lists the processes found; --allow-create allows it to create ${name}.`,
   });
 }

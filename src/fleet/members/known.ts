@@ -7,7 +7,7 @@ import type { Scope } from "../session/scope.ts";
 import { type Manifest, readManifest } from "./manifest.ts";
 import type { KnownFleet, Member } from "./member.ts";
 
-/** Every process that gets requests: the members, and further revisions that have a part of their traffic. Pure. */
+/** Every process that gets requests: the members, and other revisions with a part of their traffic. Pure. */
 export const servingIn = ({ members, sharing = [] }: Pick<KnownFleet, "members" | "sharing">): Member[] => [
   ...members,
   ...sharing,
@@ -23,10 +23,10 @@ const ReleaseFileSchema = z.looseObject({
 type ReleaseFile = z.output<typeof ReleaseFileSchema>;
 
 /**
- * The members of a stack as the last run left them: from its manifest; those that it does not name, since there is none or an unfinished
- * run began it in a fresh clone, from the stack's state. Commands take `servingFleet`, which asks the router too.
+ * The members of a stack after the last run: from its manifest, or, for members that are missing there (no manifest, or an unfinished
+ * run in a new clone), from the stack's state. Commands use `servingFleet`, which also asks the router.
  *
- * @param stated the fleet as the stack's state has it; asked only where the manifest leaves something open
+ * @param stated reads the fleet from the stack's state; called only if the manifest is incomplete
  */
 export async function knownFleet(scope: Scope, stated: () => Promise<KnownFleet>): Promise<KnownFleet> {
   const manifest = await readManifest(scope);
@@ -47,8 +47,8 @@ export async function knownFleet(scope: Scope, stated: () => Promise<KnownFleet>
 }
 
 /**
- * Whether the manifest says all that the state could: every member of the release, and of one that moves traffic the router, which the
- * manifests of earlier versions do not name. Pure.
+ * Whether the manifest is complete: it contains every member of the release and, if traffic is shifted, the router, which is missing in
+ * manifests of earlier versions. Pure.
  */
 function isWhole(
   named: readonly Member[],
@@ -90,20 +90,20 @@ async function currentRelease(scope: Scope): Promise<ReleaseFile | undefined> {
   return ReleaseFileSchema.safeParse(await readJson(path)).data;
 }
 
-/** A manifest of an earlier version does not say who has no library; the release does, of the code that it declared. */
+/** A manifest of an earlier version lacks `lib`; the release has it for the code that it declared. */
 function asDeclared(member: Member, release: ReleaseFile | undefined): Member {
   const declared = release?.declaration[member.name];
   const isSame = declared?.sourceHash === member.sourceHash;
   return isSame && declared?.lib === false ? { ...member, lib: false } : member;
 }
 
-/** Before the first release is through, the guide's name tells. */
+/** Before the first release is complete, the ledger is found by the guide's name. */
 function guideLedger(members: readonly Member[]): string | undefined {
   return members.find(({ name }) => name === "deployment-coordinator")?.name;
 }
 
 /**
- * The member of that name or AO id. An id that is no member's is taken as it is: any process can be asked.
+ * The member with that name or AO id. An id that does not belong to a member is used as is: any process can be asked.
  *
  * @throws FleetError UNKNOWN_PROCESS, with the nearest name
  */
@@ -120,7 +120,6 @@ export function pickMember({ members }: KnownFleet, wanted: string): Member {
     what: `This stack has no process "${wanted}".`,
     got: wanted,
     expected: names.length > 0 ? `one of ${names.join(", ")}, or an AO id` : "a deployed fleet, or an AO id",
-    remedy:
-      names.length === 0 ? "Deploy it: npx fleet deploy" : `Mend the name${near ? `: "${near}"?` : "."}`,
+    remedy: names.length === 0 ? "Deploy it: npx fleet deploy" : `Fix the name${near ? `: "${near}"?` : "."}`,
   });
 }

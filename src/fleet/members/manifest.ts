@@ -4,7 +4,7 @@ import { readJson, writeAtomically } from "../files.ts";
 import type { Scope } from "../session/scope.ts";
 import type { Session } from "../session/session.ts";
 
-/** One member in the manifest. The guide's keys first; `status` is ACTIVE only when the process said so itself. */
+/** One member in the manifest. The guide's keys first; `status` is ACTIVE only if the process itself reported it. */
 const ManifestProcessSchema = z.looseObject({
   processId: z.string().optional(),
   status: z.string(),
@@ -16,15 +16,15 @@ const ManifestProcessSchema = z.looseObject({
   generation: z.number().optional(),
   revision: z.string().optional(),
   configVersions: z.record(z.string(), z.number()).optional(),
-  /** False where nothing of the fleet's library is in the process. */
+  /** False if the process does not contain the fleet's library. */
   lib: z.literal(false).optional(),
-  /** Of such a process: the code after its load, as an Eval of its owner reads it. */
+  /** For such a process: the code after its load, as read by an Eval of its owner. */
   code: z.array(z.string()).optional(),
-  /** Where its new code gets a process beside the old one: the member that carries the router, whose table has the last word on which of them serves. */
+  /** For a blue-green member: the member that contains the router, whose table decides which process serves. */
   router: z.string().optional(),
 });
 
-/** `build/deployment-manifest.json`: the guide's keys, and beyond them what is needed to find and trust the fleet again. */
+/** `build/deployment-manifest.json`: the guide's keys, and what is needed to find and verify the fleet again. */
 export const ManifestSchema = z.looseObject({
   deploymentTimestamp: z.string(),
   /** Seconds since the run's first change. */
@@ -41,17 +41,17 @@ export const ManifestSchema = z.looseObject({
 export type Manifest = z.infer<typeof ManifestSchema>;
 export type ManifestProcess = z.infer<typeof ManifestProcessSchema>;
 
-/** Of the latest deployment, whichever stack's it was. */
+/** The manifest of the latest deployment of any stack. */
 export const manifestPath = (scope: Scope): string => join(scope.build, "deployment-manifest.json");
-/** Of the latest deployment of this stack. */
+/** The manifest of the latest deployment of this stack. */
 const stackManifestPath = (scope: Scope): string =>
   join(scope.build, `deployment-manifest.${scope.project}.${scope.stack}.json`);
 const keptManifestPath = (scope: Scope, id: string): string =>
   join(scope.build, `deployment-manifest-${id}.json`);
 
 /**
- * The manifest of this stack on disk: the latest one, or, where another stack was deployed since, this stack's own. Another stack's is
- * never taken, whatever its file is called. Earlier versions wrote only the latest one.
+ * The manifest of this stack on disk: the latest one, or, if another stack was deployed since, this stack's own. Another stack's
+ * manifest is never used, whatever its file name. Earlier versions wrote only the latest one.
  */
 export async function readManifest(scope: Scope): Promise<Manifest | undefined> {
   for (const path of [manifestPath(scope), stackManifestPath(scope)]) {
@@ -61,7 +61,7 @@ export async function readManifest(scope: Scope): Promise<Manifest | undefined> 
   return undefined;
 }
 
-/** What the running deployment says of itself in the manifest. */
+/** The deployment's own fields in the manifest. */
 interface ManifestHead {
   readonly deploymentTimestamp: string;
   readonly deploymentDuration: number;
@@ -73,7 +73,7 @@ interface ManifestHead {
 
 let queue: Promise<unknown> = Promise.resolve();
 
-/** Merges members into the manifest, one writer at a time. What is not named stays as it was: a partial run loses no id. */
+/** Merges members into the manifest, one writer at a time. Other members are unchanged, so a partial run loses no id. */
 export function recordInManifest(
   scope: Scope,
   head: ManifestHead,
@@ -104,7 +104,7 @@ export function recordInManifest(
   return next;
 }
 
-/** `recordInManifest` with what the running deployment says of itself. */
+/** `recordInManifest` with the fields of the running deployment. */
 export async function record(
   session: Session,
   processes: Record<string, Partial<ManifestProcess> | undefined>,

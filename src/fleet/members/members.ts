@@ -9,11 +9,11 @@ import { adoption } from "./adoption.ts";
 /** One AO process that a member of the fleet has or had. */
 export interface Incarnation {
   readonly processId: string;
-  /** 1 + the highest ever seen for this member when it was made. */
+  /** 1 + the highest generation of this member when it was spawned. */
   readonly generation: number;
-  /** It was told to answer `GONE`; never adopted again. */
+  /** Whether it is retired and answers `GONE`; never adopted again. */
   readonly retired: boolean;
-  /** The bytes were signed but nothing proves that a unit took them: they must be sent again before it is used. */
+  /** Whether its spawn was signed without proof that a unit accepted it: then it must be sent again before it is used. */
   readonly unsent: boolean;
 }
 
@@ -21,10 +21,10 @@ export const memberKey = (scope: Scope, name: string, generation: number, step: 
   `${deploymentKey(scope, name)}/g${generation}/${step}`;
 
 /**
- * The member's newest process: from the journal, which knows every spawn of this machine. Where the journal has no living
- * one, or may have lost its end, also from the network, by `Deployment-Key` and our ownership: another machine may have made
- * it. The index lags, but a fleet that another machine made is older than the lag. In a run of `fleet adopt` it is the one that
- * was agreed to.
+ * The member's newest process: from the journal, which contains every spawn of this machine. If the journal has no active
+ * one, or may have lost its end, also from the network, by `Deployment-Key` and our ownership, because another machine may have
+ * spawned it. The index lags, but a fleet from another machine is older than the lag. In a run of `fleet adopt` it is the
+ * confirmed one.
  */
 export async function newestIncarnation(
   session: Session,
@@ -48,17 +48,17 @@ export async function newestIncarnation(
   const best = found.at(-1);
   if (!best) return newest;
   if (newest && (newest.generation > best.generation || newest.processId === best.processId)) return newest;
-  // Of two that were made at the same time the lower id counts, for everybody.
+  // Of two that were spawned at the same time, the lower id takes precedence for all operators.
   if (newest && !newest.retired && newest.generation === best.generation && newest.processId < best.processId)
     return newest;
   return { ...best, retired: await isRetired(session, name, best, budget) };
 }
 
-/** What the journal knows of a member, oldest first; a spawn that was given up is not among them. */
+/** The member's processes in the journal, oldest first, without abandoned spawns. */
 export const incarnationsIn = (session: Session, name: string): Incarnation[] =>
   incarnationsOf(session.journal.history(), session.scope, name);
 
-/** The same of a journal's entries. Pure. */
+/** The same from a journal's entries. Pure. */
 export function incarnationsOf(entries: Iterable<Intent>, scope: Scope, name: string): Incarnation[] {
   const prefix = `${deploymentKey(scope, name)}/g`;
   const made = new Map<number, Incarnation>();
@@ -76,7 +76,7 @@ export function incarnationsOf(entries: Iterable<Intent>, scope: Scope, name: st
     .sort((a, b) => a.generation - b.generation);
 }
 
-/** Ours on the network, as the index shows them: the newest last, of equals the lowest id last. */
+/** Our processes on the network, from the index: the newest last; with equal generations, the lowest id last. */
 export async function onNetwork(session: Session, name: string, budget: Budget): Promise<Incarnation[]> {
   const found = await session.ao.find(
     {
@@ -96,9 +96,9 @@ export async function onNetwork(session: Session, name: string, budget: Budget):
     .sort((a, b) => a.generation - b.generation || (a.processId < b.processId ? 1 : -1));
 }
 
-const NOT_SAID = ["NO_REPLY", "BAD_REPLY", "UNKNOWN_ACTION", "PROCESS_ERROR"];
+const NOT_RETIRED_CODES = ["NO_REPLY", "BAD_REPLY", "UNKNOWN_ACTION", "PROCESS_ERROR"];
 
-/** Asks the process itself; one that was never loaded is not retired. */
+/** Whether a process is retired, by its own answer; one that was never loaded is not. */
 export async function isRetired(
   session: Session,
   name: string,
@@ -108,8 +108,8 @@ export async function isRetired(
   try {
     return (await info(session, { name, ...one }, budget)).status === "RETIRED";
   } catch (error) {
-    // A plain program may answer what it likes: only the library says that it is retired.
-    if (error instanceof FleetError && NOT_SAID.includes(error.code)) return false;
+    // Only the library reports that a process is retired; other programs may answer anything.
+    if (error instanceof FleetError && NOT_RETIRED_CODES.includes(error.code)) return false;
     throw error;
   }
 }

@@ -16,39 +16,39 @@ export const RevisionSchema = z.strictObject({
   loadedAt: z.string(),
   /** The run that loaded it. */
   deploymentId: z.string(),
-  /** Names of the handlers that it had then; what a refresh compares with. */
+  /** Names of its handlers after the load, which a refresh compares with. */
   handlers: z.array(z.string()).optional(),
-  /** Without the library: handlers and functions that it had then, as `<kind> <sum> <name>`. */
+  /** Without the library: its handlers and functions after the load, as `<kind> <sum> <name>`. */
   code: z.array(z.string()).optional(),
-  /** The shape of its states then. */
+  /** The shape of its states after the load. */
   stateVersion: z.string().optional(),
-  /** The rollback that put an earlier state back with it. */
+  /** The rollback that restored an earlier state with it. */
   restored: z.string().optional(),
 });
 
 export type Revision = z.infer<typeof RevisionSchema>;
 
-/** A revision that is held in a process of its own. */
+/** A revision in its own process. */
 export const HeldRevisionSchema = RevisionSchema.extend({
-  /** Which of the member's AO processes it is. */
+  /** Number of this process among the member's AO processes. */
   generation: z.number().int().positive(),
   /** The AO module that the process was spawned with. */
   moduleId: z.string(),
-  /** What it said of its health when it was last wanted. */
+  /** Its reported health when it was last the wanted revision. */
   health: HealthOutputSchema.shape.status,
-  /** When another one came in its place, ISO 8601. */
+  /** When another revision replaced it, ISO 8601. */
   replacedAt: z.string().optional(),
   /**
-   * Of one that has a part of the traffic beside the wanted one: what a refresh found wrong with it.
-   * @default nothing, or it has no traffic
+   * For a revision that has a part of the traffic next to the wanted one: the problems that a refresh found.
+   * @default none, or it has no traffic
    */
   finding: z
     .strictObject({
-      /** What it said of its health. */
+      /** Its reported health. */
       health: HealthOutputSchema,
-      /** What was changed by hand, in words. */
+      /** Descriptions of manual changes. */
       drift: z.array(z.string()),
-      /** The code of each line of `drift`, in its order. @default none, in a state of version 0.1.0 */
+      /** The code of each line of `drift`, in the same order. @default none, in a state of version 0.1.0 */
       driftCodes: z.array(DriftCodeSchema).optional(),
     })
     .optional(),

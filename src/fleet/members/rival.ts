@@ -4,7 +4,7 @@ import { deploymentKey } from "../session/scope.ts";
 import type { Session } from "../session/session.ts";
 import { type Incarnation, incarnationsIn, memberKey, onNetwork } from "./members.ts";
 
-/** A ledger of the same generation that another operator made and that counts instead of this one: it has the lower id. */
+/** A ledger of the same generation that another operator created and that takes precedence, because it has the lower id. */
 export async function rivalOf(
   session: Session,
   ledger: Pick<Incarnation, "processId" | "generation">,
@@ -16,10 +16,10 @@ export async function rivalOf(
 }
 
 /**
- * Looks whether another operator made a ledger of the same generation. When that one has the lower id, everything that this
- * machine made for the stack is retired, so that the next run takes over the other's.
+ * Checks whether another operator created a ledger of the same generation. If that one has the lower id, everything that this
+ * machine created for the stack is retired, so that the next run takes over the other's.
  *
- * @returns the error to stop with, or nothing when this ledger is the one that counts
+ * @returns the error to stop with, or undefined if this ledger takes precedence
  */
 export async function yieldToRival(
   session: Session,
@@ -37,14 +37,15 @@ export async function yieldToRival(
   }
   return new FleetError({
     code: "LEDGER_TAKEN",
-    what: `Somebody else deployed ${deploymentKey(session.scope, name)} for the first time at the same moment, and theirs counts.`,
+    what: `Another operator deployed ${deploymentKey(session.scope, name)} for the first time at the same moment, and that deployment takes precedence.`,
     got: `ledger ${ledger.processId}`,
     expected: `ledger ${winner.processId}, the lower id of the two`,
-    remedy: "What this run made was retired. Run pulumi up --refresh: it takes over the other's processes.",
+    remedy:
+      "The processes of this run were retired. Run pulumi up --refresh to take over the other operator's processes.",
   });
 }
 
-/** Retires a process; one that was never loaded cannot answer and is only forgotten. What fails is tried again by the next run. */
+/** Retires a process; one that was never loaded cannot answer and is only abandoned. The next run retries failures. */
 export async function giveUp(
   session: Session,
   name: string,
@@ -61,7 +62,8 @@ export async function giveUp(
     await retire(session, { name, generation, processId }, epoch, session.budget(30));
   } catch (error) {
     if (!(error instanceof FleetError)) throw error;
-    if (error.code === "NO_REPLY") await session.journal.void(spawn, "another operator's process counts");
+    if (error.code === "NO_REPLY")
+      await session.journal.void(spawn, "another operator's process takes precedence");
   }
 }
 

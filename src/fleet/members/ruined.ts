@@ -2,20 +2,20 @@ import { FleetError } from "../../core/errors.ts";
 import type { RunRequest } from "../session/run-request.ts";
 
 /**
- * Whether a member may get a new process in a run when its own is ruined: somebody agreed that the state of the old one is lost. A
- * process that works is never replaced.
+ * Whether a ruined member may get a new process in a run, because the operator accepted the loss of its state. A working process
+ * is never replaced.
  */
 export const mayReplace = ({ replace = [] }: RunRequest, name: string): boolean => replace.includes(name);
 
-/** Whether an error says that nothing can ever be evaluated in a process again. */
+/** Whether an error means that a process can never evaluate anything again. */
 export const saysRuined = (error: unknown): error is FleetError =>
   error instanceof FleetError && error.code === "PROCESS_RUINED";
 
-/** What gives a ruined member a process again. Pure. */
+/** How to give a ruined member a new process. Pure. */
 export const wayOn = (name: string): string =>
-  `Its state is lost unless a backup has it. To give it a new process: npx fleet deploy --replace ${name} (or FLEET_REPLACE=${name} pulumi up)`;
+  `Its state is lost unless a backup contains it. To give it a new process: npx fleet deploy --replace ${name} (or FLEET_REPLACE=${name} pulumi up)`;
 
-/** What can be done about a ruined member; any other error as it is. */
+/** Adds the remedy to the error of a ruined member; returns any other error unchanged. */
 export function withWayOn(name: string, error: FleetError): FleetError;
 export function withWayOn(name: string, error: unknown): unknown;
 export function withWayOn(name: string, error: unknown): unknown {

@@ -1,4 +1,4 @@
-/** Who answers to a member's name now: one way for every command. */
+/** The processes that currently serve the members of a fleet, for every command. */
 
 import { FleetError } from "../../core/errors.ts";
 import { heaviest, idsIn, servingIds } from "../../delivery/table.ts";
@@ -10,23 +10,23 @@ import type { KnownFleet, Member } from "./member.ts";
 import { asRevision } from "./stated.ts";
 import type { StatedRevision } from "./stated-revision.ts";
 
-/** Seconds that the router gets for its table. */
-const ASKED = 15;
+/** Time limit in seconds for the router to return its table. */
+const ROUTER_SECONDS = 15;
 
-/** What a look at who serves may tell. */
+/** Options of `servingFleet`. */
 interface ServingOptions {
-  /** The fleet as the stack's state has it, or as it was when the command began. */
+  /** Reads the fleet from the stack's state, or as of the start of the command. */
   readonly stated: () => Promise<KnownFleet>;
-  /** Told where the router cannot be asked. */
+  /** Called if the router cannot be asked. */
   readonly note: (line: string) => void;
   /** Waits until the router may be asked. @default at once */
   readonly turn?: () => Promise<void>;
 }
 
 /**
- * The members of a stack, each as the process that has most of its traffic: by the table of the fleet's router, which a lease's end,
- * `abort` and `promote` change beside every manifest and state. What has a part of it beside them is in `sharing`. Where the router cannot
- * be asked, as the last run left it.
+ * The members of a stack, each as the process with most of its traffic, by the table of the fleet's router, which can change without
+ * the manifest and the state (lease expiry, `abort`, `promote`). Other processes with traffic are in `sharing`. If the router cannot
+ * be asked, the members are those of the last run.
  */
 export async function servingFleet(
   session: Session,
@@ -36,10 +36,10 @@ export async function servingFleet(
   const router = known.members.find(({ name }) => name === known.router);
   if (!router) return known;
   await turn?.();
-  const said = await trafficOf(session, router, note);
-  if (!said) return known;
-  const services = said.table?.services ?? {};
-  const routed = [...new Set([...idsIn(said.table), ...idsIn(said.proven)])];
+  const traffic = await trafficOf(session, router, note);
+  if (!traffic) return known;
+  const services = traffic.table?.services ?? {};
+  const routed = [...new Set([...idsIn(traffic.table), ...idsIn(traffic.proven)])];
   const isElsewhere = ({ name, processId }: Member) => {
     const service = services[name];
     return service !== undefined && servingIds(service).some((id) => id !== processId);
@@ -62,7 +62,7 @@ export async function servingFleet(
   return { ...known, members, revisions, routed, ...(sharing.length === 0 ? {} : { sharing }) };
 }
 
-/** The member as one of its processes to which a table gives requests. */
+/** The member as one of the processes that a table routes its requests to. */
 function asServed(
   member: Member,
   processId: string,
@@ -79,13 +79,13 @@ async function trafficOf(
   note: (line: string) => void,
 ): Promise<TrafficState | undefined> {
   try {
-    return await dryTraffic({ session }, router, ASKED);
+    return await dryTraffic({ session }, router, ROUTER_SECONDS);
   } catch (error) {
     if (!(error instanceof FleetError)) throw error;
-    note(`${unasked(router.name)} [${error.code}]`);
+    note(`${routerUnavailable(router.name)} [${error.code}]`);
     return undefined;
   }
 }
 
-const unasked = (router: string): string =>
-  `${router} does not say who has the traffic: processes are named as the last deployment left them`;
+const routerUnavailable = (router: string): string =>
+  `cannot read the traffic table of ${router}: showing the processes of the last deployment`;

@@ -9,5 +9,5 @@ export const RevisionSchema = z.looseObject({
   code: z.array(z.string()).optional(),
 });
 
-/** One revision of a member that the state names. States of earlier versions say less. */
+/** One revision of a member in the state. States of earlier versions have fewer fields. */
 export type StatedRevision = z.output<typeof RevisionSchema>;

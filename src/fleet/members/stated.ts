@@ -1,4 +1,4 @@
-/** A fleet as the state of its stack has it: who has the traffic, never what merely runs. Pure. */
+/** A fleet from the state of its stack: the processes with traffic. Pure. */
 import { z } from "zod";
 import type { KnownFleet, Member } from "./member.ts";
 import { RevisionSchema, type StatedRevision } from "./stated-revision.ts";
@@ -30,7 +30,7 @@ const StateSchema = z.looseObject({
   }),
 });
 
-/** @param raw as `pulumi stack export` prints it; a fleet without members where it is none */
+/** @param raw the output of `pulumi stack export`; an invalid one yields a fleet without members */
 export function fleetInState(raw: unknown): KnownFleet {
   const resources = StateSchema.safeParse(raw).data?.deployment.resources ?? [];
   const outputsOf = <T extends z.ZodType>(type: string, schema: T) =>
@@ -50,8 +50,8 @@ export function fleetInState(raw: unknown): KnownFleet {
 }
 
 /**
- * The member as the process that has its traffic. A member that is loaded in place has one process; before a table names a member
- * that is beside older revisions, what had the traffic until then has it still.
+ * The member as the process that has its traffic. A member that is loaded in place has one process. For a blue-green member that no
+ * table contains yet, the previous process still has the traffic.
  */
 function servingIn(process: StatedProcess, active: string | undefined): Member {
   const { name, processId, generation, version, revision, revisions, health, blue, lib } = process;
@@ -70,10 +70,10 @@ function servingIn(process: StatedProcess, active: string | undefined): Member {
 }
 
 /**
- * The same member as another of its processes. What is not known of that one is not said.
+ * The same member as another of its processes; unknown fields of that process are left empty.
  *
- * @param known revisions of the member by the stack's state
- * @param sourceHash of the code that it runs, where it is known from elsewhere
+ * @param known revisions of the member in the stack's state
+ * @param sourceHash hash of its code, if known from elsewhere
  */
 export function asRevision(
   member: Member,
@@ -95,6 +95,6 @@ export function asRevision(
   };
 }
 
-/** In the manifest's words. */
+/** A health as the manifest's status. */
 const statusOf = (health: string | undefined): string =>
   health === "HEALTHY" || health === "DEGRADED" ? "ACTIVE" : (health ?? "UNKNOWN");

@@ -6,7 +6,7 @@ export const TargetSchema = z.strictObject({
   name: z.string(),
   /** Its AO process id. */
   processId: z.string(),
-  /** Counts the AO processes that this member has had, from 1. */
+  /** Number of AO processes that this member has had, from 1. */
   generation: z.number().int().positive(),
 });
 

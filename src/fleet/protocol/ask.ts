@@ -9,7 +9,7 @@ import { canonicalJson, sha256 } from "../../core/hash.ts";
 import type { Session } from "../session/session.ts";
 import { readReply } from "./reply.ts";
 
-/** What a message needs of a session. */
+/** The part of a session that sending a message needs. */
 export type Sender = Pick<Session, "scope" | "ao" | "journal" | "supersede">;
 
 interface Request {
@@ -19,17 +19,17 @@ interface Request {
   readonly processId: string;
   readonly action: string;
   readonly data?: unknown;
-  /** Sent as the tag `Epoch`; control actions need it. */
+  /** Sent as the tag `Epoch`; required for control actions. */
   readonly epoch?: number;
   readonly tags?: Readonly<Record<string, string>>;
 }
 
 /**
- * Sends one signed message and returns the reply that the process itself gave when it evaluated it, parsed by `schema`.
- * A reply is read from the evaluation's outbox, at the slot of the message: never from the absence of an error.
- * A request without an epoch is a read: it is a new message each time, since an answer to an earlier one says nothing of now.
+ * Sends one signed message and returns the process' reply from its evaluation, parsed by `schema`.
+ * A reply is read from the evaluation's outbox, at the slot of the message; the absence of an error is not enough.
+ * A request without an epoch is a read: it is a new message each time, because an earlier answer may be outdated.
  *
- * @throws FleetError NO_REPLY (dropped or not understood), the process' own code (FORBIDDEN, STALE_EPOCH, …), BAD_REPLY
+ * @throws FleetError NO_REPLY (dropped or unknown), the process' own code (FORBIDDEN, STALE_EPOCH, …), BAD_REPLY
  */
 export async function ask<T>(
   session: Sender,
@@ -37,7 +37,7 @@ export async function ask<T>(
   schema: z.ZodType<T>,
   budget: Budget,
 ): Promise<T> {
-  // The program may have a handler of its own for `Info`: what is asked here is the library. An epoch says so by itself.
+  // The program may have its own handler for the action: the tag selects the library. A request with an epoch always goes to the library.
   const own = request.epoch === undefined ? FLEET_REQUEST : {};
   return sent(
     session,
@@ -49,8 +49,8 @@ export async function ask<T>(
 }
 
 /**
- * Sends a read and returns the reply of the process in whatever shape it has: of a plain aos program any message to us is one that
- * answers nobody else.
+ * Sends a read and returns the process' reply in any shape: from a plain aos program, that is any message to us that does not answer
+ * another request.
  *
  * @throws FleetError NO_REPLY, PROCESS_ERROR
  */
@@ -93,7 +93,7 @@ async function sent<T>(
   if (nonce === undefined) await session.supersede(step, intent);
   const evaluation = await evaluated(session, request.processId, { intent, tags, data }, budget).catch(
     async (error: unknown) => {
-      if (nonce !== undefined) await session.journal.void(intent, "nobody waits for it any more");
+      if (nonce !== undefined) await session.journal.void(intent, "no longer awaited");
       throw error;
     },
   );
@@ -102,7 +102,7 @@ async function sent<T>(
     await session.ao.settle(intent);
     return reply;
   } catch (error) {
-    // It was evaluated and refused: the same bytes can have no other effect, so a later try is a new message.
+    // It was evaluated and refused: sending the same bytes again has no effect, so a later attempt is a new message.
     await session.journal.void(intent, error instanceof FleetError ? error.code : "BAD_REPLY");
     throw error;
   }
@@ -119,8 +119,8 @@ async function evaluated(
 }
 
 /**
- * What the process said to this very message. Its evaluation may hold answers to others too: a request that waited for a peer is
- * answered when the next message comes, whoever's that is.
+ * The process' reply to exactly this message. Its evaluation may also contain answers to others: a request that waited for a peer is
+ * answered when the next message arrives, whoever sent it.
  */
 function replyOf(session: Sender, request: Request, evaluation: Evaluation, tags: Tags): OutMessage {
   assertRan(request, evaluation);
@@ -137,10 +137,10 @@ function assertRan(request: Pick<Request, "name" | "action">, { error }: Evaluat
   if (error === undefined) return;
   throw new FleetError({
     code: "PROCESS_ERROR",
-    what: `${request.name} failed while it handled ${request.action}.`,
+    what: `${request.name} failed to handle ${request.action}.`,
     got: error,
     expected: `a reply ${request.action}-Response`,
-    remedy: `npx fleet logs ${request.name}`,
+    remedy: `Run npx fleet logs ${request.name}.`,
   });
 }
 
@@ -154,6 +154,6 @@ function unanswered(
     what: `${request.name} did not answer ${request.action}.`,
     got: output === "" ? "an empty result" : output.slice(0, 300),
     expected: `a message ${request.action}-Response to ${session.ao.address}`,
-    remedy: "Is the fleet's code loaded in it? npx fleet status shows what it runs; pulumi up loads it.",
+    remedy: "Check that the fleet's code is loaded: npx fleet status shows what it runs; pulumi up loads it.",
   });
 }

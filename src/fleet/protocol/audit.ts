@@ -1,4 +1,4 @@
-/** What a process noted of who did what, and who was refused. Only its owner and those that were let in may read it. */
+/** The audit log of a process: who did what, and who was refused. Only its owner and allowed addresses may read it. */
 import { z } from "zod";
 import type { Budget } from "../../core/budget.ts";
 import type { FleetSession } from "../fleet-session.ts";
@@ -19,7 +19,7 @@ const EntrySchema = z.looseObject({
   outcome: z.string().catch(""),
   /** Stable code of the refusal or error. */
   code: z.string().optional().catch(undefined),
-  /** How often it came in a row. */
+  /** Number of repetitions in a row. */
   count: z.number().default(1),
 });
 
@@ -29,7 +29,7 @@ const AuditSchema = z.looseObject({ entries: luaList(EntrySchema) });
 /** One entry of a process's own audit. */
 export type AuditEntry = z.output<typeof EntrySchema>;
 
-/** By a signed message. @throws FleetError as `ask`; FORBIDDEN for who may not read it */
+/** By a signed message. @throws FleetError as `ask`; FORBIDDEN without permission to read it */
 export async function audit(
   session: Sender,
   { name, generation, processId }: Place,
@@ -38,7 +38,7 @@ export async function audit(
   return (await ask(session, { name, generation, processId, action: "AUDIT" }, AuditSchema, budget)).entries;
 }
 
-/** By a dry run. @throws FleetError as `dryAsk`; FORBIDDEN for who may not read it */
+/** By a dry run. @throws FleetError as `dryAsk`; FORBIDDEN without permission to read it */
 export async function dryAudit(
   fleet: Pick<FleetSession, "session">,
   member: Member,

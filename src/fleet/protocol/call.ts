@@ -16,24 +16,24 @@ interface Call {
   readonly action: string;
   readonly data: string;
   readonly tags: Tags;
-  /** Seconds until a reply must be there. */
+  /** Time limit in seconds for the reply. */
   readonly seconds: number;
-  /** Return as soon as the network took the message. */
+  /** Whether to wait for the reply, or return once the network has accepted the message. */
   readonly wait: boolean;
 }
 
-/** Milliseconds between two looks for an answer that comes later. */
-const LOOK = 300;
+/** Milliseconds between two polls for a later answer. */
+const POLL_INTERVAL = 300;
 
-/** Seconds to find out why none came. */
-const LOOK_SECONDS = 20;
+/** Time limit in seconds for finding out why there was no answer. */
+const DIAGNOSIS_SECONDS = 20;
 
 /**
- * Sends a signed message and waits for the reply, wherever it comes: in the message's own evaluation, or, when the process
- * asks others first, in a later one, where it is known by the request's Correlation-Id or Reference, or by having been made by a
- * message that was pushed for this one.
+ * Sends a signed message and waits for the reply: in the message's own evaluation, or, if the process first calls others, in a
+ * later one, where it is recognised by the request's Correlation-Id or Reference, or because it was caused by a message that was
+ * pushed for this one.
  *
- * @throws FleetError NO_REPLY, REPLY_LATE, NOT_OWNER for an Eval that was not run, and whatever the network says
+ * @throws FleetError NO_REPLY, REPLY_LATE, NOT_OWNER for an Eval that was not run, and network errors
  */
 export async function call(fleet: FleetSession, call: Call): Promise<Reply> {
   const { session } = fleet;
@@ -42,7 +42,7 @@ export async function call(fleet: FleetSession, call: Call): Promise<Reply> {
   const budget = budgetOf(call.seconds);
   const correlation = call.tags["Correlation-Id"] ?? randomUUID();
   const tags = taggedFor(call.action, call.tags, correlation);
-  // Every call is one of its own: the key is never used again, so nothing of an earlier one is sent for it.
+  // Every call has its own key, so it never resends an earlier one.
   const intent = `cli/${session.scope.project}/${session.scope.stack}/${name}/${call.action}/${correlation}`;
   const sent = await ao.send({ intent, processId, tags, data: call.data }, budget);
   if (!call.wait) {
@@ -55,18 +55,23 @@ export async function call(fleet: FleetSession, call: Call): Promise<Reply> {
   const reply = replyIn(evaluation, asked);
   if (reply) return reply;
   if (call.action === "Eval") return ranEval(fleet, call, evaluation);
-  // Messages to others: the process asks them first and answers later.
+  // The process has sent messages to others, so its answer may come later.
   if (evaluation.messages.length === 0) throw noReply(call.member.name, call.action, evaluation);
   const chain = chainOf(fleet, call.seconds, processId, asked);
   while (budget.remaining() > 500) {
     const later = (await named(fleet, processId, asked, budget)) ?? (await chain());
     if (later) return later;
-    await sleep(LOOK);
+    await sleep(POLL_INTERVAL);
   }
-  throw late(call, sent.id, evaluation, await faultBehind(fleet, sent.id, evaluation.messages, LOOK_SECONDS));
+  throw late(
+    call,
+    sent.id,
+    evaluation,
+    await faultBehind(fleet, sent.id, evaluation.messages, DIAGNOSIS_SECONDS),
+  );
 }
 
-/** Looks among the newest evaluations for a reply that names the request. */
+/** Searches the newest evaluations for a reply that names the request. */
 async function named(
   { session }: FleetSession,
   processId: string,
@@ -81,12 +86,12 @@ async function named(
   return undefined;
 }
 
-/** Slots before the first look that may hold what was pushed for the request already. */
+/** Number of slots before the first poll that are searched for messages pushed for the request. */
 const BEFORE = 25;
 
 /**
- * Looks, at each call a little further, through the messages that the process got for the request, which the network marks as pushed
- * for it: what it then says to who asked is the answer, whether or not it names the request.
+ * Searches the messages to the process that the network marks as pushed for the request, continuing at each call: a message to the
+ * requester in their evaluations is the answer, whether or not it names the request.
  */
 function chainOf(
   fleet: FleetSession,
@@ -104,7 +109,7 @@ function chainOf(
       const { slot, tags } = scheduled;
       if (tags["Pushed-For"] === asked.messageId) {
         const result = await history.result(processId, resultIdOf(scheduled));
-        // Not evaluated yet: looked at again.
+        // Not evaluated yet: read again at the next call.
         if (!result) return undefined;
         const later = replyAmong(result.messages, asked);
         if (later) return asReply(asked.messageId, later, result);
@@ -113,16 +118,16 @@ function chainOf(
     }
     return undefined;
   };
-  return () => look().catch(unseen);
+  return () => look().catch(noHistory);
 }
 
-/** For `catch`: the order of messages cannot be read here, so only a reply that names the request is found. */
-function unseen(error: unknown): undefined {
+/** For `catch`: the message order cannot be read, so only a reply that names the request is found. */
+function noHistory(error: unknown): undefined {
   if (error instanceof FleetError) return undefined;
   throw error;
 }
 
-/** A read without effect: nothing is signed, the process' memory stays. For looking, not for judging. */
+/** A read without side effects: signs nothing and does not change the process. For display, not for verdicts. */
 export async function dryCall(
   fleet: Pick<FleetSession, "session">,
   call: Omit<Call, "wait">,
@@ -139,7 +144,7 @@ export async function dryCall(
   throw noReply(call.member.name, call.action, evaluation);
 }
 
-/** An Eval's reply is its output, whatever it sent to others. */
+/** The reply of an Eval: its output, whatever it sent to others. */
 async function ranEval(
   fleet: Pick<FleetSession, "session">,
   call: Call,
@@ -160,9 +165,9 @@ function late(
   const asked = [...new Set(messages.map(({ tags }) => tags.Action ?? "a message"))].join(", ");
   return new FleetError({
     code: "REPLY_LATE",
-    what: `${member.name} took ${action} but has not answered yet.`,
+    what: `${member.name} accepted ${action} but has not answered yet.`,
     got: `nothing within ${seconds} s; it sent ${asked}${fault === undefined ? " and waits" : `. ${fault}`}`,
-    expected: "a message to who asked",
-    remedy: `npx fleet trace ${messageId} shows what became of it in each process. Or give it more --timeout.`,
+    expected: "a message to the requester",
+    remedy: `npx fleet trace ${messageId} shows what happened in each process. Or increase --timeout.`,
   });
 }

@@ -1,4 +1,4 @@
-/** What became of a message where the process that got it sent it on. */
+/** Finds out what happened to a message that a process forwarded. */
 import type { OutMessage } from "../../ao/port.ts";
 import { FleetError } from "../../core/errors.ts";
 import { luaErrorIn } from "../code/lua-error.ts";
@@ -6,15 +6,15 @@ import { luaExplainer } from "../code/lua-errors.ts";
 import type { FleetSession } from "../fleet-session.ts";
 import { type History, historyOf, resultIdOf } from "../history.ts";
 
-/** Slots of each process that are looked through for what was pushed for a message. */
+/** Number of slots per process that are searched for messages pushed for a message. */
 const REACH = 200;
 
 /**
- * The first fault in a process that was sent something for a message: its name, slot and Lua error. A handler that raises sends nothing, so
- * whoever asked it waits until the time is over, and only its own evaluation says why.
+ * The first fault in a process that received something for a message: its name, slot and Lua error. A handler that raises an error
+ * sends nothing, so the requester runs into the time limit, and only the evaluation shows the reason.
  *
- * @param sent what the message's own evaluation sent
- * @returns undefined where there is none, or the order of messages cannot be read
+ * @param sent the messages that the message's own evaluation sent
+ * @returns undefined if there is none, or the message order cannot be read
  */
 export async function faultBehind(
   fleet: FleetSession,
@@ -50,8 +50,8 @@ async function faultAt(
     const result = await history.result(processId, resultIdOf(scheduled));
     const error = result && luaErrorIn(result);
     if (error === undefined) continue;
-    const said = await luaExplainer(fleet.session.scope.home)(error, member?.sourceHash);
-    return `${scheduled.action} failed in ${member?.name ?? processId} at slot ${scheduled.slot}: ${said}`;
+    const explained = await luaExplainer(fleet.session.scope.home)(error, member?.sourceHash);
+    return `${scheduled.action} failed in ${member?.name ?? processId} at slot ${scheduled.slot}: ${explained}`;
   }
   return undefined;
 }

@@ -11,7 +11,7 @@ import type { LedgerAt } from "./registry.ts";
 const ACTION = "DEPLOY_PROCESS";
 
 /** Maximum length of a reason, in characters. */
-const LONGEST = 500;
+const MAX_REASON = 500;
 
 const AnythingSchema = z.looseObject({});
 const BegunSchema = z.looseObject({ deploymentId: z.string(), epoch: z.number().int() });
@@ -89,16 +89,16 @@ export async function failRun(
   budget: Budget,
 ): Promise<void> {
   const tags = { Phase: "finish", "Deployment-Id": deploymentId } as const;
-  const ended = { deploymentId, status, reason: reason.slice(0, LONGEST) };
+  const ended = { deploymentId, status, reason: reason.slice(0, MAX_REASON) };
   await ask(session, message(ledger, tags, ended), AnythingSchema, budget);
 }
 
-/** What the ledger keeps of a completed run. */
+/** What the ledger stores about a completed run. */
 export interface RunCompleted {
   readonly releaseHash: string;
   /** Includes the whole release if it fits into a message. */
   readonly manifest: object;
-  /** For people. @default none */
+  /** For display only. @default none */
   readonly reason?: string | undefined;
 }
 
@@ -127,7 +127,7 @@ export async function completeRun(
   const tags = { ...completion(session.scope), "Deployment-Id": deploymentId };
   const completed = {
     ...{ deploymentId, status: "COMPLETED", releaseHash, manifest },
-    ...(reason === undefined ? {} : { reason: reason.slice(0, LONGEST) }),
+    ...(reason === undefined ? {} : { reason: reason.slice(0, MAX_REASON) }),
   };
   await ask(session, message(ledger, tags, completed), AnythingSchema, budget);
 }

@@ -8,21 +8,21 @@ import type { FleetSession } from "../fleet-session.ts";
 import type { Member } from "../members/member.ts";
 import { noReply, readReply, replyIn, taggedFor } from "./reply.ts";
 
-/** Who is asked by a dry run, and for how long. */
+/** A read by a dry run. */
 export interface DryRead {
   readonly member: Member;
   readonly action: string;
   /** @default {} */
   readonly data?: unknown;
-  /** Seconds until a reply must be there. */
+  /** Time limit in seconds for the reply. */
   readonly seconds: number;
 }
 
 /**
- * Reads by a dry run, which signs nothing and changes nothing: for looking, not for judging. Such a reply is cached and unauthenticated on
- * shared units.
+ * Reads by a dry run, which signs nothing and changes nothing: for display, not for verdicts. On shared units, such replies are
+ * cached and unauthenticated.
  *
- * @throws FleetError NO_REPLY, PROCESS_ERROR, BAD_REPLY, the process's own code, and what the network says
+ * @throws FleetError NO_REPLY, PROCESS_ERROR, BAD_REPLY, the process's own code, and network errors
  */
 export async function dryAsk<T>(
   fleet: Pick<FleetSession, "session">,
@@ -31,8 +31,8 @@ export async function dryAsk<T>(
 ): Promise<T> {
   const { ao } = fleet.session;
   const { name, processId } = member;
-  // The program may have a handler of its own for the action: what is asked here is the library. Units answer equal dry runs from a cache,
-  // so each has an id of its own.
+  // The program may have its own handler for the action: the tag selects the library. Units answer equal dry runs from a cache, so each
+  // has its own id.
   const own = { "Content-Type": "application/json", ...FLEET_REQUEST };
   const tags = taggedFor(action, own, randomUUID());
   const evaluation = await ao.dryrun({ processId, tags, data: JSON.stringify(data) }, budgetOf(seconds));
@@ -41,8 +41,8 @@ export async function dryAsk<T>(
   if (reply.error !== undefined) {
     throw new FleetError({
       code: "PROCESS_ERROR",
-      what: `${name} failed while it handled ${action}: ${brief(reply.error, 120)}`,
-      remedy: `npx fleet logs ${name}`,
+      what: `${name} failed to handle ${action}: ${brief(reply.error, 120)}`,
+      remedy: `Run npx fleet logs ${name}.`,
     });
   }
   return readReply({ name, processId, action }, schema, reply.data, false);

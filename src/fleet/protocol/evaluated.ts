@@ -1,4 +1,4 @@
-/** Whether aos ran an Eval, where its result alone does not tell: one that is ignored may end as empty as one that returns nothing. */
+/** Finds out whether aos ran an Eval: an ignored Eval can have the same empty result as one that returns nothing. */
 import { randomBytes } from "node:crypto";
 import { looksLikeInbox } from "../../ao/inbox.ts";
 import type { Evaluation } from "../../ao/port.ts";
@@ -7,17 +7,17 @@ import { FleetError } from "../../core/errors.ts";
 import type { FleetSession } from "../fleet-session.ts";
 import type { Member } from "../members/member.ts";
 
-/** What is known of a process and the wallet of the session. */
+/** Whether the session's wallet owns a process. */
 type Ownership =
   | { readonly kind: "ours" }
   | { readonly kind: "other"; readonly owner: string }
   | { readonly kind: "unknown" };
 
 /**
- * Whether an Eval of this wallet, evaluated without an error and without a reply, was run.
+ * Whether an Eval of this wallet that ended without an error and without a reply was run.
  *
- * @param evaluation of the Eval
- * @returns false where nothing tells whose the process is
+ * @param evaluation the Eval's evaluation
+ * @returns false if the owner of the process is unknown
  * @throws FleetError NOT_OWNER, with the owner and the wallet
  */
 export async function wasRun(
@@ -34,14 +34,14 @@ export async function wasRun(
   const owner = owned.kind === "other" ? `the wallet ${owned.owner}` : "the wallet";
   throw new FleetError({
     code: "NOT_OWNER",
-    what: `${name} did not run the Eval: aos runs those of the process's owner alone.`,
+    what: `${name} did not run the Eval: aos only runs Evals of the process's owner.`,
     got: `the wallet ${ao.address}${isInbox ? ", whose Eval went to the inbox" : ""}`,
     expected: `${owner} that owns ${processId}`,
-    remedy: "Use that wallet: npx pulumi config set walletPath <file>, for the stack of this process.",
+    remedy: "Use the owner's wallet: npx pulumi config set walletPath <file>, for the stack of this process.",
   });
 }
 
-/** An Eval in a dry run proves it. Where a unit takes none, whoever spawned the process is the owner that aos knows first. */
+/** An Eval in a dry run proves ownership. If the unit rejects it, the spawner counts as the owner, as in aos at first. */
 async function ownership(
   ao: FleetSession["session"]["ao"],
   { processId }: Member,
@@ -60,7 +60,7 @@ async function isProved(
   budget: Budget,
 ): Promise<boolean> {
   const nonce = randomBytes(12).toString("hex");
-  // What only says the text of the Eval, as an inbox does, has it the other way round.
+  // The result is reversed, so an output that only repeats the Eval's code, such as an inbox announcement, does not match.
   const data = `return string.reverse("${nonce}")`;
   const { output } = await ao.dryrun({ processId, tags: { Action: "Eval" }, data }, budget);
   return output.includes([...nonce].reverse().join(""));

@@ -8,7 +8,7 @@ import { ask, type Sender } from "./ask.ts";
 import { dryAsk } from "./dry.ts";
 import { luaList, luaMap } from "./lua.ts";
 
-/** What a process with the library answers. Those that an earlier library does not say are optional or have a default. */
+/** The fields of a process with the library. Fields that an earlier library lacks are optional or have a default. */
 const FIELDS = {
   name: z.string(),
   processType: z.string(),
@@ -30,11 +30,11 @@ const FIELDS = {
   configVersions: luaMap(z.number()),
   /** Name → process id. */
   peers: luaMap(z.string()),
-  /** Names of the peers that have no library. */
+  /** Names of the peers without the library. */
   peersWithoutLibrary: luaList(z.string()).optional(),
-  /** Process id of the peer that carries the router. */
+  /** Process id of the peer that contains the router. */
   router: z.string().optional(),
-  /** Processes and wallets that may change it, besides its owner. */
+  /** Processes and wallets that may change it, in addition to its owner. */
   allowed: luaList(z.string()),
   owner: z.string().optional(),
   stats: z
@@ -47,7 +47,7 @@ const FIELDS = {
     .optional(),
 };
 
-/** What stands for a field that is absent or of another type. */
+/** The values of fields that are absent or of another type. */
 const ABSENT = {
   version: "",
   sourceHash: "",
@@ -63,7 +63,7 @@ const ABSENT = {
 type Fields = typeof FIELDS;
 type Field = keyof Fields;
 
-/** The reply to `Info`, with the fields `K` as the library writes them; any other may be absent. */
+/** The reply to `Info`, with the fields `K` as the library sends them; any other may be absent. */
 export type Info<K extends Field = never> = {
   readonly [F in Field]: F extends K | keyof typeof ABSENT
     ? z.output<Fields[F]>
@@ -78,9 +78,9 @@ const LENIENT = Object.fromEntries(
 );
 
 /**
- * The schema of `Info`: of a program that answers it in a shape of its own everything is absent but what it happens to say.
+ * The schema of `Info`. A program that answers in its own shape may lack any field.
  *
- * @param needed fields that the reader cannot do without: where one is of another type the reply is none
+ * @param needed required fields: if one is of another type, the reply is invalid
  */
 export function infoSchema<K extends Field = never>(...needed: readonly K[]): z.ZodType<Info<K>> {
   const strict = Object.fromEntries(needed.map((field) => [field, FIELDS[field]]));
@@ -89,9 +89,9 @@ export function infoSchema<K extends Field = never>(...needed: readonly K[]): z.
 }
 
 /**
- * What a process says of itself, by a signed message.
+ * Reads a process' `Info` by a signed message.
  *
- * @throws FleetError as `ask`; BAD_REPLY where a needed field is not there
+ * @throws FleetError as `ask`; BAD_REPLY if a needed field is missing
  */
 export const info = <K extends Field = never>(
   session: Sender,
@@ -104,7 +104,7 @@ export const info = <K extends Field = never>(
 /**
  * The same by a dry run.
  *
- * @throws FleetError as `dryAsk`; BAD_REPLY where a needed field is not there
+ * @throws FleetError as `dryAsk`; BAD_REPLY if a needed field is missing
  */
 export const dryInfo = <K extends Field = never>(
   fleet: Pick<FleetSession, "session">,

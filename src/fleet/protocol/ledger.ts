@@ -24,7 +24,7 @@ const EntrySchema = z.looseObject({
   epoch: z.number().nullish(),
   status: optionalText,
   strategy: optionalText,
-  /** For people. */
+  /** For display only. */
   reason: optionalText,
   /** Code: why a run did not end by itself. Coordinators of version 0.1.0 wrote none. */
   cause: optionalText,

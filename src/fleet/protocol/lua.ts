@@ -1,10 +1,10 @@
-/** Lua has one kind of table, so the JSON of an empty one is `[]` or `{}` whatever it stands for. */
+/** Lua has only one kind of table, so an empty one is encoded as `[]` or `{}`, whatever it means. */
 import { z } from "zod";
 
-/** A list: anything else, and nothing at all, is an empty one. */
+/** A list; anything else, including an absent value, is an empty list. */
 export const luaList = <T extends z.ZodType>(item: T) =>
   z.preprocess((value) => (Array.isArray(value) ? value : []), z.array(item));
 
-/** A map: a list is an empty one. */
+/** A map; a list is an empty map. */
 export const luaMap = <T extends z.ZodType>(item: T) =>
   z.preprocess((value) => (Array.isArray(value) ? {} : value), z.record(z.string(), item));

@@ -1,4 +1,4 @@
-/** Who is registered in the ledger. */
+/** The ledger's registry of processes. */
 import { z } from "zod";
 import type { Budget } from "../../core/budget.ts";
 import type { Place } from "../health/verdict.ts";
@@ -19,7 +19,7 @@ const RegisteredSchema = z.looseObject({
       /** The message that loaded its code. */
       evalId: text,
       sourceHash: text,
-      /** False where nothing of the fleet's library is in it. */
+      /** False if it does not contain the fleet's library. */
       lib: z.boolean().optional().catch(undefined),
     })
     .optional()
@@ -27,10 +27,10 @@ const RegisteredSchema = z.looseObject({
 });
 const DiscoveredSchema = z.looseObject({ processes: luaMap(RegisteredSchema) });
 
-/** Process id → what is registered of it. */
+/** Process id → its registration. */
 export type Registry = Readonly<Record<string, z.output<typeof RegisteredSchema>>>;
 
-/** A process as it is registered. */
+/** The registration of a process. */
 export interface Registration {
   readonly processId: string;
   readonly processType: string;
@@ -40,9 +40,9 @@ export interface Registration {
 }
 
 /**
- * Asks the ledger who is registered.
+ * Reads the ledger's registry.
  *
- * @param type only processes of this type, as they call it in `Info`. @default all
+ * @param type only processes of this type, as in their `Info`. @default all
  * @throws FleetError as `ask`
  */
 export async function registry(
@@ -59,7 +59,7 @@ export async function registry(
 /** The ledger, and the epoch that a run has there. */
 export type LedgerAt = Place & { readonly epoch: number };
 
-/** Writes a process into the registry. @throws FleetError as `ask` */
+/** Registers a process. @throws FleetError as `ask` */
 export async function register(
   session: Sender,
   ledger: LedgerAt,
@@ -70,7 +70,7 @@ export async function register(
   await ask(session, request, z.looseObject({}), budget);
 }
 
-/** Takes a process from the registry. @throws FleetError as `ask` */
+/** Removes a process from the registry. @throws FleetError as `ask` */
 export async function deregister(
   session: Sender,
   ledger: LedgerAt,

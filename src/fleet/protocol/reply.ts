@@ -1,4 +1,4 @@
-/** A reply: how it is told from an evaluation, and how its text is read by a schema. The same for signed messages and for dry runs. */
+/** Finds a reply in an evaluation and parses it by a schema, for signed messages and for dry runs. */
 import { randomInt } from "node:crypto";
 import { z } from "zod";
 import { looksLikeInbox } from "../../ao/inbox.ts";
@@ -10,11 +10,11 @@ import { parseJson, rounded } from "../../core/json.ts";
 export interface Reply {
   /** Id of the message; "" for a dry run. */
   readonly messageId: string;
-  /** The reply's tag; "" when the process said something without replying. */
+  /** The reply's action; "" if the process did not send a reply. */
   readonly action: string;
   readonly tags: Tags;
   readonly data: string;
-  /** What was printed or returned, for an Eval. */
+  /** For an Eval: what it printed or returned. */
   readonly output: string;
   /** The Lua error of the evaluation. */
   readonly error?: string;
@@ -22,7 +22,7 @@ export interface Reply {
   readonly ran?: true;
 }
 
-/** A request's tags: two of them are there to be named in the reply. aos' own `msg.reply` gives `Reference` back as `X-Reference`. */
+/** A request's tags, with two that identify it in the reply. aos' own `msg.reply` returns `Reference` as `X-Reference`. */
 export const taggedFor = (action: string, given: Tags, correlation: string): Tags => ({
   Action: action,
   "Correlation-Id": correlation,
@@ -30,7 +30,7 @@ export const taggedFor = (action: string, given: Tags, correlation: string): Tag
   ...given,
 });
 
-/** The message to us that answers the request, in the request's own evaluation; with an error or an output of an Eval, that. */
+/** The message to us that answers the request, in its own evaluation; or the evaluation's error, or the output of an Eval. */
 export function replyIn(evaluation: Evaluation, asked: Asked): Reply | undefined {
   const { messageId } = asked;
   if (evaluation.error !== undefined) {
@@ -59,18 +59,18 @@ export function noReply(name: string, action: string, evaluation: Evaluation): F
     code: "NO_REPLY",
     what: `${name} did not answer ${action}.`,
     got: isInbox
-      ? "no handler took it: it is in the inbox"
+      ? "no handler matched: the message is in the inbox"
       : evaluation.output === ""
-        ? "an empty result: it was evaluated without an error, and nobody was sent anything"
+        ? "an empty result: it was evaluated without an error, and no message was sent"
         : evaluation.output.slice(0, 300),
-    expected: "a message to who asked",
+    expected: "a message to the requester",
     remedy: isInbox
-      ? `Is the action spelt right, and the program loaded? npx fleet status; npx fleet call ${name} Info`
-      : `What it did is done. A program that answers nobody is sent to with --no-wait; npx fleet logs ${name} shows it.`,
+      ? `Check the spelling of the action, and that the program is loaded: npx fleet status; npx fleet call ${name} Info`
+      : `The message has taken effect. Use --no-wait for a program that does not answer; npx fleet logs ${name} shows what it did.`,
   });
 }
 
-/** Which reply it is, for errors. */
+/** The request, for errors. */
 interface Named {
   readonly name: string;
   readonly processId: string;
@@ -83,8 +83,8 @@ const RefusalSchema = z.object({
 });
 
 /**
- * @param mustSucceed whether the reply has to say `success: true`
- * @throws FleetError the process's own code when it refused, BAD_REPLY when the text does not match the schema
+ * @param mustSucceed whether the reply has to contain `success: true`
+ * @throws FleetError the process's own code if it refused, BAD_REPLY if the data does not match the schema
  */
 export function readReply<T>(request: Named, schema: z.ZodType<T>, data: string, mustSucceed: boolean): T {
   const { name, processId, action } = request;
@@ -96,11 +96,11 @@ export function readReply<T>(request: Named, schema: z.ZodType<T>, data: string,
       {
         code,
         what: `${name} refused ${action}: ${message}`,
-        // Of a member with several processes its name does not say which one has another owner.
+        // A member can have several processes, of which one has another owner.
         ...(code === "FORBIDDEN" ? { got: `from the process ${processId}` } : {}),
-        remedy: remedy ?? `npx fleet logs ${name}`,
+        remedy: remedy ?? `Run npx fleet logs ${name}.`,
       },
-      // The other run ends, or is found dead.
+      // The other run ends, or is detected as dead.
       { transient: code === "DEPLOYMENT_IN_PROGRESS" },
     );
   }
@@ -109,10 +109,10 @@ export function readReply<T>(request: Named, schema: z.ZodType<T>, data: string,
   if (parsed?.success) return parsed.data;
   throw new FleetError({
     code: "BAD_REPLY",
-    what: `${name} answered ${action} with something that is no such reply.`,
+    what: `${name} sent an invalid reply to ${action}.`,
     got: data.slice(0, 300),
     expected: parsed ? z.prettifyError(parsed.error) : "{ success: true, … } or { success: false, error }",
-    remedy: `Does ${name} handle ${action} itself? Its own handler hides the fleet's; rename it.`,
+    remedy: `If ${name} has its own handler for ${action}, rename it: it hides the fleet's handler.`,
   });
 }
 
@@ -124,7 +124,7 @@ function jsonOf(text: string): unknown {
   }
 }
 
-/** Fields that are declared as numbers are taken as doubles; what is passed on keeps its digits. */
+/** Fields that are declared as numbers are read as doubles; other values keep all digits. */
 function readBy<T>(schema: z.ZodType<T>, json: unknown) {
   const exact = schema.safeParse(json);
   return exact.success ? exact : schema.safeParse(rounded(json));

@@ -1,4 +1,4 @@
-/** Whether a process takes requests, and the states that it holds. */
+/** Resumes and retires processes, and exports and imports their states. */
 import { z } from "zod";
 import type { Budget } from "../../core/budget.ts";
 import type { Place } from "../health/verdict.ts";
@@ -8,7 +8,7 @@ import { ask, type Sender } from "./ask.ts";
 const AnythingSchema = z.looseObject({});
 const ImportedSchema = z.looseObject({ digest: z.string() });
 
-/** A change of a process: the epoch is that of the run, or the process's own where a person makes it. */
+/** A control message: the epoch is the run's, or the process's own for a manual change. */
 async function control(
   session: Sender,
   { name, generation, processId }: Place,
@@ -19,24 +19,24 @@ async function control(
   await ask(session, { name, generation, processId, action, epoch }, AnythingSchema, budget);
 }
 
-/** Has a process that drains or was retired take requests again. @throws FleetError as `ask` */
+/** Makes a draining or retired process accept requests again. @throws FleetError as `ask` */
 export const resume = (session: Sender, place: Place, epoch: number, budget: Budget): Promise<void> =>
   control(session, place, "RESUME", epoch, budget);
 
-/** Has a process answer `GONE` from now on. @throws FleetError as `ask`; NO_REPLY where nothing was ever loaded */
+/** Retires a process: it answers `GONE` from then on. @throws FleetError as `ask`; NO_REPLY if nothing was ever loaded */
 export const retire = (session: Sender, place: Place, epoch: number, budget: Budget): Promise<void> =>
   control(session, place, "RETIRE", epoch, budget);
 
-/** What is to be exported, and what the message says of why. */
+/** The parameters of an export. */
 export interface ExportRequest {
-  /** Whether the state says also that there are no globals. @default false */
+  /** Whether the export includes globals even if there are none. @default false */
   readonly whole?: boolean;
-  /** Globals that are in it. @default those that the declaration names, else those that messages changed */
+  /** Globals to export. @default those in the declaration, else those that messages changed */
   readonly globals?: readonly string[];
   readonly tags?: Readonly<Record<string, string>>;
 }
 
-/** Reads a process's states. Its digest is not checked here. @throws FleetError as `ask`; FORBIDDEN, EXPORT_UNSUPPORTED */
+/** Reads a process's states without checking the digest. @throws FleetError as `ask`; FORBIDDEN, EXPORT_UNSUPPORTED */
 export function exportedState(
   session: Sender,
   { name, generation, processId }: Place,
@@ -48,9 +48,9 @@ export function exportedState(
 }
 
 /**
- * Puts states into a process.
+ * Imports states into a process.
  *
- * @returns the digest that it then has of them
+ * @returns the digest of the imported states, as reported by the process
  * @throws FleetError as `ask`; BAD_STATE, NO_MIGRATION
  */
 export async function importState(

@@ -12,7 +12,7 @@ const StatisticsSchema = z.looseObject({
   refused: count,
   staleEpochs: count,
   luaHeapKB: count,
-  /** Calls to others that it waits for. */
+  /** Open calls to other processes. */
   openCalls: count,
   /** Milliseconds since 1970, scheduler's time; 0 for never. */
   startedAt: count,
@@ -20,16 +20,16 @@ const StatisticsSchema = z.looseObject({
   byAction: luaMap(z.number()).catch({}),
 });
 
-/** What a process counted. The deployment coordinator adds figures of the deployments. */
+/** The figures of a process. The deployment coordinator adds those of the deployments. */
 export type Statistics = z.output<typeof StatisticsSchema>;
 
 const LENIENT = z.looseObject({ statistics: StatisticsSchema });
 const COUNTED = z.looseObject({ statistics: StatisticsSchema.extend({ messages: z.number() }) });
 
 /**
- * Asks a process for its own figures. One that its library does not count is 0.
+ * Reads a process' own figures. A figure that its library does not count is 0.
  *
- * @param mustCount whether a reply that does not count messages is none. @default false
+ * @param mustCount whether a reply without a count of messages is invalid. @default false
  * @throws FleetError as `ask`
  */
 export async function statistics(

@@ -1,4 +1,4 @@
-/** The router's table. What the messages look like stands in `delivery/wire.ts`, beside the thinking about them. */
+/** Reads the router's table. The shapes of its messages are in `delivery/wire.ts`. */
 import type { Budget } from "../../core/budget.ts";
 import { type TrafficState, TrafficStateSchema } from "../../delivery/wire.ts";
 import type { FleetSession } from "../fleet-session.ts";
@@ -7,7 +7,7 @@ import type { Member } from "../members/member.ts";
 import { ask, type Sender } from "./ask.ts";
 import { dryAsk } from "./dry.ts";
 
-/** By a signed message. @throws FleetError as `ask`; UNKNOWN_ACTION where the process carries no router */
+/** By a signed message. @throws FleetError as `ask`; UNKNOWN_ACTION if the process contains no router */
 export const traffic = (
   session: Sender,
   { name, generation, processId }: Place,
@@ -15,7 +15,7 @@ export const traffic = (
 ): Promise<TrafficState> =>
   ask(session, { name, generation, processId, action: "GET_TRAFFIC" }, TrafficStateSchema, budget);
 
-/** By a dry run. @throws FleetError as `dryAsk`; UNKNOWN_ACTION where the process carries no router */
+/** By a dry run. @throws FleetError as `dryAsk`; UNKNOWN_ACTION if the process contains no router */
 export const dryTraffic = (
   fleet: Pick<FleetSession, "session">,
   router: Member,

@@ -1,6 +1,6 @@
 /**
- * Who let the traffic of a release through, from the run that ended its rollout to the one that writes the release down: the same, or a
- * later one where that run failed in between. On this machine; a run elsewhere does not know, and says nothing.
+ * Keeps the approval of a release's traffic on this machine, from the run that ended the rollout until a run records the release: the
+ * same run, or a later one if that run failed in between. Runs on other machines do not know it.
  */
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
@@ -16,15 +16,15 @@ const KeptSchema = z.looseObject({ release: z.string(), approval: ApprovalSchema
 const pathOf = ({ home, project, stack }: Where): string =>
   join(home, "approvals", `${project}.${stack}.json`);
 
-/** Keeps it until a release is written down. @param release the hash of its declaration */
+/** Keeps an approval until a release is recorded. @param release the hash of its declaration */
 export const keepApproval = (where: Where, release: string, approval: Approval): Promise<void> =>
   writeAtomically(pathOf(where), `${JSON.stringify({ release, approval }, null, 2)}\n`);
 
-/** Of this release; undefined where none was kept, or of another one. */
+/** The approval of this release; undefined if none was kept, or if it is another release's. */
 export async function approvalOf(where: Where, release: string): Promise<Approval | undefined> {
   const kept = KeptSchema.safeParse(await readJson(pathOf(where)).catch(() => undefined));
   return kept.success && kept.data.release === release ? kept.data.approval : undefined;
 }
 
-/** A release has it now, or the next is none of its. */
+/** Deletes the kept approval: a release contains it, or it no longer applies. */
 export const forgetApproval = (where: Where): Promise<void> => rm(pathOf(where), { force: true });

@@ -13,7 +13,7 @@ import { HealthPolicySchema } from "../health/schema.ts";
 
 const RuleSchema = z.custom<Rule>((value) => typeof value === "object" && value !== null);
 
-/** Declared data of one member: complete, so that the fleet can be built again from it. No ids, no weights. */
+/** The complete declared data of one member, from which it can be rebuilt. No ids, no weights. */
 export const DeclaredProcessSchema = z.strictObject({
   /** Entry file, relative to the project. */
   entry: z.string(),
@@ -25,67 +25,67 @@ export const DeclaredProcessSchema = z.strictObject({
   module: z.string(),
   /** Members that must be healthy first. */
   dependsOn: z.array(z.string()),
-  /** Members whose ids it is told. */
+  /** Members whose ids it receives. */
   peers: z.array(z.string()),
   /** Settings by config type. */
   config: z.record(z.string(), z.record(z.string(), z.unknown())),
-  /** Content hash by module name, so that a later plan can say which modules differ. */
+  /** Content hash by module name, so that a later plan can list the modules that differ. */
   modules: z.record(z.string(), z.string()),
   /** UTF-8 bytes of the bundle. */
   bytes: z.number(),
-  /** False where the fleet's library is not in the bundle. */
+  /** False if the bundle does not contain the fleet's library. */
   lib: z.literal(false).optional(),
-  /** Extra spawn tags, where it has any. */
+  /** Extra spawn tags, if any. */
   tags: z.record(z.string(), z.string()).optional(),
-  /** Rules of config types of the fleet's own, where it has any. */
+  /** Rules of custom config types, if any. */
   rules: z.record(z.string(), RuleSchema).optional(),
-  /** Names of its secret settings by config type; their values are those that the stack has when it is deployed. */
+  /** Names of its secret settings by config type; their values are read from the stack at deployment. */
   secrets: z.record(z.string(), z.array(z.string())).optional(),
-  /** Public key that they are sealed to. */
+  /** Public key for sealing them. */
   sealTo: z.string().optional(),
-  /** Members and addresses that may change it beside its owner; where there is none, who may is left alone. */
+  /** Members and addresses that may change it, in addition to its owner. If absent, the process' own list is not changed. */
   allowed: z.array(z.string()).optional(),
 });
 
 export type DeclaredProcess = z.infer<typeof DeclaredProcessSchema>;
 
-/** What is known of a member after its create. */
+/** The outputs of a member's create. */
 export const MemberSchema = z.strictObject({
   /** Its AO process id. */
   processId: z.string(),
-  /** Counts the AO processes that it has had, from 1. */
+  /** Number of AO processes that it has had, from 1. */
   generation: z.number().int(),
-  /** The Eval that loaded it: another one means that this run changed it. Its data holds the bundle. */
+  /** The Eval that loaded it, whose data contains the bundle: a new one means that this run changed it. */
   evalId: z.string(),
-  /** The shape of its states after that Eval, where it said so: whether there is a way back to it. */
+  /** The shape of its states after that Eval, if reported: it determines whether a rollback to it is possible. */
   stateVersion: z.string().optional(),
 });
 
-/** How a member is deployed: no part of what a release is, but needed to deploy it again. */
+/** How a member is deployed: not part of the release hash, but needed to deploy it again. */
 export const MemberPolicySchema = z.strictObject({
   /** When it counts as healthy. */
   healthCheck: HealthPolicySchema,
-  /** Seconds for a whole create or update of it. */
+  /** Time limit in seconds for a whole create or update of it. */
   timeoutSeconds: z.number().positive(),
-  /** Where its new code gets a process beside the old one: how its traffic moves. */
+  /** For a blue-green member: how its traffic shifts. */
   strategy: StrategySchema.optional(),
-  /** What its state allows. @default "owned" */
+  /** How its state allows traffic to be split. @default "owned" */
   state: StatePolicySchema.optional(),
-  /** Globals that are its state, where the declaration names them. @default those that messages changed */
+  /** Globals that are its state, if declared. @default those that messages changed */
   globals: GlobalsSchema.optional(),
-  /** By what its callers are told apart. @default "sender" */
+  /** What identifies its callers. @default "sender" */
   trafficKey: TrafficKeySchema.optional(),
   /** Who gets its new revision first. */
   testers: TestersSchema.optional(),
-  /** What marks a reply of its as a fault. @default aos' conventions */
+  /** What marks one of its replies as a fault. @default aos' conventions */
   faultWhen: FaultRulesSchema.optional(),
-  /** Its actions that the router carries for anybody. @default all but those of the fleet's library */
+  /** Its actions that the router forwards for anyone. @default all except those of the fleet's library */
   routed: RoutedSchema.optional(),
   /** Messages that it must answer as expected. */
   probes: z.array(ProbeSchema).optional(),
 });
 
-/** The earlier release that a pinned stack was brought back to. */
+/** The earlier release that a pinned stack was rolled back to. */
 export const PinnedSchema = z.strictObject({
   /** Its deployment id. */
   deploymentId: z.string(),

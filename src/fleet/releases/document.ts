@@ -9,8 +9,8 @@ import type { Scope } from "../session/scope.ts";
 import { DeclaredProcessSchema, MemberPolicySchema, MemberSchema, PinnedSchema } from "./declared.ts";
 
 /**
- * A release, complete: the fleet can be built again from it alone. In `.fleet/releases`, in the state of the stack, and in the
- * data of the message that wrote it into the ledger. `releaseHash` is the hash of `declaration`; whoever reads it checks that.
+ * A complete release, from which alone the fleet can be rebuilt. Stored in `.fleet/releases`, in the state of the stack, and in the
+ * data of the message that recorded it in the ledger. `releaseHash` is the hash of `declaration`, which readers verify.
  */
 const ReleaseDocumentSchema = z.looseObject({
   deploymentId: z.string().min(1),
@@ -27,10 +27,10 @@ const ReleaseDocumentSchema = z.looseObject({
 
 export type ReleaseDocument = z.infer<typeof ReleaseDocumentSchema>;
 
-/** Bytes of a manifest that the ledger surely takes; it refuses more than 512 kB. */
+/** Manifest size in bytes that the ledger certainly accepts; it refuses more than 512 kB. */
 const MAX_MANIFEST = 400_000;
 
-/** What a release is made of, as the resource has it. */
+/** The parts of a release, as in the resource's outputs. */
 interface Released {
   readonly deploymentId: string;
   readonly releaseHash: string;
@@ -44,7 +44,7 @@ interface Released {
   readonly scope: Pick<Scope, "project" | "stack" | "ledger">;
 }
 
-/** What of a release's outputs is the release. Pure. */
+/** The release document from the resource's outputs. Pure. */
 export function documentOf(outputs: Released): ReleaseDocument {
   const { deploymentId, releaseHash, releasedAt, declaration, members, policies, warm, pinned, approval } =
     outputs;
@@ -63,21 +63,21 @@ export function documentOf(outputs: Released): ReleaseDocument {
   };
 }
 
-/** The manifest without the release where both are too much for one message: the release is in the stack's state all the same. Pure. */
+/** Drops the release from the manifest if both are too large for one message: the stack's state still contains it. Pure. */
 export function fitting(manifest: Manifest & { readonly release: ReleaseDocument }): Manifest {
   if (Buffer.byteLength(JSON.stringify(manifest)) <= MAX_MANIFEST) return manifest;
   const { release: _, ...rest } = manifest;
   return rest;
 }
 
-/** The release in a text or value from anywhere; undefined when it is none, or not what its hash says. Pure. */
+/** Parses a value as a release; undefined if it is not one, or does not match its hash. Pure. */
 export function verifiedRelease(value: unknown): ReleaseDocument | undefined {
   const parsed = ReleaseDocumentSchema.safeParse(value);
   if (!parsed.success || hashOf(parsed.data.declaration) !== parsed.data.releaseHash) return undefined;
   return parsed.data;
 }
 
-/** Where releases of a stack are kept on this machine. */
+/** The folder of a stack's releases on this machine. */
 export const releasesDir = (scope: Pick<Scope, "home" | "project" | "stack">): string =>
   join(scope.home, "releases", `${scope.project}.${scope.stack}`);
 
@@ -87,10 +87,10 @@ export function releasePath(scope: Pick<Scope, "home" | "project" | "stack">, id
 }
 
 /**
- * A release as it is kept on this machine; undefined when it is not here.
+ * A release on this machine; undefined if it is not here.
  *
  * @param id its deployment id, or `current`
- * @throws FleetError RELEASE_DAMAGED when the file is not what its hash says
+ * @throws FleetError RELEASE_DAMAGED if the file does not match its hash
  */
 export async function readRelease(
   scope: Pick<Scope, "home" | "project" | "stack">,
@@ -107,9 +107,9 @@ export async function readRelease(
   if (release) return release;
   throw new FleetError({
     code: "RELEASE_DAMAGED",
-    what: `The release ${id} is on this machine, but not as it was written.`,
+    what: `The file of the release ${id} is damaged.`,
     at: path,
-    got: "a file whose declaration has another hash than it says",
+    got: "a declaration that does not match its hash",
     expected: "the release as it was written",
     remedy: "Remove the file: the release is then read from the ledger or the network.",
   });

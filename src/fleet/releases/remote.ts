@@ -17,16 +17,16 @@ import type { StackSettings } from "../session/session.ts";
 import { walletSource } from "../session/wallet.ts";
 import { type ReleaseDocument, releasePath, verifiedRelease } from "./document.ts";
 
-/** Where a stack's files are, and which stack. */
+/** A stack, and the folder of its files. */
 export type Where = Pick<Scope, "home" | "project" | "stack">;
 
-/** Reads of the network in the name of the stack's wallet. Nothing is signed with it, and no journal is locked. */
+/** Reads from the network with the address of the stack's wallet. Signs nothing, and locks no journal. */
 export interface Reader {
   readonly ao: Pick<Ao, "address" | "find" | "data">;
   close(): Promise<void>;
 }
 
-/** Opens the network for reading; the embedded one is started when it is down. */
+/** Opens the network for reading; starts the embedded one if it is not running. */
 export async function networkReader(network: NetworkRef, config: StackSettings): Promise<Reader> {
   const wallet = await loadWallet(walletSource(config));
   const endpoints = await resolveNetwork(network, async (dir) =>
@@ -46,10 +46,10 @@ export async function networkReader(network: NetworkRef, config: StackSettings):
 const epochOf = ({ tags }: FoundItem): number => Number(tags.Epoch ?? -1);
 
 /**
- * A release as the message that wrote it into the ledger has it, verified by its hash, and kept on this machine from then on. The
- * ledger itself is not asked.
+ * Reads a release from the message that recorded it in the ledger, verifies it by its hash, and stores it on this machine. Does not
+ * ask the ledger itself.
  *
- * @param id its deployment id; without one the last release of the stack
+ * @param id its deployment id; without it, the last release of the stack
  */
 export async function releaseOnNetwork(
   { ao }: Pick<Reader, "ao">,
@@ -71,11 +71,11 @@ export async function releaseOnNetwork(
 }
 
 /**
- * Makes sure that the store has the bundles of these members: what is missing is taken out of the messages that loaded them,
- * verified by its hash.
+ * Adds missing bundles of these members to the store, from the messages that loaded them, verified by
+ * their hashes.
  *
- * @param reader opened only when something is missing
- * @throws FleetError BUNDLE_GONE, naming every one that cannot be had
+ * @param reader opened only if a bundle is missing
+ * @throws FleetError BUNDLE_GONE with every bundle that was not found
  */
 export async function ensureBundles(
   release: ReleaseDocument,
@@ -91,13 +91,13 @@ export async function ensureBundles(
     if (await bundles.get(hash)) continue;
     const text = await bundleOnNetwork(await reader(), release.members[name]?.evalId, hash, budget);
     if (text === undefined) gone.push(`${name} (${hash.slice(0, 12)})`);
-    // Its source map is not on the network: an error in it is shown at the bundle's own line.
+    // The source map is not on the network, so errors show the bundle's own lines.
     else await writeAtomically(bundles.path(hash), text);
   }
   if (gone.length === 0) return;
   throw new FleetError({
     code: "BUNDLE_GONE",
-    what: `The release ${release.deploymentId} cannot be built again: code of it is gone.`,
+    what: `The release ${release.deploymentId} cannot be rebuilt: a part of its code is missing.`,
     got: `neither in ${where.home}/bundles nor on the network: ${gone.join(", ")}`,
     expected: "every bundle of the release",
     remedy: "Choose another release (npx fleet history), or check out its commit and deploy that.",

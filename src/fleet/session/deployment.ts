@@ -11,15 +11,15 @@ import type { RunRequest } from "./run-request.ts";
 import type { Run, Session } from "./session.ts";
 
 /**
- * Milliseconds between two signs of life of a run that goes on. The ledger keeps other operators out for some of these
- * (`ALIVE` in processes/deployment-coordinator/deployments.lua); most runs end before the first.
+ * Milliseconds between two heartbeats of a run. The ledger refuses other operators for a few of them
+ * (`ALIVE_FOR` in processes/deployment-coordinator/deployments.lua); most runs end before the first.
  */
-const BEAT = 45_000;
+const HEARTBEAT = 45_000;
 
-/** With these another run got the epoch: beginning once more would fence that one out. */
-const BEATEN = new Set(["STALE_EPOCH", "DEPLOYMENT_IN_PROGRESS"]);
+/** Codes that mean that another run took the epoch: beginning again would fence that run out. */
+const SUPERSEDED = new Set(["STALE_EPOCH", "DEPLOYMENT_IN_PROGRESS"]);
 
-/** The run of a session: what the ledger is told of it, and the epoch that it took there. */
+/** The run of a session: reports to the ledger, and holds the epoch that it took there. */
 export class Deployment implements Run {
   readonly id: string;
   readonly startedAt = new Date();
@@ -29,13 +29,13 @@ export class Deployment implements Run {
   #current: Promise<number> | undefined;
   /** The entry of this run in the ledger, while it is neither finished nor failed there. */
   #running: LedgerAt | undefined;
-  /** The ledger that this run began on. */
+  /** The ledger on which this run began. */
   #begunOn: string | undefined;
   #beat: NodeJS.Timeout | undefined;
-  /** The first deployment was another operator's. */
+  /** Set if another operator's first deployment took precedence. */
   #lost: FleetError | undefined;
-  /** Another run got the epoch. */
-  #beaten: FleetError | undefined;
+  /** Set if another run took the epoch. */
+  #superseded: FleetError | undefined;
 
   constructor(request: RunRequest, session: () => Session) {
     this.#request = request;
@@ -48,15 +48,15 @@ export class Deployment implements Run {
   }
 
   epoch(): Promise<number> {
-    // Of `fleet rollback --manual`: above what every process has. The next run brings the ledger up to it.
+    // Set by `fleet rollback --manual`: higher than every process' epoch. The next run raises the ledger's epoch to it.
     const manual = this.#request.manualEpoch;
     if (manual !== undefined) return Promise.resolve(manual);
     if (this.#lost) return Promise.reject(this.#lost);
-    if (this.#beaten) return Promise.reject(this.#beaten);
+    if (this.#superseded) return Promise.reject(this.#superseded);
     this.#epoch ??= this.#begin().catch((error: unknown) => {
       this.#epoch = undefined;
-      // This run is over, for all its resources.
-      if (error instanceof FleetError && BEATEN.has(error.code)) this.#beaten = error;
+      // This run has ended for all its resources.
+      if (error instanceof FleetError && SUPERSEDED.has(error.code)) this.#superseded = error;
       throw error;
     });
     return this.#epoch;
@@ -123,15 +123,15 @@ export class Deployment implements Run {
     await failRun(session, running, this.id, { status, reason }, session.budget(10)).catch(() => {});
   }
 
-  /** Tells the ledger from time to time that the run goes on, so that another operator's does not take it for dead. */
+  /** Sends heartbeats to the ledger, so that another operator's run does not consider this one dead. */
   #keepAlive(running: LedgerAt): void {
     const session = this.#session();
     let beat = 0;
     this.#beat = setInterval(() => {
       beat += 1;
-      // One that is lost or refused changes nothing here: the next change is refused too, and says why.
+      // A lost or refused heartbeat is ignored: the next change would be refused too, with the reason.
       void tellProgress(session, running, this.id, { beat }, session.budget(10)).catch(() => {});
-    }, BEAT);
+    }, HEARTBEAT);
     this.#beat.unref();
   }
 
@@ -141,7 +141,7 @@ export class Deployment implements Run {
     return newest?.retired ? undefined : newest;
   }
 
-  /** The newest ledger, dead or alive. */
+  /** The newest ledger, retired or not. */
   async #lastLedger(): Promise<Incarnation | undefined> {
     const session = this.#session();
     const name = session.scope.ledger;
@@ -154,7 +154,7 @@ export class Deployment implements Run {
     return { name: this.#session().scope.ledger ?? "", generation, processId };
   }
 
-  /** 0 too for a ledger that was spawned but never loaded: it has no epoch yet, and this run is the one that loads it. */
+  /** Also 0 for a ledger that was spawned but never loaded: it has no epoch yet, and this run loads it. */
   async #readEpoch(): Promise<number> {
     return (await this.#ledgerInfo())?.epoch ?? 0;
   }
@@ -171,7 +171,7 @@ export class Deployment implements Run {
     } catch (error) {
       if (error instanceof FleetError && error.code === "NO_REPLY") return undefined;
       if (!saysRuined(error)) throw error;
-      // One that may be replaced has no epoch to tell: the run begins as on a fleet without a ledger.
+      // If it may be replaced, its epoch is unknown, and the run begins as on a fleet without a ledger.
       if (mayReplace(this.#request, ledgerName)) return undefined;
       throw new FleetError({ ...withWayOn(ledgerName, error).problems[0], code: "LEDGER_RUINED" });
     }
@@ -182,8 +182,8 @@ export class Deployment implements Run {
     const found = await this.#ledgerInfo();
     if (!found) return 0;
     const { ledger, epoch: current, retired } = found;
-    // A retired ledger takes no run any more, and its epoch rises no more: what is left of its fleet still takes that one, and
-    // the next generation starts from it.
+    // A retired ledger accepts no more runs, and its epoch is final: the rest of its fleet still accepts that epoch, and the next
+    // generation starts from it.
     if (retired) return current;
     const to = this.#to(ledger);
     const begun = {
@@ -195,7 +195,7 @@ export class Deployment implements Run {
     this.#begunOn = ledger.processId;
     this.#running = { ...to, epoch };
     this.#keepAlive(this.#running);
-    // What was signed before there was an epoch has had its time.
+    // Messages that were signed before this epoch are obsolete.
     await session.supersede("", "");
     return epoch;
   }

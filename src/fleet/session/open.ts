@@ -12,26 +12,26 @@ import type { Scope } from "./scope.ts";
 import type { Session } from "./session.ts";
 import { WaitBoard } from "./wait-board.ts";
 
-/** What a session is opened with. Who opens it closes the journal. */
+/** Options of `openSession`. The caller closes the journal. */
 interface OpenSession {
   readonly scope: Scope;
   readonly network: NetworkRef;
   readonly wallet: Wallet;
   readonly journal: Journal;
   readonly request: RunRequest;
-  /** Told what is done to start the embedded network. @default nobody */
+  /** Receives progress while the embedded network is started. @default none */
   readonly note?: (line: string) => void;
-  /** Whether people are told, as steps of the run, which unit it waits for. @default false */
+  /** Whether waits for units are reported as steps of the run. @default false */
   readonly tellsWaits?: boolean;
-  /** @default budgets that know of no whole */
+  /** @default independent budgets */
   readonly budget?: Session["budget"];
-  /** @default nothing is left open by an earlier run */
+  /** @default does nothing */
   readonly supersede?: Session["supersede"];
   /** @default false */
   readonly withoutBackup?: boolean;
 }
 
-/** A hold on a network in the name of a stack: for a provider and for a command alike. */
+/** Opens a session on a network for a stack, for providers and commands alike. */
 export async function openSession(options: OpenSession): Promise<Session> {
   const { scope, network, wallet, journal, request, withoutBackup = false } = options;
   const { endpoints, modules } = await placeOf(network, options.note);

@@ -4,11 +4,11 @@ import { join } from "node:path";
 import { writeAtomically } from "../files.ts";
 
 /**
- * Who deploys from a folder, as the ledger is told: `op-` and eight digits that are drawn once and kept in `<home>/operator`,
- * with the name before it that somebody gave. Ledgers are public, so nothing of the machine or the person is in it
- * unless somebody says so.
+ * The operator name of a folder in the ledger: `op-` and eight random digits that are generated once and stored in
+ * `<home>/operator`, preceded by a name if one was given. Ledgers are public, so it contains nothing about the machine or the
+ * person by default.
  *
- * A folder's journal serves one run at a time (call this when it is open). So a run of the same operator that never ended is
+ * A folder's journal allows one run at a time (call this while it is open). An unfinished run of the same operator is therefore
  * dead, and the next one need not wait for it; a run of another operator may be alive.
  */
 export async function operatorOf(home: string, name?: string): Promise<string> {

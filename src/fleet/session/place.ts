@@ -2,9 +2,9 @@ import { type NetworkRef, resolveNetwork } from "../../ao/network.ts";
 import type { NetworkEndpoints } from "../../ao/port.ts";
 
 /**
- * Where the units are. The embedded network is started when it is down, so that refresh and destroy work after a reboot.
+ * The endpoints of a network. Starts the embedded network if it is not running, so that refresh and destroy work after a reboot.
  *
- * @param note told what is done to start it
+ * @param note receives progress while it is started
  */
 export async function placeOf(
   network: NetworkRef,

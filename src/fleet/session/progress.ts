@@ -4,29 +4,29 @@ import type { Scope } from "./scope.ts";
 import type { Session } from "./session.ts";
 import { type StepPhase, stepText } from "./step-phases.ts";
 
-/** What a run tells people while it goes on: one line a step, live in `pulumi up`, in the log files, and as JSON for `fleet deploy`. */
+/** One step of a run: a line in the output of `pulumi up` and in the log files, and JSON for `fleet deploy`. */
 export interface StepEvent {
   readonly at: string;
   readonly deploymentId: string;
   /** Member or resource: `battle`, `release`. */
   readonly name: string;
-  /** The member that it is about, where `name` is that of one of its resources: `battle` for `battle-process-config`. */
+  /** The member, if `name` is that of one of its resources: `battle` for `battle-process-config`. */
   readonly member?: string;
   readonly phase: StepPhase;
-  /** For people. */
+  /** For display only. */
   readonly detail: string;
   readonly seconds?: number;
-  /** Code of what failed; none for a fault of the fleet's own code. */
+  /** Code of the error; none for an internal error. */
   readonly code?: string;
-  /** With `failed`: whether the same run can succeed later without anybody changing anything. */
+  /** With `failed`: whether a retry can succeed without any change. */
   readonly transient?: boolean;
 }
 
-/** Name of a run's log in `build/logs`: `deploy-<time>-<random>.log`. Ids begin with `deploy-` already, but for those that somebody gave. */
+/** Name of a run's log in `build/logs`: `deploy-<time>-<random>.log`. Generated ids already start with `deploy-`. */
 export const logName = (deploymentId: string): string =>
   `${deploymentId.startsWith("deploy-") ? "" : "deploy-"}${deploymentId}.log`;
 
-/** Files that the guide greps, by phase; everything also goes into the run's own log. */
+/** Files that the guide greps, by phase; every event is also written to the run's own log. */
 const GUIDE_FILES: Readonly<Partial<Record<StepPhase, string>>> = {
   ready: "health_output.txt",
   unhealthy: "health_output.txt",
@@ -39,9 +39,9 @@ function eventLine(event: Pick<StepEvent, "name" | "phase" | "detail" | "seconds
 }
 
 /**
- * Shows and keeps one event. Never throws: a full disk must not stop a deployment half-way.
+ * Prints and logs one event. Never throws: a full disk must not abort a deployment.
  *
- * @param stream a file that gets it as a line of JSON. @default none
+ * @param stream a file to which it is appended as a line of JSON. @default none
  */
 export async function tell(scope: Scope, event: StepEvent, stream?: string): Promise<void> {
   console.log(eventLine(event));
@@ -53,14 +53,14 @@ export async function tell(scope: Scope, event: StepEvent, stream?: string): Pro
     for (const file of files) await appendFile(join(logs, file), line);
     if (stream !== undefined) await appendFile(stream, `${JSON.stringify(event)}\n`);
   } catch (error) {
-    console.warn(`the log could not be written: ${error instanceof Error ? error.message : String(error)}`);
+    console.warn(`cannot write the log: ${error instanceof Error ? error.message : String(error)}`);
   }
 }
 
-/** What a step is about: a member, or a resource of a member. */
+/** The subject of a step: a member, or a resource of a member. */
 export type StepSubject = string | Required<Pick<StepEvent, "name" | "member">>;
 
-/** Tells a step of this run; `started` is a `performance.now()` from which the seconds are counted. */
+/** Reports a step of this run; `started` is a `performance.now()` from which the seconds are counted. */
 export function say(
   session: Session,
   subject: StepSubject,

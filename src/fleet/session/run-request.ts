@@ -1,9 +1,9 @@
-/** What a command, or a person who calls a bare `pulumi`, tells the program and its providers about one run. */
+/** The request for one run: what a command, or a user of plain `pulumi`, passes to the program and its providers. */
 import { z } from "zod";
 import { type Problem, throwAll } from "../../core/errors.ts";
 import { PinSchema } from "../releases/pin.ts";
 
-/** Names in a text, separated by spaces or commas. Pure. */
+/** Names in a string, separated by spaces or commas. Pure. */
 export const namesIn = (text: string): string[] => text.split(/[\s,]+/).filter((name) => name !== "");
 
 /** An empty variable counts as unset. */
@@ -25,7 +25,7 @@ const number = (value: z.ZodNumber) =>
     decode: (given) => (given.trim() === "" ? undefined : Number(given)),
     encode: (given) => (given === undefined ? "" : String(given)),
   });
-/** Empty: no pin, whatever the stack's settings say. */
+/** Empty: no pin, whatever the stack's settings. */
 const pin = z.codec(z.string(), PinSchema.nullable(), {
   decode: (given, context) => {
     if (given === "") return null;
@@ -39,7 +39,7 @@ const pin = z.codec(z.string(), PinSchema.nullable(), {
   encode: (value) => (value === null ? "" : JSON.stringify(value)),
 });
 
-/** What one run is told. Nothing of it is kept: the next run starts without it. */
+/** The request for one run. It is not stored: the next run starts without it. */
 const RunRequestSchema = z.object({
   only: names.optional(),
   replace: names.optional(),
@@ -55,16 +55,16 @@ const RunRequestSchema = z.object({
   manualEpoch: number(z.int().positive()).optional(),
 });
 
-/** What one run is told: the parsed environment. */
+/** The request for one run: the parsed environment. */
 export type RunRequest = z.output<typeof RunRequestSchema>;
 
 interface Variable {
   readonly name: string;
-  /** A good value, for errors. */
+  /** A valid value, for errors. */
   readonly expected: string;
-  /** What it does, as docs/how-to/configure.md says it. */
+  /** Its description, as in docs/how-to/configure.md. */
   readonly description: string;
-  /** Set by a command of fleet, not by hand. @default false */
+  /** Set by a fleet command, not manually. @default false */
   readonly internal?: true;
   /** @default RUN_VARIABLE_INVALID */
   readonly code?: string;
@@ -146,7 +146,7 @@ type Env = Readonly<Record<string, string | undefined>>;
 /**
  * The request in an environment.
  *
- * @throws FleetError RUN_VARIABLE_INVALID, PIN_INVALID with every bad variable at once
+ * @throws FleetError RUN_VARIABLE_INVALID, PIN_INVALID with every invalid variable
  */
 export function readRunRequest(env: Env = process.env): RunRequest {
   const given = Object.entries(RUN_VARIABLES).flatMap(([part, { name }]) =>
@@ -165,10 +165,10 @@ const problemWith = ({ name, expected, code = "RUN_VARIABLE_INVALID" }: Variable
   at: name,
   got: JSON.stringify(env[name]?.slice(0, 120)),
   expected,
-  remedy: `Correct it, or run \`unset ${name}\`.`,
+  remedy: `Fix it, or run \`unset ${name}\`.`,
 });
 
-/** The variables that hand a request over; parts that are not set are left out. Pure. */
+/** The environment variables of a request, without unset parts. Pure. */
 export function runVariables(request: RunRequest): Record<string, string> {
   const encoded: Readonly<Record<string, string | undefined>> = z.encode(RunRequestSchema, request);
   return Object.fromEntries(

@@ -1,23 +1,23 @@
 import { z } from "zod";
 import { NetworkRefSchema } from "../../ao/network.ts";
 
-/** Names what belongs together: which stack of which project, and where its files are kept (relative to the project). */
+/** Identifies a fleet: its stack and project, and the folders of its files (relative to the project). */
 export const ScopeSchema = z.strictObject({
   /** Pulumi project name. */
   project: z.string().min(1),
   /** Pulumi stack name. */
   stack: z.string().min(1),
-  /** Name of the member that keeps the ledger and the epoch (the guide's deployment coordinator). Without one, epoch 0 is used. */
+  /** Name of the member with the ledger and the epoch (the guide's deployment coordinator). Without it, epoch 0 is used. */
   ledger: z.string().optional(),
-  /** Folder of what must not be lost: journal, bundles, releases. @default ".fleet" */
+  /** Folder for data that must not be lost: journal, bundles, releases. @default ".fleet" */
   home: z.string().default(".fleet"),
-  /** Folder of what people read: manifest, bundles by name, logs. @default "build" */
+  /** Folder for output: manifest, bundles by name, logs. @default "build" */
   build: z.string().default("build"),
 });
 
 export type Scope = z.infer<typeof ScopeSchema>;
 
-/** Every resource of a fleet carries where it lives and to whom it belongs. */
+/** Inputs of every resource of a fleet: its scope and network. */
 export const CommonInputs = {
   scope: ScopeSchema,
   network: NetworkRefSchema,

@@ -5,30 +5,30 @@ import type { Budget } from "../../core/budget.ts";
 import type { RunRequest } from "./run-request.ts";
 import type { Scope } from "./scope.ts";
 
-/** Reads one setting of the stack by its key, secrets opened. Never kept: settings hold the wallet. */
+/** Reads a setting of the stack by its key, with secrets decrypted. Never stored, because settings contain the wallet. */
 export interface StackSettings {
   get(key: string): string | undefined;
 }
 
-/** One run's hold on one network in the name of one stack: of a provider, or of a command. */
+/** A session of one run on one network for one stack, of a provider or a command. */
 export interface Session {
   readonly scope: Scope;
   readonly ao: Ao;
   readonly journal: Journal;
   readonly endpoints: NetworkEndpoints;
-  /** Module ids by alias (`aos`), on networks that name some. */
+  /** Module ids by alias (`aos`), on networks with aliases. */
   readonly modules: Readonly<Record<string, string>>;
   readonly networkName: NetworkRef["kind"];
-  /** What this run was told. */
+  /** The request for this run. */
   readonly request: RunRequest;
   readonly deployment: Run;
-  /** Who deploys, as the ledger is told: the same for every run from this folder. */
+  /** The operator's name in the ledger: the same for every run from this folder. */
   operator(): Promise<string>;
-  /** A budget for one resource: its own seconds, cut by what is left of the whole run. */
+  /** A budget for one resource: its own seconds, limited by what is left of the whole run. */
   budget(seconds: number): Budget;
-  /** Whether code may be changed where the state could not be kept before, as the run or the stack says. */
+  /** Whether code may be changed without a backup of the state, as set by the run or the stack. */
   readonly withoutBackup?: boolean;
-  /** Gives up messages of one step that an earlier run left open, all but the one that is sent now. */
+  /** Abandons messages of one step that an earlier run left open, except the one that is sent now. */
   supersede(step: string, intent: string): Promise<void>;
 }
 
@@ -40,7 +40,7 @@ interface ProcessRef {
 
 /**
  * One run that changes a fleet. It has an id from the start and takes the epoch once, at its first change, by
- * compare-and-set on the ledger; every control message of the run carries exactly that epoch.
+ * compare-and-set on the ledger; every control message of the run contains exactly that epoch.
  */
 export interface Run {
   readonly id: string;
@@ -48,39 +48,39 @@ export interface Run {
   /** Seconds since the run's first change. */
   seconds(): number;
   /**
-   * The run's epoch; 0 while the fleet has no ledger yet. The first caller takes it, the others wait for that one.
+   * The run's epoch; 0 while the fleet has no ledger yet. The first call takes it, the others wait for it.
    *
-   * @throws FleetError DEPLOYMENT_IN_PROGRESS when another operator's run is alive, STALE_EPOCH when one came and went
-   *   meanwhile, LEDGER_TAKEN when the very first one was lost
+   * @throws FleetError DEPLOYMENT_IN_PROGRESS if another operator's run is alive, STALE_EPOCH if another run took the epoch
+   *   meanwhile, LEDGER_TAKEN if another operator's first deployment takes precedence
    */
   epoch(): Promise<number>;
-  /** As `epoch`, for who needs the ledger: when the run began without one, or on a dead one, and it exists by now, begins on it. */
+  /** Like `epoch`, with the ledger: if the run began without one, or on a retired one, and a ledger now exists, begins on it. */
   ledgerEpoch(): Promise<{ ledger: ProcessRef; epoch: number } | undefined>;
   /**
-   * Two operators who do not know of each other may make the first ledger at the same time. The lower id counts; who has the
-   * other one retires all that it made and stops.
+   * Two operators may independently create the first ledger at the same time. The lower id takes precedence; the run with the
+   * other one retires everything that it created and stops.
    *
    * @throws FleetError LEDGER_TAKEN; from then on every `epoch()` of this run does
    */
   assertFirst(ledger: ProcessRef): Promise<void>;
-  /** When the first deployment was lost meanwhile, retires a process that was made beside it and throws. */
+  /** If another operator's first deployment has taken precedence meanwhile, retires a process that this run created and throws. */
   assertKept(name: string, one: ProcessRef): Promise<void>;
-  /** The ledger's epoch as it is now, without taking one; 0 while there is none. Asked once a run that only looks. */
+  /** The ledger's current epoch, without taking one; 0 while there is none. Read once per run. */
   currentEpoch(): Promise<number>;
   /**
-   * Brings the ledger up to the epoch of a member that is ahead of it, as when somebody raised that one by hand or the ledger
-   * was made anew: the next run begins beyond it.
+   * Raises the ledger's epoch to that of a member that is ahead, for example because it was raised manually or the ledger was
+   * replaced: the next run begins above it.
    *
    * @returns whether the ledger was behind
    */
   catchUp(member: ProcessRef, name: string): Promise<boolean>;
-  /** The run is written into the ledger as finished. */
+  /** Marks the run as recorded in the ledger as finished. */
   finished(): void;
-  /** Gives no sign of life any more; whatever the ledger holds of the run stays. */
+  /** Stops the heartbeats; the run's entry in the ledger is unchanged. */
   ended(): void;
   /**
-   * Writes into the ledger that this run failed, or that its rollout waits for a person (`HELD`): once, and only if that can be done at
-   * once. Never throws.
+   * Records in the ledger that this run failed, or that its rollout waits for a person (`HELD`): once, and only if that is possible
+   * without delay. Never throws.
    */
   failed(reason: string, status?: "FAILED" | "HELD"): Promise<void>;
 }

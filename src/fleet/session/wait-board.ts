@@ -1,11 +1,11 @@
 import { seconds } from "../../ao/errors.ts";
 import type { Wait } from "../../ao/retry.ts";
 
-/** Milliseconds of waiting after which people are told for the first time. Most answers of units that are not ready come sooner. */
+/** Milliseconds of waiting before the first notice. Most units answer sooner. */
 const FIRST = 5_000;
 
-/** Milliseconds after which a wait that nobody speaks of any more is over. */
-const OVER = 30_000;
+/** Milliseconds without a report after which a wait has ended. */
+const EXPIRY = 30_000;
 
 interface Group {
   /** Milliseconds of waiting at which the next line is due. */
@@ -15,8 +15,8 @@ interface Group {
 }
 
 /**
- * Tells people what a run waits for: one line when a wait has lasted for 5 s, then at growing intervals (15, 30, 60, … s). Works that
- * wait for the same are one line: which unit, why, for how long already, and for how long at most.
+ * Reports what a run waits for: one line after 5 s, then at growing intervals (15, 30, 60, … s). Work that waits for the same unit
+ * shares one line: the unit, the reason, the time waited and the time limit.
  */
 export class WaitBoard {
   readonly #print: (line: string) => void;
@@ -33,11 +33,11 @@ export class WaitBoard {
     const now = this.#now();
     const key = keyOf(wait);
     const known = this.#groups.get(key);
-    const group = known && now - known.at <= OVER ? known : { due: FIRST, at: now, works: new Map() };
+    const group = known && now - known.at <= EXPIRY ? known : { due: FIRST, at: now, works: new Map() };
     this.#groups.set(key, group);
     group.at = now;
     group.works.set(wait.what, { at: now, waited: wait.waited });
-    for (const [what, { at }] of group.works) if (now - at > OVER) group.works.delete(what);
+    for (const [what, { at }] of group.works) if (now - at > EXPIRY) group.works.delete(what);
     if (wait.waited < group.due) return;
     group.due = nextNotice(wait.waited);
     this.#print(lineOf(wait, group.works.size - 1));
@@ -52,7 +52,7 @@ export function nextNotice(waited: number): number {
   return due;
 }
 
-/** What a wait has in common with others: the unit and its condition; for what is said of single processes, the condition. */
+/** The key by which waits are grouped: the unit and its error; for errors of single processes, only the code. */
 function keyOf({ last }: Wait): string {
   if (last === undefined) return "";
   return last.code.startsWith("UNIT_") ? `${last.code} ${last.what}` : last.code;

@@ -5,14 +5,14 @@ import type { StackSettings } from "./session.ts";
 
 export type { WalletSource };
 
-/** The file of the stack's wallet: `walletPath`, else what the run was told. */
+/** The file of the stack's wallet: `walletPath`, else the run's request. */
 export const walletPath = (config: StackSettings, { wallet }: RunRequest): string | undefined =>
   config.get("walletPath") ?? wallet;
 
 /**
- * Where the stack's wallet is: the secret `wallet`, else its file.
+ * The source of the stack's wallet: the secret `wallet`, else its file.
  *
- * @throws FleetError WALLET_MISSING when none is named
+ * @throws FleetError WALLET_MISSING if none is configured
  */
 export function walletSource(config: StackSettings, request: RunRequest = readRunRequest()): WalletSource {
   const jwk = config.get("wallet");
@@ -22,7 +22,7 @@ export function walletSource(config: StackSettings, request: RunRequest = readRu
   throw new FleetError({
     code: "WALLET_MISSING",
     what: "No wallet is configured for this stack.",
-    expected: "the path of an Arweave JWK file, readable by you alone",
-    remedy: "pulumi config set walletPath <file> (or: pulumi config set --secret wallet < jwk.json)",
+    expected: "the path of an Arweave JWK file that only you can read",
+    remedy: "Run pulumi config set walletPath <file> (or: pulumi config set --secret wallet < jwk.json).",
   });
 }

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { amount } from "../../core/amount.ts";
 import { luaList } from "../protocol/lua.ts";
 
-/** The states and globals of an export; everything of it is kept as it came, since its digest is of the whole. */
+/** The states and globals of an export; unknown members are kept, because the digest covers everything. */
 export const StateSchema = z.looseObject({
   /** Shape of the states. */
   stateVersion: z.string(),
@@ -12,19 +12,19 @@ export const StateSchema = z.looseObject({
   globals: z.record(z.string(), z.unknown()).optional(),
 });
 
-/** What EXPORT_STATE answers. */
+/** The reply to EXPORT_STATE. */
 export const ExportedSchema = z.looseObject({
   digest: z.string(),
   slot: z.number().int().nullish(),
   state: StateSchema,
-  /** What is known of the program's globals; a library from before it carried them says nothing. */
+  /** The program's globals; absent with earlier libraries, which do not export globals. */
   globals: z
     .looseObject({
-      /** Names of those that are in it. */
+      /** Names of the exported globals. */
       carried: luaList(z.string()),
-      /** Names of others that messages changed: the declaration does not name them. */
+      /** Names of other globals that messages changed and that the declaration does not list. */
       left: luaList(z.string()),
-      /** Handlers that wait for one answer each. */
+      /** Number of handlers that wait for an answer. */
       waiting: z.number(),
     })
     .optional(),
@@ -32,9 +32,9 @@ export const ExportedSchema = z.looseObject({
 
 export type Exported = z.infer<typeof ExportedSchema>;
 
-/** What an export holds. */
+/** The contents of an export. */
 interface Contents {
-  /** Registered tables that have anything in them. */
+  /** Registered tables that are not empty. */
   readonly states: string[];
   readonly globals: string[];
 }
@@ -45,7 +45,7 @@ export function contentsOf({ states = {}, globals = {} }: z.infer<typeof StateSc
   return { states: filled.map(([name]) => name).sort(), globals: Object.keys(globals).sort() };
 }
 
-/** Whether there is nothing in it: that two of these are equal says nothing. Pure. */
+/** Whether an export is empty: then comparing it proves nothing. Pure. */
 export const isEmpty = ({ states, globals }: Contents): boolean => states.length + globals.length === 0;
 
 /** `1 state (shop), 2 globals (Balances, Minted)`, or `nothing`. Pure. */
@@ -54,10 +54,11 @@ export function contentsWords({ states, globals }: Contents): string {
   return parts.length === 0 ? "nothing" : parts.join(", ");
 }
 
-const MOST = 6;
+/** Maximum number of names that are shown. */
+const MAX_NAMES = 6;
 
 function counted(names: readonly string[], noun: string): string {
   if (names.length === 0) return "";
-  const more = names.length > MOST ? `, … ${names.length - MOST} more` : "";
-  return `${amount(names.length, noun)} (${names.slice(0, MOST).join(", ")}${more})`;
+  const more = names.length > MAX_NAMES ? `, … ${names.length - MAX_NAMES} more` : "";
+  return `${amount(names.length, noun)} (${names.slice(0, MAX_NAMES).join(", ")}${more})`;
 }

@@ -7,12 +7,12 @@ import type { Session } from "../session/session.ts";
 import { contentsOf, ExportedSchema } from "./contents.ts";
 import { type Snapshot, snapshotStore } from "./store.ts";
 
-/** Snapshots on the network that are looked at, the newest ones. */
-const MOST = 20;
+/** Number of the newest snapshots on the network that are read. */
+const MAX_SNAPSHOTS = 20;
 
 /**
- * The last states of a process under some code: from this machine, else from the results of the messages that asked for them on
- * another one, verified by their digest and kept here from then on. Undefined when nobody ever took them.
+ * The last snapshot of a process under given code: from this machine, else from the results of export messages that another machine
+ * sent, verified by their digest and then stored here. Undefined if none was ever taken.
  */
 export async function lastSnapshot(
   session: Session,
@@ -39,7 +39,7 @@ async function fromNetwork(
       owners: [session.ao.address],
       recipients: [place.processId],
       tags: { Action: "EXPORT_STATE", "Source-Hash": sourceHash },
-      limit: MOST,
+      limit: MAX_SNAPSHOTS,
     },
     budget,
   );
@@ -85,7 +85,7 @@ async function resultOf(session: Session, { processId }: Place, messageId: strin
       contents: contentsOf(state),
     };
   } catch (error) {
-    // One that was never evaluated is none; another one may be there.
+    // A message that was never evaluated has no snapshot; another one may have.
     if (error instanceof FleetError || error instanceof SyntaxError) return undefined;
     throw error;
   }

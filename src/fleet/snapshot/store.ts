@@ -7,47 +7,47 @@ import { sha256 } from "../../core/hash.ts";
 import { readJson, writeAtomically, writeBytesAtomically } from "../files.ts";
 import type { Scope } from "../session/scope.ts";
 
-/** The states of one process at one slot: what is known of them beside the text itself. */
+/** The metadata of a snapshot: the states of one process at one slot. */
 const SnapshotSchema = z.strictObject({
   /** Name in the fleet. */
   member: z.string(),
   /** The AO process. */
   processId: z.string(),
-  /** Counts the AO processes that the member has had. */
+  /** Number of AO processes that the member has had. */
   generation: z.number().int(),
-  /** sha256 of the states' canonical JSON, as the process itself gave it: the name of the text in the store. */
+  /** sha256 of the states' canonical JSON, as reported by the process: the name of the text in the store. */
   digest: z.string().regex(/^[0-9a-f]{64}$/),
-  /** The slot at which they were exported; 0 where the network says none. */
+  /** The slot at which they were exported; 0 if unknown. */
   slot: z.number().int(),
   /** ISO 8601. */
   takenAt: z.string(),
-  /** `upgrade` before new code, `restore` before other states, `backup` by hand. */
+  /** `upgrade`: before new code, `restore`: before other states, `backup`: manually. */
   reason: z.enum(["upgrade", "restore", "backup"]),
   /** The run or command that took it. */
   deploymentId: z.string(),
   /** The code that ran then. */
   sourceHash: z.string(),
-  /** The shape that the states had. */
+  /** The shape of the states. */
   stateVersion: z.string(),
   /** Bytes of the text. */
   bytes: z.number().int(),
-  /** Names of the registered tables that had anything in them. @default not written down by earlier versions */
+  /** Names of the registered tables that were not empty. @default unknown, in snapshots of earlier versions */
   states: z.array(z.string()).optional(),
-  /** Names of the globals that are in it. @default not written down by earlier versions */
+  /** Names of the exported globals. @default unknown, in snapshots of earlier versions */
   globals: z.array(z.string()).optional(),
 });
 
 export type Snapshot = z.infer<typeof SnapshotSchema>;
 
-/** Snapshots of one stack: texts by digest, gzipped, and beside them one small file for each time that they were taken. */
+/** The snapshots of one stack: gzipped texts by digest, and one metadata file per snapshot. */
 interface SnapshotStore {
-  /** Keeps a text and what is known of it. */
+  /** Stores a text with its metadata. */
   put(snapshot: Snapshot, text: string): Promise<void>;
-  /** The text of a digest; undefined when it is not here or not what its name says. */
+  /** The text with that digest; undefined if it is missing or does not match. */
   text(digest: string): Promise<string | undefined>;
-  /** All that were taken, newest first; of one member where it is named. */
+  /** All snapshots, newest first; of one member if given. */
   list(member?: string): Promise<Snapshot[]>;
-  /** Forgets some, and then the texts that nobody names any more. Answers how many files went. */
+  /** Deletes some snapshots, and then the texts that no snapshot refers to. Returns the number of deleted files. */
   forget(which: (snapshot: Snapshot) => boolean): Promise<number>;
 }
 
@@ -74,7 +74,7 @@ export function snapshotStore(scope: Pick<Scope, "home" | "project" | "stack">):
   return {
     async put(snapshot, text) {
       const path = pathOf(snapshot.digest);
-      // The text first: whoever sees the entry finds it.
+      // The text first, so that a reader of the metadata finds it.
       if (!(await exists(path))) await writeBytesAtomically(path, await promisify(gzip)(text));
       const stamp = snapshot.takenAt.replace(/[-:]/g, "");
       const name = `${stamp}-${snapshot.digest.slice(0, 12)}.json`;

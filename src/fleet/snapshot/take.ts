@@ -7,32 +7,32 @@ import type { Session } from "../session/session.ts";
 import { contentsOf } from "./contents.ts";
 import { type Snapshot, snapshotStore } from "./store.ts";
 
-/** Why and of what code a snapshot is taken. */
+/** The reason for a snapshot, and the running code. */
 export type Occasion = Pick<Snapshot, "reason" | "sourceHash"> & { readonly deploymentId?: string };
 
-/** States as a process exported them: believed, and not kept yet. */
+/** Exported states: verified, but not stored yet. */
 export interface Taken {
   readonly snapshot: Snapshot;
   /** Canonical JSON. */
   readonly text: string;
-  /** Names of the globals that are in it. */
+  /** Names of the exported globals. */
   readonly carried: readonly string[];
-  /** Names of others that messages changed. */
+  /** Names of other globals that messages changed. */
   readonly left: readonly string[];
 }
 
 interface Extent {
-  /** Whether it says also that there are no globals; one from before globals were carried says nothing of them. @default true */
+  /** Whether the export includes globals even if there are none; exports of earlier versions do not include them. @default true */
   readonly whole?: boolean;
-  /** The globals that are in it. @default those that the declaration names, else those that messages changed */
+  /** Globals to export. @default those in the declaration, else those that messages changed */
   readonly globals?: readonly string[];
 }
 
 /**
- * Asks a process for its states. They are believed only when their canonical text has the digest that the process gave. The message
- * carries `Snapshot-Reason`, `Deployment-Id` and `Source-Hash`: its result is the snapshot too, on any machine.
+ * Exports a process' states and verifies that their canonical JSON matches the digest that the process reported. The message has the
+ * tags `Snapshot-Reason`, `Deployment-Id` and `Source-Hash`, so that its result serves as a snapshot on any machine.
  *
- * @throws FleetError DIGEST_MISMATCH, and what the process answers (NO_REPLY, EXPORT_UNSUPPORTED, FORBIDDEN, …)
+ * @throws FleetError DIGEST_MISMATCH, and the process' own errors (NO_REPLY, EXPORT_UNSUPPORTED, FORBIDDEN, …)
  */
 export async function exportState(
   session: Session,
@@ -50,10 +50,10 @@ export async function exportState(
   if (sha256(text) !== reply.digest) {
     throw new FleetError({
       code: "DIGEST_MISMATCH",
-      what: `The states that ${member} exported are not what its digest says.`,
+      what: `The states that ${member} exported do not match its digest.`,
       got: sha256(text).slice(0, 12),
       expected: reply.digest.slice(0, 12),
-      remedy: "Something between it and here changes answers; look at the compute unit and its proxies.",
+      remedy: "The answer was modified in transit; check the compute unit and its proxies.",
     });
   }
   const snapshot: Snapshot = {
@@ -74,7 +74,7 @@ export async function exportState(
   return { snapshot, text, carried, left };
 }
 
-/** The same, kept in the store. */
+/** The same, and stores the snapshot. */
 export async function takeSnapshot(
   session: Session,
   place: Place,
