@@ -1,6 +1,6 @@
 /**
- * `node src/runtime/generate.ts`: writes the Lua files whose data TypeScript owns, so that a process and a command judge by the same.
- * A test compares the files with what this makes.
+ * `node src/runtime/generate.ts`: generates the Lua files with data from TypeScript, so that processes and commands use the same values.
+ * A test compares the files with the generated text.
  */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -18,7 +18,7 @@ export const generated: ReadonlyMap<string, string> = new Map([
   [
     "fleet/rollout-enums.lua",
     luaModule(
-      ["The words of a rollout. Generated from src/delivery by `npm run docs`; a test compares the two."],
+      ["The enums of a rollout. Generated from src/delivery by `npm run docs`; a test compares the two."],
       {
         deploymentStrategies: DEPLOYMENT_STRATEGIES,
         trafficStrategies: TrafficStrategySchema.options,
@@ -30,7 +30,7 @@ export const generated: ReadonlyMap<string, string> = new Map([
     "monitor/defaults.lua",
     luaModule(
       [
-        "Types of alerts with their usual levels, how alerts live, and what is judged by. Times in milliseconds, shares from 0 to 1.",
+        "The alert types with their default levels, the lifecycle of alerts, and the thresholds. Times in milliseconds, shares from 0 to 1.",
         "Generated from src/monitor by `npm run docs`; a test compares the two.",
       ],
       {

@@ -15,7 +15,7 @@ const ruleOf = (fleet: FleetState, configType: string, given: unknown): Rule | u
 function checkConfig(fleet: FleetState, configType: string, configData: unknown, given: unknown): Misfit[] {
   const rule = ruleOf(fleet, configType, given);
   if (rule) return checkValue(configData, rule, "configData");
-  const known = `one of ${Object.keys(RULES).sort().join(" ")}, or a type of your own with its rule`;
+  const known = `one of ${Object.keys(RULES).sort().join(" ")}, or a custom type with its rule`;
   return [{ path: "configType", got: JSON.stringify(configType), expected: known }];
 }
 
@@ -44,8 +44,8 @@ const hashOf = (data: unknown): string => sha256(canonicalJson(data));
 function refuse(problems: readonly { path: string; got: unknown; expected: string }[]): never {
   throw new Refusal(
     "INVALID_CONFIG",
-    `${problems.length} setting(s) cannot be used; the first: ${problems[0]?.path}`,
-    "Correct the values at the paths named and send the config again; the earlier one is still in use.",
+    `${problems.length} invalid setting(s); the first: ${problems[0]?.path}`,
+    "Fix the values at these paths and send the config again; the current config is unchanged.",
     { problems },
   );
 }
@@ -56,7 +56,7 @@ export function updateConfig({ fleet, state, message, data }: Request): Json {
   const { configData, version, rule } = data;
   if (typeof version !== "number" && (typeof version !== "string" || version === ""))
     return refuse([
-      { path: "version", got: typeof version, expected: "a number or a text of 1 to 64 characters" },
+      { path: "version", got: typeof version, expected: "a number or a string of 1 to 64 characters" },
     ]);
   const problems = checkConfig(fleet, configType, configData, rule);
   if (state.script.refuseConfig?.includes(configType))
@@ -70,7 +70,13 @@ export function updateConfig({ fleet, state, message, data }: Request): Json {
   if (held && order < 0 && !(data.rollback === true && fleet.epoch > held.epoch))
     refuse([{ path: "version", got: String(version), expected: `at least ${held.version}` }]);
   if (held && order === 0 && hash !== held.hash)
-    refuse([{ path: "hash", got: hash, expected: `${held.hash} (what version ${held.version} has here)` }]);
+    refuse([
+      {
+        path: "hash",
+        got: hash,
+        expected: `${held.hash} (the hash of version ${held.version} in this process)`,
+      },
+    ]);
   const same = held !== undefined && order === 0;
   const requestedBy = same ? held.requestedBy : data.requestedBy;
   const entry: HeldConfig = {

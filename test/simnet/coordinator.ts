@@ -54,15 +54,15 @@ function deploy(request: Request): Json {
   if (phase === "finish") return finish({ ...request, data });
   throw new Refusal(
     "INVALID_DATA",
-    `the phase ${phase} is unknown`,
-    "The tag Phase is begin, progress or finish.",
+    `unknown phase ${phase}`,
+    "Set the tag Phase to begin, progress or finish.",
   );
 }
 
 function idOf({ message, data }: Request): string {
   const id = tagOf(message.tags, "Deployment-Id") ?? data.deploymentId;
   if (typeof id === "string" && id !== "" && id.length <= 128) return id;
-  throw new Refusal("INVALID_DATA", "the deployment has no id", "Send the tag Deployment-Id.");
+  throw new Refusal("INVALID_DATA", "the deployment has no id", "Send it in the tag Deployment-Id.");
 }
 
 function epochTag({ message }: Request): number | undefined {
@@ -73,8 +73,8 @@ function epochTag({ message }: Request): number | undefined {
 function stale({ fleet, message }: Request, needed: number): Refusal {
   return new Refusal(
     "STALE_EPOCH",
-    `epoch ${tagOf(message.tags, "Epoch") ?? "(missing)"} is refused: ${needed} is needed`,
-    "Another deployment began meanwhile. Read the epoch with Info and begin again.",
+    `epoch ${tagOf(message.tags, "Epoch") ?? "(missing)"} is not accepted: this requires epoch ${needed}`,
+    "Another deployment began in the meantime. Read the epoch with Info and start again.",
     { epoch: fleet.epoch },
   );
 }
@@ -91,7 +91,7 @@ function begin(request: Request): Json {
     if (other.status === "RUNNING")
       data.takeOver === true
         ? end(request, other, "FAILED", `taken over by ${id}`, "TAKEN_OVER")
-        : end(request, other, "FAILED", `it never finished; began after it: ${id}`, "UNFINISHED");
+        : end(request, other, "FAILED", `it never finished; ${id} began after it`, "UNFINISHED");
   fleet.epoch += 1;
   const deployment: Deployment = {
     deploymentId: id,
@@ -121,8 +121,8 @@ function refuseBeside({ fleet, message, data }: Request): void {
     const seconds = (ms: number) => Math.floor(ms / 1000);
     throw new Refusal(
       "DEPLOYMENT_IN_PROGRESS",
-      `${deploymentId} of operator ${operator ?? message.from} is in progress: it began ${seconds(message.timestamp - startedAt)} s ago and was last heard of ${seconds(silent)} s ago`,
-      `Wait until it ends, or until it was silent for ${seconds(ALIVE)} s. If you know that it is dead: npx fleet deploy --take-over, or FLEET_TAKE_OVER=1 pulumi up.`,
+      `${deploymentId} of operator ${operator ?? message.from} is in progress: it began ${seconds(message.timestamp - startedAt)} s ago and last reported ${seconds(silent)} s ago`,
+      `Wait until it ends or has not reported for ${seconds(ALIVE)} s. If it is dead, take over: npx fleet deploy --take-over, or FLEET_TAKE_OVER=1 pulumi up.`,
       { deploymentId, operator, startedAt, seenAt },
     );
   }
@@ -135,7 +135,7 @@ function running(request: Request): Deployment {
     throw new Refusal(
       "UNKNOWN_DEPLOYMENT",
       `there is no deployment ${id}`,
-      "Begin it first, or name one that LEDGER lists.",
+      "Begin it first, or use an id that LEDGER lists.",
     );
   if (epochTag(request) !== deployment.epoch || deployment.epoch !== request.fleet.epoch)
     throw stale(request, deployment.epoch);
@@ -201,18 +201,18 @@ function status({ fleet, message, data }: Request): Json {
   const id = tagOf(message.tags, "Deployment-Id") ?? data.deploymentId ?? ledger.order.at(-1);
   const deployment = ledger.deployments[String(id)];
   if (!deployment)
-    throw new Refusal("UNKNOWN_DEPLOYMENT", `there is no deployment ${id}`, "Name one that LEDGER lists.");
+    throw new Refusal("UNKNOWN_DEPLOYMENT", `there is no deployment ${id}`, "Use an id that LEDGER lists.");
   return { ...deployment, phase: deployment.status };
 }
 
 /** Like the ledger's schema: a string of at least 1 character. */
 function hasText(data: Json, path: string): void {
   if (data[path] !== "") return;
-  const problem = { path, got: "a text of 0 characters", expected: "1 or more characters" };
+  const problem = { path, got: "a string of 0 characters", expected: "1 or more characters" };
   throw new Refusal(
     "INVALID_DATA",
     `${path} is ${problem.got}, expected ${problem.expected}`,
-    "Correct it.",
+    "Fix the values at these paths.",
     {
       problems: [problem],
     },
@@ -238,7 +238,7 @@ function register(request: Request): Json {
 function deregister(request: Request): Json {
   const { registered } = ledgerOf(request.fleet);
   const id = given(request.data).processId;
-  if (typeof id !== "string") throw new Refusal("INVALID_DATA", "processId is missing", "Name the process.");
+  if (typeof id !== "string") throw new Refusal("INVALID_DATA", "processId is missing", "Set processId.");
   if (registered[id]) write(request, "PROCESS_DEREGISTERED", { processId: id });
   delete registered[id];
   return { processId: id, registeredProcessCount: Object.keys(registered).length };

@@ -63,8 +63,8 @@ function admit(entry: Action, request: Request, action: string): Json {
   if (!allowed(entry.who ?? "anyone", request))
     throw new Refusal(
       "FORBIDDEN",
-      `${action} is not for this sender`,
-      `The sender is ${message.from}, the owner of the process ${process.owner}: use the owner's wallet, or ask the owner for the right to send it.`,
+      `${action} is not allowed for this sender`,
+      `The sender is ${message.from}, the owner of the process is ${process.owner}: use the owner's wallet, or ask the owner for permission.`,
     );
   const given = tagOf(message.tags, "Epoch") !== undefined;
   const epoch = entry.control || (entry.optionalEpoch && given) ? epochOf(request) : undefined;
@@ -76,30 +76,26 @@ function admit(entry: Action, request: Request, action: string): Json {
 
 function stopped({ status }: FleetState): Refusal | undefined {
   if (status === "RETIRED")
-    return new Refusal("GONE", "this process is retired", "Ask the fleet which process took its place.");
+    return new Refusal("GONE", "this process is retired", "Ask the fleet which process replaced it.");
   if (status === "DRAINING")
     return new Refusal(
       "DRAINING",
-      "this process takes no new requests",
+      "this process accepts no new requests",
       "Send it again later; another revision may take over.",
     );
   return undefined;
 }
 
 function unknown(action: string): Refusal {
-  const remedy = "Info lists the actions; they are matched exactly, upper and lower case too.";
-  return new Refusal("UNKNOWN_ACTION", `no action ${action.slice(0, 64)} here`, remedy);
+  const remedy = "Info lists the actions; they are case-sensitive.";
+  return new Refusal("UNKNOWN_ACTION", `unknown action ${action.slice(0, 64)}`, remedy);
 }
 
 function dataOf({ data }: ModelMessage, most: number): Json {
   if (data === "") return {};
   const bytes = Buffer.byteLength(data);
   if (bytes > most)
-    throw new Refusal(
-      "TOO_LARGE",
-      `Data has ${bytes} bytes, at most ${most} are taken`,
-      "Send less at once.",
-    );
+    throw new Refusal("TOO_LARGE", `Data has ${bytes} bytes, the limit is ${most}`, "Send less data.");
   try {
     const value: unknown = JSON.parse(data);
     if (isObject(value)) return value;

@@ -120,8 +120,8 @@ export function epochOf({ fleet, message }: Request): number {
   if (epoch !== undefined && epoch >= fleet.epoch) return epoch;
   throw new Refusal(
     "STALE_EPOCH",
-    `epoch ${given?.slice(0, 20) ?? "(missing)"} is refused: ${fleet.epoch} is the current one here`,
-    "Another deployment is newer. Begin a new one and send its epoch in the tag Epoch.",
+    `epoch ${given?.slice(0, 20) ?? "(missing)"} is stale: the current epoch is ${fleet.epoch}`,
+    "Another deployment is newer. Start a new one and send its epoch in the tag Epoch.",
     { epoch: fleet.epoch },
   );
 }
@@ -130,7 +130,7 @@ export function epochOf({ fleet, message }: Request): number {
 export function needs(
   fields: Readonly<Record<string, "string" | "table" | "array" | "any">>,
 ): (data: Json) => void {
-  const expected = { string: "a text", table: "an object", array: "a list", any: "a value" };
+  const expected = { string: "a string", table: "an object", array: "a list", any: "a value" };
   const fits = (kind: keyof typeof expected, value: unknown): boolean => {
     if (kind === "any") return value !== undefined;
     if (kind === "string") return typeof value === "string";
@@ -149,7 +149,7 @@ export function needs(
     throw new Refusal(
       "INVALID_DATA",
       `${first.path} is ${first.got}, expected ${first.expected}`,
-      "Correct the values at the paths named.",
+      "Fix the values at these paths.",
       { problems },
     );
   };
@@ -218,9 +218,9 @@ function wirePeers({ fleet, state, data }: Request): Json {
   const without = state.script.older ? undefined : namesIn(data.withoutLibrary);
   for (const name of without ?? [])
     if (peers[name] === undefined)
-      problems.push({ path: "withoutLibrary", got: name, expected: "names among peers" });
+      problems.push({ path: "withoutLibrary", got: name, expected: "names in peers" });
   if (problems.length > 0)
-    throw new Refusal("INVALID_DATA", "the peers cannot be used", "Send peers as { name: processId }.", {
+    throw new Refusal("INVALID_DATA", "invalid peers", "Send peers as { name: processId }.", {
       problems,
     });
   const before = fleet.admitted;
@@ -255,7 +255,7 @@ function admitPeer({ fleet, data }: Request): Json {
   if (fleet.peers[name] === undefined)
     throw new Refusal(
       "PEER_UNKNOWN",
-      `this process knows no peer ${name.slice(0, 60)}`,
+      `this process has no peer ${name.slice(0, 60)}`,
       "Wire it first: WIRE_PEERS.",
     );
   const ids = latest(fleet.admitted[name] ?? [], String(data.processId));
@@ -281,7 +281,7 @@ function probePeers({ fleet, state, data }: Request): Json {
   const peers = named.map((name) => {
     const processId = fleet.peers[name];
     if (processId === undefined)
-      return [name, { ok: false, code: "PEER_UNKNOWN", message: "no such peer is wired" }];
+      return [name, { ok: false, code: "PEER_UNKNOWN", message: "there is no wired peer of that name" }];
     if (fleet.withoutLibrary.includes(name))
       return [
         name,

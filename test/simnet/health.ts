@@ -40,7 +40,7 @@ export function healthReport(request: Request): Json {
     throw new Refusal(
       "INVALID_DATA",
       `${problem.path} is ${type}, expected ${problem.expected}`,
-      "Correct the values at the paths named.",
+      "Fix the values at these paths.",
       {
         problems: [problem],
       },
@@ -116,10 +116,10 @@ function builtin(checkType: Kind, { fleet, state }: Request, asked: Json): Check
         ? [check("service", false, "it is retired")]
         : []),
       check("invariants", true, "all hold"),
-      check("calls", true, "0 of 256 wait"),
+      check("calls", true, "0 of 256 requests are open, 0 of 4096 calls are open"),
     ];
   return [
-    check("errorRate", true, `${fleet.stats.messages} requests are too few to judge`),
+    check("errorRate", true, `${fleet.stats.messages} requests are too few for a verdict`),
     check("luaHeap", true, "0.0 MB, no limit set"),
   ];
 }

@@ -16,8 +16,8 @@ export function importState({ fleet, data }: Request): Json {
   if (actual !== digest)
     throw new Refusal(
       "DIGEST_MISMATCH",
-      `the state has the digest ${actual}, not the one given`,
-      "Send the state exactly as EXPORT_STATE gave it, with its digest.",
+      `the state has the digest ${actual}, which differs from the given one`,
+      "Send the state exactly as returned by EXPORT_STATE, with its digest.",
     );
   if (
     !isObject(state) ||
@@ -27,7 +27,7 @@ export function importState({ fleet, data }: Request): Json {
   )
     throw new Refusal(
       "BAD_STATE",
-      "the state is not what EXPORT_STATE of this library gives",
+      "the state is not in the format of this library's EXPORT_STATE",
       "Export it from a process of this fleet.",
     );
   fleet.state = { ...fleet.state, ...state.states };

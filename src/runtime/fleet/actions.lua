@@ -1,4 +1,4 @@
---- The actions that every process answers: those about the process itself here, the others in the modules required below.
+--- The built-in actions of every process: those about the process itself here, the others in the modules required below.
 local audit = require("fleet.audit")
 local auth = require("fleet.auth")
 local announce = require("fleet.announce")
@@ -104,7 +104,7 @@ end)
 local function turn(action, status)
   on(action, { who = "deployer", control = true, reserved = true }, function()
     if status == "RETIRED" then
-      calls.cancel(fail.new("GONE", "this process was retired before the answer came", "Ask the fleet which process took its place."))
+      calls.cancel(fail.new("GONE", "this process was retired before the answer arrived", "Ask the fleet which process replaced it."))
     end
     if store.status ~= status then log.write("INFO", "status " .. store.status .. " → " .. status) end
     store.status = status
@@ -116,7 +116,7 @@ turn("RETIRE", "RETIRED")
 turn("DRAIN", "DRAINING")
 turn("RESUME", "ACTIVE")
 
---- Counts, logs and passes on a fault of the program.
+--- Logs and reports a fault of the program.
 function Fleet.fault(action, text)
   log.write("ERROR", action .. ": " .. text)
   announce.fault(action, text)

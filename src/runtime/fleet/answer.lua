@@ -1,12 +1,12 @@
---- A reply of any program, read: whatever it has for data, the function that waits gets a table with `success`, and where that is false
--- an `error` with `code` and `message`.
+--- Parses replies of any program: whatever their data, the continuation gets a table with `success`, and if that is false, an `error`
+-- with `code` and `message`.
 local envelope = require("fleet.envelope")
 local faults = require("fleet.faults")
 local json = require("fleet.json")
 
 local answers = {}
 
---- Tags that belong to the message and not to what it says.
+--- Tags of the message itself, which are not part of its content.
 local OWN = {
   ["Action"] = true, ["Correlation-Id"] = true, ["Status"] = true, ["Request-Action"] = true, ["Reply-Action"] = true,
   ["Reference"] = true, ["X-Reference"] = true, ["X-Origin"] = true, ["Reply-To"] = true, ["Forwarded-By"] = true,
@@ -18,7 +18,7 @@ local OWN = {
 }
 local MOST_TAGS = 64
 
---- Tags of a message that can be handed on with what it says, by name.
+--- Tags of a message that are part of its content and can be forwarded, by name.
 function answers.tags(msg)
   local tags, names = {}, {}
   for name, value in pairs(type(msg.Tags) == "table" and msg.Tags or {}) do
@@ -42,17 +42,17 @@ local function brief(tags, value, text)
   return said ~= "" and said:sub(1, 200) or tostring(tags.Action or "nothing")
 end
 
--- The library's own shape: `success`, and a code where it is false.
+-- The library's own shape: `success`, with a code if it is false.
 local function isOwn(value)
   if type(value) ~= "table" or type(value.success) ~= "boolean" then return false end
   return value.success or type(value.error) == "table" and type(value.error.code) == "string"
 end
 
---- Reads the reply to a call.
+--- Parses the reply to a call.
 -- @tparam table call { name, action, faultWhen? }
--- @treturn table JSON objects as they are, anything else as `data`; with `success`, and `error` where that is false: `SERVICE_FAULT`
---   or `SERVICE_REFUSED` with what was said as `reply`, where the program has no codes of the fleet's
--- @treturn table { text, action, tags }: the reply as it came
+-- @treturn table JSON objects unchanged, anything else as `data`; with `success`, and `error` if that is false: `SERVICE_FAULT`
+--   or `SERVICE_REFUSED` with the original reply as `reply`, if the program does not use the fleet's codes
+-- @treturn table { text, action, tags }: the original reply
 function answers.read(call, msg)
   local text = textOf(msg)
   local tags = type(msg.Tags) == "table" and msg.Tags or {}
@@ -78,7 +78,7 @@ function answers.read(call, msg)
     answer.error = {
       code = verdict == "refusal" and "SERVICE_REFUSED" or "SERVICE_FAULT",
       message = call.name .. " answered " .. call.action .. " with an error: " .. brief(tags, value, text),
-      remedy = "Its own words are in `reply`.", reply = said,
+      remedy = "See its own reply in `reply`.", reply = said,
     }
   end
   return answer, raw

@@ -1,4 +1,4 @@
---- Who did what that matters, and who was refused: two rings of 100, read together as one list of at most 200.
+--- The audit log: important actions, and refusals. Two ring buffers of 100 entries, read as one list of at most 200.
 local envelope = require("fleet.envelope")
 local store = require("fleet.store")
 
@@ -6,7 +6,7 @@ local audit = {}
 
 local SIZE = 100
 
---- Records an outcome. A repeat of the latest entry of its ring (same sender, action and code) raises its `count`.
+--- Records an outcome. A repeat of the latest entry of its ring (same sender, action and code) increments its `count`.
 -- @tparam string outcome `ok`, `refused` or `error`
 function audit.record(from, action, outcome, code)
   local ring = outcome == "ok" and store.audit.accepted or store.audit.refused

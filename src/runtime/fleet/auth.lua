@@ -1,10 +1,10 @@
---- Roles by sender. `msg.From` is the signer of a message or, for what a trusted messenger pushed, the sending process.
+--- Roles by sender. `msg.From` is the signer of a message or, if a trusted messenger pushed it, the sending process.
 local store = require("fleet.store")
 local envelope = require("fleet.envelope")
 
 local auth = {}
 
---- Who the process belongs to.
+--- The owner of the process.
 function auth.owner()
   return type(Owner) == "string" and Owner or ""
 end
@@ -32,14 +32,14 @@ local ROLES = {
   end,
 }
 
--- What one process carries for somebody else is that one's wish: neither the role of the carrier, who may say whom it likes,
--- nor that of whom it names, who did not sign, counts for it.
+-- A message on behalf of another sender has no role: not the forwarder's, because it acts for someone else, and not the named
+-- sender's, because that one did not sign it.
 local function isCarried(msg)
   return envelope.tag(msg, "On-Behalf-Of") ~= nil
 end
 
---- Whether a sender has a role. Deployers may do what peers may; the owner may do everything. A message with the tag
--- `On-Behalf-Of` has no role but `anyone`.
+--- Whether a sender has a role. Deployers have the rights of peers; the owner has all rights. A message with the tag
+-- `On-Behalf-Of` only has the role `anyone`.
 -- @param who `anyone`, `peer`, `deployer`, `owner`, a list of them, or a function of the message
 function auth.allows(who, msg)
   if type(who) == "function" then return who(msg) == true end
@@ -54,12 +54,12 @@ function auth.allows(who, msg)
   return role ~= nil and type(msg.From) == "string" and msg.From ~= "" and role(msg.From)
 end
 
---- Whether a message was sent by a process of the fleet or a deployer, for itself or for somebody else.
+--- Whether a message was sent by a process of the fleet or a deployer, for itself or on behalf of another sender.
 function auth.isKnown(msg)
   return type(msg.From) == "string" and ROLES.peer(msg.From)
 end
 
---- Whether such a rule is one; checked when an action is declared rather than when it is used.
+--- Whether a role rule is valid; checked when an action is declared, not when it is used.
 function auth.isRule(who)
   if type(who) == "table" then
     for _, each in ipairs(who) do
@@ -70,14 +70,14 @@ function auth.isRule(who)
   return who == nil or type(who) == "function" or ROLES[who] ~= nil
 end
 
--- The fleet's router: the member that the deployer named as the router when it told the peers, else the wired coordinator, which
--- deployers of earlier versions do not name.
+-- The fleet's router: the member that the deployer set as the router when it wired the peers, else the wired coordinator, because
+-- deployers of earlier versions do not set it.
 local function isRouter(from)
   return from ~= nil and from == (store.router or store.peers.coordinator)
 end
 
---- On whose behalf a message acts: the sender, or whom the fleet's router names in `On-Behalf-Of`.
--- From anybody else that tag means nothing.
+--- The player that a message acts for: the sender, or the one in `On-Behalf-Of` if the fleet's router sent it.
+-- The tag is ignored from any other sender.
 function auth.player(msg)
   local behalf = envelope.tag(msg, "On-Behalf-Of")
   if behalf and behalf ~= "" and #behalf <= 128 and isRouter(msg.From) then return behalf end

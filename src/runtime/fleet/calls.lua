@@ -1,5 +1,5 @@
---- Calls to wired peers, and requests whose reply has to wait for one. Nothing blocks: the reply is another message,
--- and what does not come is given up at the first message after its time, by scheduler time.
+--- Calls to wired peers, and requests whose reply waits for one. Nothing blocks: the reply is another message,
+-- and a call without a reply times out at the first message after its deadline, in scheduler time.
 local answers = require("fleet.answer")
 local config = require("fleet.config")
 local envelope = require("fleet.envelope")
@@ -17,45 +17,45 @@ local store = require("fleet.store")
 
 local calls = {}
 
---- Calls of one process that may wait at once, so that its memory has an end. One request may need many: a round over a fleet.
-calls.MOST = 4096
+--- Maximum number of open calls of one process, which bounds its memory. One request may need many, such as a round over a fleet.
+calls.MAX_OPEN = 4096
 
---- Milliseconds that a call may take: `PROCESS_CONFIG.requestTimeout`.
+--- Time limit of a call in milliseconds: `PROCESS_CONFIG.requestTimeout`.
 function calls.timeout()
   return config.get("PROCESS_CONFIG", "requestTimeout")
 end
 
---- How many requests may be under way at once: `PROCESS_CONFIG.maxConcurrentRequests`. A process handles one message after
--- the other, so under way means: put off with `fleet.later`, until the answer is sent.
+--- Maximum number of concurrent requests: `PROCESS_CONFIG.maxConcurrentRequests`. A process handles one message after
+-- another, so a concurrent request is one that was deferred with `fleet.later` and not answered yet.
 function calls.limit()
   return config.get("PROCESS_CONFIG", "maxConcurrentRequests")
 end
 
---- How many requests are under way.
+--- Number of deferred requests.
 function calls.deferred()
   local n = 0
   for _ in pairs(store.calls.deferred) do n = n + 1 end
   return n
 end
 
---- Sends an action to a process and has a function called with the reply.
+--- Sends an action to a process and calls a function with the reply.
 -- @tparam string target process id
--- @tparam string name how it is called in errors
+-- @tparam string name its name in errors
 -- @tparam string action
 -- @tparam ?table data sent as JSON
--- @tparam ?function continuation `function(reply, msg, raw)`; reply is the answer's data as `fleet.answer` reads it, or
---   `{ success = false, error = { code = "TIMEOUT" | "CANCELLED", … } }`; msg and raw ({ text, action, tags }) are nil unless it came
--- @tparam ?table options `tags`: further tags · `timeout`: ms · `text`: sent as Data in the place of `data` · `faultWhen`: see `fleet.faults`
---   · `counted`: `calls.counted` gives it while it is open
+-- @tparam ?function continuation `function(reply, msg, raw)`; reply is the answer's data as parsed by `fleet.answer`, or
+--   `{ success = false, error = { code = "TIMEOUT" | "CANCELLED", … } }`; msg and raw ({ text, action, tags }) are nil without an answer
+-- @tparam ?table options `tags`: further tags · `timeout`: ms · `text`: sent as Data instead of `data` · `faultWhen`: see `fleet.faults`
+--   · `counted`: `calls.counted` includes it while it is open
 -- @treturn string the correlation id
--- @raise a failure `BUSY` when too many calls are open
+-- @raise a failure `BUSY` if too many calls are open
 function calls.open(target, name, action, data, continuation, options)
-  if type(target) ~= "string" or target == "" then error("a call needs the id of a process, not " .. type(target), 0) end
-  if type(action) ~= "string" or action == "" then error("a call needs an action, not " .. type(action), 0) end
+  if type(target) ~= "string" or target == "" then error("calls.open: expected a process id, got " .. type(target), 0) end
+  if type(action) ~= "string" or action == "" then error("calls.open: expected an action, got " .. type(action), 0) end
   local text = options and options.text or json.encode(data or json.object())
   local state = store.calls
-  if continuation and state.count >= calls.MOST then
-    error(fail.new("BUSY", state.count .. " calls of this process wait already", "Send the request again later."))
+  if continuation and state.count >= calls.MAX_OPEN then
+    error(fail.new("BUSY", "this process already has " .. state.count .. " open calls", "Send the request again later."))
   end
   state.seq = state.seq + 1
   local correlation = ao.id .. ":" .. state.seq
@@ -63,7 +63,7 @@ function calls.open(target, name, action, data, continuation, options)
     { name = "Action", value = action },
     { name = "Correlation-Id", value = correlation },
   }
-  -- A peer's program may have a health check of its own; `Info` is left to the caller, who may mean the program's.
+  -- A peer's program may have its own health check; for `Info`, the caller decides whether it means the program's.
   if action ~= "Info" and registry.isBuiltin(action) then tags[#tags + 1] = { name = shared.TAG, value = "1" } end
   local more = {}
   for key in pairs(options and options.tags or {}) do more[#more + 1] = key end
@@ -90,20 +90,20 @@ function calls.open(target, name, action, data, continuation, options)
   return correlation
 end
 
---- Notes that the reply to a message comes later. A handler that returns nil after this is not answered yet.
--- @raise a failure `BUSY` when `PROCESS_CONFIG.maxConcurrentRequests` are under way
+--- Defers the reply to a message. A handler that returns nil after this is not answered yet.
+-- @raise a failure `BUSY` if `PROCESS_CONFIG.maxConcurrentRequests` requests are deferred
 function calls.later(msg)
   local id = envelope.of(msg).id
   local deferred = store.calls.deferred
   if not deferred[id] and calls.deferred() >= calls.limit() then
-    error(fail.new("BUSY", calls.limit() .. " requests are under way here already", "Send the request again later."))
+    error(fail.new("BUSY", "this process already has " .. calls.limit() .. " open requests", "Send the request again later."))
   end
   if Fleet.context then Fleet.context.deferred = true end
   if deferred[id] then return nil end
   deferred[id] = {
     address = reply.address(msg),
     onceKey = Fleet.context and Fleet.context.onceKey,
-    -- A chain of calls may take longer than one; whoever asked is answered in any case.
+    -- A chain of calls may take longer than one call; the requester is answered in any case.
     deadline = envelope.now() + 4 * calls.timeout(),
   }
   run.onFailure(function() deferred[id] = nil end)
@@ -123,22 +123,22 @@ local function settle(id, ok, text, tags)
   run.aside("once", once.finish, entry.onceKey, ok, text, tags)
 end
 
---- Answers a message whose reply was put off. A second answer is dropped and logged.
--- @tparam ?table tags further ones of the reply, by name
+--- Answers a deferred message. A second answer is dropped and logged.
+-- @tparam ?table tags further tags of the reply, by name
 function calls.answer(msg, ok, text, tags)
   local id = envelope.of(msg).id
   if store.calls.deferred[id] then
     settle(id, ok, text, tags)
   else
-    log.write("WARN", "a reply to " .. tostring(msg.Action) .. " was given twice, or never put off with fleet.later")
+    log.write("WARN", "a second reply to " .. tostring(msg.Action) .. ", or one that was not deferred with fleet.later")
   end
 end
 
--- What was asked for has happened where it was asked for, whatever becomes of the answer here.
+-- The peer has performed the action, whatever happens with its answer here.
 local function unusable(call, data, raised, msg)
   local done = msg ~= nil and data.success == true
-  return fail.new("INTERNAL", "the reply to " .. call.action .. " could not be used: " .. tostring(raised):sub(1, 300),
-    (done and call.name .. " has done it; only here nothing was changed." or "Here nothing was changed.")
+  return fail.new("INTERNAL", "cannot process the reply to " .. call.action .. ": " .. tostring(raised):sub(1, 300),
+    (done and call.name .. " has performed it, but nothing was changed in this process." or "Nothing was changed in this process.")
       .. " Tell the owner of the process; its LOGS have the details.",
     { doneBy = done and call.name or nil })
 end
@@ -168,8 +168,8 @@ local function close(correlation)
   return call
 end
 
---- Hands a reply to the function that waits for it.
--- @tparam string correlation what `fleet.matching` found
+--- Passes a reply to its continuation.
+-- @tparam string correlation as found by `fleet.matching`
 function calls.receive(msg, correlation)
   local call = close(correlation)
   local data, raw = answers.read(call, msg)
@@ -185,9 +185,9 @@ local function due(entries, now)
   return ids
 end
 
---- Gives up what waited too long. Runs at every message, whoever handles it: a process may get nothing but messages that the program's
--- own handlers take.
--- @tparam table msg the call that it answers, and who waits for that, are not given up, however late the answer is
+--- Times out calls and requests that have waited too long. Runs at every message, whoever handles it, because a process may only get
+-- messages for the program's own handlers.
+-- @tparam table msg the call that it answers, and the request that waits for that call, do not time out, however late the answer is
 function calls.expire(msg)
   local now, state = envelope.now(), store.calls
   local calling = due(state.open, now)
@@ -198,7 +198,7 @@ function calls.expire(msg)
   for _, correlation in ipairs(calling) do
     if state.open[correlation] and correlation ~= answered then
       local call = close(correlation)
-      continue(call, failed("TIMEOUT", call.name .. " did not answer " .. call.action .. " in time", "Is it running? Send the request again."))
+      continue(call, failed("TIMEOUT", call.name .. " did not answer " .. call.action .. " in time", "Check that it is running, and send the request again."))
     end
   end
   for _, id in ipairs(waiting) do
@@ -208,7 +208,7 @@ function calls.expire(msg)
   end
 end
 
---- Calls each open call that is `counted`: `fn(name, target, ms)`, with how long it has been open.
+--- Calls `fn(name, target, ms)` for each open call that is `counted`, with its age.
 function calls.counted(fn)
   local now = envelope.now()
   for _, call in pairs(store.calls.open) do
@@ -216,7 +216,7 @@ function calls.counted(fn)
   end
 end
 
---- Drops all open calls and answers those who wait with a failure.
+--- Drops all open calls and answers waiting requests with a failure.
 function calls.cancel(failure)
   local state = store.calls
   state.open, state.count = {}, 0

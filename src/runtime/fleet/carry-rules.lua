@@ -1,14 +1,14 @@
---- Which messages a router carries for whoever asks. It speaks to services as itself, and they may trust it: whatever it carries for a
--- stranger must be an action that strangers may ask for themselves. Nothing here keeps anything.
+--- Which messages a router forwards for anyone. Services see the router as the sender and may trust it, so a forwarded action must be
+-- one that anyone may request directly. This module has no state.
 local registry = require("fleet.registry")
 
 local rules = {}
 
---- What may be asked of any process that the router knows.
+--- Actions that are open for every process that the router knows.
 rules.OBSERVED = { Info = true, HEALTH_CHECK = true, GET_STATISTICS = true }
 
--- aos' own actions, what processes tell each other unasked, and the controls that only some processes of a fleet have. Those that every
--- process has are known from their declarations, and so are the router's own.
+-- aos' own actions, notices between processes, and controls that only some processes of a fleet have. Built-in actions, and the
+-- router's own, are known from their declarations.
 local RESERVED = {
   Eval = true, Cron = true, Spawned = true, Assigned = true, STARTUP = true, Error = true,
   SET_TRAFFIC = true, PROVE_TARGETS = true, TRAFFIC_COMMAND = true, DEPLOY_PROCESS = true, DEPLOYMENT_ROLLBACK = true,
@@ -28,7 +28,7 @@ local function includes(list, value)
   return false
 end
 
--- `true`, `false` or a list of actions: the program's word, else the declaration's, else all of what the deployer gave a table.
+-- `true`, `false` or a list of actions: set by the program, else by the declaration, else all if the deployer set a table.
 local function openOf(service, entry, options)
   local open = options.open and options.open[service]
   if open ~= nil then return open end
@@ -36,32 +36,32 @@ local function openOf(service, entry, options)
   return entry.actions == nil or entry.actions
 end
 
---- What is carried to a service: true for all but what is never carried, or a list of actions; false where only OBSERVED is.
+--- The open actions of a service: true for all except those that are never forwarded, a list of actions, or false for only OBSERVED.
 -- @tparam string service
--- @tparam ?table entry what the router's table has of it
--- @tparam table options `open`: service → true, false or a list of actions · `declared`: whether what has a table is open otherwise
+-- @tparam ?table entry its entry in the router's table
+-- @tparam table options `open`: service → true, false or a list of actions · `declared`: whether services with a table are open by default
 function rules.open(service, entry, options)
   return openOf(service, entry, options)
 end
 
---- Decides whether an action may be carried to a service.
+--- Decides whether an action may be forwarded to a service.
 -- @tparam boolean known whether the service is wired or in the router's table
--- @tparam {string} names of services, for who misspelt one
+-- @tparam {string} names of services, for the error about an unknown one
 -- @treturn ?boolean true, or nil, code, message, remedy
 function rules.allowed(service, action, known, entry, options, names)
   if not known then
     return nil, "UNKNOWN_SERVICE", "no service " .. service:sub(1, 64) .. " is wired",
-      "name one of the fleet's processes: " .. (#names > 0 and table.concat(names, ", ") or "none is known")
+      "use one of the fleet's processes: " .. (#names > 0 and table.concat(names, ", ") or "there are none")
   elseif isReserved(action) then
     return nil, "ACTION_NOT_ROUTED", (action == "" and "an empty action" or action:sub(1, 64)) .. " is never routed",
-      "send it to the process itself, as its deployer"
+      "send it directly to the process, as its deployer"
   elseif rules.OBSERVED[action] then
     return true
   end
   local open = openOf(service, entry, options)
   if open == true or type(open) == "table" and includes(open, action) then return true end
   return nil, "ACTION_NOT_ROUTED", action:sub(1, 64) .. " of " .. service .. " is not open to the fleet's users",
-    type(open) == "table" and "ask for " .. table.concat(open, ", ") or "ask for Info, HEALTH_CHECK or GET_STATISTICS"
+    type(open) == "table" and "send one of " .. table.concat(open, ", ") or "send Info, HEALTH_CHECK or GET_STATISTICS"
 end
 
 return rules

@@ -1,5 +1,5 @@
---- Carrying messages to the fleet's services and their answers back, in whatever shape they have: `require("fleet.carry").serve()` makes
--- a process the front door of its fleet.
+--- Forwards messages of any shape to the fleet's services, and their answers back: `require("fleet.carry").serve()` makes
+-- a process the entry point of its fleet.
 --
 -- ```lua
 -- local fleet = require("fleet")
@@ -7,8 +7,8 @@
 -- require("fleet.carry").serve()
 -- ```
 --
--- Who asks sends any action with the tag `Service`, or `ROUTE`. The service gets the same action, data and tags from the router, with who
--- asked in `On-Behalf-Of`; a tag that says something of the message itself, such as `Reply-To` or `Cron`, is not handed on.
+-- Clients send any action with the tag `Service`, or `ROUTE`. The service gets the same action, data and tags from the router, with the
+-- client in `On-Behalf-Of`; tags of the message itself, such as `Reply-To` or `Cron`, are not forwarded.
 local answers = require("fleet.answer")
 local auth = require("fleet.auth")
 local calls = require("fleet.calls")
@@ -24,13 +24,13 @@ local run = require("fleet.run")
 
 local carry = {}
 
---- Largest Data that is carried, in bytes.
+--- Largest Data that is forwarded, in bytes.
 carry.MAX_BYTES = 1024 * 1024
 
 local options = {}
 
---- How long a service may take, in ms: it may itself ask another one, so twice what a call may take.
-function carry.patience()
+--- Time limit of a service in ms: twice that of a call, because the service may call another one.
+function carry.timeout()
   return 2 * calls.timeout()
 end
 
@@ -42,7 +42,7 @@ local function served()
   return names
 end
 
--- A success goes back as it came; of a fault or a refusal the code and the words are told in the library's shape.
+-- A success is returned unchanged; a fault or a refusal is returned with its code and message in the library's shape.
 local function back(msg)
   return function(answer, _, raw)
     if not answer.success then
@@ -57,8 +57,9 @@ local function back(msg)
   end
 end
 
---- Sends on in the sender's name, to the revision that the table gives the sender; the service's answer becomes the answer to the message.
--- @tparam table given `data`: read, where it is a JSON object · `text`: as it is sent on, else `data` as JSON · `tags`
+--- Forwards on behalf of the sender, to the revision that the table assigns to the sender; the service's answer becomes the answer to the
+-- message.
+-- @tparam table given `data`: parsed, if it is a JSON object · `text`: the text to send, else `data` as JSON · `tags`
 function carry.on(msg, service, action, given)
   local ok, code, message, remedy =
     rules.allowed(service, action, router.knows(service), router.entry(service), options, served())
@@ -72,12 +73,12 @@ function carry.on(msg, service, action, given)
   local tags = given.tags or {}
   tags["On-Behalf-Of"] = player
   router.call(service, request, action, given.data, back(msg), {
-    timeout = carry.patience(), tags = tags, text = given.text, uncounted = rules.OBSERVED[action],
+    timeout = carry.timeout(), tags = tags, text = given.text, uncounted = rules.OBSERVED[action],
   })
 end
 
---- Whether a message names its service by a tag: it is carried as it is. Actions that the router has itself, such as Info, stay its own;
--- ROUTE carries those too.
+--- Whether a message names its service by a tag: then it is forwarded unchanged. The router answers its own actions, such as Info, itself;
+-- ROUTE also forwards those.
 function carry.matches(msg)
   local service, action = envelope.tag(msg, "Service"), msg.Action
   return service ~= nil and type(action) == "string" and action ~= "" and not reply.isResponse(action) and action ~= "Eval"
@@ -87,9 +88,9 @@ local function read(msg)
   local text = envelope.of(msg).data
   if text == nil then text = "" end
   if type(text) ~= "string" then
-    error(fail.new("BAD_JSON", "Data is no text", "send a text as Data"))
+    error(fail.new("BAD_JSON", "Data is not a string", "send a string as Data"))
   elseif #text > carry.MAX_BYTES then
-    error(fail.new("TOO_LARGE", "Data has " .. #text .. " bytes, at most " .. carry.MAX_BYTES .. " are carried", "send less at once"))
+    error(fail.new("TOO_LARGE", "Data has " .. #text .. " bytes, the limit is " .. carry.MAX_BYTES, "send less data"))
   end
   local data, problem
   if text == "" then data = json.object() else data, problem = json.decode(text) end
@@ -102,13 +103,13 @@ local function read(msg)
   return { text = text, tags = answers.tags(msg) }
 end
 
---- Carries such a message, at most once for a correlation id.
+--- Forwards such a message, at most once per correlation id.
 function carry.handle(msg)
   local to = reply.address(msg)
   local key = once.key(auth.player(msg), "Service/" .. msg.Action, to.correlation)
   local earlier = once.find(key)
   if earlier then
-    -- While the first one's answer is still to come there is nothing to repeat.
+    -- If the first one is not answered yet, there is nothing to repeat.
     if earlier.text then reply.send(to, earlier.ok, earlier.text, earlier.tags) end
     return
   end
@@ -120,16 +121,16 @@ function carry.handle(msg)
     once.forget(key)
     if not fail.is(raised) then
       Fleet.fault(msg.Action, tostring(raised))
-      raised = fail.new("INTERNAL", "the message could not be carried", "tell the owner of the router; its LOGS have the details")
+      raised = fail.new("INTERNAL", "the message could not be forwarded", "tell the owner of the router; its LOGS have the details")
     end
     reply.send(to, false, reply.failure(raised))
   end
 end
 
---- Makes this process a front door.
--- @tparam ?table given `open`: service → true, false or the list of its actions that are carried for anybody (default: all actions, or
---   those that its declaration names (`routed`), of services to which the deployer gave a table; of other peers only Info, HEALTH_CHECK and
---   GET_STATISTICS) · `declared = false`: only what `open` names · `objects`: Data must be a JSON object · `handler`: name of the handler
+--- Makes this process the fleet's entry point.
+-- @tparam ?table given `open`: service → true, false or the list of its actions that are forwarded for anyone (default: for services with
+--   a table, all actions or those in its declaration (`routed`); for other peers only Info, HEALTH_CHECK and GET_STATISTICS) ·
+--   `declared = false`: only what `open` lists · `objects`: Data must be a JSON object · `handler`: name of the handler
 function carry.serve(given)
   options = given or {}
   registry.on("ROUTE", {

@@ -1,5 +1,5 @@
---- The frame of a load: a guard before the bundle, a commit after it. Both answer with a value; an error in between
--- aborts the load as a whole.
+--- The frame of a load: a guard before the bundle, and a commit after it. Both return a value; an error in between
+-- aborts the whole load.
 local announce = require("fleet.announce")
 local dispatch = require("fleet.dispatch")
 local envelope = require("fleet.envelope")
@@ -17,18 +17,18 @@ local store = require("fleet.store")
 
 local commit = {}
 
--- The library is evaluated before the program: this is what messages gave.
+-- The library is evaluated before the program, so this is the state that messages left.
 local memory = keep.take()
 
---- Refuses a load of an earlier run by a value, since an error would discard the count of refusals too. A load that goes on finds
--- the handlers and functions as they were before anybody changed them by hand.
+--- Refuses a load of an earlier run by a return value, because an error would also discard the count of refusals. For a load that
+-- continues, manual changes of handlers and functions are undone.
 -- @tparam number given the epoch of the run
--- @treturn ?string nil to go on, or the JSON text of the refusal
+-- @treturn ?string nil to continue, or the refusal as JSON
 function commit.guard(given)
   local n = epoch.parse(given)
   if not epoch.isStale(n) then
     globals.before()
-    -- What is loaded now replaces the program; what a hand did to aos itself, or put before the program, is undone here.
+    -- The load replaces the program; manual changes of aos itself, or before the program, are undone here.
     Fleet.repaired = integrity.repair()
     return nil
   end
@@ -53,10 +53,10 @@ local function exportedIn(text)
   return exported
 end
 
---- Between the guard and the bundle of a load that goes back to an earlier state: the program finds that state as it was
--- exported, and no other. An error undoes the load as a whole.
--- @tparam string text what EXPORT_STATE gave, as JSON
--- @tparam string digest of it
+--- Restores an earlier state between the guard and the bundle: the program gets exactly the exported state. An error undoes the
+-- whole load.
+-- @tparam string text the result of EXPORT_STATE, as JSON
+-- @tparam string digest its digest
 function commit.restore(text, digest)
   local exported = exportedIn(text)
   local given = type(exported.states) == "table" and exported.states or {}
@@ -67,7 +67,7 @@ function commit.restore(text, digest)
   return nil
 end
 
---- Names of the handlers in aos, but for aos' own.
+--- Names of the handlers in aos, except aos' own.
 function commit.handlers()
   local names = {}
   for _, each in ipairs(Handlers.list) do
@@ -77,7 +77,7 @@ function commit.handlers()
   return names
 end
 
--- First, so that a catch-all of the program cannot hide the fleet; last, for what nobody takes.
+-- One first, so that a catch-all of the program cannot hide the fleet, and one last, for unhandled messages.
 local function place()
   Handlers.remove("fleet")
   Handlers.prepend("fleet", dispatch.first, dispatch.handle)
@@ -85,14 +85,14 @@ local function place()
   Handlers.append("fleet.unknown", dispatch.matchesUnknown, dispatch.unknown)
 end
 
---- The last statement of a load: migrates, asserts the invariants, puts the new declarations in force and writes the
--- marker. Whoever reads the marker knows that everything before it ran.
+--- The last statement of a load: migrates, checks the invariants, activates the new declarations and writes the
+-- marker, which proves that everything before it ran.
 -- @tparam table marker release, sourceHash, version, epoch, process; `before`: all globals before the bundle ran; `adopted`: another
---   program ran here first; `keep`: "none" where what messages gave is not to be kept. A process that is loaded for the first time may be given another one's `state` (what EXPORT_STATE gave, as
---   JSON) and its `digest`: it begins with it. One that `restore` gave a state has it in `again`: its globals are set once more, whatever
---   the load made of them.
+--   program ran here first; `keep`: "none" if the state of messages must not be kept; `state` and `digest`: for the first load of a
+--   process, another one's state (the result of EXPORT_STATE, as JSON) to start with; `again`: the state that `restore` imported, whose
+--   globals are set again after the load.
 -- @treturn string JSON text { fleet = "committed", sourceHash, epoch, handlers, actions, migrations, stateVersion }, and
---   `repaired` when something was changed by hand before, `kept` (see `keep.settle`) when there was something to keep
+--   `repaired` if there were manual changes, `kept` (see `keep.settle`) if there was state to keep
 function commit.commit(marker)
   local earlier = store.marker and store.marker.version
   local process = store.process

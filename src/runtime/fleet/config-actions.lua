@@ -1,4 +1,4 @@
---- The actions by which a process gets its settings, gives them back and shows them.
+--- The actions that set, restore and read the settings of a process.
 local config = require("fleet.config")
 local json = require("fleet.json")
 local log = require("fleet.log")
@@ -46,7 +46,7 @@ on("RESTORE_CONFIG", {
   },
 }, function(data, msg)
   local restored = config.restore(data, msg.From)
-  if restored then log.write("INFO", data.configType .. " version " .. tostring(data.version) .. " is taken back by " .. msg.From) end
+  if restored then log.write("INFO", data.configType .. " version " .. tostring(data.version) .. " withdrawn by " .. msg.From) end
   local held = store.configs[data.configType]
   return { configType = data.configType, restored = restored, version = held and held.version, hash = held and held.hash }
 end)

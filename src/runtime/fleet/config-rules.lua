@@ -1,4 +1,4 @@
---- What each setting may be. Generated from src/fleet/config/types.ts by `npm run docs`; a test compares the two.
+--- Allowed values of each setting. Generated from src/fleet/config/types.ts by `npm run docs`; a test compares the two.
 return {
   ENVIRONMENT_VARS = {
     type = "object",
@@ -36,7 +36,7 @@ return {
         minLength = 1,
         maxLength = 4096,
         example = "BATTLE",
-        idle = "a process says its kind itself, in its program",
+        idle = "a process declares its type itself, in its program",
       },
       maxConcurrentRequests = { type = "integer", max = 1000000, above = 0, example = 100, default = 256 },
       requestTimeout = { type = "number", max = 86400000, above = 0, example = 30000, default = 30000 },
@@ -76,25 +76,16 @@ return {
         max = 9007199254740991,
         above = 0,
         example = 100,
-        idle = "an AO process has no such gauge, and nobody who could hold it to one",
+        idle = "AO neither measures nor limits this",
       },
-      maxCpuPercent = {
-        type = "number",
-        min = 1,
-        max = 100,
-        example = 50,
-        idle = "an AO process has no such gauge, and nobody who could hold it to one",
-      },
+      maxCpuPercent = { type = "number", min = 1, max = 100, example = 50, idle = "AO neither measures nor limits this" },
     },
   },
   SECURITY_CONFIG = {
     type = "object",
     fields = {
       authLevel = { type = "string", enum = { "STANDARD", "HIGH", "MAXIMUM" }, default = "STANDARD" },
-      encryptionEnabled = {
-        type = "boolean",
-        idle = "all that an AO process is sent and holds can be read by everybody; seal secrets instead",
-      },
+      encryptionEnabled = { type = "boolean", idle = "all messages and state of an AO process are public; seal secrets instead" },
     },
   },
   SERVICES = {

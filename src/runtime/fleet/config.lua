@@ -1,5 +1,5 @@
---- Settings, checked before they are taken. What does not fit is refused and the earlier one stays. Who set what and when
--- is kept, and the latest versions with their data, so that any of them can be had again.
+--- Settings, which are checked before they are applied. An invalid config is refused and the current one remains. The history
+-- records who set what and when, and keeps the data of the latest versions for a rollback.
 local fail = require("fleet.fail")
 local envelope = require("fleet.envelope")
 local json = require("fleet.json")
@@ -10,10 +10,10 @@ local validate = require("fleet.validate")
 
 local config = {}
 
---- Versions of a type whose data is kept, and bytes of data that are kept of all of them.
+--- Maximum number of versions per type in the history, and of bytes of their data.
 local KEPT, KEPT_BYTES = 10, 256 * 1024
 
---- A setting, or the default when nothing was distributed: the one given here, else the type's own.
+--- A setting, or its default if it was not distributed: the given one, else the type's own.
 function config.get(configType, key, default)
   local held = store.configs[configType]
   local value = held and held.configData[key]
@@ -23,14 +23,14 @@ function config.get(configType, key, default)
 end
 
 --- Whether a feature is on, by `FEATURE_FLAGS`.
--- @tparam ?boolean default what counts when nobody set it; false
+-- @tparam ?boolean default the value if the flag is not set; false
 function config.flag(name, default)
   local value = config.get("FEATURE_FLAGS", name)
   if value == nil then return default == true end
   return value == true
 end
 
---- An address of something outside or of a member, by `SERVICES`: the id, address or URL, and what it is.
+--- The address of an external service or of a member, by `SERVICES`: the id, address or URL, and its kind.
 -- @treturn ?string the value, or nil
 -- @treturn ?string `process`, `wallet` or `url`
 function config.service(name)
@@ -42,7 +42,7 @@ function config.service(name)
   return nil
 end
 
--- 2 > 1 · "1.10.0" > "1.9" · a number and a text compare as texts of numbers.
+-- 2 > 1 · "1.10.0" > "1.9" · a number and a string compare as version strings.
 local function compare(a, b)
   local function parts(version)
     local list = {}
@@ -64,10 +64,10 @@ end
 
 config.compareVersions = compare
 
---- Checks without taking. @treturn table problems { path, got, expected }, empty when it fits
+--- Checks a config without applying it. @treturn table problems { path, got, expected }, empty if it is valid
 function config.check(configType, configData, rule)
   local bad = types.badRule(configType, rule)
-  if bad then return { { path = "rule", got = bad, expected = "rules as fleet.validate takes them" } } end
+  if bad then return { { path = "rule", got = bad, expected = "rules in the format of fleet.validate" } } end
   return types.check(configType, configData, rule)
 end
 
@@ -76,13 +76,13 @@ function config.hash(configData)
   return sha256(json.encode(configData))
 end
 
---- The words of a refusal, which a deployer's own check has too.
+--- The refusal of an invalid config, with the same text as the deployer's own check.
 function config.refusal(problems)
   local first = problems[1]
   return fail.new(
     "INVALID_CONFIG",
-    string.format("%d setting(s) cannot be used; the first: %s is %s, expected %s", #problems, first.path, first.got, first.expected),
-    "Correct the values at the paths named and send the config again; the earlier one is still in use.",
+    string.format("%d invalid setting(s); the first: %s is %s, expected %s", #problems, first.path, first.got, first.expected),
+    "Fix the values at these paths and send the config again; the current config is unchanged.",
     { problems = problems }
   )
 end
@@ -91,7 +91,7 @@ local function refuse(...)
   error(config.refusal({ ... }))
 end
 
--- Old data goes first, then old entries: who set what and when is worth more than what it was.
+-- Drops old data before old entries, because the record of changes is more important than the old values.
 local function trim(history)
   while #history > KEPT do table.remove(history, 1) end
   local bytes = 0
@@ -113,7 +113,7 @@ end
 
 local function checkVersion(version)
   if type(version) == "number" and version == version or type(version) == "string" and version ~= "" and #version <= 64 then return end
-  refuse({ path = "version", got = validate.describe(version), expected = "a number or a text of 1 to 64 characters" })
+  refuse({ path = "version", got = validate.describe(version), expected = "a number or a string of 1 to 64 characters" })
 end
 
 local function checkOrder(data, held, epoch)
@@ -123,16 +123,16 @@ local function checkOrder(data, held, epoch)
   if order < 0 and not goesBack then
     refuse({ path = "version", got = tostring(data.version), expected = "at least " .. tostring(held.version) })
   elseif order == 0 and data.hash ~= held.hash then
-    refuse({ path = "hash", got = data.hash, expected = held.hash .. " (what version " .. tostring(held.version) .. " has here)" })
+    refuse({ path = "hash", got = data.hash, expected = held.hash .. " (the hash of version " .. tostring(held.version) .. " in this process)" })
   end
 end
 
---- Takes a config or raises `INVALID_CONFIG`. The version may not go down within an epoch: a late message of the same
--- run must not bring back old settings. A later run may go back when it says so with `rollback`.
+--- Applies a config or raises `INVALID_CONFIG`. The version must not decrease within an epoch, because a late message of the same
+-- run must not restore old settings. A later run can lower it with `rollback`.
 -- @tparam table data configType, configData, version, hash, rollback?, rule?, requestedBy?
 -- @tparam number epoch
--- @tparam string from who sent it
--- @treturn table the settings that nothing can enforce
+-- @tparam string from the sender
+-- @treturn table the settings that AO cannot enforce
 function config.update(data, epoch, from)
   checkVersion(data.version)
   local problems = config.check(data.configType, data.configData, data.rule)
@@ -163,10 +163,10 @@ function config.update(data, epoch, from)
   return types.notEnforceable(data.configType, data.configData)
 end
 
---- Takes back one version, as when others could not take it: what was held before is in force again, or nothing.
--- Compare and set: where that version is not what is held, nothing happens.
+--- Withdraws one version, for example because other targets did not accept it: the previous one applies again, or none.
+-- Compare-and-set: does nothing if another version is held.
 -- @tparam table data configType, version, hash, clear? (back to the defaults instead)
--- @treturn boolean whether something was taken back
+-- @treturn boolean whether the version was withdrawn
 function config.restore(data, from)
   local held = store.configs[data.configType]
   if not held or held.hash ~= data.hash or compare(held.version, data.version) ~= 0 then return false end
@@ -200,7 +200,7 @@ local function shown(name, held)
   return entry
 end
 
---- What is held, of one type or of all: configType → { configData, version, hash, at, by, requestedBy?, epoch, notEnforceable? }
+--- The current configs, of one type or of all: configType → { configData, version, hash, at, by, requestedBy?, epoch, notEnforceable? }
 function config.held(configType)
   local result = {}
   for name, held in pairs(store.configs) do
@@ -209,7 +209,7 @@ function config.held(configType)
   return result
 end
 
---- The highest version that there ever was of each type: a new one has to be above it.
+--- The highest version that each type ever had: a new one must be higher.
 function config.highest(configType)
   local result = json.object()
   for name, version in pairs(store.configHighest) do

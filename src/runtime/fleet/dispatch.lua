@@ -1,4 +1,4 @@
---- The way of a message: recognised, allowed, read, run, answered. No input can make it raise.
+--- Handles a message: match, authorise, parse, run, answer. Never raises an error, whatever the input.
 local admission = require("fleet.admission")
 local audit = require("fleet.audit")
 local auth = require("fleet.auth")
@@ -21,12 +21,12 @@ local validate = require("fleet.validate")
 
 local dispatch = {}
 
---- Bytes of Data that an action takes unless it says otherwise.
+--- Maximum bytes of Data, unless the action sets another limit.
 local MAX_BYTES = 1024 * 1024
 
 local STOPPED = {
-  RETIRED = { "GONE", "this process is retired", "Ask the fleet which process took its place." },
-  DRAINING = { "DRAINING", "this process takes no new requests", "Send it again later; another revision may take over." },
+  RETIRED = { "GONE", "this process is retired", "Ask the fleet which process replaced it." },
+  DRAINING = { "DRAINING", "this process accepts no new requests", "Send it again later; another revision may take over." },
 }
 
 local function readData(entry, msg)
@@ -34,9 +34,9 @@ local function readData(entry, msg)
   local text = envelope.of(msg).data
   if text == nil or text == "" then return json.object() end
   local most = entry.maxBytes or MAX_BYTES
-  if type(text) ~= "string" then error(fail.new("BAD_JSON", "Data is no text", "Send a JSON object as Data.")) end
+  if type(text) ~= "string" then error(fail.new("BAD_JSON", "Data is not a string", "Send a JSON object as Data.")) end
   if #text > most then
-    error(fail.new("TOO_LARGE", string.format("Data has %d bytes, at most %d are taken", #text, most), "Send less at once."))
+    error(fail.new("TOO_LARGE", string.format("Data has %d bytes, the limit is %d", #text, most), "Send less data."))
   end
   local data, problem = json.decode(text)
   if problem or type(data) ~= "table" then
@@ -50,15 +50,15 @@ local function admit(entry, msg)
     error(fail.new(table.unpack(STOPPED[store.status])))
   end
   if not auth.allows(entry.who, msg) then
-    error(fail.new("FORBIDDEN", entry.action .. " is not for this sender", string.format(
-      "The sender is %s, the owner of the process %s: use the owner's wallet, or ask the owner for the right to send it.",
+    error(fail.new("FORBIDDEN", entry.action .. " is not allowed for this sender", string.format(
+      "The sender is %s, the owner of the process is %s: use the owner's wallet, or ask the owner for permission.",
       tostring(msg.From), auth.owner())))
   end
   if not entry.always then
     partition.check(msg)
     admission.admit(entry, msg)
   end
-  -- Before Data is read: a stale run learns that it is stale, whatever else it got wrong.
+  -- Before Data is parsed, so that a stale run gets STALE_EPOCH whatever other errors it has.
   local n = (entry.control or entry.epoch) and epoch.check(msg, not entry.control) or nil
   local data = readData(entry, msg)
   if entry.schema then
@@ -69,7 +69,7 @@ local function admit(entry, msg)
         "INVALID_DATA",
         string.format("%s: %s is %s, expected %s%s", entry.action, first.path, first.got, first.expected,
           #problems > 1 and string.format(" (and %d more)", #problems - 1) or ""),
-        "Correct the values at the paths named.",
+        "Fix the values at these paths.",
         { problems = problems }
       ))
     end
@@ -82,7 +82,7 @@ local function guarded(entry)
   return entry.control or (entry.who ~= nil and entry.who ~= "anyone") and not entry.readonly
 end
 
--- The reply goes first: what the library writes down of a message that was handled is no reason to lose its answer.
+-- The reply is sent first, so that an error in the library's own records does not lose it.
 local function answer(entry, to, ok, text, code, msg)
   if not entry.silent then reply.send(to, ok, text) end
   if guarded(entry) or (not ok and code == "FORBIDDEN") then
@@ -96,9 +96,9 @@ local function refuse(entry, to, failure, msg)
 end
 
 local function fault(entry, to, raised, msg, trace)
-  local what = tostring(type(raised) == "table" and (raised.message or "a table was raised") or raised)
+  local what = tostring(type(raised) == "table" and (raised.message or "the error value is a table") or raised)
   local text = reply.failure(fail.new("INTERNAL", entry.action .. " failed: " .. what:sub(1, 300),
-    "Its states are as they were before. Tell the owner of the process; its LOGS have the details."))
+    "The states are unchanged. Tell the owner of the process; its LOGS have the details."))
   answer(entry, to, false, text, "INTERNAL", msg)
   Fleet.fault(entry.action, trace or what)
 end
@@ -117,7 +117,7 @@ local function handle(entry, msg)
     key = once.key(auth.player(msg), entry.action, to.correlation)
     local earlier = once.find(key)
     if earlier then
-      -- While the first one's reply is still to come there is nothing to repeat.
+      -- If the first one is not answered yet, there is nothing to repeat.
       if earlier.text and not entry.silent then reply.send(to, earlier.ok, earlier.text, earlier.tags) end
       return
     end
@@ -157,9 +157,8 @@ local function isRequest(msg)
   return type(action) == "string" and action ~= "" and action ~= "Eval" and not reply.isResponse(action)
 end
 
---- Whether the message is the fleet's to handle: a reply that is waited for, a declared action that the program has no handler of its
--- own for, or anything at all but the owner's Eval while the process takes nothing: what a handler of the program did now would be in no
--- state that was handed over.
+--- Whether the library handles the message: an awaited reply, a declared action without a handler of the program, or, while the process
+-- is draining or retired, everything except the owner's Eval, because changes by the program's handlers would be lost in a hand-over.
 function dispatch.matches(msg)
   if matching.find(msg) then return true end
   if STOPPED[store.status] then return not (msg.Action == "Eval" and msg.From == auth.owner()) end
@@ -168,14 +167,14 @@ function dispatch.matches(msg)
   return entry ~= nil and not shared.isPrograms(entry, msg)
 end
 
---- The pattern of the first of all handlers, so that it sees every message: `matches`, after what the time of the message ends.
--- It is done here since aos empties the outbox after `ao.normalize`.
+--- The pattern of the very first handler, which sees every message: times out calls, then `matches`.
+-- Calls are timed out here because aos empties the outbox after `ao.normalize`.
 function dispatch.first(msg)
   run.aside("calls that wait too long", calls.expire, msg)
   return dispatch.matches(msg)
 end
 
---- Handles what `first` took.
+--- Handles a message that `first` matched.
 function dispatch.handle(msg)
   local call = matching.find(msg)
   if call then return calls.receive(msg, call) end
@@ -186,8 +185,8 @@ function dispatch.handle(msg)
   reply.send(reply.address(msg), false, reply.failure(fail.new(table.unpack(STOPPED[store.status]))))
 end
 
---- What nothing else takes. A process that declares itself with `fleet.process` answers or drops it here; the inbox
--- of a program that knows nothing of the fleet stays its own.
+--- Matches messages that no other handler matches. A process that uses `fleet.process` answers or drops them here; for other
+-- programs they go to the inbox.
 function dispatch.matchesUnknown(msg)
   if type(msg.Action) ~= "string" or msg.Action == "" or msg.Action == "Eval" or msg.Tags.Type == "Process" then return false end
   if handlers.takes(msg) then return false end
@@ -195,15 +194,15 @@ function dispatch.matchesUnknown(msg)
   return isRequest(msg) and "continue" or false
 end
 
---- Answers an unknown action with `UNKNOWN_ACTION`; an answer that nobody waits for is dropped.
+--- Answers an unknown action with `UNKNOWN_ACTION`; drops an answer that is not awaited.
 function dispatch.unknown(msg)
-  -- What aos' own `msg.reply` made, and nobody waits for any more, is no request either.
+  -- A reply from aos' own `msg.reply` that is no longer awaited is not a request either.
   if not isRequest(msg) or envelope.tag(msg, "X-Reference") then return end
   stats.refused()
   reply.send(reply.address(msg), false, reply.failure(fail.new(
     "UNKNOWN_ACTION",
-    "no action " .. msg.Action:sub(1, 64) .. " here",
-    "Info lists the actions; they are matched exactly, upper and lower case too."
+    "unknown action " .. msg.Action:sub(1, 64),
+    "Info lists the actions; they are case-sensitive."
   )))
 end
 

@@ -1,20 +1,20 @@
---- What the network itself says of a message, which a sender cannot write.
--- aos copies every tag over the message: a stranger's tag `Timestamp`, `Id` or `Nonce` would hide the scheduler's.
--- It also decodes Data before any handler runs when a tag says JSON, and the evaluation fails when it is not. So
--- `ao.normalize` is wrapped: the scheduler's own fields win, and a content type that is not true is dropped.
+--- The fields of a message that the network sets and a sender cannot forge.
+-- aos copies every tag to the message, so a sender's tag `Timestamp`, `Id` or `Nonce` would hide the scheduler's.
+-- It also decodes Data before any handler runs if a tag says JSON, and the evaluation fails if it is not. Therefore
+-- `ao.normalize` is wrapped: the scheduler's own fields take precedence, and a wrong content type is dropped.
 local integrity = require("fleet.integrity")
 local json = require("fleet.json")
 local store = require("fleet.store")
 
 local envelope = {}
 
---- The largest text that is decoded for aos, in a program that knows nothing of the fleet and in one that does.
+--- The largest Data that is decoded for aos: in programs without `fleet.process`, and in programs with it.
 local MAX_DECODED, MAX_UNDECLARED = 8 * 1024 * 1024, 16 * 1024
---- What the inbox of a process that declared itself may hold: nobody reads it, and strangers could fill the memory.
+--- Limits of the inbox of a process with `fleet.process`: nobody reads it, and anyone could fill the memory.
 local INBOX, INBOX_TEXT = 100, 16 * 1024
 local OWN_FIELDS = { "Id", "Timestamp", "Nonce", "Epoch", "Block-Height", "Hash-Chain", "Cron", "Module" }
 
---- Called before each message is handled, whoever takes it; nil: nothing is.
+--- Function that is called before each message is handled, by any handler; nil for none.
 envelope.before = nil
 
 local function isDeclared(action)
@@ -33,7 +33,7 @@ local function dropContentType(msg)
     end
   end
   if not at then return end
-  -- The fleet's own actions read the text themselves, once and with limits.
+  -- The library's actions parse the data themselves, once and with limits.
   if not isDeclared(action) then
     local text = msg.Data
     local most = store.process.declared and MAX_UNDECLARED or MAX_DECODED
@@ -71,7 +71,7 @@ end
 local function wrap(original)
   return function(msg)
     trimInbox()
-    -- Whatever it finds, the message is handled.
+    -- The message is handled even if this fails.
     pcall(integrity.turn, isEval(msg))
     local own = {}
     for _, field in ipairs(OWN_FIELDS) do own[field] = msg[field] end
@@ -82,13 +82,13 @@ local function wrap(original)
       slot = math.tointeger(tonumber(msg.Nonce)),
       cron = msg.Cron == true or msg.Cron == "true",
       data = msg.Data,
-      -- Who signs for itself says what it likes; what a messenger pushed carries the messenger's word.
+      -- Only trusted in messages that a messenger pushed: a signer can set any tag.
       pushedFor = msg.Owner ~= msg.From and rawTag(msg, "Pushed-For") or nil,
     }
     local stats = store.stats
     stats.messages = stats.messages + 1
     stats.lastMessageAt = Fleet.current.at
-    -- Only what this bundle set: a later one begins without.
+    -- Set by this bundle; a later bundle starts without it.
     if envelope.before then
       local ok, raised = pcall(envelope.before)
       if not ok and Fleet.fault then pcall(Fleet.fault, "before a message", tostring(raised)) end
@@ -103,7 +103,7 @@ local function wrap(original)
   end
 end
 
---- Puts the wrapper in place; a later bundle replaces the one before instead of wrapping it again.
+--- Installs the wrapper; a later bundle replaces it instead of wrapping it again.
 function envelope.install()
   if type(ao) ~= "table" or type(ao.normalize) ~= "function" then return end
   if ao.normalize ~= Fleet.normalize then Fleet.aosNormalize = ao.normalize end
@@ -111,12 +111,12 @@ function envelope.install()
   ao.normalize = Fleet.normalize
 end
 
---- The record of a message: `id`, `from`, `at` (scheduler time, ms), `slot` (absent where the network has none), `cron`,
--- `data` (the text as it was sent).
+--- The record of a message: `id`, `from`, `at` (scheduler time, ms), `slot` (absent if the network has none), `cron`,
+-- `data` (the original data).
 function envelope.of(msg)
   local current = Fleet.current
   if current and msg and current.id == msg.Id and current.from == msg.From then return current end
-  -- Only the message during which the library was loaded for the first time has no record.
+  -- Only the message that first loaded the library has no record.
   return {
     id = msg and msg.Id,
     from = msg and msg.From,
@@ -127,12 +127,12 @@ function envelope.of(msg)
   }
 end
 
---- The first message of the chain that the message at hand was pushed for; nil where it was not pushed, or the network does not say.
+--- The first message of the chain that the current message was pushed for; nil if it was not pushed, or the network does not report it.
 function envelope.pushedFor()
   return Fleet.current and Fleet.current.pushedFor
 end
 
---- The first message of the chain that what is sent now belongs to.
+--- The first message of the chain that outgoing messages belong to.
 function envelope.chain()
   return Fleet.current and (Fleet.current.pushedFor or Fleet.current.id)
 end
@@ -143,7 +143,7 @@ function envelope.now()
   return tonumber(os.time()) or 0
 end
 
---- A tag as the sender wrote it, or nil. `msg.Tags` has it apart from the fields of the scheduler.
+--- A tag as the sender set it, or nil. `msg.Tags` is separate from the fields of the scheduler.
 function envelope.tag(msg, name)
   local value = type(msg.Tags) == "table" and msg.Tags[name] or nil
   return type(value) == "string" and value or nil

@@ -1,4 +1,4 @@
---- The epoch: every run that changes the fleet has a larger one, and what an earlier run still sends is refused.
+--- The epoch: every run that changes the fleet has a higher one, and messages of earlier runs are refused.
 local fail = require("fleet.fail")
 local envelope = require("fleet.envelope")
 local store = require("fleet.store")
@@ -7,7 +7,7 @@ local epoch = {}
 
 local MAX = 9007199254740991
 
---- A non-negative whole number from a number or from the text of a tag, or nil.
+--- A non-negative integer from a number or from a tag, or nil.
 function epoch.parse(value)
   if type(value) == "string" and not value:match("^%d+$") then return nil end
   local n = math.tointeger(tonumber(value))
@@ -17,8 +17,8 @@ end
 local function refuse(given)
   error(fail.new(
     "STALE_EPOCH",
-    string.format("epoch %s is refused: %d is the current one here", given or "(missing)", store.epoch),
-    "Another deployment is newer. Begin a new one and send its epoch in the tag Epoch.",
+    string.format("epoch %s is stale: the current epoch is %d", given or "(missing)", store.epoch),
+    "Another deployment is newer. Start a new one and send its epoch in the tag Epoch.",
     { epoch = store.epoch }
   ))
 end
@@ -34,12 +34,12 @@ function epoch.check(msg, optional)
   return n
 end
 
---- Raises the stored epoch to a larger one.
+--- Raises the stored epoch to a higher one.
 function epoch.raise(n)
   if n and n > store.epoch then store.epoch = n end
 end
 
---- Counts a refusal of a load, which has no message handler to do so.
+--- Whether an epoch is missing or lower than the current one.
 function epoch.isStale(n)
   return n == nil or n < store.epoch
 end

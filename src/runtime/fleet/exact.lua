@@ -1,9 +1,9 @@
---- Plain Lua data as JSON, and back, with nothing rounded or dropped: for the globals of programs that know nothing of the fleet.
+--- Converts plain Lua data to JSON and back without loss: for the globals of programs that do not use `fleet.state`.
 --
--- What JSON has no word for is spelled out: integers beyond 2^53 (`__int`), floats that JSON would turn into integers, infinity and NaN
--- (`__float`), bytes that are no UTF-8 (`__bytes`, in hex), keys that are no text (`__pairs`), big integers of aos' own `.bint` (`__bint`).
--- A table that is reached twice, or lies deep, is written once in a list (`tables`), and each place refers to it (`__ref`): so tables that
--- share or contain each other arrive as they were. Whatever has behaviour (functions, metatables, coroutines, userdata) is refused by its path.
+-- Values without a JSON form are encoded: integers beyond 2^53 (`__int`), floats that JSON would turn into integers, infinity and NaN
+-- (`__float`), bytes that are not UTF-8 (`__bytes`, in hex), keys that are not strings (`__pairs`), big integers of aos' own `.bint`
+-- (`__bint`). A table that is reached twice, or nested deeply, is written once in a list (`tables`) and referred to (`__ref`), so shared and
+-- recursive tables are preserved. Functions, metatables, coroutines and userdata are refused with their path.
 local fail = require("fleet.fail")
 local json = require("fleet.json")
 
@@ -11,22 +11,22 @@ local exact = {}
 
 local SPELLED = { __int = true, __float = true, __bytes = true, __pairs = true, __bint = true, __ref = true, __nil = true }
 local SAFE = 9007199254740991
---- Tables in one another that are written in place; JSON is read no deeper than 64 levels, of which `__pairs` takes three.
+--- Maximum nesting of tables that are written inline; JSON is parsed up to 64 levels, of which `__pairs` uses three.
 local DEEP = 12
 
 local function refuse(path, what)
   error(fail.new("EXPORT_UNSUPPORTED", path .. " " .. what .. " and cannot be moved",
-    "Keep plain data in it, or name what is to be carried: state: { globals: [...] } in the declaration."))
+    "Keep plain data in it, or list the globals to carry: state: { globals: [...] } in the declaration."))
 end
 
---- `name.key` or `name[1]`, as a person would write it.
+--- `name.key` or `name[1]`, in Lua syntax.
 local function below(path, key)
   if type(key) == "string" and key:match("^[%a_][%w_]*$") then return path .. "." .. key end
   local shown = type(key) == "string" and string.format("%q", key:sub(1, 60)) or tostring(key)
   return path .. "[" .. shown .. "]"
 end
 
--- The class that made a big integer, when it is aos' own.
+-- The number of bits of a big integer, if its class is aos' own.
 local function bintBits(value)
   local class = getmetatable(value)
   local bits = type(class) == "table" and rawget(class, "bits")
@@ -58,7 +58,7 @@ local function text(value)
   return { __bytes = (value:gsub(".", function(c) return string.format("%02x", c:byte()) end)) }
 end
 
--- How often each table is reached. Everything else is looked at by `pack`, which knows the path.
+-- How often each table is reached. Everything else is checked by `pack`, which knows the path.
 local function counted(roots)
   local count, stack = {}, {}
   for _, root in pairs(roots) do
@@ -76,12 +76,12 @@ local function counted(roots)
   return count
 end
 
---- @tparam table roots name → value; what is nil is named in `gone`
--- @tparam ?table gone names that have no value
+--- @tparam table roots name → value; names with nil are in `gone`
+-- @tparam ?table gone names without a value
 -- @treturn table name → packed value
--- @treturn table list of packed tables, which `__ref` counts from 1
+-- @treturn table list of packed tables, which `__ref` refers to from 1
 -- @raise a failure EXPORT_UNSUPPORTED that names the path
--- Longer than 60 lines: packing a value and packing a table call each other, and share the ids of this call.
+-- Longer than 60 lines: packing a value and packing a table call each other and share the ids of one call.
 function exact.pack(roots, gone)
   local count = counted(roots)
   local ids, queue, tables = {}, {}, {}
@@ -156,25 +156,25 @@ end
 
 local FLOATS = { inf = math.huge, ["-inf"] = -math.huge, nan = 0 / 0 }
 
---- What `pack` wrote, in the tables that are there where they are: whoever holds one of them sees what came.
+--- Unpacks the result of `pack` into the existing tables, so that references to them see the imported values.
 -- @tparam table packed name → packed value
--- @tparam table tables the list beside it
--- @tparam table existing name → what is there now
--- @tparam ?table foreign tables that are not to be filled: table → true
--- @treturn table name → value; a name that has none is left out
--- Longer than 60 lines: building a value and filling a table call each other, and share the tables of this call.
+-- @tparam table tables the list of tables
+-- @tparam table existing name → current value
+-- @tparam ?table foreign tables that must not be filled: table → true
+-- @treturn table name → value; names without a value are omitted
+-- Longer than 60 lines: building a value and filling a table call each other and share the tables of one call.
 function exact.unpack(packed, tables, existing, foreign)
   local made, queue, used = {}, {}, {}
   for t in pairs(foreign or {}) do used[t] = true end
   local build
 
-  -- A table to fill, and what it had: a table that is there is used once, for the first that comes to its place.
+  -- A table to fill, and its previous content. An existing table is used once, for the first value at its place.
   local function target(there)
     if type(there) ~= "table" or used[there] or bintBits(there) then return {}, {} end
     used[there] = true
     local had = {}
     for k, v in next, there do had[k] = v end
-    -- What is no data stays: whoever reads back what came finds it and says so.
+    -- Functions are kept: reading the result back detects and reports them.
     for k, v in next, had do
       if type(v) ~= "function" then rawset(there, k, nil) end
     end
@@ -205,7 +205,7 @@ function exact.unpack(packed, tables, existing, foreign)
       local words = {}
       for i, word in ipairs(value.__bint[2]) do words[i] = build(word) end
       local ok, module = pcall(require, ".bint")
-      if not ok then error(fail.new("BAD_STATE", "big integers of .bint came, which this process does not have", "Use the same AO module.")) end
+      if not ok then error(fail.new("BAD_STATE", "the state contains big integers of .bint, which this process does not have", "Use the same AO module.")) end
       return setmetatable(words, module(value.__bint[1]))
     end
     if math.type(value.__ref) == "integer" then

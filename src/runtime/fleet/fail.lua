@@ -1,12 +1,12 @@
---- A refusal with a code: what a handler raises when the sender can do something about it.
+--- Failures with a code, which a handler raises if the sender can fix the problem.
 local FAILURE = "fleet.failure"
 
 local fail = {}
 
 --- Makes the value that `error` raises.
--- @tparam string code stable, upper snake
--- @tparam string message one sentence in the sender's words
--- @tparam ?string remedy what to do next
+-- @tparam string code stable, upper snake case
+-- @tparam string message one sentence in the sender's terms
+-- @tparam ?string remedy what to do
 -- @tparam ?table more further members of `error` in the reply, such as `problems`
 function fail.new(code, message, remedy, more)
   local failure = { __fleet = FAILURE, code = tostring(code), message = tostring(message), remedy = tostring(remedy or "") }
@@ -14,7 +14,7 @@ function fail.new(code, message, remedy, more)
   return failure
 end
 
---- Whether something that was raised is a failure rather than a fault in the program.
+--- Whether an error value is a failure, and not a fault in the program.
 function fail.is(value)
   return type(value) == "table" and rawget(value, "__fleet") == FAILURE
 end

@@ -1,5 +1,5 @@
---- What a reply in a program's own shape is: rules over its tags and its JSON data, declared per service (`faultWhen`), with aos' own
--- conventions where none are. `delivery/faults.ts` decides the same. Nothing here keeps anything.
+--- Classifies replies in a program's own shape, by rules over tags and JSON data that are declared per service (`faultWhen`), else by
+-- aos' own conventions. `delivery/faults.ts` does the same. This module has no state.
 local faults = {}
 
 --- aos' conventions: a tag `Error`, an action `Error` or `…-Error`, `success: false`; and the library's own action for a refusal.
@@ -33,7 +33,7 @@ end
 
 --- `fault`, `refusal` or nil, by the first rule that holds.
 -- @tparam table tags name → value
--- @param data its JSON data, read; nil where it has none
+-- @param data its parsed JSON data; nil if it has none
 -- @tparam ?table rules a list of { tag | field, equals? | matches?, as? }
 function faults.judge(tags, data, rules)
   for _, rule in ipairs(rules or faults.DEFAULT) do
@@ -42,7 +42,7 @@ function faults.judge(tags, data, rules)
   return nil
 end
 
---- How a rule looks in a message, for `validate`.
+--- The schema of the rules in a message, for `validate`.
 faults.SCHEMA = {
   type = "list", maxLength = 20,
   items = {

@@ -1,12 +1,12 @@
---- The globals of a program: what a program that knows nothing of the fleet keeps between messages.
+--- The globals of a program: the state of programs that do not use `fleet.state`.
 --
--- Whose a global is, is told by the running image: each load takes down which globals there were before its bundle ran, and in a process of
--- its own the first one sees aos' alone. Which of the others are state and which are the code's own (settings, tables of functions, aliases
--- of modules) is told by what happens to them: a global that no message changes is made again by every load, so it is code, and the new
--- code's value counts; one that a message changed, even once, is state from then on and is carried. `state: { globals: [...] }` in the
--- declaration says it instead; then those are carried, and what else was changed is named as left behind.
+-- The owner of a global is determined in the running image: each load records the globals before its bundle runs, and in a new process
+-- the first load only sees aos' own. Whether another global is state or code (settings, tables of functions, aliases of modules) depends on
+-- what happens to it: a global that no message changes is set by every load, so it is code and gets the new code's value; one that a message
+-- has changed, even once, is state from then on and is carried. `state: { globals: [...] }` in the declaration overrides this: then those
+-- are carried, and other changed globals are reported as left behind.
 --
--- Local variables of the program's chunks and functions cannot be seen from here, and are never carried.
+-- Local variables of the program's chunks and functions are not accessible, and are never carried.
 local exact = require("fleet.exact")
 local fail = require("fleet.fail")
 local json = require("fleet.json")
@@ -15,24 +15,24 @@ local store = require("fleet.store")
 
 local globals = {}
 
---- Table entries, in all globals together, that are remembered to tell what changed; beyond it a global is taken for state.
-local MOST = 20000
+--- Maximum number of table entries, in all globals together, that are copied to detect changes; above it a global counts as state.
+local MAX_ENTRIES = 20000
 
--- Globals of aos itself that no module of it is; for processes in which a program ran before anything was taken down.
+-- Globals of aos itself that are not modules; for processes in which a program ran before globals were recorded.
 local OWN = {
   Bell = true, Colors = true, Errors = true, HANDLER_PRINT_LOGS = true, Inbox = true, Name = true, Nonce = true, Owner = true,
   Seeded = true, Version = true, _VERSION = true, Fleet = true,
 }
 
---- Set by the bundle where the declaration names globals; taken down and removed by the commit.
+--- Set by the bundle if the declaration lists globals; read and removed by the commit.
 local DECLARED = "FLEET_STATE_GLOBALS"
 
--- `loaded`: what a load made of a global; nil where it made none, false where that is not known.
+-- `loaded`: the value that a load gave to a global; nil if none, false if unknown.
 store.globals = store.globals or { seen = false, aos = {}, changed = {}, loaded = {} }
 local known = store.globals
 
 local function isModule(value)
-  -- A module that returns nothing is loaded as `true`, which is no name of it.
+  -- A module that returns nothing is loaded as `true`, which does not identify it.
   if type(value) ~= "table" and type(value) ~= "function" then return false end
   for _, module in pairs(package.loaded) do
     if rawequal(module, value) then return true end
@@ -40,7 +40,7 @@ local function isModule(value)
   return false
 end
 
--- Names of the program's own globals that hold something else than code, now or when they were loaded.
+-- Names of the program's own globals that are not code, now or when they were loaded.
 local function candidates()
   local names, listed = {}, {}
   for k, v in next, _G do
@@ -57,7 +57,7 @@ local function candidates()
   return names
 end
 
---- Looks which globals messages have changed since they were loaded. What is changed stays so.
+--- Detects globals that messages have changed since they were loaded. A changed global stays marked.
 local function look()
   for _, name in ipairs(candidates()) do
     local kept = known.loaded[name]
@@ -65,12 +65,12 @@ local function look()
   end
 end
 
---- Before a bundle is loaded: what was changed until now, was changed by messages.
+--- Called before a bundle is loaded: all changes until now were made by messages.
 function globals.before()
   if known.seen then look() end
 end
 
---- Whether an earlier load took down whose the globals are.
+--- Whether an earlier load recorded the owners of the globals.
 function globals.isKnown()
   return known.seen
 end
@@ -94,13 +94,13 @@ function globals.names()
   return names
 end
 
---- Takes down which globals the bundle that is being loaded declares.
+--- Records the globals that the bundle being loaded declares.
 function globals.declare()
   known.declared = declaredIn(rawget(_G, DECLARED))
   rawset(_G, DECLARED, nil)
 end
 
--- Whether a load made a table of functions anew: what it holds is the load's, whoever ran before.
+-- Whether a value is a table with functions: then its content belongs to the load, whatever program ran before.
 local function isLibrary(value)
   if type(value) ~= "table" then return false end
   for _, v in next, value do
@@ -109,8 +109,8 @@ local function isLibrary(value)
   return false
 end
 
---- What a hand-over of the program that is being loaded would do with a global: KEPT, or LEFT where messages changed one that is not
--- declared; nil for the code's own. Before the first load was taken down every one that is not aos' is LEFT.
+--- What a hand-over of the program being loaded would do with a global: KEPT, or LEFT if messages changed one that is not
+-- declared; nil for the code's own. Before the first recorded load, every global that is not aos' own is LEFT.
 function globals.role(name)
   if not known.seen then
     return not OWN[name] and not isLibrary(rawget(_G, name)) and "LEFT" or nil
@@ -122,9 +122,9 @@ function globals.role(name)
   return known.declared and "LEFT" or "KEPT"
 end
 
---- At the end of a load: whose the globals are.
--- @tparam ?table before all globals as they were before the bundle ran
--- @tparam boolean own whether no program but the fleet's ran in this process before
+--- Called at the end of a load: records the owners of the globals.
+-- @tparam ?table before all globals before the bundle ran
+-- @tparam boolean own whether only the fleet's programs have run in this process
 function globals.loaded(before, own)
   before = before or {}
   if not known.seen then
@@ -133,14 +133,14 @@ function globals.loaded(before, own)
     end
     known.aos[DECLARED] = nil
   end
-  -- A name that the load made a name of code is state no more: there is nothing of it that could be moved.
+  -- A name that the load now uses for code is no longer state, because it has no data.
   for name in pairs(known.changed) do
     local value = rawget(_G, name)
     if not rawequal(value, before[name]) and (type(value) == "function" or isModule(value)) then
       known.changed[name], known.loaded[name] = nil, nil
     end
   end
-  local room = MOST
+  local room = MAX_ENTRIES
   for _, name in ipairs(candidates()) do
     local value, earlier = rawget(_G, name), before[name]
     if not known.seen and earlier ~= nil and (rawequal(value, earlier) or not isLibrary(value)) then
@@ -156,10 +156,10 @@ function globals.loaded(before, own)
   known.seen = true
 end
 
---- What an export carries, as `exact.pack` writes it.
--- @tparam ?table names instead of those that the program declares or that were found
--- @treturn table { globals, tables }, both empty where there is nothing
--- @treturn table names of what is carried · names of what was changed and is not
+--- The globals of an export, in the format of `exact.pack`.
+-- @tparam ?table names globals to export instead of the declared or detected ones
+-- @treturn table { globals, tables }, both empty if there are none
+-- @treturn table names of exported globals · names of changed globals that are not exported
 function globals.export(names)
   look()
   local wanted, roots, gone, carried, left = {}, {}, {}, {}, {}
@@ -183,23 +183,23 @@ function globals.export(names)
   table.sort(left)
   for k, v in next, _G do
     if not names and not known.declared and type(k) ~= "string" and type(v) ~= "function" then
-      error(fail.new("EXPORT_UNSUPPORTED", "a global whose name is a " .. type(k) .. " cannot be moved", "Name it by a text."))
+      error(fail.new("EXPORT_UNSUPPORTED", "a global whose name is a " .. type(k) .. " cannot be moved", "Use a string as its name."))
     end
   end
   local packed, tables = exact.pack(roots, gone)
   return { globals = packed, tables = tables }, carried, left
 end
 
--- A name that came from outside may be no global of aos' or the fleet's own.
+-- An imported name must not be a global of aos or of the fleet.
 local function assertForeign(name)
   local isOwn = known.aos[name] or OWN[name]
   if type(name) ~= "string" or isOwn and name ~= "Name" or type(rawget(_G, name)) == "function" or isModule(rawget(_G, name)) then
-    error(fail.new("BAD_STATE", "the global " .. tostring(name) .. " is not the program's to set",
-      "Name what is to be carried: state: { globals: [...] } in the declaration."))
+    error(fail.new("BAD_STATE", "the global " .. tostring(name) .. " does not belong to the program",
+      "List the globals to carry: state: { globals: [...] } in the declaration."))
   end
 end
 
--- Tables that are not the program's alone, wherever it refers to them.
+-- Tables that do not belong to the program alone, although it may refer to them.
 local function foreign()
   local found = {}
   for _, module in pairs(package.loaded) do
@@ -209,7 +209,7 @@ local function foreign()
   return found
 end
 
--- Read back as an export would read it: equal means that the very values are here, and not only the text.
+-- Exports the imported values again and compares, which proves that the values themselves are equal, not only the text.
 local function assertCame(packed, tables, values)
   local gone = {}
   for name in pairs(packed) do
@@ -217,17 +217,17 @@ local function assertCame(packed, tables, values)
   end
   local again, list = exact.pack(values, gone)
   if json.encode({ again, list }) ~= json.encode({ packed, tables }) then
-    error(fail.new("DIGEST_MISMATCH", "the globals that came are not those that were sent", "Tell the maintainers: this is a fault of the library."))
+    error(fail.new("DIGEST_MISMATCH", "the imported globals differ from the exported ones", "Report this to the maintainers: it is a bug in the library."))
   end
 end
 
---- Sets the globals that an export carried, in the tables that are there. What it does not carry is as it was loaded.
--- @tparam ?table packed, tables as `export` gave them; nil: the export says nothing of globals, and they stay
--- @treturn function() that undoes it
+--- Sets the globals of an export, in the existing tables. Globals that are not in it get the values that they were loaded with.
+-- @tparam ?table packed, tables the result of `export`; nil: the export has no globals, and they are unchanged
+-- @treturn function() that undoes the import
 function globals.import(packed, tables)
   if packed == nil then return function() end end
   if type(packed) ~= "table" or type(tables) ~= "table" then
-    error(fail.new("BAD_STATE", "the globals are not what EXPORT_STATE of this library gives", "Export the state again."))
+    error(fail.new("BAD_STATE", "the globals are not in the format of this library's EXPORT_STATE", "Export the state again."))
   end
   for name in pairs(packed) do assertForeign(name) end
   look()
@@ -268,7 +268,7 @@ function globals.import(packed, tables)
   error(problem, 0)
 end
 
---- Handlers that wait for one answer (`Receive`): what they do when it comes is in no table.
+--- Number of handlers that wait for an answer (`Receive`): their continuations cannot be exported.
 function globals.waiting()
   local n = 0
   for _, each in ipairs(Handlers.list) do

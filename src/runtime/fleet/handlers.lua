@@ -1,4 +1,4 @@
---- The program's own handlers, beside those of the library and of aos.
+--- The program's own handlers, without those of the library and of aos.
 local handlers = {}
 
 local COMMON = { fleet = true, ["fleet.unknown"] = true, _default = true, _eval = true, _boot = true }
@@ -10,7 +10,7 @@ local function matched(msg, each)
   return ok and match and match ~= 0 and match ~= "skip" and match or nil
 end
 
--- The same message with an action that nobody has: what takes this too watches everything and knows no action.
+-- The same message with an unknown action: a handler that also matches this one does not depend on the action.
 local function other(msg)
   local copy, tags = {}, {}
   for key, value in pairs(msg) do copy[key] = value end
@@ -20,8 +20,8 @@ local function other(msg)
   return copy
 end
 
---- Whether a handler of the program takes a message: alone, or as one of several that it is meant for.
--- @tparam ?boolean alone only one that lets no other see it
+--- Whether a handler of the program matches a message, exclusively or because of its action.
+-- @tparam ?boolean alone only handlers that pass the message to no other
 function handlers.takes(msg, alone)
   for _, each in ipairs(Handlers.list) do
     local match = not COMMON[each.name] and matched(msg, each)

@@ -1,4 +1,4 @@
---- Health: what the process can know of itself, in four kinds. A failing check is never left out of the verdict.
+--- Health checks of the process itself, in four types. A failed check always counts in the verdict.
 local calls = require("fleet.calls")
 local config = require("fleet.config")
 local envelope = require("fleet.envelope")
@@ -11,7 +11,7 @@ local health = {}
 
 local KINDS = { "STARTUP", "READINESS", "LIVENESS", "PERFORMANCE" }
 
---- What each `checkType` of a request runs.
+--- The types of checks that each `checkType` of a request runs.
 health.SETS = {
   STARTUP = { "STARTUP" },
   READINESS = { "READINESS" },
@@ -29,7 +29,7 @@ health.TYPES = {}
 for name in pairs(health.SETS) do table.insert(health.TYPES, name) end
 table.sort(health.TYPES)
 
---- The largest share of faults among the latest requests that counts as healthy, and how many it takes to judge.
+--- The largest healthy share of faults among the latest requests, and the minimum number of requests for a verdict.
 local MAX_ERROR_RATE, MIN_SAMPLE = 0.05, 20
 
 local WORSE = { HEALTHY = 1, DEGRADED = 2, UNHEALTHY = 3 }
@@ -38,14 +38,14 @@ local builtin = {}
 
 function builtin.STARTUP(add, request)
   local marker = store.marker
-  if not marker then return add("program", "UNHEALTHY", "nothing was committed yet") end
+  if not marker then return add("program", "UNHEALTHY", "no program was committed yet") end
   add("program", "HEALTHY", "release " .. marker.release .. ", code " .. marker.sourceHash:sub(1, 8))
   local first = Handlers.list[1]
   local found = false
   for _, each in ipairs(Handlers.list) do found = found or each.name == "fleet" end
-  add("handlers", found and "HEALTHY" or "UNHEALTHY", found and "first: " .. tostring(first and first.name) or "the fleet's handler is gone")
+  add("handlers", found and "HEALTHY" or "UNHEALTHY", found and "first: " .. tostring(first and first.name) or "the fleet's handler is missing")
   local byHand = integrity.words()
-  add("code", byHand == "" and "HEALTHY" or "UNHEALTHY", byHand == "" and "as it was loaded" or "changed by hand: " .. byHand)
+  add("code", byHand == "" and "HEALTHY" or "UNHEALTHY", byHand == "" and "as loaded" or "changed by hand: " .. byHand)
   local function same(name, expected, actual)
     if expected == nil then return end
     local ok = expected == actual
@@ -61,27 +61,27 @@ function builtin.READINESS(add)
   local names = {}
   for name in pairs(store.peers) do names[#names + 1] = name end
   table.sort(names)
-  -- Peers come after the first verdict: not being wired yet is no fault.
+  -- Peers are wired after the first verdict, so missing peers are not a fault.
   add("peers", "HEALTHY", #names > 0 and "wired: " .. table.concat(names, " ") or "not wired yet")
 end
 
 function builtin.LIVENESS(add, request)
-  -- It still answers, but it serves nobody. Continuous rounds of other processes also ask members that were retired on purpose.
+  -- A retired process still answers but serves no requests. Continuous rounds also include members that were retired on purpose.
   if store.status == "RETIRED" and request.checkType ~= "CONTINUOUS" then add("service", "UNHEALTHY", "it is retired") end
   local broken = registry.broken()
   for _, each in ipairs(broken) do add("invariant " .. each.name, "UNHEALTHY", each.detail) end
   if #broken == 0 then add("invariants", "HEALTHY", "all hold") end
   local open, under, limit = store.calls.count, calls.deferred(), calls.limit()
-  local full = open >= calls.MOST
-  add("calls", full and "UNHEALTHY" or (under >= limit * 0.9 or open >= calls.MOST * 0.9) and "DEGRADED" or "HEALTHY",
-    under .. " of " .. limit .. " requests are under way, " .. open .. " of " .. calls.MOST .. " calls wait")
+  local full = open >= calls.MAX_OPEN
+  add("calls", full and "UNHEALTHY" or (under >= limit * 0.9 or open >= calls.MAX_OPEN * 0.9) and "DEGRADED" or "HEALTHY",
+    under .. " of " .. limit .. " requests are open, " .. open .. " of " .. calls.MAX_OPEN .. " calls are open")
 end
 
 function builtin.PERFORMANCE(add)
   local rate, sample = stats.errorRate()
   local judged = sample >= MIN_SAMPLE
   add("errorRate", judged and rate > MAX_ERROR_RATE and "UNHEALTHY" or "HEALTHY",
-    judged and string.format("%.3f over %d requests", rate, sample) or sample .. " requests are too few to judge")
+    judged and string.format("%.3f over %d requests", rate, sample) or sample .. " requests are too few for a verdict")
   local used, most = stats.heapKB() / 1024, config.get("RESOURCE_LIMITS", "maxMemoryMB")
   add("luaHeap", most and used > most and "DEGRADED" or "HEALTHY",
     most and string.format("%.1f MB of %s", used, most) or string.format("%.1f MB, no limit set", used))
@@ -102,12 +102,12 @@ local function own(kind, add)
   end
 end
 
---- The version that was committed, or the one that the program declares.
+--- The committed version, or the one that the program declares.
 function health.version()
   return store.marker and store.marker.version or store.process.version
 end
 
---- Runs the checks of a request and gives the verdict.
+--- Runs the checks of a request and returns the verdict.
 -- @tparam table request `checkType` (default ALL), `expectedVersion`, `expectedSourceHash`, `nonce`
 function health.report(request, msg)
   local checks, worst = {}, "HEALTHY"

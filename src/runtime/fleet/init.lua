@@ -1,5 +1,5 @@
---- What every process of a fleet gets: actions, roles, state, health, settings and calls. One global, `Fleet`, which
--- `require("fleet")` gives too; what is kept under it survives an in-place load.
+--- The library of every process in a fleet: actions, roles, state, health, settings and calls. It has one global, `Fleet`, which
+-- `require("fleet")` also returns; data under it survives an in-place load.
 --
 -- ```lua
 -- local fleet = require("fleet")
@@ -11,8 +11,8 @@
 -- end)
 -- ```
 --
--- A handler computes first and then changes states; whatever it raises, nothing of it remains (see `fleet.state`).
--- `error(fleet.fail(code, message, remedy))` is answered as it is, any other error as `INTERNAL`.
+-- If a handler raises an error, all its changes of states are undone (see `fleet.state`).
+-- `error(fleet.fail(code, message, remedy))` is sent as the answer, any other error as `INTERNAL`.
 local store = require("fleet.store")
 local auth = require("fleet.auth")
 local calls = require("fleet.calls")
@@ -36,12 +36,12 @@ local Fleet = Fleet
 envelope.install()
 require("fleet.actions")
 
---- Says what the process is. Without it the program is taken as one that knows nothing of the fleet: it answers the
--- control actions all the same, and its inbox is left alone.
+--- Declares the process. Without it, the program counts as one that does not use the fleet: it still answers the
+-- control actions, and its inbox is not touched.
 -- @tparam table info name, processType, version, capabilities, endpoints (default: its actions), stateVersion (default:
---   where its migrations end)
+--   the last shape of its migrations)
 function Fleet.process(info)
-  if type(info) ~= "table" or type(info.name) ~= "string" or info.name == "" then error("fleet.process needs a name", 2) end
+  if type(info) ~= "table" or type(info.name) ~= "string" or info.name == "" then error("fleet.process: name is required", 2) end
   store.process = {
     declared = true,
     name = info.name,
@@ -57,9 +57,9 @@ end
 Fleet.on = registry.on
 --- Declares a persistent table; see `state.declare`.
 Fleet.state = state.declare
---- Makes a refusal to raise: `error(fleet.fail("NO_FUNDS", "…", "…"))`; a fourth table adds members to `error`.
+--- Creates a failure to raise: `error(fleet.fail("NO_FUNDS", "…", "…"))`; a fourth table adds members to `error`.
 Fleet.fail = fail.new
---- Whether something that was caught is such a refusal.
+--- Whether a caught error is such a failure.
 Fleet.isFailure = fail.is
 --- Declares a health check; see `registry.check`.
 Fleet.check = registry.check
@@ -69,15 +69,15 @@ Fleet.invariant = registry.invariant
 Fleet.migrate = migrate.add
 --- A distributed setting or the default: `fleet.config("PROCESS_CONFIG", "requestTimeout", 30000)`.
 Fleet.config = config.get
---- Whether a feature is on (`FEATURE_FLAGS`): `fleet.flag("ranked", true)`; the second is what counts when nobody set it.
+--- Whether a feature is on (`FEATURE_FLAGS`): `fleet.flag("ranked", true)`; the second argument is the default.
 Fleet.flag = config.flag
---- What `SERVICES` says of a name: the id, address or URL, and which of these it is.
+--- The entry of `SERVICES` for a name: the id, address or URL, and its kind.
 Fleet.service = config.service
---- Checks a config without taking it: a list of { path, got, expected }.
+--- Checks a config without applying it: a list of { path, got, expected }.
 Fleet.checkConfig = config.check
---- Whether every process knows a type of settings.
+--- Whether a config type is built in.
 Fleet.isConfigType = require("fleet.config-types").isBuiltin
---- The refusal `INVALID_CONFIG` for such a list.
+--- The failure `INVALID_CONFIG` for such a list.
 Fleet.configRefusal = config.refusal
 --- The hash of a config: sha256 of its canonical JSON.
 Fleet.configHash = config.hash
@@ -85,7 +85,7 @@ Fleet.configHash = config.hash
 Fleet.compareVersions = config.compareVersions
 --- Checks data against a schema: a list of { path, got, expected }; see `validate`.
 Fleet.validate = validate.check
---- Looks at a schema that came from outside; raises what is wrong with it.
+--- Checks an external schema; raises an error if it is invalid.
 Fleet.checkSchema = validate.checkSchema
 --- Appends to the log: `fleet.log("WARN", "…")`.
 Fleet.log = log.write
@@ -95,15 +95,15 @@ Fleet.statistics = stats.report
 Fleet.guard = commit.guard
 Fleet.restore = commit.restore
 Fleet.commit = commit.commit
---- On whose behalf a message acts; see `auth.player`.
+--- The player that a message acts for; see `auth.player`.
 Fleet.player = auth.player
---- Puts the reply off; see `calls.later`.
+--- Defers the reply; see `calls.later`.
 Fleet.later = calls.later
 --- The id of a wired peer, or nil.
 Fleet.peer = wiring.peer
 --- All wired peers: name → id (a copy).
 Fleet.peers = wiring.all
---- The wired peers without the fleet's library, which answer none of its actions: id → name.
+--- The wired peers without the fleet's library, which do not answer its actions: id → name.
 Fleet.peersWithoutLibrary = wiring.withoutLibrary
 --- Calls a wired peer; see `wiring.call`.
 Fleet.call = wiring.call
@@ -113,7 +113,7 @@ Fleet.ask = wiring.ask
 Fleet.object = json.object
 --- Canonical JSON: `fleet.json.encode(value)`, `fleet.json.decode(text)` → value or nil, problem.
 Fleet.json = json
---- sha256 of a text, in hex.
+--- sha256 of a string, in hex.
 Fleet.sha256 = require("fleet.sha256")
 
 --- Scheduler time of the message, in milliseconds. There is no other clock.
@@ -121,7 +121,7 @@ function Fleet.now(msg)
   return msg and envelope.of(msg).at or envelope.now()
 end
 
---- The message's slot in the process, where the network says it, else nil.
+--- The message's slot in the process, or nil if the network does not report it.
 function Fleet.slot(msg)
   return envelope.of(msg).slot
 end
@@ -131,7 +131,7 @@ function Fleet.isCron(msg)
   return envelope.of(msg).cron
 end
 
---- A tag as the sender wrote it, or nil.
+--- A tag as the sender set it, or nil.
 Fleet.tag = envelope.tag
 
 --- The correlation id of a message.
@@ -149,24 +149,24 @@ function Fleet.epoch()
   return store.epoch
 end
 
---- Raises the epoch; a smaller one changes nothing.
+--- Raises the epoch; a lower one is ignored.
 function Fleet.setEpoch(n)
   require("fleet.epoch").raise(require("fleet.epoch").parse(n))
 end
 
---- Answers a request that was put off with `fleet.later`.
+--- Answers a request that was deferred with `fleet.later`.
 function Fleet.reply(msg, data)
   calls.answer(msg, true, reply.success(data))
 end
 
---- Refuses a request that was put off. Also takes a failure of `fleet.fail`, or the `error` of a peer's reply.
+--- Refuses a deferred request. Also accepts a failure of `fleet.fail`, or the `error` of a peer's reply.
 function Fleet.replyError(msg, code, message, remedy)
   local failure = code
   if type(code) ~= "table" then failure = fail.new(code, message, remedy) end
   calls.answer(msg, false, reply.failure(fail.new(failure.code, failure.message, failure.remedy, fail.body(failure))))
 end
 
--- Registered under these names by every load, so that a runtime which removes what is gone keeps them.
+-- Registered under these names by every load, so that a runtime that removes old handlers keeps them.
 Handlers.prepend("fleet", dispatch.first, dispatch.handle)
 Handlers.append("fleet.unknown", dispatch.matchesUnknown, dispatch.unknown)
 

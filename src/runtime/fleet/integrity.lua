@@ -1,15 +1,15 @@
---- Which running code was changed by hand. Code comes into a process by Evals alone: what an Eval that is no load leaves changed is
--- the hand's, what any other message changes is the program's own business. So the code is written down when an Eval begins and
--- compared when the next message begins; between the two nothing is kept, and an idle process costs nothing.
+--- Detects manual changes of the running code. Only Evals bring code into a process: a change by an Eval that is not a load is a manual
+-- change; a change by any other message is made by the program itself. So the code is recorded when an Eval starts and compared when the
+-- next message starts; in between nothing is stored, and an idle process has no cost.
 --
 -- Compared by identity: handlers (name, pattern, function, order), declared actions, checks and invariants, global functions, and
--- functions one table deep: those of loaded modules and of global tables. Not seen: locals and upvalues, functions deeper in tables,
--- metatables, data, and what an Eval puts off to a later message (`Receive`).
+-- functions directly in loaded modules and global tables. Not detected: locals and upvalues, functions deeper in tables, metatables,
+-- data, and changes that an Eval defers to a later message (`Receive`).
 local integrity = {}
 
--- A table with more fields holds data; walking through it at every Eval would cost more than it tells.
+-- A table with more fields contains data; scanning it at every Eval is not worth the cost.
 local MOST_FIELDS = 5000
--- What is told of one kind; the count of all is told beside it.
+-- Maximum number of reported changes; the total is also reported.
 local MOST_TOLD = 20
 
 local function state()
@@ -17,7 +17,7 @@ local function state()
   return Fleet.integrity
 end
 
--- A table of patterns or resolvers can be edited in place: its shape tells.
+-- A table of patterns or resolvers can be edited in place, which its shape shows.
 local function shape(value, depth)
   depth = depth or 0
   if type(value) ~= "table" then return depth > 0 and tostring(value) or "" end
@@ -28,7 +28,7 @@ local function shape(value, depth)
   return "{" .. table.concat(parts, ",") .. "}"
 end
 
--- aos' own, for messages that are waited for: they come and go.
+-- aos' own temporary handlers for awaited messages.
 local function isPassing(name)
   return name:find("^_once_") ~= nil
 end
@@ -73,7 +73,7 @@ end
 
 local function takeCode(items)
   takeFunctions(items, "", _G)
-  -- The same table under two names is told once, under the global one.
+  -- A table with two names is reported once, under the global one.
   local seen = { [_G] = true }
   for _, of in ipairs({ _G, package.loaded }) do
     for _, name in ipairs(sortedNames(of)) do
@@ -106,7 +106,7 @@ local function snapshot()
   return { items = items, order = order }
 end
 
--- aos makes some functions of its own anew for each message, always from the same line of its own files.
+-- aos creates some of its own functions again for each message, always from the same line of its files.
 local function isRemade(was, is)
   if not (debug and debug.getinfo) or type(was) ~= "function" or type(is) ~= "function" then return false end
   local a, b = debug.getinfo(was, "S"), debug.getinfo(is, "S")
@@ -121,7 +121,7 @@ local function isSame(was, is)
   return was.parts[3] == is.parts[3] and was.parts[4] == is.parts[4]
 end
 
--- The order of those that both have.
+-- Whether the order of the common handlers changed.
 local function isMoved(before, after)
   local at, place = 0, {}
   for i, key in ipairs(after.order) do place[key] = i end
@@ -135,7 +135,7 @@ local function isMoved(before, after)
   return false
 end
 
--- What the hand touched first is what there was before it.
+-- Records the original of each manually changed item, once.
 local function note(before, after)
   local hand = state().hand
   for key, was in pairs(before.items) do
@@ -143,7 +143,7 @@ local function note(before, after)
     if not (is and isSame(was, is)) and hand[key] == nil then hand[key] = { was = was } end
   end
   for key, is in pairs(after.items) do
-    -- A function that is new hides nothing; a handler, an action and a check may.
+    -- A new function hides nothing; a new handler, action or check may.
     if not before.items[key] and is.kind ~= "FUNCTION" and hand[key] == nil then hand[key] = { added = is } end
   end
   local touched = isMoved(before, after)
@@ -158,21 +158,21 @@ local function settle()
   if before then note(before, snapshot()) end
 end
 
---- To be called when a message begins, before anything handles it.
--- @tparam boolean isEval whether it is one that may bring code
+--- Called when a message starts, before any handler.
+-- @tparam boolean isEval whether the message may contain code
 function integrity.turn(isEval)
   settle()
   if isEval and Fleet.live then state().pending = snapshot() end
 end
 
---- A load is what is wanted: from now on its code is compared with.
+--- Called after a load: its code is the new reference.
 function integrity.reset()
   Fleet.integrity = { hand = {} }
 end
 
 local WORDS = { GONE = 1, ADDED = 2, CHANGED = 3, MOVED = 4 }
 
---- What differs now from what was there before the hand came; what it put back itself does not.
+--- The manual changes that are still in effect; reverted ones are not included.
 -- @treturn table a list of { kind = HANDLER, ACTION, CHECK, INVARIANT or FUNCTION, change = GONE, ADDED, CHANGED or MOVED, name }
 function integrity.found()
   local own = state()
@@ -206,9 +206,9 @@ function integrity.found()
   return told, #found
 end
 
-local VERBS = { GONE = "is gone", ADDED = "was added", CHANGED = "was changed", MOVED = "order was changed" }
+local VERBS = { GONE = "is missing", ADDED = "was added", CHANGED = "was changed", MOVED = "order was changed" }
 
---- The same in words, for people.
+--- The same as text for people.
 function integrity.words()
   local found, all = integrity.found()
   local words = {}
@@ -237,7 +237,7 @@ local function putHandlers(own)
       taken[entry] = true
     end
   end
-  -- Handlers that came meanwhile keep their side: those that wait for an answer stand first.
+  -- Handlers that were added meanwhile keep their side: those that wait for an answer come first.
   for _, entry in ipairs(list) do
     if not taken[entry] and not dropped[entry] and isPassing(tostring(entry.name)) then entries[#entries + 1] = entry end
   end
@@ -248,9 +248,9 @@ local function putHandlers(own)
   for i = 1, math.max(#list, #entries) do list[i] = entries[i] end
 end
 
---- Puts back what the hand changed of functions and handlers, so that a load starts from what the program and aos had. Declarations
--- need none of it: a load makes them anew.
--- @treturn table what was found
+--- Reverts manual changes of functions and handlers, so that a load starts from the original code of the program and aos. Declarations
+-- are not reverted, because every load makes them again.
+-- @treturn table the changes that were found
 function integrity.repair()
   local found = integrity.found()
   local own = state()

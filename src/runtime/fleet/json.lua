@@ -1,12 +1,12 @@
---- JSON that two sides can hash: members sorted by key, no white space, numbers written as ECMAScript writes them.
--- aos' own `json` writes 14 digits (a 2^53 is lost), turns every empty table into `[]` and reads `0x10` and `1e999`;
--- this one writes what it read. An empty table is `[]` unless it is marked as an object (or was read as one).
+--- Canonical JSON, which both sides can hash: members sorted by key, no white space, numbers in ECMAScript's format.
+-- aos' own `json` writes 14 digits (and loses 2^53), turns every empty table into `[]` and accepts `0x10` and `1e999`;
+-- this module writes exactly what it read. An empty table is `[]` unless it is marked as an object (or was parsed as one).
 local json = {}
 
 local MAX_DEPTH = 64
 
--- Tells an empty object from an empty array; it carries no behaviour. Known by name, since tables of state outlive
--- the code that marked them.
+-- A metatable without behaviour that distinguishes an empty object from an empty array. Identified by name, because tables of
+-- state outlive the code that marked them.
 local OBJECT = { __name = "json.object" }
 
 --- Whether a table is marked as an object.
@@ -15,7 +15,7 @@ function json.isObject(t)
   return type(meta) == "table" and rawget(meta, "__name") == OBJECT.__name
 end
 
---- Written as `null`, for a figure that does not exist; reading gives nil instead.
+--- Encoded as `null`, for a figure that does not exist; decoding returns nil instead.
 json.NULL = setmetatable({}, { __name = "json.null" })
 
 local function isNull(t)
@@ -30,7 +30,7 @@ function json.object(t)
   return setmetatable(t or {}, OBJECT)
 end
 
---- A flat copy of a table, which is a JSON object even where it is empty.
+--- A shallow copy of a table that is a JSON object even if it is empty.
 function json.copy(t)
   local result = json.object()
   for key, value in pairs(t) do result[key] = value end
@@ -50,10 +50,10 @@ function json.string(s)
   return '"' .. s:gsub('[%c"\\]', function(c) return c == "\127" and c or escape(c) end) .. '"'
 end
 
---- The shortest decimal that reads back as the same double, laid out as `Number::toString` of ECMAScript does.
+--- The shortest decimal that parses to the same double, in the format of ECMAScript's `Number::toString`.
 local function float(n)
   local text
-  -- 15 digits are never too many, but for numbers so small that they have fewer bits.
+  -- 15 digits are always exact, except for denormal numbers, which have fewer bits.
   for precision = math.abs(n) < 2.3e-308 and 1 or 15, 17 do
     text = string.format("%." .. (precision - 1) .. "e", n)
     if tonumber(text) == n then break end
@@ -76,11 +76,11 @@ end
 
 local function number(n, path)
   if math.type(n) == "integer" then return string.format("%d", n) end
-  if n ~= n or n == math.huge or n == -math.huge then error(path .. ": a number that JSON does not know", 0) end
+  if n ~= n or n == math.huge or n == -math.huge then error(path .. ": JSON has no such number", 0) end
   return float(n)
 end
 
---- Whether a table is a sequence 1..n and nothing else; and n.
+--- Whether a table is only a sequence 1..n; and n.
 function json.isArray(t)
   local n = 0
   for k in pairs(t) do
@@ -99,9 +99,9 @@ local function members(t, out, path, depth)
   local keys, text = {}, {}
   for k in pairs(t) do
     local kind = type(k)
-    if kind ~= "string" and kind ~= "number" then error(path .. ": a key that JSON does not know: " .. kind, 0) end
+    if kind ~= "string" and kind ~= "number" then error(path .. ": invalid type of a JSON key: " .. kind, 0) end
     local name = kind == "number" and tostring(k) or k
-    if text[name] ~= nil then error(path .. ": the key " .. name .. " twice", 0) end
+    if text[name] ~= nil then error(path .. ": duplicate key " .. name, 0) end
     keys[#keys + 1] = name
     text[name] = t[k]
   end
@@ -140,14 +140,14 @@ encode = function(value, out, path, depth)
       members(value, out, path, depth)
     end
   else
-    error(path .. ": a value that JSON does not know: " .. kind, 0)
+    error(path .. ": invalid type of a JSON value: " .. kind, 0)
   end
 end
 
 --- Writes canonical JSON.
--- @param value anything but functions, userdata, NaN and infinity; at most 64 levels deep
+-- @param value anything except functions, userdata, NaN and infinity; at most 64 levels deep
 -- @treturn string
--- @raise a text that names the path of what cannot be written
+-- @raise a string with the path of the value that cannot be encoded
 function json.encode(value)
   local out = {}
   encode(value, out, "$", 1)
@@ -162,7 +162,7 @@ local UNESCAPES = { b = "\b", f = "\f", n = "\n", r = "\r", t = "\t", ['"'] = '"
 
 local function unicode(s, at)
   local hex = s:match("^%x%x%x%x", at)
-  if not hex then fail(at, "an unfinished \\u") end
+  if not hex then fail(at, "an incomplete \\u escape") end
   local code = tonumber(hex, 16)
   if code >= 0xD800 and code <= 0xDBFF then
     local low = s:match("^\\u([dD][c-fC-F]%x%x)", at + 4)
@@ -178,7 +178,7 @@ local function readString(s, at)
   local parts, from = {}, at + 1
   while true do
     local stop = s:find('["\\%c]', from)
-    if not stop then fail(at, "a string without an end") end
+    if not stop then fail(at, "an unterminated string") end
     local c = s:sub(stop, stop)
     if c == "\127" then
       parts[#parts + 1] = s:sub(from, stop)
@@ -213,7 +213,7 @@ local function readNumber(s, at)
     and (rest == "" or rest:match("^%.%d+$") or rest:match("^%.%d+[eE][+-]?%d+$") or rest:match("^[eE][+-]?%d+$"))
   local value = ok and tonumber(text)
   if not value then fail(at, "not a number") end
-  if value == math.huge or value == -math.huge then fail(at, "a number beyond what a double holds") end
+  if value == math.huge or value == -math.huge then fail(at, "a number that exceeds a double") end
   return value, stop
 end
 
@@ -232,7 +232,7 @@ local function readArray(s, at, depth)
     if c ~= "," then break end
     at = s:find("%S", at + 1)
   end
-  fail(at or #s, "an array without its end")
+  fail(at or #s, "an unterminated array")
 end
 
 local function readObject(s, at, depth)
@@ -240,7 +240,7 @@ local function readObject(s, at, depth)
   at = s:find("%S", at + 1)
   if at and s:sub(at, at) == "}" then return json.object(result), at + 1 end
   while at do
-    if s:sub(at, at) ~= '"' then fail(at, "a key that is no string") end
+    if s:sub(at, at) ~= '"' then fail(at, "a key that is not a string") end
     local key
     key, at = readString(s, at)
     at = s:find("%S", at)
@@ -256,7 +256,7 @@ local function readObject(s, at, depth)
     if c ~= "," then break end
     at = s:find("%S", at + 1)
   end
-  fail(at or #s, "an object without its end")
+  fail(at or #s, "an unterminated object")
 end
 
 local LITERALS = { t = { "true", true }, f = { "false", false }, n = { "null", nil } }
@@ -276,11 +276,11 @@ read = function(s, at, depth)
   return readNumber(s, at)
 end
 
---- Reads JSON. `null` is absent: a member with it is left out, in an array it leaves a hole.
+--- Parses JSON. `null` is absent: a member with it is omitted, and in an array it leaves a hole.
 -- @tparam string text
--- @return the value, or nil and what is wrong with the text. Never an error.
+-- @return the value, or nil and the problem. Never raises an error.
 function json.decode(text)
-  if type(text) ~= "string" then return nil, "no text" end
+  if type(text) ~= "string" then return nil, "not a string" end
   local ok, value, at = pcall(function()
     local start = text:find("%S")
     if not start then fail(1, "nothing") end

@@ -1,10 +1,10 @@
---- What messages gave, kept across a load in place, as a hand-over to a new process would carry it.
+--- Keeps the state that messages set across a load in place, as a hand-over to a new process would carry it.
 --
--- The library is evaluated before the program: there every table of `fleet.state` and every global that may be state is remembered by
--- reference, with a flat copy of each table in it. At the commit they are compared. What the code assigned anew, changed or removed is put
--- back: in the tables that the new code made, where it made some, since its functions may hold them. What the code added to a table that
--- it found stays, and so does behaviour (functions, metatables), which is always the code's. Comparing is by reference, in time
--- proportional to the state; no digest is taken.
+-- The library is evaluated before the program: at that time every table of `fleet.state` and every global that may be state is recorded by
+-- reference, with a flat copy of each table in it. At the commit they are compared. Values that the code assigned, changed or removed are
+-- restored: in the code's new tables if it created some, because its functions may refer to them. Additions of the code to existing tables
+-- are kept, and so is behaviour (functions, metatables), which always belongs to the code. The comparison is by reference, in time
+-- proportional to the state; no digest is computed.
 local globals = require("fleet.globals")
 local store = require("fleet.store")
 
@@ -19,13 +19,13 @@ local function isCode(value)
   return kind == "function" or kind == "thread" or kind == "userdata"
 end
 
--- Big integers of aos are tables, but values: whoever holds one expects it never to change.
+-- Big integers of aos are tables but immutable values, so they must never be changed in place.
 local function isValue(value)
   local class = getmetatable(value)
   return type(class) == "table" and rawget(class, "bits") ~= nil
 end
 
--- Tables that are not the program's alone, wherever it refers to them.
+-- Tables that do not belong to the program alone, although it may refer to them.
 local function foreign()
   local found = { [_G] = true, [store] = true }
   if type(Fleet) == "table" then found[Fleet] = true end
@@ -35,7 +35,7 @@ local function foreign()
   return found
 end
 
--- Copies of all tables that are reached from a value and were not met before.
+-- Copies all tables that are reachable from a value and not copied yet.
 local function walk(memory, value)
   local queue, at = {}, 1
   local function meet(t)
@@ -56,7 +56,7 @@ local function walk(memory, value)
   end
 end
 
---- Remembers what there is before the program is evaluated.
+--- Records the state before the program is evaluated.
 -- @treturn table for `settle`
 function keep.take()
   local memory = { roots = {}, copies = {}, foreign = foreign() }
@@ -74,7 +74,7 @@ local function current(root)
   return rawget(_G, root.name)
 end
 
--- Calls `visit(table, copy)` for all remembered tables of a value.
+-- Calls `visit(table, copy)` for all recorded tables of a value.
 local function each(memory, value, seen, visit)
   local stack = { value }
   while #stack > 0 do
@@ -91,7 +91,7 @@ local function each(memory, value, seen, visit)
   end
 end
 
--- What the load did to tables that were there: table → "CHANGED" or "ADDED".
+-- What the load did to existing tables: table → "CHANGED" or "ADDED".
 local function touched(memory)
   local found = {}
   for t, copy in next, memory.copies do
@@ -113,7 +113,7 @@ local function touched(memory)
   return found
 end
 
--- What the load did to a root: nil, "CHANGED", "ADDED", or "CODE" where its name stands for code now.
+-- What the load did to a root: nil, "CHANGED", "ADDED", or "CODE" if its name is now used for code.
 local function verdict(memory, root, marks)
   local now = current(root)
   if isCode(root.value) or type(root.value) == "table" and memory.foreign[root.value] then return nil end
@@ -129,7 +129,7 @@ local function verdict(memory, root, marks)
   return found
 end
 
--- Which new table takes the place of which old one. None takes two places, and none that others use is filled.
+-- Pairs each old table with the new one that replaces it. No new table is used twice, and none that others use is filled.
 local function pairUp(memory, roots)
   local swap, used = {}, {}
   local function pair(old, new, isRoot)
@@ -155,7 +155,7 @@ local function putBack(memory, wanted, marks)
   end
   local swap, seen = pairUp(memory, reassigned), {}
   local hasSwap = next(swap) ~= nil
-  -- No table is a key of nil.
+  -- A nil value cannot be looked up in `swap`.
   local function now(value)
     return value ~= nil and swap[value] or value
   end
@@ -180,16 +180,16 @@ local function putBack(memory, wanted, marks)
   for t in next, seen do
     for k, v in next, memory.copies[t] do
       if not isCode(v) and not same(rawget(swap[t] or t, now(k)), now(v)) then
-        error("STATE_NOT_KEPT: what messages gave could not be put back. The load is undone.", 0)
+        error("STATE_NOT_KEPT: the state that messages set could not be restored. The load is undone.", 0)
       end
     end
   end
   for _, root in ipairs(wanted) do
-    if not same(current(root), now(root.value)) then error("STATE_NOT_KEPT: " .. root.name .. " could not be put back. The load is undone.", 0) end
+    if not same(current(root), now(root.value)) then error("STATE_NOT_KEPT: " .. root.name .. " could not be restored. The load is undone.", 0) end
   end
 end
 
--- What other statements of the load than the program's did before the library was there: the constants of a bundle.
+-- Accounts for statements of the load that ran before the library: the constants of a bundle.
 local function correct(memory, before)
   for _, root in ipairs(memory.roots) do
     if root.kind == "GLOBAL" and not same(root.value, before[root.name]) then
@@ -199,13 +199,13 @@ local function correct(memory, before)
   end
 end
 
---- At the commit, before anything else reads the state: puts back what messages gave and the code assigned, and says what the load did.
+--- Called at the commit, before the state is read: restores values that messages set and the code assigned, and reports what the load did.
 -- @tparam table memory of `take`
--- @tparam ?table given `before`: all globals as they were before the bundle · `restored`: an earlier state was put there since ·
---   `own`: no program but the fleet's ran here before · `keep`: "none" where nothing is to be kept
--- @treturn ?table { globals, states: names of what is as messages left it, changes: { kind, name, change, why } }; nil where nothing is
---   known that could be kept. `change`: PUT_BACK · ADDED: the code added to it · RESET: the code's value counts, `why` NONE, NOT_DECLARED
---   or CODE · ASSIGNED: by the first load over another program, of which nothing is known
+-- @tparam ?table given `before`: all globals before the bundle · `restored`: an earlier state was imported since ·
+--   `own`: only the fleet's programs have run here · `keep`: "none" if nothing must be kept
+-- @treturn ?table { globals, states: names of unchanged state, changes: { kind, name, change, why } }; nil if no state is known.
+--   `change`: PUT_BACK · ADDED: the code added to it · RESET: it has the code's value, `why` NONE, NOT_DECLARED or CODE · ASSIGNED: by
+--   the first load over another program, whose state is unknown
 function keep.settle(memory, given)
   if given.before and not given.restored then correct(memory, given.before) end
   local isFirst = not globals.isKnown()

@@ -1,4 +1,4 @@
---- A ring of what the process has to say, readable with the action `LOGS`.
+--- The process' log: a ring buffer, readable with the action `LOGS`.
 local config = require("fleet.config")
 local envelope = require("fleet.envelope")
 local store = require("fleet.store")
@@ -9,7 +9,7 @@ local SIZE = 200
 local MAX_TEXT = 1000
 local RANK = { DEBUG = 1, INFO = 2, WARN = 3, ERROR = 4, FATAL = 5 }
 
---- Appends a line unless `LOGGING_CONFIG.logLevel` (default INFO) leaves its level out.
+--- Appends a line unless its level is below `LOGGING_CONFIG.logLevel` (default INFO).
 -- @tparam string level DEBUG, INFO, WARN, ERROR or FATAL; anything else counts as INFO
 -- @param text at most 1,000 characters are kept
 function log.write(level, text)

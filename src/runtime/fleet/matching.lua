@@ -1,4 +1,4 @@
---- Which open call a message answers.
+--- Finds the open call that a message answers.
 local envelope = require("fleet.envelope")
 local handlers = require("fleet.handlers")
 local registry = require("fleet.registry")
@@ -7,7 +7,7 @@ local store = require("fleet.store")
 
 local matching = {}
 
---- The number that aos gave a message; `msg.reply` of an aos receiver gives it back as X-Reference. aos 1 has none.
+--- The number that aos gave a message; `msg.reply` of an aos receiver returns it as X-Reference. aos 1 has none.
 function matching.reference(sent)
   for _, tag in ipairs(type(sent) == "table" and type(sent.Tags) == "table" and sent.Tags or {}) do
     if tag.name == "Reference" then return tag.value end
@@ -15,8 +15,8 @@ function matching.reference(sent)
   return nil
 end
 
--- A program that names nothing in its reply is known by the chain alone: the network says of each message for which first message it was
--- pushed. Where two calls to one process wait in one chain, nobody can say which of them it answers.
+-- A reply without a reference is only recognised by its chain: the network reports for each message the first message that it was pushed
+-- for. If two calls to one process are open in one chain, the answered call is ambiguous.
 local function byChain(msg)
   local chain, found = envelope.pushedFor(), nil
   if not chain or envelope.tag(msg, "Fleet-Notice") or registry.find(msg.Action) then return nil end
@@ -26,7 +26,7 @@ local function byChain(msg)
       found = correlation
     end
   end
-  -- What the program itself takes is asked of it, or told to it.
+  -- A message that the program itself handles is a request or a notice.
   return found and not handlers.takes(msg, true) and found or nil
 end
 
@@ -37,13 +37,13 @@ local function byReference(msg, reference)
   return nil
 end
 
---- The correlation id of the open call that a message answers, or nil: by its `Correlation-Id`, by aos' `X-Reference`, or by the chain
--- of messages where it has neither; and in any case by who sent it.
+--- The correlation id of the open call that a message answers, or nil: by its `Correlation-Id`, by aos' `X-Reference`, or, if it has
+-- neither, by the chain of messages; and in any case by its sender.
 function matching.find(msg)
   if store.calls.count == 0 or msg.Action == "Eval" then return nil end
   local named, reference = envelope.tag(msg, "Correlation-Id") or "", envelope.tag(msg, "X-Reference") or ""
   local call = store.calls.open[named]
-  -- Who asks this process for something may hand the correlation id on.
+  -- A request to this process may reuse the correlation id.
   if call and call.target == msg.From and (reply.isResponse(msg.Action) or not registry.find(msg.Action)) then return named end
   if reference ~= "" then return byReference(msg, reference) end
   if named ~= "" then return nil end

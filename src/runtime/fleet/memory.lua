@@ -1,13 +1,13 @@
---- What a value was, to tell later whether something changed it, and to put it back in the same tables.
+--- Records a value, to detect later whether it changed and to restore it in the same tables.
 local memory = {}
 
 local function same(a, b)
   return rawequal(a, b) or (a ~= a and b ~= b)
 end
 
---- A value as it is now: for a table every table in it with a flat copy. Nil when that is too much to remember.
--- @tparam number room entries of tables that may be remembered
--- @treturn ?table memory · room that is left
+--- Records the current value: for a table, a shallow copy of every table in it. Nil if there are too many entries.
+-- @tparam number room the most table entries to record
+-- @treturn ?table the record · the remaining room
 function memory.of(value, room)
   if type(value) ~= "table" then return { value = value }, room end
   local queue, copies, seen, at = { value }, {}, { [value] = true }, 1
@@ -30,7 +30,7 @@ function memory.of(value, room)
   return { value = value, tables = queue, copies = copies }, room
 end
 
---- Whether a value is still what it was.
+--- Whether a value is unchanged.
 function memory.holds(kept, value)
   if not same(kept.value, value) then return false end
   for i, t in ipairs(kept.tables or {}) do
@@ -45,7 +45,7 @@ function memory.holds(kept, value)
   return true
 end
 
---- Fills the tables as they were. @treturn any the value
+--- Restores the content of the tables. @treturn any the value
 function memory.restore(kept)
   for i, t in ipairs(kept.tables or {}) do
     for k in next, t do rawset(t, k, nil) end

@@ -1,5 +1,5 @@
---- Migrations between shapes of the states. They are kept in the process after the bundle that brought them is gone,
--- so that an earlier bundle, which knows nothing of a later shape, can be returned to.
+--- Migrations between shapes of the states. They are stored in the process and outlive the bundle that declared them,
+-- so that a rollback to an earlier bundle, which does not know a later shape, is possible.
 local store = require("fleet.store")
 
 local migrate = {}
@@ -7,10 +7,10 @@ local migrate = {}
 local declared = {}
 
 --- Declares one step.
--- @tparam table step `from`, `to`: names of shapes · `up`, `down`: functions; without `down` there is no way back
+-- @tparam table step `from`, `to`: names of shapes · `up`, `down`: functions; without `down` a rollback is not possible
 function migrate.add(step)
   if type(step) ~= "table" or step.from == nil or step.to == nil or type(step.up) ~= "function" then
-    error("fleet.migrate needs from, to and up", 3)
+    error("fleet.migrate: from, to and up are required", 3)
   end
   declared[#declared + 1] = { from = tostring(step.from), to = tostring(step.to), up = step.up, down = step.down }
 end
@@ -22,8 +22,8 @@ local function steps()
   return all
 end
 
---- The shape that the bundle being loaded works on: what it declares, else where its own migrations end, else its
--- version if a migration names it, else "1".
+--- The shape that the bundle being loaded requires: the declared one, else the last one of its own migrations, else its
+-- version if a migration refers to it, else "1".
 local function target(version)
   if store.process.stateVersion then return tostring(store.process.stateVersion) end
   local from, last = {}, nil
@@ -69,15 +69,15 @@ local function path(from, to)
   return nil, missing
 end
 
---- Brings the states to the shape that the bundle being loaded works on. Raises a text with a code when there is no
--- way, which aborts the load and leaves the earlier program and its states.
--- @tparam string version of the bundle
--- @tparam ?string earlier version of the bundle before
+--- Migrates the states to the shape that the bundle being loaded requires. Raises a string with a code if that is not
+-- possible, which aborts the load and keeps the earlier program and its states.
+-- @tparam string version version of the bundle
+-- @tparam ?string earlier version of the previous bundle
 function migrate.run(version, earlier)
   local to = target(version)
   local from = store.stateVersion
   if from == nil then
-    -- The states were just made by this bundle: they have its shape already.
+    -- The states were just created by this bundle, so they already have its shape.
     from = to
   elseif from == "1" and from ~= to and earlier and not path(from, to) and path(earlier, to) then
     from = earlier
@@ -85,11 +85,11 @@ function migrate.run(version, earlier)
   local list, missing = path(from, to)
   if not list then
     if missing then
-      error("NO_DOWN_MIGRATION: the states have the shape " .. from .. ", this program works on " .. to .. ", and " .. missing
-        .. " has no way down. Bring the states back by hand or go forward.", 0)
+      error("NO_DOWN_MIGRATION: the states have the shape " .. from .. ", this program requires " .. to .. ", and " .. missing
+        .. " has no down migration. Migrate the states manually or roll forward.", 0)
     end
-    error("NO_MIGRATION: the states have the shape " .. from .. " and this program works on " .. to
-      .. ". Declare fleet.migrate from one to the other.", 0)
+    error("NO_MIGRATION: the states have the shape " .. from .. " and this program requires " .. to
+      .. ". Declare fleet.migrate between them.", 0)
   end
   for _, step in ipairs(list) do step() end
   store.stateVersion = to
@@ -97,7 +97,7 @@ function migrate.run(version, earlier)
   return #list
 end
 
---- The steps that this process knows, sorted: { from, to, down }, `down` telling whether there is a way back.
+--- The migrations of this process, sorted: { from, to, down }, where `down` is true if the step can be reversed.
 function migrate.known()
   local list = {}
   for _, step in pairs(store.migrations) do

@@ -1,22 +1,22 @@
---- Requests that run at most once: the same correlation id from the same sender for the same action, among the latest
--- 256, gets the earlier reply.
+--- Requests that run at most once: among the latest 256, a request with the same correlation id, sender and action
+-- gets the earlier reply.
 local store = require("fleet.store")
 
 local once = {}
 
 local SIZE = 256
 
---- What identifies a request.
+--- The key that identifies a request.
 function once.key(sender, action, correlation)
   return sender .. "\n" .. action .. "\n" .. correlation
 end
 
---- The earlier run: { ok, text, tags? } or, while its reply is still to come, { pending = true }.
+--- The earlier run: { ok, text, tags? }, or { pending = true } until it is answered.
 function once.find(key)
   return store.answered.byKey[key]
 end
 
---- Notes that a request runs.
+--- Records that a request is running.
 function once.begin(key)
   local answered = store.answered
   answered.byKey[key] = { pending = true }
@@ -30,17 +30,17 @@ function once.begin(key)
   end
 end
 
---- Keeps the reply.
+--- Stores the reply.
 function once.finish(key, ok, text, tags)
   if key and store.answered.byKey[key] then store.answered.byKey[key] = { ok = ok, text = text, tags = tags } end
 end
 
---- Forgets a request that had a fault: it changed nothing and may be sent again.
+--- Removes a request that had a fault: it changed nothing and can be sent again.
 function once.forget(key)
   local answered = store.answered
   if not (key and answered.byKey[key]) then return end
   answered.byKey[key] = nil
-  -- The slot stays empty rather than being closed; the key must not be removed by its turn when it is begun again.
+  -- The slot is left empty, so that the key is not evicted too early when the request starts again.
   for at = answered.next - 1, answered.first, -1 do
     if answered.order[at] == key then answered.order[at] = nil break end
   end

@@ -1,9 +1,9 @@
---- State that is kept by the caller's key, so that some callers can be moved to another process with all that they have.
+--- State that is partitioned by the caller's key, so that some callers can be moved to another process with their state.
 --
--- A state declared with `partition = true` has the keys of the service's traffic (`trafficKey`) as its own keys. The router names a
--- request's key in the tag `Traffic-Key`; a range of buckets (see `fleet.router-table`) that is sealed here takes no requests: what has
--- these keys is on its way to another process, or there. While anything is sealed, requests without a key from the router are refused
--- too: nobody could say whose state they would change.
+-- A state declared with `partition = true` uses the keys of the service's traffic (`trafficKey`) as its own keys. The router sets a
+-- request's key in the tag `Traffic-Key`; a sealed range of buckets (see `fleet.router-table`) accepts no requests, because the state of
+-- these keys is being moved, or has been moved, to another process. While a range is sealed, requests without a key from the router are
+-- also refused, because it is unknown whose state they would change.
 local auth = require("fleet.auth")
 local envelope = require("fleet.envelope")
 local fail = require("fleet.fail")
@@ -13,14 +13,14 @@ local tables = require("fleet.router-table")
 
 local partition = {}
 
---- The router's word for whose request a message is, also one that it carries for a player; nil where no peer says so.
+--- The key of a request, as set by the router, also for a forwarded one; nil if no peer set it.
 function partition.key(msg)
   local key = envelope.tag(msg, "Traffic-Key")
   if type(key) == "string" and key ~= "" and auth.isKnown(msg) then return key end
   return nil
 end
 
--- Buckets of the keys that are here, by one salt: each step of a rollout asks for all of them, and a hash takes 0.1 ms here.
+-- A cache of buckets for one salt: each step of a rollout needs the buckets of all keys, and a hash takes 0.1 ms here.
 local buckets = { salt = "", count = 0, of = {} }
 local MOST_BUCKETS = 200000
 
@@ -41,7 +41,7 @@ local function within(range)
   end
 end
 
---- Raises `DRAINING` for a request whose keys are not here any more.
+--- Raises `DRAINING` for a request whose key is no longer here.
 function partition.check(msg)
   local sealed = store.partition
   if #sealed.ranges == 0 then return end
@@ -49,7 +49,7 @@ function partition.check(msg)
   local bucket = key and tables.bucket(key, sealed.salt)
   for _, range in ipairs(sealed.ranges) do
     if not bucket or bucket >= range.from and bucket < range.to then
-      error(fail.new("DRAINING", key and "what belongs to this key goes to another process" or "keys of this process go to another one",
+      error(fail.new("DRAINING", key and "the state of this key is being moved to another process" or "keys of this process are being moved to another one",
         "Send it again through the fleet's coordinator."))
     end
   end
@@ -64,8 +64,8 @@ local function without(ranges, gone)
   return rest
 end
 
---- Takes no more requests of a range. Ranges of an earlier release's salt are forgotten: they say nothing of these buckets.
--- @tparam table range { salt, from, to }: buckets from `from` up to, and without, `to`
+--- Seals a range: its requests are refused. Ranges with an earlier release's salt are dropped, because their buckets differ.
+-- @tparam table range { salt, from, to }: buckets from `from` (inclusive) to `to` (exclusive)
 function partition.seal(range)
   local before = store.partition.salt == range.salt and store.partition.ranges or {}
   local ranges = without(before, range)
@@ -73,13 +73,13 @@ function partition.seal(range)
   store.partition = { salt = range.salt, ranges = ranges }
 end
 
---- Takes requests of a range again.
+--- Unseals a range: its requests are accepted again.
 function partition.unseal(range)
   local same = store.partition.salt == range.salt
   store.partition = { salt = range.salt, ranges = same and without(store.partition.ranges, range) or {} }
 end
 
---- Calls to others that were made for a request of a range and are not answered yet: they still change what it has.
+--- Number of open calls for requests of a range: their answers can still change its state.
 function partition.open(range)
   local belongs, n = within(range), 0
   for _, call in pairs(store.calls.open) do
@@ -88,12 +88,12 @@ function partition.open(range)
   return n
 end
 
---- What the keys of a range have, with its digest.
+--- The state of the keys of a range, with its digest.
 function partition.export(range)
   return state.slice(within(range))
 end
 
---- Puts what the keys of a range have in the place of what they had here, and takes their requests from now on.
+--- Replaces the state of the keys of a range, and accepts their requests from then on.
 function partition.import(range, exported, digest)
   local taken = state.replace(exported, digest, within(range))
   partition.unseal(range)

@@ -1,4 +1,4 @@
---- Calls wired peers once and tells who answered: whether the edges of the fleet carry messages is known from messages alone.
+--- Calls wired peers once and reports who answered, because only messages prove that the connections of the fleet work.
 local calls = require("fleet.calls")
 local envelope = require("fleet.envelope")
 local json = require("fleet.json")
@@ -23,16 +23,16 @@ local function told(answer)
   return { ok = false, code = answer.error.code, message = tostring(answer.error.message):sub(1, 200) }
 end
 
---- Asks each peer for its Info; answers the message when all have answered or were given up. A peer without the library, which
+--- Asks each peer for its Info; answers the message when all have answered or timed out. A peer without the library, which
 -- would not answer, is not asked: `LIB_REQUIRED`.
--- @tparam table data `peers`: names (default: all that are wired) · `timeout`: ms that one may take
--- @return table? the result, where there is nobody to wait for
+-- @tparam table data `peers`: names (default: all wired peers) · `timeout`: time limit of one call in ms
+-- @return table? the result, if no call is needed
 function probe.run(data, msg)
   local peers, asked, without, at = json.object(), {}, wiring.withoutLibrary(), envelope.of(msg).at
   for _, name in ipairs(known(data.peers)) do
     local id = store.peers[name]
     if not id then
-      peers[name] = { ok = false, code = "PEER_UNKNOWN", message = "no such peer is wired" }
+      peers[name] = { ok = false, code = "PEER_UNKNOWN", message = "there is no wired peer of that name" }
     elseif without[id] then
       peers[name] = { ok = false, code = "LIB_REQUIRED", message = "it runs without the fleet's library", processId = id }
     else

@@ -1,10 +1,10 @@
---- What the loaded bundle declares: actions, checks, invariants. A new bundle starts with none and takes over at its
--- commit, so an action that it no longer has is gone, and a load that fails leaves the old ones in force.
+--- The declarations of the loaded bundle: actions, checks, invariants. A new bundle starts with none and takes over at its
+-- commit, so old actions disappear, and a failed load keeps the old declarations active.
 local auth = require("fleet.auth")
 
 local registry = {}
 
--- Before an action of the library, for whoever means it and not the program's own of that name.
+-- Prefix that selects an action of the library, even if the program has one of that name.
 local PREFIX = "Fleet."
 
 local CHECK_TYPES = { STARTUP = true, READINESS = true, LIVENESS = true, PERFORMANCE = true }
@@ -23,20 +23,20 @@ end
 -- @tparam string action matched exactly
 -- @tparam table options
 --   who: role (default `anyone`), see `auth.allows` · schema, strict: see `validate` · control: needs the tag `Epoch` ·
---   once: a repeat is answered with the earlier reply · readonly: promises to change no state, which spares the undo ·
---   always: answers while draining and retired · data = false: Data is not read · maxBytes: of Data, default 1 MB ·
+--   once: a repeat is answered with the earlier reply · readonly: changes no state, so no undo is prepared ·
+--   always: also answers while draining and retired · data = false: Data is not parsed · maxBytes: limit of Data, default 1 MB ·
 --   silent: never replies · epoch = "optional": a tag `Epoch` must not be stale
 -- @tparam function handler `function(data, msg)` that returns the members of the reply
 function registry.on(action, options, handler)
   if type(options) == "function" then options, handler = {}, options end
   options = options or {}
-  if type(action) ~= "string" or action == "" or #action > 64 then error("fleet.on needs an action of 1 to 64 characters", 3) end
-  if type(handler) ~= "function" then error("fleet.on " .. action .. " needs a handler", 3) end
-  if not auth.isRule(options.who) then error("fleet.on " .. action .. ": who is unknown: " .. tostring(options.who), 3) end
-  if action:sub(1, #PREFIX) == PREFIX then error("fleet.on cannot take " .. action .. ": such names are the library's own", 3) end
-  if action == "Eval" or action:sub(-9) == "-Response" then error("fleet.on cannot take " .. action, 3) end
+  if type(action) ~= "string" or action == "" or #action > 64 then error("fleet.on: expected an action of 1 to 64 characters", 3) end
+  if type(handler) ~= "function" then error("fleet.on " .. action .. ": a handler is required", 3) end
+  if not auth.isRule(options.who) then error("fleet.on " .. action .. ": unknown role in who: " .. tostring(options.who), 3) end
+  if action:sub(1, #PREFIX) == PREFIX then error("fleet.on " .. action .. ": names with this prefix are reserved for the library", 3) end
+  if action == "Eval" or action:sub(-9) == "-Response" then error("fleet.on " .. action .. ": this name is reserved", 3) end
   local before = staged().actions[action]
-  if before and before.reserved then error("fleet.on cannot replace " .. action .. ": every process answers it alike", 3) end
+  if before and before.reserved then error("fleet.on " .. action .. ": this built-in action cannot be replaced", 3) end
   local entry = {}
   for key, value in pairs(options) do entry[key] = value end
   entry.action, entry.handler = action, handler
@@ -44,20 +44,20 @@ function registry.on(action, options, handler)
   if entry.builtin then staged().builtins[action] = entry end
 end
 
---- Declares an action of the library, which every process answers in whatever status it is.
+--- Declares a built-in action, which every process answers in any status.
 function registry.everyProcess(action, options, handler)
   options.always, options.builtin = true, true
   registry.on(action, options, handler)
 end
 
---- The declaration of an action, or nil. `Fleet.<action>` is the library's own, also where the program declared another.
+--- The declaration of an action, or nil. `Fleet.<action>` is the library's own, even if the program declared another.
 function registry.find(action)
   if type(action) ~= "string" then return nil end
   if action:sub(1, #PREFIX) == PREFIX then return (live().builtins or {})[action:sub(#PREFIX + 1)] end
   return live().actions[action]
 end
 
---- Names of the actions that every process answers, sorted.
+--- Names of the built-in actions, sorted.
 function registry.builtins()
   local names = {}
   for name in pairs(live().builtins or {}) do names[#names + 1] = name end
@@ -65,7 +65,7 @@ function registry.builtins()
   return names
 end
 
---- Whether every process answers an action.
+--- Whether an action is built in.
 function registry.isBuiltin(action)
   return (live().builtins or {})[action] ~= nil
 end
@@ -78,12 +78,12 @@ function registry.actions()
   return names
 end
 
---- Declares a health check of the process' own.
+--- Declares a custom health check.
 -- @tparam string checkType STARTUP, READINESS, LIVENESS or PERFORMANCE
 -- @tparam function fn returns true (healthy), false (unhealthy) or "DEGRADED", and a detail; must change nothing
 function registry.check(name, checkType, fn)
   if type(name) ~= "string" or type(fn) ~= "function" or not CHECK_TYPES[checkType] then
-    error("fleet.check needs a name, one of STARTUP READINESS LIVENESS PERFORMANCE, and a function", 3)
+    error("fleet.check: expected a name, one of STARTUP READINESS LIVENESS PERFORMANCE, and a function", 3)
   end
   table.insert(staged().checks, { name = name, checkType = checkType, fn = fn })
 end
@@ -92,15 +92,15 @@ function registry.checks()
   return live().checks
 end
 
---- Declares what must hold after every load and import, and is looked at by the liveness check.
+--- Declares a condition that must hold after every load and import, and that the liveness check verifies.
 -- @tparam function fn returns whether it holds, and a detail
 function registry.invariant(name, fn)
-  if type(name) ~= "string" or type(fn) ~= "function" then error("fleet.invariant needs a name and a function", 3) end
+  if type(name) ~= "string" or type(fn) ~= "function" then error("fleet.invariant: expected a name and a function", 3) end
   table.insert(staged().invariants, { name = name, fn = fn })
 end
 
---- Judges the invariants of the bundle being loaded, or of the running one.
--- @treturn table a list of { name, detail } of those that do not hold
+--- Checks the invariants of the bundle being loaded, or of the running one.
+-- @treturn table a list of { name, detail } of violated invariants
 function registry.broken(ofStaged)
   local list = {}
   for _, each in ipairs((ofStaged and staged() or live()).invariants) do
@@ -114,7 +114,7 @@ function registry.broken(ofStaged)
   return list
 end
 
---- The staged declarations take over.
+--- Activates the staged declarations.
 function registry.commit()
   Fleet.live = Fleet.staged
 end

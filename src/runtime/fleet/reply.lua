@@ -1,5 +1,5 @@
---- Replies: one shape, sent to the sender of the request and to nobody else.
--- `Reply-To` is not obeyed: a stranger could have any process written to through this one.
+--- Replies have one shape and go only to the sender of the request.
+-- `Reply-To` is ignored: anyone could otherwise make this process send messages to any other.
 local fail = require("fleet.fail")
 local json = require("fleet.json")
 local envelope = require("fleet.envelope")
@@ -8,7 +8,7 @@ local reply = {}
 
 local MAX_CORRELATION = 256
 
---- Where the reply to a message goes and how it is recognised there.
+--- The recipient of the reply to a message, and how it is recognised there.
 function reply.address(msg)
   local correlation = envelope.tag(msg, "Correlation-Id")
   if correlation == nil or correlation == "" or #correlation > MAX_CORRELATION then
@@ -18,12 +18,12 @@ function reply.address(msg)
     target = msg.From,
     action = tostring(msg.Action),
     correlation = correlation,
-    -- What aos itself calls the number of a process' message; `receive` of an aos sender waits for it.
+    -- aos' own number of a process' message; `receive` of an aos sender waits for it.
     reference = envelope.tag(msg, "Reference"),
   }
 end
 
---- The JSON text of a success. Raises a text when the data cannot be written.
+--- The JSON text of a success. Raises a string if the data cannot be encoded.
 function reply.success(data)
   local body = { success = true }
   for key, value in pairs(data or {}) do body[key] = value end
@@ -31,16 +31,16 @@ function reply.success(data)
   return json.encode(body)
 end
 
---- The JSON text of a failure made by `fail.new`.
+--- The JSON text of a failure from `fail.new`.
 function reply.failure(failure)
   local ok, text = pcall(json.encode, { success = false, error = fail.body(failure) })
   if ok then return text end
   return json.encode({ success = false, error = { code = failure.code, message = failure.message, remedy = failure.remedy } })
 end
 
---- Sends a text that `success` or `failure` made.
--- @tparam table to what `reply.address` gave
--- @tparam ?table more further tags by name; those of the reply itself come first
+--- Sends a text from `success` or `failure`.
+-- @tparam table to the result of `reply.address`
+-- @tparam ?table more further tags by name; those of the reply itself take precedence
 function reply.send(to, ok, text, more)
   if to.target == nil or to.target == "" then return end
   local tags = {
@@ -57,7 +57,7 @@ function reply.send(to, ok, text, more)
   ao.send({ Target = to.target, Data = text, Tags = tags })
 end
 
---- Whether an action is an answer: those are never answered, or two processes would write to each other for ever.
+--- Whether an action is an answer. Answers are never answered, because two processes would otherwise send messages forever.
 function reply.isResponse(action)
   return type(action) == "string" and action:sub(-9) == "-Response"
 end

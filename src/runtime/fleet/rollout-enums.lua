@@ -1,4 +1,4 @@
---- The words of a rollout. Generated from src/delivery by `npm run docs`; a test compares the two.
+--- The enums of a rollout. Generated from src/delivery by `npm run docs`; a test compares the two.
 return {
   deploymentStrategies = { "DEPENDENCY_AWARE", "SEQUENTIAL", "PARALLEL", "ROLLING", "BLUE_GREEN" },
   trafficStrategies = { "INSTANT", "GRADUAL", "CANARY", "A_B_TEST" },

@@ -1,5 +1,5 @@
---- What the router counts by itself, per service and revision, anew for each step: requests, how they ended, and how long they
--- took by the scheduler's time. Kept apart from states that are undone: a count is of what happened.
+--- The router's own metrics per service and revision, reset for each step: requests, their outcomes, and their latencies in
+-- scheduler time. They are not undone with a failed handler, because they count what happened.
 local calls = require("fleet.calls")
 local envelope = require("fleet.envelope")
 local run = require("fleet.run")
@@ -8,10 +8,10 @@ local json = require("fleet.json")
 
 local metrics = {}
 
---- Latencies of one revision that are kept.
+--- Maximum number of latencies per revision.
 local KEPT = 256
 
---- Codes by which a revision has failed, rather than refused for a reason of the sender's.
+--- Codes that count as faults of a revision; other codes are refusals because of the sender.
 local FAULTS = {
   INTERNAL = true, TIMEOUT = true, BAD_REPLY = true, SERVICE_FAULT = true, CANCELLED = true, GONE = true, BUSY = true,
   MEMORY_LIMIT = true,
@@ -19,7 +19,7 @@ local FAULTS = {
 
 local M = state.declare("traffic-metrics", {}, { undo = "none" })
 
---- Begins to count anew; what was counted stays as that of the step before.
+--- Resets the metrics; the current ones become those of the previous step.
 -- @tparam string release
 -- @tparam number step
 function metrics.roll(release, step)
@@ -39,9 +39,9 @@ local function entry(of, service, id)
   return revisions[id]
 end
 
---- Counts a request; the function that is returned counts its answer, in the step in which it was asked.
--- @treturn function `function(answer)`: what `fleet.answer` read. Neither raises: a figure that cannot be kept is a fault of the process
---   and no reason to lose an answer.
+--- Counts a request; the returned function counts its answer, in the step of the request.
+-- @treturn function `function(answer)` with the result of `fleet.answer`. Neither raises an error: a fault in the metrics must not lose
+--   an answer.
 function metrics.begin(service, id)
   local count = run.aside("traffic metrics", metrics.count, service, id)
   return function(answer)
@@ -49,7 +49,7 @@ function metrics.begin(service, id)
   end
 end
 
---- As `begin`, and raises.
+--- Like `begin`, but may raise an error.
 function metrics.count(service, id)
   local of = M.now
   if not of then return function() end end
@@ -61,18 +61,18 @@ function metrics.count(service, id)
       one.answered = one.answered + 1
     elseif FAULTS[answer.error.code] then
       one.errors = one.errors + 1
-      -- The step in which it was asked was judged without it.
+      -- The step of the request was already judged without it.
       if of ~= M.now then
         local now = entry(M.now, service, id)
         now.earlier = (now.earlier or 0) + 1
       end
     elseif answer.error.code == "DRAINING" then
-      -- Of the old revision while its state goes to the new one, and then nobody's fault.
+      -- Sent by the old revision while its state is being moved; not a fault.
       one.draining = (one.draining or 0) + 1
     else
       one.refused = one.refused + 1
     end
-    -- How long somebody waited in vain says how long the wait was set, nothing of the revision.
+    -- The duration of a time-out is the time limit and says nothing about the revision.
     if not answer.success and answer.error.code == "TIMEOUT" then return end
     one.latencies[one.next] = math.max(0, envelope.now() - started)
     one.next = one.next % KEPT + 1
@@ -98,7 +98,7 @@ local function shown(of)
   return { release = of.release, step = of.step, since = of.since, services = services }
 end
 
--- For how long each revision's requests have been without an answer, whatever step they were asked in; the oldest first.
+-- The ages of each revision's open requests, whatever step they are from, oldest first.
 local function ages(services)
   for _, revisions in pairs(services) do
     for _, one in pairs(revisions) do one.open = {} end
@@ -117,7 +117,7 @@ local function ages(services)
   end
 end
 
---- The figures of the step, with what is open now, and of the one before, for a reply.
+--- The figures of the current step, with open requests, and of the previous one, for a reply.
 function metrics.report()
   local now = shown(M.now)
   if now then ages(now.services) end

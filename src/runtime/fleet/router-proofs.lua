@@ -1,4 +1,4 @@
---- Which revisions have proved their health for a release: without a proof no process gets more traffic than it has.
+--- The revisions that have proven their health for a release: without a proof no process gets more traffic than it has.
 local calls = require("fleet.calls")
 local envelope = require("fleet.envelope")
 local kept = require("fleet.router-state")
@@ -7,12 +7,12 @@ local tables = require("fleet.router-table")
 
 local proofs = {}
 
---- Proofs that are kept beyond those of the tables in use.
-local MOST_PROOFS = 64
+--- Maximum number of proofs in addition to those of the current tables.
+local MAX_PROOFS = 64
 
 local S = kept.state
 
---- Raises `UNPROVEN_TARGET` where a share would rise without a proof above what the process has already, now or in the table to go back to.
+--- Raises `UNPROVEN_TARGET` if a share would exceed, without a proof, what the process has now or in the table to return to.
 function proofs.assertProven(data)
   local missing = {}
   for name, service in pairs(data.services) do
@@ -28,11 +28,11 @@ function proofs.assertProven(data)
   end
   if #missing == 0 then return end
   table.sort(missing)
-  kept.refuse("UNPROVEN_TARGET", "these have not proved their health for release " .. data.release:sub(1, 12) .. ": " .. table.concat(missing, ", "),
+  kept.refuse("UNPROVEN_TARGET", "these targets have not proven their health for release " .. data.release:sub(1, 12) .. ": " .. table.concat(missing, ", "),
     "Send PROVE_TARGETS and wait until GET_TRAFFIC shows them proven.", { targets = missing })
 end
 
---- Forgets the oldest proofs, beyond those of the tables in use.
+--- Drops the oldest proofs that the tables in use do not need.
 function proofs.prune()
   local used, rest = {}, {}
   for _, of in ipairs({ S.table, S.proven }) do
@@ -44,7 +44,7 @@ function proofs.prune()
     if not used[id] then rest[#rest + 1] = { id, proof.at } end
   end
   table.sort(rest, function(a, b) return a[2] > b[2] or a[2] == b[2] and a[1] < b[1] end)
-  for i = MOST_PROOFS + 1, #rest do S.proofs[rest[i][1]] = nil end
+  for i = MAX_PROOFS + 1, #rest do S.proofs[rest[i][1]] = nil end
 end
 
 local ACCEPTED = { HEALTHY = true, DEGRADED = true }
@@ -56,7 +56,7 @@ local function judged(proof, nonce, answer)
   if not answer.success then
     say("refused", answer.error.code .. ": " .. tostring(answer.error.message))
   elseif answer.nonce ~= nonce then
-    say("refused", "it answered another question than the one that was asked")
+    say("refused", "it answered a different health check")
   elseif answer.sourceHash ~= proof.revision then
     say("refused", "it runs code " .. tostring(answer.sourceHash):sub(1, 8) .. ", not " .. proof.revision:sub(1, 8))
   elseif not ACCEPTED[answer.healthStatus] then
@@ -91,7 +91,7 @@ registry.on("PROVE_TARGETS", {
       S.proofs[id] = proof
       asked[#asked + 1] = id
       calls.open(id, id, "HEALTH_CHECK", { healthCheck = { checkType = "ALL", nonce = nonce, expectedSourceHash = revision } }, function(answer)
-        -- Asked again meanwhile, or forgotten: this answer is to nothing.
+        -- Ignored if the proof was requested again or dropped meanwhile.
         if S.proofs[id] == proof then judged(proof, nonce, answer) end
       end)
     end

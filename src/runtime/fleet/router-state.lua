@@ -1,4 +1,4 @@
---- What a router keeps between messages: its table, the last proven one, the lease that leads back to that, and the proofs.
+--- The state of a router: its table, the last proven one, the lease that returns to that, and the proofs.
 local envelope = require("fleet.envelope")
 local fail = require("fleet.fail")
 local metrics = require("fleet.router-metrics")
@@ -15,12 +15,12 @@ function kept.refuse(code, message, remedy, more)
   error(fail.new(code, message, remedy, more))
 end
 
---- A table as a message names it.
+--- The reference to a table in a message.
 function kept.ref(of)
   return of and { release = of.release, step = of.step, serial = S.serial } or nil
 end
 
---- The same for people.
+--- The same for display.
 function kept.place(of)
   if not of then return "no table" end
   return "release " .. of.release:sub(1, 12) .. ", step " .. of.step
@@ -29,13 +29,13 @@ end
 --- Returns to the proven table.
 function kept.revert(why)
   local from = S.table
-  -- Who had the requests until now: what they did is in their state.
+  -- Records the previous routes, because the state of those processes has changed.
   S.reverted = { release = from.release, step = from.step, why = why, at = envelope.now(), salt = from.salt, services = from.services }
   S.table, S.lease, S.serial = S.proven, nil, S.serial + 1
   metrics.roll(S.table.release, S.table.step)
 end
 
---- Keeps the table without an end: a lease would undo it.
+--- Holds the table without expiry: a lease would undo it.
 function kept.hold(code, reason)
   S.table.mode, S.table.holdCode, S.table.reason, S.lease, S.serial = "held", code, reason, nil, S.serial + 1
 end

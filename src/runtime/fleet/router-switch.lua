@@ -1,4 +1,4 @@
---- How a router's table changes: by the deployer's SET_TRAFFIC, and by a person's TRAFFIC_COMMAND.
+--- Changes of a router's table: by a deployment's SET_TRAFFIC, and by an operator's TRAFFIC_COMMAND.
 local envelope = require("fleet.envelope")
 local faults = require("fleet.faults")
 local json = require("fleet.json")
@@ -10,7 +10,7 @@ local tables = require("fleet.router-table")
 
 local switch = {}
 
--- Why a table is held, to decide by; `reason` beside it is for people.
+-- Why a table is held, as codes for decisions; `reason` is for display only.
 switch.HOLD_CODES = require("fleet.rollout-enums").holdCodes
 
 local S = kept.state
@@ -24,13 +24,13 @@ end
 local function assertWhole(data)
   tables.check(data.services)
   if data.lease and data.hold then
-    kept.refuse("INVALID_DATA", "SET_TRAFFIC has a lease and a hold", "A held table has no end: send one of them.")
+    kept.refuse("INVALID_DATA", "SET_TRAFFIC has both lease and hold", "Send only one of them: a held table does not expire.")
   elseif data.holdCode and not data.hold then
-    kept.refuse("INVALID_DATA", "SET_TRAFFIC has a holdCode and no hold", "Send the sentence for people as hold.")
+    kept.refuse("INVALID_DATA", "SET_TRAFFIC has holdCode without hold", "Send the reason for people as hold.")
   elseif data.lease and not S.proven then
-    kept.refuse("NO_PROVEN_TABLE", "there is no proven table to return to", "Set a steady one first.")
+    kept.refuse("NO_PROVEN_TABLE", "there is no proven table to return to", "Set a steady table first.")
   elseif data.lease and data.lease.revertTo ~= S.proven.release then
-    kept.refuse("NO_PROVEN_TABLE", "the proven table is of release " .. S.proven.release:sub(1, 12), "Read GET_TRAFFIC and name that one.")
+    kept.refuse("NO_PROVEN_TABLE", "the proven table is of release " .. S.proven.release:sub(1, 12), "Read GET_TRAFFIC and use its release as revertTo.")
   end
 end
 
@@ -56,7 +56,7 @@ local function set(data, msg)
     return outcome(msg, true)
   end
   if not isExpected(data.expect) then
-    kept.refuse("STALE_STEP", kept.place(data.expect) .. " is not in force: " .. kept.place(now) .. " is", "Read GET_TRAFFIC and begin from there.",
+    kept.refuse("STALE_STEP", kept.place(data.expect) .. " is not in force, " .. kept.place(now) .. " is", "Read GET_TRAFFIC and start from that table.",
       { current = kept.ref(now) })
   end
   assertWhole(data)
@@ -71,7 +71,7 @@ local function set(data, msg)
   if mode == "steady" then
     S.proven, S.command = S.table, nil
   end
-  -- The same shares in another mode: what was measured goes on counting.
+  -- The metrics continue if only the mode changes.
   if not (same and json.encode({ now.salt, now.services }) == content) then metrics.roll(data.release, data.step) end
   proofs.prune()
   return outcome(msg, false)
@@ -130,7 +130,7 @@ registry.on("SET_TRAFFIC", {
   },
 }, set)
 
---- Whether callers of a service are given to several revisions by a table: an A/B test has ended as that.
+--- Whether a table splits a service's callers between several revisions, as at the end of an A/B test.
 local function isSplit(of)
   for _, service in pairs(of.services) do
     local shares = 0
@@ -152,15 +152,15 @@ registry.on("TRAFFIC_COMMAND", {
   local now = S.table
   if now and now.mode == "steady" and isSplit(now) then
     kept.refuse(
-      "NO_ROLLOUT", "no rollout is under way: " .. kept.place(now) .. " is a steady split, as an A/B test ends",
-      "To end the test for the new revision, set another trafficStrategy (INSTANT) and run fleet deploy; for the old one, run fleet rollback to its release."
+      "NO_ROLLOUT", "no rollout is in progress: " .. kept.place(now) .. " is a permanent split, the end of an A/B test",
+      "To keep the new revision, set another trafficStrategy (INSTANT) and run fleet deploy; to keep the old one, run fleet rollback to its release."
     )
   elseif not now or now.mode == "steady" then
-    kept.refuse("NO_ROLLOUT", "no rollout is under way: " .. kept.place(now) .. " is steady", "Change the code, then begin one: fleet deploy.")
+    kept.refuse("NO_ROLLOUT", "no rollout is in progress: " .. kept.place(now) .. " is steady", "Change the code and run fleet deploy to start one.")
   elseif data.release and data.release ~= now.release then
-    kept.refuse("STALE_STEP", kept.place(now) .. " is in force, not release " .. data.release:sub(1, 12), "Look at fleet status.", { current = kept.ref(now) })
+    kept.refuse("STALE_STEP", kept.place(now) .. " is in force, not release " .. data.release:sub(1, 12), "Check fleet status.", { current = kept.ref(now) })
   elseif data.command == "abort" and not S.proven then
-    kept.refuse("NO_PROVEN_TABLE", "there is no proven table to return to", "Promote it, or deploy another release.")
+    kept.refuse("NO_PROVEN_TABLE", "there is no proven table to return to", "Promote the rollout, or deploy another release.")
   end
   S.command = { command = data.command, release = now.release, step = now.step, by = msg.From, at = envelope.now() }
   if data.command == "abort" then

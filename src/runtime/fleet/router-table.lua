@@ -1,4 +1,4 @@
---- A router's table as plain data: what makes a whole one, and which revision a request goes to. Nothing here keeps anything.
+--- A router's table as plain data: its validation, and the selection of a request's revision. This module has no state.
 local fail = require("fleet.fail")
 local sha256 = require("fleet.sha256")
 
@@ -12,7 +12,7 @@ function tables.bucket(key, salt)
   return tonumber(sha256(key .. "\n" .. salt):sub(1, 12), 16) % tables.WHOLE
 end
 
---- The process that a bucket belongs to: routes take buckets from 0 up, in their order.
+--- The process of a bucket: routes take buckets from 0 upwards, in their order.
 function tables.route(routes, bucket)
   local edge = 0
   for _, route in ipairs(routes) do
@@ -22,7 +22,7 @@ function tables.route(routes, bucket)
   return nil
 end
 
---- The key of a request by a service's rule `sender`, `tag:<Name>` or `data:<member>`; the sender's where that is missing.
+--- The key of a request by a service's rule `sender`, `tag:<Name>` or `data:<member>`; the sender if that is missing.
 -- @tparam table request { player, tag = function(name), data }
 function tables.key(rule, request)
   local kind, name = rule:match("^(%a+):(.+)$")
@@ -50,7 +50,7 @@ local function refuse(code, message, remedy, more)
   error(fail.new(code, message, remedy, more))
 end
 
---- Raises `UNBALANCED_TABLE` unless each service's shares are whole numbers from 0 that add up to 10,000, no process twice.
+--- Raises `UNBALANCED_TABLE` unless each service's shares are non-negative integers that add up to 10,000, without duplicate processes.
 function tables.check(services)
   local names = {}
   for name in pairs(services) do names[#names + 1] = name end
@@ -59,20 +59,20 @@ function tables.check(services)
     local sum, seen = 0, {}
     for _, route in ipairs(services[name].routes) do
       if route.weightBp < 0 then
-        refuse("UNBALANCED_TABLE", name .. " has the share " .. route.weightBp .. " for " .. route.processId, "Shares are from 0 to 10000.")
+        refuse("UNBALANCED_TABLE", name .. " has the share " .. route.weightBp .. " for " .. route.processId, "Use shares from 0 to 10000.")
       elseif seen[route.processId] then
-        refuse("UNBALANCED_TABLE", name .. " names " .. route.processId .. " twice", "Give it one share.")
+        refuse("UNBALANCED_TABLE", name .. " has two routes to " .. route.processId, "Merge them into one share.")
       end
       seen[route.processId] = true
       sum = sum + route.weightBp
     end
     if sum ~= tables.WHOLE then
-      refuse("UNBALANCED_TABLE", "the shares of " .. name .. " add up to " .. sum, "They must add up to 10000.")
+      refuse("UNBALANCED_TABLE", "the shares of " .. name .. " add up to " .. sum, "Change them so that they add up to 10000.")
     end
   end
 end
 
---- Process → the most that it has of any kind of a service's traffic: its share, all as the testers', one as a mirror.
+--- Process → its largest share of any kind of a service's traffic: its route's share, and at least 1 for testers or as a mirror.
 function tables.shares(service)
   local shares = {}
   local function most(id, share)
@@ -84,7 +84,7 @@ function tables.shares(service)
   return shares
 end
 
---- The code that a table names for a process, or nil.
+--- The revision of a process in a table, or nil.
 function tables.revision(services, id)
   for _, service in pairs(services) do
     for _, route in ipairs(service.routes) do

@@ -1,8 +1,8 @@
---- A router: carries requests to the revisions of services by a table that the deployer sets, and returns to the last proven
--- table by itself when a rollout's lease ends. `require("fleet.router")` makes a process one; the fleet's coordinator is.
+--- The router: sends requests to the revisions of services by a table that the deployer sets, and automatically returns to the last
+-- proven table when a rollout's lease expires. `require("fleet.router")` makes a process a router; the fleet's coordinator is one.
 --
--- Where a request goes is a matter of its key and the release's salt alone, never of chance: see `fleet.router-table`. A
--- service that no table names goes to the wired peer of its name.
+-- The revision depends only on the request's key and the release's salt, never on chance: see `fleet.router-table`. Requests to a
+-- service without a table go to the wired peer of its name.
 local calls = require("fleet.calls")
 local envelope = require("fleet.envelope")
 local json = require("fleet.json")
@@ -18,18 +18,18 @@ local router = {}
 
 local S = kept.state
 
---- Ends a lease whose time is over. Runs at every message, whoever sent it, cron too.
+--- Ends an expired lease. Runs at every message, including cron.
 function router.tick()
   if not S.lease or envelope.now() < S.lease.untilMs then return end
   if S.lease.onEnd == "hold" then
-    -- The revisions before have handed their state over and refuse requests: going back would be an outage, so it stays here.
+    -- The previous revisions have handed their state over and refuse requests, so reverting would cause an outage.
     kept.hold("abandoned", "its deployer is gone, and the state is with the new revision")
   else
     kept.revert("lease")
   end
 end
 
---- The process that a service's request goes to, and whether that is a tester's; nil where nothing is known of the service.
+--- The process for a service's request, and whether it is a tester's; nil for an unknown service.
 -- @tparam table request { player, tag?, data? }
 function router.target(service, request)
   local entry = S.table and S.table.services[service]
@@ -37,7 +37,7 @@ function router.target(service, request)
   return tables.choose(entry, S.table.salt, request)
 end
 
--- The process needs a request's key where it keeps its state by key.
+-- Adds the request's key, which a process with partitioned state needs.
 local function named(entry, request, options)
   local tags = { ["Traffic-Key"] = tables.key(entry.key, request) }
   for name, value in pairs(options and options.tags or {}) do tags[name] = value end
@@ -49,12 +49,12 @@ local function named(entry, request, options)
   return with
 end
 
---- What the table has of a service, or nil.
+--- The table's entry for a service, or nil.
 function router.entry(service)
   return S.table and S.table.services[service] or nil
 end
 
---- Names of all services that can be reached, sorted.
+--- Names of all known services, sorted.
 function router.services()
   local names, seen = {}, {}
   local function add(name)
@@ -67,14 +67,14 @@ function router.services()
   return names
 end
 
---- Whether a service can be reached: by the table, or by wiring.
+--- Whether a service is in the table or wired.
 function router.knows(service)
   return S.table ~= nil and S.table.services[service] ~= nil or wiring.peer(service) ~= nil
 end
 
---- Calls a service's revision as `fleet.call` calls a peer.
+--- Calls a service's revision, like `fleet.call` for a peer.
 -- @tparam table request { player, tag?, data? } by which the revision is chosen
--- @tparam table options as of `fleet.call`; `uncounted`: says nothing of the revision's work
+-- @tparam table options those of `fleet.call`; `uncounted`: does not count for the revision
 function router.call(service, request, action, data, continuation, options)
   local entry = S.table and S.table.services[service]
   if not entry then return wiring.call(service, action, data, continuation, options) end
@@ -92,7 +92,7 @@ function router.call(service, request, action, data, continuation, options)
     local tags = { Mirror = "true" }
     for name, value in pairs(options.tags) do tags[name] = value end
     local seen
-    -- Whatever becomes of the copy, the request itself goes on.
+    -- A failure of the copy does not affect the request itself.
     local ok = pcall(calls.open, entry.mirror, service, action, data, function(answer)
       if seen then seen(answer) end
     end, {

@@ -1,4 +1,4 @@
---- Runs a handler so that a fault leaves no trace: states, outbox and calls are as before.
+--- Runs a handler so that a fault has no effect: states, outbox and calls are restored.
 local state = require("fleet.state")
 
 local run = {}
@@ -7,11 +7,11 @@ local function truncate(list, length)
   for i = #list, length + 1, -1 do list[i] = nil end
 end
 
---- Calls a function in a context of its own.
+--- Calls a function in its own context.
 -- @tparam function fn
--- @tparam table options `readonly`: do not remember the states · `id`: the message being handled · `onceKey`
+-- @tparam table options `readonly`: do not save the states · `id`: the message being handled · `onceKey`
 -- @treturn boolean whether it ended without an error
--- @return its first result, or what it raised
+-- @return its first result, or the error value
 -- @treturn table the context
 -- @treturn ?string a traceback of a fault
 function run.protected(fn, options)
@@ -27,8 +27,8 @@ function run.protected(fn, options)
   Fleet.context = before
   local trace
   if ok and coroutine.status(thread) == "suspended" then
-    -- The rest would run in another message, on states that this one's undo would then overwrite.
-    ok, result = false, "a handler may not wait (Receive): use fleet.call and fleet.later"
+    -- The rest would run during another message, and the undo would overwrite its states.
+    ok, result = false, "a handler must not wait (Receive): use fleet.call and fleet.later"
     for _ = 1, #Handlers.list - handlers do table.remove(Handlers.list, 1) end
   elseif not ok and type(result) ~= "table" then
     trace = debug.traceback(thread, tostring(result))
@@ -43,8 +43,7 @@ function run.protected(fn, options)
   return ok, result, context, trace
 end
 
---- Does what is the library's own and nobody's request: bookkeeping, figures. An error in it is recorded as a fault of the process and
--- takes nothing back.
+--- Runs the library's own bookkeeping and metrics. An error in it is recorded as a fault of the process and undoes nothing.
 -- @return what the function returned, or nil after an error
 function run.aside(what, fn, ...)
   local ok, result = pcall(fn, ...)
@@ -53,7 +52,7 @@ function run.aside(what, fn, ...)
   return nil
 end
 
---- Has something undone if the handler that runs now fails.
+--- Registers an undo function for the case that the current handler fails.
 function run.onFailure(fn)
   local context = Fleet.context
   if context then table.insert(context.undo, fn) end

@@ -1,6 +1,6 @@
 --- sha256 (FIPS 180-4) on the 64-bit integers of Lua 5.3.
--- aos' own `.crypto` does the same over streams of tables; this reads 64 bytes at a time and is several times faster,
--- which counts in a process that pays for every step.
+-- aos' own `.crypto` works on streams of tables; this module reads 64 bytes at a time and is several times faster,
+-- which matters because a process pays for every step.
 local K = {}
 local H0 = {}
 do
@@ -44,7 +44,7 @@ return function(data)
     w[1], w[2], w[3], w[4], w[5], w[6], w[7], w[8], w[9], w[10], w[11], w[12], w[13], w[14], w[15], w[16] =
       unpack(BLOCK, data, at)
     for i = 17, 64 do
-      -- A word beside its own copy in the upper half turns a rotation into one shift.
+      -- With a copy of the word in the upper half, a rotation is a single shift.
       local x, y = w[i - 15], w[i - 2]
       local xx, yy = x | x << 32, y | y << 32
       local s0 = xx >> 7 ~ xx >> 18 ~ x >> 3

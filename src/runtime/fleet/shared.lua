@@ -1,22 +1,21 @@
---- Names that a program has for itself. `Info` and its like mean something in the world of aos: where the program has a handler of
--- its own for such an action, that one answers, with its own tags and data, and the fleet's answer stands under `Fleet.<action>`. The
--- fleet's own tools say by a tag that they mean the fleet's, whatever the program has; an earlier library, which knows neither, answers
--- them all the same.
+--- Actions that both the library and a program handle. `Info` and others are common in aos: if the program has its own handler for such
+-- an action, that handler answers, and the library's is reached as `Fleet.<action>`. The fleet's tools select the library's with a tag,
+-- whatever handlers the program has; earlier libraries, which do not know the tag, answer them anyway.
 local envelope = require("fleet.envelope")
 
 local shared = {}
 
---- Before the name of an action: the fleet's, whatever handlers the program has.
+--- Prefix of an action's name that selects the fleet's handler, whatever handlers the program has.
 shared.PREFIX = "Fleet."
---- A message with this tag means the fleet's action.
+--- A message with this tag is meant for the fleet's action.
 shared.TAG = "Fleet-Request"
 
--- No program has a handler for this one alone.
+-- An action that no program handles specifically.
 local NOBODY = shared.PREFIX .. "Nobody"
 
 local function takes(pattern, msg)
   local ok, match = pcall(require(".utils").matchesSpec, msg, pattern)
-  -- A handler that lets the message through answers nothing.
+  -- A handler that passes the message on does not answer it.
   return ok and match and match ~= 0 and match ~= 1 and match ~= "skip" and match ~= "continue"
 end
 
@@ -32,7 +31,7 @@ local function renamed(msg)
   return copy
 end
 
---- The name of the program's handler that takes a message for its action; nil where none does, or only one that takes any action.
+--- The name of the program's handler that matches a message by its action; nil if none does, or only one that matches any action.
 function shared.handlerOf(msg)
   local other
   for _, each in ipairs(Handlers.list) do
@@ -46,16 +45,16 @@ function shared.handlerOf(msg)
   return nil
 end
 
---- Whether the program answers a message itself, though its action is one of the fleet's.
--- @tparam table entry what the registry has for the action
+--- Whether the program itself answers a message with one of the fleet's actions.
+-- @tparam table entry the registry's entry for the action
 function shared.isPrograms(entry, msg)
   if not entry.builtin or msg.Action ~= entry.action then return false end
-  -- A control message carries the epoch of a run: it is a deployer's.
+  -- A message with an epoch is a control message of a deployer.
   if envelope.tag(msg, shared.TAG) or envelope.tag(msg, "Epoch") then return false end
   return shared.handlerOf(msg) ~= nil
 end
 
---- Which of the fleet's actions the program answers itself.
+--- The fleet's actions that the program answers itself.
 -- @tparam table actions their names, sorted
 -- @treturn table a list of { action, handler }
 function shared.answered(actions)

@@ -1,4 +1,4 @@
---- The actions by which the state of a process, or of some of its callers, is moved to another one.
+--- The actions that move the state of a process, or of some of its callers, to another process.
 local envelope = require("fleet.envelope")
 local fail = require("fleet.fail")
 local globals = require("fleet.globals")
@@ -11,7 +11,7 @@ local store = require("fleet.store")
 
 local on = registry.everyProcess
 
--- A state of a few megabytes has to fit into one message; everything else keeps to 1 MB.
+-- A state of a few megabytes must fit into one message; all other data is limited to 1 MB.
 local MAX_STATE_BYTES = 8 * 1024 * 1024
 
 on("EXPORT_STATE", {
@@ -28,11 +28,11 @@ on("EXPORT_STATE", {
   }
 end)
 
--- What a program says of its own state must hold of what is imported too.
+-- The program's invariants must also hold after an import.
 local function assertInvariants()
   local broken = registry.broken()
   if #broken > 0 then
-    error(fail.new("INVARIANT_BROKEN", broken[1].name .. ": " .. broken[1].detail, "The state was refused; nothing was changed."))
+    error(fail.new("INVARIANT_BROKEN", broken[1].name .. ": " .. broken[1].detail, "Import a state that satisfies the invariant; nothing was changed."))
   end
 end
 
@@ -41,7 +41,7 @@ on("IMPORT_STATE", {
   schema = { state = { type = "table", required = true }, digest = { type = "string", required = true, maxLength = 128 } },
 }, function(data)
   local before = store.stateVersion
-  -- One step for the undo: a shape that cannot be migrated leaves nothing of the import.
+  -- A shape that cannot be migrated undoes the whole import.
   require("fleet.run").onFailure(function() store.stateVersion = before end)
   local digest, undo = state.import(data.state, data.digest)
   require("fleet.run").onFailure(undo)

@@ -1,14 +1,14 @@
---- Named tables that outlive messages and loads, that a failing handler leaves as they were, and that can be moved to
+--- Named tables that survive messages and loads, that are restored if a handler fails, and that can be moved to
 -- another process with a digest.
 --
--- How a failure is undone: before a handler runs, every table reachable from a declared state is remembered with a flat
--- copy of its members; after an error each is filled again, so every reference that code holds stays good. That costs
--- time in proportion to the state (measured in aos 2.0.3: 35 ms for 10,000 small tables, 0.4 s for 100,000; the figure
--- `undoTables` of GET_STATISTICS says how many) and is spared by `readonly` handlers. A large list that only grows
--- declares `undo = "append"`: its length alone is remembered, its entries are never changed. A state with
--- `undo = "none"` is left as the failing handler left it: for what checks everything before it changes anything.
--- Globals and local variables are not undone: what must not be half-written belongs here. Globals are moved (`fleet.globals`), local
--- variables are not.
+-- How a failure is undone: before a handler runs, every table reachable from a declared state is recorded with a flat
+-- copy of its members; after an error each table is restored, so references to it remain valid. The cost is
+-- proportional to the state (measured in aos 2.0.3: 35 ms for 10,000 small tables, 0.4 s for 100,000; `undoTables` of
+-- GET_STATISTICS is the number of tables), and `readonly` handlers avoid it. For a large list that only grows, declare
+-- `undo = "append"`: only its length is recorded, because its entries never change. A state with `undo = "none"` is not
+-- restored: use it for code that checks everything before it changes anything.
+-- Globals and local variables are not undone, so data that must be consistent belongs into a state. Globals are moved
+-- (`fleet.globals`), local variables are not.
 local fail = require("fleet.fail")
 local globals = require("fleet.globals")
 local json = require("fleet.json")
@@ -19,22 +19,22 @@ local state = {}
 
 local UNDO = { copy = true, append = true, none = true }
 
---- Declares a persistent table, or finds it.
+--- Declares a persistent table, or returns the existing one.
 -- @tparam string name unique in the process, part of `EXPORT_STATE`
--- @tparam ?table default its content the first time; never again
+-- @tparam ?table default its initial content, used only once
 -- @tparam ?table options `undo`: `copy` (default), `append` or `none` · `partition`: its keys are those of the service's traffic
--- @treturn table always the same table for the same name
+-- @treturn table the same table for the same name
 function state.declare(name, default, options)
-  if type(name) ~= "string" or name == "" then error("fleet.state needs a name", 3) end
+  if type(name) ~= "string" or name == "" then error("fleet.state: a name is required", 3) end
   local undo = options and options.undo or "copy"
-  if not UNDO[undo] then error("fleet.state " .. name .. ": undo is copy, append or none", 3) end
+  if not UNDO[undo] then error("fleet.state " .. name .. ": undo must be copy, append or none", 3) end
   if store.states[name] == nil then store.states[name] = default or {} end
   store.undo[name] = undo
   if options and options.partition ~= nil then store.partitioned[name] = options.partition == true or nil end
   return store.states[name]
 end
 
---- Remembers all states. @treturn table for `restore`
+--- Records all states. @treturn table for `restore`
 function state.save()
   local flat, lengths, seen, queue = {}, {}, {}, {}
   for name, root in pairs(store.states) do
@@ -62,7 +62,7 @@ function state.save()
   return { tables = queue, copies = flat, lengths = lengths }
 end
 
---- Puts all states back as `save` found them, table by table.
+--- Restores all states as recorded by `save`, table by table.
 function state.restore(saved)
   for i, t in ipairs(saved.tables) do
     local copy = saved.copies[i]
@@ -77,11 +77,11 @@ function state.restore(saved)
   end
 end
 
--- JSON knows neither keys that are no text, nor integers beyond 2^53, nor infinity: those are spelled out.
+-- JSON has no keys other than strings, no integers beyond 2^53 and no infinity: these are encoded.
 local SPELLED = { __pairs = true, __int = true, __float = true }
 local SAFE = 9007199254740991
 
--- `above`: the tables on the way from the root to the value; one that is met again contains itself.
+-- `above`: the tables from the root to the value; a table that occurs again contains itself.
 local function pack(value, path, above)
   local kind = type(value)
   if kind == "number" then
@@ -93,7 +93,7 @@ local function pack(value, path, above)
     return value
   elseif kind == "string" then
     if not utf8.len(value) or value:find("\xED[\xA0-\xBF]") then
-      error(fail.new("EXPORT_UNSUPPORTED", path .. " is not UTF-8 and cannot be written", "Keep bytes as hex or base64."))
+      error(fail.new("EXPORT_UNSUPPORTED", path .. " is not UTF-8 and cannot be exported", "Store bytes as hex or base64."))
     end
     return value
   elseif kind == "boolean" then
@@ -125,7 +125,7 @@ local function pack(value, path, above)
   local list = {}
   for k, v in pairs(value) do
     if type(k) == "table" or type(k) == "function" then
-      error(fail.new("EXPORT_UNSUPPORTED", path .. " has a key that is a " .. type(k), "Use texts and numbers as keys."))
+      error(fail.new("EXPORT_UNSUPPORTED", path .. " has a key that is a " .. type(k), "Use strings and numbers as keys."))
     end
     list[#list + 1] = { pack(k, path), pack(v, path .. "." .. tostring(k), above) }
   end
@@ -151,12 +151,12 @@ local function unpack(value)
   return result
 end
 
---- All states and the program's globals as plain JSON data, with the digest (sha256 of its canonical JSON) that proves a copy equal.
--- @tparam ?table names of globals instead of those that the program declares or that were found
--- @tparam ?boolean whole says also that there are no globals, so that whoever takes it has none either
--- @treturn table { schema, stateVersion, states }, and with globals `schema` 2, which no earlier library takes, `globals` and `tables`
+--- Exports all states and the program's globals as plain JSON data, with a digest (sha256 of the canonical JSON) to verify copies.
+-- @tparam ?table names globals to export instead of the declared or detected ones
+-- @tparam ?boolean whole includes globals even if there are none, so that an import also clears them
+-- @treturn table { schema, stateVersion, states }, and with globals `schema` 2, which earlier libraries refuse, `globals` and `tables`
 -- @treturn string 64 hex digits
--- @treturn table { carried, left }: names of globals that are in it, and of others that messages changed
+-- @treturn table { carried, left }: names of exported globals, and of others that messages changed
 function state.export(names, whole)
   local states = json.object()
   for name, value in pairs(store.states) do states[name] = pack(value, name) end
@@ -167,7 +167,7 @@ function state.export(names, whole)
   return exported, sha256(json.encode(exported)), { carried = carried, left = left }
 end
 
---- What some keys have in the states that are kept by key, as `export` gives it.
+--- The data of some keys in the partitioned states, in the format of `export`.
 -- @tparam function belongs `function(key)`
 function state.slice(belongs)
   local states = json.object()
@@ -185,12 +185,12 @@ end
 local function verified(exported, digest)
   local actual = sha256(json.encode(exported))
   if actual ~= digest then
-    error(fail.new("DIGEST_MISMATCH", "the state has the digest " .. actual .. ", not the one given",
-      "Send the state exactly as EXPORT_STATE gave it, with its digest."))
+    error(fail.new("DIGEST_MISMATCH", "the state has the digest " .. actual .. ", which differs from the given one",
+      "Send the state exactly as returned by EXPORT_STATE, with its digest."))
   end
   local isKnown = exported.schema == 1 or exported.schema == 2 and type(exported.globals) == "table" and type(exported.tables) == "table"
   if not isKnown or type(exported.states) ~= "table" or type(exported.stateVersion) ~= "string" then
-    error(fail.new("BAD_STATE", "the state is not what EXPORT_STATE of this library gives", "Export it from a process of this fleet."))
+    error(fail.new("BAD_STATE", "the state is not in the format of this library's EXPORT_STATE", "Export it from a process of this fleet."))
   end
   for name, value in pairs(exported.states) do
     if type(name) ~= "string" or type(value) ~= "table" then
@@ -200,17 +200,17 @@ local function verified(exported, digest)
   return actual
 end
 
---- Replaces what some keys have with what `slice` gave.
--- @raise a failure `DIGEST_MISMATCH`, `BAD_STATE` or `NO_MIGRATION`; nothing is changed then
+--- Replaces the data of some keys with the result of `slice`.
+-- @raise a failure `DIGEST_MISMATCH`, `BAD_STATE` or `NO_MIGRATION`; then nothing is changed
 function state.replace(exported, digest, belongs)
   local actual = verified(exported, digest)
   if exported.stateVersion ~= (store.stateVersion or "1") then
-    error(fail.new("NO_MIGRATION", "keys of the shape " .. exported.stateVersion .. " cannot be put beside those of " .. (store.stateVersion or "1"),
-      "Switch a release that changes the shape as a whole: INSTANT."))
+    error(fail.new("NO_MIGRATION", "keys of the shape " .. exported.stateVersion .. " cannot be added to those of the shape " .. (store.stateVersion or "1"),
+      "Use trafficStrategy INSTANT for a release that changes the shape."))
   end
   for name in pairs(exported.states) do
     if not store.partitioned[name] then
-      error(fail.new("BAD_STATE", "the state " .. name .. " is not kept by key here", "Declare it with partition = true, or switch as a whole: INSTANT."))
+      error(fail.new("BAD_STATE", "the state " .. name .. " is not partitioned here", "Declare it with partition = true, or use trafficStrategy INSTANT."))
     end
   end
   for name in pairs(store.partitioned) do
@@ -223,10 +223,10 @@ function state.replace(exported, digest, belongs)
   return actual
 end
 
---- Replaces the content of the states and of the globals with what `export` gave, keeping the tables themselves.
+--- Replaces the content of the states and globals with the result of `export`, keeping the tables themselves.
 -- @treturn string the digest
--- @treturn function() that undoes what the globals got; what the states got is undone with the handler that fails
--- @raise a failure `DIGEST_MISMATCH` or `BAD_STATE`; nothing is changed then
+-- @treturn function() that undoes the import of the globals; the states are restored with the failed handler
+-- @raise a failure `DIGEST_MISMATCH` or `BAD_STATE`; then nothing is changed
 function state.import(exported, digest)
   local actual = verified(exported, digest)
   local undo = globals.import(exported.globals, exported.tables)

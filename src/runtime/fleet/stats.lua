@@ -1,14 +1,14 @@
---- Counted figures only: nothing is estimated, and there is no clock but the scheduler's.
+--- The figures of the process: all are counted, none is estimated, and all times are scheduler times.
 local config = require("fleet.config")
 local store = require("fleet.store")
 
 local stats = {}
 
---- Requests over which the error rate is judged.
+--- Number of requests for the error rate.
 local WINDOW = 100
 
 --- Counts a request by its action, unless `PROCESS_CONFIG.enableMetrics` or `MONITORING_CONFIG.metricsEnabled` is false. Only
--- declared actions are counted apart: a stranger cannot grow the table.
+-- declared actions are counted, so that clients cannot grow the table.
 function stats.count(action)
   if config.get("PROCESS_CONFIG", "enableMetrics") == false or config.get("MONITORING_CONFIG", "metricsEnabled") == false then return end
   local byAction = store.stats.byAction
@@ -24,13 +24,13 @@ function stats.ran(faulty)
   if faulty then store.stats.errors = store.stats.errors + 1 end
 end
 
---- Counts a refusal: of a sender, an epoch, a size, a text or a value. Stale epochs also apart, by whomever they are refused.
+--- Counts a refusal because of a sender, an epoch, a size, data or a value. Stale epochs are also counted separately.
 function stats.refused(code)
   store.stats.refused = store.stats.refused + 1
   if code == "STALE_EPOCH" then store.stats.staleEpochs = store.stats.staleEpochs + 1 end
 end
 
---- The share of faults among the latest requests, and how many those are.
+--- The share of faults among the latest requests, and the number of those requests.
 function stats.errorRate()
   local recent, faults = store.stats.recent, 0
   for i = 1, recent.size do

@@ -1,19 +1,19 @@
---- A small declarative check of data, of a request or of a config. Whoever makes such rules outside of Lua has the same
--- check in providers/config-bundle/check.ts, with the same words.
+--- Declarative validation of data: of a request or of a config. src/fleet/config/check.ts is the same validation in TypeScript,
+-- with the same texts.
 -- `{ field = { type = "string|integer|number|boolean|table|array|object|list|any", required, min, max, above, below, minLength,
---   maxLength, enum, pattern, like (the pattern in words), items = { … } (of a list), fields = { … } (of a table), strict,
---   values = { … } (of keys that `fields` does not name), keys = { … } (what such a key is), minKeys, maxKeys, example } }`
--- `table` and `array` take what Lua takes; `object` and `list` are what JSON means by them, and an object knows no keys but
--- those of `fields` and `values`. Numbers are finite and integers are within ±(2^53 − 1) whatever the schema says. Lengths
--- of texts are in code points.
+--   maxLength, enum, pattern, like (the pattern as text), items = { … } (of a list), fields = { … } (of a table), strict,
+--   values = { … } (of keys that are not in `fields`), keys = { … } (the rule for such a key), minKeys, maxKeys, example } }`
+-- `table` and `array` accept Lua tables; `object` and `list` have their JSON meaning, and an object only has keys of
+-- `fields` and `values`. Numbers are finite and integers are within ±(2^53 − 1), whatever the schema. Lengths of strings are in
+-- code points.
 local json = require("fleet.json")
 
 local validate = {}
 
 local SAFE = 9007199254740991
---- Problems that are told of a request.
+--- Maximum number of reported problems per request.
 local MAX_PROBLEMS = 20
---- What any key of an object is, so that two sides sort keys alike.
+--- The rule for any key of an object, so that both sides sort keys alike.
 local KEY = { type = "string", minLength = 1, maxLength = 128, pattern = "^[ -~]+$", like = "^[ -~]+$" }
 
 local function isFinite(v)
@@ -29,8 +29,8 @@ local function isObject(v)
 end
 
 local KINDS = {
-  string = { "a text", function(v) return type(v) == "string" end },
-  integer = { "a whole number", function(v) return isFinite(v) and math.tointeger(v) ~= nil and v >= -SAFE and v <= SAFE end },
+  string = { "a string", function(v) return type(v) == "string" end },
+  integer = { "an integer", function(v) return isFinite(v) and math.tointeger(v) ~= nil and v >= -SAFE and v <= SAFE end },
   number = { "a number", isFinite },
   boolean = { "true or false", function(v) return type(v) == "boolean" end },
   table = { "an object", function(v) return type(v) == "table" end },
@@ -40,17 +40,17 @@ local KINDS = {
   any = { "a value", function() return true end },
 }
 
--- Code points, as JSON Schema counts; bytes of what is not UTF-8.
+-- Code points, as in JSON Schema; bytes if the string is not UTF-8.
 local function length(s)
   return utf8.len(s) or #s
 end
 
---- A value in words, for a person.
+--- Describes a value for people.
 function validate.describe(value)
   local kind = type(value)
   if kind == "string" then
     local n = length(value)
-    return n > 60 and "a text of " .. n .. " characters" or json.string(value)
+    return n > 60 and "a string of " .. n .. " characters" or json.string(value)
   elseif kind == "table" then
     return isList(value) and "a list" or "an object"
   elseif isFinite(value) then
@@ -86,7 +86,7 @@ local function each(list, sep)
   return table.concat(texts, sep)
 end
 
---- What a rule takes, in words, with its example.
+--- Describes the values that a rule allows, with its example.
 function validate.words(rule)
   local kind = rule.type or "any"
   local text = KINDS[kind][1]
@@ -124,7 +124,7 @@ end
 
 local function counted(n, noun) return n .. " " .. noun .. (n == 1 and "" or "s") end
 
--- What of a value itself does not fit, in words, or nil.
+-- Describes how a value itself violates a rule, or nil.
 local function misfit(value, rule)
   local kind = rule.type or "any"
   if not KINDS[kind][2](value) then return validate.describe(value) end
@@ -137,7 +137,7 @@ local function misfit(value, rule)
     if not inRange(value, rule) then return validate.describe(value) end
   elseif type(value) == "string" then
     local n = length(value)
-    if not within(n, rule.minLength, rule.maxLength) then return "a text of " .. counted(n, "character") end
+    if not within(n, rule.minLength, rule.maxLength) then return "a string of " .. counted(n, "character") end
     if rule.pattern and (#value > 4096 or not value:find(rule.pattern)) then return validate.describe(value) end
   elseif kind == "array" or kind == "list" then
     if not within(#value, rule.minLength, rule.maxLength) then return counted(#value, "item") end
@@ -162,7 +162,7 @@ end
 
 local function checkValue(value, rule, path, problems)
   local kind = rule.type or "any"
-  if not KINDS[kind] then error("the schema of " .. path .. " names the unknown type " .. tostring(rule.type), 0) end
+  if not KINDS[kind] then error("the schema of " .. path .. " has the unknown type " .. tostring(rule.type), 0) end
   local got = misfit(value, rule)
   if got then return add(problems, path, got, validate.words(rule)) end
   if rule.items and type(value) == "table" then
@@ -217,7 +217,8 @@ end
 
 --- Every problem of the data.
 -- @tparam table data
--- @tparam table schema as above; `strict = true` beside it refuses unknown fields
+-- @tparam table schema as above
+-- @tparam ?boolean strict refuses unknown fields
 -- @treturn table a list of { path, got, expected }, at most 20
 function validate.check(data, schema, strict)
   local problems = collect(MAX_PROBLEMS)
@@ -226,9 +227,9 @@ function validate.check(data, schema, strict)
 end
 
 --- Every problem of one value.
--- @tparam table rule what the value must be
--- @tparam string path what it is called
--- @tparam number most problems that are told
+-- @tparam table rule the rule for the value
+-- @tparam string path its path in problems
+-- @tparam number most maximum number of reported problems
 function validate.value(value, rule, path, most)
   local problems = collect(most)
   checkValue(value, rule, path, problems)
@@ -244,35 +245,35 @@ local FREE = { example = true, default = true }
 
 local checkRule
 
---- Looks at a schema that came from outside, so that none is taken which `check` could stumble over.
--- @raise a text that names what is wrong with it
+--- Checks an external schema, so that `check` cannot fail on it.
+-- @raise a string that describes the problem
 function validate.checkSchema(schema, path, depth)
   path, depth = path or "", depth or 1
-  if type(schema) ~= "table" or depth > 8 then error((path == "" and "the schema" or path) .. " is no table of rules", 0) end
+  if type(schema) ~= "table" or depth > 8 then error((path == "" and "the schema" or path) .. " is not a table of rules", 0) end
   for name, rule in pairs(schema) do
-    if type(name) ~= "string" then error(path .. tostring(name) .. " is no rule", 0) end
+    if type(name) ~= "string" then error(path .. tostring(name) .. " is not a rule", 0) end
     checkRule(rule, path .. name, depth)
   end
 end
 
 checkRule = function(rule, at, depth)
-  if type(rule) ~= "table" or depth > 8 then error(at .. " is no rule", 0) end
+  if type(rule) ~= "table" or depth > 8 then error(at .. " is not a rule", 0) end
   for key, value in pairs(rule) do
     local where = at .. "." .. tostring(key)
     if key == "type" then
       if not KINDS[value] then error(where .. " is unknown", 0) end
     elseif LIMITS[key] then
-      if not isFinite(value) then error(where .. " is no number", 0) end
+      if not isFinite(value) then error(where .. " is not a number", 0) end
     elseif FLAGS[key] then
       if type(value) ~= "boolean" then error(where .. " is neither true nor false", 0) end
     elseif TEXTS[key] then
-      if type(value) ~= "string" or #value > 1000 then error(where .. " is no text", 0) end
+      if type(value) ~= "string" or #value > 1000 then error(where .. " is not a string", 0) end
     elseif key == "pattern" then
-      if type(value) ~= "string" or not pcall(string.find, "", value) then error(where .. " is no pattern", 0) end
+      if type(value) ~= "string" or not pcall(string.find, "", value) then error(where .. " is not a pattern", 0) end
     elseif key == "enum" then
-      if type(value) ~= "table" or not json.isArray(value) or #value == 0 then error(where .. " is no list", 0) end
+      if type(value) ~= "table" or not json.isArray(value) or #value == 0 then error(where .. " is not a list", 0) end
       for _, one in ipairs(value) do
-        if type(one) ~= "string" and type(one) ~= "boolean" and not isFinite(one) then error(where .. " holds neither texts nor numbers", 0) end
+        if type(one) ~= "string" and type(one) ~= "boolean" and not isFinite(one) then error(where .. " contains values other than strings and numbers", 0) end
       end
     elseif key == "fields" then
       validate.checkSchema(value, at .. ".", depth + 1)
@@ -284,8 +285,8 @@ checkRule = function(rule, at, depth)
   end
 end
 
---- Looks at one rule that came from outside.
--- @raise a text that names what is wrong with it
+--- Checks one external rule.
+-- @raise a string that describes the problem
 function validate.checkRule(rule, at)
   checkRule(rule, at, 1)
 end

@@ -1,4 +1,4 @@
---- The actions by which a process is told its peers, lets new revisions of them in, and tries them.
+--- The actions that set the peers of a process, admit their new revisions, and probe them.
 local announce = require("fleet.announce")
 local fail = require("fleet.fail")
 local json = require("fleet.json")
@@ -21,7 +21,7 @@ on("WIRE_PEERS", {
   schema = {
     peers = { type = "table", required = true },
     router = { type = "string", maxLength = 128 },
-    -- Names among `peers` that run without the library. Deployers of earlier versions do not send it.
+    -- Names in `peers` that run without the library. Deployers of earlier versions do not send it.
     withoutLibrary = { type = "array", maxLength = 1000, items = { type = "string", minLength = 1, maxLength = 64 } },
     hash = { type = "string", maxLength = 128 },
   },
@@ -40,7 +40,7 @@ on("WIRE_PEERS", {
   local without = {}
   for name in pairs(named(data.withoutLibrary)) do
     if data.peers[name] == nil then
-      problems[#problems + 1] = { path = "withoutLibrary", got = name, expected = "names among peers" }
+      problems[#problems + 1] = { path = "withoutLibrary", got = name, expected = "names in peers" }
     end
     without[#without + 1] = name
   end
@@ -48,7 +48,7 @@ on("WIRE_PEERS", {
   if count > 1000 then problems = { { path = "peers", got = count .. " peers", expected = "at most 1000" } } end
   if #problems > 0 then
     table.sort(problems, function(a, b) return a.path < b.path end)
-    error(fail.new("INVALID_DATA", "the peers cannot be used: " .. problems[1].path .. " is " .. problems[1].got,
+    error(fail.new("INVALID_DATA", "invalid peers: " .. problems[1].path .. " is " .. problems[1].got,
       "Send peers as { name: processId }.", { problems = problems }))
   end
   wiring.replace(peers, data.hash or "", data.router, without)
@@ -64,7 +64,7 @@ on("ADMIT_PEER", {
   },
 }, function(data)
   if not store.peers[data.name] then
-    error(fail.new("PEER_UNKNOWN", "this process knows no peer " .. data.name:sub(1, 60), "Wire it first: WIRE_PEERS."))
+    error(fail.new("PEER_UNKNOWN", "this process has no peer " .. data.name:sub(1, 60), "Wire it first: WIRE_PEERS."))
   end
   return { name = data.name, admitted = wiring.admit(data.name, data.processId) }
 end)

@@ -1,4 +1,4 @@
---- Peers by name: told by the deployer after all processes exist.
+--- Peers by name, as wired by the deployer after all processes exist.
 local calls = require("fleet.calls")
 local fail = require("fleet.fail")
 local store = require("fleet.store")
@@ -17,7 +17,7 @@ function wiring.all()
   return result
 end
 
---- The peers that run without the fleet's library and answer none of its actions: id → name.
+--- The peers without the fleet's library, which do not answer its actions: id → name.
 function wiring.withoutLibrary()
   local result = {}
   for _, name in ipairs(store.withoutLibrary) do result[store.peers[name]] = name end
@@ -28,22 +28,22 @@ end
 -- @tparam string name
 -- @tparam string action
 -- @tparam ?table data
--- @tparam ?function continuation see `calls.open`; without one the message is sent and forgotten
+-- @tparam ?function continuation see `calls.open`; without it, the reply is ignored
 -- @tparam ?table options see `calls.open`
 -- @treturn string the correlation id
--- @raise a failure `PEER_UNKNOWN` when no such peer is wired
+-- @raise a failure `PEER_UNKNOWN` if there is no such peer
 function wiring.call(name, action, data, continuation, options)
   local target = store.peers[name]
   if not target then
-    error(fail.new("PEER_UNKNOWN", "this process knows no peer " .. tostring(name), "Wire it: the deployment does so after all processes exist."))
+    error(fail.new("PEER_UNKNOWN", "this process has no peer " .. tostring(name), "Wire it with WIRE_PEERS: a deployment does this after all processes exist."))
   end
   return calls.open(target, name, action, data, continuation, options)
 end
 
--- Revisions of one peer that may call at the same time.
+-- Maximum number of revisions of one peer that may call at the same time.
 local MOST_ADMITTED = 8
 
---- Lets another process call as the peer of that name, beside the one that is called by it; the latest few are kept.
+--- Allows another process to call as the peer of that name; only the latest few are kept.
 -- @treturn table ids
 function wiring.admit(name, id)
   local kept = {}
@@ -56,9 +56,9 @@ function wiring.admit(name, id)
   return kept
 end
 
---- Takes a new table of peers. A process that had a name until now may have asked for something that goes on: it is still one of
--- that name's; whoever's name is gone is none any more.
--- @tparam table without names of the peers without the library, all in `peers`
+--- Replaces the table of peers. The previous process of a name stays admitted, because it may have open requests; processes of removed
+-- names are no longer admitted.
+-- @tparam table without names of the peers without the library, all of them in `peers`
 function wiring.replace(peers, hash, router, without)
   for name, id in pairs(store.peers) do
     if peers[name] ~= nil and peers[name] ~= id then wiring.admit(name, id) end

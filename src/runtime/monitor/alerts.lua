@@ -1,4 +1,4 @@
---- Alerts: raised once per type and source in five minutes, acknowledged or escalated, forgotten after three days.
+--- Alerts: raised once per type and source in five minutes, acknowledged or escalated, deleted after three days.
 local defaults = require("monitor.defaults")
 local fleet = require("fleet")
 
@@ -8,7 +8,7 @@ local POLICY, LEVELS, TYPES = defaults.alerts, defaults.levels, defaults.types
 local RANK = {}
 for rank, level in ipairs(LEVELS) do RANK[level] = rank end
 
---- Names of the types that the fleet raises, sorted.
+--- The alert types that the fleet raises, sorted.
 alerts.NAMES = {}
 for name in pairs(TYPES) do table.insert(alerts.NAMES, name) end
 table.sort(alerts.NAMES)
@@ -26,11 +26,11 @@ end
 
 --- Raises an alert.
 -- @tparam string kind one of `alerts.NAMES`
--- @tparam string source what it is about: a process, a deployment
+-- @tparam string source its source: a process, a deployment
 -- @tparam string message one sentence with the figure
 -- @tparam number now scheduler time, ms
 -- @tparam ?string level INFO, WARNING, ERROR or CRITICAL; default: the type's
--- @treturn table the alert, new or the earlier one whose `count` was raised; nil when the type is silenced
+-- @treturn table the alert, new or the earlier one with an incremented `count`; nil if the type is silenced
 function alerts.raise(kind, source, message, now, level)
   if silenced(kind, source, now) then return nil end
   for i = #state.list, 1, -1 do
@@ -51,7 +51,7 @@ function alerts.raise(kind, source, message, now, level)
   return alert
 end
 
---- Escalates what nobody acknowledged and forgets what is old. Cheap; runs with whatever asks for alerts.
+--- Escalates unacknowledged alerts and deletes old ones. Cheap; runs with every request for alerts.
 function alerts.sweep(now)
   local kept = {}
   for _, alert in ipairs(state.list) do
@@ -66,7 +66,7 @@ function alerts.sweep(now)
   for i = math.max(#kept, #state.list), 1, -1 do state.list[i] = kept[i] end
 end
 
---- Alerts, oldest first, of a state (OPEN, ACKNOWLEDGED, RESOLVED) and type where given.
+--- Alerts, oldest first, optionally of a state (OPEN, ACKNOWLEDGED, RESOLVED) and type.
 function alerts.list(only, kind)
   local result = {}
   for _, alert in ipairs(state.list) do
@@ -75,7 +75,7 @@ function alerts.list(only, kind)
   return result
 end
 
---- How many alerts are not resolved, by level.
+--- Number of unresolved alerts by level.
 function alerts.counts()
   local counts = {}
   for _, level in ipairs(LEVELS) do counts[level] = 0 end
@@ -93,18 +93,18 @@ local function openOf(kind, source)
   return found
 end
 
---- The problem is over: what is open of a type and source is resolved.
+--- Resolves the open alerts of a type and source.
 function alerts.resolve(kind, source, now)
   for _, alert in ipairs(openOf(kind, source)) do alert.state, alert.resolvedAt = "RESOLVED", now end
 end
 
--- One by its id, or all of a type and source that are not over: none of these is no fault, it is as wanted.
+-- The alert with the given id, or all unresolved ones of a type and source, which may be none.
 local function find(request)
   if not request.alertId and request.type and request.source then return openOf(request.type, request.source) end
   for _, alert in ipairs(state.list) do
     if alert.alertId == request.alertId then return { alert } end
   end
-  error(fleet.fail("UNKNOWN_ALERT", "there is no alert " .. tostring(request.alertId), "ALERT_MANAGEMENT with operation list names them."))
+  error(fleet.fail("UNKNOWN_ALERT", "alert " .. tostring(request.alertId) .. " does not exist", "List the alerts with ALERT_MANAGEMENT, operation list."))
 end
 
 local function each(request, change)
@@ -136,14 +136,14 @@ function OPERATIONS.resolve(request, now, by)
 end
 
 function OPERATIONS.silence(request, now)
-  if not request.type then error(fleet.fail("INVALID_DATA", "type is missing", "Name the type of alert to silence.")) end
+  if not request.type then error(fleet.fail("INVALID_DATA", "type is missing", "Set the type of alert to silence.")) end
   local key = request.source and request.type .. "/" .. request.source or request.type
   state.silenced[key] = now + math.floor((request.minutes or 60) * 60000)
   return { silenced = key, untilTime = state.silenced[key] }
 end
 
 function OPERATIONS.unsilence(request)
-  if not request.type then error(fleet.fail("INVALID_DATA", "type is missing", "Name the type of alert.")) end
+  if not request.type then error(fleet.fail("INVALID_DATA", "type is missing", "Set the type of alert.")) end
   local key = request.source and request.type .. "/" .. request.source or request.type
   state.silenced[key] = nil
   return { silenced = key, untilTime = 0 }
@@ -159,8 +159,8 @@ local FIELDS = {
 }
 
 --- Declares `RAISE_ALERT` for peers, and `ALERT_MANAGEMENT`: anyone may list, a deployer may acknowledge, resolve, silence and unsilence.
--- Whose alert that is `alertId` says, or `type` and `source` together.
--- Data is the request itself or has it as `alertRequest`.
+-- An alert is selected by `alertId`, or by `type` and `source`.
+-- Data is the request itself, or contains it as `alertRequest`.
 function alerts.declare()
   local schema = { alertRequest = { type = "table", fields = FIELDS } }
   for name, rule in pairs(FIELDS) do schema[name] = rule end
@@ -168,13 +168,13 @@ function alerts.declare()
     local request, now = data.alertRequest or data, fleet.now(msg)
     local operation = request.operation or "list"
     if operation ~= "list" and not fleet.is(msg, "deployer") then
-      error(fleet.fail("FORBIDDEN", operation .. " is for deployers", "Ask the owner of the process for the right to send it."))
+      error(fleet.fail("FORBIDDEN", operation .. " requires the role deployer", "Ask the owner of the process for permission."))
     end
     alerts.sweep(now)
     return OPERATIONS[operation](request, now, msg.From)
   end)
 
-  -- What peers saw themselves: the security process reports incidents so.
+  -- For alerts of peers: the security process reports incidents this way.
   fleet.on("RAISE_ALERT", {
     who = "peer",
     schema = {

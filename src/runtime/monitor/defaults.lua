@@ -1,4 +1,4 @@
---- Types of alerts with their usual levels, how alerts live, and what is judged by. Times in milliseconds, shares from 0 to 1.
+--- The alert types with their default levels, the lifecycle of alerts, and the thresholds. Times in milliseconds, shares from 0 to 1.
 -- Generated from src/monitor by `npm run docs`; a test compares the two.
 return {
   levels = { "INFO", "WARNING", "ERROR", "CRITICAL" },

@@ -1,13 +1,13 @@
---- From the states of many processes to one verdict.
+--- The verdict on a fleet from the states of its processes.
 local defaults = require("monitor.defaults")
 
 local verdict = {}
 
---- The thresholds, as shares of all processes; times in ms. Repeats are the admin process' own: a command looks again in its next round.
+--- The thresholds, as shares of all processes; times in ms. Retries apply only to the admin process: commands check again in their next round.
 verdict.DEFAULTS = { retries = 3, retryDelayMs = 10000 }
 for name, value in pairs(defaults.checks) do verdict.DEFAULTS[name] = value end
 
---- The state of one process from its reply to HEALTH_CHECK; no usable reply is OFFLINE, an error is UNHEALTHY.
+--- The state of one process from its reply to HEALTH_CHECK: OFFLINE without a reply, UNHEALTHY for an error.
 function verdict.ofReply(reply)
   if type(reply) ~= "table" then return "OFFLINE" end
   if reply.success == true then
@@ -19,7 +19,7 @@ function verdict.ofReply(reply)
   return code == "TIMEOUT" and "OFFLINE" or "UNHEALTHY"
 end
 
---- Counts states. UNKNOWN is of whom nobody can ask: in `total`, and neither well nor ill.
+--- Counts states. UNKNOWN, for processes that cannot be asked, counts in `total` but is neither healthy nor unhealthy.
 -- @tparam table states key → state
 function verdict.count(states)
   local counts = { HEALTHY = 0, DEGRADED = 0, UNHEALTHY = 0, OFFLINE = 0, UNKNOWN = 0, total = 0 }
@@ -30,9 +30,9 @@ function verdict.count(states)
   return counts
 end
 
---- One state for all: more than a quarter OFFLINE → OFFLINE; fewer than 95 % up (healthy or degraded) → UNHEALTHY; more
--- than a quarter DEGRADED → DEGRADED; all of those that can be asked. UNKNOWN where none can, and UNHEALTHY where there is none at
--- all: nothing to judge is never a pass.
+--- The fleet's state: more than a quarter OFFLINE → OFFLINE; fewer than 95 % up (healthy or degraded) → UNHEALTHY; more
+-- than a quarter DEGRADED → DEGRADED; over the processes that can be asked. UNKNOWN if none can be asked, and UNHEALTHY for an
+-- empty fleet.
 function verdict.overall(counts, limits)
   limits = limits or verdict.DEFAULTS
   local n = counts.total - counts.UNKNOWN
@@ -43,7 +43,7 @@ function verdict.overall(counts, limits)
   return "HEALTHY"
 end
 
---- Whether a release may go on: at least 95 % healthy, at most 10 % offline, at most 5 % unhealthy, of those that can be asked.
+--- Whether the fleet passes: at least 95 % healthy, at most 10 % offline, at most 5 % unhealthy, of those that can be asked.
 function verdict.passes(counts, limits)
   limits = limits or verdict.DEFAULTS
   local n = counts.total - counts.UNKNOWN
