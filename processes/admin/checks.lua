@@ -1,4 +1,4 @@
---- Asking: one process or all, for a deployer or by the clock of the scheduler.
+--- Health checks of one process or all, on request or on the scheduler's cron.
 local fleet = require("fleet")
 local alerts = require("monitor.alerts")
 local targets = require("targets")
@@ -24,9 +24,9 @@ local function ask(id, request, done)
   local started, limits = fleet.now(), thresholds.all()
   state.asked = state.asked + 1
   fleet.ask(id, "HEALTH_CHECK", { healthCheck = request }, function(reply, answer)
-    local mute = targets.mute(id)
-    -- Asked before it was known that nothing in it can answer.
-    if mute then return done("UNKNOWN", reply, nil, { state = "UNKNOWN", detail = mute.detail }) end
+    local refusal = targets.withoutLibrary(id)
+    -- The request was sent before the wiring said that the process has no library.
+    if refusal then return done("UNKNOWN", reply, nil, { state = "UNKNOWN", detail = refusal.detail }) end
     local outcome = verdict.ofReply(reply)
     local responseMs = answer and math.max(0, fleet.now() - started) or nil
     if answer then
@@ -43,7 +43,7 @@ local function judge(ids, limits)
   local states = {}
   for _, id in ipairs(ids) do
     local entry = targets.known(id)
-    states[id] = targets.mute(id) and "UNKNOWN" or entry and entry.state ~= "UNKNOWN" and entry.state or "OFFLINE"
+    states[id] = targets.withoutLibrary(id) and "UNKNOWN" or entry and entry.state ~= "UNKNOWN" and entry.state or "OFFLINE"
   end
   local counts = verdict.count(states)
   return verdict.overall(counts, limits), verdict.passes(counts, limits), counts
@@ -70,14 +70,14 @@ fleet.on("ADMIN_HEALTH_CHECK", {
     ids = all
   end
   if #ids == 0 then
-    error(fleet.fail("NO_PROCESSES", "no process is watched, so none can be healthy", "Wire peers, or name targetProcessId."))
+    error(fleet.fail("NO_PROCESSES", "no process is monitored", "Wire peers, or set targetProcessId."))
   end
   local names = targets.all()
   local results, asked = fleet.object(), {}
   for _, id in ipairs(ids) do
-    local mute = targets.mute(id)
-    if mute then
-      results[id] = { name = names[id], healthStatus = "UNKNOWN", state = "UNKNOWN", code = mute.code, detail = mute.detail }
+    local refusal = targets.withoutLibrary(id)
+    if refusal then
+      results[id] = { name = names[id], healthStatus = "UNKNOWN", state = "UNKNOWN", code = refusal.code, detail = refusal.detail }
     else
       asked[#asked + 1] = id
     end
@@ -109,11 +109,11 @@ fleet.on("ADMIN_HEALTH_CHECK", {
   return fleet.later(msg)
 end)
 
---- Starts a round unless the latest is younger than the interval or still runs.
+--- Starts a round, unless the last one began less than an interval ago.
 function checks.round(now, force)
   local limits = thresholds.all()
   if not force and state.rounds > 0 and now - state.lastRoundAt < limits.intervalMs then return 0 end
-  local ids = targets.asked(now)
+  local ids = targets.reachable(now)
   state.rounds, state.lastRoundAt = state.rounds + 1, now
   local open, failed = #ids, 0
   if open == 0 then alerts.resolve("HEALTH_CHECK_FAILURE_RATE_HIGH", "fleet", now) end
@@ -124,7 +124,7 @@ function checks.round(now, force)
       if open > 0 then return end
       local source, rate = "fleet", failed / #ids
       if rate > limits.errorRate then
-        alerts.raise("HEALTH_CHECK_FAILURE_RATE_HIGH", source, string.format("%d of %d checks of a round failed", failed, #ids), fleet.now())
+        alerts.raise("HEALTH_CHECK_FAILURE_RATE_HIGH", source, string.format("%d of %d health checks failed", failed, #ids), fleet.now())
       else
         alerts.resolve("HEALTH_CHECK_FAILURE_RATE_HIGH", source, fleet.now())
       end
@@ -133,7 +133,7 @@ function checks.round(now, force)
   return #ids
 end
 
---- Figures of all checks so far.
+--- Statistics of all checks so far.
 function checks.figures()
   return {
     rounds = state.rounds, lastRoundAt = state.lastRoundAt, checks = state.asked, answered = state.answered, failed = state.failed,
@@ -141,7 +141,7 @@ function checks.figures()
   }
 end
 
---- Overall state, whether it passes, and counts of what is watched.
+--- The overall state, whether it passes, and the counts of the monitored processes.
 function checks.overall()
   local _, ids = targets.all()
   return judge(ids, thresholds.all())

@@ -1,4 +1,4 @@
---- Maintenance: checks go on, alerts about processes do not.
+--- Maintenance mode: checks continue, alerts about processes are suppressed.
 local fleet = require("fleet")
 
 local state = fleet.state("maintenance", { enabled = false, reason = "", since = 0, by = "" })

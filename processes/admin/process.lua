@@ -1,4 +1,4 @@
---- Watches the fleet: asks its processes for their health, keeps what they said, alerts, and shuts down in order.
+--- Monitors the fleet: checks the health of its processes, keeps the results, raises alerts and shuts processes down in order.
 local fleet = require("fleet")
 local alerts = require("monitor.alerts")
 

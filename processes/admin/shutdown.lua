@@ -1,6 +1,6 @@
---- Shutting down on AO: a process cannot be ended. It is drained, its state is exported and the digest kept, and then
--- it answers GONE. Steps are taken one process after the other; what a target refuses stops the shutdown, visibly.
--- The targets obey a deployer only: whoever wants this process to shut them down, allows it there (SET_ALLOWED).
+--- Graceful shutdown. An AO process cannot be terminated: it is drained, its state is exported and the digest kept, and
+-- then it answers GONE. Processes are shut down one after the other; a step that a target refuses fails the shutdown.
+-- Targets accept these actions only from a deployer: to let this process shut them down, allow it there (SET_ALLOWED).
 local fleet = require("fleet")
 local targets = require("targets")
 
@@ -10,15 +10,15 @@ local KEPT = 20
 
 local state = fleet.state("shutdowns", { seq = 0, list = {} })
 
-local NOTE = "on AO a process cannot be ended: it is drained, its state is exported and it answers GONE; RESUME undoes it"
+local NOTE = "an AO process cannot be terminated: it is drained, its state is exported and it answers GONE; RESUME reverts this"
 
 local advance
 
 local function failStep(job, step, reply)
   step.status = "FAILED"
-  step.reason = type(reply.error) == "table" and tostring(reply.error.code) .. ": " .. tostring(reply.error.message) or "no usable answer"
+  step.reason = type(reply.error) == "table" and tostring(reply.error.code) .. ": " .. tostring(reply.error.message) or "no valid reply"
   job.status, job.reason = "FAILED", step.name .. ": " .. step.reason
-  fleet.log("ERROR", "shutdown " .. job.shutdownId .. " stops at " .. step.name .. ": " .. step.reason)
+  fleet.log("ERROR", "shutdown " .. job.shutdownId .. " failed at " .. step.name .. ": " .. step.reason)
 end
 
 local function command(job, step, action, use)
@@ -31,8 +31,8 @@ local function command(job, step, action, use)
   end, { tags = { Epoch = job.epoch } })
 end
 
--- Names of what has anything in it, sorted.
-local function filled(list)
+-- The sorted names of all entries that are not empty tables.
+local function nonEmpty(list)
   local names = {}
   for name, value in pairs(type(list) == "table" and list or {}) do
     if type(value) ~= "table" or next(value) ~= nil then names[#names + 1] = name end
@@ -57,8 +57,8 @@ function NEXT.DRAINING(job, step, now)
   end
   command(job, step, "EXPORT_STATE", function(reply)
     step.status, step.digest, step.slot = "DRAINED", reply.digest, reply.slot
-    -- A digest of nothing preserves nothing, and this says so.
-    step.holds = { states = filled(reply.state and reply.state.states), globals = filled(reply.state and reply.state.globals) }
+    -- Shows whether the digest covers anything: an empty state has a digest too.
+    step.holds = { states = nonEmpty(reply.state and reply.state.states), globals = nonEmpty(reply.state and reply.state.globals) }
   end)
 end
 
@@ -91,7 +91,7 @@ fleet.on("GRACEFUL_SHUTDOWN", {
   for _, name in ipairs(data.targetProcesses) do wanted[name] = true end
   for _, name in ipairs(data.shutdownOrder or {}) do
     if not wanted[name] then
-      error(fleet.fail("INVALID_DATA", "shutdownOrder names " .. name .. ", which is no target", "Name only targets in it."))
+      error(fleet.fail("INVALID_DATA", "shutdownOrder contains " .. name .. ", which is not in targetProcesses", "List only target processes in it."))
     end
     order[#order + 1] = name
     wanted[name] = nil
@@ -102,13 +102,13 @@ fleet.on("GRACEFUL_SHUTDOWN", {
       wanted[name] = nil
     end
   end
-  local mute = {}
+  local bare = {}
   for _, name in ipairs(order) do
-    if targets.mute(targets.resolve(name)) then mute[#mute + 1] = name end
+    if targets.withoutLibrary(targets.resolve(name)) then bare[#bare + 1] = name end
   end
-  if #mute > 0 then
-    local names = table.concat(mute, ", "):sub(1, 300)
-    error(fleet.fail("LIB_REQUIRED", "without the fleet's library, which would drain and retire them: " .. names, "Name others."))
+  if #bare > 0 then
+    local names = table.concat(bare, ", "):sub(1, 300)
+    error(fleet.fail("LIB_REQUIRED", "this requires the fleet's library, which is missing in: " .. names, "Remove them from the list."))
   end
   state.seq = state.seq + 1
   local job = {
@@ -125,12 +125,12 @@ fleet.on("GRACEFUL_SHUTDOWN", {
   return { shutdownId = job.shutdownId, status = job.status, order = order, gracePeriodSeconds = job.gracePeriodSeconds, note = NOTE }
 end)
 
---- Takes the steps whose time has come.
+--- Runs the steps that are due.
 function shutdown.tick(now)
   for _, job in ipairs(state.list) do advance(job, now) end
 end
 
---- All shutdowns that are remembered, oldest first.
+--- The shutdowns that are kept, oldest first.
 function shutdown.list()
   return state.list
 end

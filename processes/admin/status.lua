@@ -1,4 +1,4 @@
---- The tick of the scheduler's cron, and what people ask.
+--- The tick of the scheduler's cron, and the status queries.
 local fleet = require("fleet")
 local alerts = require("monitor.alerts")
 local checks = require("checks")
@@ -7,7 +7,7 @@ local shutdown = require("shutdown")
 local targets = require("targets")
 local thresholds = require("thresholds")
 
--- By the scheduler's cron or by a deployer; whoever sends it, no round begins before the interval is over.
+-- From the scheduler's cron or a deployer. No round begins before the interval has passed, whoever sends it.
 fleet.on("PERIODIC_HEALTH_CHECK", { who = { "deployer", fleet.isCron }, data = false }, function(_, msg)
   local now = fleet.now(msg)
   shutdown.tick(now)
@@ -22,8 +22,8 @@ fleet.on("SYSTEM_STATUS", { data = false, readonly = true }, function(_, msg)
   local names, ids = targets.all()
   local processes = fleet.object()
   for _, id in ipairs(ids) do
-    local mute = targets.mute(id)
-    local entry = mute or targets.known(id) or {}
+    local refusal = targets.withoutLibrary(id)
+    local entry = refusal or targets.known(id) or {}
     processes[id] = {
       name = names[id], code = entry.code, state = entry.state or "UNKNOWN", misses = entry.misses or 0, lastCheckAt = entry.lastCheckAt,
       lastAnswerAt = entry.lastAnswerAt, responseMs = entry.responseMs, since = entry.since, detail = entry.detail,

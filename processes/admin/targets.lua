@@ -1,5 +1,5 @@
---- The processes that are watched, and what is known of each: the wired peers, and ids that a deployer had checked. A peer without
--- the fleet's library answers no health check: it is listed and not asked.
+--- The monitored processes and their latest state: the wired peers, and ids that a deployer asked to watch. A peer without
+-- the fleet's library answers no health check: it is listed but not checked.
 local fleet = require("fleet")
 local alerts = require("monitor.alerts")
 local maintenance = require("maintenance")
@@ -7,18 +7,18 @@ local thresholds = require("thresholds")
 
 local targets = {}
 
-local MOST = 200
+local MAX_WATCHED = 200
 
 local state = fleet.state("targets", { watched = {}, count = 0, known = {} })
 
---- Watches a process beside the peers.
+--- Watches a process in addition to the peers.
 function targets.watch(id)
-  if state.watched[id] or state.count >= MOST then return end
+  if state.watched[id] or state.count >= MAX_WATCHED then return end
   state.watched[id] = true
   state.count = state.count + 1
 end
 
---- The ids that are watched: id → name, and the sorted list of ids.
+--- The monitored processes: id → name, and the sorted list of ids.
 function targets.all()
   local names, ids = {}, {}
   for id in pairs(state.watched) do names[id] = id end
@@ -28,35 +28,35 @@ function targets.all()
   return names, ids
 end
 
---- Why a process cannot be asked, or nil.
--- @treturn ?table `code`, and `detail` for people
-function targets.mute(id)
+--- Why a process without the library cannot be checked, or nil.
+-- @treturn ?table `code`, and `detail` for display
+function targets.withoutLibrary(id)
   if not fleet.peersWithoutLibrary()[id] then return nil end
-  return { code = "LIB_REQUIRED", detail = "no library of the fleet: `fleet status` asks aos itself" }
+  return { code = "LIB_REQUIRED", detail = "without the fleet's library: `fleet status` queries aos directly" }
 end
 
---- The sorted ids that can be asked. What was known of the others is forgotten, and their alerts are over: nobody can check either.
-function targets.asked(now)
+--- The sorted ids of the processes that can be checked. Drops the state of the others and resolves their alerts.
+function targets.reachable(now)
   local names, ids = targets.all()
-  local asked = {}
+  local reachable = {}
   for _, id in ipairs(ids) do
-    if not targets.mute(id) then
-      asked[#asked + 1] = id
+    if not targets.withoutLibrary(id) then
+      reachable[#reachable + 1] = id
     elseif state.known[id] then
       state.known[id] = nil
       alerts.resolve("PROCESS_OFFLINE", names[id], now)
       alerts.resolve("PROCESS_UNHEALTHY", names[id], now)
     end
   end
-  return asked
+  return reachable
 end
 
---- The id of a peer's name or of a known id; an id that nobody knows is taken as it is.
+--- The id of the peer with this name; otherwise the argument itself, taken as an id.
 function targets.resolve(name)
   return fleet.peer(name) or name
 end
 
---- Keeps the outcome of a check. A process that does not answer keeps its state until it missed often enough.
+--- Stores the outcome of a check. A process that does not answer keeps its state until it has missed `missesToOffline` checks.
 -- @tparam string outcome HEALTHY, DEGRADED, UNHEALTHY or OFFLINE
 function targets.note(id, outcome, responseMs, detail, now)
   local limits = thresholds.all()
@@ -76,9 +76,9 @@ function targets.note(id, outcome, responseMs, detail, now)
   local name = names[id] or id
   if maintenance.enabled() then return entry end
   if entry.state == "OFFLINE" then
-    alerts.raise("PROCESS_OFFLINE", name, entry.misses .. " checks in a row were not answered", now)
+    alerts.raise("PROCESS_OFFLINE", name, entry.misses .. " checks in a row without an answer", now)
   elseif entry.state == "UNHEALTHY" then
-    alerts.raise("PROCESS_UNHEALTHY", name, detail or "it says so itself", now)
+    alerts.raise("PROCESS_UNHEALTHY", name, detail or "reported by the process", now)
   elseif entry.state == "HEALTHY" then
     alerts.resolve("PROCESS_OFFLINE", name, now)
     alerts.resolve("PROCESS_UNHEALTHY", name, now)
@@ -86,9 +86,9 @@ function targets.note(id, outcome, responseMs, detail, now)
   return entry
 end
 
---- What is known of a process: nothing of one that cannot be asked, or was not yet.
+--- The latest state of a process, or nil if it was not checked yet or has no library.
 function targets.known(id)
-  return not targets.mute(id) and state.known[id] or nil
+  return not targets.withoutLibrary(id) and state.known[id] or nil
 end
 
 return targets

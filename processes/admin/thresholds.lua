@@ -1,4 +1,4 @@
---- How often is asked, and what counts as what.
+--- The interval of the checks, and the thresholds of the health states.
 local fleet = require("fleet")
 local verdict = require("monitor.verdict")
 
@@ -19,8 +19,8 @@ local FIELDS = {
   responseMs = { type = "integer", min = 1, max = 3600000 },
 }
 
---- All thresholds: the defaults of `monitor.verdict` and what was set. `MONITORING_CONFIG.healthCheckInterval` sets the
--- interval unless HEALTH_THRESHOLD_CONFIG did.
+--- All thresholds: the defaults of `monitor.verdict`, overridden by HEALTH_THRESHOLD_CONFIG.
+-- `MONITORING_CONFIG.healthCheckInterval` sets the interval unless HEALTH_THRESHOLD_CONFIG does.
 function thresholds.all()
   local result = {}
   for name, value in pairs(verdict.DEFAULTS) do result[name] = value end

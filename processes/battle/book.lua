@@ -1,7 +1,7 @@
---- The battles a process knows: plain functions on the state { battles: id → battle, finished: ids, oldest first }.
--- A battle's teams and its play { arena, history, last } are kept as texts: before every message all tables of the state
--- are remembered, and a full hall of battles has a hundred thousand of them; as texts it has a few for each battle.
--- Functions that can refuse return nil, code, message, remedy and have then changed nothing.
+--- The battles: plain functions on the state { battles: id → battle, finished: ids, oldest first }.
+-- A battle's teams and its play { arena, history, last } are stored as JSON strings: all tables of the state are copied
+-- before every message, and as tables a full state would have a hundred thousand of them, as strings a few per battle.
+-- A function that refuses changes nothing and returns nil, code, message, remedy.
 local damage = require("damage")
 local digest = require("digest")
 local json = require("fleet.json")
@@ -11,13 +11,13 @@ local turn = require("turn")
 
 local book = {}
 
---- Finished battles that are kept, open battles in all and of one player.
+--- The number of finished battles that are kept, of open battles, and of open battles per player.
 book.KEEP_FINISHED, book.MAX_OPEN, book.MAX_OPEN_EACH = 200, 1000, 8
 
---- How many battles are open.
+--- The number of open battles.
 --- @param state table
 --- @param player string?
---- @return integer in all
+--- @return integer of all players
 --- @return integer of this player
 function book.open(state, player)
   local all, own = 0, 0
@@ -32,7 +32,7 @@ function book.open(state, player)
   return all, own
 end
 
---- Whether one more battle of this player may begin.
+--- Whether this player may start another battle.
 --- @param state table
 --- @param player string
 --- @param id string?
@@ -40,7 +40,7 @@ end
 function book.mayStart(state, player, id)
   local all, own = book.open(state, player)
   if id and state.battles[id] then
-    return nil, "BATTLE_EXISTS", "there is a battle " .. id .. " already", "choose another battleId or leave it out"
+    return nil, "BATTLE_EXISTS", "the battle " .. id .. " already exists", "choose another battleId or omit it"
   elseif own >= book.MAX_OPEN_EACH then
     return nil, "TOO_MANY_BATTLES", "you have " .. own .. " open battles", "finish or forfeit one first"
   elseif all >= book.MAX_OPEN then
@@ -51,15 +51,15 @@ end
 
 --- Opens a battle.
 --- @param state table
---- @param wish table { id, players: two addresses, teams: two teams, ranked: boolean, now: scheduler time }
+--- @param request table { id, players: two addresses, teams: two teams, ranked: boolean, now: scheduler time }
 --- @return table battle
-function book.start(state, wish)
+function book.start(state, request)
   local battle = {
-    id = wish.id, status = "ACTIVE", ranked = wish.ranked, players = wish.players, turn = 1, pending = {},
-    seed = wish.id .. "@" .. tostring(wish.now), startedAt = wish.now, movedAt = wish.now,
+    id = request.id, status = "ACTIVE", ranked = request.ranked, players = request.players, turn = 1, pending = {},
+    seed = request.id .. "@" .. tostring(request.now), startedAt = request.now, movedAt = request.now,
   }
-  battle.teams = json.encode(wish.teams)
-  battle.play = json.encode({ arena = turn.arena(wish.teams, battle.seed), history = {}, last = {} })
+  battle.teams = json.encode(request.teams)
+  battle.play = json.encode({ arena = turn.arena(request.teams, battle.seed), history = {}, last = {} })
   state.battles[battle.id] = battle
   return battle
 end
@@ -71,7 +71,7 @@ function book.side(battle, player)
   return battle.players[1] == player and 1 or battle.players[2] == player and 2 or nil
 end
 
---- A battle with everything that is known of it, to be read.
+--- A battle with its decoded parts, for reading.
 --- @param battle table
 --- @return table a copy with teams, arena, history (choices of each turn) and last (events of the latest turn)
 function book.unfold(battle)
@@ -107,7 +107,7 @@ local function finished(battle)
   return true
 end
 
---- A player's choice; the turn is played when both have chosen.
+--- Records a player's choice; the turn is played when both have chosen.
 --- @param state table
 --- @param battle table
 --- @param side integer
@@ -119,12 +119,12 @@ function book.submit(state, battle, side, choice, now)
   if not ok then
     return nil, code, message, remedy
   elseif battle.pending[tostring(side)] then
-    return nil, "ALREADY_MOVED", "you have chosen for turn " .. battle.turn, "wait for your opponent"
+    return nil, "ALREADY_MOVED", "you have already chosen for turn " .. battle.turn, "wait for your opponent"
   end
   local play = json.decode(battle.play)
   code, message = turn.refusal(play.arena.sides[side], choice)
   if code then
-    return nil, code, message, "GET_BATTLE shows what can be chosen"
+    return nil, code, message, "use a choice that GET_BATTLE lists"
   end
   local played = battle.turn
   battle.pending[tostring(side)] = choice
@@ -153,10 +153,10 @@ local function endBy(state, battle, kind, by, winner, now)
   return true
 end
 
---- Gives up.
+--- Forfeits a battle.
 --- @param state table
 --- @param battle table
---- @param side integer who gives up
+--- @param side integer the side that forfeits
 --- @param now integer
 --- @return boolean? true
 function book.forfeit(state, battle, side, now)
@@ -167,19 +167,19 @@ function book.forfeit(state, battle, side, now)
   return endBy(state, battle, "FORFEIT", side, 3 - side, now)
 end
 
---- Ends a battle whose other player keeps one waiting. One who never moved at all has not taken part: nobody wins.
+--- Ends a battle whose other player has exceeded the time limit. If that player never moved, nobody wins.
 --- @param state table
 --- @param battle table
---- @param side integer who waits
+--- @param side integer the side that waits
 --- @param now integer
---- @param limit integer ms that one must wait
+--- @param limit integer ms that the other side has
 --- @return boolean? true
 function book.expire(state, battle, side, now, limit)
   local ok, code, message, remedy = finished(battle)
   if not ok then
     return nil, code, message, remedy
   elseif not battle.pending[tostring(side)] then
-    return nil, "YOUR_TURN", "it is you who must move", "SUBMIT_MOVE first"
+    return nil, "YOUR_TURN", "it is your turn", "SUBMIT_MOVE first"
   elseif now - battle.movedAt < limit then
     return nil, "TOO_EARLY", "the other player has " .. limit - (now - battle.movedAt) .. " ms left", "wait"
   end
@@ -187,7 +187,7 @@ function book.expire(state, battle, side, now, limit)
   return endBy(state, battle, absent and "ABANDONED" or "TIMEOUT", 3 - side, absent and 0 or side, now)
 end
 
---- Plays the battle again from its seed, its teams and its choices.
+--- Replays the battle from its seed, teams and choices.
 --- @param battle table unfolded
 --- @return table arena
 function book.replay(battle)
@@ -203,12 +203,12 @@ end
 
 --- @param arena table
 --- @param ending table?
---- @return string sha256 of where everybody stands
+--- @return string sha256 of the final arena and the ending
 function book.digest(arena, ending)
   return digest.of({ arena = arena, ending = ending or "FOUGHT" })
 end
 
---- Whether every battle is one that this code can go on with.
+--- Whether this code can continue every battle.
 --- @param state table
 --- @return boolean
 --- @return string detail
@@ -216,7 +216,7 @@ function book.consistent(state)
   local open, over = 0, 0
   for id, battle in pairs(state.battles) do
     if battle.id ~= id or #battle.players ~= 2 or type(battle.play) ~= "string" then
-      return false, "battle " .. id .. " is damaged"
+      return false, "battle " .. id .. " is invalid"
     end
     if battle.status == "ACTIVE" then
       open = open + 1
@@ -227,7 +227,7 @@ function book.consistent(state)
   return over == #state.finished, open .. " open, " .. over .. " finished"
 end
 
---- Whether dice and damage come out as published: PCG32's reference sequence, and a worked example of the formula.
+--- Checks the random numbers against PCG32's reference sequence, and the damage against a published example.
 --- @return boolean
 --- @return string detail
 function book.selfTest()
@@ -235,7 +235,7 @@ function book.selfTest()
   local first, second = random.next(dice), random.next(dice)
   local hit = damage.hit({ level = 75, power = 65, attack = 123, defense = 163, stab = true, quarters = 16, roll = 85 })
   local good = first == 0xa15c02b7 and second == 0x7b47f409 and hit == 168
-  return good, good and "dice and damage as published" or "dice or damage differ from what is published"
+  return good, good and "random numbers and damage match the references" or "random numbers or damage differ from the references"
 end
 
 return book

@@ -4,13 +4,13 @@ local types = require("types")
 
 local damage = {}
 
---- How often a move lands critically, by its critical stage: one in so many.
+--- The odds of a critical hit by critical stage: one in this many.
 damage.CRITICAL_ODDS = { [0] = 24, [1] = 8, [2] = 2, [3] = 1 }
 
 --- The random factor's range, in percent.
 damage.LOWEST_ROLL, damage.HIGHEST_ROLL = 85, 100
 
---- A statistic under its stage (-6 to 6): 2/8, … 2/2, … 8/2.
+--- A statistic changed by its stage (-6 to 6): 2/8, … 2/2, … 8/2.
 --- @param value integer
 --- @param stage integer
 --- @return integer at least 1
@@ -48,7 +48,7 @@ local function has(list, value)
   return false
 end
 
---- Everything about a move's damage except the dice.
+--- The damage of a move for given random results.
 -- A critical hit ignores the attacker's lowered and the defender's raised stages.
 --- @param attacker table a fighter: { level, types, stats, stages }
 --- @param defender table a fighter

@@ -1,4 +1,4 @@
---- A battle's result as one hash: equal results have equal digests on every machine.
+--- The hash of a battle's result: equal results have equal digests on every machine.
 local json = require("fleet.json")
 local sha256 = require("fleet.sha256")
 

@@ -1,5 +1,5 @@
---- The moves that battles know: type, category, power, accuracy in percent, PP, and what is special about them.
--- accuracy nil: never misses. priority: higher goes first. critical: critical stage. stages: what it does to whose statistics.
+--- The moves: type, category, power, accuracy in percent, PP, and special effects.
+-- accuracy nil: never misses. priority: higher goes first. critical: critical stage. stages: whose statistic changes by how much.
 local moves = {}
 
 local function physical(type, power, accuracy, pp, more)
@@ -75,7 +75,7 @@ local ALL = {
   ["splash"] = { type = "normal", category = "status", power = 0, pp = 40 },
 }
 
---- What is left to a fighter without PP; it costs a quarter of the own HP.
+--- The only move of a fighter without PP; it costs a quarter of the fighter's own HP.
 moves.STRUGGLE = { type = "typeless", category = "physical", power = 50, struggle = true }
 
 --- @param name string

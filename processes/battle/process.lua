@@ -1,4 +1,4 @@
---- Battles between two players, turn by turn, each of which anybody can compute again.
+--- Turn-based battles between two players. Anybody can replay a finished battle.
 local fleet = require("fleet")
 local book = require("book")
 local caller = require("caller")
@@ -21,7 +21,7 @@ fleet.process({
 
 local state = fleet.state("battles", { battles = {}, finished = {} })
 
---- How long a player may keep the other waiting, in ms; ENVIRONMENT_VARS.MOVE_TIME_MS sets another time.
+--- The time limit of a move in ms; ENVIRONMENT_VARS.MOVE_TIME_MS overrides it.
 local MOVE_TIME = 600000
 
 local BATTLE = { type = "string", required = true, maxLength = 64 }
@@ -40,68 +40,68 @@ end
 local function find(id)
   local battle = state.battles[id]
   if not battle then
-    refuse("UNKNOWN_BATTLE", "there is no battle " .. id, "START_BATTLE gives the battleId")
+    refuse("UNKNOWN_BATTLE", "there is no battle " .. id, "use the battleId that START_BATTLE returned")
   end
   return battle
 end
 
---- A battle and the side of the asking player.
+--- A battle and the sender's side in it.
 local function seat(id, msg)
   local battle = find(id)
   local side = book.side(battle, fleet.player(msg))
   if not side then
-    refuse("NOT_YOUR_BATTLE", "only its two players may do this", "GET_BATTLE shows who they are")
+    refuse("NOT_YOUR_BATTLE", "only the two players of a battle may do this", "GET_BATTLE shows the players")
   end
   return battle, side
 end
 
---- Looks again before opening: while the teams were fetched, other battles may have begun.
-local function open(wish)
-  local ok, code, message, remedy = book.mayStart(state, wish.players[1], wish.id)
+--- Checks the limits again before opening: other battles may have started while the teams were fetched.
+local function open(request)
+  local ok, code, message, remedy = book.mayStart(state, request.players[1], request.id)
   if not ok then
     return nil, code, message, remedy
   end
-  return view.battle(book.unfold(book.start(state, wish)), 1)
+  return view.battle(book.unfold(book.start(state, request)), 1)
 end
 
-local function startFriendly(wish, data)
+local function startFriendly(request, data)
   local teams = {}
   for i, name in ipairs({ "team", "opponentTeam" }) do
     if not data[name] then
-      refuse("INVALID_DATA", name .. " is missing", "give both teams for a friendly battle, or none to fight with your parties")
+      refuse("INVALID_DATA", name .. " is missing", "send both teams for a friendly battle, or none for a ranked battle with your parties")
     end
     local problem = team.problem(data[name])
     if problem then
-      refuse("BAD_TEAM", name .. ": " .. problem, "correct the team")
+      refuse("BAD_TEAM", name .. ": " .. problem, "fix the team")
     end
     teams[i] = team.copy(data[name])
   end
-  wish.teams = teams
-  return must(open(wish))
+  request.teams = teams
+  return must(open(request))
 end
 
-local function startRanked(wish, msg)
-  wish.ranked = true
+local function startRanked(request, msg)
+  request.ranked = true
   fleet.later(msg)
-  fleet.call("pokemon", "GET_PARTIES", { trainers = wish.players }, function(reply)
+  fleet.call("pokemon", "GET_PARTIES", { trainers = request.players }, function(reply)
     if not reply.success then
       fleet.replyError(msg, reply.error.code, reply.error.message, reply.error.remedy)
       return
     end
-    wish.teams = {}
+    request.teams = {}
     for i, party in ipairs(reply.parties) do
       if #party == 0 then
-        fleet.replyError(msg, "NO_PARTY", wish.players[i] .. " has no pokemon in the party", "CREATE_POKEMON or SET_PARTY first")
+        fleet.replyError(msg, "NO_PARTY", request.players[i] .. " has no pokemon in the party", "use CREATE_POKEMON or SET_PARTY first")
         return
       end
       local problem = team.problem(party)
       if problem then
-        fleet.replyError(msg, "BAD_TEAM", "the party of " .. wish.players[i] .. ": " .. problem, "SET_MOVES or SET_PARTY, or upgrade battle and pokemon together")
+        fleet.replyError(msg, "BAD_TEAM", "the party of " .. request.players[i] .. ": " .. problem, "use SET_MOVES or SET_PARTY, or upgrade battle and pokemon together")
         return
       end
-      wish.teams[i] = team.copy(party)
+      request.teams[i] = team.copy(party)
     end
-    local shown, code, message, remedy = open(wish)
+    local shown, code, message, remedy = open(request)
     if shown then
       fleet.reply(msg, shown)
     else
@@ -123,23 +123,23 @@ fleet.on("START_BATTLE", {
 }, function(data, msg)
   local player = fleet.player(msg)
   if data.opponent == player then
-    refuse("SELF_BATTLE", "you cannot fight yourself", "name another opponent")
+    refuse("SELF_BATTLE", "you cannot fight yourself", "choose another opponent")
   end
-  local wish = {
+  local request = {
     id = data.battleId or "battle-" .. msg.Id,
     players = { player, data.opponent },
     ranked = false,
     now = fleet.now(msg),
   }
-  must(book.mayStart(state, player, wish.id))
+  must(book.mayStart(state, player, request.id))
   if data.team or data.opponentTeam then
-    return startFriendly(wish, data)
+    return startFriendly(request, data)
   end
-  return startRanked(wish, msg)
+  return startRanked(request, msg)
 end)
 
---- What a player is told after a change; a battle that has just ended is settled with the other processes.
-local function told(battle, side, msg)
+--- The view after a change; a battle that has just ended is settled with the other processes.
+local function viewAfterChange(battle, side, msg)
   if battle.status == "FINISHED" then
     settlement.begin(battle.id, fleet.now(msg))
   end
@@ -158,13 +158,13 @@ fleet.on("SUBMIT_MOVE", {
 }, function(data, msg)
   local battle, side = seat(data.battleId, msg)
   if (data.move == nil) == (data.switchTo == nil) then
-    refuse("INVALID_DATA", "either move or switchTo is needed", "send one of them")
+    refuse("INVALID_DATA", "either move or switchTo is required", "send one of them")
   elseif data.turn and battle.status == "ACTIVE" and data.turn ~= battle.turn then
     refuse("WRONG_TURN", "this is turn " .. battle.turn .. ", not " .. data.turn, "GET_BATTLE shows the turn")
   end
   local choice = data.move or ">" .. math.tointeger(data.switchTo)
   local done = must(book.submit(state, battle, side, choice, fleet.now(msg)))
-  local shown = told(battle, side, msg)
+  local shown = viewAfterChange(battle, side, msg)
   shown.resolved, shown.submittedTurn = done.resolved, done.turn
   return shown
 end)
@@ -172,14 +172,14 @@ end)
 fleet.on("FORFEIT", { who = "anyone", once = true, schema = { battleId = BATTLE } }, function(data, msg)
   local battle, side = seat(data.battleId, msg)
   must(book.forfeit(state, battle, side, fleet.now(msg)))
-  return told(battle, side, msg)
+  return viewAfterChange(battle, side, msg)
 end)
 
 fleet.on("CLAIM_TIMEOUT", { who = "anyone", once = true, schema = { battleId = BATTLE } }, function(data, msg)
   local battle, side = seat(data.battleId, msg)
   local limit = tonumber(fleet.config("ENVIRONMENT_VARS", "MOVE_TIME_MS", nil)) or MOVE_TIME
   must(book.expire(state, battle, side, fleet.now(msg), limit))
-  return told(battle, side, msg)
+  return viewAfterChange(battle, side, msg)
 end)
 
 fleet.on("GET_BATTLE", { who = "anyone", readonly = true, schema = { battleId = BATTLE } }, function(data, msg)
@@ -203,7 +203,7 @@ end)
 fleet.on("REPLAY_BATTLE", { who = "anyone", readonly = true, schema = { battleId = BATTLE } }, function(data)
   local battle = find(data.battleId)
   if battle.status ~= "FINISHED" then
-    refuse("BATTLE_OPEN", "a battle is replayed when it is over", "finish it first")
+    refuse("BATTLE_OPEN", "this battle is not finished", "finish it first")
   end
   battle = book.unfold(battle)
   local digest = book.digest(book.replay(battle), battle.ending)
@@ -213,7 +213,7 @@ fleet.on("REPLAY_BATTLE", { who = "anyone", readonly = true, schema = { battleId
   }
 end)
 
--- The formula alone: what one hit would do, for a given roll (or for all of them) and without stages.
+-- The formula alone: the damage of one hit for every roll, without stages.
 fleet.on("CALCULATE_DAMAGE", {
   who = "anyone",
   readonly = true,
@@ -228,14 +228,14 @@ fleet.on("CALCULATE_DAMAGE", {
   for i, name in ipairs({ "attacker", "defender" }) do
     local problem = team.problem({ data[name] })
     if problem then
-      refuse("BAD_TEAM", name .. ": " .. problem, "correct it")
+      refuse("BAD_TEAM", name .. ": " .. problem, "fix it")
     end
     pair[i] = team.copy({ data[name] })[1]
     pair[i].stages = {}
   end
   local move = moves.get(data.move)
   if not move or move.power == 0 then
-    refuse("UNKNOWN_MOVE", "there is no damaging move " .. data.move, "name one that deals damage")
+    refuse("UNKNOWN_MOVE", "there is no damaging move " .. data.move, "choose a move that deals damage")
   end
   local rolls, quarters = {}, nil
   for roll = damage.LOWEST_ROLL, damage.HIGHEST_ROLL do

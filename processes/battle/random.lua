@@ -1,4 +1,4 @@
---- Random numbers that everyone can compute again: PCG32 (O'Neill, 2014, variant XSH RR) on Lua's 64-bit integers.
+--- Reproducible random numbers: PCG32 (O'Neill, 2014, variant XSH RR) on Lua's 64-bit integers.
 -- The state is two 32-bit halves, since JSON carries integers only up to 2^53.
 local random = {}
 
@@ -7,7 +7,7 @@ local FNV_OFFSET = 0xcbf29ce484222325
 local FNV_PRIME = 0x100000001b3
 local LOW = 0xffffffff
 
---- FNV-1a over 64 bits (Fowler, Noll, Vo): the way from a text to a seed.
+--- FNV-1a over 64 bits (Fowler, Noll, Vo): turns a string into a seed.
 --- @param text string
 --- @return integer a 64-bit integer, possibly negative
 function random.hash(text)
@@ -29,7 +29,7 @@ end
 --- A generator at the beginning of its sequence.
 --- @param seed integer 64 bits
 --- @param stream integer? which of the 2^63 sequences; default 54, that of the reference program
---- @return table { hi, lo, stream }: plain data that may be kept in state
+--- @return table { hi, lo, stream }: plain data that can be stored in state
 function random.new(seed, stream)
   local g = { hi = 0, lo = 0, stream = stream or 54 }
   random.next(g)
@@ -38,7 +38,7 @@ function random.new(seed, stream)
   return g
 end
 
---- @param text string the seed as a text, such as a battle's id and its scheduler timestamp
+--- @param text string the seed, such as a battle's id and its scheduler timestamp
 --- @return table a generator
 function random.fromText(text)
   return random.new(random.hash(text))
@@ -55,7 +55,7 @@ function random.next(g)
   return ((mixed >> turn) | (mixed << ((32 - turn) & 31))) & LOW
 end
 
---- One of n equally likely numbers; the few values that would favour the small ones are drawn again.
+--- One of n equally likely numbers; rejects the few values that would favour small numbers.
 --- @param g table
 --- @param n integer 1 to 2^32
 --- @return integer 0 to n - 1

@@ -1,8 +1,8 @@
---- What a won battle is worth.
+--- The rewards of a won battle.
 local rewards = {}
 
---- Experience for each of the winner's fighters that took part and still stand.
--- A fallen opponent gives base × level / 7, half as much again since a trainer owned it, shared by those fighters.
+--- Experience for each of the winner's fighters that took part and have not fainted.
+-- A fainted opponent gives base × level / 7, times 1.5 because a trainer owned it, divided among those fighters.
 --- @param battle table a finished battle
 --- @return table[] awards { pokemonId, amount }
 function rewards.experience(battle)
@@ -35,9 +35,9 @@ function rewards.experience(battle)
   return awards
 end
 
---- Prize money: 40 for each level of the loser's strongest fighter that fell.
+--- Prize money: 40 for each level of the loser's strongest fighter that fainted.
 --- @param battle table a finished battle
---- @return integer 0 when nobody fell, so that a quick surrender earns nothing
+--- @return integer 0 if none fainted, so that a quick surrender earns nothing
 function rewards.prize(battle)
   local winner = battle.arena.winner
   local highest = 0

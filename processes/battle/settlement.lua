@@ -1,5 +1,5 @@
---- What follows a finished battle: experience by the pokemon process, a report to security, the prize.
--- Each part can be asked for again and takes effect once, since it carries the battle's id.
+--- The settlement of a finished battle: experience from the pokemon process, a report to security, the prize.
+-- Each part carries the battle's id, so a repetition has no second effect.
 local fleet = require("fleet")
 local caller = require("caller")
 
@@ -8,11 +8,11 @@ local settlement = {}
 local state
 
 --- Ms after which an unanswered request may be repeated.
-local AGAIN = 60000
+local RETRY_AFTER = 60000
 
 local BATTLE = { type = "string", required = true, maxLength = 64 }
 
--- The battle is over whether the others can be reached or not: a call that cannot be made counts as one that failed.
+-- The battle ends even if the other processes cannot be reached: a call that cannot be sent counts as failed.
 local function ask(peer, action, data, continuation)
   local ok, raised = pcall(fleet.call, peer, action, data, continuation)
   if not ok and fleet.isFailure(raised) then
@@ -51,13 +51,13 @@ local function report(battle)
   end)
 end
 
---- Starts what is still owed for a finished battle; what is under way is asked for again only after a minute.
+--- Starts the open parts of a settlement. A part in progress is requested again only after a minute.
 --- @param id string
 --- @param now integer scheduler time, ms
 function settlement.begin(id, now)
   local battle = state.battles[id]
   local owed = battle.experience
-  if owed.status == "FAILED" or (owed.status == "PENDING" and now - (owed.askedAt or -AGAIN) >= AGAIN) then
+  if owed.status == "FAILED" or (owed.status == "PENDING" and now - (owed.askedAt or -RETRY_AFTER) >= RETRY_AFTER) then
     owed.status, owed.askedAt = "PENDING", now
     award(battle)
   end
@@ -70,13 +70,13 @@ end
 local function prizeOf(find, data)
   local battle = find(data.battleId)
   if battle.status ~= "FINISHED" then
-    error(fleet.fail("BATTLE_OPEN", "there is no prize before the end", "finish the battle first"))
+    error(fleet.fail("BATTLE_OPEN", "the battle is not finished", "finish the battle first"))
   elseif battle.winner ~= data.player then
-    error(fleet.fail("NOT_THE_WINNER", "the prize is the winner's", "ask in the winner's name"))
+    error(fleet.fail("NOT_THE_WINNER", "the prize belongs to the winner", "request it on behalf of the winner"))
   elseif battle.reported == "DENY" then
     error(fleet.fail("PRIZE_DENIED", "security denied this battle's result", "ask a deployer; security's SECURITY_AUDIT has the reason"))
   elseif battle.prize.status == "NONE" then
-    error(fleet.fail("NO_PRIZE", "this battle earns no prize", "only ranked battles with fallen opponents do"))
+    error(fleet.fail("NO_PRIZE", "this battle earns no prize", "only ranked battles with fainted opponents earn one"))
   end
   return battle.prize
 end
@@ -90,7 +90,7 @@ function settlement.install(battles, find)
   fleet.on("SETTLE_BATTLE", { who = "anyone", schema = { battleId = BATTLE } }, function(data, msg)
     local battle = find(data.battleId)
     if battle.status ~= "FINISHED" then
-      error(fleet.fail("BATTLE_OPEN", "this battle is not over", "finish it first"))
+      error(fleet.fail("BATTLE_OPEN", "this battle is not finished", "finish it first"))
     end
     settlement.begin(battle.id, fleet.now(msg))
     return { battleId = battle.id, experience = battle.experience, prize = battle.prize, reported = battle.reported }
@@ -102,14 +102,14 @@ function settlement.install(battles, find)
   fleet.on("CLAIM_PRIZE", { who = caller.isService, schema = CLAIM }, function(data)
     local prize = prizeOf(find, data)
     if prize.status == "PAID" then
-      error(fleet.fail("PRIZE_PAID", "this prize has been paid", "nothing needs to be done"))
+      error(fleet.fail("PRIZE_PAID", "this prize has already been paid", "no action is needed"))
     end
     prize.status = "CLAIMED"
     return { battleId = data.battleId, amount = prize.amount }
   end)
 
   fleet.on("RELEASE_PRIZE", { who = caller.isService, schema = CLAIM }, function(data)
-    -- Taking a claim back succeeds also where there was none to take back.
+    -- Succeeds also if there is no claim to release.
     local battle = battles.battles[data.battleId]
     local prize = battle and battle.winner == data.player and battle.prize or { status = "NONE" }
     if prize.status == "CLAIMED" then

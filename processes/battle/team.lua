@@ -1,10 +1,10 @@
---- What may stand in a battle: teams given by hand are looked over, teams from the pokemon process are trusted.
+--- Teams: validation of teams that players send, and copies with the fields that a battle uses.
 local moves = require("moves")
 local types = require("types")
 
 local team = {}
 
---- Members a team may have at most.
+--- The most members of a team.
 team.SIZE = 6
 
 --- The statistics of a fighter.
@@ -27,7 +27,7 @@ end
 
 local function memberProblem(member)
   if type(member) ~= "table" then
-    return "is no object"
+    return "is not an object"
   elseif type(member.species) ~= "string" or #member.species == 0 or #member.species > 32 then
     return "needs a species of 1 to 32 characters"
   elseif not integer(member.level, 1, 100) then
@@ -35,7 +35,7 @@ local function memberProblem(member)
   elseif not list(member.types, 1, 2) then
     return "needs one type or two"
   elseif not list(member.moves, 1, 4) then
-    return "needs one to four moves"
+    return "needs 1 to 4 moves"
   elseif type(member.stats) ~= "table" then
     return "needs stats"
   end
@@ -57,9 +57,9 @@ local function memberProblem(member)
   return nil
 end
 
---- What is wrong with a team.
+--- The first problem of a team.
 --- @param members any
---- @return string? the first problem, nil when it may fight
+--- @return string? nil if the team is valid
 function team.problem(members)
   if not list(members, 1, team.SIZE) then
     return "a team is a list of 1 to " .. team.SIZE .. " members"

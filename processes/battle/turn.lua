@@ -1,16 +1,16 @@
 --- The rules of one turn, on plain data: the same arena, choices and generator state always give the same result.
--- A choice is a short text, as it is kept in a battle's history: "tackle" (a move), ">2" (switch to the second of the team).
+-- A choice is a string, as stored in a battle's history: "tackle" (a move), ">2" (switch to the second member).
 local damage = require("damage")
 local moves = require("moves")
 local random = require("random")
 
 local turn = {}
 
---- After this many turns nobody wins: switching to and fro must not last for ever.
+--- A battle ends in a draw after this many turns, so that endless switching is impossible.
 turn.LIMIT = 300
 
 --- @param side table
---- @return table the fighter that stands in the field
+--- @return table the active fighter
 local function active(side)
   return side.team[side.active]
 end
@@ -33,7 +33,7 @@ local function outOfPP(fighter)
   return true
 end
 
---- Why a side may not choose this now.
+--- Why a choice is not allowed now.
 --- @param side table
 --- @param choice string
 --- @return string? code
@@ -45,7 +45,7 @@ function turn.refusal(side, choice)
     if not fighter then
       return "BAD_SWITCH", "the team has no member " .. to
     elseif tonumber(to) == side.active then
-      return "BAD_SWITCH", "member " .. to .. " is in the field already"
+      return "BAD_SWITCH", "member " .. to .. " is already in the field"
     elseif fighter.hp <= 0 then
       return "BAD_SWITCH", "member " .. to .. " has fainted"
     end
@@ -54,7 +54,7 @@ function turn.refusal(side, choice)
   local fighter = active(side)
   if outOfPP(fighter) then
     if choice ~= "struggle" then
-      return "NO_PP", "no move has PP left: only struggle is possible"
+      return "NO_PP", "no move has PP left: only struggle is allowed"
     end
     return nil
   end
@@ -72,7 +72,7 @@ local function speed(side)
   return damage.staged(fighter.stats.speed, fighter.stages.speed or 0)
 end
 
---- Who acts first: switches, then priority, then speed; equals are decided by the dice.
+--- The order of actions: switches first, then by priority, then by speed; ties are decided at random.
 local function order(arena, choices)
   local function rank(side)
     local choice = choices[side]
@@ -158,7 +158,7 @@ local function nextHealthy(side)
   end
 end
 
---- The side that is out of fighters loses; when both are, the one who struck last has won.
+--- A side without fighters loses; if both have none, the side that struck last wins.
 local function settle(arena, striker)
   local beaten = { not nextHealthy(arena.sides[1]), not nextHealthy(arena.sides[2]) }
   if beaten[1] and beaten[2] then
@@ -169,7 +169,7 @@ local function settle(arena, striker)
   return arena.winner
 end
 
---- A fresh arena. Teams are copied; the ones given stay as they are.
+--- A new arena. The given teams are not changed.
 --- @param teams table[] two teams of members { id?, species, level, types, stats, moves: names }
 --- @param seedText string
 --- @return table arena { turn, rng, sides }

@@ -1,5 +1,5 @@
---- The chart of eighteen types: how a move's type fares against the types of its target.
--- Factors are integers in quarters (4 = neutral), so that no damage ever passes through a fraction.
+--- The chart of eighteen types: the factor of a move's type against the types of its target.
+-- Factors are integers in quarters (4 = neutral), so that damage is computed in integers only.
 -- Source: the chart in use since the sixth generation: 51 strong, 61 weak, 8 without effect, 204 neutral.
 local types = {}
 
@@ -9,7 +9,7 @@ types.NAMES = {
   "flying", "psychic", "bug", "rock", "ghost", "dragon", "dark", "steel", "fairy",
 }
 
-local STRONG, WEAK, NONE = 4, 1, 0 -- in halves; what a row does not name is 2
+local STRONG, WEAK, NONE = 4, 1, 0 -- in halves; types that a row omits have 2
 
 local ROWS = {
   normal = { [WEAK] = "rock steel", [NONE] = "ghost" },
@@ -50,7 +50,7 @@ function types.known(name)
   return chart[name] ~= nil
 end
 
---- How strongly a move's type works on a target with one type or two.
+--- The effectiveness of a move's type against a target with one or two types.
 --- @param attacking string the move's type; "typeless" (Struggle) is neutral to everything
 --- @param defending string[] the target's one or two types
 --- @return integer quarters: 0, 1, 2, 4 (neutral), 8 or 16

@@ -1,4 +1,4 @@
---- How a battle is shown: one's own team in full, of the other's only what has been seen in the field.
+--- The public view of a battle: the viewer's own team in full, of the other only the fighters seen in the field.
 local moves = require("moves")
 local turn = require("turn")
 
@@ -29,7 +29,7 @@ local function side(battle, index, own)
   return shown
 end
 
---- What has come of a battle.
+--- The outcome of a battle.
 --- @param battle table unfolded or not
 --- @return table
 function view.outcome(battle)
@@ -42,7 +42,7 @@ function view.outcome(battle)
   }
 end
 
---- A whole battle, as one may see it.
+--- A whole battle, as a side may see it.
 --- @param battle table unfolded
 --- @param as integer? the side that asks; nil: a spectator
 --- @return table
@@ -53,7 +53,7 @@ function view.battle(battle, as)
   shown.sides = { side(battle, 1, over or as == 1), side(battle, 2, over or as == 2) }
   shown.events = battle.last
   if over then
-    -- While the dice still roll, the seed would tell what they will show.
+    -- Not before the end: the seed predicts the random numbers.
     shown.seed, shown.digest, shown.prize, shown.experience = battle.seed, battle.digest, battle.prize, battle.experience
   elseif as then
     local fighterNow = turn.active(battle.arena.sides[as])

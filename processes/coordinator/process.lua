@@ -1,5 +1,5 @@
---- The coordinator: the fleet's front door. It carries players' messages to the services, and runs workflows over
--- several of them.
+--- The coordinator: the entry point of the fleet. It forwards players' messages to the services, and runs workflows across
+-- several services.
 local fleet = require("fleet")
 local validate = require("fleet.validate")
 local carry = require("fleet.carry")
@@ -47,7 +47,7 @@ fleet.on("RUN_WORKFLOW", {
   if #problems > 0 then
     local first = problems[1]
     refuse("INVALID_DATA", data.workflow .. ": input." .. first.path .. " is " .. first.got .. ", expected " .. first.expected,
-      "correct the values at the paths named", { problems = problems })
+      "fix the values at these paths", { problems = problems })
   end
   runs.begin(msg, data.workflow, input)
 end)
@@ -58,9 +58,9 @@ fleet.on("WORKFLOW_STATUS", {
 }, function(data, msg)
   local run = runs.get(data.workflowId)
   if not run or (run.player ~= fleet.player(msg) and not fleet.is(msg, "deployer")) then
-    refuse("UNKNOWN_WORKFLOW", "you have no workflow " .. data.workflowId, "RUN_WORKFLOW gives the workflowId")
+    refuse("UNKNOWN_WORKFLOW", "you have no workflow " .. data.workflowId, "use the workflowId that RUN_WORKFLOW returned")
   end
-  runs.nudge(run)
+  runs.retryIfStalled(run)
   return saga.view(run)
 end)
 

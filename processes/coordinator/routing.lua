@@ -1,4 +1,4 @@
---- What of the game's fleet is open to its players. Of every other process only Info, HEALTH_CHECK and GET_STATISTICS are carried.
+--- The services that players may call. To all other processes only Info, HEALTH_CHECK and GET_STATISTICS are forwarded.
 return {
   open = { battle = true, pokemon = true, shop = true },
   declared = false,

@@ -1,4 +1,4 @@
---- The workflows that run and that have run: each a saga on plain data, driven by calls to the services.
+--- Running and ended workflows: each is a saga on plain data, driven by calls to the services.
 local fleet = require("fleet")
 local carry = require("fleet.carry")
 local router = require("fleet.router")
@@ -7,15 +7,15 @@ local workflows = require("workflows")
 
 local runs = {}
 
---- Ended runs that are kept, and runs of one player that may be under way.
-runs.KEEP, runs.EACH = 200, 8
+--- The number of ended runs that are kept, and of open runs per player.
+runs.KEEP, runs.MAX_OPEN_EACH = 200, 8
 
 local state = fleet.state("workflows", { byId = {}, ended = {} })
 
---- How long a step may take, in ms: a service may itself ask another one, so twice what a call may take.
+--- The timeout of a step in ms: twice that of a call, since a service may itself call another one.
 --- @return integer
-function runs.patience()
-  return carry.patience()
+function runs.stepTimeout()
+  return carry.timeout()
 end
 
 local advance
@@ -47,17 +47,17 @@ local function finish(run)
   end
 end
 
---- Asks for the next step, or ends the run. A service that is not wired answers like one that refuses.
+--- Calls the next step, or ends the run. A service that is not wired counts as one that refuses.
 advance = function(run)
   if saga.done(run) then
     return finish(run)
   end
   local command = saga.command(run)
   run.askedAt = fleet.now()
-  local options = { timeout = runs.patience(), tags = {} }
+  local options = { timeout = runs.stepTimeout(), tags = {} }
   options.tags["On-Behalf-Of"] = command.onBehalf
   local id = run.id
-  -- By the player, so that all steps of a run, and what the player asks for alone, go to the same revisions.
+  -- Routed by player, so that all steps of a run and the player's own requests go to the same revisions.
   local request = { player = run.player, data = command.data }
   local ok, raised = pcall(router.call, command.service, request, command.action, command.data, function(reply)
     settle(id, reply)
@@ -69,10 +69,10 @@ advance = function(run)
   end
 end
 
---- Begins a run. The answer to the message comes when the run ends.
+--- Begins a run. The reply to the message is sent when the run ends.
 --- @param msg table the request
 --- @param name string of the workflow
---- @param input table checked
+--- @param input table already validated
 function runs.begin(msg, name, input)
   local player, own = fleet.player(msg), 0
   for _, run in pairs(state.byId) do
@@ -80,8 +80,8 @@ function runs.begin(msg, name, input)
       own = own + 1
     end
   end
-  if own >= runs.EACH then
-    error(fleet.fail("TOO_MANY_WORKFLOWS", own .. " of your workflows are under way", "wait until one has ended"))
+  if own >= runs.MAX_OPEN_EACH then
+    error(fleet.fail("TOO_MANY_WORKFLOWS", own .. " of your workflows are in progress", "wait until one has ended"))
   end
   local run = saga.start("workflow-" .. msg.Id, name, player, input, fleet.now(msg))
   run.request = msg.Id
@@ -96,16 +96,16 @@ function runs.get(id)
   return state.byId[id]
 end
 
---- Asks again for the step of a run that has waited far too long, as after a move to another process. Steps carry
--- the run's id, so a step that has happened is not done twice.
+--- Repeats the current step of a run that is long overdue, for example after its state moved to another process. Steps
+-- carry the run's id, so a step that was already done has no second effect.
 --- @param run table
-function runs.nudge(run)
-  if not saga.done(run) and fleet.now() - (run.askedAt or 0) > 2 * runs.patience() then
+function runs.retryIfStalled(run)
+  if not saga.done(run) and fleet.now() - (run.askedAt or 0) > 2 * runs.stepTimeout() then
     advance(run)
   end
 end
 
---- Whether every run is one that this code knows how to go on with.
+--- Whether this code can continue every run.
 --- @return boolean
 --- @return string detail
 function runs.consistent()
@@ -113,14 +113,14 @@ function runs.consistent()
   for id, run in pairs(state.byId) do
     local workflow = workflows.get(run.workflow)
     if run.id ~= id or (not saga.done(run) and not (workflow and workflow.steps[run.step])) then
-      return false, "run " .. id .. " of " .. tostring(run.workflow) .. " cannot go on"
+      return false, "run " .. id .. " of " .. tostring(run.workflow) .. " cannot continue"
     elseif saga.done(run) then
       ended = ended + 1
     else
       open = open + 1
     end
   end
-  return ended == #state.ended, open .. " under way, " .. ended .. " ended"
+  return ended == #state.ended, open .. " in progress, " .. ended .. " ended"
 end
 
 return runs

@@ -1,19 +1,19 @@
---- One run of a workflow as a machine on plain data, so that it lives through upgrades and exports:
--- saga.command says what to ask for now, saga.settle takes the answer.
--- When a step fails, those before it are taken back, the latest first; one that was not answered may have happened and is
--- taken back too.
+--- One run of a workflow as a state machine on plain data, so that it survives upgrades and exports:
+-- saga.command returns the next call, saga.settle takes its reply.
+-- When a step fails, the steps before it are undone, latest first. A step without a reply may have been done and is undone
+-- too.
 local workflows = require("workflows")
 
 local saga = {}
 
---- Codes that leave open whether the step has happened.
+--- Codes after which the step may or may not have been done.
 saga.IN_DOUBT = { TIMEOUT = true, BAD_REPLY = true, SERVICE_FAULT = true, CANCELLED = true }
---- How often a taking back is tried.
+--- How many times an undo is attempted.
 saga.UNDO_ATTEMPTS = 3
 
 --- @param id string unique; the idempotency id of all steps
 --- @param name string of the workflow
---- @param player string in whose name
+--- @param player string on whose behalf it runs
 --- @param input table checked against the workflow's input
 --- @param now integer scheduler time, ms
 --- @return table run
@@ -25,12 +25,12 @@ function saga.start(id, name, player, input, now)
 end
 
 --- @param run table
---- @return boolean whether nothing is left to do
+--- @return boolean whether the run has ended
 function saga.done(run)
   return run.status ~= "RUNNING" and run.status ~= "COMPENSATING"
 end
 
---- What to ask for now.
+--- The next call.
 --- @param run table
 --- @return table? { service, action, data, onBehalf? }, nil when the run is done
 function saga.command(run)
@@ -42,8 +42,8 @@ function saga.command(run)
   return { service = ask.service, action = ask.action, data = ask.data(run), onBehalf = ask.onBehalf and run.player or nil }
 end
 
--- The next step down that can be taken back; none: the run has ended.
-local function descend(run, from)
+-- Moves to the next earlier step that can be undone; without one, the run has ended.
+local function startUndo(run, from)
   local steps = workflows.get(run.workflow).steps
   for place = from, 1, -1 do
     if steps[place].undo then
@@ -55,7 +55,7 @@ local function descend(run, from)
   run.status = run.stranded and "COMPENSATION_FAILED" or "COMPENSATED"
 end
 
-local function plain(reply)
+local function withoutSuccess(reply)
   local kept = {}
   for key, value in pairs(reply) do
     if key ~= "success" then
@@ -67,7 +67,7 @@ end
 
 local function forward(run, step, reply)
   if reply.success then
-    run.results[step.name] = plain(reply)
+    run.results[step.name] = withoutSuccess(reply)
     if run.step == #workflows.get(run.workflow).steps then
       run.status = "COMPLETED"
     else
@@ -82,7 +82,7 @@ local function forward(run, step, reply)
   if step.keep then
     run.status = "INCOMPLETE"
   else
-    descend(run, saga.IN_DOUBT[reply.error.code] and run.step or run.step - 1)
+    startUndo(run, saga.IN_DOUBT[reply.error.code] and run.step or run.step - 1)
   end
 end
 
@@ -94,10 +94,10 @@ local function backward(run, step, reply)
     run.stranded = run.stranded or {}
     run.stranded[#run.stranded + 1] = { step = step.name, code = reply.error.code, message = reply.error.message }
   end
-  descend(run, run.step - 1)
+  startUndo(run, run.step - 1)
 end
 
---- Takes the answer to saga.command.
+--- Takes the reply to saga.command.
 --- @param run table changed in place
 --- @param reply table { success, …, error? { code, message, remedy } }
 --- @param now integer scheduler time, ms
@@ -120,7 +120,7 @@ function saga.settle(run, reply, now)
   end
 end
 
---- How a run is shown.
+--- The public view of a run.
 --- @param run table
 --- @return table
 function saga.view(run)

@@ -1,49 +1,49 @@
---- The declared workflows: steps over several services, each with what takes it back.
+--- The declared workflows: steps across several services, each with its undo.
 -- data and undo are functions of a run { id, player, input, results: step → reply }. Every step can be repeated
 -- with the same data without a second effect, and every undo succeeds when there is nothing to undo.
--- onBehalf: the step is asked for in the player's name, otherwise in the coordinator's own.
+-- onBehalf: the step is called on behalf of the player, otherwise by the coordinator itself.
 local workflows = {}
 
-local function take(service, action, data, more)
+local function call(service, action, data, more)
   local step = more or {}
   step.service, step.action, step.data = service, action, data
   return step
 end
 
 local function purchase(item)
-  return take("shop", "PURCHASE", function(run)
+  return call("shop", "PURCHASE", function(run)
     return { item = item(run), quantity = 1, orderId = run.id }
   end, {
     name = "purchase",
     onBehalf = true,
-    undo = take("shop", "REFUND", function(run)
+    undo = call("shop", "REFUND", function(run)
       return { account = run.player, orderId = run.id }
     end),
   })
 end
 
 local TABLE = {
-  -- The winner of a battle is paid the battle's prize, once.
+  -- Pays the prize of a battle to its winner, once.
   ["battle-victory"] = {
     input = { battleId = { type = "string", required = true, maxLength = 64 } },
     steps = {
-      take("battle", "CLAIM_PRIZE", function(run)
+      call("battle", "CLAIM_PRIZE", function(run)
         return { battleId = run.input.battleId, player = run.player }
       end, {
         name = "claim",
-        undo = take("battle", "RELEASE_PRIZE", function(run)
+        undo = call("battle", "RELEASE_PRIZE", function(run)
           return { battleId = run.input.battleId, player = run.player }
         end),
       }),
-      take("shop", "CREDIT", function(run)
+      call("shop", "CREDIT", function(run)
         return { account = run.player, amount = run.results.claim.amount, creditId = "prize:" .. run.input.battleId }
       end, { name = "pay" }),
-      take("battle", "SETTLE_PRIZE", function(run)
+      call("battle", "SETTLE_PRIZE", function(run)
         return { battleId = run.input.battleId, player = run.player }
       end, { name = "settle", keep = true }),
     },
   },
-  -- A starter beyond the free one is paid for with a ticket.
+  -- A further starter costs a ticket.
   ["starter-purchase"] = {
     input = {
       species = { type = "string", required = true, maxLength = 32 },
@@ -53,28 +53,28 @@ local TABLE = {
       purchase(function()
         return "starter-ticket"
       end),
-      take("shop", "CONSUME_ITEM", function(run)
+      call("shop", "CONSUME_ITEM", function(run)
         return { account = run.player, item = "starter-ticket", quantity = 1, consumeId = run.id }
       end, {
         name = "ticket",
-        undo = take("shop", "RETURN_ITEM", function(run)
+        undo = call("shop", "RETURN_ITEM", function(run)
           return { account = run.player, consumeId = run.id }
         end),
       }),
-      take("pokemon", "CREATE_POKEMON", function(run)
+      call("pokemon", "CREATE_POKEMON", function(run)
         return {
           species = run.input.species, nickname = run.input.nickname, level = 5,
           trainer = run.player, requestId = run.id,
         }
       end, {
         name = "create",
-        undo = take("pokemon", "RELEASE_POKEMON", function(run)
+        undo = call("pokemon", "RELEASE_POKEMON", function(run)
           return { trainer = run.player, requestId = run.id }
         end),
       }),
     },
   },
-  -- A stone is bought and used at once; when the pokemon cannot evolve, the money comes back.
+  -- Buys a stone and uses it. If the pokemon cannot evolve, the purchase is refunded.
   ["stone-evolution"] = {
     input = {
       pokemonId = { type = "string", required = true, maxLength = 64 },
@@ -84,7 +84,7 @@ local TABLE = {
       purchase(function(run)
         return run.input.item
       end),
-      take("pokemon", "EVOLVE", function(run)
+      call("pokemon", "EVOLVE", function(run)
         return { pokemonId = run.input.pokemonId, item = run.input.item }
       end, { name = "evolve", onBehalf = true }),
     },

@@ -1,4 +1,4 @@
---- Settings that a deployer sent to processes itself, past this one: told afterwards, so that the record has them too.
+--- Settings that a deployer sent directly to processes: reported afterwards, so that the ledger contains them.
 local fleet = require("fleet")
 local ledger = require("ledger")
 

@@ -1,4 +1,4 @@
---- Runs: each takes the epoch by compare-and-set when it begins, tells how it goes on, and ends once.
+--- Deployments: each takes the epoch by compare-and-set when it begins, reports its progress, and ends once.
 local enums = require("fleet.rollout-enums")
 local fleet = require("fleet")
 local ledger = require("ledger")
@@ -9,14 +9,14 @@ local deployments = {}
 local KEPT = 200
 local MANIFESTS_KEPT = 50
 local MAX_MANIFEST = 512 * 1024
---- Milliseconds of scheduler time for which a run counts as alive after it was last heard of.
-local ALIVE = 150 * 1000
+--- Milliseconds of scheduler time for which a run counts as alive after its last message.
+local ALIVE_FOR = 150 * 1000
 
 local state = fleet.state("deployments", {
   byId = {}, order = {}, total = 0, successful = 0, failed = 0, rolledBack = 0, seconds = 0, timed = 0,
 })
 
---- HELD: its rollout waits for a person, and a later run goes on. Neither a success nor a failure.
+--- HELD: the rollout waits for a decision, and a later run continues it. Neither a success nor a failure.
 local ENDS = { "COMPLETED", "FAILED", "ROLLED_BACK", "HELD" }
 
 local REQUEST = {
@@ -40,7 +40,7 @@ local REQUEST = {
 local function idOf(msg, request)
   local id = fleet.tag(msg, "Deployment-Id") or request.deploymentId
   if id == nil or id == "" or #id > 128 then
-    error(fleet.fail("INVALID_DATA", "the deployment has no id", "Send the tag Deployment-Id."))
+    error(fleet.fail("INVALID_DATA", "the deployment has no id", "Send it in the tag Deployment-Id."))
   end
   return id
 end
@@ -48,8 +48,8 @@ end
 local function stale(msg, needed)
   error(fleet.fail(
     "STALE_EPOCH",
-    string.format("epoch %s is refused: %d is needed", (fleet.tag(msg, "Epoch") or "(missing)"):sub(1, 20), needed),
-    "Another deployment began meanwhile. Read the epoch with Info and begin again.",
+    string.format("epoch %s is not accepted: this requires epoch %d", (fleet.tag(msg, "Epoch") or "(missing)"):sub(1, 20), needed),
+    "Another deployment began in the meantime. Read the epoch with Info and start again.",
     { epoch = fleet.epoch() }
   ))
 end
@@ -66,7 +66,7 @@ local function answer(deployment)
   }
 end
 
--- cause: of a run that another one ended, TAKEN_OVER or UNFINISHED; nil where the run ended itself. The reason is for people.
+-- cause: TAKEN_OVER or UNFINISHED if another run ended this one, nil if it ended itself. The reason is for display only.
 local function finishAs(deployment, status, reason, msg, cause)
   deployment.status, deployment.phase, deployment.reason = status, status, reason
   deployment.finishedAt = fleet.now(msg)
@@ -92,23 +92,23 @@ local function forgetOld()
   end
 end
 
---- Refuses a run while one of another operator is in progress and alive. An operator's own earlier run is dead: one runs at a time.
-local function refuseBeside(request, msg)
+--- Refuses a run while another operator's run is in progress and alive. An operator runs one deployment at a time, so their own earlier run is dead.
+local function refuseConcurrent(request, msg)
   if request.takeOver then return end
   for _, other in pairs(state.byId) do
     local silent = fleet.now(msg) - (other.seenAt or other.startedAt)
-    -- One whose epoch has passed is fenced out already.
+    -- A run with an older epoch is already fenced.
     local isCurrent = other.status == "RUNNING" and other.epoch == fleet.epoch()
-    if isCurrent and other.operator ~= request.operator and silent < ALIVE then
+    if isCurrent and other.operator ~= request.operator and silent < ALIVE_FOR then
       error(fleet.fail(
         "DEPLOYMENT_IN_PROGRESS",
         string.format(
-          "%s of operator %s is in progress: it began %d s ago and was last heard of %d s ago",
+          "%s of operator %s is in progress: it began %d s ago and last reported %d s ago",
           other.deploymentId, other.operator or other.from, (fleet.now(msg) - other.startedAt) // 1000, silent // 1000
         ),
         string.format(
-          "Wait until it ends, or until it was silent for %d s. If you know that it is dead: npx fleet deploy --take-over, or FLEET_TAKE_OVER=1 pulumi up.",
-          ALIVE // 1000
+          "Wait until it ends or has not reported for %d s. If it is dead, take over: npx fleet deploy --take-over, or FLEET_TAKE_OVER=1 pulumi up.",
+          ALIVE_FOR // 1000
         ),
         { deploymentId = other.deploymentId, operator = other.operator, startedAt = other.startedAt, seenAt = other.seenAt }
       ))
@@ -120,14 +120,14 @@ local function begin(request, msg)
   local id = idOf(msg, request)
   local known = state.byId[id]
   if known then return answer(known) end
-  refuseBeside(request, msg)
+  refuseConcurrent(request, msg)
   if epochOf(msg) ~= fleet.epoch() then stale(msg, fleet.epoch()) end
   for _, other in pairs(state.byId) do
     if other.status == "RUNNING" then
       if request.takeOver then
         finishAs(other, "FAILED", "taken over by " .. id, msg, "TAKEN_OVER")
       else
-        finishAs(other, "FAILED", "it never finished; began after it: " .. id, msg, "UNFINISHED")
+        finishAs(other, "FAILED", "it never finished; " .. id .. " began after it", msg, "UNFINISHED")
       end
     end
   end
@@ -152,7 +152,7 @@ local function running(request, msg)
   local id = idOf(msg, request)
   local deployment = state.byId[id]
   if not deployment then
-    error(fleet.fail("UNKNOWN_DEPLOYMENT", "there is no deployment " .. id, "Begin it first, or name one that LEDGER lists."))
+    error(fleet.fail("UNKNOWN_DEPLOYMENT", "there is no deployment " .. id, "Begin it first, or use an id that LEDGER lists."))
   end
   return deployment
 end
@@ -161,7 +161,7 @@ local function checkEpoch(deployment, msg)
   if epochOf(msg) ~= deployment.epoch or deployment.epoch ~= fleet.epoch() then stale(msg, deployment.epoch) end
 end
 
---- A sign of life, what became of single processes meanwhile, and ids that must not be lost: merged by name.
+--- A heartbeat with the results of single processes so far, including ids that must not be lost. Merged by name.
 local function progress(request, msg)
   local deployment = running(request, msg)
   checkEpoch(deployment, msg)
@@ -192,9 +192,9 @@ local function finish(request, msg)
   if request.manifest then
     local text = fleet.json.encode(request.manifest)
     if #text > MAX_MANIFEST then
-      error(fleet.fail("TOO_LARGE", "the manifest has " .. #text .. " bytes, at most " .. MAX_MANIFEST .. " are kept", "Name less in it."))
+      error(fleet.fail("TOO_LARGE", "the manifest has " .. #text .. " bytes, the limit is " .. MAX_MANIFEST, "Send a smaller manifest."))
     end
-    -- As text: one value to remember and to hash, whatever is in it.
+    -- As a string: one value to store and to hash, whatever it contains.
     deployment.manifest, deployment.manifestHash = text, fleet.sha256(text)
     for name, result in pairs(type(request.manifest.processes) == "table" and request.manifest.processes or {}) do
       if type(name) == "string" and type(result) == "table" then
@@ -221,7 +221,7 @@ fleet.on("DEPLOY_PROCESS", { who = "deployer", schema = schema }, function(data,
   local phase = fleet.tag(msg, "Phase") or "begin"
   local run = PHASES[phase]
   if not run then
-    error(fleet.fail("INVALID_DATA", "the phase " .. phase:sub(1, 40) .. " is unknown", "The tag Phase is begin, progress or finish."))
+    error(fleet.fail("INVALID_DATA", "unknown phase " .. phase:sub(1, 40), "Set the tag Phase to begin, progress or finish."))
   end
   return run(data.deployRequest or data, msg)
 end)
@@ -232,7 +232,7 @@ fleet.on("DEPLOYMENT_STATUS", { readonly = true, schema = { deploymentId = { typ
   if not deployment then
     local other = id and require("requests").find(id)
     if other then return other end
-    error(fleet.fail("UNKNOWN_DEPLOYMENT", "there is no deployment " .. tostring(id):sub(1, 128), "Name one that LEDGER lists."))
+    error(fleet.fail("UNKNOWN_DEPLOYMENT", "there is no deployment " .. tostring(id):sub(1, 128), "Use an id that LEDGER lists."))
   end
   local result = {}
   for key, value in pairs(deployment) do result[key] = value end
@@ -240,12 +240,12 @@ fleet.on("DEPLOYMENT_STATUS", { readonly = true, schema = { deploymentId = { typ
   return result
 end)
 
---- A deployment by its id, or nil.
+--- The deployment with this id, or nil.
 function deployments.find(id)
   return state.byId[id]
 end
 
---- A rollback brought the fleet away from a deployment.
+--- Records that a deployment was rolled back.
 function deployments.rolledBack(id, msg)
   local deployment = state.byId[id]
   if not deployment or deployment.status == "ROLLED_BACK" then return end

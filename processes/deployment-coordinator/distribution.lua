@@ -1,5 +1,5 @@
---- Settings for many processes at once: all take them, or none keeps them.
--- The targets take a config from a deployer only: whoever wants this process to distribute, allows it there (SET_ALLOWED).
+--- Settings for many processes at once: either all accept them, or none keeps them.
+-- Targets accept a config only from a deployer: to let this process distribute, allow it there (SET_ALLOWED).
 local fleet = require("fleet")
 local alerts = require("monitor.alerts")
 local ledger = require("ledger")
@@ -26,7 +26,7 @@ local FIELDS = {
 }
 
 local function check(request, data)
-  -- A type of the fleet's own: its rules are where its settings are, so the targets check.
+  -- A custom config type: its rules are in the processes that have it, so the targets check.
   if not fleet.isConfigType(request.configType) and request.rule == nil and request.validationRequired ~= true then return end
   local problems = fleet.checkConfig(request.configType, data, request.rule)
   if #problems > 0 then error(fleet.configRefusal(problems)) end
@@ -34,7 +34,7 @@ end
 
 local function checkVersion(version)
   if version == nil or type(version) == "number" or type(version) == "string" and version ~= "" and #version <= 64 then return end
-  error(fleet.fail("INVALID_DATA", "the version is neither a number nor a text", "Send a version that grows, or none."))
+  error(fleet.fail("INVALID_DATA", "the version is neither a number nor a string", "Send an increasing version, or none."))
 end
 
 local function remember(distribution)
@@ -42,7 +42,7 @@ local function remember(distribution)
   if #state.list > KEPT then table.remove(state.list, 1) end
 end
 
--- The settings that all have now; nil where each has its own.
+-- The settings that all targets have now, or nil if they differ.
 local function common(job)
   local first = job.ids[1]
   for _, id in ipairs(job.ids) do
@@ -56,13 +56,13 @@ local function close(distribution, job, msg)
   local shared = common(job)
   distribution.status, distribution.finishedAt, distribution.version = job.status, now, job.version
   distribution.results, distribution.hash = job.results, shared and shared.hash
-  distribution.successCount, distribution.restoredCount = job.taken, job.restored
+  distribution.successCount, distribution.restoredCount = job.accepted, job.restored
   if all then
     state.current[job.configType] = shared
     alerts.resolve("CONFIG_DISTRIBUTION_FAILED", job.configType, now)
   else
     alerts.raise("CONFIG_DISTRIBUTION_FAILED", job.configType,
-      string.format("%d of %d processes took version %s; it counts for none", job.taken, #job.ids, tostring(job.version)), now)
+      string.format("%d of %d processes accepted version %s, so it applies to none", job.accepted, #job.ids, tostring(job.version)), now)
   end
   ledger.write("CONFIG_DISTRIBUTED", {
     distributionId = distribution.distributionId, configType = job.configType, status = job.status, version = job.version,
@@ -70,14 +70,14 @@ local function close(distribution, job, msg)
   }, msg)
   fleet.reply(msg, {
     distributionId = distribution.distributionId, status = job.status, configType = job.configType, distributionResults = job.results,
-    successCount = job.taken, totalCount = #job.ids, restoredCount = job.restored, configVersion = job.version, hash = distribution.hash,
+    successCount = job.accepted, totalCount = #job.ids, restoredCount = job.restored, configVersion = job.version, hash = distribution.hash,
     notEnforceable = job.notEnforceable,
   })
 end
 
 local function send(request, dataOf, targets, msg)
   if #targets == 0 then
-    error(fleet.fail("NO_PROCESSES", "there is no process to send it to", "Register processes, or name targetProcesses."))
+    error(fleet.fail("NO_PROCESSES", "no target processes", "Register processes, or set targetProcesses."))
   end
   checkVersion(request.version)
   state.seq = state.seq + 1
@@ -95,7 +95,7 @@ end
 
 local function forward(call, failed, msg, use)
   return function(reply)
-    if reply.success ~= true then return fleet.replyError(msg, reply.error or fleet.fail("BAD_REPLY", failed, "Look at its LOGS.")) end
+    if reply.success ~= true then return fleet.replyError(msg, reply.error or fleet.fail("BAD_REPLY", failed, "Check its LOGS.")) end
     return use(reply)
   end
 end
@@ -112,7 +112,7 @@ function RUN.DISTRIBUTE_CONFIG(request, msg)
   return send(request, function() return request.configData end, registrations.resolve(request.targetProcesses), msg)
 end
 
---- Changes single keys of what each process holds.
+--- Changes single keys of each process's settings.
 function RUN.UPDATE_CONFIG(request, msg)
   local change = request.configData or fleet.object()
   check(request, change)
@@ -128,33 +128,33 @@ function RUN.GET_CONFIG(request, msg)
   if request.processId == nil then
     local held = state.current[request.configType]
     if not held then
-      error(fleet.fail("NO_CONFIG", "no " .. request.configType .. " was distributed to all its targets yet", "Distribute one, or name processId."))
+      error(fleet.fail("NO_CONFIG", request.configType .. " has not been distributed to all its targets yet", "Distribute it, or set processId."))
     end
     return { configType = request.configType, configData = held.configData, configVersion = held.version, hash = held.hash }
   end
   local id = registrations.resolve({ request.processId })[1]
-  fleet.ask(id, "GET_CONFIG", { configType = request.configType }, forward(id, "it did not answer", msg, function(reply)
+  fleet.ask(id, "GET_CONFIG", { configType = request.configType }, forward(id, "no valid reply from the process", msg, function(reply)
     local held = reply.configs and reply.configs[request.configType]
-    if not held then return fleet.replyError(msg, "NO_CONFIG", registrations.name(id) .. " holds no " .. request.configType, "Distribute one to it.") end
+    if not held then return fleet.replyError(msg, "NO_CONFIG", registrations.name(id) .. " has no " .. request.configType, "Distribute it to that process.") end
     fleet.reply(msg, { processId = id, configType = request.configType, configData = held.configData, configVersion = held.version, hash = held.hash })
   end))
   return fleet.later(msg)
 end
 
---- Gives what one process holds to the others.
+--- Copies the settings of one process to the others.
 function RUN.SYNC_CONFIG(request, msg)
   if request.sourceProcessId == nil then
-    error(fleet.fail("INVALID_DATA", "sourceProcessId is missing", "Name the process, or its id, whose config the others should get."))
+    error(fleet.fail("INVALID_DATA", "sourceProcessId is missing", "Set it to the name or id of the process to copy from."))
   end
   local source = registrations.resolve({ request.sourceProcessId })[1]
   local targets = {}
   for _, id in ipairs(registrations.resolve(request.targetProcesses)) do
     if id ~= source then targets[#targets + 1] = id end
   end
-  fleet.ask(source, "GET_CONFIG", { configType = request.configType }, forward(source, "it did not answer", msg, function(reply)
+  fleet.ask(source, "GET_CONFIG", { configType = request.configType }, forward(source, "no valid reply from the process", msg, function(reply)
     local held = reply.configs and reply.configs[request.configType]
     if not held then
-      return fleet.replyError(msg, "NO_CONFIG", registrations.name(source) .. " holds no " .. request.configType, "Distribute one to it first.")
+      return fleet.replyError(msg, "NO_CONFIG", registrations.name(source) .. " has no " .. request.configType, "Distribute it to that process first.")
     end
     send(request, function() return held.configData end, targets, msg)
   end))
@@ -172,7 +172,7 @@ fleet.on("CONFIG_DISTRIBUTION", {
 end)
 
 return {
-  --- Versions that all targets took: configType → version.
+  --- Versions that all targets accepted: configType → version.
   current = function()
     local result = fleet.object()
     for name, held in pairs(state.current) do result[name] = held.version end

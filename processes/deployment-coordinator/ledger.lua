@@ -1,12 +1,12 @@
---- The append-only record. Nothing in it is ever changed or removed; only deployers' doings are written, so its
--- length is theirs to pay for.
+--- The append-only ledger: entries are never changed or removed. Only deployers and starts of the fleet's
+-- own processes add entries, so nobody else can make it grow.
 local fleet = require("fleet")
 
 local ledger = {}
 
 local entries = fleet.state("ledger", {}, { undo = "append" })
 
-local MOST_AT_ONCE = 200
+local MAX_PAGE = 200
 
 --- Appends an entry.
 -- @tparam string kind what happened, upper snake
@@ -28,7 +28,7 @@ fleet.on("LEDGER", {
   readonly = true,
   schema = {
     since = { type = "integer", min = 0 },
-    limit = { type = "integer", min = 1, max = MOST_AT_ONCE },
+    limit = { type = "integer", min = 1, max = MAX_PAGE },
     kind = { type = "string", maxLength = 64 },
   },
 }, function(data)

@@ -1,4 +1,4 @@
---- Figures for people and dashboards: counted, or null where AO has none.
+--- Figures for people and dashboards. Null where AO provides none.
 local fleet = require("fleet")
 local alerts = require("monitor.alerts")
 local deployments = require("deployments")
@@ -71,9 +71,9 @@ fleet.on("DEPLOYMENT_MONITORING_REPORT", { data = false }, function(_, msg)
       rollbackRate = figures.rollbackRate,
     },
     performanceMetrics = {
-      -- From question to answer of the processes asked, by scheduler time; this process has no clock to time itself.
+      -- From request to reply of the checked processes, in scheduler time; this process has no clock to time itself.
       messageProcessingTime = round.averageAnswerMs or null,
-      -- Messages a minute since the first load.
+      -- Messages per minute since the first load.
       throughput = seconds > 0 and own.messages * 60 / seconds or null,
       coordinatorMemoryUsage = own.luaHeapKB / 1024,
       coordinatorCpuUsage = null,

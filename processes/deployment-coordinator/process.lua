@@ -1,4 +1,4 @@
---- The fleet's ledger: who deployed what under which epoch, which processes there are, and how they fare.
+--- The fleet's ledger: who deployed what under which epoch, which processes exist, and their health.
 local fleet = require("fleet")
 local alerts = require("monitor.alerts")
 

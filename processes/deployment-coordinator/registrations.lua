@@ -1,15 +1,15 @@
---- Which processes the fleet has.
+--- The processes of the fleet.
 local fleet = require("fleet")
 local ledger = require("ledger")
 local alerts = require("monitor.alerts")
 
 local registrations = {}
 
-local MOST = 1000
+local MAX_PROCESSES = 1000
 
 local state = fleet.state("registrations", { byId = {}, count = 0 })
 
--- Whether it was registered as a process without the fleet's library, which answers none of the fleet's actions.
+-- Whether the process was registered as one without the fleet's library, which answers none of the fleet's actions.
 local function isBare(entry)
   return entry ~= nil and type(entry.metadata) == "table" and entry.metadata.lib == false
 end
@@ -34,11 +34,11 @@ fleet.on("PROCESS_REGISTRATION", {
 }, function(data, msg)
   local given = data.processRegistration
   local known = state.byId[given.processId]
-  if not known and state.count >= MOST then
-    error(fleet.fail("TOO_MANY", MOST .. " processes are registered already", "Deregister those that are retired."))
+  if not known and state.count >= MAX_PROCESSES then
+    error(fleet.fail("TOO_MANY", MAX_PROCESSES .. " processes are already registered", "Deregister retired processes."))
   end
   if given.metadata and #fleet.json.encode(given.metadata) > 8192 then
-    error(fleet.fail("TOO_LARGE", "the metadata has more than 8192 bytes", "Keep it in the manifest."))
+    error(fleet.fail("TOO_LARGE", "the metadata has more than 8192 bytes", "Put large data into the manifest."))
   end
   local entry = {
     processId = given.processId, processType = given.processType, version = given.version, capabilities = given.capabilities or {},
@@ -46,7 +46,7 @@ fleet.on("PROCESS_REGISTRATION", {
     metadata = given.metadata, registrationTime = known and known.registrationTime or fleet.now(msg), updatedAt = fleet.now(msg),
     lastStartup = known and known.lastStartup, health = known and known.health,
   }
-  -- What was found while it had the library is nothing that anybody could check again.
+  -- Without the library its health cannot be checked, so an earlier result would never be updated.
   if isBare(entry) then entry.health = nil end
   state.byId[given.processId] = entry
   if not known then state.count = state.count + 1 end
@@ -64,7 +64,7 @@ fleet.on("PROCESS_DEREGISTRATION", {
   },
 }, function(data, msg)
   local id = data.processRegistration and data.processRegistration.processId or data.processId
-  if id == nil then error(fleet.fail("INVALID_DATA", "processId is missing", "Name the process.")) end
+  if id == nil then error(fleet.fail("INVALID_DATA", "processId is missing", "Set processId.")) end
   if state.byId[id] then
     state.byId[id] = nil
     state.count = state.count - 1
@@ -100,7 +100,7 @@ end)
 fleet.on("Error", { silent = true }, function(data, msg)
   if not known(msg) then return end
   local name = type(data.name) == "string" and data.name ~= "" and data.name:sub(1, 64) or msg.From
-  local text = type(data.message) == "string" and data.message or "no text"
+  local text = type(data.message) == "string" and data.message or "no message"
   alerts.raise("PROCESS_ERROR", name, tostring(data.action):sub(1, 64) .. ": " .. text:sub(1, 300), fleet.now(msg))
 end)
 
@@ -109,7 +109,7 @@ function registrations.all()
   return state.byId
 end
 
---- How many there are.
+--- The number of registered processes.
 function registrations.count()
   return state.count
 end
@@ -118,11 +118,11 @@ local function named(entry)
   return type(entry.metadata) == "table" and type(entry.metadata.name) == "string" and entry.metadata.name or nil
 end
 
---- Resolves names of the fleet, process types and ids to ids. Without a list: all that are registered and have the
+--- Resolves names of members, process types and ids to ids. Without a list: all registered processes with the
 -- fleet's library.
 -- @tparam ?table wanted a list
 -- @treturn table a sorted list of ids
--- @raise a failure `UNKNOWN_PROCESS` that lists what is not known, `LIB_REQUIRED` that lists who has no library
+-- @raise `UNKNOWN_PROCESS` with the unknown names, `LIB_REQUIRED` with the processes without the library
 function registrations.resolve(wanted)
   local ids, seen, unknown, bare, without = {}, {}, {}, {}, fleet.peersWithoutLibrary()
   local function add(id)
@@ -149,23 +149,23 @@ function registrations.resolve(wanted)
     end
   end
   if #unknown > 0 then
-    error(fleet.fail("UNKNOWN_PROCESS", "not registered: " .. table.concat(unknown, ", "):sub(1, 300), "PROCESS_DISCOVERY lists what is."))
+    error(fleet.fail("UNKNOWN_PROCESS", "not registered: " .. table.concat(unknown, ", "):sub(1, 300), "PROCESS_DISCOVERY lists the registered processes."))
   end
   if #bare > 0 and wanted ~= nil and #wanted > 0 then
     local names = table.concat(bare, ", "):sub(1, 300)
-    error(fleet.fail("LIB_REQUIRED", "without the fleet's library, which would answer this: " .. names, "Name others."))
+    error(fleet.fail("LIB_REQUIRED", "this requires the fleet's library, which is missing in: " .. names, "Remove them from the list."))
   end
   table.sort(ids)
   return ids
 end
 
---- What a process is called, for people.
+--- The display name of a process.
 function registrations.name(id)
   local entry = state.byId[id]
   return entry and (named(entry) or entry.processType) or id
 end
 
---- Keeps the latest health of a registered process.
+--- Stores the latest health of a registered process.
 function registrations.setHealth(id, health)
   if state.byId[id] then state.byId[id].health = health end
 end

@@ -1,5 +1,5 @@
---- Rollbacks and blue-green switches as requests. The ledger moves nothing itself: a deployer reads a request, works it
--- off and tells the phases; the ledger keeps to their order and to what was really told.
+--- Requests for rollbacks and blue-green switches. The ledger only records them: a deployer reads a request, carries it
+-- out and reports its phases. The ledger enforces the order of the phases.
 local enums = require("fleet.rollout-enums")
 local fleet = require("fleet")
 local alerts = require("monitor.alerts")
@@ -12,9 +12,9 @@ local KEPT = 200
 
 local state = fleet.state("requests", { seq = 0, byId = {}, order = {} })
 
-local NOTE = "recorded; a deployer works it off and reports its phases here"
+local NOTE = "recorded; a deployer carries it out and reports its phases here"
 
--- What may follow what. A phase may be told again, which changes nothing.
+-- Allowed transitions. Reporting the same phase again changes nothing.
 local ROLLBACK = {
   PENDING = { "PREPARING", "CANCELLED", "FAILED" },
   PREPARING = { "ROLLING_BACK", "CANCELLED", "FAILED" },
@@ -67,14 +67,14 @@ local function move(request, flow, to, msg, what)
       return
     end
   end
-  error(fleet.fail("WRONG_PHASE", request.requestId .. " is " .. request.status .. " and cannot become " .. to,
-    #allowed > 0 and "It can become " .. table.concat(allowed, ", ") .. "." or "It is over; make a new request."))
+  error(fleet.fail("WRONG_PHASE", request.requestId .. " is " .. request.status .. " and cannot change to " .. to,
+    #allowed > 0 and "It can change to " .. table.concat(allowed, ", ") .. "." or "It has ended; create a new request."))
 end
 
 local function find(id, kind)
   local request = state.byId[id]
   if not request or request.kind ~= kind then
-    error(fleet.fail("UNKNOWN_REQUEST", "there is no request " .. tostring(id), "LEDGER lists them."))
+    error(fleet.fail("UNKNOWN_REQUEST", "there is no request " .. tostring(id), "Use an id that LEDGER lists."))
   end
   return request
 end
@@ -95,7 +95,7 @@ local ROLLBACK_FIELDS = {
   status = { type = "string", enum = phases(ROLLBACK) },
 }
 
-local function tell(request, status, msg)
+local function raiseAlerts(request, status, msg)
   local now = fleet.now(msg)
   if status == "COMPLETED" then
     deployments.rolledBack(request.deploymentId, msg)
@@ -114,14 +114,14 @@ fleet.on("DEPLOYMENT_ROLLBACK", {
     local request = find(given.rollbackId, "ROLLBACK")
     local before = request.status
     if given.status then move(request, ROLLBACK, given.status, msg, "ROLLBACK_PHASE") end
-    if request.status ~= before then tell(request, request.status, msg) end
+    if request.status ~= before then raiseAlerts(request, request.status, msg) end
     return copy(request)
   end
   if not given.deploymentId or not given.reason then
-    error(fleet.fail("INVALID_DATA", "deploymentId and reason are needed", "Name the deployment to leave, and why."))
+    error(fleet.fail("INVALID_DATA", "deploymentId and reason are required", "Send the deployment to roll back, and the reason."))
   end
   if not deployments.find(given.deploymentId) then
-    error(fleet.fail("UNKNOWN_DEPLOYMENT", "there is no deployment " .. given.deploymentId, "Name one that LEDGER lists."))
+    error(fleet.fail("UNKNOWN_DEPLOYMENT", "there is no deployment " .. given.deploymentId, "Use an id that LEDGER lists."))
   end
   local request = open("rollback", {
     kind = "ROLLBACK", deploymentId = given.deploymentId, reason = given.reason, adminUserId = given.adminUserId,
@@ -149,7 +149,7 @@ fleet.on("BLUE_GREEN_DEPLOYMENT", {
 }, function(data, msg)
   local given = data.blueGreenRequest
   if given.trafficRouting and #fleet.json.encode(given.trafficRouting) > 16384 then
-    error(fleet.fail("TOO_LARGE", "trafficRouting has more than 16384 bytes", "The router has the whole table; tell the shares."))
+    error(fleet.fail("TOO_LARGE", "trafficRouting has more than 16384 bytes", "Send only the shares: the router has the whole table."))
   end
   if given.blueGreenId then
     local request = find(given.blueGreenId, "BLUE_GREEN")
@@ -158,7 +158,7 @@ fleet.on("BLUE_GREEN_DEPLOYMENT", {
     return copy(request)
   end
   if not given.newVersion or not given.targetProcesses then
-    error(fleet.fail("INVALID_DATA", "newVersion and targetProcesses are needed", "Name the processes and the version they should get."))
+    error(fleet.fail("INVALID_DATA", "newVersion and targetProcesses are required", "Send the processes and their new version."))
   end
   local request = open("blue-green", {
     kind = "BLUE_GREEN", newVersion = given.newVersion, targetProcesses = given.targetProcesses, adminUserId = given.adminUserId,
@@ -170,7 +170,7 @@ fleet.on("BLUE_GREEN_DEPLOYMENT", {
   return copy(request)
 end)
 
---- A request by its id, or nil.
+--- The request with this id, or nil.
 function requests.find(id)
   return state.byId[id] and copy(state.byId[id]) or nil
 end

@@ -1,4 +1,4 @@
---- Rounds of health checks: the registered processes are asked, and the answers collected.
+--- Rounds of health checks: asks the registered processes and collects their answers.
 local fleet = require("fleet")
 local registrations = require("registrations")
 local rules = require("rules")
@@ -56,7 +56,7 @@ fleet.on("DEPLOYMENT_HEALTH_CHECK", {
   local request = data.healthCheck or {}
   local ids = registrations.resolve(request.targetProcesses)
   if #ids == 0 then
-    error(fleet.fail("NO_PROCESSES", "no process is registered, so none can be healthy", "Deploy, or register processes."))
+    error(fleet.fail("NO_PROCESSES", "no process is registered", "Deploy, or register processes."))
   end
   local round = {
     checkType = request.checkType or "POST_DEPLOYMENT", deploymentId = request.deploymentId, results = fleet.object(), open = #ids,
@@ -89,7 +89,7 @@ fleet.on("DEPLOYMENT_HEALTH_CHECK", {
   return fleet.later(msg)
 end)
 
---- How many processes were asked, how many failed, and how long answers took by scheduler time.
+--- How many processes were asked, how many failed, and how long answers took in scheduler time.
 function rounds.figures()
   return {
     healthChecks = state.asked, failedHealthChecks = state.failed,

@@ -1,4 +1,4 @@
---- When the ledger raises an alert by itself.
+--- The alerts that the ledger raises itself.
 local fleet = require("fleet")
 local alerts = require("monitor.alerts")
 local defaults = require("monitor.defaults")
@@ -24,28 +24,28 @@ function rules.afterDeployment(figures, now)
   local failures = finished == 0 and 0 or figures.failedDeployments / finished
   local rollbacks = figures.rollbackRate / 100
   judge("DEPLOYMENT_FAILURE_RATE_HIGH", total > LIMITS.deploymentSample and failures > LIMITS.failureRate,
-    string.format("%.1f %% of %d deployments failed, at most %.0f %% are expected", failures * 100, finished, LIMITS.failureRate * 100), now)
+    string.format("%.1f %% of %d deployments failed, expected at most %.0f %%", failures * 100, finished, LIMITS.failureRate * 100), now)
   judge("ROLLBACK_RATE_HIGH", total > LIMITS.deploymentSample and rollbacks > LIMITS.rollbackRate,
-    string.format("%.1f %% of %d deployments were rolled back, at most %.0f %% are expected", rollbacks * 100, total, LIMITS.rollbackRate * 100), now)
+    string.format("%.1f %% of %d deployments were rolled back, expected at most %.0f %%", rollbacks * 100, total, LIMITS.rollbackRate * 100), now)
   judge("DEPLOYMENT_TIME_EXCEEDED", figures.averageDeploymentTime > LIMITS.deploymentSeconds,
-    string.format("deployments take %.0f s on average, at most %d s are expected", figures.averageDeploymentTime, LIMITS.deploymentSeconds), now)
+    string.format("deployments take %.0f s on average, expected at most %d s", figures.averageDeploymentTime, LIMITS.deploymentSeconds), now)
 end
 
 --- After a round of health checks.
 function rules.afterRound(asked, failed, now)
   judge("HEALTH_CHECK_FAILURE_RATE_HIGH", asked > 0 and failed / asked > ERROR_RATE,
-    string.format("%d of %d health checks failed, at most %.0f %% are expected", failed, asked, ERROR_RATE * 100), now)
+    string.format("%d of %d health checks failed, expected at most %.0f %%", failed, asked, ERROR_RATE * 100), now)
 end
 
---- Whenever figures are asked for: how the coordinator itself fares.
+--- The coordinator's own performance, evaluated whenever figures are requested.
 function rules.ownPerformance(now)
   local own = fleet.statistics()
   local handled = own.messages
   local rate = handled == 0 and 0 or own.errors / handled
-  local used, most = own.luaHeapKB / 1024, fleet.config("RESOURCE_LIMITS", "maxMemoryMB")
-  local full = most ~= nil and used > most
+  local used, allowed = own.luaHeapKB / 1024, fleet.config("RESOURCE_LIMITS", "maxMemoryMB")
+  local full = allowed ~= nil and used > allowed
   judge("COORDINATOR_PERFORMANCE_DEGRADED", full or (handled >= LIMITS.coordinatorSample and rate > ERROR_RATE),
-    full and string.format("%.1f MB of Lua heap, %s are allowed", used, most)
+    full and string.format("%.1f MB of Lua heap, allowed: %s MB", used, allowed)
       or string.format("%.1f %% of %d messages ended in a fault", rate * 100, handled), now)
 end
 

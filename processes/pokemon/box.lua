@@ -1,6 +1,6 @@
 --- All pokemon of all trainers: plain functions on the state { pokemon: id → pokemon,
--- trainers: address → { owned, party }, started: who had the free starter, voided: ids that must never be made }.
--- Functions that can refuse return nil, code, message, remedy and have then changed nothing.
+-- trainers: address → { owned, party }, started: trainers that had the free starter, voided: ids that must not be created }.
+-- A function that refuses changes nothing and returns nil, code, message, remedy.
 local dex = require("species")
 local genes = require("genes")
 local growth = require("growth")
@@ -9,9 +9,9 @@ local box = {}
 
 --- Members of a party; moves of a pokemon; pokemon of one trainer.
 box.PARTY_SIZE, box.MOVES, box.CAPACITY = 6, 4, 60
---- How many awards a pokemon remembers, so that a repeated one is recognised.
+--- The number of awards kept per pokemon, so that a repeated one is recognised.
 box.AWARDS = 32
---- Most experience that one award may bring.
+--- The most experience of one award.
 box.MAX_AWARD = 1000000
 
 local function indexOf(list, value)
@@ -27,38 +27,38 @@ local function newestMoves(species, level)
   return table.move(known, math.max(1, #known - box.MOVES + 1), #known, 1, {})
 end
 
---- @return table the state before the first trainer came
+--- @return table the initial state
 function box.empty()
   return { pokemon = {}, trainers = {}, started = {}, voided = {} }
 end
 
 --- @param state table
 --- @param address string
---- @return table { owned: ids, party: ids }; an empty one that is not kept when there is none
+--- @return table { owned: ids, party: ids }; for an unknown trainer an empty one that is not stored
 function box.trainer(state, address)
   return state.trainers[address] or { owned = {}, party = {} }
 end
 
---- A new pokemon; it joins the party when there is room.
+--- Creates a pokemon; it joins the party if there is room.
 --- @param state table
 --- @param trainer string
---- @param wish table { species, level?, nickname? }
+--- @param request table { species, level?, nickname? }
 --- @param seed string never used twice
 --- @return table? pokemon
-function box.create(state, trainer, wish, seed)
-  if not dex.get(wish.species) then
-    return nil, "UNKNOWN_SPECIES", "there is no species " .. wish.species, "choose one that LIST_SPECIES names"
+function box.create(state, trainer, request, seed)
+  if not dex.get(request.species) then
+    return nil, "UNKNOWN_SPECIES", "there is no species " .. request.species, "choose one that LIST_SPECIES lists"
   end
   local home = box.trainer(state, trainer)
   if #home.owned >= box.CAPACITY then
-    return nil, "BOX_FULL", "the box holds " .. box.CAPACITY .. " pokemon already", "release one first"
+    return nil, "BOX_FULL", "the box is full: it holds " .. box.CAPACITY .. " pokemon", "release one first"
   end
   local born = genes.of(seed)
-  local level = math.tointeger(wish.level or 5)
+  local level = math.tointeger(request.level or 5)
   local pokemon = {
-    id = born.id, trainer = trainer, species = wish.species, nickname = wish.nickname,
+    id = born.id, trainer = trainer, species = request.species, nickname = request.nickname,
     experience = growth.experienceFor(level), ivs = born.ivs, evs = {}, nature = born.nature,
-    moves = newestMoves(wish.species, level), awards = {},
+    moves = newestMoves(request.species, level), awards = {},
   }
   state.pokemon[born.id] = pokemon
   state.trainers[trainer] = home
@@ -69,22 +69,22 @@ function box.create(state, trainer, wish, seed)
   return pokemon
 end
 
---- A pokemon that must belong to somebody.
+--- A pokemon by id.
 --- @param state table
 --- @param id string
---- @param owner string? when given, nobody else's will do
+--- @param owner string? if given, the pokemon must belong to this trainer
 --- @return table? pokemon
 function box.get(state, id, owner)
   local pokemon = state.pokemon[id]
   if not pokemon then
-    return nil, "UNKNOWN_POKEMON", "there is no pokemon " .. id, "LIST_POKEMON names yours"
+    return nil, "UNKNOWN_POKEMON", "there is no pokemon " .. id, "LIST_POKEMON lists yours"
   elseif owner and pokemon.trainer ~= owner then
-    return nil, "NOT_YOUR_POKEMON", "this pokemon belongs to another trainer", "LIST_POKEMON names yours"
+    return nil, "NOT_YOUR_POKEMON", "this pokemon belongs to another trainer", "LIST_POKEMON lists yours"
   end
   return pokemon
 end
 
---- Gives a pokemon away for good.
+--- Releases a pokemon permanently.
 --- @param state table
 --- @param pokemon table
 function box.release(state, pokemon)
@@ -112,7 +112,7 @@ function box.setParty(state, trainer, ids)
     if not pokemon then
       return nil, code, message, remedy
     elseif indexOf(party, id) then
-      return nil, "TWICE_IN_PARTY", id .. " is named twice", "name each member once"
+      return nil, "TWICE_IN_PARTY", id .. " is listed twice", "list each member once"
     end
     party[#party + 1] = id
   end
@@ -124,9 +124,9 @@ function box.setParty(state, trainer, ids)
   return party
 end
 
---- Chooses what a pokemon fights with.
+--- Sets the moves of a pokemon.
 --- @param pokemon table
---- @param names string[] 1 to MOVES of what it has learnt
+--- @param names string[] 1 to MOVES of the moves it has learnt
 --- @return string[]? moves
 function box.setMoves(pokemon, names)
   local known = dex.learnable(pokemon.species, growth.levelOf(pokemon.experience))
@@ -135,7 +135,7 @@ function box.setMoves(pokemon, names)
     if not indexOf(known, name) and not indexOf(pokemon.moves, name) then
       return nil, "BAD_MOVES", pokemon.species .. " has not learnt " .. name, "choose from: " .. table.concat(known, ", ")
     elseif indexOf(chosen, name) then
-      return nil, "BAD_MOVES", name .. " is named twice", "name each move once"
+      return nil, "BAD_MOVES", name .. " is listed twice", "list each move once"
     end
     chosen[#chosen + 1] = name
   end
@@ -143,7 +143,7 @@ function box.setMoves(pokemon, names)
   return chosen
 end
 
---- Experience for one pokemon. The same award a second time changes nothing.
+--- Adds experience to a pokemon. Repeating an award changes nothing.
 --- @param pokemon table
 --- @param amount integer
 --- @param awardId string? recognises a repetition
@@ -180,7 +180,7 @@ function box.gain(pokemon, amount, awardId, effort)
   return result
 end
 
---- Whether every pokemon is in exactly one trainer's box and every party is made of that trainer's own.
+--- Whether every pokemon is in exactly one box, that of its trainer, and every party member is in its trainer's box.
 --- @param state table
 --- @return boolean
 --- @return string detail
@@ -190,7 +190,7 @@ function box.consistent(state)
     for _, id in ipairs(home.owned) do
       homes = homes + 1
       if not state.pokemon[id] or state.pokemon[id].trainer ~= address then
-        return false, id .. " is in a box that is not its trainer's"
+        return false, id .. " is in a box of another trainer"
       end
     end
     for _, id in ipairs(home.party) do
@@ -202,7 +202,7 @@ function box.consistent(state)
   for _ in pairs(state.pokemon) do
     count = count + 1
   end
-  return homes == count, count .. " pokemon in " .. homes .. " places"
+  return homes == count, count .. " pokemon in " .. homes .. " boxes"
 end
 
 return box

@@ -1,4 +1,4 @@
---- What a pokemon may become, and becoming it.
+--- Evolution: what is possible, and carrying it out.
 local dex = require("species")
 local growth = require("growth")
 
@@ -6,30 +6,30 @@ local evolution = {}
 
 --- The evolution that is possible now.
 --- @param pokemon table
---- @param item string? the stone to be used; without one only levels count
+--- @param item string? the stone to use; without one only levels count
 --- @return table? { level?, item?, into }, or nil, code, message, remedy
 function evolution.possible(pokemon, item)
-  local ways = dex.get(pokemon.species).evolutions
-  if #ways == 0 then
-    return nil, "CANNOT_EVOLVE", pokemon.species .. " does not evolve", "nothing needs to be done"
+  local options = dex.get(pokemon.species).evolutions
+  if #options == 0 then
+    return nil, "CANNOT_EVOLVE", pokemon.species .. " does not evolve", "no action is needed"
   end
   local wanted = {}
-  for _, way in ipairs(ways) do
-    if item and way.item == item then
-      return way
-    elseif not item and way.level then
+  for _, option in ipairs(options) do
+    if item and option.item == item then
+      return option
+    elseif not item and option.level then
       local level = growth.levelOf(pokemon.experience)
-      if level >= way.level then
-        return way
+      if level >= option.level then
+        return option
       end
-      return nil, "LEVEL_TOO_LOW", pokemon.species .. " evolves at level " .. way.level .. " and is at " .. level, "gain experience first"
+      return nil, "LEVEL_TOO_LOW", pokemon.species .. " evolves at level " .. option.level .. " and is at " .. level, "gain experience first"
     end
-    wanted[#wanted + 1] = way.item or ("level " .. way.level)
+    wanted[#wanted + 1] = option.item or ("level " .. option.level)
   end
-  return nil, "WRONG_ITEM", pokemon.species .. " does not evolve this way", "needs: " .. table.concat(wanted, " or ")
+  return nil, "WRONG_ITEM", pokemon.species .. " cannot evolve like this", "it needs: " .. table.concat(wanted, " or ")
 end
 
---- Turns the pokemon into its next form; moves, experience, values and effort stay.
+--- Evolves the pokemon; moves, experience, individual values and effort are kept.
 --- @param pokemon table changed in place
 --- @param into string
 --- @return table { pokemonId, from, species }

@@ -1,10 +1,10 @@
---- What a pokemon is born with, derived from the message that made it, so that a replay gives the same pokemon.
+--- The innate values of a pokemon, derived from the message that created it, so that a replay gives the same pokemon.
 local growth = require("growth")
 local sha256 = require("fleet.sha256")
 
 local genes = {}
 
---- @param seed string the message's id and the trainer: a text that is never used twice
+--- @param seed string unique: the message's id and the trainer
 --- @return table { id, ivs: stat → 0–31, nature }
 function genes.of(seed)
   local hex = sha256(seed)

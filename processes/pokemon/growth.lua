@@ -3,13 +3,13 @@ local growth = {}
 
 --- The highest level.
 growth.MAX_LEVEL = 100
---- Most effort a pokemon can gather in one statistic and in all together.
+--- The most effort a pokemon can gain in one statistic and in all.
 growth.MAX_EFFORT, growth.MAX_EFFORT_TOTAL = 252, 510
 
 --- The statistics in the order of the games.
 growth.STATS = { "hp", "attack", "defense", "specialAttack", "specialDefense", "speed" }
 
--- A nature's place in this square names what it raises (row) and what it lowers (column), both in the order of SIDES.
+-- A nature's row in this square is the statistic that it raises, its column the one that it lowers, both in the order of SIDES.
 local SIDES = { "attack", "defense", "speed", "specialAttack", "specialDefense" }
 local SQUARE = {
   { "hardy", "lonely", "brave", "adamant", "naughty" },
@@ -77,7 +77,7 @@ function growth.stat(stat, base, iv, ev, level, nature)
   return value
 end
 
---- All six.
+--- All six statistics.
 --- @param base table
 --- @param ivs table
 --- @param evs table
@@ -92,7 +92,7 @@ function growth.stats(base, ivs, evs, level, nature)
   return stats
 end
 
---- Adds effort within the limits; what is beyond them is lost, as in the games.
+--- Adds effort up to the limits; the excess is lost, as in the games.
 --- @param evs table changed in place
 --- @param gained table stat → amount
 function growth.addEffort(evs, gained)

@@ -1,4 +1,4 @@
---- Pokemon: whose they are, what they know, how they grow and what they become. Nobody touches another's.
+--- Pokemon: owners, moves, growth and evolution. A player can change only their own.
 local fleet = require("fleet")
 local box = require("box")
 local caller = require("caller")
@@ -35,8 +35,8 @@ local function refuse(code, message, remedy)
   error(fleet.fail(code, message, remedy))
 end
 
---- The asking player's own pokemon, free for a change.
-local function mine(id, msg)
+--- A pokemon of the sender that may be changed.
+local function ownPokemon(id, msg)
   local pokemon = must(box.get(state, id, fleet.player(msg)))
   if pokemon.evolving then
     refuse("EVOLVING", "this pokemon is evolving", "send EVOLVE with the same item again to finish it")
@@ -44,8 +44,8 @@ local function mine(id, msg)
   return pokemon
 end
 
---- A request id of the fleet's processes stands for exactly one pokemon.
-local function requested(trainer, requestId)
+--- The seed of a request by the fleet's processes: one request id gives exactly one pokemon.
+local function seedOfRequest(trainer, requestId)
   return "request/" .. trainer .. "/" .. requestId
 end
 
@@ -64,19 +64,19 @@ fleet.on("CREATE_POKEMON", {
   local seed = "message/" .. trainer .. "/" .. msg.Id
   if caller.isService(msg) then
     trainer = data.trainer or trainer
-    seed = data.requestId and requested(trainer, data.requestId) or seed
+    seed = data.requestId and seedOfRequest(trainer, data.requestId) or seed
   elseif data.trainer and data.trainer ~= trainer then
-    refuse("FORBIDDEN", "a pokemon can only be made for yourself", "leave trainer out")
+    refuse("FORBIDDEN", "you can create a pokemon only for yourself", "omit trainer")
   elseif not dex.STARTERS[data.species] or (data.level or 5) ~= 5 then
-    refuse("NOT_A_STARTER", "a first pokemon is a starter of level 5", "choose bulbasaur, charmander, squirtle, pikachu or eevee")
+    refuse("NOT_A_STARTER", "the first pokemon must be a starter of level 5", "choose bulbasaur, charmander, squirtle, pikachu or eevee")
   elseif state.started[trainer] then
-    refuse("STARTER_TAKEN", "you have had your free starter", "run the workflow starter-purchase for another")
+    refuse("STARTER_TAKEN", "you already have your free starter", "run the workflow starter-purchase for another")
   else
     state.started[trainer] = true
   end
   local id = genes.of(seed).id
   if state.voided[id] then
-    refuse("TAKEN_BACK", "this request was taken back before it arrived", "use a new requestId")
+    refuse("TAKEN_BACK", "this request was undone before it arrived", "use a new requestId")
   elseif state.pokemon[id] then
     return { pokemon = view.pokemon(state.pokemon[id], true), repeated = true }
   end
@@ -119,8 +119,8 @@ fleet.on("RELEASE_POKEMON", {
   },
 }, function(data, msg)
   if data.requestId and data.trainer and caller.isService(msg) then
-    -- Taking a request back works whether it has arrived or not, and twice as well as once.
-    local id = genes.of(requested(data.trainer, data.requestId)).id
+    -- Undoes a request whether or not it has arrived. A repetition changes nothing.
+    local id = genes.of(seedOfRequest(data.trainer, data.requestId)).id
     local pokemon = state.pokemon[id]
     if pokemon then
       box.release(state, pokemon)
@@ -128,9 +128,9 @@ fleet.on("RELEASE_POKEMON", {
     state.voided[id] = true
     return { pokemonId = id, released = pokemon ~= nil }
   elseif not data.pokemonId then
-    refuse("INVALID_DATA", "pokemonId is missing", "name the pokemon to release")
+    refuse("INVALID_DATA", "pokemonId is missing", "send the id of the pokemon to release")
   end
-  box.release(state, mine(data.pokemonId, msg))
+  box.release(state, ownPokemon(data.pokemonId, msg))
   return { pokemonId = data.pokemonId, released = true }
 end)
 
@@ -169,7 +169,7 @@ fleet.on("SET_MOVES", {
   who = "anyone",
   schema = { pokemonId = POKEMON, moves = { type = "array", required = true, minLength = 1, maxLength = box.MOVES, items = { type = "string", maxLength = 32 } } },
 }, function(data, msg)
-  return { pokemonId = data.pokemonId, moves = must(box.setMoves(mine(data.pokemonId, msg), data.moves)) }
+  return { pokemonId = data.pokemonId, moves = must(box.setMoves(ownPokemon(data.pokemonId, msg), data.moves)) }
 end)
 
 local AMOUNT = { type = "integer", min = 1, max = box.MAX_AWARD }
@@ -186,7 +186,7 @@ local AWARD = {
   },
 }
 
--- Either one pokemonId and amount, or a list of awards; an awardId makes each of them count once.
+-- Either one pokemonId and amount, or a list of awards. With an awardId, each award counts once.
 fleet.on("GAIN_EXPERIENCE", {
   who = caller.isService,
   schema = {
@@ -214,23 +214,23 @@ fleet.on("GAIN_EXPERIENCE", {
   return { results = results, missing = missing }
 end)
 
---- A stone is used by the shop, so the pokemon waits for the shop's answer. The use has one id until it is answered:
--- when the answer is lost, asking again neither uses a second stone nor loses the first.
-local function evolveWithItem(pokemon, way, msg)
+--- The shop consumes the stone, so the pokemon waits for its reply. The use keeps its id until the shop replies: if the
+-- reply is lost, repeating EVOLVE neither consumes a second stone nor loses the first.
+local function evolveWithItem(pokemon, option, msg)
   local waiting = pokemon.evolving
   local consumeId = waiting and waiting.consumeId or "evolve/" .. pokemon.id .. "/" .. msg.Id
-  pokemon.evolving = { item = way.item, into = way.into, consumeId = consumeId }
+  pokemon.evolving = { item = option.item, into = option.into, consumeId = consumeId }
   local id, trainer = pokemon.id, pokemon.trainer
   fleet.later(msg)
   fleet.call("shop", "CONSUME_ITEM", {
-    account = trainer, item = way.item, quantity = 1, consumeId = consumeId,
+    account = trainer, item = option.item, quantity = 1, consumeId = consumeId,
   }, function(reply)
     local now = state.pokemon[id]
     if reply.success then
       if now and now.evolving and now.evolving.consumeId == consumeId then
-        fleet.reply(msg, evolution.apply(now, way.into))
+        fleet.reply(msg, evolution.apply(now, option.into))
       else
-        fleet.replyError(msg, "ALREADY_EVOLVED", "this evolution has been finished already", "GET_POKEMON shows it")
+        fleet.replyError(msg, "ALREADY_EVOLVED", "this evolution is already finished", "GET_POKEMON shows it")
       end
       return
     end
@@ -238,7 +238,7 @@ local function evolveWithItem(pokemon, way, msg)
     if now and code ~= "TIMEOUT" then
       now.evolving = nil
     end
-    fleet.replyError(msg, code, reply.error and reply.error.message or "the shop refused", reply.error and reply.error.remedy or "try again later")
+    fleet.replyError(msg, code, reply.error and reply.error.message or "the shop refused the item", reply.error and reply.error.remedy or "try again later")
   end)
   return nil
 end
@@ -252,11 +252,11 @@ fleet.on("EVOLVE", {
   if pokemon.evolving and pokemon.evolving.item ~= data.item then
     refuse("EVOLVING", "this pokemon is evolving with a " .. pokemon.evolving.item, "send EVOLVE with that item again to finish it")
   end
-  local way = must(evolution.possible(pokemon, data.item))
-  if way.item then
-    return evolveWithItem(pokemon, way, msg)
+  local option = must(evolution.possible(pokemon, data.item))
+  if option.item then
+    return evolveWithItem(pokemon, option, msg)
   end
-  return evolution.apply(pokemon, way.into)
+  return evolution.apply(pokemon, option.into)
 end)
 
 fleet.invariant("every-pokemon-has-a-home", function()

@@ -1,5 +1,5 @@
---- The species table: base statistics, types, experience yield, evolutions and what is learnt at which level.
--- Source: the published figures of the main series; learnsets are shortened to the moves that battles know.
+--- The species table: base statistics, types, experience yield, evolutions and the moves learnt by level.
+-- Source: the published figures of the main series; learnsets contain only moves that battles support.
 local species = {}
 
 local ORDER = { "hp", "attack", "defense", "specialAttack", "specialDefense", "speed" }
@@ -82,7 +82,7 @@ define("gardevoir", "psychic fairy", "68 65 65 125 115 80", 233,
 
 local dex = {}
 
---- Species that a trainer may begin with, without paying.
+--- The free starters.
 dex.STARTERS = { bulbasaur = true, charmander = true, squirtle = true, pikachu = true, eevee = true }
 
 --- @param name string
@@ -101,7 +101,7 @@ function dex.names()
   return names
 end
 
---- What a species can know at a level, oldest first.
+--- The moves that a species has learnt at a level, oldest first.
 --- @param name string
 --- @param level integer
 --- @return string[]

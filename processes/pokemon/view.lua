@@ -1,11 +1,11 @@
---- How a pokemon is shown: to its trainer, to others, and to the battle process.
+--- The views of a pokemon: for its trainer, for others, and for the battle process.
 local dex = require("species")
 local growth = require("growth")
 
 local view = {}
 
 --- @param pokemon table
---- @param own boolean its trainer asks: what it was born with is shown too
+--- @param own boolean whether its trainer asks; only then innate values are shown
 --- @return table
 function view.pokemon(pokemon, own)
   local kind = dex.get(pokemon.species)
@@ -24,7 +24,7 @@ function view.pokemon(pokemon, own)
   return shown
 end
 
---- What a battle needs.
+--- The fields that a battle needs.
 --- @param pokemon table
 --- @return table
 function view.fighter(pokemon)

@@ -1,10 +1,10 @@
---- Who is kept out, until when and why.
+--- Banned players, with the end and the reason of each ban.
 local fleet = require("fleet")
 local trail = require("trail")
 
 local bans = {}
 
-local MOST = 10000
+local MAX_BANS = 10000
 
 local state = fleet.state("bans", { byPlayer = {}, count = 0 })
 
@@ -17,7 +17,7 @@ local function remove(player)
   return false
 end
 
---- The ban of a player that is in force, or nil. One that ran out is forgotten.
+--- The active ban of a player, or nil. An expired ban is removed.
 function bans.find(player, now)
   local ban = state.byPlayer[player]
   if ban and ban.untilTime and ban.untilTime <= now then
@@ -27,7 +27,7 @@ function bans.find(player, now)
   return ban
 end
 
---- How many are in the list.
+--- The number of bans.
 function bans.count()
   return state.count
 end
@@ -42,7 +42,7 @@ fleet.on("BAN_PLAYER", {
   },
 }, function(data, msg)
   if not state.byPlayer[data.playerId] then
-    if state.count >= MOST then error(fleet.fail("TOO_MANY", MOST .. " players are banned already", "Lift bans that are no longer needed.")) end
+    if state.count >= MAX_BANS then error(fleet.fail("TOO_MANY", MAX_BANS .. " players are already banned", "Lift bans that are no longer needed.")) end
     state.count = state.count + 1
   end
   local now = fleet.now(msg)

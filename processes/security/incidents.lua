@@ -1,4 +1,4 @@
---- What peers report: kept, counted for each player, and passed on when it is grave.
+--- Incidents that peers report: kept, counted per player, and raised as alerts when severe.
 local fleet = require("fleet")
 local trail = require("trail")
 
@@ -11,7 +11,7 @@ local state = fleet.state("incidents", { seq = 0, list = {}, byPlayer = {}, play
 
 local SEVERITIES = { "LOW", "MEDIUM", "HIGH", "CRITICAL" }
 
---- Counts a violation against a player. When the table is full, the counts of those seen least recently are forgotten.
+--- Counts a violation of a player. When the table is full, the least recently seen player is removed.
 function incidents.count(player, now)
   local entry = state.byPlayer[player]
   if not entry then
@@ -31,7 +31,7 @@ function incidents.count(player, now)
   return entry.count
 end
 
---- Violations counted against a player.
+--- The number of violations of a player.
 function incidents.of(player)
   return state.byPlayer[player] and state.byPlayer[player].count or 0
 end

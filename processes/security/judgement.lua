@@ -1,4 +1,4 @@
---- The verdict on an action: allowed, to be looked at, or denied, with every reason.
+--- The verdict on an action: allowed, marked for review, or denied, with all reasons.
 local fleet = require("fleet")
 local bans = require("bans")
 local incidents = require("incidents")
@@ -6,7 +6,7 @@ local rates = require("rates")
 local rules = require("rules")
 local trail = require("trail")
 
---- From this many violations on, what is allowed is marked for review.
+--- From this many violations on, allowed actions are marked for review.
 local REVIEW_AFTER = 5
 local MAX_SCHEMA = 16384
 
@@ -37,7 +37,7 @@ fleet.on("VALIDATE_ACTION", {
   },
 }, function(data, msg)
   local now = fleet.now(msg)
-  -- A stranger is judged in its own name, whomever it names.
+  -- Only peers may ask about another player; for anyone else the sender counts.
   local trusted = fleet.is(msg, "peer")
   local player = trusted and data.playerId or fleet.player(msg)
   local violations, known = violationsOf(data.action, data.data or {})
@@ -49,7 +49,7 @@ fleet.on("VALIDATE_ACTION", {
   if data.rate then
     rate = rates.take(player, data.action, 1, now)
     if not rate.allowed then
-      table.insert(violations, { rule = "RATE", path = "action", got = "too often", expected = "again in " .. rate.retryAfterMs .. " ms" })
+      table.insert(violations, { rule = "RATE", path = "action", got = "too often", expected = "a retry after " .. rate.retryAfterMs .. " ms" })
     end
   end
   local allowed = #violations == 0
@@ -61,7 +61,7 @@ fleet.on("VALIDATE_ACTION", {
     state.denied = state.denied + 1
     local first = violations[1]
     trail.add("DENIED", player, data.action, first.rule .. " " .. first.path .. ": " .. first.got, now)
-    -- Being banned or impatient is not one more offence.
+    -- A ban or a rate limit is not counted as another violation.
     if not ban and first.rule ~= "RATE" then incidents.count(player, now) end
   end
   return {
@@ -79,13 +79,13 @@ fleet.on("SET_RULE", {
   },
 }, function(data)
   if #fleet.json.encode(data.schema) > MAX_SCHEMA then
-    error(fleet.fail("TOO_LARGE", "the schema has more than " .. MAX_SCHEMA .. " bytes", "Check less in one rule."))
+    error(fleet.fail("TOO_LARGE", "the schema has more than " .. MAX_SCHEMA .. " bytes", "Use a smaller schema."))
   end
-  -- Tried once, so that a schema that names an unknown type or a broken pattern is refused here and not when it is needed.
+  -- Checked here, so that an unknown type or an invalid pattern is refused now and not when the rule is applied.
   local ok, problem = pcall(fleet.checkSchema, data.schema)
-  if not ok then error(fleet.fail("INVALID_DATA", "the schema cannot be used: " .. tostring(problem):sub(1, 200), "See fleet.on for what a schema is.")) end
+  if not ok then error(fleet.fail("INVALID_DATA", "invalid schema: " .. tostring(problem):sub(1, 200), "The schema format is documented at fleet.on.")) end
   if not state.own[data.action] then
-    if state.count >= 200 then error(fleet.fail("TOO_MANY", "200 rules are set already", "Replace one of them.")) end
+    if state.count >= 200 then error(fleet.fail("TOO_MANY", "200 rules are already set", "Replace one of them.")) end
     state.count = state.count + 1
   end
   state.own[data.action] = { schema = data.schema, strict = data.strict }

@@ -1,4 +1,4 @@
---- Judges what players do, how often they do it, and keeps those out who were banned.
+--- Validates players' actions, limits their rate, and enforces bans.
 local fleet = require("fleet")
 
 fleet.process({

@@ -1,12 +1,12 @@
---- How often: a bucket of tokens for each player and action, filled by scheduler time.
+--- Rate limits: a token bucket per player and action, refilled by scheduler time.
 local fleet = require("fleet")
 local trail = require("trail")
 
 local rates = {}
 
-local MOST = 5000
+local MAX_BUCKETS = 5000
 
---- Tokens that a full bucket holds, and how many a second it gets back, unless set with RATE_LIMITS.
+--- The capacity of a bucket and the tokens it gains per second, unless set with RATE_LIMITS.
 local DEFAULT = { capacity = 20, perSecond = 1 }
 
 local state = fleet.state("rates", { limits = {}, buckets = {}, count = 0 })
@@ -20,7 +20,7 @@ local function level(bucket, limit, now)
   return math.min(limit.capacity, bucket.tokens + gained)
 end
 
--- A bucket that is full again says nothing; when that is not enough room, those that rested longest go.
+-- Removes full buckets, which are equal to new ones. If that is not enough, also those unused for longest.
 local function makeRoom(now)
   local rest = {}
   for key, bucket in pairs(state.buckets) do
@@ -31,9 +31,9 @@ local function makeRoom(now)
       rest[#rest + 1] = { key, bucket.at }
     end
   end
-  if state.count < MOST then return end
+  if state.count < MAX_BUCKETS then return end
   table.sort(rest, function(a, b) return a[2] < b[2] or a[2] == b[2] and a[1] < b[1] end)
-  for i = 1, math.max(1, MOST // 10) do
+  for i = 1, math.max(1, MAX_BUCKETS // 10) do
     state.buckets[rest[i][1]] = nil
     state.count = state.count - 1
   end
@@ -45,7 +45,7 @@ function rates.take(player, action, cost, now)
   local limit, key = limitOf(action), player .. "\n" .. action
   local bucket = state.buckets[key]
   if not bucket then
-    if state.count >= MOST then makeRoom(now) end
+    if state.count >= MAX_BUCKETS then makeRoom(now) end
     bucket = { tokens = limit.capacity, at = now, action = action }
     state.buckets[key] = bucket
     state.count = state.count + 1
@@ -69,12 +69,12 @@ fleet.on("RATE_CHECK", {
     cost = { type = "integer", min = 1, max = 1000 },
   },
 }, function(data, msg)
-  -- Only processes of the fleet may spend another one's tokens.
+  -- Only processes of the fleet may take another player's tokens.
   local player = fleet.is(msg, "peer") and data.playerId or fleet.player(msg)
   local cost = data.cost or 1
   local limit = limitOf(data.action)
   if cost > limit.capacity then
-    error(fleet.fail("INVALID_DATA", "cost " .. cost .. " is more than the bucket of " .. data.action .. " ever holds", "At most " .. limit.capacity .. "."))
+    error(fleet.fail("INVALID_DATA", "cost " .. cost .. " exceeds the capacity of the bucket of " .. data.action, "Send at most " .. limit.capacity .. "."))
   end
   local result = rates.take(player, data.action, cost, fleet.now(msg))
   result.playerId, result.action = player, data.action
@@ -92,7 +92,7 @@ fleet.on("RATE_LIMITS", {
   local count = 0
   for _ in pairs(state.limits) do count = count + 1 end
   if count >= 200 and not state.limits[data.action] then
-    error(fleet.fail("TOO_MANY", "200 actions have a limit already", 'Use "*" for all others.'))
+    error(fleet.fail("TOO_MANY", "200 actions already have a limit", 'Use "*" for all others.'))
   end
   state.limits[data.action] = { capacity = data.capacity, perSecond = data.perSecond }
   return { limits = state.limits }

@@ -1,15 +1,15 @@
---- What each action of the game may look like. A rule is a schema and, where values hang together, a function.
+--- The rules of the game's actions. A rule is a schema and, for dependencies between values, a function.
 local rules = {}
 
 local ID = { type = "string", required = true, minLength = 1, maxLength = 128 }
 local QUANTITY = { type = "integer", min = 1, max = 999 }
 local AMOUNT = { type = "integer", required = true, min = 1, max = 1000000000 }
 
-local function names(list, problems, path)
+local function requireUnique(list, problems, path)
   local seen = {}
   for i, name in ipairs(list) do
     if seen[name] then
-      problems[#problems + 1] = { path = path .. "[" .. i .. "]", got = "the same again", expected = "each once" }
+      problems[#problems + 1] = { path = path .. "[" .. i .. "]", got = "a duplicate", expected = "unique values" }
     end
     seen[name] = true
   end
@@ -28,7 +28,7 @@ rules.BUILTIN = {
   SET_PARTY = {
     schema = { party = { type = "array", maxLength = 6, items = { type = "string", maxLength = 128 } } },
     check = function(data, problems)
-      if type(data.party) == "table" then names(data.party, problems, "party") end
+      if type(data.party) == "table" then requireUnique(data.party, problems, "party") end
     end,
   },
   BATTLE_RESULT = {
@@ -42,7 +42,7 @@ rules.BUILTIN = {
     },
     check = function(data, problems)
       local players = type(data.players) == "table" and data.players or {}
-      names(players, problems, "players")
+      requireUnique(players, problems, "players")
       if data.winner ~= nil and data.winner ~= players[1] and data.winner ~= players[2] then
         problems[#problems + 1] = { path = "winner", got = tostring(data.winner):sub(1, 60), expected = "one of the players" }
       end

@@ -1,4 +1,4 @@
---- The trail of what security decided: a ring of 500.
+--- The audit trail of security decisions: a ring of 500 entries.
 local fleet = require("fleet")
 
 local trail = {}
@@ -7,7 +7,7 @@ local SIZE = 500
 
 local state = fleet.state("trail", { seq = 0, entries = {} })
 
---- Appends an entry. A repeat of the latest (same event, player and code) raises its count.
+--- Appends an entry. A repetition of the latest (same event, player and code) increments its count.
 function trail.add(event, player, code, detail, now)
   state.seq = state.seq + 1
   local last = state.entries[#state.entries]

@@ -1,4 +1,4 @@
---- What the shop sells. Prices are integers; a stock of nil never runs out.
+--- The items of the shop. Prices are integers; a stock of nil is unlimited.
 local catalog = {}
 
 local ITEMS = {
@@ -14,10 +14,10 @@ local ITEMS = {
   ["starter-ticket"] = { price = 1000, category = "ticket", stock = 500, perAccount = 1 },
 }
 
---- Pieces of one item that an account can hold.
+--- The most pieces of one item that an account can hold.
 catalog.MAX_HELD = 999
 
---- Share of the price that the shop pays for what it buys back: one half.
+--- What the shop pays for an item: half its price.
 --- @param item table
 --- @return integer
 function catalog.sellPrice(item)

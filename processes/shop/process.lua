@@ -1,4 +1,4 @@
---- The shop: items for money. Money enters by CREDIT alone and is conserved (see till.lua).
+--- The shop: sells items for money. Money enters only by CREDIT and is conserved (see till.lua).
 local fleet = require("fleet")
 local caller = require("caller")
 local catalog = require("catalog")
@@ -22,7 +22,7 @@ local QUANTITY = { type = "integer", min = 1, max = catalog.MAX_HELD }
 local ACCOUNT = { type = "string", required = true, maxLength = 64, pattern = "^[%w_%-]+$" }
 local ID = { type = "string", maxLength = 128 }
 
---- A result, or the typed error that stands in its place.
+--- Returns the result, or raises the typed error.
 local function must(result, code, message, remedy)
   if result == nil then
     error(fleet.fail(code, message, remedy))
@@ -30,10 +30,10 @@ local function must(result, code, message, remedy)
   return result
 end
 
---- Whose account is meant: one's own, or any for the fleet's processes.
-local function meant(data, msg)
+--- The requested account: the sender's own; the fleet's processes may request any.
+local function accountOf(data, msg)
   if data.account and data.account ~= fleet.player(msg) and not caller.isService(msg) then
-    error(fleet.fail("FORBIDDEN", "this account belongs to somebody else", "leave account out to ask for your own"))
+    error(fleet.fail("FORBIDDEN", "this account belongs to another player", "omit account to get your own"))
   end
   return data.account or fleet.player(msg)
 end
@@ -53,12 +53,12 @@ end)
 local ASK = { account = { type = "string", maxLength = 64 } }
 
 fleet.on("BALANCE", { who = "anyone", readonly = true, schema = ASK }, function(data, msg)
-  local account = meant(data, msg)
+  local account = accountOf(data, msg)
   return { account = account, balance = till.account(shop, account).balance }
 end)
 
 fleet.on("INVENTORY", { who = "anyone", readonly = true, schema = ASK }, function(data, msg)
-  local address = meant(data, msg)
+  local address = accountOf(data, msg)
   local items, account = {}, till.account(shop, address)
   for _, name in ipairs(catalog.names()) do
     if account.items[name] then

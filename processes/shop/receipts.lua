@@ -1,7 +1,7 @@
---- A bounded memory of what was done under an id, so that a repetition is recognised and not done again.
+--- A bounded store of receipts by id, so that a repeated request is recognised and has no second effect.
 local receipts = {}
 
---- @param size integer how many receipts the ring remembers
+--- @param size integer the number of receipts that the ring keeps
 --- @return table an empty ring
 function receipts.new(size)
   return { size = size, order = {}, byId = {} }
@@ -9,14 +9,14 @@ end
 
 --- @param ring table
 --- @param id string
---- @return table? the receipt kept under the id
+--- @return table? the receipt with this id
 function receipts.find(ring, id)
   return ring.byId[id]
 end
 
---- Keeps a receipt, forgets the oldest when the ring is full.
+--- Stores a receipt; removes the oldest when the ring is full.
 --- @param ring table
---- @param id string? without one nothing is kept
+--- @param id string? nothing is stored without one
 --- @param receipt table
 --- @return table a copy of the receipt with repeated = false
 function receipts.keep(ring, id, receipt)
@@ -32,7 +32,7 @@ function receipts.keep(ring, id, receipt)
   return copy
 end
 
---- Keeps an id from ever being used: what it stood for was taken back before it arrived.
+--- Blocks an id: its request was undone before it arrived.
 --- @param ring table
 --- @param id string
 function receipts.void(ring, id)

@@ -1,6 +1,6 @@
 --- Money and goods: plain functions on the state
 -- { accounts: address → account, stock: item → pieces, credited, spent, peers: receipts of the fleet's processes }.
--- Every function either does all of what it says or returns nil, code, message, remedy and has changed nothing.
+-- Every function either succeeds completely, or changes nothing and returns nil, code, message, remedy.
 -- Amounts are integers from 0 to LARGEST, the largest that JSON carries exactly.
 local catalog = require("catalog")
 local receipts = require("receipts")
@@ -8,10 +8,10 @@ local receipts = require("receipts")
 local till = {}
 
 till.LARGEST = 9007199254740991
---- Orders that one account remembers, and uses and credits that the shop remembers for the fleet's processes.
+--- The number of orders kept per account, and of uses and credits kept for the fleet's processes.
 till.ORDERS, till.SERVICES = 64, 4096
 
---- @return table the state of a shop that has just opened
+--- @return table the initial state of a shop
 function till.open()
   local state = { accounts = {}, stock = {}, credited = 0, spent = 0, peers = receipts.new(till.SERVICES) }
   for _, name in ipairs(catalog.names()) do
@@ -20,34 +20,34 @@ function till.open()
   return state
 end
 
-local function blank()
+local function newAccount()
   return { balance = 0, items = {}, bought = {}, orders = receipts.new(till.ORDERS) }
 end
 
---- An account for reading; one that nobody has is shown empty and not kept.
+--- An account for reading. An account that does not exist is shown empty and not stored.
 --- @param state table
 --- @param address string
 --- @return table
 function till.account(state, address)
-  return state.accounts[address] or blank()
+  return state.accounts[address] or newAccount()
 end
 
-local function keep(state, address, account)
+local function store(state, address, account)
   state.accounts[address] = account
   return account
 end
 
---- The refusal of an item that there is not.
+--- The refusal of an unknown item.
 function till.refuseUnknown(name)
-  return nil, "UNKNOWN_ITEM", "the shop has no " .. tostring(name):sub(1, 32), "LIST_ITEMS names what there is"
+  return nil, "UNKNOWN_ITEM", "the shop has no " .. tostring(name):sub(1, 32), "use an item that LIST_ITEMS lists"
 end
 
---- The refusal of an id that was taken back.
+--- The refusal of an id whose request was undone before it arrived.
 function till.refuseVoid(id)
-  return nil, "TAKEN_BACK", id .. " was taken back before it arrived", "use a new id"
+  return nil, "TAKEN_BACK", id .. " was undone before it arrived", "use a new id"
 end
 
---- Gives money to an account.
+--- Credits an account.
 --- @param state table
 --- @param address string
 --- @param amount integer at least 1
@@ -57,26 +57,26 @@ function till.credit(state, address, amount, creditId)
   local known = creditId and receipts.find(state.peers, "credit:" .. creditId)
   if known then
     if known.account ~= address or known.amount ~= amount then
-      return nil, "ID_REUSED", "creditId " .. creditId .. " stands for another credit", "use a new creditId"
+      return nil, "ID_REUSED", "creditId " .. creditId .. " belongs to another credit", "use a new creditId"
     end
     return receipts.repeated(known)
   end
   if amount > till.LARGEST - state.credited then
-    return nil, "OVERFLOW", "the shop cannot account for more than " .. till.LARGEST .. " in all", "credit less"
+    return nil, "OVERFLOW", "the total of all credits is limited to " .. till.LARGEST, "credit less"
   end
-  local account = keep(state, address, till.account(state, address))
+  local account = store(state, address, till.account(state, address))
   account.balance = account.balance + amount
   state.credited = state.credited + amount
   local receipt = { account = address, amount = amount, balance = account.balance }
   return receipts.keep(state.peers, creditId and "credit:" .. creditId, receipt)
 end
 
---- Sells pieces of an item to an account.
+--- Sells an item to an account.
 --- @param state table
 --- @param address string
 --- @param name string item
 --- @param quantity integer at least 1
---- @param orderId string? a repetition with the same id gives the first receipt and buys nothing
+--- @param orderId string? a repetition with the same id returns the first receipt and buys nothing
 --- @return table? { orderId, item, quantity, price, total, balance, held, repeated }
 function till.purchase(state, address, name, quantity, orderId)
   local item = catalog.get(name)
@@ -89,7 +89,7 @@ function till.purchase(state, address, name, quantity, orderId)
     if known.void then
       return till.refuseVoid(orderId)
     elseif known.item ~= name or known.quantity ~= quantity then
-      return nil, "ID_REUSED", "orderId " .. orderId .. " stands for another order", "use a new orderId"
+      return nil, "ID_REUSED", "orderId " .. orderId .. " belongs to another order", "use a new orderId"
     end
     return receipts.repeated(known)
   end
@@ -97,15 +97,15 @@ function till.purchase(state, address, name, quantity, orderId)
   local held = account.items[name] or 0
   local stock = state.stock[name]
   if stock and stock < quantity then
-    return nil, "OUT_OF_STOCK", stock .. " " .. name .. " are left, asked for " .. quantity, "buy fewer or wait for a delivery"
+    return nil, "OUT_OF_STOCK", "requested " .. quantity .. " " .. name .. ", in stock: " .. stock, "buy fewer or wait for a delivery"
   elseif held + quantity > catalog.MAX_HELD then
-    return nil, "TOO_MANY", "an account holds at most " .. catalog.MAX_HELD .. " " .. name, "sell or use some first"
+    return nil, "TOO_MANY", "an account can hold at most " .. catalog.MAX_HELD .. " " .. name, "sell or use some first"
   elseif item.perAccount and (account.bought[name] or 0) + quantity > item.perAccount then
-    return nil, "LIMIT_REACHED", "each account may buy " .. item.perAccount .. " " .. name, "it cannot be bought again"
+    return nil, "LIMIT_REACHED", "an account can buy at most " .. item.perAccount .. " " .. name, "it cannot be bought again"
   elseif account.balance < total then
-    return nil, "INSUFFICIENT_FUNDS", "costs " .. total .. ", the balance is " .. account.balance, "earn " .. total - account.balance .. " more"
+    return nil, "INSUFFICIENT_FUNDS", "it costs " .. total .. ", the balance is " .. account.balance, "earn " .. total - account.balance .. " more"
   end
-  keep(state, address, account)
+  store(state, address, account)
   account.balance = account.balance - total
   account.items[name] = held + quantity
   if item.perAccount then
@@ -120,8 +120,8 @@ function till.purchase(state, address, name, quantity, orderId)
   return receipts.keep(account.orders, orderId, receipt)
 end
 
---- Takes pieces that an account holds.
---- @return integer how many are left
+--- Removes pieces that an account holds.
+--- @return integer the remaining pieces
 function till.take(account, name, quantity)
   local left = account.items[name] - quantity
   account.items[name] = left > 0 and left or nil
@@ -134,8 +134,8 @@ local function restock(state, name, quantity)
   end
 end
 
---- Takes an order back: the goods return, the money returns. Doing so again changes nothing, and an order
--- that has not arrived yet is kept from ever being carried out.
+--- Refunds an order: returns the goods and the money. A repetition changes nothing, and an order that has not arrived
+-- yet will be refused.
 --- @param state table
 --- @param address string
 --- @param orderId string
@@ -147,15 +147,15 @@ function till.refund(state, address, orderId)
     return { orderId = orderId, refunded = amount, balance = account.balance }
   end
   if not order then
-    keep(state, address, account)
+    store(state, address, account)
     receipts.void(account.orders, orderId)
     return answer(0)
   elseif order.void then
     return answer(0)
   elseif (account.items[order.item] or 0) < order.quantity then
-    return nil, "ITEMS_GONE", "the goods of this order were sold or used", "nothing can be taken back"
+    return nil, "ITEMS_GONE", "the goods of this order were sold or used", "this order cannot be refunded"
   elseif state.spent < order.total then
-    return nil, "TILL_EMPTY", "the shop has sold for " .. state.spent .. " in all", "ask a deployer"
+    return nil, "TILL_EMPTY", "the refund exceeds the shop's total sales of " .. state.spent, "ask a deployer"
   end
   till.take(account, order.item, order.quantity)
   account.balance = account.balance + order.total
@@ -168,7 +168,7 @@ function till.refund(state, address, orderId)
   return answer(order.total)
 end
 
---- Buys pieces back for half their price.
+--- Buys an item back for half its price.
 --- @param state table
 --- @param address string
 --- @param name string
@@ -183,9 +183,9 @@ function till.sell(state, address, name, quantity)
   local held = account.items[name] or 0
   local total = catalog.sellPrice(item) * quantity
   if held < quantity then
-    return nil, "NOT_ENOUGH_ITEMS", "holds " .. held .. " " .. name .. ", wants to sell " .. quantity, "INVENTORY shows what you hold"
+    return nil, "NOT_ENOUGH_ITEMS", "you hold " .. held .. " " .. name .. " and offered " .. quantity, "INVENTORY shows what you hold"
   elseif state.spent < total then
-    return nil, "TILL_EMPTY", "the shop cannot pay out more than it took", "sell fewer"
+    return nil, "TILL_EMPTY", "the payment exceeds the shop's total sales", "sell fewer"
   end
   local left = till.take(account, name, quantity)
   account.balance = account.balance + total
@@ -194,7 +194,7 @@ function till.sell(state, address, name, quantity)
   return { item = name, quantity = quantity, total = total, balance = account.balance, held = left }
 end
 
---- A delivery.
+--- Adds pieces to the stock.
 --- @param state table
 --- @param name string
 --- @param quantity integer at least 1
@@ -203,15 +203,15 @@ function till.restock(state, name, quantity)
   if not catalog.get(name) then
     return till.refuseUnknown(name)
   elseif not state.stock[name] then
-    return nil, "UNLIMITED", name .. " never runs out", "nothing needs to be done"
+    return nil, "UNLIMITED", name .. " has an unlimited stock", "no action is needed"
   elseif state.stock[name] > till.LARGEST - quantity then
-    return nil, "OVERFLOW", "the stock cannot hold so many", "deliver fewer"
+    return nil, "OVERFLOW", "the stock is limited to " .. till.LARGEST, "deliver fewer"
   end
   restock(state, name, quantity)
   return { item = name, stock = state.stock[name] }
 end
 
---- Money is conserved: what accounts hold and what was spent is what was credited.
+--- Money is conserved: the sum of all balances and of all spending equals the sum of all credits.
 --- @param state table
 --- @return boolean
 --- @return string detail

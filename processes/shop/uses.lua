@@ -1,17 +1,17 @@
---- Goods that are used up for another process of the fleet, such as a stone for an evolution, and given back.
--- As in till.lua: all of it, or nil, code, message, remedy and nothing.
+--- Items consumed for another process of the fleet, such as a stone for an evolution, and returned.
+-- As in till.lua, a function either succeeds completely, or changes nothing and returns nil, code, message, remedy.
 local catalog = require("catalog")
 local receipts = require("receipts")
 local till = require("till")
 
 local uses = {}
 
---- Uses up pieces for another process of the fleet, such as a stone for an evolution.
+--- Consumes an item for another process of the fleet.
 --- @param state table
 --- @param address string
 --- @param name string
 --- @param quantity integer at least 1
---- @param consumeId string? a repetition with the same id gives the first receipt and uses nothing
+--- @param consumeId string? a repetition with the same id returns the first receipt and consumes nothing
 --- @return table? { account, item, quantity, left, repeated }
 function uses.consume(state, address, name, quantity, consumeId)
   if not catalog.get(name) then
@@ -22,21 +22,20 @@ function uses.consume(state, address, name, quantity, consumeId)
     if known.void then
       return till.refuseVoid(consumeId)
     elseif known.account ~= address or known.item ~= name or known.quantity ~= quantity then
-      return nil, "ID_REUSED", "consumeId " .. consumeId .. " stands for another use", "use a new consumeId"
+      return nil, "ID_REUSED", "consumeId " .. consumeId .. " belongs to another use", "use a new consumeId"
     end
     return receipts.repeated(known)
   end
   local account = till.account(state, address)
   local held = account.items[name] or 0
   if held < quantity then
-    return nil, "NOT_ENOUGH_ITEMS", "the account holds " .. held .. " " .. name .. ", " .. quantity .. " are needed", "PURCHASE some first"
+    return nil, "NOT_ENOUGH_ITEMS", "the account holds " .. held .. " " .. name .. ", required: " .. quantity, "PURCHASE some first"
   end
   local receipt = { account = address, item = name, quantity = quantity, left = till.take(account, name, quantity) }
   return receipts.keep(state.peers, consumeId and "consume:" .. consumeId, receipt)
 end
 
---- Gives back what uses.consume took. Doing so again changes nothing, and a use that has not arrived yet is
--- kept from ever being carried out.
+--- Returns what uses.consume took. A repetition changes nothing, and a use that has not arrived yet will be refused.
 --- @param state table
 --- @param address string
 --- @param consumeId string
@@ -50,7 +49,7 @@ function uses.giveBack(state, address, consumeId)
   elseif known.void then
     return { consumeId = consumeId, returned = 0 }
   elseif known.account ~= address then
-    return nil, "ID_REUSED", "consumeId " .. consumeId .. " stands for another account's use", "name the account that used it"
+    return nil, "ID_REUSED", "consumeId " .. consumeId .. " belongs to another account", "send the account that used it"
   end
   local account = till.account(state, address)
   state.accounts[address] = account
