@@ -27,10 +27,10 @@ const UNIT_DOWN = [
   "1 error occurred:\n\t* The compute unit at http://x cannot be reached [UNIT_DOWN]",
   "  got:      ECONNREFUSED",
   "  expected: a server that answers",
-  "  to do:    Check the network's address.",
+  "  fix:      Check the network's address.",
 ].join("\n");
 const LUA_ERROR =
-  "battle could not be loaded: oops [LUA_ERROR]\n  at:       processes/battle/process.lua:3:4\n  to do:    Mend the line.\n";
+  "battle could not be loaded: oops [LUA_ERROR]\n  at:       processes/battle/process.lua:3:4\n  fix:      Mend the line.\n";
 
 /** What the providers report about a step that failed. */
 const reported = (
@@ -341,7 +341,7 @@ describe("fleet deploy", () => {
   test("names another operator's run once, with exit code 5; --retries waits for its end, --take-over does not", async () => {
     const words = [
       "deployment-coordinator refused DEPLOY_PROCESS: deploy-1 of operator op-2 is in progress [DEPLOYMENT_IN_PROGRESS]",
-      "  to do:    Wait until it ends. If you know that it is dead: npx fleet deploy --take-over",
+      "  fix:      Wait until it ends. If it is dead, take over: npx fleet deploy --take-over",
     ].join("\n");
     const otherRun: Script = async (run) => {
       if (run.env.FLEET_TAKE_OVER === "1" || run.attempt > 1) return good(run);
@@ -401,7 +401,7 @@ describe("fleet deploy", () => {
         for (const event of failed(
           "Traffic",
           "rolling-traffic",
-          `The rollout waits. [${held}]\n  to do:    Look.`,
+          `The rollout waits. [${held}]\n  fix:      Look.`,
         ))
           say(event);
         return { ok: false };
@@ -413,7 +413,7 @@ describe("fleet deploy", () => {
       expect(ran.stderr).toMatch(/deployed in this run: +battle\n/);
       expect(ran.stderr).toMatch(
         new RegExp(
-          `next: +npx fleet ${command}, then npx fleet deploy goes on, or back if a check fails by then \\(onFailure: rollback\\); npx fleet abort `,
+          `next: +npx fleet ${command}, then npx fleet deploy continues, or rolls back if a check fails by then \\(onFailure: rollback\\); npx fleet abort `,
         ),
       );
     },
@@ -425,7 +425,7 @@ describe("fleet deploy", () => {
       ["Process", "never-spawned"],
     ] as const) {
       const { code, stderr } = await deploy(["--yes"], async ({ say }) => {
-        for (const event of failed(type, name, "No. [X]\n  to do:    Look.")) say(event);
+        for (const event of failed(type, name, "No. [X]\n  fix:      Look.")) say(event);
         return { ok: false };
       });
       expect(code).toBe(1);
@@ -472,7 +472,7 @@ describe("fleet deploy", () => {
       [],
       async ({ say }) => {
         const message =
-          "Members depend on each other. [DEPENDENCY_CYCLE]\n  got:      a → b → a\n  to do:    Remove one.\n";
+          "Members depend on each other. [DEPENDENCY_CYCLE]\n  got:      a → b → a\n  fix:      Remove one.\n";
         say({ diagnosticEvent: { severity: "error", message, color: "never" } });
         return { ok: false };
       },
@@ -485,7 +485,7 @@ describe("fleet deploy", () => {
 
 describe("a state that cannot be kept", () => {
   const BACKUP_FAILED =
-    "The state of battle could not be backed up, so its code was not changed. [BACKUP_FAILED]\n  got:      slow [UNIT_SLOW]\n  to do:    Run it again.\n";
+    "The state of battle could not be backed up, so its code was not changed. [BACKUP_FAILED]\n  got:      slow [UNIT_SLOW]\n  fix:      Run it again.\n";
   const kept: Script = async (run) => {
     if (run.kind === "preview") {
       run.say(began("Process", "battle", "update"));

@@ -137,7 +137,7 @@ describe("progress", () => {
       took: 2000,
       phases: [{ phase: "loaded" }, { phase: "configured" }],
     });
-    for (const event of failed("Wiring", "c-wiring", "no [X]\n  to do:    y")) {
+    for (const event of failed("Wiring", "c-wiring", "no [X]\n  fix:      y")) {
       progress.apply({ sequence: 0, timestamp: 0, ...event }, 2500);
     }
     expect(progress.rows()[2]).toMatchObject({ name: "c", state: "failed" });

@@ -438,7 +438,7 @@ test("a process is named by member or AO id; a misspelt name gets the nearest su
   await fleet(["call", idOf("shop"), "Info"], { fleet: fakeFleet(ao, two) });
   expect(ao.sent.map(({ processId }) => processId)).toEqual([stranger, idOf("shop")]);
   const ran = await fleet(["call", "batle", "Info"], { fleet: fakeFleet(ao, two) });
-  expect(ran.stderr).toContain('Mend the name: "battle"?');
+  expect(ran.stderr).toContain('Fix the name: "battle"?');
 });
 
 /** Messages at slots 0, 1, …, each with its result. */

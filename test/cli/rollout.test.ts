@@ -97,7 +97,7 @@ test.each([
   expect(ran.stdout.startsWith(confirmed)).toBe(true);
   expect(commands).toEqual([{ command }]);
   expect(ran.stdout).toContain(
-    "traffic: TRAFFIC_SWITCHING, release abcdef012345, step 2: goes back by itself in 30 s",
+    "traffic: TRAFFIC_SWITCHING, release abcdef012345, step 2: reverts automatically in 30 s",
   );
   expect(ran.stdout).toMatch(/battle +5 % +green_+ +new-code +12 +1/);
   const one = await run([command, "--release", "abcdef", "--json"], behave);
@@ -130,7 +130,7 @@ test("a held step that a person approved is not shown as waiting for a person", 
   const shown = async (command: object) =>
     (await run(["status"], rollout({ table: held, lease: undefined, command }).behave)).stdout;
   expect(await shown(word("promote", 2))).toContain(
-    `step 2: a person let it go on: the next deployment ${GOES_ON}`,
+    `step 2: approved by a person: the next deployment ${GOES_ON}`,
   );
   for (const other of [word("promote", 1), word("pause", 2)])
     expect(await shown(other)).toContain("step 2: a gate at 10 % waits for fleet promote");

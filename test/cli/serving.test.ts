@@ -136,7 +136,7 @@ describe("without a manifest, as in a fresh clone, a name refers to", () => {
     ] as const) {
       const { quote, notes } = await serving(silent, stateOf({ active }));
       expect(quote).toEqual({ name: "quote", ...expected });
-      expect(notes).toEqual([expect.stringMatching(/gate does not say who has the traffic.*\[UNIT_DOWN\]/)]);
+      expect(notes).toEqual([expect.stringMatching(/cannot read the traffic table of gate.*\[UNIT_DOWN\]/)]);
     }
   });
 

@@ -60,7 +60,7 @@ function behaving(
     if (action === "GET_STATISTICS")
       return { reply: { success: true, statistics: { messages: processId === OLD ? 40 : 60 } } };
     const isUnhealthy = unhealthy.includes(processId);
-    const detail = "code: changed by hand: handlers are gone: Calc";
+    const detail = "code: changed by hand: handlers are missing: Calc";
     const kinds = ["STARTUP", "READINESS", "LIVENESS", "PERFORMANCE"];
     const checks = kinds.map((checkType) => ({ name: "code", checkType, status: "PASS" }));
     const bad = { name: "code", checkType: "READINESS", status: "UNHEALTHY", detail };
@@ -147,7 +147,7 @@ describe.each([
     const ran = await run(["status"], { fleet: await opened({}, [id]) });
     expect(ran.code).toBe(1);
     expect(ran.stdout).toContain(
-      `${name}: code is UNHEALTHY: code: changed by hand: handlers are gone: Calc`,
+      `${name}: code is UNHEALTHY: code: changed by hand: handlers are missing: Calc`,
     );
     expect((await run(["status"], { fleet: await opened() })).code).toBe(0);
   });

@@ -78,7 +78,8 @@ test.each([
   expect([ran.code, ao.sent]).toEqual([code, []]);
   const [row] = ran.json<{ processes: { health: string; reasons: string[] }[] }>().processes;
   expect(row?.health).toBe(health);
-  if (health === "UNKNOWN") expect(row?.reasons.join()).toContain("no library of the fleet (lib: false)");
+  if (health === "UNKNOWN")
+    expect(row?.reasons.join()).toContain("it runs without the fleet's library (lib: false)");
 });
 
 /** The last of the monitor's four rounds: enough for a silent process to be OFFLINE. */
@@ -193,7 +194,7 @@ test("validate fails on changed code and on a process that does not answer its o
       .filter(({ status, process }) => status === "FAIL" && process === "token")
       .map(({ test, detail }) => `${test}: ${detail}`);
   expect(await failed(plain([]))).toEqual([
-    "health_code: code: handlers are gone: move; code: functions are gone: Transfer",
+    "health_code: code: handlers are missing: move; code: functions are missing: Transfer",
   ]);
   expect(await failed(() => ({}))).toEqual([expect.stringMatching(/^health_answers: .*\[NO_REPLY\]/)]);
 });

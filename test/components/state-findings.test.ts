@@ -133,7 +133,7 @@ describe("globals that a hand-over leaves behind", () => {
       .filter(({ code }) => code === "LUA_GLOBAL_UNDECLARED")
       .map(({ what, got }) => [what, got]);
   const behind =
-    "processes/token/process.lua assigns globals that a hand-over to a new process leaves behind.";
+    "processes/token/process.lua assigns globals that a hand-over to a new process does not carry.";
 
   it.each([
     ["everything that messages change is handed over", {}],

@@ -213,7 +213,7 @@ describe("fleet config", () => {
     writeFileSync(path, JSON.stringify({ ...file, hash: hashOf(file.members) }));
     const bad = await fleet("import", path, "--yes");
     expect(bad.stderr).toContain("members.battle.PROCESS_CONFIG.maxConcurrentRequests");
-    expect(bad.stderr).toContain("a whole number above 0");
+    expect(bad.stderr).toContain("an integer above 0");
     writeFileSync(path, "{}");
     expect((await fleet("import", path)).stderr).toContain("CONFIG_FILE_INVALID");
   });

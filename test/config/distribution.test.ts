@@ -80,8 +80,10 @@ describe("a distribution", () => {
     const mixed = [...good.slice(0, 10), bad, ...good.slice(10)];
     const error = await failed(config.update("id", outs, inputs({ maxConcurrentRequests: 9 }, mixed)));
     expect(error.message).toContain("bad refused UPDATE_CONFIG");
-    expect(error.message).toContain("1 of 31 targets did not take PROCESS_CONFIG v2, so it counts for none.");
-    expect(error.message).toContain("taken back from p0, p1");
+    expect(error.message).toContain(
+      "1 of 31 targets did not accept PROCESS_CONFIG v2, so it applies to none.",
+    );
+    expect(error.message).toMatch(/p0, p1\b.* restored to the previous version/);
     expect(error.properties).toMatchObject({ configData: { maxConcurrentRequests: 9 } });
     for (const one of good)
       expect(heldBy(one)).toMatchObject({ configData: { maxConcurrentRequests: 5 }, version: 1 });
@@ -221,8 +223,8 @@ describe("a secret", () => {
     const one = { name: "p0", processId: "x".repeat(43), generation: 1 } as ProcessOutputs;
     for (const [given, says] of [
       [undefined, "an AO process has no private memory"],
-      [own, "a private key belongs into no declaration"],
-      ["nonsense", "no key that can be read"],
+      [own, "a private key must not be in a declaration"],
+      ["nonsense", "an unreadable key"],
     ] as const) {
       const { failures } = await config.check({}, inputs({}, [one], secret({ sealTo: given })));
       expect(failures).toEqual([{ property: "sealTo", reason: expect.stringContaining(says) }]);

@@ -88,7 +88,7 @@ describe("a problem with a setting", () => {
       {
         code: "SETTING_IDLE",
         at: "config.RESOURCE_LIMITS.maxCpuPercent",
-        what: expect.stringContaining("no such gauge"),
+        what: expect.stringContaining("AO neither measures nor limits this"),
       },
     ]);
   });
@@ -122,7 +122,7 @@ describe("a custom type", () => {
       "BAD_VALUE config.MATCHMAKING.mode fast has at most 3 rounds",
     );
     expect(codes(config({}))[0]).toMatch(
-      /^BAD_VALUE processes\.battle\.config\.MATCHMAKING\.rounds a whole number/,
+      /^BAD_VALUE processes\.battle\.config\.MATCHMAKING\.rounds an integer/,
     );
   });
 
@@ -165,10 +165,10 @@ describe("secrets", () => {
       .map((key) => of({ secrets, sealTo: String(key) }).problems[0])
       .map((problem) => [problem?.got, problem?.expected]);
     expect(found).toEqual([
-      ["a private key", "the public one: a private key belongs into no declaration"],
-      ["an RSA key of fewer than 2048 bits", "a longer one"],
-      ["a key of the kind ed25519", "RSA or X25519"],
-      ["no key that can be read", "a public key as PEM or JWK, RSA (from 2048 bits) or X25519"],
+      ["a private key", "the public key: a private key must not be in a declaration"],
+      ["an RSA key of fewer than 2048 bits", "at least 2048 bits"],
+      ["a key of type ed25519", "RSA or X25519"],
+      ["an unreadable key", "a public key as PEM or JWK, RSA (from 2048 bits) or X25519"],
     ]);
   });
 

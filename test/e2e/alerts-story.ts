@@ -124,7 +124,7 @@ export function tellAlerts(all: boolean): void {
     const slow: Sight = {
       type: "PROCESS_DEGRADED",
       level: "WARNING",
-      message: /it answered in \d+ ms, at most 5000 ms are expected/,
+      message: /it answered in \d+ ms, expected at most 5000 ms/,
       metric: ['aofleet_process_state{process="counter",state="DEGRADED"', 1],
     };
     await isSeen("counter", slow);
@@ -137,7 +137,7 @@ export function tellAlerts(all: boolean): void {
     const errs: Sight = {
       type: "PROCESS_ERROR",
       level: "ERROR",
-      message: /3 of 3 requests since the last round ended in an error, at most 5 % are expected/,
+      message: /3 of 3 requests since the last round ended in an error, expected at most 5 %/,
       metric: ['aofleet_alerts{type="PROCESS_ERROR"', 1],
     };
     await isSeen("reader", errs);
@@ -155,7 +155,7 @@ export function tellAlerts(all: boolean): void {
     const stuck: Sight = {
       type: "PROCESS_STUCK",
       level: "ERROR",
-      message: /slot \d+ waits for its evaluation since 30 s, the newest is slot \d+/,
+      message: /slot \d+ has not been evaluated for 30 s; the newest is slot \d+/,
       metric: ['aofleet_process_pending_slots{process="reader"', 1],
     };
     await isSeen("reader", stuck);

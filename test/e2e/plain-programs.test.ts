@@ -142,13 +142,13 @@ describe("a fleet of plain programs with a ledger and a router", { timeout: 240_
     expect((await fleet("promote")).text).toContain("Promoted: ");
     const ran = await project.pulumi(["up", "--yes", "--skip-preview"]);
     expect(ran.code).toBe(0);
-    const reason = "promoted by hand, not judged good: inconclusive: errorRate of token is open";
+    const reason = "promoted by hand without a pass: inconclusive: errorRate of token is inconclusive";
     expect(ran.text).toContain(`(${reason}`);
-    expect(ran.text).not.toContain("(judged good");
+    expect(ran.text).not.toContain("(passed");
     const { entries } = JSON.parse((await fleet("history", "--json")).text);
     expect(entries[0]).toMatchObject({ result: "succeeded", letThrough: "person", current: true });
     expect(entries[0].reason.startsWith(reason)).toBe(true);
-    expect((await fleet("history")).text).toContain("promoted by hand, not judged good");
+    expect((await fleet("history")).text).toContain("promoted by hand without a pass");
     expect((await fleet("call", "deployment-coordinator", "LEDGER", "--json")).text).toContain(reason);
     expect(await project.idle()).toBe("");
   });

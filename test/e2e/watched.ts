@@ -71,7 +71,7 @@ export async function watchFleet(project: Project, settings: string): Promise<Wa
       muUrl: urls.mu,
       cuUrl: urls.cu,
     };
-    const ao = connectLegacy({ endpoints, wallet, journal, limits: { firstLook: 0 } });
+    const ao = connectLegacy({ endpoints, wallet, journal, limits: { firstRead: 0 } });
     return { ...opened, session: { ...opened.session, ao }, suUrl: urls.su };
   };
   const [fleet, pageFleet] = [by(proxy), by(pageProxy)];

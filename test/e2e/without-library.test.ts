@@ -136,7 +136,7 @@ describe("a member without the library", { timeout: 240_000 }, () => {
     const shown = await fleet("status");
     expect([shown.code, shown.text]).toEqual([
       1,
-      expect.stringContaining("token: code: handlers are gone: Move"),
+      expect.stringContaining("token: code: handlers are missing: Move"),
     ]);
   });
 
@@ -148,7 +148,7 @@ describe("a member without the library", { timeout: 240_000 }, () => {
     const gone = await project.pulumi(["destroy", "--yes", "--skip-preview"]);
     expect([gone.code, gone.text]).toEqual([
       0,
-      expect.stringMatching(/token +forgotten \S+: it has no library/),
+      expect.stringMatching(/token +forgotten \S+: without the library/),
     ]);
   });
 });

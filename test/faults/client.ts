@@ -26,7 +26,7 @@ export async function clientOf(lab: Lab, net: Simnet, source: WalletSource): Pro
     endpoints: net.endpoints,
     wallet: await loadWallet(source),
     journal,
-    limits: { firstLook: 0, backoff: { base: 5, cap: 50, floor: 1 } },
+    limits: { firstRead: 0, backoff: { base: 5, cap: 50, floor: 1 } },
   });
   let count = 0;
   return {

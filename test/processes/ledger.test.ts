@@ -161,7 +161,7 @@ test("the ledger gives a code for the end of a run by another run, and none if i
   expect(
     ended.map(({ deploymentId, status, cause, reason }) => [deploymentId, status, cause, reason]),
   ).toEqual([
-    ["d1", "FAILED", "UNFINISHED", "it never finished; began after it: d2"],
+    ["d1", "FAILED", "UNFINISHED", "it never finished; d2 began after it"],
     ["d2", "FAILED", "TAKEN_OVER", "taken over by d3"],
     ["d3", "FAILED", undefined, "taken over by nobody"],
   ]);

@@ -116,8 +116,8 @@ test("every problem of the data is reported at its path", async () => {
   const reply = await ask(shared, { Action: "ADD", Data: { by: -1, fail: 7 } });
   expect(reply?.data.error).toMatchObject({
     problems: [
-      { path: "by", got: "-1", expected: "a whole number from 1 to 100" },
-      { path: "fail", got: "7", expected: "a text" },
+      { path: "by", got: "-1", expected: "an integer from 1 to 100" },
+      { path: "fail", got: "7", expected: "a string" },
     ],
   });
 });

@@ -114,5 +114,5 @@ test("every name that the plan warns about is answered by a process, and none is
     expect(data).not.toContain("UNKNOWN_ACTION");
   }
   const refused = await p.load({ epoch: 2, source: 'require("fleet").on("Fleet.Mine", {}, function() end)' });
-  expect(refused.error).toContain("such names are the library's own");
+  expect(refused.error).toContain("names with this prefix are reserved for the library");
 });

@@ -247,8 +247,11 @@ describe("a load in place", () => {
         VERSION(`fleet.migrate { from = "3", to = "4", up = function() S.total = 0 error("cannot") end }`),
         "cannot",
       ],
-      [VERSION(THREE).replace("READ", "UPDATE_CONFIG"), "cannot replace UPDATE_CONFIG"],
-      [VERSION(THREE).replace("readonly = true", 'who = "nobody"'), "who is unknown"],
+      [
+        VERSION(THREE).replace("READ", "UPDATE_CONFIG"),
+        "fleet.on UPDATE_CONFIG: this built-in action cannot be replaced",
+      ],
+      [VERSION(THREE).replace("readonly = true", 'who = "nobody"'), "unknown role in who: nobody"],
     ] as const) {
       const result = await p.load({ epoch: 3, version: "4.0.0", source });
       expect(result.error).toContain(text);

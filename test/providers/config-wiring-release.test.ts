@@ -194,7 +194,7 @@ describe("a release", () => {
       members: { "deployment-coordinator": { processId, generation, evalId: revision?.evalId ?? "" } },
       evidence: {},
     };
-    const verdict = "errorRate of calc is open";
+    const verdict = "errorRate of calc is inconclusive";
     const last = { step: 2, weightBp: 10_000, by: "ann", outcome: "inconclusive" as const, verdict };
     const approval = { letThrough: "person" as const, promoted: [last] };
     // The run that ended the rollout may have failed since, and this may be another one.
@@ -209,7 +209,7 @@ describe("a release", () => {
     expect(finished).toMatchObject([
       {
         status: "COMPLETED",
-        reason: `promoted by hand, not judged good: inconclusive: ${verdict}`,
+        reason: `promoted by hand without a pass: inconclusive: ${verdict}`,
         manifest: { release: { approval: { letThrough: "person" } } },
       },
     ]);

@@ -242,11 +242,9 @@ describe("an edit in place that assigns state from messages", () => {
     expect(await say(next, "Eval", "return table.concat(Notes, ',')")).toBe("eggs,tea");
     const text = await log();
     expect(text).toMatch(/notes saved state [0-9a-f]{8}, 1 global \(Notes\), \d+ bytes/);
+    expect(text).toContain("notes kept 1 global (Notes): unchanged, compared after the code had run");
     expect(text).toContain(
-      "notes kept 1 global (Notes): as messages left it, compared after the code had run",
-    );
-    expect(text).toContain(
-      "notes kept Notes: the code assigns it at load; the value that messages gave it was put back",
+      "notes kept Notes: the code assigns it at load; the value that messages set was restored",
     );
   }, 60_000);
 });

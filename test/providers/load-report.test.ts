@@ -30,9 +30,9 @@ async function edited(kept: Record<string, unknown>, extra: Record<string, unkno
 test("a saved state is reported as kept if the process compared it, with what was restored", async () => {
   const text = await edited({ globals: ["Notes"], states: ["seen"], changes: [change("Notes", "PUT_BACK")] });
   expect(text).toMatch(/notes saved state [0-9a-f]{8}, 1 state \(seen\), \d+ bytes/);
-  expect(text).toContain("notes kept 1 state (seen), 1 global (Notes): as messages left it, compared after");
+  expect(text).toContain("notes kept 1 state (seen), 1 global (Notes): unchanged, compared after");
   expect(text).toContain(
-    "notes kept Notes: the code assigns it at load; the value that messages gave it was put back",
+    "notes kept Notes: the code assigns it at load; the value that messages set was restored",
   );
 });
 
@@ -45,8 +45,8 @@ test("nothing is reported as kept without a comparison", async () => {
   );
   const text = await log();
   expect(text).toMatch(/notes saved state [0-9a-f]{8}/);
-  expect(text).toContain("notes kept not compared: the library of this code is an earlier one");
-  expect(text).not.toContain("as messages left it");
+  expect(text).toContain("notes kept not compared: the library of this code is an earlier version");
+  expect(text).not.toContain("unchanged, compared");
 });
 
 test("state that the declaration releases is reported as reset, with the command to restore it if there is a backup", async () => {
@@ -54,10 +54,10 @@ test("state that the declaration releases is reported as reset, with the command
   const text = await edited({ globals: [], states: [], changes: reset }, { state: "none" });
   const digest = /saved state ([0-9a-f]{8})/.exec(text)?.[1];
   expect(text).toContain(
-    `notes reset fleet.state seen: the code assigns it at load, and state: "none" keeps nothing. npx fleet restore notes --digest ${digest} brings it back, with the rest of the state of then`,
+    `notes reset fleet.state seen: the code assigns it at load, and state: "none" keeps nothing. npx fleet restore notes --digest ${digest} restores it, together with the rest of that state`,
   );
   expect(text).toContain(
-    'notes reset Notes: the code assigns it at load, and state: "none" keeps nothing. No backup has it',
+    'notes reset Notes: the code assigns it at load, and state: "none" keeps nothing. No backup contains it',
   );
   expect(
     JSON.stringify(stack.net.oracle.messages((await stack.processesOf("notes"))[0]?.id ?? "")),
@@ -69,20 +69,20 @@ test("no command is offered that the process would refuse: a name that is a func
   const backup = { digest: HASH, states: [], globals: ["Log", "Notes"] };
   const lines = keptLines({ name: "notes" }, { globals: [], states: [], changes }, true, backup);
   const back =
-    "The backup abababab has it, and code that leaves its names free takes it: npx fleet restore notes --digest abababab";
+    "The backup abababab contains it. Code that does not use these names can import it: npx fleet restore notes --digest abababab";
   expect(lines.map(({ text }) => text)).toEqual([
     `Notes: the code assigns it at load, and state: "none" keeps nothing. ${back}`,
-    `Log: the name stands for code now. ${back}`,
+    `Log: the name is now used for code. ${back}`,
   ]);
 });
 
 test("a first load over another program reports what it assigned", () => {
   const changes = [change("Notes", "ASSIGNED"), change("Log", "ADDED")];
   expect(keptLines({ name: "notes" }, { globals: [], states: [], changes }, false, undefined)).toEqual([
-    { phase: "kept", text: "Log: the code added to it at load, and that stays" },
+    { phase: "kept", text: "Log: the code added to it at load; the additions are kept" },
     {
       phase: "reset",
-      text: expect.stringMatching(/^Notes: assigned or changed by the code at load; it is the first/),
+      text: expect.stringMatching(/^Notes: assigned or changed by the code at load; this is the first/),
     },
   ]);
   expect(keptLines({ name: "notes" }, undefined, false, undefined)).toEqual([]);
@@ -90,7 +90,7 @@ test("a first load over another program reports what it assigned", () => {
 
 test("without the library the run reports nothing", () => {
   expect(keptLines({ name: "notes", lib: false }, undefined, true, undefined)).toEqual([
-    { phase: "kept", text: "not compared: without the library its code decides what of its state stays" },
+    { phase: "kept", text: "not compared: without the library, its code decides which state survives" },
   ]);
 });
 
@@ -99,7 +99,7 @@ test("later changes by migrations are counted", () => {
   expect(keptLines({ name: "notes" }, kept, true, undefined)).toEqual([
     {
       phase: "kept",
-      text: "1 global (Notes): as messages left it, compared after the code had run; 1 migration ran since",
+      text: "1 global (Notes): unchanged, compared after the code had run; 1 migration ran since",
     },
   ]);
 });

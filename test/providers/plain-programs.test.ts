@@ -101,18 +101,18 @@ describe("a plain program that is changed by hand", () => {
       'Handlers.prepend("hack", { Action = "Legacy" }, function() end)',
       "handlers were added: hack",
     ],
-    ["removed", 'Handlers.remove("legacy")', "handlers are gone: legacy"],
+    ["removed", 'Handlers.remove("legacy")', "handlers are missing: legacy"],
     [
       "wrapped",
       'for _, h in ipairs(Handlers.list) do if h.name == "legacy" then h.handle = function() end end end',
       "handlers were changed: legacy",
     ],
     ["overwritten behind its handler", "function Transfer() end", "functions were changed: Transfer"],
-    ["without the fleet's handler", 'Handlers.remove("fleet")', "the fleet's handlers are gone or hidden"],
+    ["without the fleet's handler", 'Handlers.remove("fleet")', "the fleet's handlers are missing or hidden"],
     [
       "behind a handler that takes every message except Evals",
       'Handlers.prepend("all", function(m) return m.Action ~= "Eval" end, function(m) m.reply({ Data = "hack" }) end)',
-      "the fleet's handlers are gone or hidden",
+      "the fleet's handlers are missing or hidden",
     ],
     [
       "behind a handler that answers in its own shape",
@@ -191,7 +191,7 @@ describe("a member without the library", () => {
       'Handlers.prepend("hack", { Action = "Legacy" }, function() end)',
       "handlers were added: hack",
     ],
-    ["removed", 'Handlers.remove("legacy")', "handlers are gone: legacy"],
+    ["removed", 'Handlers.remove("legacy")', "handlers are missing: legacy"],
     [
       "wrapped",
       'for _, h in ipairs(Handlers.list) do if h.name == "legacy" then local f = h.handle h.handle = function(m) return f(m) end end end',
@@ -238,7 +238,7 @@ describe("a member without the library", () => {
     expect(await lifecycle.diff("id", given, await bare())).toMatchObject({ changes: true });
     expect(await seen(given)).toEqual(made);
     // The previous wallet refreshed it.
-    const reasons = ["bare does not take an Eval from this wallet."];
+    const reasons = ["bare does not accept an Eval from this wallet."];
     const refused: ProcessOutputs = { ...given, health: { status: "OFFLINE", reasons, code: "NOT_OWNER" } };
     expect(await lifecycle.diff("id", refused, await bare())).toMatchObject({ changes: true });
     expect((await lifecycle.update("id", refused, await bare())).outs).toEqual(made);

@@ -73,7 +73,7 @@ describe("create", () => {
   it("does not accept a verdict with another probe's nonce", async () => {
     stack = await simulatedStack();
     const error = await partialFailureOf(createProcess(await stack.inputs("shop", { wrongNonce: true })));
-    expect(error.message).toContain("another probe");
+    expect(error.message).toContain("a different probe");
   });
 
   it("waits for a process that becomes healthy within its retries", async () => {

@@ -65,7 +65,7 @@ describe("a verdict", () => {
     expect(judge({ ...verdict, healthStatus: "UNHEALTHY" }, expected, policy).status).toBe("UNHEALTHY");
     expect(judge({ ...verdict, responseMs: 101 }, expected, policy)).toEqual({
       status: "DEGRADED",
-      reasons: ["performance: answered in 101 ms, at most 100 ms are allowed"],
+      reasons: ["performance: answered in 101 ms, allowed: at most 100 ms"],
     });
   });
 });

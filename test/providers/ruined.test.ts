@@ -73,7 +73,7 @@ test("an update of a ruined process explains what happened and what to do, and s
   expect(error.message).toContain(first.processId);
   expect(error.message).toContain("HashChain invalid");
   expect(error.message).toContain("fleet deploy --replace battle");
-  expect(error.message).not.toContain("the call itself has to change");
+  expect(error.message).not.toContain("the request itself has to change");
   expect(error.properties?.processId).toBe(first.processId);
   expect(stack.processesOf("battle")).toHaveLength(1);
 });

@@ -22,7 +22,7 @@ const history = (page = 500): History =>
   historyOf(
     {
       session: {
-        ao: connectLegacy({ endpoints: net.endpoints, wallet, journal, limits: { firstLook: 0, page } }),
+        ao: connectLegacy({ endpoints: net.endpoints, wallet, journal, limits: { firstRead: 0, page } }),
       },
     },
     20,
@@ -36,7 +36,7 @@ beforeAll(async () => {
     endpoints: net.endpoints,
     wallet,
     journal,
-    limits: { firstLook: 0 },
+    limits: { firstRead: 0 },
   });
   const { scheduler, authority } = net.endpoints;
   const spawn = async (intent: string) => {
@@ -78,7 +78,7 @@ test("an uploaded and assigned message is shown with its content and its result"
   const { scheduler, authority, gatewayUrl } = net.endpoints;
   const uploading = connectLegacy({
     endpoints: { ...net.endpoints, uploadUrl: gatewayUrl, maxMessageBytes: 2000 },
-    ...{ wallet: await makeWallet(), journal, limits: { firstLook: 0 } },
+    ...{ wallet: await makeWallet(), journal, limits: { firstRead: 0 } },
   });
   const spawn = { intent: "c", module: net.module, scheduler, authority, tags: {} };
   const { id: processId } = await uploading.spawn(spawn, budgetOf(20));

@@ -254,7 +254,7 @@ describe("the history", () => {
     expect(historyOfStack([], runs, []).map((line) => line.result)).toEqual([result]);
   });
   it("reports a release that a person approved without a good verdict, with the verdict", () => {
-    const verdict = "errorRate of calc is open: 0 requests";
+    const verdict = "errorRate of calc is inconclusive: 0 requests";
     const promoted = [{ step: 2, weightBp: 10_000, by: "ann", outcome: "inconclusive" as const, verdict }];
     const documents = [
       { ...one, approval: { letThrough: "judge" as const, promoted: [] } },
@@ -264,17 +264,17 @@ describe("the history", () => {
     const runs = runsOf([
       entry(5, "DEPLOYMENT_FINISHED", {
         ...{ deploymentId: "d5", status: "COMPLETED", releaseHash: "5" },
-        reason: "promoted by hand, not judged good: fail: no",
+        reason: "promoted by hand without a pass: fail: no",
       }),
     ]);
     const lines = historyOfStack(mergeReleases(documents, runs, "d5"), runs, []);
     expect(lines.map(({ result, letThrough, reason }) => [result, letThrough, reason])).toEqual([
-      ["succeeded", undefined, "promoted by hand, not judged good: fail: no"],
-      ["succeeded", "person", `promoted by hand, not judged good: inconclusive: ${verdict}`],
+      ["succeeded", undefined, "promoted by hand without a pass: fail: no"],
+      ["succeeded", "person", `promoted by hand without a pass: inconclusive: ${verdict}`],
       ["succeeded", "judge", undefined],
     ]);
     expect(lines.slice(1).map(whatOf)).toEqual([
-      expect.stringMatching(/^promoted by hand, not judged good: inconclusive: .*; \w/),
+      expect.stringMatching(/^promoted by hand without a pass: inconclusive: .*; \w/),
       expect.not.stringContaining("by hand"),
     ]);
   });

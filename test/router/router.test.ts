@@ -226,11 +226,7 @@ describe("a proof", () => {
       "it is UNHEALTHY (db: gone)",
     ],
     ["other code", { sourceHash: "evil" }, "it runs code evil, not new"],
-    [
-      "an answer with another nonce",
-      { nonce: "n" },
-      "it answered another question than the one that was asked",
-    ],
+    ["an answer with another nonce", { nonce: "n" }, "it answered a different health check"],
     [
       "a refusal",
       { success: false, error: { code: "GONE", message: "retired", remedy: "" } },
@@ -358,13 +354,13 @@ test("a command after an A/B test names what ends the test, and after any other 
   for (const command of ["promote", "pause", "resume", "abort"])
     expect(await remedy(command)).toEqual([
       "NO_ROLLOUT",
-      "no rollout is under way: release r2, step 2 is a steady split, as an A/B test ends",
-      "To end the test for the new revision, set another trafficStrategy (INSTANT) and run fleet deploy; " +
-        "for the old one, run fleet rollback to its release.",
+      "no rollout is in progress: release r2, step 2 is a permanent split, the end of an A/B test",
+      "To keep the new revision, set another trafficStrategy (INSTANT) and run fleet deploy; " +
+        "to keep the old one, run fleet rollback to its release.",
     ]);
   const whole = await steady();
   const { reply } = await whole.send({ Action: "TRAFFIC_COMMAND", Data: { command: "promote" } });
-  expect(reply?.data.error?.remedy).toBe("Change the code, then begin one: fleet deploy.");
+  expect(reply?.data.error?.remedy).toBe("Change the code and run fleet deploy to start one.");
 });
 
 describe("a request", () => {

@@ -117,7 +117,7 @@ test("a person who promotes it is recorded as having approved it: nothing claims
     promoted: [{ step: 1, weightBp: 10_000, by: expect.stringMatching(/^[\w-]{43}$/) }],
   });
   expect(outs.promoted[0]?.outcome).not.toBe("pass");
-  expect(printed).toMatch(/COMPLETED battle 100 % \S+ \(promoted by hand, not judged good: /);
+  expect(printed).toMatch(/COMPLETED battle 100 % \S+ \(promoted by hand without a pass: /);
   const { letThrough, promoted: steps } = outs;
   expect(await approvalOf(outs.scope, outs.release)).toEqual({ letThrough, promoted: steps });
   // A later run that finds it does not claim it, and forgets nothing.
@@ -148,7 +148,7 @@ test("one that refuses every caller, next to an idle old one, waits for a person
   const held = await rollout;
   expect(answer).toContain("UNKNOWN_ACTION");
   expect(held.message).toMatch(
-    /refusals of battle is open: green (\d+) refused in \1 requests? \(100 %\), so no caller was answered; /,
+    /refusals of battle is inconclusive: green (\d+) refused in \1 requests? \(100 %\), so no caller was answered; /,
   );
   expect(held.properties).toMatchObject({ phase: "HELD", letThrough: null, table: { mode: "held" } });
   const { stdout } = await fleet("status");

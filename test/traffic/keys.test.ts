@@ -160,6 +160,6 @@ test("a program that keeps nothing by key is refused before any caller is", asyn
       (reason: Error) => reason,
     );
   expect(error?.message).toContain("HANDOVER_FAILED");
-  expect(error?.message).toMatch(/not kept by key here/);
+  expect(error?.message).toMatch(/not partitioned here/);
   await earn("a");
 }, 120_000);

@@ -136,7 +136,7 @@ test("an invariant that the new revision violates rolls it back, with both value
   );
   expect(error?.message).toMatch(/\[ROLLED_BACK\]/);
   expect(error?.properties.verdict).toMatch(
-    /invariant seen fails: ids of battle was \[.* and is \[.*, the same is allowed/,
+    /invariant seen fails: ids of battle was \[.* and is \[.*; allowed: the same/,
   );
 }, 120_000);
 

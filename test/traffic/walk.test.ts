@@ -369,17 +369,17 @@ describe("too little data", () => {
 });
 
 describe("the one who approved a release", () => {
-  const open = /^errorRate of battle is open: green 0 faults in 0 requests/;
+  const open = /^errorRate of battle is inconclusive: green 0 faults in 0 requests/;
   const lastLine = (stage: Stage) => stage.reported.at(-1);
 
   it("is the judge if every step was judged good", async () => {
     const stage = new Stage().steady();
     const { walk } = await stage.walk(stage.wanted({ trafficStrategy: "CANARY" }));
     expect(walk.progress).toMatchObject({ letThrough: "judge", promoted: [] });
-    expect(lastLine(stage)?.detail).toMatch(/\(judged good at 100 %\)$/);
+    expect(lastLine(stage)?.detail).toMatch(/\(passed at 100 %\)$/);
     const split = new Stage().steady();
     await split.walk(split.wanted({ trafficStrategy: "A_B_TEST" }));
-    expect(lastLine(split)?.detail).toMatch(/\(judged good at 50 %\)$/);
+    expect(lastLine(split)?.detail).toMatch(/\(passed at 50 %\)$/);
   });
 
   it("is a person if a held last step was promoted, and nothing claims that it was judged good", async () => {
@@ -406,9 +406,9 @@ describe("the one who approved a release", () => {
       ],
     });
     expect(lastLine(stage)?.detail).toMatch(
-      /\(promoted by hand, not judged good: inconclusive: errorRate of battle is open: /,
+      /\(promoted by hand without a pass: inconclusive: errorRate of battle is inconclusive: /,
     );
-    expect(stage.reported.filter(({ detail }) => detail.includes("(judged good"))).toEqual([]);
+    expect(stage.reported.filter(({ detail }) => detail.includes("(passed"))).toEqual([]);
     // A later run finds it done, and did not approve it.
     const later = await stage.walk(wanted);
     expect(later.walk.progress).toMatchObject({ phase: "COMPLETED", letThrough: undefined });
@@ -422,9 +422,7 @@ describe("the one who approved a release", () => {
     stage.router.say("promote");
     const { walk } = await stage.walk(wanted);
     expect(walk.progress).toMatchObject({ letThrough: "person", promoted: [{ step: 1, outcome: "fail" }] });
-    expect(lastLine(stage)?.detail).toContain(
-      "(promoted by hand, not judged good: fail: errorRate of battle",
-    );
+    expect(lastLine(stage)?.detail).toContain("(promoted by hand without a pass: fail: errorRate of battle");
   });
 
   it("is the judge at the end, with the steps that a person promoted in this run and in earlier ones", async () => {
@@ -449,7 +447,7 @@ describe("the one who approved a release", () => {
       ],
     });
     expect(lastLine(stage)?.detail).toMatch(
-      /\(judged good at 100 %; promoted by hand before, not judged good: step 1, 5 % \(inconclusive: .*\), step 2, 5 % \(/,
+      /\(passed at 100 %; earlier steps promoted by hand without a pass: step 1, 5 % \(inconclusive: .*\), step 2, 5 % \(/,
     );
   });
 
@@ -460,7 +458,7 @@ describe("the one who approved a release", () => {
     stage.router.say("promote");
     const { walk } = await stage.walk(wanted);
     expect(walk.progress).toMatchObject({ letThrough: "judge", promoted: [] });
-    expect(lastLine(stage)?.detail).toMatch(/\(judged good at 100 %\)$/);
+    expect(lastLine(stage)?.detail).toMatch(/\(passed at 100 %\)$/);
   });
 
   it("is reset when a rollout starts over", async () => {

@@ -103,7 +103,7 @@ export function providerKilledWaiting(): FaultCase {
         ...fleet.expect("the run whose provider died", died, "not zero"),
         ...fleet.expect("recovery", back),
         ...(made.length > 0 ? [] : ["nothing was spawned before it died"]),
-        ...(back.text.includes("the call itself has to change") ? ["recovery ends in a dead end"] : []),
+        ...(back.text.includes("the request itself has to change") ? ["recovery ends in a dead end"] : []),
         ...(await fleet.check()),
       ];
     },

@@ -18,8 +18,8 @@ const CASES: Record<string, Expectation> = {
   "has no handler": { script: { missing: ["HEALTH_CHECK"] }, says: /did not answer/ },
   "runs another version": { script: { version: "0.9.0" }, says: /version 0\.9\.0, expected 1\.0\.0/ },
   "runs other code": { script: { sourceHash: "f".repeat(64) }, says: /runs code ffffffff/ },
-  "answers another probe": { script: { wrongNonce: true }, says: /another probe/ },
-  "ends in an error": { script: { errors: ["HEALTH_CHECK"] }, says: /failed while it handled HEALTH_CHECK/ },
+  "answers another probe": { script: { wrongNonce: true }, says: /a different probe/ },
+  "ends in an error": { script: { errors: ["HEALTH_CHECK"] }, says: /failed to handle HEALTH_CHECK/ },
   "is unhealthy": {
     script: { health: "UNHEALTHY", reason: "the shelf is empty" },
     says: /the shelf is empty/,

@@ -64,7 +64,7 @@ export function callsFail(percent: number, seed: number): FaultCase {
 /** A failure explains itself, keeps the ids, and everything reported as done really exists. */
 async function cleanly(spec: Spec, net: Simnet, result: RunResult): Promise<string[]> {
   const unclean = result.errors
-    .filter(({ code, message }) => code === "" || !message.includes("to do:"))
+    .filter(({ code, message }) => code === "" || !message.includes("fix:"))
     .map(({ name, message }) => `${name} failed without a code or a remedy: ${message.slice(0, 200)}`);
   const state = await new Engine(spec).state();
   const resources = (await declare(spec)).filter(({ kind }) => kind === "process");

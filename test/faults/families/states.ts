@@ -147,7 +147,7 @@ const BY_HAND: Record<string, ByHand> = {
   },
   "a handler that is gone": {
     at: "battle",
-    says: /handlers are gone|does not answer/,
+    says: /handlers are missing|does not answer/,
     change: (owner, battle) =>
       owner.say(battle, { Action: "Eval" }, `--[[sim:{"missing":["HEALTH_CHECK","Info"]}]]`),
   },
