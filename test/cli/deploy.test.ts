@@ -30,7 +30,7 @@ const UNIT_DOWN = [
   "  fix:      Check the network's address.",
 ].join("\n");
 const LUA_ERROR =
-  "battle could not be loaded: oops [LUA_ERROR]\n  at:       processes/battle/process.lua:3:4\n  fix:      Mend the line.\n";
+  "battle could not be loaded: oops [LUA_ERROR]\n  at:       processes/battle/process.lua:3:4\n  fix:      Fix the line.\n";
 
 /** What the providers report about a step that failed. */
 const reported = (

@@ -30,7 +30,7 @@ test("problems are parsed back as they were written, several and with long value
       at: "x.lua:1:2",
       got: "one\n   two",
       expected: "three",
-      remedy: "Mend it.",
+      remedy: "Fix it.",
     },
     { code: "CD", what: "That too.", remedy: "Look." },
   ];

@@ -38,19 +38,31 @@ const proseOf = (line: string): string =>
         .filter((text) => text.replace(/\$\{[^}]*\}/g, "").includes(" "))
         .join(" ");
 
+/** The lines of these files whose prose has such a word. */
+const avoidedIn = (files: string[], prose: (line: string) => string): string[] =>
+  files.flatMap((file) =>
+    readFileSync(join(packageDir, file), "utf8")
+      .split("\n")
+      .flatMap((line, index) => {
+        const [word] = AVOIDED.exec(prose(line)) ?? [];
+        return word === undefined ? [] : [`${file}:${index + 1} ${word}`];
+      }),
+  );
+
 test("comments and messages of the program, its components, providers, operations, commands and dashboard use none either", () => {
   const files = globSync(
     ["index.ts", "{components,providers,src/operations,src/cli,src/dashboard}/**/*.{ts,js,mjs}"],
     { cwd: packageDir },
   );
   expect(files.length).toBeGreaterThan(60);
-  const found = files.flatMap((file) =>
-    readFileSync(join(packageDir, file), "utf8")
-      .split("\n")
-      .flatMap((line, index) => {
-        const [word] = AVOIDED.exec(proseOf(line)) ?? [];
-        return word === undefined ? [] : [`${file}:${index + 1} ${word}`];
-      }),
-  );
+  expect(avoidedIn(files, proseOf)).toEqual([]);
+});
+
+test("titles and comments of tests use none either", () => {
+  const files = globSync("test/**/*.ts", { cwd: packageDir });
+  expect(files.length).toBeGreaterThan(200);
+  const isTitle = /^\s*((describe|test|it)\b|\](?: as const)?\)\()/;
+  const isComment = /^\s*(\/\*|\*|\/\/)/;
+  const found = avoidedIn(files, (line) => (isTitle.test(line) || isComment.test(line) ? proseOf(line) : ""));
   expect(found).toEqual([]);
 });

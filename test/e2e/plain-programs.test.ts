@@ -133,7 +133,7 @@ describe("a fleet of plain programs with a ledger and a router", { timeout: 240_
 
   it("reports a promoted rollout as approved by a person, in the history too", async () => {
     project.edit("processes/quote/process.lua", TAKEN, "m.reply");
-    project.edit("processes/token/process.lua", '"minted"', '"minted anew"');
+    project.edit("processes/token/process.lua", '"minted"', '"minted again"');
     const steps =
       "steps: [{ weightBp: 3000 }, { weightBp: 10000 }], intervalSeconds: 1, maxInconclusive: 60, probes: 3,";
     project.edit("index.ts", steps, "intervalSeconds: 1, probes: 0, maxInconclusive: 1,");
