@@ -3,7 +3,8 @@ import type { z } from "zod";
 /** Pulumi's placeholder for a value that is not known yet, in a preview. */
 export const UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9";
 
-interface CheckFailure {
+/** A problem at the path of an input. Exported because the published type declarations name it. */
+export interface CheckFailure {
   readonly property: string;
   readonly reason: string;
 }
