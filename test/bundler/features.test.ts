@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { BundleOptions } from "../../src/bundler/index.ts";
-import { aos, evaluate } from "./aos.ts";
+import { evaluate } from "./aos.ts";
 import { bundled } from "./project.ts";
 
 type Files = Record<string, string | Buffer>;
@@ -275,17 +275,6 @@ describe("cycles", () => {
       "b.lua": "return require('a').early .. '!'",
     };
     expect(await run(files, "R")).toBe("e!");
-  });
-
-  test("while loading are an error that names the modules, in the process too", async () => {
-    const files = {
-      "main.lua": 'if true then require("a") end',
-      "a.lua": "if true then require('b') end",
-      "b.lua": "if true then require('a') end",
-    };
-    const { text } = await bundled(files);
-    const [result] = await aos([{ eval: text }]);
-    expect(result?.error).toContain("modules require each other while they load: a.lua -> b.lua -> a.lua");
   });
 
   test("are not reported after an error that was caught on the way", async () => {
