@@ -134,14 +134,13 @@ describe("a fleet of two in a separate project, from nothing to destroyed", () =
   });
 
   it("refuses a misspelt setting, and suggests the right one", async () => {
-    await project.pulumi(["config", "set", "netwrok", "legacy"]);
-    await project.pulumi(["config", "set", "healthRetries", "many"]);
+    const wrong = ["netwrok=legacy", "healthRetries=many"].flatMap((pair) => ["--plaintext", pair]);
+    expect(await project.pulumi(["config", "set-all", ...wrong])).toMatchObject({ code: 0 });
     const ran = await project.pulumi(["preview"]);
     expect(ran.code).not.toBe(0);
     expect(ran.text).toMatch(/"netwrok" is not a setting[\s\S]*perhaps "network"/);
     expect(ran.text).toContain('Invalid value for the setting "healthRetries"');
-    await project.pulumi(["config", "rm", "netwrok"]);
-    await project.pulumi(["config", "set", "healthRetries", "3"]);
+    expect(await project.pulumi(["config", "rm-all", "netwrok", "healthRetries"])).toMatchObject({ code: 0 });
   });
 
   it("is deployed in order and healthy", async () => {
