@@ -18,7 +18,7 @@ export function readSource(bytes: Buffer): Source {
   if (text.charCodeAt(0) === 0xfeff) text = text.slice(1);
   if (text.includes("\r")) text = text.replace(LINE_END, "\n");
   // The stand-alone interpreter skips a first line that starts with `#`; in a bundle it would not compile.
-  if (text.startsWith("#")) text = text.slice(Math.max(0, text.indexOf("\n")));
+  text = text.replace(/^#[^\n]*/, "");
   return { text, hash: sha256(text) };
 }
 

@@ -58,7 +58,7 @@ describe("any text is parsed or reported as faulty", () => {
         expect(offsets.every((offset) => offset >= 0 && offset <= text.length)).toBe(true);
         if (!facts.fault) expect(analyse(minifyLua(text)).fault).toBeUndefined();
       }),
-      { numRuns: 1500 },
+      { numRuns: 1500, examples: [["#!"], ["#!/usr/bin/lua"], ["#"]] },
     );
   });
 
