@@ -85,7 +85,7 @@ describe("a member whose process is ruined", { timeout: 240_000 }, () => {
     const replaced = await fleet("deploy", "--replace", "counter", "--yes");
     expect([replaced.code, replaced.text]).toEqual([
       0,
-      expect.stringMatching(/counter +spawned \S+, in place of \S+, which is ruined/),
+      expect.stringMatching(/counter +spawned \S+, replaces \S+, which is ruined/),
     ]);
     expect(await project.idle()).toBe("");
     after = await counterId();
