@@ -29,10 +29,11 @@ import { acknowledge, alertsOf, order } from "./alerts.ts";
 import { differenceOf } from "./difference.ts";
 import { acknowledgeMonitored, isMonitored, monitoredAlerts } from "./monitored.ts";
 import { readProcess } from "./processes.ts";
+import { cacheReleases } from "./release-cache.ts";
 import { trafficOf } from "./traffic.ts";
 
-/** Milliseconds until the stack's history is read again if the release is the same. */
-const HISTORY_FOR = 60_000;
+/** The stack's history, as it was when this release began to run. */
+type Releases = (id: string | undefined, now: FleetSession) => Promise<StackHistory>;
 
 /** Rolls a stack back in a process of its own, so that closing the dashboard does not interrupt it. */
 type RollBack = (
@@ -50,7 +51,7 @@ export function fleetSource(context: OperationContext, fleet: FleetSession, roll
     const known = await servingFleet(fleet.session, { stated: async () => fleet, note: () => {} });
     return { ...fleet, ...known };
   };
-  const releases = rememberedReleases(context);
+  const releases = cacheReleases((now: FleetSession) => historyFor(context, now, 0));
   let reader: Promise<History> | undefined;
   const history = (now: FleetSession): Promise<History> => {
     reader ??= context.host.history(now, 24 * 3600);
@@ -69,7 +70,7 @@ export function fleetSource(context: OperationContext, fleet: FleetSession, roll
     },
     audit: async (name) => auditOf(await current(), name),
     async difference(from, to) {
-      const known = await releases(await current(), undefined);
+      const known = await releases(undefined, await current());
       return differenceOf(documentOf(known, from), documentOf(known, to));
     },
     async act(action, say) {
@@ -86,7 +87,7 @@ type Explorer = (kind: "entity" | "message", id: string) => string | null;
 /** The fleet as the page shows it, and the member with the traffic table. */
 async function observationOf(
   now: FleetSession,
-  releases: ReturnType<typeof rememberedReleases>,
+  releases: Releases,
   explorer: Explorer,
 ): Promise<{ observation: Observation; router: Member | undefined }> {
   const manifest = await readManifest(now.session.scope);
@@ -112,7 +113,7 @@ async function observationOf(
     now.members.filter((_, index) => readings[index]?.capabilities.includes(capability));
   const capable = able("TRAFFIC_ROUTING");
   // Several members may have the capability; the stack's state names the one with the table.
-  const known = await or(releases(now, manifest?.deploymentId), undefined);
+  const known = await or(releases(manifest?.deploymentId, now), undefined);
   const router = capable.find(({ name }) => name === known?.traffic?.router.name) ?? capable[0];
   const [traffic, alerts] = await Promise.all([
     router ? or(trafficOf(now, router), null) : null,
@@ -177,17 +178,6 @@ async function auditOf(now: FleetSession, name: string): Promise<AuditView[]> {
       }),
     )
     .reverse();
-}
-
-/** Caches the stack's history, which takes two calls of pulumi, until another release runs or HISTORY_FOR has passed. */
-function rememberedReleases(context: OperationContext) {
-  let kept: { id: string | undefined; until: number; history: Promise<StackHistory> } | undefined;
-  return (fleet: FleetSession, id: string | undefined): Promise<StackHistory> => {
-    if (!kept || (id !== undefined && kept.id !== id) || Date.now() > kept.until) {
-      kept = { id: id ?? kept?.id, until: Date.now() + HISTORY_FOR, history: historyFor(context, fleet, 0) };
-    }
-    return kept.history;
-  };
 }
 
 function releaseView(entry: HistoryEntry): ReleaseView {
