@@ -183,12 +183,14 @@ export function tellAlerts(all: boolean): void {
     await isOver("reader", drift);
   });
 
+  /** What a unit that works returns for a process that answers nothing; a unit that fails says nothing of the process. */
+  const NO_ANSWER = JSON.stringify({ Messages: [], Assignments: [], Spawns: [], Output: "", GasUsed: 0 });
   it("a silent process: a failed check at once, OFFLINE after three", async () => {
     const id = fleet.idOf("reader");
     const heal = fleet.breaks({
       on: "cu.dryrun",
       match: ({ processId }) => processId === id,
-      fault: { kind: "status", status: 503, body: "{}" },
+      fault: { kind: "status", status: 200, body: NO_ANSWER },
     });
     await fleet.round();
     expect(fleet.open()).toEqual(["HEALTH_CHECK_FAILURE_RATE_HIGH fleet"]);
