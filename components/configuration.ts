@@ -4,7 +4,7 @@ import { type FoundMisfit, misfitsOf } from "../src/fleet/config/check.ts";
 import { RULES } from "../src/fleet/config/lua.ts";
 import { type Rule, ruleOf } from "../src/fleet/config/rules.ts";
 import { publicKeyProblem } from "../src/fleet/config/seal.ts";
-import { nearest } from "../src/fleet/nearest.ts";
+import { nearest, withSuggestion } from "../src/fleet/nearest.ts";
 import { type FleetConfigParts, type MemberConfig, mergedSettings } from "./layers.ts";
 
 /** The settings of every member, and everything that is wrong with them. */
@@ -78,7 +78,7 @@ function problemsOf(
       what: `A service of ${name} refers to "${missing}", which is not in the fleet.`,
       at: `${member.origins.SERVICES?.[serviceOf(member, missing)] ?? `processes.${name}.config`}.SERVICES.${serviceOf(member, missing)}.member`,
       got: missing,
-      expected: `${near === undefined ? "" : `perhaps "${near}"; `}one of ${Object.keys(fleet.processes).join(", ")}`,
+      expected: withSuggestion(near, `one of ${Object.keys(fleet.processes).join(", ")}`),
       remedy: "Declare it, or fix the name. For a process outside the fleet, give its id: { process: … }.",
     });
   }
@@ -129,7 +129,7 @@ function problemOf(
     what: `"${key}" is not a setting.`,
     at,
     got: key,
-    expected: near === undefined ? expected : `perhaps "${near}"; ${expected}`,
+    expected: withSuggestion(near, expected),
     remedy: near === undefined ? "Remove it." : `Write "${near}", or remove it.`,
   };
 }
@@ -147,7 +147,7 @@ function unknownType(
     what: `"${type}" is not a config type.`,
     at: `${layer}.${type}`,
     got: type,
-    expected: `${near === undefined ? "" : `perhaps "${near}"; `}one of ${known.join(" ")}`,
+    expected: withSuggestion(near, `one of ${known.join(" ")}`),
     remedy: "Fix the name, or declare the type with its zod schema in configTypes.",
   };
 }
@@ -250,7 +250,7 @@ function unknownTargets({ overrides = {}, secretOverrides = {}, processes }: Fle
         what: `The stack's settings refer to "${name}", which is not in the fleet.`,
         at: `${key}.${name}`,
         got: name,
-        expected: `${near === undefined ? "" : `perhaps "${near}"; `}one of ${known.join(", ")}`,
+        expected: withSuggestion(near, `one of ${known.join(", ")}`),
         remedy: `Fix the name: pulumi config rm --path ${key}.${name}`,
       };
     });

@@ -1,5 +1,5 @@
 import { type Problem, throwAll } from "../src/core/errors.ts";
-import { nearest } from "../src/fleet/nearest.ts";
+import { nearest, withSuggestion } from "../src/fleet/nearest.ts";
 import type { Configuration } from "./configuration.ts";
 import { type FleetDeclaration, FleetDeclarationSchema, type ProcessDeclaration } from "./declaration.ts";
 import { unknownNames } from "./graph.ts";
@@ -62,7 +62,7 @@ function unknownAllowed({ allowed = [], processes }: FleetDeclaration): Problem[
           what: `"${one}" is in \`allowed\` but not in the fleet.`,
           at: `${path}.${index}`,
           got: one,
-          expected: `${near === undefined ? "" : `perhaps "${near}"; `}one of ${names.join(", ")}, or an address`,
+          expected: withSuggestion(near, `one of ${names.join(", ")}, or an address`),
           remedy: "Declare it, or fix the name.",
         },
       ];

@@ -4,7 +4,7 @@ import { store } from "../src/bundler/index.ts";
 import { budgetOf } from "../src/core/budget.ts";
 import { FleetError, type Problem, throwAll } from "../src/core/errors.ts";
 import { writeAtomically } from "../src/fleet/files.ts";
-import { nearest } from "../src/fleet/nearest.ts";
+import { nearest, withSuggestion } from "../src/fleet/nearest.ts";
 import type { DeclaredProcess, MemberPolicySchema } from "../src/fleet/releases/declared.ts";
 import { type ReleaseDocument, readRelease } from "../src/fleet/releases/document.ts";
 import type { Pin } from "../src/fleet/releases/pin.ts";
@@ -212,7 +212,7 @@ export function chosenMembers(
         code: "UNKNOWN_PROCESS",
         what: `The release ${target.deploymentId} has no member "${name}".`,
         got: name,
-        expected: `${near === undefined ? "" : `perhaps "${near}"; `}some of ${names.join(", ")}`,
+        expected: withSuggestion(near, `some of ${names.join(", ")}`),
         remedy: "Fix the name.",
       };
     });

@@ -3,7 +3,7 @@
 import type { Keeps } from "../src/bundler/index.ts";
 import type { Problem } from "../src/core/errors.ts";
 import type { StatePolicy } from "../src/delivery/strategy.ts";
-import { nearest } from "../src/fleet/nearest.ts";
+import { nearest, withSuggestion } from "../src/fleet/nearest.ts";
 import type { DeclaredProcess } from "../src/fleet/releases/declared.ts";
 import type { ProcessDeclaration } from "./declaration.ts";
 
@@ -107,7 +107,10 @@ function unknownGlobal(name: string, global: string, known: readonly string[]): 
     what: `${name} declares the global ${global} as its state, but its program never assigns it.`,
     at: `processes.${name}.state.globals`,
     got: global,
-    expected: `${near === undefined ? "" : `perhaps "${near}"; `}${known.length > 0 ? `some of ${known.join(", ")}` : "a global of its source"}`,
+    expected: withSuggestion(
+      near,
+      known.length > 0 ? `some of ${known.join(", ")}` : "a global of its source",
+    ),
     remedy: `Fix the name. If the program creates the global by a computed name, accept it: silence: { STATE_GLOBAL_UNKNOWN: "<reason>" }.`,
   };
 }

@@ -136,7 +136,7 @@ async function identify(
   const { processId, generation } = place;
   const said = await info(session, place, budget, "status", "version", "sourceHash", "release").catch(
     (error: unknown) =>
-      // It was never used as far as any record shows, and it never can be.
+      // No record shows that it was ever used, and a ruined process cannot be used again.
       saysRuined(error) ? ("ruined" as const) : neverLoaded(error),
   );
   if (said === "ruined") return "retired";

@@ -14,3 +14,7 @@ export function nearest(word: string, known: readonly string[]): string | undefi
   }
   return best?.candidate;
 }
+
+/** What was expected, after the known word that was probably meant: `perhaps "shop"; one of battle, shop`. */
+export const withSuggestion = (near: string | undefined, expected: string): string =>
+  near === undefined ? expected : `perhaps "${near}"; ${expected}`;

@@ -73,6 +73,17 @@ test("the plan warns of an action that both the program and the fleet answer", a
   );
 });
 
+/** What a hand changes: its kind, the Lua that does it, and the finding of a refresh. */
+const CHANGED_BY_HAND: [kind: string, lua: string, finding: string][] = [
+  [
+    "shadowed",
+    'Handlers.prepend("hack", { Action = "Legacy" }, function() end)',
+    "handlers were added: hack",
+  ],
+  ["removed", 'Handlers.remove("legacy")', "handlers are missing: legacy"],
+  ["overwritten behind its handler", "function Transfer() end", "functions were changed: Transfer"],
+];
+
 describe("a plain program that is changed by hand", () => {
   let made: ProcessOutputs;
   beforeAll(async () => {
@@ -95,19 +106,13 @@ describe("a plain program that is changed by hand", () => {
     expect(outs.revision).toEqual(made.revision);
   }, 60_000);
 
-  test.each([
-    [
-      "shadowed",
-      'Handlers.prepend("hack", { Action = "Legacy" }, function() end)',
-      "handlers were added: hack",
-    ],
-    ["removed", 'Handlers.remove("legacy")', "handlers are missing: legacy"],
+  test.each<[string, string, string]>([
+    ...CHANGED_BY_HAND,
     [
       "wrapped",
       'for _, h in ipairs(Handlers.list) do if h.name == "legacy" then h.handle = function() end end end',
       "handlers were changed: legacy",
     ],
-    ["overwritten behind its handler", "function Transfer() end", "functions were changed: Transfer"],
     ["without the fleet's handler", 'Handlers.remove("fleet")', "the fleet's handlers are missing or hidden"],
     [
       "behind a handler that takes every message except Evals",
@@ -185,19 +190,13 @@ describe("a member without the library", () => {
     expect(await seen(made)).toEqual(made);
   }, 60_000);
 
-  test.each([
-    [
-      "shadowed",
-      'Handlers.prepend("hack", { Action = "Legacy" }, function() end)',
-      "handlers were added: hack",
-    ],
-    ["removed", 'Handlers.remove("legacy")', "handlers are missing: legacy"],
+  test.each<[string, string, string]>([
+    ...CHANGED_BY_HAND,
     [
       "wrapped",
       'for _, h in ipairs(Handlers.list) do if h.name == "legacy" then local f = h.handle h.handle = function(m) return f(m) end end end',
       "handlers were changed: legacy",
     ],
-    ["overwritten behind its handler", "function Transfer() end", "functions were changed: Transfer"],
   ])(
     "%s: the refresh names it, the next update repairs it",
     async (_, lua, words) => {
