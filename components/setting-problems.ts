@@ -32,6 +32,7 @@ export function settingProblems(stack: StackValues): Problem[] {
       ? SETTINGS[key as "network"]
       : undefined;
     if (setting === undefined) return misspelt(stack, full, key);
+    if (key === "strategy") return unparsedStrategy(stack, full, value);
     return wrongType(stack, full, key, setting, value);
   });
 }
@@ -97,12 +98,34 @@ function wrongType(
       code: "SETTING_INVALID",
       what: `Invalid value for the setting "${key}".`,
       at: fileOf(stack),
-      got: stack.secret.includes(full) ? "a secret that is not shown" : JSON.stringify(value.slice(0, 120)),
+      got: shown(stack, full, value),
       expected,
       remedy: `pulumi config set ${key} ${preset === undefined || preset === "" ? "<value>" : preset}`,
     },
   ];
 }
+
+/** Whether a value of the setting `strategy` is a complete strategy as JSON; otherwise it is a kind. Pure. */
+export const isJsonStrategy = (value: string): boolean => value.trimStart().startsWith("{");
+
+/** A strategy that starts as JSON and does not parse. Its content is checked with the declaration. */
+function unparsedStrategy(stack: StackValues, full: string, value: string): Problem[] {
+  if (!isJsonStrategy(value) || isObject(value)) return [];
+  return [
+    {
+      code: "SETTING_INVALID",
+      what: 'The setting "strategy" starts with "{" but is not valid JSON.',
+      at: `${fileOf(stack)}: strategy`,
+      got: shown(stack, full, value),
+      expected: 'a kind (sequential, parallel, rolling, blue-green), or JSON such as {"kind":"rolling","batchSize":2}',
+      remedy: `Fix the JSON: double quotes around names and strings, no comma after the last one. Then pulumi config set strategy '<JSON>'.`,
+    },
+  ];
+}
+
+/** The value as errors show it. */
+const shown = ({ secret }: StackValues, full: string, value: string): string =>
+  secret.includes(full) ? "a secret that is not shown" : JSON.stringify(value.slice(0, 120));
 
 /** By type: what would have been accepted; undefined for a valid value. */
 const EXPECTED: Readonly<Record<Setting["type"], (value: string) => string | undefined>> = {

@@ -7,7 +7,7 @@ import { namesIn, readRunRequest } from "../src/fleet/session/run-request.ts";
 import type { OverridesInput, OverridesText } from "./fleet-input.ts";
 import { networkSetting } from "./network-setting.ts";
 import { projectFile } from "./project-file.ts";
-import { type StackValues, settingProblems } from "./setting-problems.ts";
+import { isJsonStrategy, type StackValues, settingProblems } from "./setting-problems.ts";
 import { defaultOf, type SettingKey } from "./setting-table.ts";
 
 /**
@@ -59,20 +59,12 @@ function onlyOf(config: pulumi.Config): string[] {
   }
 }
 
-/**
- * The stack's rollout strategy, if it is set: a kind (`sequential`), or a complete strategy as JSON. An invalid value is passed on and
- * rejected when the declaration is checked.
- */
+/** The stack's rollout strategy, if it is set: a kind (`sequential`), or a complete strategy as JSON, which `checkSettings` has parsed. */
 function strategyOf(config: pulumi.Config): { strategy?: StrategyInput } {
   const value = text(config, "strategy");
   if (value === "") return {};
-  const kind = { kind: value as Kind };
-  if (!value.trimStart().startsWith("{")) return { strategy: kind };
-  try {
-    return { strategy: JSON.parse(value) as StrategyInput };
-  } catch {
-    return { strategy: kind };
-  }
+  // An unknown kind is refused when the declaration is checked.
+  return { strategy: isJsonStrategy(value) ? (JSON.parse(value) as StrategyInput) : { kind: value as Kind } };
 }
 
 /** The members' settings in the stack's config, if there are any: `overrides`, `secrets` and `sealTo`. */

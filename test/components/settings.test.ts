@@ -250,6 +250,23 @@ describe("mistakes in settings", () => {
     ]);
   });
 
+  test("include a strategy that starts with { and is not JSON, at its own path", () => {
+    const value = '{"kind":"rolling","batchSize":2,}';
+    expect(problems({ "two:strategy": value })).toEqual([
+      {
+        code: "SETTING_INVALID",
+        what: 'The setting "strategy" starts with "{" but is not valid JSON.',
+        at: "Pulumi.dev.yaml: strategy",
+        got: JSON.stringify(value),
+        expected: expect.stringContaining('{"kind":"rolling","batchSize":2}'),
+        remedy: expect.stringContaining("pulumi config set strategy"),
+      },
+    ]);
+    expect(() => settings(stack({ "two:strategy": value }))).toThrow(/not valid JSON[^]*at: {7}Pulumi\.\w+\.yaml: strategy/);
+    expect(problems({ "two:strategy": ' {"kind":"rolling"}' })).toEqual([]);
+    expect(problems({ "two:strategy": "sequentiall" })).toEqual([]);
+  });
+
   test("in a secret are reported without its value", () => {
     const values = { "two:healthRetries": "hunter2" };
     const [problem] = settingProblems({
