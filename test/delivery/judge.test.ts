@@ -19,7 +19,7 @@ const of = (service: Partial<ServiceMeasured>) => ({
 });
 
 describe("a verdict", () => {
-  it("passes a green that is as good as blue, and reports the figures", () => {
+  it("passes a green with the figures of blue, and reports them", () => {
     const verdict = judge(DEFAULTS, of({ green: metrics(99, 1), blue: metrics(495, 5) }));
     expect(verdict.outcome).toBe("pass");
     expect(verdict.text).toContain(
@@ -154,7 +154,7 @@ describe("a verdict", () => {
       expect(judge(DEFAULTS, crashing([], { green }), { isLast: true }).outcome).toBe("pass");
     });
 
-    it("does not pass by Info over a caller's fault, and fails when all are faults", () => {
+    it("does not pass on Info probes after a caller's fault, and fails if all requests are faults", () => {
       const green = { ...metrics(24, 1), open: [] };
       const few = crashing([], { green, probes: { sent: 5, failed: 0 } });
       expect(judge(DEFAULTS, few, { isLast: true }).outcome).toBe("inconclusive");
@@ -180,7 +180,7 @@ describe("a verdict", () => {
     const all = metrics(0, 0, 54);
     const refusals = rule({ kind: "refusals" });
 
-    it("fails it even against a few answered requests of blue: the test is exact", () => {
+    it("is a failure even against a few answered requests of blue: the test is exact", () => {
       expect(
         judge(DEFAULTS, of({ green: all, blue: metrics(21) }), { looks: 3, isLast: true }),
       ).toMatchObject({
@@ -228,7 +228,7 @@ describe("a verdict", () => {
       });
     });
 
-    it("waits if its only caller was refused and blue refuses many too", () => {
+    it("is inconclusive if green's only caller was refused and blue refuses many too", () => {
       const verdict = judge(refusals, of({ green: metrics(0, 0, 1), blue: metrics(40) }));
       expect(verdict).toMatchObject({
         outcome: "inconclusive",
@@ -236,7 +236,7 @@ describe("a verdict", () => {
       });
     });
 
-    it("waits too if the other requests were faults, too few to fail it", () => {
+    it("is inconclusive if the other requests were faults, too few to fail", () => {
       expect(judge(DEFAULTS, of({ green: metrics(0, 1, 53) })).outcome).toBe("inconclusive");
     });
 
@@ -251,7 +251,7 @@ describe("a verdict", () => {
       expect(judge(DEFAULTS, of(service)).outcome).toBe("pass");
     });
 
-    it("does not pass by Info over refusals of its only callers, however many called blue", () => {
+    it("does not pass on Info probes if its only callers were refused, however many called blue", () => {
       const probes = { sent: 29, failed: 0 };
       const few = of({ green: metrics(0, 0, 1), blue: metrics(40), probes });
       expect(judge(DEFAULTS, few, { isLast: true })).toMatchObject({
@@ -290,7 +290,7 @@ describe("a verdict", () => {
     });
   });
 
-  it("lists what could not be measured after what failed and before what is open", () => {
+  it("lists checks that could not be measured after failed ones and before inconclusive ones", () => {
     const problem = { problem: "no answer within 60 s" };
     expect(judge(DEFAULTS, of({ green: metrics(100), health: problem })).outcome).toBe("error");
     expect(judge(DEFAULTS, of({ green: metrics(1), health: problem })).outcome).toBe("error");

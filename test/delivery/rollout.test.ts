@@ -70,7 +70,7 @@ describe("the next move", () => {
     expect(next("pass", { ...START, step: 3 }).move).toEqual({ kind: "finish", by: "judge" });
   });
 
-  it("rolls back after a fail, or stays if the strategy says so", () => {
+  it("rolls back after a failure, or holds if the strategy says so", () => {
     expect(next("fail").move).toMatchObject({ kind: "back" });
     for (const given of [{ onFailure: "freeze" }, { onFailure: "hold" }, { rollbackOnFailure: false }]) {
       expect(next("fail", START, given).move).toMatchObject({ kind: "hold", why: "failed" });
@@ -94,7 +94,7 @@ describe("the next move", () => {
     expect(next("pass", { ...START, errors: 3 }).at.errors).toBe(0);
   });
 
-  it("follows people: a gate waits, promote opens it, pause stays, abort rolls back", () => {
+  it("follows a person's command: promote opens a gate, pause holds, abort rolls back", () => {
     const gated = stepsOf(strategy({ steps: [{ weightBp: 100, gate: "manual" }, { weightBp: 10_000 }] }));
     const at = (outcome: Outcome, command?: "promote" | "pause" | "abort") =>
       decide(strategy(), gated, START, verdict(outcome), command).move;

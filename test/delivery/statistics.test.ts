@@ -84,7 +84,7 @@ describe("shares", () => {
     expect([binomialTail(1, 5, 0), binomialTail(5, 5, 1)]).toEqual([0, 1]);
   });
 
-  it("give Fisher's tea: 3 of 4 cups right by chance in 17 of 70 arrangements", () => {
+  it("match Fisher's tea-tasting example: 3 of 4 cups right by chance in 17 of 70 arrangements", () => {
     expect(fisher({ events: 1, n: 4 }, { events: 3, n: 4 })).toBeCloseTo(17 / 70, 10);
     expect(fisher({ events: 0, n: 4 }, { events: 4, n: 4 })).toBeCloseTo(1 / 70, 10);
     expect(fisher({ events: 0, n: 9 }, { events: 0, n: 9 })).toBeCloseTo(1, 10);

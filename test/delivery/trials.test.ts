@@ -99,7 +99,7 @@ const [STEPS, LOOKS] = [5, 15];
 test.each([
   ["A/A, a rollout of five steps", GOOD, { max: 0.01, least: "pass" }],
   ["A/B, a rollout of five steps, a fifth fails", { errorRate: 0.2, ms: 200 }, { max: 0, least: "fail" }],
-] as const)("%s: as often right as a single look", (what, green, { max, least }) => {
+] as const)("%s: right as often as a single evaluation", (what, green, { max, least }) => {
   const { next } = rngOf(13);
   const ends = { pass: 0, fail: 0, open: 0 };
   for (let n = 0; n < 500; n += 1) {
@@ -285,7 +285,7 @@ test.each([
   ["CANARY", 20, true, "held"],
   ["CANARY", 1000, false, "through"],
 ] as const)(
-  "whole rollouts with a latency check: %s, %i callers, declared %s: a good release ends %s",
+  "whole rollouts with a latency check: %s, %i callers, declared %s: a healthy release ends %s",
   (strategy, callers, declared, end) => {
     const checks = [{ kind: "errorRate" }, { kind: "latency" }];
     const ends = rollouts({ strategy, callers, declared, checks }, "good");

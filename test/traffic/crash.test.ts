@@ -65,7 +65,7 @@ afterAll(() => stage.close());
 
 const balance = () => player.say(router.processId, "Balance", "", { Service: "battle" });
 
-test("it never passes by Info: its only caller has no answer, and a person decides", async () => {
+test("a revision whose only caller gets no answer does not pass on Info probes: it is held for a person", async () => {
   const inputs = await stage.traffic(router, "r1", { key: "sender", state: "none" }, [blue, green], {
     intervalSeconds: 2,
   });
@@ -102,7 +102,7 @@ test("a caller through the router learns which handler failed, and a trace shows
   );
 }, 60_000);
 
-test("a person who promotes it is recorded as having approved it: nothing claims that it was judged good", async () => {
+test("a person who promotes it is recorded as the one who approved it, and no output says that it passed", async () => {
   expect(left.outputs).toMatchObject({ letThrough: null, promoted: [] });
   const promoted = await fleet("promote");
   expect(promoted.stderr).toBe("");
@@ -125,7 +125,7 @@ test("a person who promotes it is recorded as having approved it: nothing claims
   expect(later).toMatchObject({ letThrough: "person", promoted: outs.promoted });
 }, 120_000);
 
-test("one that refuses every caller, next to an idle old one, waits for a person, and status shows the refusals", async () => {
+test("a revision that refuses every caller while the old one is idle is held for a person, and status shows the refusals", async () => {
   const inputs = await stage.traffic(router, "r2", { key: "sender", state: "none" }, [green, misspelt], {
     intervalSeconds: 2,
   });

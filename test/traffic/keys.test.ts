@@ -91,7 +91,7 @@ beforeAll(async () => {
 
 afterAll(() => stage.close());
 
-test("each caller's purse moves with them, step by step, while they earn", async () => {
+test("each caller's purse moves with the caller, step by step, while requests arrive", async () => {
   for (const key of ["a", "b", "cx"]) await earn(key);
   const { outs } = await whileEarning(inputs("r1", blue, green).then(traffic.create));
   expect(outs).toMatchObject({ phase: "COMPLETED", active: { battle: green.processId } });
@@ -102,7 +102,7 @@ test("each caller's purse moves with them, step by step, while they earn", async
   expect((await player.ask(blue.processId, "EARN", { player: "a" })).error?.code).toBe("DRAINING");
 }, 120_000);
 
-test("and returns with what was earned meanwhile when the new revision fails", async () => {
+test("each purse is handed back with what was earned since when the new revision fails", async () => {
   const from = seen.length;
   const work = inputs("r2", green, bad).then((news) => traffic.create(news));
   const error = await whileEarning(
@@ -120,7 +120,7 @@ test("and returns with what was earned meanwhile when the new revision fails", a
   expect(await pursesOf(green)).toEqual(Object.fromEntries(sums));
 }, 120_000);
 
-test("a rollout that holds in the middle serves every key; another release takes the state along", async () => {
+test("a rollout on hold serves every key, and another release takes the state along", async () => {
   const third = await stage.make("purse-third", program("purse-third", false));
   const fourth = await stage.make("purse-fourth", program("purse-fourth", false));
   for (const each of [third, fourth])
@@ -148,7 +148,7 @@ test("a rollout that holds in the middle serves every key; another release takes
   green = fourth;
 }, 120_000);
 
-test("a program that keeps nothing by key is refused before any caller is", async () => {
+test("a program without state by key is refused before any caller's request is", async () => {
   const owner = await stage.make(
     "purse-whole",
     program("purse-whole", false).replace(", { partition = true }", ""),

@@ -73,7 +73,7 @@ beforeAll(async () => {
 
 afterAll(() => stage.close());
 
-test("a canary moves all callers to the new revision while they send", async () => {
+test("a canary moves all callers to the new revision while they send requests", async () => {
   const { outs } = await whileSending(inputs("r1", blue, green).then(traffic.create));
   held = outs;
   expect(outs).toMatchObject({ phase: "COMPLETED", active: { battle: green.processId }, drift: [] });
@@ -92,7 +92,7 @@ test("a canary moves all callers to the new revision while they send", async () 
   expect(await traffic.diff("id", outs, await inputs("r2", blue, green))).toMatchObject({ changes: false });
 }, 120_000);
 
-test("a broken one is rolled back while they send; only its share has seen it", async () => {
+test("a faulty revision is rolled back while callers send requests, and only its share of them reached it", async () => {
   const before = sent.length;
   const news = await inputs("r2", green, bad);
   expect(await traffic.diff("id", held, news)).toMatchObject({ changes: true });
@@ -110,7 +110,7 @@ test("a broken one is rolled back while they send; only its share has seen it", 
   expect(new Set(seen.map(({ by }) => by))).toEqual(new Set(["battle-green", "INTERNAL"]));
 }, 120_000);
 
-test("a broken one is found by copies of callers' requests: no caller sees it", async () => {
+test("a faulty revision is detected by copies of callers' requests, and no caller gets its answers", async () => {
   const before = sent.length;
   const steps = [{ weightBp: 0, mirror: true }, { weightBp: 3000 }, { weightBp: 10_000 }];
   // One that nobody has called yet: a revision of a failed rollout may count itself UNHEALTHY, and then gets no traffic at all.
@@ -126,7 +126,7 @@ test("a broken one is found by copies of callers' requests: no caller sees it", 
   expect(new Set(sent.slice(before).map(({ by }) => by))).toEqual(new Set(["battle-green"]));
 }, 120_000);
 
-test("an invariant that the new revision violates rolls it back, with both values", async () => {
+test("a revision that violates an invariant is rolled back, and the verdict has both values", async () => {
   const broken = { kind: "invariant", name: "seen", service: "battle", action: "SEEN", path: "ids" };
   const steps = [{ weightBp: 0 }, { weightBp: 10_000 }];
   const news = await inputs("r4", green, blue, { steps, intervalSeconds: 1, checks: [broken] });
@@ -140,7 +140,7 @@ test("an invariant that the new revision violates rolls it back, with both value
   );
 }, 120_000);
 
-test("nothing was lost and nothing doubled", async () => {
+test("every answered request was handled exactly once", async () => {
   const ids = await Promise.all(
     [blue, green].map(async ({ processId }) => (await player.ask(processId, "SEEN", {})).ids as string[]),
   );
@@ -153,7 +153,7 @@ test("nothing was lost and nothing doubled", async () => {
   );
 }, 60_000);
 
-test("an abort by hand is shown as the state has it, until a refresh asks the router", async () => {
+test("a plan shows the traffic of the stack's state after an abort by hand, until a refresh reads the router", async () => {
   const steps = [{ weightBp: 3000, gate: "manual" }, { weightBp: 10_000 }];
   const news = await inputs("r5", green, blue, { steps, intervalSeconds: 1, checks: [{ kind: "health" }] });
   const left = await traffic.update("id", held, news).then(
@@ -189,7 +189,7 @@ test("an abort by hand is shown as the state has it, until a refresh asks the ro
   }
 }, 120_000);
 
-test("a table changed by hand is found, and a deleted one returns callers to wiring", async () => {
+test("a refresh detects a table that was changed by hand, and a deletion returns callers to the wired process", async () => {
   const { props } = await traffic.read("id", { ...held, table: held.table && { ...held.table, step: 1 } });
   expect(props.drift).toEqual([expect.stringMatching(/^battle 100 % \S+ \(release r1, step 3\) instead of/)]);
   const [is, was] = [3, 1].map((step) => ({ release: "r1", step, services: held.table?.services }));

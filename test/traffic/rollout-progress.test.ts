@@ -85,7 +85,7 @@ test.each([
   ],
   ["an abort returned it", "HELD", state(proven, { ...reverted, why: "abort" }), "ROLLED_BACK", BLUE],
   ["a lease that ended held the table", "MONITORING", state({ ...half, mode: "held" }), "HELD", GREEN],
-] as const)("%s: a refresh writes it, and calls it no drift", (_, phase, now, then, active) => {
+] as const)("%s: a refresh records it, and does not report drift", (_, phase, now, then, active) => {
   const found = refreshedFromRouter(left(phase, half), now);
   expect(found).toMatchObject({
     phase: then,
@@ -98,11 +98,11 @@ test.each([
 });
 
 test.each([
-  ["the table is the one that was left", "HELD", state({ ...half, mode: "held" })],
+  ["the table has not changed", "HELD", state({ ...half, mode: "held" })],
   ["the rollout was over", "COMPLETED", state(proven, reverted)],
   ["somebody else set the table", "HELD", state(table("by-hand", 1, 100, "steady", 400), reverted)],
   ["the router has no table", "HELD", { ...state(half), table: undefined }],
-] as const)("nothing is written where %s", (_, phase, now) => {
+] as const)("a refresh records nothing if %s", (_, phase, now) => {
   const props = left(phase, half);
   expect(refreshedFromRouter(props, now as TrafficState)).toBe(props);
 });

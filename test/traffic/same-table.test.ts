@@ -7,7 +7,7 @@ const services = (routes: ReturnType<typeof route>[], more: object = {}) => ({
   battle: { key: "sender", routes, ...more },
 });
 
-it("a table is the same without entries that give nobody another revision", () => {
+it("two tables are equal if they differ only in entries that send no request to another revision", () => {
   const all = services([route("green", 10_000)]);
   const same = [
     services([route("green", 10_000), route("blue", 0)]),

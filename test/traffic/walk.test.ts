@@ -14,7 +14,7 @@ const weights = (stage: Stage, service = "battle") =>
   );
 const STRATEGIES: StrategyInput["trafficStrategy"][] = ["INSTANT", "GRADUAL", "CANARY", "A_B_TEST"];
 
-describe("a good release", () => {
+describe("a healthy release", () => {
   test.each(STRATEGIES)("with %s ends in the guide's phases, without a lease", async (trafficStrategy) => {
     const stage = new Stage().steady();
     const { walk, error } = await stage.walk(stage.wanted({ trafficStrategy }));
@@ -84,7 +84,7 @@ describe("a good release", () => {
   });
 });
 
-describe("H2: a bad release", () => {
+describe("H2: a faulty release", () => {
   const cases = STRATEGIES.flatMap((trafficStrategy) =>
     stepsOf(StrategySchema.parse({ kind: "blue-green", trafficStrategy })).map(
       (step, i) => [trafficStrategy, i, step.weightBp] as const,
@@ -92,7 +92,7 @@ describe("H2: a bad release", () => {
   );
 
   test.each(cases)(
-    "%s that turns bad at step %i is rolled back within an interval, with at most %i exposed",
+    "%s that starts to fail at step %i is rolled back within an interval, with at most %i basis points of the requests exposed",
     async (trafficStrategy, at, weightBp) => {
       const stage = new Stage().steady();
       let [turned, before] = [0, { green: 0, all: 0 }];
@@ -116,7 +116,7 @@ describe("H2: a bad release", () => {
     },
   );
 
-  it("never gets a share if it does not prove its health", async () => {
+  it("gets no share if the router's own health check fails", async () => {
     const stage = new Stage().steady();
     stage.behaviours[GREEN] = { health: "UNHEALTHY" };
     const { walk, error } = await stage.walk(stage.wanted({ trafficStrategy: "CANARY" }));
@@ -129,7 +129,7 @@ describe("H2: a bad release", () => {
     ["freeze", { onFailure: "freeze" }],
     ["hold", { onFailure: "hold" }],
     ["no rollback", { rollbackOnFailure: false }],
-  ] as const)("stays where it is with %s, until a person decides", async (what, policy) => {
+  ] as const)("keeps its shares with %s, until a person decides", async (what, policy) => {
     const stage = new Stage().steady();
     stage.behaviours[GREEN] = { errorRate: 0.6 };
     const wanted = stage.wanted({ trafficStrategy: "CANARY", ...policy });
@@ -174,7 +174,7 @@ describe("H3: a deployer that dies", () => {
     },
   );
 
-  it("while its step's lease ends before the next run renews it: that run starts over", async () => {
+  it("is followed by a run that starts over if the step's lease ends before it is renewed", async () => {
     const stage = new Stage().steady();
     stage.before = () => {
       if (stage.router.table?.step === 2) throw new Killed();
@@ -192,7 +192,7 @@ describe("H3: a deployer that dies", () => {
     expect(weights(stage)).toEqual({ g: 10_000, b: 0 });
   });
 
-  it("and the next run comes before the lease ends: it continues at that step", async () => {
+  it("is followed by a run that continues at that step if the lease has not ended", async () => {
     const stage = new Stage().steady();
     const wanted = stage.wanted({ trafficStrategy: "GRADUAL" });
     stage.before = () => {
@@ -206,7 +206,7 @@ describe("H3: a deployer that dies", () => {
   });
 });
 
-describe("C3: another release meanwhile", () => {
+describe("C3: another release during a rollout", () => {
   it("starts from the last proven table, and the slower run changes nothing more", async () => {
     const stage = new Stage().steady();
     stage.before = () => {
@@ -246,7 +246,7 @@ describe("C3: another release meanwhile", () => {
 describe("a person's command", () => {
   const gated: StrategyInput = { steps: [{ weightBp: 500, gate: "manual" }, { weightBp: 10_000 }] };
 
-  it("opens a gate; until then every run ends there, and no lease ends it", async () => {
+  it("opens a gate; until then every run stops there, and no lease ends the hold", async () => {
     const stage = new Stage().steady();
     const { walk, error } = await stage.walk(stage.wanted(gated));
     expect([codeOf(error), walk.progress.phase]).toEqual(["GATE", "HELD"]);
@@ -291,7 +291,7 @@ describe("a router of version 0.1.0, which keeps only the sentence of a hold", (
     return stage;
   };
 
-  it("is held at a gate until somebody promotes", async () => {
+  it("is held at a gate until a person promotes it", async () => {
     const stage = old();
     const wanted = stage.wanted({ steps: [{ weightBp: 500, gate: "manual" }, { weightBp: 10_000 }] });
     expect(codeOf((await stage.walk(wanted)).error)).toBe("GATE");
@@ -318,7 +318,7 @@ describe("a router of version 0.1.0, which keeps only the sentence of a hold", (
 });
 
 describe("a hold", () => {
-  it("is judged again after missing measurements, even if its sentence quotes a failure", async () => {
+  it("is measured again if measurements were missing, even if its sentence quotes a failed check", async () => {
     const stage = new Stage().steady();
     const wanted = stage.wanted({ trafficStrategy: "CANARY", onFailure: "freeze" });
     stage.behaviours[GREEN] = { silent: true };
@@ -331,7 +331,7 @@ describe("a hold", () => {
     expect(weights(stage)).toEqual({ g: 10_000, b: 0 });
   });
 
-  it("is at its gate by its code, whatever its sentence says", async () => {
+  it("is recognized as a gate by its code, whatever its sentence says", async () => {
     const stage = new Stage().steady();
     const wanted = stage.wanted({ steps: [{ weightBp: 500, gate: "manual" }, { weightBp: 10_000 }] });
     expect(codeOf((await stage.walk(wanted)).error)).toBe("GATE");
@@ -344,7 +344,7 @@ describe("a hold", () => {
 });
 
 describe("too little data", () => {
-  it("no traffic holds after the given number of intervals, and promote continues", async () => {
+  it("holds the rollout after the given number of intervals without traffic, and promote continues it", async () => {
     const stage = new Stage().steady();
     stage.rate = 0;
     const wanted = stage.wanted({ trafficStrategy: "CANARY" });
@@ -357,7 +357,7 @@ describe("too little data", () => {
     expect(stage.router.table).toMatchObject({ step: 2 });
   });
 
-  it("holds after four failed measurements in a row", async () => {
+  it("holds the rollout after four failed measurements in a row", async () => {
     const stage = new Stage().steady();
     stage.behaviours[GREEN] = { silent: true };
     const started = stage.router.at;
@@ -368,11 +368,11 @@ describe("too little data", () => {
   });
 });
 
-describe("the one who approved a release", () => {
+describe("who approved a release", () => {
   const open = /^errorRate of battle is inconclusive: green 0 faults in 0 requests/;
   const lastLine = (stage: Stage) => stage.reported.at(-1);
 
-  it("is the judge if every step was judged good", async () => {
+  it('is "judge" if every step passed', async () => {
     const stage = new Stage().steady();
     const { walk } = await stage.walk(stage.wanted({ trafficStrategy: "CANARY" }));
     expect(walk.progress).toMatchObject({ letThrough: "judge", promoted: [] });
@@ -382,7 +382,7 @@ describe("the one who approved a release", () => {
     expect(lastLine(split)?.detail).toMatch(/\(passed at 50 %\)$/);
   });
 
-  it("is a person if a held last step was promoted, and nothing claims that it was judged good", async () => {
+  it('is "person" if the last step was promoted from a hold, and no line says that it passed', async () => {
     const stage = new Stage().steady();
     stage.rate = 0;
     const wanted = stage.wanted({ trafficStrategy: "INSTANT" });
@@ -414,7 +414,7 @@ describe("the one who approved a release", () => {
     expect(later.walk.progress).toMatchObject({ phase: "COMPLETED", letThrough: undefined });
   });
 
-  it("is a person if a frozen failure was promoted", async () => {
+  it('is "person" if a step that had failed and was held was promoted', async () => {
     const stage = new Stage().steady();
     stage.behaviours[GREEN] = { errorRate: 0.6 };
     const wanted = stage.wanted({ trafficStrategy: "INSTANT", onFailure: "freeze" });
@@ -425,7 +425,7 @@ describe("the one who approved a release", () => {
     expect(lastLine(stage)?.detail).toContain("(promoted by hand without a pass: fail: errorRate of battle");
   });
 
-  it("is the judge at the end, with the steps that a person promoted in this run and in earlier ones", async () => {
+  it('is "judge" if the last step passed, with the steps that a person promoted in this run and in earlier ones', async () => {
     const stage = new Stage().steady();
     stage.rate = 0;
     const wanted = stage.wanted({ trafficStrategy: "CANARY" });
@@ -451,7 +451,7 @@ describe("the one who approved a release", () => {
     );
   });
 
-  it("is the judge if a gate was opened by hand after a good verdict", async () => {
+  it('is "judge" if a person opened a gate after the step had passed', async () => {
     const stage = new Stage().steady();
     const wanted = stage.wanted({ steps: [{ weightBp: 10_000, gate: "manual" }] });
     expect(codeOf((await stage.walk(wanted)).error)).toBe("GATE");
@@ -468,7 +468,7 @@ describe("the one who approved a release", () => {
     expect(walk.progress).toMatchObject({ letThrough: "judge", promoted: [] });
   });
 
-  it("is nobody if nothing moves", async () => {
+  it("is undefined if no traffic moves", async () => {
     const stage = new Stage().steady();
     await stage.walk(stage.wanted({ trafficStrategy: "INSTANT" }));
     const { walk } = await stage.walk(stage.wanted({ trafficStrategy: "INSTANT" }, { release: "r3" }));
@@ -484,7 +484,7 @@ describe("a service that owns its state", () => {
     return { ...wanted, services: { battle: { ...battle, state: "owned" as const } } } as typeof wanted;
   };
 
-  it("has it handed over before the one message that switches it", async () => {
+  it("is handed over before the message that switches its traffic", async () => {
     const stage = new Stage().steady();
     const { error } = await stage.walk(owned(stage));
     expect(error).toBeUndefined();
@@ -493,7 +493,7 @@ describe("a service that owns its state", () => {
     expect(stage.handed).toEqual(["battle b→g"]);
   });
 
-  it("is handed over even if the router has no table for it yet, and returned in a rollback", async () => {
+  it("is handed over even if the router has no table for the service yet, and handed back in a rollback", async () => {
     const joins = (stage: Stage) => {
       const { services, ...rest } = owned(stage);
       return { ...rest, services: { shop: services.battle } } as typeof rest & { services: typeof services };
@@ -507,7 +507,7 @@ describe("a service that owns its state", () => {
     expect(bad.handed).toEqual(["shop b→g", "shop g→b"]);
   });
 
-  it("is not switched if its state cannot be handed over", async () => {
+  it("keeps its traffic on the old revision if the state cannot be handed over", async () => {
     const stage = new Stage().steady();
     stage.handingFails = true;
     const { error } = await stage.walk(owned(stage));
@@ -516,7 +516,7 @@ describe("a service that owns its state", () => {
     expect(stage.seen[GREEN]).toBeUndefined();
   });
 
-  it("keeps serving where it was if the switch is refused", async () => {
+  it("resumes on the old revision if the switch is refused", async () => {
     const stage = new Stage().steady();
     stage.before = (_message, kind) => {
       // Somebody else changes the table between the hand-over and the switch.
@@ -527,7 +527,7 @@ describe("a service that owns its state", () => {
     expect(stage.handed).toEqual(["battle b→g", "battle b serves on"]);
   });
 
-  it("returns its newer state if the new revision fails", async () => {
+  it("is handed back with its newer state if the new revision fails", async () => {
     const stage = new Stage().steady();
     stage.behaviours[GREEN] = { errorRate: 0.5 };
     const { error } = await stage.walk(owned(stage));
@@ -536,7 +536,7 @@ describe("a service that owns its state", () => {
     expect(weights(stage)).toEqual({ b: 10_000 });
   });
 
-  it("holds where it is if the state cannot return", async () => {
+  it("is held on the new revision if the state cannot be handed back", async () => {
     const stage = new Stage().steady();
     stage.behaviours[GREEN] = { errorRate: 0.5 };
     stage.before = () => {
@@ -567,7 +567,7 @@ describe("a service that owns its state", () => {
     };
   };
 
-  it("stays with its state after the deployer died: the old revision would refuse everything", async () => {
+  it("stays on the revision that has its state after the deployer died: the old one would refuse every request", async () => {
     const stage = await left();
     expect(weights(stage)).toEqual({ g: 10_000, b: 0 });
     expect(stage.router.table).toMatchObject({
@@ -597,14 +597,14 @@ describe("a service that owns its state", () => {
     expect(weights(stage)).toEqual({ g: 10_000, b: 0 });
   });
 
-  it("loses nothing to another release after a deployer that died", async () => {
+  it("keeps its newer state in another release after the deployer died", async () => {
     const stage = await left();
     expect((await stage.walk(third(stage))).error).toBeUndefined();
     expect(stage.handed).toEqual(["battle b→g", "battle g→b", "battle b→c"]);
     expect(weights(stage)).toEqual({ c: 10_000, b: 0 });
   });
 
-  it("is collected by the next release if a person rolled back after the deployer died", async () => {
+  it("is handed over by the next release if a person aborted the rollout after the deployer died", async () => {
     const stage = await left();
     stage.router.say("abort");
     expect(weights(stage)).toEqual({ b: 10_000 });
@@ -612,7 +612,7 @@ describe("a service that owns its state", () => {
     expect(stage.handed).toEqual(["battle b→g", "battle g→b if it drains", "battle b→c"]);
   });
 
-  it("is returned too if the router rolled back by itself", async () => {
+  it("is handed back if the router rolled back by itself", async () => {
     const stage = new Stage().steady();
     stage.before = () => {
       if (stage.handed.length === 1 && stage.router.table?.mode === "rollout") stage.router.say("abort");
@@ -647,7 +647,7 @@ describe("blue", () => {
     expect(blueOf(undefined, [[BLUE, 10_000]])).toBe(BLUE);
   });
 
-  it("is empty if green has all of it, whatever was declared when green was made", () => {
+  it("is undefined if green has all traffic, whatever was declared when green was created", () => {
     expect(blueOf(BLUE, [[GREEN, 10_000]])).toBeUndefined();
     expect(
       blueOf(BLUE, [
