@@ -237,3 +237,12 @@ export const TrafficCommandSchema = z.strictObject({
   release: z.string().optional(),
 });
 export type TrafficCommand = z.infer<typeof TrafficCommandSchema>["command"];
+
+/** `TRAFFIC_COMMAND-Response`. */
+export const TrafficCommandedSchema = z.looseObject({
+  /** The table that the command was for. */
+  ...TableRefSchema.shape,
+  /** The mode of the table in force afterwards. */
+  mode: z.string(),
+});
+export type TrafficCommanded = z.infer<typeof TrafficCommandedSchema>;

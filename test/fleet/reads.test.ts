@@ -3,7 +3,7 @@ import { budgetOf } from "../../src/core/budget.ts";
 import { dryAudit } from "../../src/fleet/protocol/audit.ts";
 import { registry } from "../../src/fleet/protocol/registry.ts";
 import { statistics } from "../../src/fleet/protocol/statistics.ts";
-import { dryTraffic } from "../../src/fleet/protocol/traffic.ts";
+import { commandTraffic, dryTraffic } from "../../src/fleet/protocol/traffic.ts";
 import type { OperationContext } from "../../src/operations/context.ts";
 import { fleetSource } from "../../src/operations/view/source.ts";
 import { fakeAo, fakeFleet, idOf, member } from "../cli/fakes.ts";
@@ -71,4 +71,18 @@ test("an unreadable traffic table is an error, not an empty table", async () => 
   });
   const none = { success: true, proofs: [], serial: 0, epoch: 0, at: 0 };
   expect((await dryTraffic(answering(none), ledger, 5)).table).toBeUndefined();
+});
+
+test("a person's command is one signed message, and the router's reply names the table", async () => {
+  const table = { release: "r1", step: 2, mode: "steady" };
+  const ao = fakeAo(() => ({ reply: { success: true, command: "abort", ...table } }));
+  const abort = { command: "abort", release: "r1" } as const;
+  expect(
+    await commandTraffic(fakeFleet(ao, [ledger]).session, ledger, abort, budgetOf(5)),
+  ).toMatchObject(table);
+  expect(ao.sent.map(({ tags, data }) => [tags.Action, JSON.parse(data)])).toEqual([
+    ["TRAFFIC_COMMAND", abort],
+  ]);
+  const silent = commandTraffic(answering({ success: true }).session, ledger, abort, budgetOf(5));
+  await expect(silent).rejects.toMatchObject({ code: "BAD_REPLY" });
 });

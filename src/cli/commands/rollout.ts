@@ -3,13 +3,11 @@ import { z } from "zod";
 import { GOES_ON } from "../../delivery/index.ts";
 import { tableName } from "../../delivery/table.ts";
 import type { TrafficCommand } from "../../delivery/wire.ts";
-import { ask } from "../../fleet/protocol/ask.ts";
+import { commandTraffic } from "../../fleet/protocol/traffic.ts";
 import { trafficOf } from "../../operations/observe/traffic.ts";
 import { noRouter, routerIn } from "../../operations/rollout/router.ts";
 import { type Cli, defineCommand, seconds } from "../command.ts";
 import { trafficLines } from "../traffic.ts";
-
-const SaidSchema = z.looseObject({ release: z.string(), step: z.number(), mode: z.string() });
 
 interface Words {
   readonly summary: string;
@@ -78,10 +76,8 @@ const commandOf =
         const fleet = await context.fleet({ journal: "keep" });
         const router = await routerIn(context, fleet, named);
         if (!router) throw noRouter(fleet);
-        const { processId, generation } = router;
-        const data = release === undefined ? { command } : { command, release };
-        const request = { name: router.name, processId, generation, action: "TRAFFIC_COMMAND", data };
-        const said = await ask(fleet.session, request, SaidSchema, fleet.session.budget(timeout));
+        const order = release === undefined ? { command } : { command, release };
+        const said = await commandTraffic(fleet.session, router, order, fleet.session.budget(timeout));
         const traffic = await trafficOf(fleet, router, { quick: false, seconds: timeout });
         const { done, next } = WORDS[command];
         context.out.line(`${done}: ${tableName(said)}.`);

@@ -1,6 +1,13 @@
-/** Reads the router's table. The shapes of its messages are in `delivery/wire.ts`. */
+/** Reads the router's table, and sends it a person's command. The shapes of its messages are in `delivery/wire.ts`. */
+import type { z } from "zod";
 import type { Budget } from "../../core/budget.ts";
-import { type TrafficState, TrafficStateSchema } from "../../delivery/wire.ts";
+import {
+  type TrafficCommanded,
+  TrafficCommandedSchema,
+  TrafficCommandSchema,
+  type TrafficState,
+  TrafficStateSchema,
+} from "../../delivery/wire.ts";
 import type { FleetSession } from "../fleet-session.ts";
 import type { Place } from "../health/verdict.ts";
 import type { Member } from "../members/member.ts";
@@ -22,3 +29,19 @@ export const dryTraffic = (
   seconds: number,
 ): Promise<TrafficState> =>
   dryAsk(fleet, { member: router, action: "GET_TRAFFIC", seconds }, TrafficStateSchema);
+
+/**
+ * Sends a person's command. The router carries out `pause` and `abort` itself, and keeps `promote` and `resume` for the run.
+ *
+ * @throws FleetError as `ask`; NO_ROLLOUT, STALE_STEP, NO_PROVEN_TABLE
+ */
+export const commandTraffic = (
+  session: Sender,
+  { name, generation, processId }: Place,
+  command: z.input<typeof TrafficCommandSchema>,
+  budget: Budget,
+): Promise<TrafficCommanded> => {
+  const data = TrafficCommandSchema.parse(command);
+  const request = { name, generation, processId, action: "TRAFFIC_COMMAND", data };
+  return ask(session, request, TrafficCommandedSchema, budget);
+};

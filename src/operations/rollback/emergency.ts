@@ -7,14 +7,13 @@ import {
   ProveTargetsSchema,
   type ServiceRoutes,
   SetTrafficSchema,
-  TrafficCommandSchema,
   TrafficSetSchema,
   type TrafficState,
 } from "../../delivery/wire.ts";
 import type { FleetSession } from "../../fleet/fleet-session.ts";
 import { ask } from "../../fleet/protocol/ask.ts";
 import { resume } from "../../fleet/protocol/state.ts";
-import { traffic } from "../../fleet/protocol/traffic.ts";
+import { commandTraffic, traffic } from "../../fleet/protocol/traffic.ts";
 import type { ReleaseDocument } from "../../fleet/releases/document.ts";
 import { ignoreFleetError } from "./info.ts";
 import type { MemberPlan } from "./member-plan.ts";
@@ -101,8 +100,10 @@ async function attemptSwitch(
   const moved = Object.keys(table.services).filter(
     (name) => shares(table, name) !== shares(proven, name) && !warm.has(name),
   );
-  if (table.mode !== "steady" && moved.length === 0 && names.every(isBack(proven)))
-    return { services: names, ...slotOf(await client.abort(table.release)) };
+  if (table.mode !== "steady" && moved.length === 0 && names.every(isBack(proven))) {
+    await client.abort(table.release);
+    return { services: names };
+  }
   const services = Object.fromEntries(
     Object.entries(table.services).map(([name, service]): [string, ServiceRoutes] => {
       const { key, routes, testers, mirror, faultWhen, actions } = service;
@@ -124,10 +125,9 @@ async function attemptSwitch(
       return [name, { key, routes: [{ processId, revision, weightBp: WHOLE }], ...rules }];
     }),
   );
-  return { services: names, ...slotOf(await client.set(state, target.releaseHash, services, names)) };
+  const { slot } = await client.set(state, target.releaseHash, services, names);
+  return { services: names, ...(slot === undefined ? {} : { slot }) };
 }
-
-const slotOf = ({ slot }: { readonly slot?: number | undefined }) => (slot === undefined ? {} : { slot });
 
 /** The process that has all traffic of a service; undefined if several share it. */
 function soleTarget(table: TrafficState["table"], name: string): string | undefined {
@@ -145,8 +145,6 @@ const shares = (table: TrafficState["table"], name: string): string =>
     ),
   );
 
-const DoneSchema = z.looseObject({ slot: z.number().optional() });
-
 function routerClient(
   fleet: FleetSession,
   router: Traffic["router"],
@@ -155,10 +153,9 @@ function routerClient(
 ) {
   let messages = 0;
   const { name, processId, generation } = router;
-  const post = <T>(action: string, data: unknown, schema: z.ZodType<T>, epoch?: number): Promise<T> => {
+  const post = <T>(action: string, data: unknown, schema: z.ZodType<T>, epoch: number): Promise<T> => {
     messages += 1;
-    const request = { name, processId, generation, action, data };
-    return ask(fleet.session, epoch === undefined ? request : { ...request, epoch }, schema, budget);
+    return ask(fleet.session, { name, processId, generation, action, data, epoch }, schema, budget);
   };
   const look = () => {
     messages += 1;
@@ -171,7 +168,7 @@ function routerClient(
     epoch: number,
   ) => {
     const targets = Object.fromEntries(routes.map((route) => [route.processId, route.revision]));
-    await post("PROVE_TARGETS", ProveTargetsSchema.parse({ release, targets }), DoneSchema, epoch);
+    await post("PROVE_TARGETS", ProveTargetsSchema.parse({ release, targets }), z.looseObject({}), epoch);
     for (;;) {
       const { proofs } = await look();
       const asked = Object.keys(targets).map((id) => proofs[id]?.status);
@@ -187,8 +184,10 @@ function routerClient(
       messages += 1;
       return resume(fleet.session, { name: member, processId: id, generation }, epoch, budget);
     },
-    abort: (release: string) =>
-      post("TRAFFIC_COMMAND", TrafficCommandSchema.parse({ command: "abort", release }), DoneSchema),
+    abort: (release: string) => {
+      messages += 1;
+      return commandTraffic(fleet.session, router, { command: "abort", release }, budget);
+    },
     async set(
       { table, epoch, serial }: TrafficState,
       release: string,

@@ -1,4 +1,5 @@
 import { brief } from "../../core/brief.ts";
+import { budgetOf } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
 import type {
   Action,
@@ -19,13 +20,14 @@ import { readManifest } from "../../fleet/members/manifest.ts";
 import type { Member } from "../../fleet/members/member.ts";
 import { servingFleet } from "../../fleet/members/serving.ts";
 import { dryAudit } from "../../fleet/protocol/audit.ts";
+import { commandTraffic } from "../../fleet/protocol/traffic.ts";
 import type { OperationContext } from "../context.ts";
 import { type HistoryEntry, historyOfStack, whatOf } from "../rollback/entries.ts";
 import { historyFor } from "../rollback/history-for.ts";
 import type { StackHistory } from "../rollback/read-history.ts";
 import { noRouter } from "../rollout/router.ts";
 import { isError, type LogEntry, newestEntries } from "../trace/log-entries.ts";
-import { acknowledge, alertsOf, order } from "./alerts.ts";
+import { acknowledge, alertsOf } from "./alerts.ts";
 import { differenceOf } from "./difference.ts";
 import { acknowledgeMonitored, isMonitored, monitoredAlerts } from "./monitored.ts";
 import { readProcess } from "./processes.ts";
@@ -248,7 +250,7 @@ async function perform(
   if (action.kind === "acknowledge") return acknowledge(fleet, action.alert);
   if (action.kind === "rollback") return rollBack(fleet.stack, action, say);
   if (!router) throw noRouter(fleet);
-  await order(fleet, router, "TRAFFIC_COMMAND", { command: action.kind });
+  await commandTraffic(fleet.session, router, { command: action.kind }, budgetOf(60));
 }
 
 const withoutAudit = (name: string): FleetError =>
