@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { budgetOf } from "../../src/core/budget.ts";
+import { changeAlerts, dryAlerts, raiseAlert } from "../../src/fleet/protocol/alerts.ts";
 import { dryAudit } from "../../src/fleet/protocol/audit.ts";
 import { registry } from "../../src/fleet/protocol/registry.ts";
 import { statistics } from "../../src/fleet/protocol/statistics.ts";
@@ -71,6 +72,40 @@ test("an unreadable traffic table is an error, not an empty table", async () => 
   });
   const none = { success: true, proofs: [], serial: 0, epoch: 0, at: 0 };
   expect((await dryTraffic(answering(none), ledger, 5)).table).toBeUndefined();
+});
+
+describe("alerts of a process", () => {
+  const alert = {
+    ...{ alertId: "alert-7", type: "PROCESS_OFFLINE", source: "shop", level: "CRITICAL", state: "OPEN" },
+    ...{ count: 2, raisedAt: 1000 },
+  };
+
+  test("are read in one shape: with defaults, and as an error if they are unreadable", async () => {
+    expect(await dryAlerts(answering({ success: true, alerts: [alert] }), ledger, 5)).toEqual([
+      { ...alert, message: "" },
+    ]);
+    expect(await dryAlerts(answering({ success: true, alerts: {} }), ledger, 5)).toEqual([]);
+    const unreadable = answering({ success: true, alerts: [{ ...alert, alertId: 7 }] });
+    await expect(dryAlerts(unreadable, ledger, 5)).rejects.toMatchObject({ code: "BAD_REPLY" });
+  });
+
+  test("are raised and changed by one signed message each, from the monitor and from the page", async () => {
+    const ao = fakeAo(() => ({ reply: { success: true } }));
+    const known = fakeFleet(ao, [ledger]);
+    const { type, source, level } = alert;
+    await raiseAlert(known.session, ledger, { type, source, message: "m", level }, budgetOf(5));
+    await changeAlerts(known.session, ledger, { operation: "resolve", type, source }, budgetOf(5));
+    await fleetSource({} as OperationContext, known, async () => {}).act(
+      { kind: "acknowledge", alert: "ledger/alert-7" },
+      () => {},
+    );
+    const sent = ao.sent.filter(({ tags }) => /ALERT/.test(tags.Action ?? ""));
+    expect(sent.map(({ tags, data }) => [tags.Action, JSON.parse(data)])).toEqual([
+      ["RAISE_ALERT", { type, source, message: "m", level }],
+      ["ALERT_MANAGEMENT", { operation: "resolve", type, source }],
+      ["ALERT_MANAGEMENT", { operation: "acknowledge", alertId: "alert-7" }],
+    ]);
+  });
 });
 
 test("a person's command is one signed message, and the router's reply names the table", async () => {

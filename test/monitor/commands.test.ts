@@ -96,11 +96,8 @@ test("monitor --once exits with 1 when the fleet does not pass, and prints the r
 
 test("alerts of the ledger are adopted, except those that the monitor judges itself", async () => {
   const alert = (type: string, source: string, state = "OPEN") => ({
-    type,
-    source,
-    message: "m",
-    level: "ERROR",
-    state,
+    ...{ alertId: `alert-${type}`, type, source, message: "m", level: "ERROR", state },
+    ...{ count: 1, raisedAt: at },
   });
   const alerts = [
     alert("CONFIG_DISTRIBUTION_FAILED", "PROCESS_CONFIG"),
@@ -185,7 +182,7 @@ test("with alerts.ledger each alert raised, acknowledged and resolved here is se
     const data = JSON.parse(request.data || "{}");
     if (request.action === "RAISE_ALERT") {
       if (losses-- > 0) return { reply: { success: false, error: { code: "BUSY", message: "later" } } };
-      kept.push({ ...data, state: "OPEN" });
+      kept.push({ ...data, alertId: `alert-${kept.length + 1}`, state: "OPEN", count: 1, raisedAt: at });
       return { reply: { success: true } };
     }
     if (request.action === "ALERT_MANAGEMENT") {

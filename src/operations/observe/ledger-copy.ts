@@ -1,15 +1,11 @@
-import { randomUUID } from "node:crypto";
-import { z } from "zod";
 import { budgetOf } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
 import type { Member } from "../../fleet/members/member.ts";
-import { ask } from "../../fleet/protocol/ask.ts";
+import { changeAlerts, type KeptAlert, raiseAlert } from "../../fleet/protocol/alerts.ts";
 import type { Session } from "../../fleet/session/session.ts";
 import { type Alert, type Change, keyOf } from "../../monitor/book.ts";
 import type { MonitorStore } from "../../monitor/store.ts";
-import { isLedgers, type LedgerAlert } from "./ledger.ts";
-
-const AnswerSchema = z.looseObject({ success: z.literal(true) });
+import { isLedgers } from "./ledger.ts";
 
 /**
  * Copies the monitor's alerts to the fleet's ledger (`alerts.ledger`): each is raised there by one signed message, and acknowledged and
@@ -34,7 +30,7 @@ export class LedgerCopy {
   async update(
     ledger: Member,
     members: readonly Member[],
-    there: readonly LedgerAlert[] | undefined,
+    there: readonly KeptAlert[] | undefined,
     changes: readonly Change[],
     note: (text: string) => void,
   ): Promise<void> {
@@ -43,10 +39,9 @@ export class LedgerCopy {
       if (kind === "raised") this.#due.set(keyOf(alert), alert);
       if (kind === "resolved") this.#due.delete(keyOf(alert));
     }
-    const send = async (alert: Alert, action: string, data: object) => {
+    const recorded = async (alert: Alert, sending: Promise<void>) => {
       try {
-        const tags = { "Correlation-Id": randomUUID() };
-        await ask(this.#session, { ...ledger, action, data, tags }, AnswerSchema, budgetOf(30));
+        await sending;
         return true;
       } catch (error) {
         if (!(error instanceof FleetError)) throw error;
@@ -54,10 +49,8 @@ export class LedgerCopy {
         return false;
       }
     };
-    for (const [key, alert] of this.#due) {
-      const { type, source, message, level } = alert;
-      if (await send(alert, "RAISE_ALERT", { type, source, message, level })) this.#due.delete(key);
-    }
+    for (const [key, alert] of this.#due)
+      if (await recorded(alert, raiseAlert(this.#session, ledger, alert, budgetOf(30)))) this.#due.delete(key);
     const open = new Map(
       there?.filter(({ state }) => state !== "RESOLVED").map((alert) => [keyOf(alert), alert.state]),
     );
@@ -65,8 +58,9 @@ export class LedgerCopy {
     const here = new Map(this.#store.book().alerts.map((alert) => [keyOf(alert), alert]));
     for (const [key, alert] of here) {
       const operation = isLedgers(alert, members) ? undefined : wanted(alert.state, open.get(key));
-      const { type, source } = alert;
-      if (operation) await send(alert, "ALERT_MANAGEMENT", { operation, type, source });
+      if (!operation) continue;
+      const change = { operation, type: alert.type, source: alert.source };
+      await recorded(alert, changeAlerts(this.#session, ledger, change, budgetOf(30)));
     }
   }
 }

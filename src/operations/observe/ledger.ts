@@ -1,14 +1,13 @@
-import { z } from "zod";
 import { FleetError } from "../../core/errors.ts";
 import type { Member } from "../../fleet/members/member.ts";
+import { dryAlerts, type KeptAlert } from "../../fleet/protocol/alerts.ts";
 import { dryLedgerPage, type LedgerEntry } from "../../fleet/protocol/ledger.ts";
-import { luaList } from "../../fleet/protocol/lua.ts";
 import { isOpen, keyOf } from "../../monitor/book.ts";
 import type { LedgerView } from "../../monitor/round.ts";
 import type { MonitorStore } from "../../monitor/store.ts";
 import { type AlertType, type Judgement, LEVELS, TYPE_NAMES } from "../../monitor/types.ts";
 import { runsOf } from "../rollback/ledger.ts";
-import { inTurn, type Look, read } from "./observe.ts";
+import { inTurn, type Look } from "./observe.ts";
 
 /** Reads of the compute unit per round for the ledger; more if it has many new entries. */
 export const LEDGER_READS = 2;
@@ -28,24 +27,10 @@ export const isLedgers = (
 ): boolean =>
   TAKEN_OVER.includes(type) && !(type === "SECURITY_ALERT" && members.some(({ name }) => name === source));
 
-const AlertsSchema = z.looseObject({
-  alerts: luaList(
-    z.looseObject({
-      type: z.string(),
-      source: z.string(),
-      message: z.string().default(""),
-      level: z.enum(LEVELS),
-      state: z.string(),
-    }),
-  ),
-});
-
 /** The ledger in one round, with its own alerts if they could be read. */
 interface LedgerLook extends LedgerView {
-  readonly alerts: readonly LedgerAlert[] | undefined;
+  readonly alerts: readonly KeptAlert[] | undefined;
 }
-
-export type LedgerAlert = z.infer<typeof AlertsSchema>["alerts"][number];
 
 /** Reads the ledger and adds its new entries to the store. A part that cannot be read becomes a note. */
 export async function lookAtLedger(
@@ -65,7 +50,7 @@ export async function lookAtLedger(
     }
   };
   await attempt("its entries", () => readEntries(look, ledger, store), undefined);
-  const alerts = await attempt("its alerts", () => readAlerts(look, ledger), undefined);
+  const alerts = await attempt("its alerts", () => inTurn(look, (seconds) => dryAlerts(look.fleet, ledger, seconds)), undefined);
   const judgements = alerts ? takenOver(alerts, members, store) : [];
   return { name: ledger.name, runs: runsOf(store.entries<LedgerEntry>()), judgements, alerts };
 }
@@ -80,14 +65,9 @@ async function readEntries(look: Look, ledger: Member, store: MonitorStore): Pro
   }
 }
 
-async function readAlerts(look: Look, ledger: Member): Promise<LedgerAlert[]> {
-  const request = { member: ledger, action: "ALERT_MANAGEMENT", data: { operation: "list" } };
-  return (await read(look, request, AlertsSchema)).alerts;
-}
-
 /** The monitor's judgements from the ledger's own alerts. Pure. */
 function takenOver(
-  alerts: readonly LedgerAlert[],
+  alerts: readonly KeptAlert[],
   members: readonly Member[],
   store: MonitorStore,
 ): Judgement[] {
@@ -98,11 +78,16 @@ function takenOver(
     if (isOpen(alert) && isLedgers(alert, members))
       latest.set(keyOf(alert), { type, source, holds: false, message: "" });
   }
-  for (const { type: text, source, message, level, state } of alerts) {
-    const type = TYPE_NAMES.find((name) => name === text);
+  for (const { source, message, state, ...alert } of alerts) {
+    const type = TYPE_NAMES.find((name) => name === alert.type);
     if (!type || !isLedgers({ type, source }, members)) continue;
-    // An alert that was acknowledged there does not hold here.
-    latest.set(keyOf({ type, source }), { type, source, message, level, holds: state === "OPEN" });
+    const level = LEVELS.find((name) => name === alert.level);
+    latest.set(keyOf({ type, source }), {
+      ...{ type, source, message },
+      ...(level === undefined ? {} : { level }),
+      // An alert that was acknowledged there does not hold here.
+      holds: state === "OPEN",
+    });
   }
   return [...latest.values()];
 }

@@ -161,7 +161,7 @@ export async function inTurn<T>(look: Look, work: (seconds: number) => Promise<T
 }
 
 /** A dry run within the rate limit. @throws FleetError as `dryAsk` */
-export const read = <T>(look: Look, request: Omit<DryRead, "seconds">, schema: z.ZodType<T>): Promise<T> =>
+const read = <T>(look: Look, request: Omit<DryRead, "seconds">, schema: z.ZodType<T>): Promise<T> =>
   inTurn(look, (seconds) => dryAsk(look.fleet, { ...request, seconds }, schema));
 
 function driftOf(expected: Expected, info: Info): string[] {
