@@ -1,16 +1,26 @@
 import { z } from "zod";
 
-const share = z.number().min(0).max(1);
-const ms = z.number().int().min(1);
+const SECOND = 1000;
+const HOUR = 3600 * SECOND;
+const DAY = 24 * HOUR;
 
-/** The thresholds for a round of health checks, shared with the admin process. */
+const share = z.number().min(0).max(1);
+/** No answer takes longer than an hour. */
+const responseTime = z.number().int().min(1).max(HOUR);
+
+/** The thresholds for a round of health checks, shared with the admin process: `monitoring.yaml` and its HEALTH_THRESHOLD_CONFIG accept the same. */
 const checks = {
   /** Time between two rounds. */
-  intervalMs: ms.min(1000).default(30_000),
+  intervalMs: z.number().int().min(SECOND).max(DAY).default(30_000),
   /** Time limit for a process to answer a read. */
-  timeoutMs: ms.default(5000),
-  /** Rounds in a row without an answer after which a process is OFFLINE. */
-  missesToOffline: z.number().int().min(1).default(3),
+  timeoutMs: responseTime.default(5000),
+  /** Rounds in a row without an answer after which a process is OFFLINE: at the shortest interval, at most those of a day. */
+  missesToOffline: z
+    .number()
+    .int()
+    .min(1)
+    .max(DAY / SECOND)
+    .default(3),
   /** If the share of OFFLINE processes is larger, the fleet is OFFLINE. */
   offlineShare: share.default(0.25),
   /** If the share of processes that are up (HEALTHY or DEGRADED) is smaller, the fleet is UNHEALTHY. */
@@ -26,7 +36,15 @@ const checks = {
   /** Largest share of failed checks in a round, and of failed requests of a process between two rounds. */
   errorRate: share.default(0.05),
   /** A process that answers more slowly is DEGRADED. */
-  responseMs: ms.default(5000),
+  responseMs: responseTime.default(5000),
+};
+
+/** Thresholds of the admin process alone; commands check again in their next round. */
+const retries = {
+  /** Number of checks that a requester should make of a process that did not answer. */
+  retries: z.number().int().min(0).max(100).default(3),
+  /** Time until the next of them. */
+  retryDelayMs: z.number().int().min(100).max(HOUR).default(10_000),
 };
 
 /** The thresholds for the ledger, shared with the ledger itself. */
@@ -56,6 +74,9 @@ export type Limits = z.output<typeof LimitsSchema>;
 /** All defaults. */
 export const LIMITS: Limits = LimitsSchema.parse({});
 
+/** The thresholds of the admin process, from which `src/runtime/monitor/threshold-rules.lua` is generated. */
+export const AdminLimitsSchema = z.strictObject({ ...checks, ...retries });
+
 /** The defaults, from which `src/runtime/monitor/defaults.lua` is generated. */
-export const CHECK_LIMITS = z.object(checks).parse({});
+export const CHECK_LIMITS = AdminLimitsSchema.parse({});
 export const DEPLOYMENT_LIMITS = z.object(deployments).parse({});

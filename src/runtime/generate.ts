@@ -8,8 +8,9 @@ import { luaModule } from "../bundler/index.ts";
 import { DEPLOYMENT_STRATEGIES, TrafficStrategySchema } from "../delivery/strategy.ts";
 import { HOLD_CODES } from "../delivery/wire.ts";
 import { luaRules } from "../fleet/config/lua.ts";
+import { ruleOf } from "../fleet/config/rules.ts";
 import { MOST_ALERTS, POLICY } from "../monitor/book.ts";
-import { CHECK_LIMITS, DEPLOYMENT_LIMITS } from "../monitor/limits.ts";
+import { AdminLimitsSchema, CHECK_LIMITS, DEPLOYMENT_LIMITS } from "../monitor/limits.ts";
 import { LEVELS, TYPES } from "../monitor/types.ts";
 
 /** Path in this folder → text. */
@@ -40,6 +41,13 @@ export const generated: ReadonlyMap<string, string> = new Map([
         checks: CHECK_LIMITS,
         deployments: DEPLOYMENT_LIMITS,
       },
+    ),
+  ],
+  [
+    "monitor/threshold-rules.lua",
+    luaModule(
+      ["Allowed values of the admin process' thresholds. Generated from src/monitor by `npm run docs`; a test compares the two."],
+      ruleOf(AdminLimitsSchema).rule.fields ?? {},
     ),
   ],
 ]);

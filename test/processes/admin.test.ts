@@ -1,4 +1,6 @@
 import { describe, expect, test } from "vitest";
+import { ruleOf } from "../../src/fleet/config/rules.ts";
+import { AdminLimitsSchema, LIMITS, LimitsSchema } from "../../src/monitor/limits.ts";
 import { address, OWNER, type ReplyData } from "./aos.ts";
 import { fleet, type World } from "./world.ts";
 
@@ -237,6 +239,24 @@ test("thresholds are checked, stored and used; MONITORING_CONFIG sets the interv
   w.advance(5000);
   await send(w, "PERIODIC_HEALTH_CHECK");
   expect(await send(w, "SYSTEM_STATUS")).toMatchObject({ systemStatus: "OFFLINE" });
+});
+
+test("thresholds have the same limits in the process as in monitoring.yaml", async () => {
+  const w = await alone();
+  const inProcess = async (name: string, value: number) =>
+    (await send(w, "HEALTH_THRESHOLD_CONFIG", { thresholds: { [name]: value } })).success === true;
+  const inFile = (name: string, value: number) => LimitsSchema.safeParse({ [name]: value }).success;
+  const rules = Object.entries(ruleOf(AdminLimitsSchema).rule.fields ?? {});
+  for (const [name, { type, min = Number.NaN, max = Number.NaN }] of rules) {
+    const step = type === "integer" ? 1 : 0.001;
+    for (const [value, accepted] of [[min - step, false], [min, true], [max, true], [max + step, false]] as const) {
+      expect(await inProcess(name, value), `${name} ${value}`).toBe(accepted);
+      if (name in LIMITS) expect(inFile(name, value), `${name} ${value}`).toBe(accepted);
+    }
+  }
+  // Values that one of the two refused before.
+  for (const [name, value] of [["timeoutMs", 20], ["missesToOffline", 300]] as const)
+    expect([await inProcess(name, value), inFile(name, value)], name).toEqual([true, true]);
 });
 
 describe("GRACEFUL_SHUTDOWN", () => {

@@ -32,6 +32,8 @@ return {
     passUnhealthyShare = 0.05,
     errorRate = 0.05,
     responseMs = 5000,
+    retries = 3,
+    retryDelayMs = 10000,
   },
   deployments = { deploymentSample = 10, failureRate = 0.1, rollbackRate = 0.15, deploymentSeconds = 600, coordinatorSample = 20 },
 }

@@ -3,9 +3,8 @@ local defaults = require("monitor.defaults")
 
 local verdict = {}
 
---- The thresholds, as shares of all processes; times in ms. Retries apply only to the admin process: commands check again in their next round.
-verdict.DEFAULTS = { retries = 3, retryDelayMs = 10000 }
-for name, value in pairs(defaults.checks) do verdict.DEFAULTS[name] = value end
+--- The thresholds, as shares of all processes; times in ms.
+verdict.DEFAULTS = defaults.checks
 
 --- The state of one process from its reply to HEALTH_CHECK: OFFLINE without a reply, UNHEALTHY for an error.
 function verdict.ofReply(reply)
