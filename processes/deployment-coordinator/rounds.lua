@@ -2,15 +2,12 @@
 local fleet = require("fleet")
 local registrations = require("registrations")
 local rules = require("rules")
+local types = require("fleet.check-types")
 local verdict = require("monitor.verdict")
 
 local rounds = {}
 
 local state = fleet.state("rounds", { asked = 0, failed = 0, answered = 0, answerMs = 0 })
-
-local TYPES = {
-  "STARTUP", "READINESS", "LIVENESS", "PERFORMANCE", "ALL", "POST_DEPLOYMENT", "PRE_DEPLOYMENT", "CONTINUOUS", "ROLLBACK_VERIFICATION",
-}
 
 local function checksOf(reply)
   local result = {}
@@ -45,7 +42,7 @@ fleet.on("DEPLOYMENT_HEALTH_CHECK", {
       type = "table",
       fields = {
         deploymentId = { type = "string", maxLength = 128 },
-        checkType = { type = "string", enum = TYPES },
+        checkType = { type = "string", enum = types.names },
         timeoutSeconds = { type = "number", min = 1, max = 3600 },
         expectedVersion = { type = "string", maxLength = 64 },
         targetProcesses = { type = "array", maxLength = 1000, items = { type = "string", maxLength = 128 } },

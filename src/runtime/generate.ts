@@ -9,6 +9,7 @@ import { DEPLOYMENT_STRATEGIES, TrafficStrategySchema } from "../delivery/strate
 import { HOLD_CODES } from "../delivery/wire.ts";
 import { luaRules } from "../fleet/config/lua.ts";
 import { ruleOf } from "../fleet/config/rules.ts";
+import { CHECK_KINDS, CHECK_SETS } from "../fleet/health/check-types.ts";
 import { MOST_ALERTS, POLICY } from "../monitor/book.ts";
 import { AdminLimitsSchema, CHECK_LIMITS, DEPLOYMENT_LIMITS } from "../monitor/limits.ts";
 import { LEVELS, TYPES } from "../monitor/types.ts";
@@ -16,6 +17,16 @@ import { LEVELS, TYPES } from "../monitor/types.ts";
 /** Path in this folder → text. */
 export const generated: ReadonlyMap<string, string> = new Map([
   ["fleet/config-rules.lua", luaRules()],
+  [
+    "fleet/check-types.lua",
+    luaModule(
+      [
+        "The kinds of health checks, the kinds that each checkType of a request runs, and the names of these sets.",
+        "Generated from src/fleet/health/check-types.ts by `npm run docs`; a test compares the two.",
+      ],
+      { kinds: CHECK_KINDS, sets: CHECK_SETS, names: Object.keys(CHECK_SETS).sort() },
+    ),
+  ],
   [
     "fleet/rollout-enums.lua",
     luaModule(

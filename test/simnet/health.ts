@@ -1,22 +1,9 @@
+import { CHECK_SETS, type CheckKind as Kind } from "../../src/fleet/health/check-types.ts";
 import { changedByHand, type Request } from "./fleet.ts";
 import type { HealthStatus } from "./program.ts";
 import { isObject, type Json, Refusal } from "./reply.ts";
 
-const KINDS = ["STARTUP", "READINESS", "LIVENESS", "PERFORMANCE"] as const;
-type Kind = (typeof KINDS)[number];
-
-/** What each `checkType` runs. */
-const SETS: Readonly<Record<string, readonly Kind[]>> = {
-  STARTUP: ["STARTUP"],
-  READINESS: ["READINESS"],
-  LIVENESS: ["LIVENESS"],
-  PERFORMANCE: ["PERFORMANCE"],
-  ALL: KINDS,
-  POST_DEPLOYMENT: KINDS,
-  ROLLBACK_VERIFICATION: KINDS,
-  PRE_DEPLOYMENT: ["LIVENESS"],
-  CONTINUOUS: ["LIVENESS", "PERFORMANCE"],
-};
+const SETS: Readonly<Record<string, readonly Kind[]>> = CHECK_SETS;
 
 interface Check {
   readonly name: string;

@@ -8,6 +8,7 @@ import { saysRuined } from "../members/ruined.ts";
 import { ask } from "../protocol/ask.ts";
 import { dryAsk } from "../protocol/dry.ts";
 import type { Session } from "../session/session.ts";
+import type { CheckSet } from "./check-types.ts";
 import { notOurs } from "./code-drift.ts";
 import type { HealthOutput, HealthPolicy } from "./schema.ts";
 import { type Expected, type Place, type Verdict, VerdictSchema } from "./verdict.ts";
@@ -18,7 +19,7 @@ const ACTION = "HEALTH_CHECK";
 export async function probe(
   session: Session,
   place: Place,
-  checkType: "ALL" | "READINESS" | "LIVENESS",
+  checkType: CheckSet,
   expected: Partial<Expected>,
   budget: Budget,
 ): Promise<Verdict & { responseMs: number }> {
@@ -54,7 +55,7 @@ export const dryProbe = (
   fleet: Pick<FleetSession, "session">,
   member: Member,
   seconds: number,
-  healthCheck: { readonly checkType: "ALL" | "CONTINUOUS"; readonly nonce: string },
+  healthCheck: { readonly checkType: CheckSet; readonly nonce: string },
 ): Promise<Verdict> =>
   dryAsk(fleet, { member, action: ACTION, data: { healthCheck }, seconds }, VerdictSchema);
 

@@ -3,6 +3,7 @@ import { amount } from "../../core/amount.ts";
 import { FleetError } from "../../core/errors.ts";
 import { isBare } from "../../fleet/code/bare.ts";
 import { NO_LIBRARY } from "../../fleet/health/bare.ts";
+import { CHECK_KINDS } from "../../fleet/health/check-types.ts";
 import { probe } from "../../fleet/health/probe.ts";
 import { servingIn } from "../../fleet/members/known.ts";
 import type { Member } from "../../fleet/members/member.ts";
@@ -24,8 +25,6 @@ import {
   judgeBareCode,
   type Subject,
 } from "./subject.ts";
-
-const KINDS = ["STARTUP", "READINESS", "LIVENESS", "PERFORMANCE"] as const;
 
 /**
  * Validates health: the four kinds of checks, version and code, reported capabilities, response time, and whether slots advance and are
@@ -87,7 +86,7 @@ async function looksAt(subject: Subject, registered: Registry | undefined): Prom
 }
 
 /** Checks that may pass later. A wrong version or wrong code does not go away. */
-const TRANSIENT = new Set([...KINDS.map((kind) => kind.toLowerCase()), "answers", "response", "slots"]);
+const TRANSIENT = new Set([...CHECK_KINDS.map((kind) => kind.toLowerCase()), "answers", "response", "slots"]);
 
 const isRetryable = ({ status, test }: Finding): boolean =>
   status === "FAIL" && TRANSIENT.has(test.slice("health_".length));
@@ -120,7 +119,7 @@ async function look(
     const verdict = await probe(session, member, "ALL", wanted, answerBudget(subject));
     state = verdict.healthStatus;
     answered = true;
-    for (const kind of KINDS) {
+    for (const kind of CHECK_KINDS) {
       const checks = verdict.checks.filter(({ checkType }) => checkType === kind);
       const odd = checks.filter(({ status }) => status !== "HEALTHY" && status !== "PASS");
       const bad = odd.some(({ status }) => status !== "DEGRADED");

@@ -6,28 +6,15 @@ local integrity = require("fleet.integrity")
 local registry = require("fleet.registry")
 local stats = require("fleet.stats")
 local store = require("fleet.store")
+local types = require("fleet.check-types")
 
 local health = {}
 
-local KINDS = { "STARTUP", "READINESS", "LIVENESS", "PERFORMANCE" }
-
---- The types of checks that each `checkType` of a request runs.
-health.SETS = {
-  STARTUP = { "STARTUP" },
-  READINESS = { "READINESS" },
-  LIVENESS = { "LIVENESS" },
-  PERFORMANCE = { "PERFORMANCE" },
-  ALL = KINDS,
-  POST_DEPLOYMENT = KINDS,
-  ROLLBACK_VERIFICATION = KINDS,
-  PRE_DEPLOYMENT = { "LIVENESS" },
-  CONTINUOUS = { "LIVENESS", "PERFORMANCE" },
-}
+--- The kinds of checks that each `checkType` of a request runs.
+health.SETS = types.sets
 
 --- The names of the sets, sorted.
-health.TYPES = {}
-for name in pairs(health.SETS) do table.insert(health.TYPES, name) end
-table.sort(health.TYPES)
+health.TYPES = types.names
 
 --- The largest healthy share of faults among the latest requests, and the minimum number of requests for a verdict.
 local MAX_ERROR_RATE, MIN_SAMPLE = 0.05, 20

@@ -1,13 +1,15 @@
 --- The declarations of the loaded bundle: actions, checks, invariants. A new bundle starts with none and takes over at its
 -- commit, so old actions disappear, and a failed load keeps the old declarations active.
 local auth = require("fleet.auth")
+local types = require("fleet.check-types")
 
 local registry = {}
 
 -- Prefix that selects an action of the library, even if the program has one of that name.
 local PREFIX = "Fleet."
 
-local CHECK_TYPES = { STARTUP = true, READINESS = true, LIVENESS = true, PERFORMANCE = true }
+local isKind = {}
+for _, kind in ipairs(types.kinds) do isKind[kind] = true end
 
 Fleet.staged = { actions = {}, builtins = {}, checks = {}, invariants = {} }
 
@@ -82,8 +84,8 @@ end
 -- @tparam string checkType STARTUP, READINESS, LIVENESS or PERFORMANCE
 -- @tparam function fn returns true (healthy), false (unhealthy) or "DEGRADED", and a detail; must change nothing
 function registry.check(name, checkType, fn)
-  if type(name) ~= "string" or type(fn) ~= "function" or not CHECK_TYPES[checkType] then
-    error("fleet.check: expected a name, one of STARTUP READINESS LIVENESS PERFORMANCE, and a function", 3)
+  if type(name) ~= "string" or type(fn) ~= "function" or not isKind[checkType] then
+    error("fleet.check: expected a name, one of " .. table.concat(types.kinds, " ") .. ", and a function", 3)
   end
   table.insert(staged().checks, { name = name, checkType = checkType, fn = fn })
 end
