@@ -5,6 +5,7 @@ local fleet = require("fleet")
 local alerts = require("monitor.alerts")
 local deployments = require("deployments")
 local ledger = require("ledger")
+local rollback = require("fleet.rollback-enums")
 
 local requests = {}
 
@@ -15,13 +16,7 @@ local state = fleet.state("requests", { seq = 0, byId = {}, order = {} })
 local NOTE = "recorded; a deployer carries it out and reports its phases here"
 
 -- Allowed transitions. Reporting the same phase again changes nothing.
-local ROLLBACK = {
-  PENDING = { "PREPARING", "CANCELLED", "FAILED" },
-  PREPARING = { "ROLLING_BACK", "CANCELLED", "FAILED" },
-  ROLLING_BACK = { "VALIDATING", "PARTIAL", "CANCELLED", "FAILED" },
-  VALIDATING = { "COMPLETED", "PARTIAL", "FAILED" },
-  PARTIAL = { "ROLLING_BACK", "VALIDATING", "FAILED" },
-}
+local ROLLBACK = rollback.next
 local BLUE_GREEN = {
   PREPARING = { "DEPLOYING_GREEN", "FAILED" },
   DEPLOYING_GREEN = { "HEALTH_VALIDATION", "FAILED" },
@@ -90,7 +85,7 @@ local ID = { type = "string", minLength = 1, maxLength = 128 }
 
 local ROLLBACK_FIELDS = {
   rollbackId = ID, deploymentId = ID, reason = TEXT, adminUserId = ID,
-  rollbackType = { type = "string", enum = { "DEPLOYMENT", "CONFIGURATION", "VERSION", "STATE", "EMERGENCY" } },
+  rollbackType = { type = "string", enum = rollback.types },
   preserveState = { type = "boolean" }, validationRequired = { type = "boolean" },
   status = { type = "string", enum = phases(ROLLBACK) },
 }

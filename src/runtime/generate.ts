@@ -10,6 +10,7 @@ import { HOLD_CODES } from "../delivery/wire.ts";
 import { luaRules } from "../fleet/config/lua.ts";
 import { ruleOf } from "../fleet/config/rules.ts";
 import { CHECK_KINDS, CHECK_SETS } from "../fleet/health/check-types.ts";
+import { ROLLBACK_NEXT, ROLLBACK_TYPES } from "../fleet/protocol/rollback.ts";
 import { MOST_ALERTS, POLICY } from "../monitor/book.ts";
 import { AdminLimitsSchema, CHECK_LIMITS, DEPLOYMENT_LIMITS } from "../monitor/limits.ts";
 import { LEVELS, TYPES } from "../monitor/types.ts";
@@ -25,6 +26,16 @@ export const generated: ReadonlyMap<string, string> = new Map([
         "Generated from src/fleet/health/check-types.ts by `npm run docs`; a test compares the two.",
       ],
       { kinds: CHECK_KINDS, sets: CHECK_SETS, names: Object.keys(CHECK_SETS).sort() },
+    ),
+  ],
+  [
+    "fleet/rollback-enums.lua",
+    luaModule(
+      [
+        "The types of a rollback, and the phases that may follow each of its phases.",
+        "Generated from src/fleet/protocol/rollback.ts by `npm run docs`; a test compares the two.",
+      ],
+      { types: ROLLBACK_TYPES, next: ROLLBACK_NEXT },
     ),
   ],
   [

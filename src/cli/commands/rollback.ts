@@ -1,9 +1,9 @@
 import type { Command } from "commander";
 import { UsageError } from "../../core/usage-error.ts";
+import type { RollbackType } from "../../fleet/protocol/rollback.ts";
 import { freeStack } from "../../operations/recover/free-stack.ts";
 import { newRollbackId } from "../../operations/rollback/id.ts";
 import { perform } from "../../operations/rollback/perform.ts";
-import type { RollbackType } from "../../operations/rollback/phases.ts";
 import { currentPin, setPin } from "../../operations/rollback/pin.ts";
 import { prepare } from "../../operations/rollback/prepare.ts";
 import type { StackHistory } from "../../operations/rollback/read-history.ts";

@@ -1,4 +1,4 @@
-/** Messages to the ledger about runs (`DEPLOY_PROCESS`) and rollbacks, and the release that it keeps of a run. */
+/** Messages to the ledger about runs (`DEPLOY_PROCESS`), and the release that it keeps of a run. */
 import { z } from "zod";
 import type { Tags } from "../../ao/port.ts";
 import type { Budget } from "../../core/budget.ts";
@@ -170,23 +170,4 @@ export async function releaseOfRun(
     if (error instanceof FleetError && error.code === "UNKNOWN_DEPLOYMENT") return undefined;
     throw error;
   }
-}
-
-const RollbackSchema = z.looseObject({ requestId: z.string() });
-
-/**
- * Opens a rollback, or reports its phase.
- *
- * @param rollbackRequest the rollback, or its id with the phase
- * @returns the id that the ledger gave it
- * @throws FleetError as `ask`; UNKNOWN_DEPLOYMENT
- */
-export async function tellRollback(
-  session: Sender,
-  { name, generation, processId }: Place,
-  rollbackRequest: object,
-  budget: Budget,
-): Promise<string> {
-  const request = { name, generation, processId, action: "DEPLOYMENT_ROLLBACK", data: { rollbackRequest } };
-  return (await ask(session, request, RollbackSchema, budget)).requestId;
 }

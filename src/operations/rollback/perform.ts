@@ -1,6 +1,7 @@
 import { crashPoint } from "../../core/crash.ts";
 import { FleetError } from "../../core/errors.ts";
 import type { FleetSession } from "../../fleet/fleet-session.ts";
+import type { RollbackPhase, RollbackRequest } from "../../fleet/protocol/rollback.ts";
 import type { ReleaseDocument } from "../../fleet/releases/document.ts";
 import type { RunRequest } from "../../fleet/session/run-request.ts";
 import type { OperationContext } from "../context.ts";
@@ -11,7 +12,7 @@ import { type DeployOutcome, deploy, type Watcher } from "../deploy/run.ts";
 import { mayHaveChanged, standing } from "../deploy/standing.ts";
 import { type Switched, switchBack } from "./emergency.ts";
 import { ledgerOf } from "./ledger.ts";
-import { openPhases, type RollbackPhase, type RollbackRequest } from "./phases.ts";
+import { openPhases } from "./phases.ts";
 import { currentPin, setPin } from "./pin.ts";
 import type { PreparedRollback } from "./prepare.ts";
 import { type RollbackReport, writeReport } from "./report.ts";

@@ -2,20 +2,7 @@ import { budgetOf } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
 import type { FleetSession } from "../../fleet/fleet-session.ts";
 import type { Member } from "../../fleet/members/member.ts";
-import { tellRollback } from "../../fleet/protocol/deployments.ts";
-
-/** The phases of a rollback in the ledger's vocabulary. */
-export type RollbackPhase =
-  | "PENDING"
-  | "PREPARING"
-  | "ROLLING_BACK"
-  | "VALIDATING"
-  | "COMPLETED"
-  | "FAILED"
-  | "CANCELLED"
-  | "PARTIAL";
-
-export type RollbackType = "DEPLOYMENT" | "CONFIGURATION" | "VERSION" | "STATE" | "EMERGENCY";
+import { type RollbackPhase, type RollbackRequest, tellRollback } from "../../fleet/protocol/rollback.ts";
 
 /** The phases of one rollback: sent to the ledger, if there is one, and kept for the report. */
 interface Phases {
@@ -26,15 +13,6 @@ interface Phases {
   to(phase: RollbackPhase): Promise<void>;
   /** Sends the phases that were not sent yet. */
   end(): Promise<void>;
-}
-
-/** The rollback, as the ledger records it. */
-export interface RollbackRequest {
-  /** The deployment that is rolled back. */
-  readonly deploymentId: string;
-  readonly reason: string;
-  readonly rollbackType: RollbackType;
-  readonly preserveState: boolean;
 }
 
 /**
@@ -50,8 +28,8 @@ export async function openPhases(
   later = false,
 ): Promise<Phases> {
   const history: { phase: RollbackPhase; at: string }[] = [];
-  const send = (member: Member, rollbackRequest: object) =>
-    tellRollback(fleet.session, member, rollbackRequest, budgetOf(60));
+  const send = (member: Member, told: Parameters<typeof tellRollback>[2]) =>
+    tellRollback(fleet.session, member, told, budgetOf(60));
   const refused = (error: unknown): undefined => {
     if (!(error instanceof FleetError)) throw error;
     note(`the ledger did not record this phase: ${error.problems[0].what}`);
