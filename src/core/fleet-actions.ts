@@ -1,6 +1,6 @@
 /**
- * Actions that every process with the fleet's library answers; a test compares the list with what a process answers. A program's own handler for one of them takes precedence; the
- * fleet's handler is then reached as `Fleet.<action>`.
+ * Actions that every process with the fleet's library answers; a test compares the list with a process. A program's own handler for one
+ * of them takes precedence; the fleet's handler is then reached as `Fleet.<action>`.
  */
 export const FLEET_ACTIONS = [
   "ADMIT_PEER",

@@ -42,7 +42,7 @@ export async function dryAlerts(
 }
 
 /** A change of one alert, or of every alert of a type and source that is not resolved. */
-export type AlertChange = { readonly operation: "acknowledge" | "resolve" } & (
+type AlertChange = { readonly operation: "acknowledge" | "resolve" } & (
   | { readonly alertId: string }
   | { readonly type: string; readonly source: string }
 );
@@ -56,7 +56,7 @@ export const changeAlerts = (
 ): Promise<void> => send(session, process, MANAGEMENT, change, budget);
 
 /** An alert to be raised. */
-export interface NewAlert {
+interface NewAlert {
   readonly type: string;
   readonly source: string;
   readonly message: string;

@@ -4,7 +4,7 @@ import type { Budget } from "../../core/budget.ts";
 import type { Place } from "../health/verdict.ts";
 import { ask, type Sender } from "./ask.ts";
 
-/** What a rollback returns to. `src/runtime/fleet/rollback-enums.lua` is generated from this list and the next. */
+/** The types of rollbacks. `src/runtime/fleet/rollback-enums.lua` is generated from this list and the next. */
 export const ROLLBACK_TYPES = ["DEPLOYMENT", "CONFIGURATION", "VERSION", "STATE", "EMERGENCY"] as const;
 export type RollbackType = (typeof ROLLBACK_TYPES)[number];
 
