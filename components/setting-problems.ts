@@ -117,7 +117,8 @@ function unparsedStrategy(stack: StackValues, full: string, value: string): Prob
       what: 'The setting "strategy" starts with "{" but is not valid JSON.',
       at: `${fileOf(stack)}: strategy`,
       got: shown(stack, full, value),
-      expected: 'a kind (sequential, parallel, rolling, blue-green), or JSON such as {"kind":"rolling","batchSize":2}',
+      expected:
+        'a kind (sequential, parallel, rolling, blue-green), or JSON such as {"kind":"rolling","batchSize":2}',
       remedy: `Fix the JSON: double quotes around names and strings, no comma after the last one. Then pulumi config set strategy '<JSON>'.`,
     },
   ];

@@ -68,7 +68,9 @@ export const generated: ReadonlyMap<string, string> = new Map([
   [
     "monitor/threshold-rules.lua",
     luaModule(
-      ["Allowed values of the admin process' thresholds. Generated from src/monitor by `npm run docs`; a test compares the two."],
+      [
+        "Allowed values of the admin process' thresholds. Generated from src/monitor by `npm run docs`; a test compares the two.",
+      ],
       ruleOf(AdminLimitsSchema).rule.fields ?? {},
     ),
   ],

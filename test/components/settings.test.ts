@@ -262,7 +262,9 @@ describe("mistakes in settings", () => {
         remedy: expect.stringContaining("pulumi config set strategy"),
       },
     ]);
-    expect(() => settings(stack({ "two:strategy": value }))).toThrow(/not valid JSON[^]*at: {7}Pulumi\.\w+\.yaml: strategy/);
+    expect(() => settings(stack({ "two:strategy": value }))).toThrow(
+      /not valid JSON[\s\S]*at: {7}Pulumi\.\w+\.yaml: strategy/,
+    );
     expect(problems({ "two:strategy": ' {"kind":"rolling"}' })).toEqual([]);
     expect(problems({ "two:strategy": "sequentiall" })).toEqual([]);
   });

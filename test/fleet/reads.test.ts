@@ -112,9 +112,9 @@ test("a person's command is one signed message, and the router's reply names the
   const table = { release: "r1", step: 2, mode: "steady" };
   const ao = fakeAo(() => ({ reply: { success: true, command: "abort", ...table } }));
   const abort = { command: "abort", release: "r1" } as const;
-  expect(
-    await commandTraffic(fakeFleet(ao, [ledger]).session, ledger, abort, budgetOf(5)),
-  ).toMatchObject(table);
+  expect(await commandTraffic(fakeFleet(ao, [ledger]).session, ledger, abort, budgetOf(5))).toMatchObject(
+    table,
+  );
   expect(ao.sent.map(({ tags, data }) => [tags.Action, JSON.parse(data)])).toEqual([
     ["TRAFFIC_COMMAND", abort],
   ]);

@@ -249,13 +249,21 @@ test("thresholds have the same limits in the process as in monitoring.yaml", asy
   const rules = Object.entries(ruleOf(AdminLimitsSchema).rule.fields ?? {});
   for (const [name, { type, min = Number.NaN, max = Number.NaN }] of rules) {
     const step = type === "integer" ? 1 : 0.001;
-    for (const [value, accepted] of [[min - step, false], [min, true], [max, true], [max + step, false]] as const) {
+    for (const [value, accepted] of [
+      [min - step, false],
+      [min, true],
+      [max, true],
+      [max + step, false],
+    ] as const) {
       expect(await inProcess(name, value), `${name} ${value}`).toBe(accepted);
       if (name in LIMITS) expect(inFile(name, value), `${name} ${value}`).toBe(accepted);
     }
   }
   // Values that one of the two refused before.
-  for (const [name, value] of [["timeoutMs", 20], ["missesToOffline", 300]] as const)
+  for (const [name, value] of [
+    ["timeoutMs", 20],
+    ["missesToOffline", 300],
+  ] as const)
     expect([await inProcess(name, value), inFile(name, value)], name).toEqual([true, true]);
 });
 

@@ -72,7 +72,9 @@ function world(
       return { reply: { success: true, asked: [], count: 0 } };
     }
     if (action === "TRAFFIC_COMMAND")
-      return { reply: { success: true, command: "abort", release: request.release, step: 3, mode: "steady" } };
+      return {
+        reply: { success: true, command: "abort", release: request.release, step: 3, mode: "steady" },
+      };
     if (action === "RESUME") return { reply: { success: true, status: "ACTIVE" } };
     const { services, expect: expected } = SetTrafficSchema.parse(request);
     if (expected?.serial !== SERIAL)

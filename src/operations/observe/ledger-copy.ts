@@ -50,7 +50,8 @@ export class LedgerCopy {
       }
     };
     for (const [key, alert] of this.#due)
-      if (await recorded(alert, raiseAlert(this.#session, ledger, alert, budgetOf(30)))) this.#due.delete(key);
+      if (await recorded(alert, raiseAlert(this.#session, ledger, alert, budgetOf(30))))
+        this.#due.delete(key);
     const open = new Map(
       there?.filter(({ state }) => state !== "RESOLVED").map((alert) => [keyOf(alert), alert.state]),
     );

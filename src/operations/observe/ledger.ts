@@ -50,7 +50,11 @@ export async function lookAtLedger(
     }
   };
   await attempt("its entries", () => readEntries(look, ledger, store), undefined);
-  const alerts = await attempt("its alerts", () => inTurn(look, (seconds) => dryAlerts(look.fleet, ledger, seconds)), undefined);
+  const alerts = await attempt(
+    "its alerts",
+    () => inTurn(look, (seconds) => dryAlerts(look.fleet, ledger, seconds)),
+    undefined,
+  );
   const judgements = alerts ? takenOver(alerts, members, store) : [];
   return { name: ledger.name, runs: runsOf(store.entries<LedgerEntry>()), judgements, alerts };
 }
