@@ -1,6 +1,7 @@
 import { mkdir } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
-import { replaceFile } from "./store.ts";
+import { replaceFile } from "../core/replace-file.ts";
+import { PUBLIC } from "./store.ts";
 import type { Bundle } from "./types.ts";
 
 /** `build/<process>-process.lua`: the bundle for people and other tools. */
@@ -15,6 +16,6 @@ export async function writeProcessFile(
 ): Promise<string> {
   const file = resolve(path);
   await mkdir(dirname(file), { recursive: true });
-  await replaceFile(file, made.text);
+  await replaceFile(file, made.text, PUBLIC);
   return file;
 }

@@ -1,7 +1,7 @@
 import { mkdir, readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
-import replace from "write-file-atomic";
 import { sha256 } from "../core/hash.ts";
+import { replaceFile } from "../core/replace-file.ts";
 import type { Bundle, SourceMap } from "./types.ts";
 
 export interface StoredBundle {
@@ -22,6 +22,9 @@ export interface BundleStore {
   collect(keep: ReadonlySet<string>): Promise<string[]>;
 }
 
+/** Bundles contain no secrets. */
+export const PUBLIC = { mode: 0o644 };
+
 /** A content-addressed store of bundles in a folder: `<sha256>.lua`, with `<sha256>.map.json` next to it. */
 export function store(dir: string): BundleStore {
   const path = (hash: string): string => join(dir, `${hash}.lua`);
@@ -31,8 +34,8 @@ export function store(dir: string): BundleStore {
     async put({ hash, text, map }) {
       await mkdir(dir, { recursive: true });
       // The map first, so that a reader who sees the bundle also finds its map.
-      await replaceFile(mapPath(hash), JSON.stringify(map));
-      if ((await readText(path(hash))) !== text) await replaceFile(path(hash), text);
+      await replaceFile(mapPath(hash), JSON.stringify(map), PUBLIC);
+      if ((await readText(path(hash))) !== text) await replaceFile(path(hash), text, PUBLIC);
       return path(hash);
     },
     async get(hash) {
@@ -54,9 +57,6 @@ export function store(dir: string): BundleStore {
     },
   };
 }
-
-/** Writes a file atomically: readers see the old or the new content, even after a failure. */
-export const replaceFile = (path: string, text: string): Promise<void> => replace(path, text);
 
 async function readText(path: string): Promise<string | undefined> {
   try {

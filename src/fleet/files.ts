@@ -1,6 +1,6 @@
 import { mkdir, readFile } from "node:fs/promises";
 import { dirname } from "node:path";
-import writeFile from "write-file-atomic";
+import { replaceFile } from "../core/replace-file.ts";
 
 /** Writes a file atomically: even after a crash, a reader sees either the old or the new content. */
 export const writeAtomically = (path: string, text: string): Promise<void> => write(path, text);
@@ -10,7 +10,7 @@ export const writeBytesAtomically = (path: string, bytes: Uint8Array): Promise<v
 
 async function write(path: string, text: string | Uint8Array): Promise<void> {
   await mkdir(dirname(path), { recursive: true });
-  await writeFile(path, typeof text === "string" ? text : Buffer.from(text), { mode: 0o600 });
+  await replaceFile(path, text);
 }
 
 /** The parsed JSON of a file, or undefined if it does not exist. Throws if the file is not JSON, so that it is not silently overwritten. */

@@ -1,8 +1,8 @@
-import { randomUUID } from "node:crypto";
-import { mkdir, open, readdir, readFile, rename, unlink } from "node:fs/promises";
+import { mkdir, open, readdir, readFile, unlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { FleetError } from "../../core/errors.ts";
 import { sha256 } from "../../core/hash.ts";
+import { replaceFile, syncFolder } from "../../core/replace-file.ts";
 import { reasonOf } from "../errors.ts";
 
 /** Appends lines to one file; acknowledged lines survive a loss of power. */
@@ -90,7 +90,7 @@ export async function openAppender(
       return inTurn(() =>
         guarded(path, async () => {
           const text = content();
-          await writeWhole(path, text, assertMine);
+          await replaceFile(path, text, { mayReplace: assertMine });
           await file.close();
           file = await open(path, "a", 0o600);
           good = Buffer.byteLength(text);
@@ -119,7 +119,7 @@ export function blobsIn(folder: string): Blobs {
       guarded(folder, async () => {
         const name = sha256(bytes);
         await mkdir(folder, { recursive: true, mode: 0o700 });
-        await writeWhole(join(folder, name), bytes);
+        await replaceFile(join(folder, name), bytes);
         await syncFolder(dirname(folder));
         return name;
       }),
@@ -146,43 +146,6 @@ export function blobsIn(folder: string): Blobs {
       );
     },
   };
-}
-
-/**
- * Writes a file atomically: to a draft next to it, which is flushed and renamed, and then the folder is flushed.
- *
- * @param mayReplace called right before the rename; if it throws, nothing is replaced
- */
-async function writeWhole(
-  path: string,
-  content: string | Uint8Array,
-  mayReplace: () => void = () => {},
-): Promise<void> {
-  const draft = `${path}.${randomUUID()}`;
-  const file = await open(draft, "wx", 0o600);
-  try {
-    await file.writeFile(content);
-    await file.sync();
-    await file.close();
-    mayReplace();
-    await rename(draft, path);
-  } catch (error) {
-    await file.close().catch(() => {});
-    await unlink(draft).catch(() => {});
-    throw error;
-  }
-  await syncFolder(dirname(path));
-}
-
-/** A new file name is on disk only once its folder is flushed. Windows cannot open folders and does not need this. */
-async function syncFolder(folder: string): Promise<void> {
-  if (process.platform === "win32") return;
-  const handle = await open(folder, "r");
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }
 
 /** Turns file system errors into an error with a remedy. */
