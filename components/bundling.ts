@@ -7,10 +7,10 @@ import {
   bundle,
   checkImage,
   checkSize,
-  forgetFacts,
   type ImageModules,
   imageModules,
   type Library,
+  removeOldFacts,
   wasmModules,
 } from "../src/bundler/index.ts";
 import { FleetError, type Problem, throwAll } from "../src/core/errors.ts";
@@ -20,7 +20,7 @@ import type { FleetDeclaration, ProcessDeclaration } from "./declaration.ts";
 import { LATENCY_NEEDS_CALLERS } from "./latency-warnings.ts";
 import { declareModule } from "./module.ts";
 import { settleAll } from "./settle-all.ts";
-import { carriedOf, DECLARED_GLOBALS, globalsOf, silenceOfCode } from "./state-findings.ts";
+import { carriedGlobals, DECLARED_GLOBALS, globalsOf, silenceOfCode } from "./state-findings.ts";
 
 /** Bytes of a message in addition to the bundle: signature, tags, guard and commit. */
 const ENVELOPE = 8_000;
@@ -78,7 +78,7 @@ async function bundleMember(
   const { search, budget, ...own } = process.bundle;
   const root = globalThis.process.cwd();
   const globals = globalsOf(process.state);
-  const carried = carriedOf(process);
+  const carried = carriedGlobals(process);
   // These two silence findings about settings, not about code.
   const {
     [SETTING_IDLE]: _idle,
@@ -122,8 +122,8 @@ async function imageOf(module: FleetDeclaration["module"]): Promise<ImageModules
 }
 
 /** Deletes cached facts that are older than 30 days. */
-export const tidyFacts = (home: string): Promise<void> =>
-  forgetFacts(join(home, "facts"), Date.now() - 30 * 86_400_000);
+export const removeUnusedFacts = (home: string): Promise<void> =>
+  removeOldFacts(join(home, "facts"), Date.now() - 30 * 86_400_000);
 
 /** The parent of the program's folder, so that `battle.turn` is found from `processes/battle`. */
 function parentOf(entry: string): string[] {

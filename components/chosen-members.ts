@@ -70,7 +70,10 @@ export function chooseMembers(declaration: FleetDeclaration, running: Running): 
 }
 
 /** Removes members from `allowed` that this run leaves out and that never ran: they have no id yet. */
-export function withIds(declaration: FleetDeclaration, chosen: readonly Chosen[]): FleetDeclaration {
+export function dropAllowedWithoutId(
+  declaration: FleetDeclaration,
+  chosen: readonly Chosen[],
+): FleetDeclaration {
   if (declaration.allowed === undefined) return declaration;
   const present = new Set(chosen.map(({ name }) => name));
   const allowed = declaration.allowed.filter((one) => present.has(one) || ADDRESS.test(one));

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { AdoptSchema } from "../providers/process/schema.ts";
 import { NetworkRefSchema } from "../src/ao/network.ts";
-import { FaultRulesSchema, RoutedSchema } from "../src/delivery/faults.ts";
+import { FaultRulesSchema, RoutedActionsSchema } from "../src/delivery/faults.ts";
 import {
   GlobalsSchema,
   StatePolicySchema,
@@ -178,7 +178,7 @@ export const ProcessDeclarationSchema = z.strictObject({
    * Actions that the router forwards to it for any sender.
    * @default all but those of the fleet's library, if the router has a table for it
    */
-  routed: RoutedSchema.optional(),
+  routed: RoutedActionsSchema.optional(),
   /**
    * Requests with this tag and value go to a new revision as soon as the router has proved its health, whatever its share.
    * @default none

@@ -2,7 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import type { Release } from "../providers/release/resource.ts";
 import { capacityOf } from "../src/ao/network.ts";
 import { FleetError, formatProblem } from "../src/core/errors.ts";
-import { hashOfOwn } from "../src/fleet/code/module-store.ts";
+import { ownModuleHash } from "../src/fleet/code/module-store.ts";
 import { readPin } from "../src/fleet/releases/pin.ts";
 import { readRunRequest } from "../src/fleet/session/run-request.ts";
 import type { Scope } from "../src/fleet/session/scope.ts";
@@ -129,7 +129,7 @@ function needsUpload({ declaration, levels }: FleetPlan): boolean {
   const { maxMessageBytes } = capacityOf(declaration.network);
   return levels
     .flat()
-    .some(({ declared }) => declared.bytes > maxMessageBytes || hashOfOwn(declared.module) !== undefined);
+    .some(({ declared }) => declared.bytes > maxMessageBytes || ownModuleHash(declared.module) !== undefined);
 }
 
 /** Modules that must already be on the network. */
@@ -137,7 +137,7 @@ const modulesOf = (plan: FleetPlan): string[] =>
   plan.levels
     .flat()
     .map(({ declared }) => declared.module)
-    .filter((module) => hashOfOwn(module) === undefined);
+    .filter((module) => ownModuleHash(module) === undefined);
 
 function scopeOf({ declaration }: FleetPlan): Scope {
   const scope = { project: pulumi.getProject(), stack: pulumi.getStack(), home: HOME, build: BUILD };

@@ -3,8 +3,8 @@ import { store } from "../src/bundler/index.ts";
 import { FleetError, type Problem, throwAll } from "../src/core/errors.ts";
 import { writeAtomically } from "../src/fleet/files.ts";
 import type { DeclaredProcess } from "../src/fleet/releases/declared.ts";
-import { distinct, entryOf, programOf, tidyFacts } from "./bundling.ts";
-import { chooseMembers, withIds } from "./chosen-members.ts";
+import { distinct, entryOf, programOf, removeUnusedFacts } from "./bundling.ts";
+import { chooseMembers, dropAllowedWithoutId } from "./chosen-members.ts";
 import { type Configuration, configurationOf, SETTING_IDLE } from "./configuration.ts";
 import { cronFindings } from "./cron-warnings.ts";
 import type { FleetDeclaration, ProcessDeclaration } from "./declaration.ts";
@@ -15,7 +15,7 @@ import { parseDeclaration } from "./parse-declaration.ts";
 import type { Running } from "./running-release.ts";
 import type { SecretValue } from "./secret-value.ts";
 import { stateFindings } from "./state-findings.ts";
-import { isBeside, type Rollout, rolloutOf } from "./strategy.ts";
+import { getsNewProcess, type Rollout, rolloutOf } from "./strategy.ts";
 import { isWithoutLibrary, problemsWithoutLibrary } from "./without-library.ts";
 
 /** A member with everything that is known before anything is sent. */
@@ -63,7 +63,7 @@ export async function planFleet(raw: unknown, folders: PlanFolders, running: Run
   const configuration = configurationOf(settingsInDeclaration(raw));
   const declaration = parseDeclaration(raw, configuration);
   const chosen = chooseMembers(declaration, running);
-  const fleet = withIds(declaration, chosen);
+  const fleet = dropAllowedWithoutId(declaration, chosen);
   const levels = levelsOf(Object.fromEntries(chosen.map(({ name, process }) => [name, process.dependsOn])));
   const problems: Problem[] = [];
   const warnings: Problem[] = [];
@@ -95,7 +95,7 @@ export async function planFleet(raw: unknown, folders: PlanFolders, running: Run
   }
   warnings.push(...cronFindings(declaration, [...planned.keys()]));
   warnings.push(...latencyFindings(declaration, levels.flat()));
-  await tidyFacts(folders.home);
+  await removeUnusedFacts(folders.home);
   throwAll(distinct(problems));
   return {
     declaration,
@@ -150,7 +150,7 @@ async function declare(
   const state = stateFindings({
     name,
     process,
-    isBeside: isBeside(fleet, name),
+    getsNewProcess: getsNewProcess(fleet, name),
     keeps,
     sourceHash,
     running: around.running,

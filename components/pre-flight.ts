@@ -1,4 +1,4 @@
-import { lookAhead } from "../src/ao/connect.ts";
+import { checkNetwork } from "../src/ao/connect.ts";
 import { type NetworkRef, resolveNetwork } from "../src/ao/network.ts";
 import { loadWallet } from "../src/ao/wallet.ts";
 import { budgetOf } from "../src/core/budget.ts";
@@ -29,7 +29,7 @@ export async function preFlight(
     const wanted = modules.length > 0 ? [...new Set(modules)].map((module) => ({ module })) : [{}];
     for (const each of wanted)
       looks.push(
-        lookAhead({ kind: network.kind, endpoints }, { ...each, upload }, budgetOf(PREFLIGHT_SECONDS)),
+        checkNetwork({ kind: network.kind, endpoints }, { ...each, upload }, budgetOf(PREFLIGHT_SECONDS)),
       );
   }
   const problems: Problem[] = [];

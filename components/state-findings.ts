@@ -1,6 +1,6 @@
 /** What a plan knows about a member's state: its policy, its globals, and what could be lost silently. Pure. */
 
-import type { Keeps } from "../src/bundler/index.ts";
+import type { KeptState } from "../src/bundler/index.ts";
 import type { Problem } from "../src/core/errors.ts";
 import type { StatePolicy } from "../src/delivery/strategy.ts";
 import { nearest, withSuggestion } from "../src/fleet/nearest.ts";
@@ -22,7 +22,7 @@ export const globalsOf = (state: State | undefined): readonly string[] | undefin
  * whatever messages changed, unless the declaration lists globals; `state: "none"` carries nothing. Without the library nothing is handed
  * over: the code is loaded in place, and its globals stay.
  */
-export const carriedOf = ({
+export const carriedGlobals = ({
   lib,
   state,
 }: Pick<ProcessDeclaration, "lib" | "state">): readonly string[] | undefined =>
@@ -45,9 +45,9 @@ interface StateInPlan {
   readonly name: string;
   readonly process: ProcessDeclaration;
   /** Whether its new code gets its own process, so that its state has to be handed over. */
-  readonly isBeside: boolean;
+  readonly getsNewProcess: boolean;
   /** The state that its program keeps, as far as the source shows. */
-  readonly keeps: Keeps;
+  readonly keeps: KeptState;
   /** Hash of its code. */
   readonly sourceHash: string;
   /** Its declaration in the running release. */
@@ -56,7 +56,7 @@ interface StateInPlan {
 
 /** State that a hand-over would lose (problems), and state that it might lose (warnings). */
 export function stateFindings(member: StateInPlan): { problems: Problem[]; warnings: Problem[] } {
-  const { name, process, isBeside, keeps } = member;
+  const { name, process, getsNewProcess, keeps } = member;
   const accepted = ({ code }: Problem) => !SILENCEABLE.includes(code) || !process.silence[code];
   const declared = globalsOf(process.state);
   const problems = (declared ?? [])
@@ -65,7 +65,7 @@ export function stateFindings(member: StateInPlan): { problems: Problem[]; warni
     .map((one) => unknownGlobal(name, one, keeps.globals));
   const isStateless = policyOf(process.state) === "none";
   const warnings = keeps.locals.length > 0 && !isStateless ? [inLocals(member)] : [];
-  if (isBeside && !isStateless) problems.push(...notExportable(member));
+  if (getsNewProcess && !isStateless) problems.push(...notExportable(member));
   return { problems: problems.filter(accepted), warnings: warnings.filter(accepted) };
 }
 

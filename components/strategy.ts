@@ -34,7 +34,7 @@ const hasCron = (member: ProcessDeclaration | undefined): boolean =>
  * on which everything depends, to members with a cron, which would tick twice, and to members without the library, which can neither be
  * drained nor prove their health: those are loaded in place. Pure.
  */
-export function isBeside(fleet: FleetDeclaration, name: string): boolean {
+export function getsNewProcess(fleet: FleetDeclaration, name: string): boolean {
   const own = fleet.processes[name]?.strategy;
   if (own !== undefined) return own.kind === "blue-green";
   const isFixed =
@@ -48,7 +48,7 @@ export function isBeside(fleet: FleetDeclaration, name: string): boolean {
 /** Which members wait for which, and which of them move traffic. `order` is the order of creation. Pure. */
 export function rolloutOf(fleet: FleetDeclaration, order: readonly string[]): Rollout {
   const { strategy } = fleet;
-  const inNewProcess = new Set(order.filter((name) => isBeside(fleet, name)));
+  const inNewProcess = new Set(order.filter((name) => getsNewProcess(fleet, name)));
   const [first] = inNewProcess;
   const router = routerOf(fleet);
   const traffic = first === undefined ? undefined : strategyOf(fleet, first);
@@ -91,7 +91,9 @@ export function rolloutProblems(fleet: FleetDeclaration): Problem[] {
   const named = members.flatMap(([name, { strategy: own }]) =>
     own?.kind === "blue-green" ? [[name, own] as const] : [],
   );
-  const inherited = members.filter(([name, { strategy: own }]) => own === undefined && isBeside(fleet, name));
+  const inherited = members.filter(
+    ([name, { strategy: own }]) => own === undefined && getsNewProcess(fleet, name),
+  );
   const problems: Problem[] = [];
   if (fleet.router !== undefined && processes[fleet.router] === undefined)
     problems.push({
@@ -133,7 +135,7 @@ export function rolloutProblems(fleet: FleetDeclaration): Problem[] {
     if (own.kind === "rolling") problems.push(rollingOfOne(name, at));
   }
   const unprovable = members.filter(
-    ([name, { lib, state }]) => isBeside(fleet, name) && !lib && policyOf(state) === "none",
+    ([name, { lib, state }]) => getsNewProcess(fleet, name) && !lib && policyOf(state) === "none",
   );
   problems.push(...unprovable.map(([name]) => withoutProof(name)));
   return [...problems, ...differingStrategies(fleet, named), ...unusableTesters(members, fleet)];
@@ -213,7 +215,7 @@ function unusableTesters(
   return members.flatMap(([name, { testers, state }]): Problem[] => {
     if (testers === undefined) return [];
     const policy = policyOf(state);
-    if (isBeside(fleet, name) && policy !== "none")
+    if (getsNewProcess(fleet, name) && policy !== "none")
       return [
         {
           code: "TESTERS_NEED_NO_STATE",
@@ -224,7 +226,7 @@ function unusableTesters(
           remedy: 'Remove testers, or declare state: "none" if it keeps nothing between messages.',
         },
       ];
-    return isBeside(fleet, name)
+    return getsNewProcess(fleet, name)
       ? []
       : [
           {

@@ -27,24 +27,28 @@ export function firstWirings(
   const wanted = (name: string) => memberOf(name, members).processId;
   return forEachMember(plan, (member) => {
     const { name, declaration } = member;
-    const isBeside = inNewProcess.has(name);
+    const getsNewProcess = inNewProcess.has(name);
     // Members that stay on the old code are rewired only after traffic has moved.
-    if (!isBeside && plan.rollout.traffic && member.declared.peers.some((peer) => inNewProcess.has(peer)))
+    if (
+      !getsNewProcess &&
+      plan.rollout.traffic &&
+      member.declared.peers.some((peer) => inNewProcess.has(peer))
+    )
       return {};
     const { probes } = declaration;
     if (!needsWiring(member) && probes.length === 0) return {};
-    const admitting = isBeside
+    const admitting = getsNewProcess
       ? plan.levels.flat().filter(({ declared }) => declared.peers.includes(name))
       : [];
-    const resource = wiringName(name, isBeside);
+    const resource = wiringName(name, getsNewProcess);
     const wiring = new Wiring(
       resource,
       {
         ...common,
-        ...(isBeside ? { name: resource, newOnly: true } : {}),
+        ...(getsNewProcess ? { name: resource, newOnly: true } : {}),
         target: targetOf(name, members),
         ...wiringInputsOf(member, plan, members, wanted),
-        ...codeOf(plan, isBeside ? [name] : membersInWiring(member)),
+        ...codeOf(plan, getsNewProcess ? [name] : membersInWiring(member)),
         ...(probes.length > 0 ? { probes } : {}),
         ...(admitting.length > 0
           ? { admit: pulumi.all(admitting.map((other) => targetOf(other.name, members))) }
@@ -70,8 +74,8 @@ export function callerWirings(
   const idOf = (name: string) => memberOf(name, active).processId;
   return forEachMember(plan, (member) => {
     const { name, declaration, declared } = member;
-    const isBeside = inNewProcess.has(name);
-    if (!needsWiring(member) || (!isBeside && !declared.peers.some((peer) => inNewProcess.has(peer))))
+    const getsNewProcess = inNewProcess.has(name);
+    if (!needsWiring(member) || (!getsNewProcess && !declared.peers.some((peer) => inNewProcess.has(peer))))
       return {};
     const resource = wiringName(name);
     const wiring = new Wiring(
@@ -85,7 +89,7 @@ export function callerWirings(
         })),
         ...wiringInputsOf(member, plan, members, idOf),
         ...codeOf(plan, membersInWiring(member)),
-        ...(isBeside || declaration.probes.length === 0 ? {} : { probes: declaration.probes }),
+        ...(getsNewProcess || declaration.probes.length === 0 ? {} : { probes: declaration.probes }),
         healthCheck: healthOf(plan.declaration, declaration),
         timeoutSeconds: 120,
       },

@@ -10,7 +10,7 @@ local MAX_PROCESSES = 1000
 local state = fleet.state("registrations", { byId = {}, count = 0 })
 
 -- Whether the process was registered as one without the fleet's library, which answers none of the fleet's actions.
-local function isBare(entry)
+local function runsWithoutLibrary(entry)
   return entry ~= nil and type(entry.metadata) == "table" and entry.metadata.lib == false
 end
 
@@ -47,7 +47,7 @@ fleet.on("PROCESS_REGISTRATION", {
     lastStartup = known and known.lastStartup, health = known and known.health,
   }
   -- Without the library its health cannot be checked, so an earlier result would never be updated.
-  if isBare(entry) then entry.health = nil end
+  if runsWithoutLibrary(entry) then entry.health = nil end
   state.byId[given.processId] = entry
   if not known then state.count = state.count + 1 end
   ledger.write(known and "PROCESS_UPDATED" or "PROCESS_REGISTERED", {
@@ -126,7 +126,7 @@ end
 function registrations.resolve(wanted)
   local ids, seen, unknown, bare, without = {}, {}, {}, {}, fleet.peersWithoutLibrary()
   local function add(id)
-    if isBare(state.byId[id]) or without[id] then
+    if runsWithoutLibrary(state.byId[id]) or without[id] then
       bare[#bare + 1] = without[id] or registrations.name(id)
     elseif not seen[id] then
       seen[id] = true

@@ -1,6 +1,6 @@
 /** Differences that a refresh finds between a bundle and its targets' settings: as data, and as sentences. Pure. */
-import type { Held } from "../../src/fleet/config/held.ts";
-import { changedFields, type FieldChange, fieldText } from "../../src/fleet/config/words.ts";
+import type { HeldConfig } from "../../src/fleet/config/reported-configs.ts";
+import { changedFields, type FieldChange, fieldText } from "../../src/fleet/config/setting-text.ts";
 import type { SentenceOnly } from "../run/drift.ts";
 
 /**
@@ -27,10 +27,10 @@ export type ConfigDrift =
     };
 
 /** The difference between a target's settings and the wanted ones. */
-export function heldDrift(
+export function configDriftOf(
   target: string,
   wanted: Readonly<Record<string, unknown>>,
-  held: Held | undefined,
+  held: HeldConfig | undefined,
 ): ConfigDrift {
   if (!held) return { code: "NOT_HELD", target };
   const { data, version, by, requestedBy, at } = held;
@@ -66,7 +66,7 @@ export function driftText(configType: string, finding: ConfigDrift): string {
 }
 
 /** `by <address> through <address> at 2026-01-01T00:00:00.000Z`; "" if the process does not know. */
-function authorText({ by, requestedBy, at }: Pick<Held, "by" | "requestedBy" | "at">): string {
+function authorText({ by, requestedBy, at }: Pick<HeldConfig, "by" | "requestedBy" | "at">): string {
   const parts = [
     requestedBy !== undefined && requestedBy !== by ? `by ${requestedBy} through ${by}` : by && `by ${by}`,
     at === undefined || at <= 0 ? undefined : `at ${new Date(at).toISOString()}`,

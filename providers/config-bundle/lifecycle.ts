@@ -3,27 +3,27 @@ import type { Budget } from "../../src/core/budget.ts";
 import type { FleetError } from "../../src/core/errors.ts";
 import { hashOf } from "../../src/core/hash.ts";
 import { distribute, type Shipment, withdraw } from "../../src/fleet/config/distribute.ts";
-import { type Held, tellConfigs, wholeVersion } from "../../src/fleet/config/held.ts";
+import { type HeldConfig, integerVersion, readConfigs } from "../../src/fleet/config/reported-configs.ts";
 import { seal } from "../../src/fleet/config/seal.ts";
-import { explainData, show } from "../../src/fleet/config/words.ts";
-import { neverLoaded, tellsNothing } from "../../src/fleet/health/probe.ts";
+import { explainData, settingText } from "../../src/fleet/config/setting-text.ts";
+import { ignoreNoReply, ignoreProbeFailureOrRefusal } from "../../src/fleet/health/probe.ts";
 import { record } from "../../src/fleet/members/manifest.ts";
 import { memberKey } from "../../src/fleet/members/members.ts";
-import { saysRuined } from "../../src/fleet/members/ruined.ts";
+import { isRuinedError } from "../../src/fleet/members/ruined.ts";
 import type { Target } from "../../src/fleet/members/target.ts";
-import { say } from "../../src/fleet/session/progress.ts";
+import { reportStep } from "../../src/fleet/session/progress.ts";
 import { deploymentKey } from "../../src/fleet/session/scope.ts";
 import type { Session } from "../../src/fleet/session/session.ts";
 import { membersWithNewCode } from "../run/code-changes.ts";
-import { driftIn, keptDrift, withoutDrift } from "../run/drift.ts";
-import { assumeKept, checkInputs, hasUnknown, ownInputs } from "../run/inputs.ts";
+import { driftIn, toStoredDrift, withoutDrift } from "../run/drift.ts";
+import { assumeUnchanged, checkInputs, hasUnknown, ownInputs } from "../run/inputs.ts";
 import { PartialFailure } from "../run/partial-failure.ts";
 import { configure, sessionFor } from "../run/session.ts";
 import { step } from "../run/step.ts";
-import { type ConfigDrift, driftText, heldDrift } from "./drift.ts";
+import { type ConfigDrift, configDriftOf, driftText } from "./drift.ts";
 import { type ConfigBundleInputs, ConfigBundleInputsSchema, type ConfigBundleOutputs } from "./schema.ts";
 
-export { explainData } from "../../src/fleet/config/words.ts";
+export { explainData } from "../../src/fleet/config/setting-text.ts";
 export { configure };
 
 type Raw = Record<string, unknown>;
@@ -50,7 +50,7 @@ function printNew(inputs: Raw): void {
   const { name, configType, configData, secretData } = parsed.data;
   const targets = ConfigBundleInputsSchema.shape.targets.safeParse(inputs.targets);
   const fields = [
-    ...Object.entries(configData).map(([key, value]) => `${key} ${show(value)}`),
+    ...Object.entries(configData).map(([key, value]) => `${key} ${settingText(value)}`),
     ...Object.keys(secretData).map((key) => `${key} (sealed)`),
   ];
   const to = targets.success ? ` for ${namesOf(targets.data)}` : "";
@@ -61,7 +61,7 @@ const namesOf = (targets: readonly Target[]): string => targets.map(({ name }) =
 
 export async function diff(_id: string, olds: ConfigBundleOutputs, rawNews: Raw) {
   const own = ownInputs(rawNews);
-  const raw = assumeKept(olds, own);
+  const raw = assumeUnchanged(olds, own);
   const parsed = ConfigBundleInputsSchema.safeParse(raw);
   // An unknown value without an earlier one: something is added.
   if (!parsed.success) return { changes: true };
@@ -120,20 +120,20 @@ export async function read(id: string, props: ConfigBundleOutputs) {
   const findings = await Promise.all(
     props.targets.map(async (target): Promise<ConfigDrift[]> => {
       const budget = session.budget(props.timeoutSeconds);
-      const told = await tellConfigs(session, target, { configType: props.configType }, budget).catch(
-        tellsNothing,
+      const reported = await readConfigs(session, target, { configType: props.configType }, budget).catch(
+        ignoreProbeFailureOrRefusal,
       );
-      if (told === "ruined") return [];
-      if (told === "refused") return [{ code: "UNTOLD", target: target.name }];
-      const held = told?.held[props.configType];
-      return held?.hash === props.hash ? [] : [heldDrift(target.name, wanted, held)];
+      if (reported === "ruined") return [];
+      if (reported === "refused") return [{ code: "UNTOLD", target: target.name }];
+      const held = reported?.held[props.configType];
+      return held?.hash === props.hash ? [] : [configDriftOf(target.name, wanted, held)];
     }),
   );
   return { id, props: { ...withoutDrift(props), ...kept(props, findings.flat()) } };
 }
 
 const kept = ({ configType }: Pick<ConfigBundleInputs, "configType">, found: readonly ConfigDrift[]) =>
-  keptDrift(found, (finding) => driftText(configType, finding));
+  toStoredDrift(found, (finding) => driftText(configType, finding));
 
 /** Withdraws the settings, so that the defaults apply again, unless somebody has changed them since. */
 export async function remove(_id: string, props: ConfigBundleOutputs): Promise<void> {
@@ -149,11 +149,11 @@ async function clear(
   await Promise.all(
     targets.map(async (target) => {
       const budget = session.budget(timeoutSeconds);
-      const told = await tellConfigs(session, target, { configType }, budget).catch((error: unknown) =>
+      const reported = await readConfigs(session, target, { configType }, budget).catch((error: unknown) =>
         // A ruined process no longer applies settings.
-        saysRuined(error) ? undefined : neverLoaded(error),
+        isRuinedError(error) ? undefined : ignoreNoReply(error),
       );
-      const held = told?.held[configType];
+      const held = reported?.held[configType];
       if (held?.hash !== hash) return;
       await withdraw(session, target, { configType, hash, version: held.version }, budget, true);
     }),
@@ -188,14 +188,16 @@ async function ensure(
   const sealed = await sealAll(inputs, olds);
   const data = { ...inputs.configData, ...sealed };
   const hash = hashOf(data);
-  const told = await Promise.all(targets.map((target) => lookAt(session, target, configType, budget)));
+  const reported = await Promise.all(
+    targets.map((target) => readTargetConfig(session, target, configType, budget)),
+  );
   for (const [index, target] of targets.entries()) {
     // The target has the settings, so a message of an earlier run with them is not needed any longer.
-    if (told[index]?.held?.hash === hash) await session.supersede(stepOf(session, target), "");
+    if (reported[index]?.held?.hash === hash) await session.supersede(stepOf(session, target), "");
   }
   const otherRule = olds !== undefined && hashOf(olds.rule ?? null) !== hashOf(inputs.rule ?? null);
-  const pending = targets.filter((_target, index) => otherRule || told[index]?.held?.hash !== hash);
-  const version = nextVersion(told, hash, olds?.version ?? 0);
+  const pending = targets.filter((_target, index) => otherRule || reported[index]?.held?.hash !== hash);
+  const version = nextVersion(reported, hash, olds?.version ?? 0);
   const outputs: ConfigBundleOutputs = {
     ...raw,
     ...inputs,
@@ -216,13 +218,19 @@ async function ensure(
   if (failed) throw await partial(session, inputs, outputs, failed);
   if (olds) await clear(session, dropped(olds.targets, targets), olds);
   const versions = targets.map(({ name }, index): [string, object] => {
-    const held = told[index]?.held;
-    const has = held?.hash === hash ? wholeVersion(held.version) : version;
+    const held = reported[index]?.held;
+    const has = held?.hash === hash ? integerVersion(held.version) : version;
     return [name, { configVersions: { [configType]: has } }];
   });
   await record(session, Object.fromEntries(versions));
   const subject = { name: inputs.name, member: subjectOf(inputs) };
-  await say(session, subject, "configured", `${configType} v${version} on ${namesOf(targets)}`, started);
+  await reportStep(
+    session,
+    subject,
+    "configured",
+    `${configType} v${version} on ${namesOf(targets)}`,
+    started,
+  );
   return outputs;
 }
 
@@ -250,25 +258,30 @@ async function sealAll(
   return Object.fromEntries(await Promise.all(entries));
 }
 
-interface Look {
-  readonly held?: Held;
+interface TargetConfig {
+  readonly held?: HeldConfig;
   readonly highest: number;
 }
 
-async function lookAt(session: Session, target: Target, configType: string, budget: Budget): Promise<Look> {
-  const told = await tellConfigs(session, target, { configType }, budget);
-  const held = told.held[configType];
-  const highest = Math.max(told.highest[configType] ?? 0, held ? wholeVersion(held.version) : 0);
+async function readTargetConfig(
+  session: Session,
+  target: Target,
+  configType: string,
+  budget: Budget,
+): Promise<TargetConfig> {
+  const reported = await readConfigs(session, target, { configType }, budget);
+  const held = reported.held[configType];
+  const highest = Math.max(reported.highest[configType] ?? 0, held ? integerVersion(held.version) : 0);
   return held ? { held, highest } : { highest };
 }
 
 /** The version that some targets already have, if the others can still accept it; otherwise one above every earlier version. Pure. */
-function nextVersion(told: readonly Look[], hash: string, before: number): number {
-  const holders = told.filter(({ held }) => held?.hash === hash);
-  const common = Math.max(0, ...holders.map(({ held }) => wholeVersion(held?.version ?? 0)));
-  const others = told.filter(({ held }) => held?.hash !== hash);
+function nextVersion(reported: readonly TargetConfig[], hash: string, before: number): number {
+  const holders = reported.filter(({ held }) => held?.hash === hash);
+  const common = Math.max(0, ...holders.map(({ held }) => integerVersion(held?.version ?? 0)));
+  const others = reported.filter(({ held }) => held?.hash !== hash);
   if (others.every(({ highest }) => highest < common)) return common;
-  return Math.max(before, ...told.map(({ highest }) => highest)) + 1;
+  return Math.max(before, ...reported.map(({ highest }) => highest)) + 1;
 }
 
 const stepOf = ({ scope }: Session, { name, generation }: Target): string =>

@@ -20,7 +20,11 @@ interface Adoption {
  *
  * @throws FleetError ADOPT_UNKNOWN, ADOPT_SEVERAL (lists them), NOT_OWNER, MODULE_FIXED, ADOPT_RETIRED
  */
-export async function adopted(session: Session, wanted: Adoption, budget: Budget): Promise<string> {
+export async function findProcessToAdopt(
+  session: Session,
+  wanted: Adoption,
+  budget: Budget,
+): Promise<string> {
   const found = await candidate(session, wanted, budget);
   const at = `processes.${wanted.name}.adopt`;
   if (found.owner !== session.ao.address) {

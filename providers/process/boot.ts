@@ -1,7 +1,7 @@
 import { MAX_MESSAGE_BYTES } from "../../src/ao/network.ts";
 import type { Tags } from "../../src/ao/port.ts";
 import { composeBoot } from "../../src/fleet/code/program.ts";
-import type { Place } from "../../src/fleet/health/verdict.ts";
+import type { ProcessRef } from "../../src/fleet/health/verdict.ts";
 import type { Session } from "../../src/fleet/session/session.ts";
 import { type Load, programOf, storedBundle } from "./load.ts";
 import type { ProcessInputs } from "./schema.ts";
@@ -28,7 +28,7 @@ export async function bootOf(
 }
 
 /** The spawn as a possible load of the code: the process' output at its boot shows whether it was one. */
-export const bootLoads = ({ processId }: Place, inputs: ProcessInputs): Load[] =>
+export const bootLoads = ({ processId }: ProcessRef, inputs: ProcessInputs): Load[] =>
   inputs.onBoot === true && inputs.restore === undefined
     ? [{ id: processId, at: Date.now(), patience: BOOT_SECONDS }]
     : [];

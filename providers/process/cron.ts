@@ -1,7 +1,7 @@
 import { type Budget, within } from "../../src/core/budget.ts";
 import { FleetError } from "../../src/core/errors.ts";
-import type { Place } from "../../src/fleet/health/verdict.ts";
-import { say } from "../../src/fleet/session/progress.ts";
+import type { ProcessRef } from "../../src/fleet/health/verdict.ts";
+import { reportStep } from "../../src/fleet/session/progress.ts";
 import type { Session } from "../../src/fleet/session/session.ts";
 import type { ProcessInputs } from "./schema.ts";
 
@@ -20,7 +20,7 @@ const intervalOf = ({ tags, adopt }: Wanted): string | undefined =>
  */
 export async function driveCron(
   session: Session,
-  { name, processId }: Place,
+  { name, processId }: ProcessRef,
   wanted: Wanted,
   before: Wanted | undefined,
   budget: Budget,
@@ -33,7 +33,7 @@ export async function driveCron(
   }
   const isDriven = await session.ao.monitor({ processId, on: true }, within(budget, MONITOR_SECONDS));
   const every = `every ${interval.replace("-", " ")}`;
-  await say(
+  await reportStep(
     session,
     name,
     "cron",
@@ -47,7 +47,7 @@ export async function driveCron(
  */
 export async function askForCronAgain(
   session: Session,
-  place: Place,
+  place: ProcessRef,
   wanted: Wanted,
   budget: Budget,
 ): Promise<void> {
@@ -56,14 +56,19 @@ export async function askForCronAgain(
     await driveCron(session, place, wanted, undefined, budget);
   } catch (error) {
     if (!(error instanceof FleetError)) throw error;
-    await say(session, place.name, "cron", `may not be driven [${error.code}]; the next refresh asks again`);
+    await reportStep(
+      session,
+      place.name,
+      "cron",
+      `may not be driven [${error.code}]; the next refresh asks again`,
+    );
   }
 }
 
 /** Asks the messenger unit to stop the crons of a retired process. A failure is only reported: the process refuses further ticks. */
 export async function stopCron(
   session: Session,
-  { name, processId }: Pick<Place, "name" | "processId">,
+  { name, processId }: Pick<ProcessRef, "name" | "processId">,
   tags: ProcessInputs["tags"],
   budget: Budget,
 ): Promise<void> {
@@ -72,6 +77,6 @@ export async function stopCron(
     await session.ao.monitor({ processId, on: false }, within(budget, MONITOR_SECONDS));
   } catch (error) {
     if (!(error instanceof FleetError)) throw error;
-    await say(session, name, "cron", `may still be driven [${error.code}]`);
+    await reportStep(session, name, "cron", `may still be driven [${error.code}]`);
   }
 }

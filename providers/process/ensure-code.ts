@@ -1,13 +1,22 @@
 import type { Budget } from "../../src/core/budget.ts";
 import { crashPoint } from "../../src/core/crash.ts";
 import { FLEET_PREFIX } from "../../src/core/fleet-actions.ts";
-import { bareChanges, isBare, lookAt } from "../../src/fleet/code/bare.ts";
-import { keptLines } from "../../src/fleet/code/kept.ts";
-import { changesIn, handWords, notOurs, strangersIn } from "../../src/fleet/health/code-drift.ts";
+import { stateComparisonLines } from "../../src/fleet/code/state-comparison.ts";
+import {
+  readRunningCode,
+  runningCodeChanges,
+  runsWithoutLibrary,
+} from "../../src/fleet/code/without-library.ts";
+import {
+  changesIn,
+  describeManualChanges,
+  handlersToRemove,
+  probeFailureReason,
+} from "../../src/fleet/health/code-drift.ts";
 import { probe } from "../../src/fleet/health/probe.ts";
-import type { Place } from "../../src/fleet/health/verdict.ts";
+import type { ProcessRef } from "../../src/fleet/health/verdict.ts";
 import { adoption } from "../../src/fleet/members/adoption.ts";
-import { say } from "../../src/fleet/session/progress.ts";
+import { reportStep } from "../../src/fleet/session/progress.ts";
 import type { Session } from "../../src/fleet/session/session.ts";
 import { bootLoads } from "./boot.ts";
 import { committedLoad, type Loaded, loadBundle, loadsOf } from "./load.ts";
@@ -17,7 +26,7 @@ import { keepState, stateFor } from "./state.ts";
 /** Loads the code unless the process itself reports that it runs it. */
 export async function ensureCode(
   session: Session,
-  place: Place & { fresh: boolean; booted?: boolean },
+  place: ProcessRef & { fresh: boolean; booted?: boolean },
   inputs: ProcessInputs,
   olds: ProcessOutputs | undefined,
   budget: Budget,
@@ -34,21 +43,23 @@ export async function ensureCode(
   const modules = olds?.bundle?.modules;
   const plain = modules !== undefined && !Object.keys(modules).some((one) => /^fleet(\.|$)/.test(one));
   const how = { plain, repair: before === inputs.bundle.hash };
-  const wasBare = !place.fresh && before !== undefined && olds?.lib === false;
-  if (wasBare)
-    await say(session, inputs.name, "saved", "no state: without the library, it cannot be exported");
+  const hadNoLibrary = !place.fresh && before !== undefined && olds?.lib === false;
+  if (hadNoLibrary)
+    await reportStep(session, inputs.name, "saved", "no state: without the library, it cannot be exported");
   const backup =
-    !place.fresh && before && !wasBare ? await keepState(session, place, before, how, budget) : undefined;
+    !place.fresh && before && !hadNoLibrary
+      ? await keepState(session, place, before, how, budget)
+      : undefined;
   const booted = place.booted === true ? bootLoads(place, inputs) : [];
   const load =
     (await committedLoad(session, place, inputs.bundle.hash, booted, budget)) ??
     (await loadBundle(session, place, inputs, budget, {
       state,
       strangers,
-      ...(wasBare ? { adopted: true } : {}),
+      ...(hadNoLibrary ? { adopted: true } : {}),
     }));
   crashPoint("process.loaded");
-  await say(
+  await reportStep(
     session,
     inputs.name,
     "loaded",
@@ -56,13 +67,18 @@ export async function ensureCode(
     started,
   );
   if (!place.fresh)
-    for (const { phase, text } of keptLines(inputs, load.kept, before !== undefined, backup))
-      await say(session, inputs.name, phase, text);
+    for (const { phase, text } of stateComparisonLines(inputs, load.kept, before !== undefined, backup))
+      await reportStep(session, inputs.name, phase, text);
   const repaired = [...(load.repaired ?? []), ...strangers.map(added)];
   if (repaired.length > 0)
-    await say(session, inputs.name, "repaired", `changed by hand: ${handWords(repaired).join("; ")}`);
+    await reportStep(
+      session,
+      inputs.name,
+      "repaired",
+      `changed by hand: ${describeManualChanges(repaired).join("; ")}`,
+    );
   for (const { action, handler } of load.answeredByProgram ?? [])
-    await say(
+    await reportStep(
       session,
       inputs.name,
       "answers",
@@ -75,7 +91,7 @@ export async function ensureCode(
 }
 
 function revisionOf(
-  { processId }: Place,
+  { processId }: ProcessRef,
   { bundle, version }: ProcessInputs,
   { evalId, at, handlers, stateVersion, code }: Loaded,
   deploymentId: string,
@@ -101,7 +117,7 @@ const added = (name: string) => ({ kind: "HANDLER", change: "ADDED", name });
  */
 async function loadedAlready(
   session: Session,
-  place: Place,
+  place: ProcessRef,
   inputs: ProcessInputs,
   olds: ProcessOutputs | undefined,
   budget: Budget,
@@ -111,23 +127,23 @@ async function loadedAlready(
   // The process is asked only if it may already run the code.
   const sent = [...(await loadsOf(session, place, hash)), ...(known ? [] : bootLoads(place, inputs))];
   if (known?.sourceHash !== hash && sent.length === 0) return { kept: undefined };
-  if (isBare(inputs)) return loadedBare(session, place, inputs, known, sent, budget);
-  const verdict = await probe(session, place, "LIVENESS", {}, budget).catch(notOurs);
+  if (runsWithoutLibrary(inputs)) return loadedWithoutLibrary(session, place, inputs, known, sent, budget);
+  const verdict = await probe(session, place, "LIVENESS", {}, budget).catch(probeFailureReason);
   if (typeof verdict === "string") return { kept: undefined };
   if (verdict.sourceHash !== hash || verdict.version !== inputs.version) return { kept: undefined };
   const loaded = known?.sourceHash === hash && known.version === inputs.version ? known : undefined;
   const changes = await changesIn(session, place, verdict, loaded, budget);
   if (changes.length > 0)
-    return { kept: undefined, strangers: verdict.changedByHand ? [] : strangersIn(changes) };
+    return { kept: undefined, strangers: verdict.changedByHand ? [] : handlersToRemove(changes) };
   if (loaded) return { kept: loaded };
   const load = await committedLoad(session, place, hash, sent, budget);
   return { kept: load && revisionOf(place, inputs, load, verdict.release ?? "") };
 }
 
 /** The same without the library: compares the code that runs now with the code after a known load of this bundle. */
-async function loadedBare(
+async function loadedWithoutLibrary(
   session: Session,
-  place: Place,
+  place: ProcessRef,
   inputs: ProcessInputs,
   known: ProcessOutputs["revision"],
   sent: Awaited<ReturnType<typeof loadsOf>>,
@@ -138,6 +154,6 @@ async function loadedBare(
   const load = isSame ? undefined : await committedLoad(session, place, hash, sent, budget);
   const kept = isSame ? known : load && revisionOf(place, inputs, load, "");
   if (kept?.code === undefined) return { kept: undefined };
-  const changes = bareChanges(kept.code, (await lookAt(session, place, budget)).code);
-  return changes.length > 0 ? { kept: undefined, strangers: strangersIn(changes) } : { kept };
+  const changes = runningCodeChanges(kept.code, (await readRunningCode(session, place, budget)).code);
+  return changes.length > 0 ? { kept: undefined, strangers: handlersToRemove(changes) } : { kept };
 }

@@ -2,23 +2,23 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Budget } from "../../src/core/budget.ts";
 import { crashPoint } from "../../src/core/crash.ts";
 import { FleetError } from "../../src/core/errors.ts";
-import { awaitBare, isBare } from "../../src/fleet/code/bare.ts";
 import { ensureModule } from "../../src/fleet/code/module.ts";
-import { keptDrift } from "../../src/fleet/health/kept-drift.ts";
+import { awaitHealthyWithoutLibrary, runsWithoutLibrary } from "../../src/fleet/code/without-library.ts";
 import { awaitHealthy } from "../../src/fleet/health/probe.ts";
 import type { HealthOutput } from "../../src/fleet/health/schema.ts";
-import type { Expected, Place } from "../../src/fleet/health/verdict.ts";
+import { toStoredDrift } from "../../src/fleet/health/stored-drift.ts";
+import type { Expected, ProcessRef } from "../../src/fleet/health/verdict.ts";
 import { type ManifestProcess, record } from "../../src/fleet/members/manifest.ts";
 import { memberKey } from "../../src/fleet/members/members.ts";
-import { withWayOn } from "../../src/fleet/members/ruined.ts";
-import { say } from "../../src/fleet/session/progress.ts";
+import { withReplaceRemedy } from "../../src/fleet/members/ruined.ts";
+import { reportStep } from "../../src/fleet/session/progress.ts";
 import { deploymentKey } from "../../src/fleet/session/scope.ts";
 import type { Session } from "../../src/fleet/session/session.ts";
 import { PartialFailure } from "../run/partial-failure.ts";
 import { driveCron } from "./cron.ts";
 import { ensureCode } from "./ensure-code.ts";
+import type { FoundProcess } from "./ensure-process.ts";
 import { findOrSpawn, type Placement } from "./find-or-spawn.ts";
-import type { FoundPlace } from "./place.ts";
 import { retireSurplus, withDeclaredFirst } from "./retention.ts";
 import type { ProcessInputs, ProcessOutputs } from "./schema.ts";
 import { repairServing } from "./serving-revisions.ts";
@@ -33,7 +33,7 @@ export async function ensure(
   const budget = session.budget(inputs.timeoutSeconds);
   await ensureModule(session, inputs, olds, budget);
   const placement = await findOrSpawn(session, inputs, olds, budget).catch((error: unknown) => {
-    throw withWayOn(inputs.name, error);
+    throw withReplaceRemedy(inputs.name, error);
   });
   const known = knownOutputs(session, inputs, raw, olds, placement);
   try {
@@ -80,12 +80,15 @@ function knownOutputs(
     ...(inputs.strategy === undefined || olds?.blue === undefined ? {} : { blue: olds.blue }),
     ...ruinedOf(olds, place),
     health: { status: "UNKNOWN", reasons: [] },
-    ...keptDrift([]),
+    ...toStoredDrift([]),
   };
 }
 
 /** The ruined processes of this member, for the state. */
-function ruinedOf(olds: ProcessOutputs | undefined, { instead }: FoundPlace): Pick<ProcessOutputs, "ruined"> {
+function ruinedOf(
+  olds: ProcessOutputs | undefined,
+  { instead }: FoundProcess,
+): Pick<ProcessOutputs, "ruined"> {
   const ruined = [...(olds?.ruined ?? []), ...(instead === undefined ? [] : [instead])];
   return ruined.length === 0 ? {} : { ruined };
 }
@@ -111,7 +114,7 @@ async function loadAndVerify(
   crashPoint("process.judged");
   await noted(session, inputs, placement, () => manifestEntry(inputs, outputs, health));
   if (health.status !== "HEALTHY" && health.status !== "DEGRADED") {
-    await say(
+    await reportStep(
       session,
       inputs.name,
       "unhealthy",
@@ -127,33 +130,34 @@ async function loadAndVerify(
   }
   await session.deployment.assertKept(inputs.name, place);
   await session.ao.settle(memberKey(session.scope, inputs.name, place.generation, "spawn"));
-  await say(session, inputs.name, "ready", [health.status, ...health.reasons].join(" "), started);
+  await reportStep(session, inputs.name, "ready", [health.status, ...health.reasons].join(" "), started);
   return outputs;
 }
 
 /** Waits until the process is healthy and, with `minHealthySeconds`, checks it again after that time. */
 async function healthOf(
   session: Session,
-  place: Place,
+  place: ProcessRef,
   expected: Expected,
   { healthCheck, minHealthySeconds, lib }: ProcessInputs,
   budget: Budget,
   code: readonly string[] = [],
 ): Promise<HealthOutput> {
-  const look = (policy: typeof healthCheck) =>
-    isBare({ lib })
-      ? awaitBare(session, place, code, policy, budget)
+  const check = (policy: typeof healthCheck) =>
+    runsWithoutLibrary({ lib })
+      ? awaitHealthyWithoutLibrary(session, place, code, policy, budget)
       : awaitHealthy(session, place, expected, policy, budget);
-  const first = await look(healthCheck);
+  const first = await check(healthCheck);
   const up = first.status === "HEALTHY" || first.status === "DEGRADED";
   if (!up || minHealthySeconds === undefined || minHealthySeconds === 0) return first;
   await sleep(Math.min(minHealthySeconds * 1000, budget.remaining()));
-  return look({ ...healthCheck, retries: 0 });
+  return check({ ...healthCheck, retries: 0 });
 }
 
 /** A member whose epoch is higher than the ledger's refuses every run: raises the ledger's epoch, and says so in the error. */
-async function explained(session: Session, place: Place, error: unknown): Promise<unknown> {
-  if (!(error instanceof FleetError) || error.code !== "STALE_EPOCH") return withWayOn(place.name, error);
+async function explained(session: Session, place: ProcessRef, error: unknown): Promise<unknown> {
+  if (!(error instanceof FleetError) || error.code !== "STALE_EPOCH")
+    return withReplaceRemedy(place.name, error);
   const behind = await session.deployment.catchUp(place, place.name).catch(() => false);
   if (!behind) return error;
   return new FleetError({
@@ -202,8 +206,8 @@ function manifestEntry(
     generation: outputs.generation,
     ...(outputs.revision === undefined ? {} : { revision: outputs.revision.evalId }),
     // Set in any case: a member that got the library must not keep its earlier values.
-    lib: isBare(inputs) ? false : undefined,
-    code: isBare(inputs) ? outputs.revision?.code : undefined,
+    lib: runsWithoutLibrary(inputs) ? false : undefined,
+    code: runsWithoutLibrary(inputs) ? outputs.revision?.code : undefined,
     router: inputs.strategy?.router,
   };
 }

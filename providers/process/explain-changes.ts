@@ -1,6 +1,6 @@
 import { amount } from "../../src/core/amount.ts";
-import { isBare } from "../../src/fleet/code/bare.ts";
-import { wayOn } from "../../src/fleet/members/ruined.ts";
+import { runsWithoutLibrary } from "../../src/fleet/code/without-library.ts";
+import { replaceRemedy } from "../../src/fleet/members/ruined.ts";
 import { findingText } from "./revisions.ts";
 import type { ProcessInputs, ProcessOutputs } from "./schema.ts";
 
@@ -11,7 +11,7 @@ export function explainChanges(olds: ProcessOutputs, news: ProcessInputs): strin
     const how = news.strategy === undefined ? "in place" : newProcessReason(olds, news);
     reasons.push(`${how}, ${explainModules(olds.bundle.modules, news.bundle.modules)}`);
     // Nothing in such a process compares its state or puts it back.
-    if (isBare(news)) reasons.push("without the library, its code decides which state stays");
+    if (runsWithoutLibrary(news)) reasons.push("without the library, its code decides which state stays");
   } else if (olds.revision === undefined) reasons.push("code was never loaded");
   if (news.strategy !== undefined && olds.module !== news.module)
     reasons.push(`module ${olds.module} → ${news.module}`);
@@ -27,7 +27,7 @@ export function explainChanges(olds: ProcessOutputs, news: ProcessInputs): strin
     if (finding) reasons.push(`${processId.slice(0, 8)}, which also has traffic: ${findingText(finding)}`);
   const { status, reasons: why, code } = olds.health;
   if (code === "PROCESS_RUINED")
-    reasons.push(`${olds.processId} is ${why.join("; ")} [${code}]. ${wayOn(olds.name)}`);
+    reasons.push(`${olds.processId} is ${why.join("; ")} [${code}]. ${replaceRemedy(olds.name)}`);
   else if (status === "UNKNOWN")
     // Its health is unknown, so it may still be serving.
     reasons.push(

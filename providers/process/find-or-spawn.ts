@@ -2,16 +2,16 @@ import type { Budget } from "../../src/core/budget.ts";
 import { crashPoint } from "../../src/core/crash.ts";
 import { record } from "../../src/fleet/members/manifest.ts";
 import type { Revision } from "../../src/fleet/members/revision.ts";
-import { say } from "../../src/fleet/session/progress.ts";
+import { reportStep } from "../../src/fleet/session/progress.ts";
 import type { Session } from "../../src/fleet/session/session.ts";
-import { placeInNewProcess, type RevisionPlace } from "./new-process.ts";
-import { ensurePlace, keptPlace } from "./place.ts";
+import { currentProcess, ensureProcess } from "./ensure-process.ts";
+import { placeInNewProcess, type RevisionProcess } from "./new-process.ts";
 import { withServingRevision } from "./retention.ts";
 import { revisionAt } from "./revisions.ts";
 import type { ProcessInputs, ProcessOutputs } from "./schema.ts";
 
 /** The process of a member, and the revision in it before this run. */
-export interface Placement extends RevisionPlace {
+export interface Placement extends RevisionProcess {
   readonly before: Revision | undefined;
 }
 
@@ -32,7 +32,7 @@ export async function findOrSpawn(
   const { place, held, isBack } = revisionPlace;
   const phase = place.fresh ? "spawned" : isBack ? "warm" : "found";
   const others = held.filter(({ processId }) => processId !== place.processId).length;
-  await say(
+  await reportStep(
     session,
     inputs.name,
     phase,
@@ -49,17 +49,18 @@ async function located(
   olds: ProcessOutputs | undefined,
   budget: Budget,
 ) {
-  const kept = olds?.processId === undefined ? undefined : await keptPlace(session, inputs, olds, budget);
+  const kept =
+    olds?.processId === undefined ? undefined : await currentProcess(session, inputs, olds, budget);
   if (kept && !kept.fresh) return kept;
   const started = performance.now();
-  const place = kept ?? (await ensurePlace(session, inputs, budget));
+  const place = kept ?? (await ensureProcess(session, inputs, budget));
   await record(session, {
     [inputs.name]: { processId: place.processId, status: "INITIALIZING", dependencies: inputs.dependencies },
   });
   const instead =
     place.instead === undefined ? "" : `, replaces ${place.instead.processId.slice(0, 8)}, which is ruined`;
   const phase = place.fresh ? "spawned" : "found";
-  await say(session, inputs.name, phase, `${place.processId.slice(0, 8)}${instead}`, started);
+  await reportStep(session, inputs.name, phase, `${place.processId.slice(0, 8)}${instead}`, started);
   crashPoint("process.spawned");
   return place;
 }

@@ -1,12 +1,12 @@
 import { amount } from "../../src/core/amount.ts";
 import { crashPoint } from "../../src/core/crash.ts";
 import { FleetError } from "../../src/core/errors.ts";
-import { isBare } from "../../src/fleet/code/bare.ts";
-import { has, keptDrift } from "../../src/fleet/health/kept-drift.ts";
-import type { Place } from "../../src/fleet/health/verdict.ts";
+import { runsWithoutLibrary } from "../../src/fleet/code/without-library.ts";
+import { hasDrift, toStoredDrift } from "../../src/fleet/health/stored-drift.ts";
+import type { ProcessRef } from "../../src/fleet/health/verdict.ts";
 import { record } from "../../src/fleet/members/manifest.ts";
-import { mayReplace, saysRuined } from "../../src/fleet/members/ruined.ts";
-import { say } from "../../src/fleet/session/progress.ts";
+import { isRuinedError, mayReplace } from "../../src/fleet/members/ruined.ts";
+import { reportStep } from "../../src/fleet/session/progress.ts";
 import { readRunRequest } from "../../src/fleet/session/run-request.ts";
 import { deploymentKey } from "../../src/fleet/session/scope.ts";
 import { checkInputs, ownInputs } from "../run/inputs.ts";
@@ -75,22 +75,22 @@ export async function update(_id: string, olds: ProcessOutputs, raw: Raw) {
 /** Asks the process itself, by signed messages. A process that does not answer is never reported as deleted. */
 export async function read(id: string, props: ProcessOutputs) {
   const session = await sessionFor(props.scope, props.network);
-  const place: Place = { name: props.name, generation: props.generation, processId: props.processId };
+  const place: ProcessRef = { name: props.name, generation: props.generation, processId: props.processId };
   const { health, found, owner = props.owner } = await observe(session, place, props).catch(observedRuin);
-  if (!has(found, "STOPPED"))
+  if (!hasDrift(found, "STOPPED"))
     await askForCronAgain(session, place, props, session.budget(props.timeoutSeconds));
   const revisions = await observeServing(session, props, (...asked) => observe(...asked).catch(observedRuin));
   justRead.add(id);
   const kept = revisions === undefined ? {} : { revisions };
   const { driftCodes: _, ...others } = props;
-  return { id, props: { ...others, owner, health, ...keptDrift(found), ...kept } };
+  return { id, props: { ...others, owner, health, ...toStoredDrift(found), ...kept } };
 }
 
 /**
  * For `catch`: a ruined process is a finding, not a failure of the refresh. It contains no message id, so that it is the same every time.
  */
 function observedRuin(error: unknown): Observed {
-  if (!saysRuined(error)) throw error;
+  if (!isRuinedError(error)) throw error;
   const reasons = ["ruined: the compute unit answers HashChain invalid for everything that is sent to it"];
   return { health: { status: "OFFLINE", reasons, code: "PROCESS_RUINED" }, found: [] };
 }
@@ -111,7 +111,13 @@ export async function remove(_id: string, props: ProcessOutputs) {
   const others = otherRevisions.length === 0 ? "" : ` and ${amount(otherRevisions.length, "other revision")}`;
   const id = `${props.processId.slice(0, 8)}${others}`;
   // Without the library, nothing in the process can answer `GONE`.
-  if (isBare(props))
-    await say(session, props.name, "forgotten", `${id}: without the library, it keeps answering`, started);
-  else await say(session, props.name, "retired", id, started);
+  if (runsWithoutLibrary(props))
+    await reportStep(
+      session,
+      props.name,
+      "forgotten",
+      `${id}: without the library, it keeps answering`,
+      started,
+    );
+  else await reportStep(session, props.name, "retired", id, started);
 }

@@ -3,12 +3,12 @@ import { looksLikeInbox } from "../../src/ao/inbox.ts";
 import { excerptOf, explainLuaError, type StoredBundle, store } from "../../src/bundler/index.ts";
 import { type Budget, within } from "../../src/core/budget.ts";
 import { FleetError } from "../../src/core/errors.ts";
-import { composeBare, isBare } from "../../src/fleet/code/bare.ts";
 import type { Program, RestoredState } from "../../src/fleet/code/commit.ts";
-import type { Kept } from "../../src/fleet/code/kept.ts";
 import { composeProgram, type OwnAnswer, readLoadOutcome } from "../../src/fleet/code/program.ts";
+import type { StateComparison } from "../../src/fleet/code/state-comparison.ts";
+import { composeWithoutLibrary, runsWithoutLibrary } from "../../src/fleet/code/without-library.ts";
 import { short } from "../../src/fleet/health/probe.ts";
-import type { HandChange, Place } from "../../src/fleet/health/verdict.ts";
+import type { ManualChange, ProcessRef } from "../../src/fleet/health/verdict.ts";
 import { adoption } from "../../src/fleet/members/adoption.ts";
 import { memberKey } from "../../src/fleet/members/members.ts";
 import type { Session } from "../../src/fleet/session/session.ts";
@@ -27,11 +27,11 @@ export interface Loaded {
   /** Without the library: its code after the load. */
   readonly code?: readonly string[];
   /** Manual changes that the load reverted, if the process reports them. */
-  readonly repaired?: readonly HandChange[];
+  readonly repaired?: readonly ManualChange[];
   /** Actions of the library that the program handles itself. */
   readonly answeredByProgram?: readonly OwnAnswer[];
   /** How the load treated the existing state, if the process reports it. */
-  readonly kept?: Kept;
+  readonly kept?: StateComparison;
 }
 
 /** @throws FleetError BUNDLE_GONE */
@@ -71,8 +71,8 @@ export async function programOf(
   const release = session.deployment.id;
   const keeps = policy !== "none";
   const commit = { process: name, release, sourceHash: bundle.hash, version, epoch, adopted, keeps };
-  return isBare({ lib })
-    ? composeBare(text, commit, strangers)
+  return runsWithoutLibrary({ lib })
+    ? composeWithoutLibrary(text, commit, strangers)
     : composeProgram(text, commit, state, strangers);
 }
 
@@ -83,7 +83,7 @@ export async function programOf(
  */
 export async function loadBundle(
   session: Session,
-  place: Place,
+  place: ProcessRef,
   inputs: ProcessInputs,
   budget: Budget,
   found?: Found,
@@ -172,7 +172,7 @@ export interface Load {
  * The messages that were meant to load this code into this process, newest first, sent or not: those of the journal and, in a run of
  * `fleet adopt`, the one in the ledger.
  */
-export async function loadsOf(session: Session, place: Place, hash: string): Promise<Load[]> {
+export async function loadsOf(session: Session, place: ProcessRef, hash: string): Promise<Load[]> {
   const step = memberKey(session.scope, place.name, place.generation, `load/${hash}/`);
   const sent = session.journal
     .history()
@@ -192,7 +192,7 @@ export async function loadsOf(session: Session, place: Place, hash: string): Pro
  */
 export async function committedLoad(
   session: Session,
-  place: Place,
+  place: ProcessRef,
   hash: string,
   loads: readonly Load[],
   budget: Budget,

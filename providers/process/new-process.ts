@@ -1,23 +1,23 @@
 import type { Budget } from "../../src/core/budget.ts";
 import { moduleId } from "../../src/fleet/code/module.ts";
-import { neverLoaded } from "../../src/fleet/health/probe.ts";
-import type { Place } from "../../src/fleet/health/verdict.ts";
+import { ignoreNoReply } from "../../src/fleet/health/probe.ts";
+import type { ProcessRef } from "../../src/fleet/health/verdict.ts";
 import { adoption, assertMayCreate } from "../../src/fleet/members/adoption.ts";
 import { type Incarnation, incarnationsIn, onNetwork } from "../../src/fleet/members/members.ts";
 import type { HeldRevision } from "../../src/fleet/members/revision.ts";
-import { saysRuined, withWayOn } from "../../src/fleet/members/ruined.ts";
+import { isRuinedError, withReplaceRemedy } from "../../src/fleet/members/ruined.ts";
 import { info } from "../../src/fleet/protocol/info.ts";
 import { resume } from "../../src/fleet/protocol/state.ts";
 import type { Session } from "../../src/fleet/session/session.ts";
+import { type FoundProcess, spawnGeneration } from "./ensure-process.ts";
 import { committedLoad, loadsOf } from "./load.ts";
-import { type FoundPlace, spawned } from "./place.ts";
 import { isWanted, revisionsOf } from "./revisions.ts";
 import { isToBeReplaced, recordRuin } from "./ruined.ts";
 import type { ProcessInputs, ProcessOutputs } from "./schema.ts";
 
 /** The process for the declared revision, and the member's other revisions. */
-export interface RevisionPlace {
-  readonly place: FoundPlace;
+export interface RevisionProcess {
+  readonly place: FoundProcess;
   /** Every held revision, including the declared one if it is already loaded. */
   readonly held: readonly HeldRevision[];
   /** Whether the declared revision was held while another one was in use. */
@@ -36,15 +36,15 @@ export async function placeInNewProcess(
   inputs: ProcessInputs,
   olds: ProcessOutputs | undefined,
   budget: Budget,
-): Promise<RevisionPlace> {
+): Promise<RevisionProcess> {
   const { name } = inputs;
   const module = moduleId(session, inputs.module);
-  const { held, empty, highest } = await look(session, inputs, olds, module, budget);
+  const { held, empty, highest } = await readRevisions(session, inputs, olds, module, budget);
   const taken = (await adoption(session))?.members[name]?.processId;
   const candidates = held
     .filter((one) => isWanted(one, inputs, module))
     .sort((a, b) => Number(b.processId === taken) - Number(a.processId === taken));
-  let instead: FoundPlace["instead"];
+  let instead: FoundProcess["instead"];
   for (const one of candidates) {
     const place = { name, processId: one.processId, generation: one.generation };
     const isGone = await isToBeReplaced(session, place, budget);
@@ -73,11 +73,11 @@ export async function placeInNewProcess(
     };
   await assertMayCreate(session, name);
   await session.deployment.epoch();
-  const place = await spawned(session, inputs, empty?.generation ?? highest + 1, module, budget);
+  const place = await spawnGeneration(session, inputs, empty?.generation ?? highest + 1, module, budget);
   return { place: { ...place, ...(instead === undefined ? {} : { instead }) }, held, isBack: false };
 }
 
-interface Look {
+interface MemberRevisions {
   readonly held: HeldRevision[];
   /** The newest process without code. */
   readonly empty: Incarnation | undefined;
@@ -85,13 +85,13 @@ interface Look {
 }
 
 /** Every process of this member: those in the state, and those that only the journal or the network know. */
-async function look(
+async function readRevisions(
   session: Session,
   inputs: ProcessInputs,
   olds: ProcessOutputs | undefined,
   module: string,
   budget: Budget,
-): Promise<Look> {
+): Promise<MemberRevisions> {
   const { name } = inputs;
   const journal = incarnationsIn(session, name);
   const retired = new Set(journal.filter((one) => one.retired).map(({ processId }) => processId));
@@ -129,7 +129,7 @@ async function look(
 /** The revision in a process that is in no record, as the process reports it. */
 async function identify(
   session: Session,
-  place: Place,
+  place: ProcessRef,
   module: string,
   budget: Budget,
 ): Promise<HeldRevision | "empty" | "retired"> {
@@ -137,7 +137,7 @@ async function identify(
   const said = await info(session, place, budget, "status", "version", "sourceHash", "release").catch(
     (error: unknown) =>
       // No record shows that it was ever used, and a ruined process cannot be used again.
-      saysRuined(error) ? ("ruined" as const) : neverLoaded(error),
+      isRuinedError(error) ? ("ruined" as const) : ignoreNoReply(error),
   );
   if (said === "ruined") return "retired";
   if (!said || said.sourceHash === "") return "empty";
@@ -161,9 +161,9 @@ async function identify(
 }
 
 /** Whether a held process can be used. A retired one cannot; a draining one is resumed. */
-async function inService(session: Session, place: Place, budget: Budget): Promise<boolean> {
+async function inService(session: Session, place: ProcessRef, budget: Budget): Promise<boolean> {
   const { status } = await info(session, place, budget, "status").catch((error: unknown) => {
-    throw withWayOn(place.name, error);
+    throw withReplaceRemedy(place.name, error);
   });
   if (status === "RETIRED") return false;
   if (status === "DRAINING") {

@@ -1,9 +1,9 @@
-import { isBare, observeBare } from "../../src/fleet/code/bare.ts";
-import { codeChanges, handWords, notOurs } from "../../src/fleet/health/code-drift.ts";
-import type { Drift } from "../../src/fleet/health/kept-drift.ts";
+import { observeWithoutLibrary, runsWithoutLibrary } from "../../src/fleet/code/without-library.ts";
+import { codeChanges, describeManualChanges, probeFailureReason } from "../../src/fleet/health/code-drift.ts";
 import { probe, short } from "../../src/fleet/health/probe.ts";
 import type { HealthOutput } from "../../src/fleet/health/schema.ts";
-import type { Place } from "../../src/fleet/health/verdict.ts";
+import type { Drift } from "../../src/fleet/health/stored-drift.ts";
+import type { ProcessRef } from "../../src/fleet/health/verdict.ts";
 import { rivalOf } from "../../src/fleet/members/rival.ts";
 import { type Info, info } from "../../src/fleet/protocol/info.ts";
 import type { Session } from "../../src/fleet/session/session.ts";
@@ -21,13 +21,14 @@ export interface Observed {
 }
 
 /** Asks a process by signed messages for its code, version and health, and compares them with the last run's result. */
-export async function observe(session: Session, place: Place, props: ProcessOutputs): Promise<Observed> {
+export async function observe(session: Session, place: ProcessRef, props: ProcessOutputs): Promise<Observed> {
   const budget = session.budget(Math.min(60, props.timeoutSeconds));
-  if (isBare(props)) return asBare(await observeBare(session, place, props.revision?.code, budget));
-  const said = await info(session, place, budget, ...NEEDED).catch(notOurs);
+  if (runsWithoutLibrary(props))
+    return toObserved(await observeWithoutLibrary(session, place, props.revision?.code, budget));
+  const said = await info(session, place, budget, ...NEEDED).catch(probeFailureReason);
   if (typeof said === "string") return unanswered(said);
   // All kinds of checks, as after a load: a refresh must find whatever an update would call unhealthy.
-  const verdict = await probe(session, place, "ALL", {}, budget).catch(notOurs);
+  const verdict = await probe(session, place, "ALL", {}, budget).catch(probeFailureReason);
   if (typeof verdict === "string") return unanswered(verdict);
   const reasons = verdict.checks
     .filter((item) => item.status === "UNHEALTHY")
@@ -54,7 +55,7 @@ const unanswered = (why: string): Observed => ({
 });
 
 /** The same for a process without the library. */
-function asBare({ drift, ...seen }: Awaited<ReturnType<typeof observeBare>>): Observed {
+function toObserved({ drift, ...seen }: Awaited<ReturnType<typeof observeWithoutLibrary>>): Observed {
   const code = seen.health.status === "OFFLINE" ? "UNANSWERED" : "HAND_CHANGE";
   return { ...seen, found: drift.map((text) => ({ code, text })) };
 }
@@ -88,6 +89,6 @@ function driftOf(
       code: "EPOCH_AHEAD",
       text: `it is at epoch ${info.epoch}, but the ledger is at ${ledgerEpoch}`,
     });
-  const changes = handWords(codeChanges(props.revision, info));
+  const changes = describeManualChanges(codeChanges(props.revision, info));
   return [...found, ...changes.map((text) => ({ code: "HAND_CHANGE" as const, text }))];
 }

@@ -6,11 +6,11 @@ import type { Ao } from "../../src/ao/port.ts";
 import { type Budget, budgetOf } from "../../src/core/budget.ts";
 import { FleetError } from "../../src/core/errors.ts";
 import { FLEET_REQUEST } from "../../src/core/fleet-actions.ts";
-import { glanceAt } from "../../src/fleet/code/bare.ts";
+import { dryReadRunningCode } from "../../src/fleet/code/without-library.ts";
 import { readManifest } from "../../src/fleet/members/manifest.ts";
 import { incarnationsOf } from "../../src/fleet/members/members.ts";
-import { saysRuined } from "../../src/fleet/members/ruined.ts";
-import { placeOf } from "../../src/fleet/session/place.ts";
+import { isRuinedError } from "../../src/fleet/members/ruined.ts";
+import { locateNetwork } from "../../src/fleet/session/locate-network.ts";
 import type { Scope } from "../../src/fleet/session/scope.ts";
 import { walletAddress } from "../run/session.ts";
 import { revisionsOf } from "./revisions.ts";
@@ -28,10 +28,10 @@ interface Asked extends Foreign {
 
 /**
  * `OURS`: it belongs to the wallet that asks. `OTHER`: it does not. `RUINED`: it can never evaluate a message again, whoever owns it.
- * `UNSAID`: unknown.
+ * `UNKNOWN`: nothing shows it.
  */
 type Ownership =
-  | { readonly is: "OURS" | "RUINED" | "UNSAID" }
+  | { readonly is: "OURS" | "RUINED" | "UNKNOWN" }
   | { readonly is: "OTHER"; readonly owner?: string };
 
 /**
@@ -50,7 +50,7 @@ export async function assertOwner(props: ProcessOutputs): Promise<boolean> {
   const isNoted = owner === address && health?.code !== "NOT_OWNER";
   if (isNoted && (props.drift ?? []).length === 0) return false;
   const ao = dryRunsAs(
-    { kind: props.network.kind, endpoints: (await placeOf(props.network)).endpoints },
+    { kind: props.network.kind, endpoints: (await locateNetwork(props.network)).endpoints },
     address,
   );
   const budget = budgetOf(OWNER_SECONDS);
@@ -94,12 +94,12 @@ async function othersOf(scope: Scope): Promise<Asked[]> {
   });
 }
 
-/** The processes that belong to another wallet. @param unsaid the result for a process whose owner is unknown; undefined to skip it */
+/** The processes that belong to another wallet. @param whenUnknown the result for a process whose owner is unknown; undefined to skip it */
 async function foreignAmong(
   ao: Pick<Ao, "address" | "dryrun">,
   list: readonly Asked[],
   budget: Budget,
-  unsaid: (one: Asked) => Foreign | undefined,
+  whenUnknown: (one: Asked) => Foreign | undefined,
 ): Promise<Foreign[]> {
   const answers = await Promise.all(list.map((one) => ownershipOf(ao, one, budget)));
   return list.flatMap((one, index) => {
@@ -107,7 +107,7 @@ async function foreignAmong(
     const answer = answers[index];
     if (answer?.is === "OTHER")
       return [{ ...process, ...(answer.owner === undefined ? {} : { owner: answer.owner }) }];
-    const assumed = answer?.is === "UNSAID" ? unsaid(process) : undefined;
+    const assumed = answer?.is === "UNKNOWN" ? whenUnknown(process) : undefined;
     return assumed === undefined ? [] : [assumed];
   });
 }
@@ -124,12 +124,12 @@ async function ownershipOf(
     const owner = process.lib === false ? undefined : await ownerByInfo(ao, process.processId, budget);
     if (owner !== undefined) return owner === ao.address ? { is: "OURS" } : { is: "OTHER", owner };
     // aos evaluates only its owner's Eval.
-    await glanceAt({ ao }, process, budget);
+    await dryReadRunningCode({ ao }, process, budget);
     return { is: "OURS" };
   } catch (error) {
-    if (saysRuined(error)) return { is: "RUINED" };
+    if (isRuinedError(error)) return { is: "RUINED" };
     if (!(error instanceof FleetError)) throw error;
-    return { is: error.code === "NOT_OWNER" ? "OTHER" : "UNSAID" };
+    return { is: error.code === "NOT_OWNER" ? "OTHER" : "UNKNOWN" };
   }
 }
 

@@ -1,5 +1,5 @@
 import type { Budget } from "../../src/core/budget.ts";
-import { say } from "../../src/fleet/session/progress.ts";
+import { reportStep } from "../../src/fleet/session/progress.ts";
 import type { Session } from "../../src/fleet/session/session.ts";
 import { retire } from "./retire.ts";
 import { revisionAt, surplus, wasProved, withWanted } from "./revisions.ts";
@@ -45,7 +45,7 @@ export async function retireSurplus(
   for (const one of gone) {
     const started = performance.now();
     await retire(session, { name, processId: one.processId, generation: one.generation }, outputs, budget);
-    await say(session, name, "retired", `${one.processId.slice(0, 8)}, no longer held`, started);
+    await reportStep(session, name, "retired", `${one.processId.slice(0, 8)}, no longer held`, started);
   }
   return {
     ...others,

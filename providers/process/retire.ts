@@ -1,9 +1,9 @@
 import type { Budget } from "../../src/core/budget.ts";
 import { FleetError } from "../../src/core/errors.ts";
-import { isBare, retireBare } from "../../src/fleet/code/bare.ts";
-import type { Place } from "../../src/fleet/health/verdict.ts";
+import { retireWithoutLibrary, runsWithoutLibrary } from "../../src/fleet/code/without-library.ts";
+import type { ProcessRef } from "../../src/fleet/health/verdict.ts";
 import { incarnationsIn } from "../../src/fleet/members/members.ts";
-import { saysRuined } from "../../src/fleet/members/ruined.ts";
+import { isRuinedError } from "../../src/fleet/members/ruined.ts";
 import { retire as retireByMessage } from "../../src/fleet/protocol/state.ts";
 import type { Session } from "../../src/fleet/session/session.ts";
 import { stopCron } from "./cron.ts";
@@ -13,7 +13,7 @@ import { assertOwned } from "./wrong-wallet.ts";
 /** Retires a process: AO processes are permanent, so a retired one answers `GONE` from then on. Idempotent. */
 export async function retire(
   session: Session,
-  place: Place,
+  place: ProcessRef,
   { tags, lib }: Pick<ProcessInputs, "tags" | "lib">,
   budget: Budget,
 ): Promise<void> {
@@ -22,7 +22,7 @@ export async function retire(
   const isDone = incarnationsIn(session, name).some((one) => one.processId === processId && one.retired);
   if (isDone) return;
   await stopCron(session, place, tags, budget);
-  if (isBare({ lib })) return retireBare(session, place, budget);
+  if (runsWithoutLibrary({ lib })) return retireWithoutLibrary(session, place, budget);
   try {
     const epoch = await session.deployment.epoch();
     await retireByMessage(session, place, epoch, budget);
@@ -31,6 +31,6 @@ export async function retire(
       await assertOwned(session, place, budget, error);
     // NO_REPLY: no code was ever loaded, so there are no handlers to retire. The process is found again if the member returns.
     // A ruined process does not answer any more.
-    if (!(error instanceof FleetError && error.code === "NO_REPLY") && !saysRuined(error)) throw error;
+    if (!(error instanceof FleetError && error.code === "NO_REPLY") && !isRuinedError(error)) throw error;
   }
 }

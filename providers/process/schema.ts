@@ -1,6 +1,6 @@
 import { z } from "zod";
-import { DriftCodeSchema } from "../../src/fleet/health/kept-drift.ts";
 import { HealthOutputSchema, HealthPolicySchema } from "../../src/fleet/health/schema.ts";
+import { DriftCodeSchema } from "../../src/fleet/health/stored-drift.ts";
 import { HeldRevisionSchema, RevisionSchema } from "../../src/fleet/members/revision.ts";
 import { CommonInputs } from "../../src/fleet/session/scope.ts";
 

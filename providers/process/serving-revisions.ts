@@ -1,21 +1,21 @@
 import type { Budget } from "../../src/core/budget.ts";
 import { FleetError } from "../../src/core/errors.ts";
-import { driftIn, has, keptDrift } from "../../src/fleet/health/kept-drift.ts";
-import type { Place } from "../../src/fleet/health/verdict.ts";
+import { driftIn, hasDrift, toStoredDrift } from "../../src/fleet/health/stored-drift.ts";
+import type { ProcessRef } from "../../src/fleet/health/verdict.ts";
 import type { HeldRevision } from "../../src/fleet/members/revision.ts";
 import { resume } from "../../src/fleet/protocol/state.ts";
-import { say } from "../../src/fleet/session/progress.ts";
+import { reportStep } from "../../src/fleet/session/progress.ts";
 import type { Session } from "../../src/fleet/session/session.ts";
 import { type Observed, observe } from "./observe.ts";
 import { type Finding, findingText, revisionAt } from "./revisions.ts";
 import { type RouterView, routerView } from "./router.ts";
 import type { ProcessInputs, ProcessOutputs } from "./schema.ts";
 
-type Look = (session: Session, place: Place, props: ProcessOutputs) => Promise<Observed>;
+type ObserveRevision = (session: Session, place: ProcessRef, props: ProcessOutputs) => Promise<Observed>;
 
 /** Ensures that a process runs the code of some inputs, as the run does for the declared one. */
 type Ensure = (
-  place: Place & { readonly fresh: boolean },
+  place: ProcessRef & { readonly fresh: boolean },
   inputs: ProcessInputs,
   olds: ProcessOutputs,
 ) => Promise<unknown>;
@@ -24,12 +24,12 @@ type Ensure = (
  * The held revisions, with new findings for those that serve callers by the router's current table. If the router does not answer, the
  * earlier findings stay.
  *
- * @param look observes one of them
+ * @param observeRevision observes one of them
  */
 export async function observeServing(
   session: Session,
   props: ProcessOutputs,
-  look: Look,
+  observeRevision: ObserveRevision,
 ): Promise<HeldRevision[] | undefined> {
   const { revisions, processId, strategy } = props;
   if (revisions === undefined || revisions.length < 2 || strategy?.router === undefined) return revisions;
@@ -39,7 +39,7 @@ export async function observeServing(
   for (const one of revisions) {
     const { finding: _, ...held } = one;
     const isAsked = one.processId !== processId && isServing(view, props.name, one);
-    const finding = isAsked ? await findingOf(session, props, held, view, look) : undefined;
+    const finding = isAsked ? await findingOf(session, props, held, view, observeRevision) : undefined;
     found.push(finding === undefined ? held : { ...held, finding });
   }
   return found;
@@ -73,8 +73,10 @@ export async function repairServing(
     const id = one.processId.slice(0, 8);
     const started = performance.now();
     const left = await repairRevision(session, inputs, outputs, one, view, budget, ensure);
-    if (left === undefined) await say(session, name, "repaired", `${id}, which also has traffic`, started);
-    else await say(session, name, "not-repaired", `${id}, which also has traffic: ${left.why}`, started);
+    if (left === undefined)
+      await reportStep(session, name, "repaired", `${id}, which also has traffic`, started);
+    else
+      await reportStep(session, name, "not-repaired", `${id}, which also has traffic: ${left.why}`, started);
     repaired.push(left === undefined ? held : { ...held, finding: left.finding });
   }
   return repaired;
@@ -96,16 +98,16 @@ async function findingOf(
   props: ProcessOutputs,
   held: HeldRevision,
   view: RouterView,
-  look: Look,
+  observeRevision: ObserveRevision,
 ): Promise<Finding | undefined> {
   const { name } = props;
   const place = { name, processId: held.processId, generation: held.generation };
-  const seen = await look(session, place, asHeld(props, held));
+  const seen = await observeRevision(session, place, asHeld(props, held));
   const isWell = seen.health.status === "HEALTHY" || seen.health.status === "DEGRADED";
   const found = isSteadySplit(view, props) ? seen.found : seen.found.filter(({ code }) => code !== "STOPPED");
   const onPurpose = found.length < seen.found.length;
   if (found.length === 0 && (isWell || onPurpose)) return undefined;
-  return { health: seen.health, ...keptDrift(found) };
+  return { health: seen.health, ...toStoredDrift(found) };
 }
 
 /** The state of the member as if a held revision were the declared one. Pure. */
@@ -150,8 +152,8 @@ async function repairRevision(
   const bundle = { ...inputs.bundle, hash: sourceHash };
   const own: ProcessInputs = { ...declared, version, bundle, ...libOf(held, inputs) };
   try {
-    if (has(driftIn(known), "EPOCH_AHEAD")) await session.deployment.catchUp(place, name);
-    if (has(driftIn(known), "STOPPED")) {
+    if (hasDrift(driftIn(known), "EPOCH_AHEAD")) await session.deployment.catchUp(place, name);
+    if (hasDrift(driftIn(known), "STOPPED")) {
       const epoch = await session.deployment.epoch();
       await resume(session, place, epoch, budget);
     }

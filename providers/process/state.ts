@@ -1,10 +1,10 @@
 import { type Budget, within } from "../../src/core/budget.ts";
 import { FleetError } from "../../src/core/errors.ts";
 import type { RestoredState } from "../../src/fleet/code/commit.ts";
-import type { Place } from "../../src/fleet/health/verdict.ts";
-import { say } from "../../src/fleet/session/progress.ts";
+import type { ProcessRef } from "../../src/fleet/health/verdict.ts";
+import { reportStep } from "../../src/fleet/session/progress.ts";
 import type { Session } from "../../src/fleet/session/session.ts";
-import { contentsWords, isEmpty } from "../../src/fleet/snapshot/contents.ts";
+import { contentsText, isEmpty } from "../../src/fleet/snapshot/contents.ts";
 import { type Snapshot, snapshotStore } from "../../src/fleet/snapshot/store.ts";
 import { takeSnapshot } from "../../src/fleet/snapshot/take.ts";
 import type { ProcessInputs, ProcessOutputs } from "./schema.ts";
@@ -24,7 +24,7 @@ const SNAPSHOT_SECONDS = 60;
  */
 export async function keepState(
   session: Session,
-  place: Place,
+  place: ProcessRef,
   sourceHash: string,
   how: { readonly repair: boolean; readonly plain: boolean },
   budget: Budget,
@@ -36,19 +36,19 @@ export async function keepState(
       { reason: "upgrade", sourceHash },
       within(budget, SNAPSHOT_SECONDS),
     );
-    await say(session, place.name, "saved", savedWords(taken));
+    await reportStep(session, place.name, "saved", savedWords(taken));
     return taken;
   } catch (error) {
     // The state of a ruined process cannot be saved, and that error says more.
     if (!(error instanceof FleetError) || error.code === "PROCESS_RUINED") throw error;
     const isPlain = how.plain && error.code === "NO_REPLY";
     if (!how.repair && !isPlain && session.withoutBackup !== true) throw backupFailed(place, error);
-    await say(session, place.name, "saved", `no state: ${error.problems[0].what} [${error.code}]`);
+    await reportStep(session, place.name, "saved", `no state: ${error.problems[0].what} [${error.code}]`);
     return undefined;
   }
 }
 
-function backupFailed({ name }: Place, cause: FleetError): FleetError {
+function backupFailed({ name }: ProcessRef, cause: FleetError): FleetError {
   const [{ what, got }] = cause.problems;
   return new FleetError(
     {
@@ -68,7 +68,7 @@ function savedWords(taken: Snapshot): string {
   const contents = { states: taken.states ?? [], globals: taken.globals ?? [] };
   if (isEmpty(contents))
     return "no state: the tables of fleet.state are empty, and no message changed a global";
-  return `state ${taken.digest.slice(0, 8)}, ${contentsWords(contents)}, ${taken.bytes} bytes`;
+  return `state ${taken.digest.slice(0, 8)}, ${contentsText(contents)}, ${taken.bytes} bytes`;
 }
 
 /**
@@ -78,7 +78,7 @@ function savedWords(taken: Snapshot): string {
  */
 export async function stateFor(
   session: Session,
-  place: Place,
+  place: ProcessRef,
   { restore }: ProcessInputs,
   olds: ProcessOutputs | undefined,
 ): Promise<RestoredState | undefined> {

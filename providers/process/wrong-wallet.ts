@@ -1,7 +1,7 @@
 import { amount } from "../../src/core/amount.ts";
 import type { Budget } from "../../src/core/budget.ts";
 import { FleetError } from "../../src/core/errors.ts";
-import type { Place } from "../../src/fleet/health/verdict.ts";
+import type { ProcessRef } from "../../src/fleet/health/verdict.ts";
 import { info } from "../../src/fleet/protocol/info.ts";
 import type { Session } from "../../src/fleet/session/session.ts";
 
@@ -61,7 +61,7 @@ const labelOf = ({ name, note }: Foreign): string => (note === undefined ? name 
  */
 export async function assertOwned(
   session: Session,
-  place: Place,
+  place: ProcessRef,
   budget: Budget,
   cause?: unknown,
 ): Promise<void> {

@@ -5,8 +5,8 @@ import type { Manifest } from "../../src/fleet/members/manifest.ts";
 import { completeRun } from "../../src/fleet/protocol/deployments.ts";
 import { type Info, info } from "../../src/fleet/protocol/info.ts";
 import { type LedgerAt, register, registry } from "../../src/fleet/protocol/registry.ts";
-import { fitting, type ReleaseDocument } from "../../src/fleet/releases/document.ts";
-import { say } from "../../src/fleet/session/progress.ts";
+import { type ReleaseDocument, withoutOversizedRelease } from "../../src/fleet/releases/document.ts";
+import { reportStep } from "../../src/fleet/session/progress.ts";
 import type { Session } from "../../src/fleet/session/session.ts";
 import type { ReleaseInputs } from "./schema.ts";
 
@@ -31,7 +31,7 @@ export async function registerMembers(
       const started = performance.now();
       const declared = inputs.declaration[name];
       const lib = declared?.lib;
-      const said = lib === false ? UNSAID : await info(session, { name, ...member }, budget).catch(unsaid);
+      const said = lib === false ? NO_INFO : await info(session, { name, ...member }, budget).catch(noInfo);
       const processType = said.processType || name;
       const registration = {
         processId: member.processId,
@@ -41,19 +41,19 @@ export async function registerMembers(
         metadata: { name, evalId: member.evalId, sourceHash: declared?.sourceHash, lib },
       };
       await register(session, ledger, registration, budget);
-      await say(session, name, "registered", processType, started);
+      await reportStep(session, name, "registered", processType, started);
     }),
   );
 }
 
 /** What a member reports about itself. A program without the library reports none of it. */
-type Said = Pick<Info, "processType" | "version" | "capabilities">;
-const UNSAID: Said = { processType: "", version: "", capabilities: [] };
+type RegisteredInfo = Pick<Info, "processType" | "version" | "capabilities">;
+const NO_INFO: RegisteredInfo = { processType: "", version: "", capabilities: [] };
 
 /** For `catch`: a program without the fleet's library does not answer `Info`, or answers in another shape. */
-function unsaid(error: unknown): Said {
+function noInfo(error: unknown): RegisteredInfo {
   const isOwn = error instanceof FleetError && ["NO_REPLY", "BAD_REPLY"].includes(error.code);
-  if (isOwn) return UNSAID;
+  if (isOwn) return NO_INFO;
   throw error;
 }
 
@@ -61,7 +61,7 @@ function unsaid(error: unknown): Said {
  * Writes the release to the ledger: the run's last message. It contains the whole release, so that any machine with the wallet can build
  * the fleet again. Its tags make it searchable if the ledger does not answer.
  */
-export async function finish(
+export async function finishRun(
   session: Session,
   ledger: LedgerAt,
   manifest: Manifest & { readonly release: ReleaseDocument },
@@ -70,6 +70,6 @@ export async function finish(
 ): Promise<void> {
   const { approval } = manifest.release;
   const reason = approval && overruledText(approval);
-  const completed = { releaseHash, manifest: fitting(manifest), reason };
+  const completed = { releaseHash, manifest: withoutOversizedRelease(manifest), reason };
   await completeRun(session, ledger, session.deployment.id, completed, budget);
 }

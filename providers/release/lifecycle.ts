@@ -4,14 +4,14 @@ import { writeAtomically } from "../../src/fleet/files.ts";
 import { type ManifestProcess, readManifest, record } from "../../src/fleet/members/manifest.ts";
 import { approvalOf, forgetApproval } from "../../src/fleet/releases/approval.ts";
 import { documentOf, releasePath } from "../../src/fleet/releases/document.ts";
-import { say } from "../../src/fleet/session/progress.ts";
+import { reportStep } from "../../src/fleet/session/progress.ts";
 import { deploymentKey } from "../../src/fleet/session/scope.ts";
 import type { Session } from "../../src/fleet/session/session.ts";
 import { checkInputs, hasUnknown, ownInputs } from "../run/inputs.ts";
 import { PartialFailure } from "../run/partial-failure.ts";
 import { configure } from "../run/session.ts";
 import { step } from "../run/step.ts";
-import { finish, registerMembers } from "./ledger.ts";
+import { finishRun, registerMembers } from "./ledger.ts";
 import { type ReleaseInputs, ReleaseInputsSchema, type ReleaseOutputs } from "./schema.ts";
 
 export { configure };
@@ -125,7 +125,7 @@ async function ensure(session: Session, inputs: ReleaseInputs, raw: Raw): Promis
       crashPoint("release.begun");
       await registerMembers(session, ledger, inputs, budget);
       crashPoint("release.registered");
-      await finish(session, ledger, { ...manifest, release: documentOf(outputs) }, releaseHash, budget);
+      await finishRun(session, ledger, { ...manifest, release: documentOf(outputs) }, releaseHash, budget);
       deployment.finished();
     }
     // Everything declared is deployed, so unfinished messages of earlier runs are no longer needed.
@@ -136,7 +136,7 @@ async function ensure(session: Session, inputs: ReleaseInputs, raw: Raw): Promis
     await writeAtomically(releasePath(inputs.scope, deployment.id), text);
     await writeAtomically(releasePath(inputs.scope, "current"), text);
     await forgetApproval(inputs.scope);
-    await say(session, "release", "released", deployment.id, started);
+    await reportStep(session, "release", "released", deployment.id, started);
     return release;
   } catch (error) {
     await deployment.failed(error instanceof Error ? error.message : String(error));

@@ -11,13 +11,13 @@ export interface SentenceOnly {
 }
 
 /** The findings in a state. `F` is the type of a resource's findings. */
-export interface KeptDrift<F> {
+export interface StoredDrift<F> {
   readonly drift: readonly string[];
   readonly driftFacts?: readonly F[] | undefined;
 }
 
 /** Findings for the state. Without findings there are no facts, as in a state of version 0.1.0. */
-export const keptDrift = <F>(
+export const toStoredDrift = <F>(
   found: readonly F[],
   textOf: (finding: F) => string,
 ): { drift: string[]; driftFacts?: readonly F[] } => ({
@@ -26,13 +26,13 @@ export const keptDrift = <F>(
 });
 
 /** The findings in a state, including states of version 0.1.0 and states that an earlier version has updated since. */
-export const driftIn = <F>({ drift, driftFacts }: KeptDrift<F>): readonly (F | SentenceOnly)[] =>
+export const driftIn = <F>({ drift, driftFacts }: StoredDrift<F>): readonly (F | SentenceOnly)[] =>
   driftFacts?.length === drift.length
     ? driftFacts
     : drift.map((text): SentenceOnly => ({ code: "UNKNOWN", text }));
 
 /** Outputs without the findings of an earlier refresh. */
-export function withoutDrift<T extends KeptDrift<unknown>>(outputs: T): Omit<T, "drift" | "driftFacts"> {
+export function withoutDrift<T extends StoredDrift<unknown>>(outputs: T): Omit<T, "drift" | "driftFacts"> {
   const { drift: _, driftFacts: __, ...others } = outputs;
   return others;
 }

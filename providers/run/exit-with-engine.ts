@@ -1,4 +1,4 @@
-import { ancestorNamed, bornOf, isAlive, parentOf } from "../../src/core/processes.ts";
+import { ancestorNamed, isAlive, parentOf, startTicksOf } from "../../src/core/processes.ts";
 
 /** Milliseconds between two checks of the engine. */
 const INTERVAL = 500;
@@ -27,8 +27,8 @@ export function exitWithEngine(): void {
 function orphanCheck(pid: number): () => boolean {
   const engine = ancestorNamed(pid, "pulumi");
   if (engine !== undefined) {
-    const born = bornOf(engine);
-    return () => !isAlive(engine) || bornOf(engine) !== born;
+    const startTicks = startTicksOf(engine);
+    return () => !isAlive(engine) || startTicksOf(engine) !== startTicks;
   }
   const chain = () => {
     const parent = parentOf(pid);

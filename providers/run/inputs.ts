@@ -20,14 +20,14 @@ export function hasUnknown(value: unknown): boolean {
  * `news`, with the value of `olds` wherever a value is not known yet. An update in place keeps every id, so a preview that treated unknown
  * values as changes would announce updates that never happen. `up` compares again with the real values. Pure.
  */
-export function assumeKept(olds: unknown, news: unknown): unknown {
+export function assumeUnchanged(olds: unknown, news: unknown): unknown {
   if (news === UNKNOWN) return olds;
   if (typeof news !== "object" || news === null) return news;
   if (Array.isArray(news))
-    return news.map((value, index) => assumeKept(Array.isArray(olds) ? olds[index] : undefined, value));
+    return news.map((value, index) => assumeUnchanged(Array.isArray(olds) ? olds[index] : undefined, value));
   const before = typeof olds === "object" && olds !== null ? (olds as Record<string, unknown>) : {};
   return Object.fromEntries(
-    Object.entries(news).map(([key, value]) => [key, assumeKept(before[key], value)]),
+    Object.entries(news).map(([key, value]) => [key, assumeUnchanged(before[key], value)]),
   );
 }
 

@@ -1,7 +1,7 @@
 import type { NetworkRef } from "../../src/ao/network.ts";
 import { FleetError } from "../../src/core/errors.ts";
 import { isWaitingCode } from "../../src/delivery/phase.ts";
-import { type StepEvent, tell } from "../../src/fleet/session/progress.ts";
+import { type StepEvent, writeStep } from "../../src/fleet/session/progress.ts";
 import { type RunRequest, readRunRequest } from "../../src/fleet/session/run-request.ts";
 import type { Scope } from "../../src/fleet/session/scope.ts";
 import type { Session } from "../../src/fleet/session/session.ts";
@@ -33,7 +33,7 @@ export async function step<T>(
   } catch (error) {
     const deploymentId = session?.deployment.id ?? request.deploymentId ?? "deploy-unbegun";
     const event = { at: new Date().toISOString(), deploymentId, name, ...failure(error) };
-    await tell(scope, event, request.events);
+    await writeStep(scope, event, request.events);
     throw error;
   }
 }

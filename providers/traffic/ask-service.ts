@@ -2,7 +2,7 @@ import { z } from "zod";
 import type { Budget } from "../../src/core/budget.ts";
 import { FleetError } from "../../src/core/errors.ts";
 import { faultOf } from "../../src/delivery/faults.ts";
-import type { Place } from "../../src/fleet/health/verdict.ts";
+import type { ProcessRef } from "../../src/fleet/health/verdict.ts";
 import { askPlain } from "../../src/fleet/protocol/ask.ts";
 import type { Session } from "../../src/fleet/session/session.ts";
 import type { Wanted } from "./plan.ts";
@@ -19,7 +19,7 @@ export async function askService(
   session: Session,
   { services }: Pick<Wanted, "services">,
   service: string,
-  place: Place,
+  place: ProcessRef,
   {
     action,
     data,

@@ -1,12 +1,12 @@
 /** The reasons for a change of traffic. Pure. */
-import { percent, WHOLE, weightsText } from "../../src/delivery/index.ts";
+import { ALL_TRAFFIC_BP, percent, weightsText } from "../../src/delivery/index.ts";
 import { isOver } from "../../src/delivery/phase.ts";
 import type { Route } from "../../src/delivery/wire.ts";
 import { codeChanges, valueOfMember } from "../run/code-changes.ts";
 import { driftIn } from "../run/drift.ts";
 import { hasUnknown } from "../run/inputs.ts";
 import { driftText } from "./drift.ts";
-import { finalOf, isSpreadAs } from "./plan.ts";
+import { finalOf, hasSameShares } from "./plan.ts";
 import type { TrafficInputs, TrafficOutputs } from "./schema.ts";
 
 /**
@@ -25,14 +25,14 @@ export function explainTraffic(olds: TrafficOutputs, news: TrafficInputs): strin
       `the last rollout ended ${olds.phase}, according to the state: pulumi refresh asks the router`,
     );
   else if (olds.phase !== "COMPLETED") reasons.push(`the last rollout ended ${olds.phase}`);
-  if (isSpreadAs(olds.table, finalOf(news))) return reasons;
+  if (hasSameShares(olds.table, finalOf(news))) return reasons;
   const before = olds.table?.services ?? {};
   const after = finalOf(news);
   for (const name of [...new Set([...Object.keys(before), ...Object.keys(after)])].sort()) {
     const [from, to] = [before[name], after[name]];
     if (!from) reasons.push(`${name} joins`);
     else if (!to) reasons.push(`${name} leaves`);
-    else if (!isSpreadAs({ services: { [name]: from } }, { [name]: to })) {
+    else if (!hasSameShares({ services: { [name]: from } }, { [name]: to })) {
       const [was, is] = [from, to].map((one) => weightsText({ services: { [name]: one } }));
       reasons.push(was === is ? `the routing rules of ${name} change` : `${was}${stated} becomes ${is}`);
     }
@@ -61,7 +61,7 @@ function losersOf(routes: readonly Route[], coming: string): string {
   const losers = routes.filter(({ weightBp, revision }) => weightBp > 0 && revision !== coming);
   return losers
     .map(({ revision, weightBp }) => {
-      const share = weightBp === WHOLE ? "" : ` (${percent(weightBp)})`;
+      const share = weightBp === ALL_TRAFFIC_BP ? "" : ` (${percent(weightBp)})`;
       return `${revision.slice(0, 8)}${share}`;
     })
     .join(" and ");

@@ -1,7 +1,7 @@
 /** Messages about a hand-over: what it carried, how that was verified, and why it failed. Pure. */
 import { FleetError } from "../../src/core/errors.ts";
 import { canonicalJson } from "../../src/core/hash.ts";
-import { contentsOf, contentsWords, type Exported, isEmpty } from "../../src/fleet/snapshot/contents.ts";
+import { contentsOf, contentsText, type Exported, isEmpty } from "../../src/fleet/snapshot/contents.ts";
 import type { StateMove } from "./state-moves.ts";
 
 /** What was carried, between which processes, and how it was verified. Pure. */
@@ -20,7 +20,7 @@ export function carriedText(
       : "the tables of fleet.state are empty, and no message changed a global; local variables are not carried";
     return `carried nothing${at}: ${move}, ${why}${skipped}`;
   }
-  return `${digest.slice(0, 8)}${at}: ${move}, ${contentsWords(contents)}, ${canonicalJson(state).length} bytes, equal by digest${skipped}`;
+  return `${digest.slice(0, 8)}${at}: ${move}, ${contentsText(contents)}, ${canonicalJson(state).length} bytes, equal by digest${skipped}`;
 }
 
 export function callsOpen(name: string, seconds: number): FleetError {

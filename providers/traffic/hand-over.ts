@@ -60,7 +60,7 @@ const KeysSchema = z.looseObject({
 });
 const ImportedSchema = z.looseObject({ digest: z.string() });
 
-type Tell = (name: string, detail: string, phase?: "handed-over" | "state-lost") => Promise<void>;
+type Report = (name: string, detail: string, phase?: "handed-over" | "state-lost") => Promise<void>;
 
 // Two revisions of one member get the same messages, so their intents need different names.
 const place = (name: string, processId: string) => ({
@@ -73,21 +73,21 @@ const place = (name: string, processId: string) => ({
 export class StateHandOver implements HandOver {
   readonly #session: Session;
   readonly #budget: () => Budget;
-  readonly #tell: Tell;
+  readonly #report: Report;
   readonly #globalsOf: (name: string) => readonly string[] | undefined;
   readonly #assertLosable: ReturnType<typeof acceptLostState>;
 
   constructor(
     session: Session,
     budget: () => Budget,
-    tell: Tell,
+    report: Report,
     globalsOf: (name: string) => readonly string[] | undefined = () => undefined,
   ) {
     this.#session = session;
     this.#budget = budget;
-    this.#tell = tell;
+    this.#report = report;
     this.#globalsOf = globalsOf;
-    this.#assertLosable = acceptLostState(session, budget, tell);
+    this.#assertLosable = acceptLostState(session, budget, report);
   }
 
   async #control<T>(name: string, processId: string, action: string, schema: z.ZodType<T>, data = {}) {
@@ -211,7 +211,7 @@ export class StateHandOver implements HandOver {
     await this.#copy(move, given);
     crashPoint("handover.given");
     const ms = Math.round(performance.now() - started);
-    await this.#tell(
+    await this.#report(
       name,
       `keys of ${percent(keys.to - keys.from)} of callers, ${carriedText(move, given)}, ${ms} ms`,
     );
@@ -231,7 +231,7 @@ export class StateHandOver implements HandOver {
     if ((await this.#status(name, to)) !== "ACTIVE") await this.#control(name, to, "RESUME", StatusSchema);
     crashPoint("handover.given");
     const ms = Math.round(performance.now() - started);
-    await this.#tell(name, `state ${carriedText(move, given)}, ${ms} ms`);
+    await this.#report(name, `state ${carriedText(move, given)}, ${ms} ms`);
   }
 
   async undo(list: readonly StateMove[]): Promise<void> {
@@ -260,7 +260,7 @@ export class StateHandOver implements HandOver {
       if (!(await this.#drainsUnlessLost(owner))) continue;
       const { name, to, keys } = owner;
       await this.#resume(name, to, keys);
-      await this.#tell(
+      await this.#report(
         name,
         `${to.slice(0, 8)} keeps serving: a run that died had started to hand over its state`,
       );

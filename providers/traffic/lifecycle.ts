@@ -4,13 +4,13 @@ import { FleetError } from "../../src/core/errors.ts";
 import { activeOf, isSplit } from "../../src/delivery/index.ts";
 import { isWaitingCode, type Phase } from "../../src/delivery/phase.ts";
 import type { Table } from "../../src/delivery/wire.ts";
-import { tellsNothing } from "../../src/fleet/health/probe.ts";
+import { ignoreProbeFailureOrRefusal } from "../../src/fleet/health/probe.ts";
 import { keepApproval } from "../../src/fleet/releases/approval.ts";
-import { say } from "../../src/fleet/session/progress.ts";
+import { reportStep } from "../../src/fleet/session/progress.ts";
 import { deploymentKey } from "../../src/fleet/session/scope.ts";
 import type { Session } from "../../src/fleet/session/session.ts";
-import { keptDrift, withoutDrift } from "../run/drift.ts";
-import { assumeKept, checkInputs, hasUnknown, ownInputs } from "../run/inputs.ts";
+import { toStoredDrift, withoutDrift } from "../run/drift.ts";
+import { assumeUnchanged, checkInputs, hasUnknown, ownInputs } from "../run/inputs.ts";
 import { PartialFailure } from "../run/partial-failure.ts";
 import { configure, sessionFor } from "../run/session.ts";
 import { step } from "../run/step.ts";
@@ -18,11 +18,17 @@ import { driftText, type TrafficDrift } from "./drift.ts";
 import { explainNewProcesses, explainTraffic } from "./explain-changes.ts";
 import { StateHandOver } from "./hand-over.ts";
 import { measureBy } from "./measure.ts";
-import { finalOf, fromProven, isSpreadAs } from "./plan.ts";
-import { NOT_STARTED, type RolloutProgress, refreshedFromRouter, tableDrift } from "./rollout-progress.ts";
+import { finalOf, hasSameShares, withProvenBlue } from "./plan.ts";
+import {
+  approvedByIn,
+  NOT_STARTED,
+  type RolloutProgress,
+  refreshedFromRouter,
+  tableDrift,
+} from "./rollout-progress.ts";
+import { RolloutRun } from "./rollout-run.ts";
 import { routerOf } from "./router.ts";
 import { type TrafficInputs, TrafficInputsSchema, type TrafficOutputs } from "./schema.ts";
-import { Walk } from "./walk.ts";
 
 export { configure };
 
@@ -40,7 +46,7 @@ export async function diff(_id: string, olds: TrafficOutputs, rawNews: Raw) {
   const coming = explainNewProcesses(olds, ownInputs(rawNews));
   for (const reason of coming) console.log(`${NAME}: ${reason}`);
   if (coming.length > 0) return { changes: true, replaces: [] };
-  const raw = assumeKept(olds, ownInputs(rawNews));
+  const raw = assumeUnchanged(olds, ownInputs(rawNews));
   // An unknown value is a revision that does not exist yet and will get traffic.
   if (hasUnknown(raw)) return { changes: true };
   const parsed = TrafficInputsSchema.safeParse(raw);
@@ -63,12 +69,12 @@ export async function update(_id: string, olds: TrafficOutputs, raw: Raw) {
 export async function read(id: string, props: TrafficOutputs) {
   const session = await sessionFor(props.scope, props.network);
   const router = routerOf(session, props.router, () => session.budget(props.timeoutSeconds));
-  const state = await router.look().catch(tellsNothing);
+  const state = await router.read().catch(ignoreProbeFailureOrRefusal);
   if (state === "ruined") return { id, props };
   const now = state === undefined || state === "refused" ? props : refreshedFromRouter(props, state);
   const found: TrafficDrift[] =
     state === "refused" ? [{ code: "UNTOLD", router: props.router.name }] : tableDrift(now, state);
-  return { id, props: { ...withoutDrift(now), ...keptDrift(found, driftText) } };
+  return { id, props: { ...withoutDrift(now), ...toStoredDrift(found, driftText) } };
 }
 
 /** Sets an empty table, so that requests follow the wiring. A router that is gone needs none. */
@@ -76,11 +82,11 @@ export async function remove(_id: string, props: TrafficOutputs): Promise<void> 
   const session = await sessionFor(props.scope, props.network);
   const router = routerOf(session, props.router, () => session.budget(props.timeoutSeconds));
   try {
-    const { table, serial } = await router.look();
+    const { table, serial } = await router.read();
     if (!table || Object.keys(table.services).length === 0) return;
     const { release, step: at, salt } = table;
     await router.set({ release, step: at + 1, salt, services: {}, expect: { release, step: at, serial } });
-    await say(session, NAME, "removed", "requests follow the wiring");
+    await reportStep(session, NAME, "removed", "requests follow the wiring");
   } catch (error) {
     if (!(error instanceof FleetError) || !["NO_REPLY", "GONE", "PROCESS_RUINED"].includes(error.code))
       throw error;
@@ -105,34 +111,34 @@ async function ensure(
   // The limit is per message, because the strategy's intervals define how long a rollout takes.
   const budget = (): Budget => session.budget(inputs.timeoutSeconds);
   const router = routerOf(session, inputs.router, budget);
-  let walk: Walk | undefined;
+  let rollout: RolloutRun | undefined;
   // Promotions by a person in an earlier run of the same rollout.
   const promoted =
     olds?.release === inputs.release && olds.phase !== "COMPLETED" ? (olds.promoted ?? []) : [];
-  const progress = (): RolloutProgress => walk?.progress ?? { ...NOT_STARTED, promoted };
+  const progress = (): RolloutProgress => rollout?.progress ?? { ...NOT_STARTED, promoted };
   try {
-    const { proven } = await router.look();
-    const wanted = { ...inputs, services: fromProven(inputs.services, proven) };
-    const around = {
+    const { proven } = await router.read();
+    const wanted = { ...inputs, services: withProvenBlue(inputs.services, proven) };
+    const effects = {
       router,
       measure: measureBy(session, wanted, budget),
       handOver: new StateHandOver(
         session,
         budget,
-        (name, detail, phase = "handed-over") => say(session, name, phase, detail),
+        (name, detail, phase = "handed-over") => reportStep(session, name, phase, detail),
         (name) => wanted.services[name]?.globals,
       ),
       wait: (ms: number) => sleep(ms),
-      tell: (phase: Phase, detail: string) => say(session, NAME, phase, detail),
+      report: (phase: Phase, detail: string) => reportStep(session, NAME, phase, detail),
       slackMs: inputs.timeoutSeconds * 1000,
     };
-    walk = new Walk(wanted, around, promoted);
-    await walk.run();
+    rollout = new RolloutRun(wanted, effects, promoted);
+    await rollout.run();
     const outputs = outputsOf(inputs, raw, progress(), olds);
     // If everything was already as declared, an earlier run recorded the approval.
-    const { letThrough } = walk.progress;
-    if (letThrough !== undefined)
-      await keepApproval(inputs.scope, inputs.release, { letThrough, promoted: [...outputs.promoted] });
+    const { approvedBy } = rollout.progress;
+    if (approvedBy !== undefined)
+      await keepApproval(inputs.scope, inputs.release, { approvedBy, promoted: [...outputs.promoted] });
     return outputs;
   } catch (error) {
     const why = error instanceof FleetError ? error.problems[0].what : String(error);
@@ -145,14 +151,15 @@ async function ensure(
 function outputsOf(
   inputs: TrafficInputs,
   raw: Raw,
-  { phase, table, slot, verdict, letThrough, promoted }: RolloutProgress,
+  { phase, table, slot, verdict, approvedBy, promoted }: RolloutProgress,
   olds: TrafficOutputs | undefined,
 ): TrafficOutputs {
   const known: Table | null = table ?? olds?.table ?? null;
   // A run that found everything as declared approved nothing, so the earlier run's approval stays.
   const before = phase === "COMPLETED" && olds?.release === inputs.release ? olds : undefined;
-  const isOld = letThrough === undefined && before?.letThrough !== undefined && before.letThrough !== null;
-  const split = isSplit(inputs.strategy) && isSpreadAs(known, finalOf(inputs));
+  const earlier = before && approvedByIn(before);
+  const isOld = approvedBy === undefined && earlier !== undefined && earlier !== null;
+  const split = isSplit(inputs.strategy) && hasSameShares(known, finalOf(inputs));
   return {
     ...raw,
     ...inputs,
@@ -163,8 +170,8 @@ function outputsOf(
     phase,
     slot: slot ?? olds?.slot ?? null,
     verdict: verdict === "" && !split ? (olds?.verdict ?? "") : verdict,
-    letThrough: letThrough ?? before?.letThrough ?? null,
-    promoted: isOld ? (before.promoted ?? []) : promoted,
+    approvedBy: approvedBy ?? earlier ?? null,
+    promoted: isOld ? (before?.promoted ?? []) : promoted,
     drift: [],
   };
 }

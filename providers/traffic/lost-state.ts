@@ -1,6 +1,6 @@
 /** State that cannot be handed over, because the process that has it is ruined. */
 import type { Budget } from "../../src/core/budget.ts";
-import { mayReplace, saysRuined } from "../../src/fleet/members/ruined.ts";
+import { isRuinedError, mayReplace } from "../../src/fleet/members/ruined.ts";
 import type { Session } from "../../src/fleet/session/session.ts";
 import { recordRuin } from "../process/ruined.ts";
 import { lostText, servingRuined } from "./hand-over-messages.ts";
@@ -15,15 +15,15 @@ import type { StateOwner } from "./state-moves.ts";
 export function acceptLostState(
   session: Session,
   budget: () => Budget,
-  tell: (name: string, detail: string, phase: "state-lost") => Promise<void>,
+  report: (name: string, detail: string, phase: "state-lost") => Promise<void>,
 ): (owner: StateOwner, error: unknown) => Promise<void> {
   const known = new Set<string>();
   return async ({ name, to: processId }, error) => {
-    if (!saysRuined(error)) throw error;
+    if (!isRuinedError(error)) throw error;
     if (!mayReplace(session.request, name)) throw servingRuined(name, processId, error);
     if (known.has(processId)) return;
     await recordRuin(session, { name, processId, generation: 1 }, budget());
-    await tell(name, lostText(name, processId), "state-lost");
+    await report(name, lostText(name, processId), "state-lost");
     known.add(processId);
   };
 }

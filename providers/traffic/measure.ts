@@ -4,23 +4,23 @@ import { canonicalJson } from "../../src/core/hash.ts";
 import { rounded } from "../../src/core/json.ts";
 import {
   type CheckRule,
-  ended,
+  completedRequests,
   type HealthMeasured,
   type InvariantMeasured,
-  type Kept,
+  type InvariantValue,
   type Measurement,
+  NO_REQUESTS,
   type ProbeMeasured,
   type Probes,
   type ServiceMeasured,
   stepsOf,
-  UNSEEN,
 } from "../../src/delivery/index.ts";
 import type { RevisionMetrics, TrafficState } from "../../src/delivery/wire.ts";
 import { probe } from "../../src/fleet/health/probe.ts";
-import type { Place } from "../../src/fleet/health/verdict.ts";
+import type { ProcessRef } from "../../src/fleet/health/verdict.ts";
 import type { Session } from "../../src/fleet/session/session.ts";
 import { askService } from "./ask-service.ts";
-import { moversOf, type Wanted } from "./plan.ts";
+import { servicesToMove, type Wanted } from "./plan.ts";
 
 /** A message and the expected fields of its reply. */
 interface Asked {
@@ -42,8 +42,8 @@ export interface Measure {
 /** Everything that a verdict needs: the router's figures, green's own health, declared probes, and probes if there are few callers. */
 export function measureBy(session: Session, wanted: Wanted, budget: () => Budget): Measure {
   const rules = wanted.strategy.checks;
-  const before = new Map<string, Kept>();
-  const kept = async (rule: Invariant, place: Place): Promise<Kept> => {
+  const before = new Map<string, InvariantValue>();
+  const kept = async (rule: Invariant, place: ProcessRef): Promise<InvariantValue> => {
     try {
       const answer = await askService(session, wanted, rule.service, place, rule, budget());
       return { value: valueAt(answer, rule.path) };
@@ -58,7 +58,7 @@ export function measureBy(session: Session, wanted: Wanted, budget: () => Budget
       for (const rule of invariants) before.set(rule.name, await kept(rule, servingOf(wanted, rule.service)));
     },
     async now(state) {
-      const names = moversOf(wanted);
+      const names = servicesToMove(wanted);
       const services = Object.fromEntries(
         await Promise.all(
           names.map(async (name) => [name, await measured(session, wanted, name, state, budget())] as const),
@@ -92,7 +92,7 @@ const valueAt = (answer: unknown, path: string): unknown =>
     );
 
 /** The process that serves before this release: blue, if traffic moves. */
-function servingOf(wanted: Wanted, name: string): Place {
+function servingOf(wanted: Wanted, name: string): ProcessRef {
   const processId = wanted.services[name]?.blue?.processId;
   return processId === undefined
     ? placeOf(wanted, name)
@@ -108,19 +108,19 @@ async function measured(
 ): Promise<ServiceMeasured> {
   const { strategy } = wanted;
   const place = placeOf(wanted, name);
-  const { green, blue, beside } = figuresOf(wanted, name, state);
+  const { green, blue, isBlueCurrent } = figuresOf(wanted, name, state);
   const asksHealth = strategy.checks.some(({ kind }) => kind === "health");
   const list = substituteProbes(wanted, name);
   // If green only refused requests, refusals are no evidence for it, but declared probes can be.
-  const told = list.length > 0 && green.answered === 0 ? green.errors : ended(green);
-  const missing = Math.min(strategy.probes, leastSamples(strategy.checks) - told);
+  const counted = list.length > 0 && green.answered === 0 ? green.errors : completedRequests(green);
+  const missing = Math.min(strategy.probes, leastSamples(strategy.checks) - counted);
   const step = stepsOf(strategy)[(state.table?.step ?? 1) - 1];
   return {
     green,
     revision: `${name}@${place.processId.slice(0, 8)}`,
     intervalMs: (step?.intervalSeconds ?? strategy.intervalSeconds) * 1000,
     blue,
-    beside,
+    isBlueCurrent,
     ms: state.metrics && state.at - state.metrics.since,
     health: asksHealth ? await health(session, place, budget) : undefined,
     probes: missing > 0 ? await probing(session, wanted, name, missing, list, budget) : undefined,
@@ -132,32 +132,32 @@ export function figuresOf(
   wanted: Pick<Wanted, "services">,
   name: string,
   { metrics, before }: Pick<TrafficState, "metrics" | "before">,
-): { green: RevisionMetrics; blue: RevisionMetrics | undefined; beside: boolean } {
+): { green: RevisionMetrics; blue: RevisionMetrics | undefined; isBlueCurrent: boolean } {
   const service = wanted.services[name];
   const of = (from: TrafficState["metrics"], id: string | undefined) =>
     id === undefined ? undefined : from?.services[name]?.[id];
   const now = of(metrics, service?.blue?.processId);
-  const beside = now !== undefined && ended(now) > 0;
-  const blue = beside ? now : of(before, service?.blue?.processId);
-  const own = of(metrics, service?.green.processId) ?? UNSEEN;
+  const isBlueCurrent = now !== undefined && completedRequests(now) > 0;
+  const blue = isBlueCurrent ? now : of(before, service?.blue?.processId);
+  const own = of(metrics, service?.green.processId) ?? NO_REQUESTS;
   // The rollout itself drains blue, but never green while it is judged: for green, refusals by draining are errors.
   // Results of an earlier step's requests count in the step in which they become known.
   const earlier = own.earlier ?? 0;
   const errors = own.errors + (own.draining ?? 0) + earlier;
-  return { green: { ...own, requests: own.requests + earlier, errors, draining: 0 }, blue, beside };
+  return { green: { ...own, requests: own.requests + earlier, errors, draining: 0 }, blue, isBlueCurrent };
 }
 
 /** The number of requests that the checks need: at least one, because no traffic is never a pass. Pure. */
 const leastSamples = (rules: readonly CheckRule[]): number =>
   Math.max(1, ...rules.map((rule) => (rule.kind === "errorRate" ? rule.minSamples : 1)));
 
-function placeOf({ services }: Wanted, name: string): Place {
+function placeOf({ services }: Wanted, name: string): ProcessRef {
   const processId = services[name]?.green.processId ?? "";
   // Reads have their own nonce, so their keys need no generation.
   return { name, processId, generation: 1 };
 }
 
-async function health(session: Session, place: Place, budget: Budget): Promise<HealthMeasured> {
+async function health(session: Session, place: ProcessRef, budget: Budget): Promise<HealthMeasured> {
   try {
     const { healthStatus, checks } = await probe(session, place, "ALL", {}, budget);
     const bad = checks.filter(({ status }) => status !== "HEALTHY" && status !== "PASS");

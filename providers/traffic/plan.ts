@@ -1,6 +1,13 @@
 /** The routing of a release's services, step by step. Pure. */
 import { canonicalJson } from "../../src/core/hash.ts";
-import { moves, type Revisions, routesAt, type Step, stepsOf, WHOLE } from "../../src/delivery/index.ts";
+import {
+  ALL_TRAFFIC_BP,
+  needsShift,
+  type Revisions,
+  routesAt,
+  type Step,
+  stepsOf,
+} from "../../src/delivery/index.ts";
 import type { ServiceRoutes, SetTraffic, Table } from "../../src/delivery/wire.ts";
 import type { TrafficInputs, TrafficService } from "./schema.ts";
 
@@ -17,9 +24,9 @@ const revisionsOf = ({ green, blue }: TrafficService): Revisions => ({
 const saltOf = ({ salt, release }: Wanted): string => salt ?? release;
 
 /** Services whose traffic has to move, by name. */
-export const moversOf = ({ services }: Pick<Wanted, "services">): string[] =>
+export const servicesToMove = ({ services }: Pick<Wanted, "services">): string[] =>
   Object.keys(services)
-    .filter((name) => moves(revisionsOf(services[name] as TrafficService)))
+    .filter((name) => needsShift(revisionsOf(services[name] as TrafficService)))
     .sort();
 
 /** The routes of all services with green at a share; with `mirror`, green also gets copies. */
@@ -31,8 +38,9 @@ export function servicesAt(
     Object.entries(services).map(([name, service]): [string, ServiceRoutes] => {
       const { testers, green, key, faultWhen, routed } = service;
       const routes = routesAt(revisionsOf(service), weightBp);
-      const tested = testers && moves(revisionsOf(service)) && { ...testers, processId: green.processId };
-      const copied = mirror && moves(revisionsOf(service)) && { mirror: green.processId };
+      const tested = testers &&
+        needsShift(revisionsOf(service)) && { ...testers, processId: green.processId };
+      const copied = mirror && needsShift(revisionsOf(service)) && { mirror: green.processId };
       const said = { ...(faultWhen && { faultWhen }), ...(routed && { actions: routed }) };
       return [name, { key, routes, ...(tested && { testers: tested }), ...copied, ...said }];
     }),
@@ -43,9 +51,9 @@ export function servicesAt(
 export const baseOf = (wanted: Wanted): Services => servicesAt(wanted, { weightBp: 0 });
 
 /** The steps of the rollout, without those whose share green already has, as after a steady split. */
-export function stepsFrom(wanted: Wanted, proven: Table | undefined): Step[] {
+export function remainingSteps(wanted: Wanted, proven: Table | undefined): Step[] {
   const steps = stepsOf(wanted.strategy);
-  const held = moversOf(wanted).map((name) => {
+  const held = servicesToMove(wanted).map((name) => {
     const green = wanted.services[name]?.green.processId;
     return proven?.services[name]?.routes.find(({ processId }) => processId === green)?.weightBp ?? 0;
   });
@@ -57,7 +65,7 @@ export function stepsFrom(wanted: Wanted, proven: Table | undefined): Step[] {
 
 /** The routes at the end of the rollout. */
 export function finalOf(wanted: Wanted): Services {
-  return servicesAt(wanted, { weightBp: stepsOf(wanted.strategy).at(-1)?.weightBp ?? WHOLE });
+  return servicesAt(wanted, { weightBp: stepsOf(wanted.strategy).at(-1)?.weightBp ?? ALL_TRAFFIC_BP });
 }
 
 /** The message that sets a table, without its lease. */
@@ -69,8 +77,10 @@ export const messageOf = (wanted: Wanted, step: number, services: Services): Set
 });
 
 /** Whether a table distributes requests like these services. Routes without a share are ignored. */
-export const isSpreadAs = (table: Pick<Table, "services"> | null | undefined, services: Services): boolean =>
-  table !== null && table !== undefined && spread(table.services) === spread(services);
+export const hasSameShares = (
+  table: Pick<Table, "services"> | null | undefined,
+  services: Services,
+): boolean => table !== null && table !== undefined && spread(table.services) === spread(services);
 
 const spread = (services: Services): string =>
   canonicalJson(
@@ -88,7 +98,7 @@ const spread = (services: Services): string =>
  * The services with blue as the router knows it: the revision with their traffic in the last proven table. The declared blue was recorded
  * when green was created, and may have been replaced and retired since. Pure.
  */
-export function fromProven(
+export function withProvenBlue(
   services: TrafficInputs["services"],
   proven: Pick<Table, "services"> | undefined,
 ): TrafficInputs["services"] {

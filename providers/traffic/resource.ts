@@ -45,7 +45,7 @@ export class Traffic extends pulumi.dynamic.Resource {
   /** The last verdict as a sentence, with its figures. */
   declare readonly verdict: pulumi.Output<string>;
   /** Who approved the release's traffic: the checks, or a person without a good verdict; null if it is unknown. */
-  declare readonly letThrough: pulumi.Output<Approval["letThrough"] | null>;
+  declare readonly approvedBy: pulumi.Output<Approval["approvedBy"] | null>;
   /** Steps that a person promoted without a good verdict. */
   declare readonly promoted: pulumi.Output<readonly Promotion[]>;
   /** Differences that the last refresh found. */
@@ -61,7 +61,7 @@ export class Traffic extends pulumi.dynamic.Resource {
       phase: undefined,
       slot: undefined,
       verdict: undefined,
-      letThrough: undefined,
+      approvedBy: undefined,
       promoted: undefined,
       drift: undefined,
       driftFacts: undefined,

@@ -2,7 +2,7 @@
 import {
   type Approval,
   activeOf,
-  isSame,
+  isSameTable,
   type Phase,
   type Promotion,
   phaseOf,
@@ -10,7 +10,7 @@ import {
 import { isOver } from "../../src/delivery/phase.ts";
 import type { Table, TrafficState } from "../../src/delivery/wire.ts";
 import type { Shares, TrafficDrift } from "./drift.ts";
-import { isSpreadAs } from "./plan.ts";
+import { hasSameShares } from "./plan.ts";
 import type { TrafficOutputs } from "./schema.ts";
 
 /** The progress of a rollout, as its resource's outputs show it. */
@@ -20,7 +20,7 @@ export interface RolloutProgress {
   slot: number | undefined;
   verdict: string;
   /** Who approved it; undefined before its end, and if nothing moved. */
-  letThrough: Approval["letThrough"] | undefined;
+  approvedBy: Approval["approvedBy"] | undefined;
   /** Steps that a person promoted without a good verdict. */
   promoted: readonly Promotion[];
 }
@@ -31,9 +31,14 @@ export const NOT_STARTED: Readonly<RolloutProgress> = {
   table: undefined,
   slot: undefined,
   verdict: "",
-  letThrough: undefined,
+  approvedBy: undefined,
   promoted: [],
 };
+
+/** Who approved the traffic, according to a state; it may contain the output's earlier name, `letThrough`. */
+export const approvedByIn = (
+  olds: TrafficOutputs & { readonly letThrough?: TrafficOutputs["approvedBy"] },
+): TrafficOutputs["approvedBy"] => olds.approvedBy ?? olds.letThrough ?? null;
 
 /**
  * The outputs, updated from the router: an expired lease, `fleet abort` and `fleet promote` change its table but not the state. Any other
@@ -44,8 +49,8 @@ export function refreshedFromRouter(props: TrafficOutputs, state: TrafficState):
   const phase = phaseOf(state);
   if (isOver(props.phase) || !table || phase === undefined || !props.table) return props;
   const now = { ...props, table, step: table.step, active: activeOf(table), phase };
-  if (isSame(table, props.table)) return phase === "HELD" && props.phase !== "HELD" ? now : props;
-  const isBack = phase === "ROLLED_BACK" && reverted !== undefined && isSame(reverted, props.table);
+  if (isSameTable(table, props.table)) return phase === "HELD" && props.phase !== "HELD" ? now : props;
+  const isBack = phase === "ROLLED_BACK" && reverted !== undefined && isSameTable(reverted, props.table);
   return isBack ? { ...now, slot: null } : props;
 }
 
@@ -58,9 +63,9 @@ export function tableDrift(
   const { table, reverted } = state;
   if (!table) return left ? [{ code: "NO_TABLE" }] : [];
   if (!left) return [{ code: "OTHER_TABLE", is: sharesOf(table), was: null }];
-  if (isSame(table, left) && isSpreadAs(table, left.services)) return [];
+  if (isSameTable(table, left) && hasSameShares(table, left.services)) return [];
   // An unfinished rollout ends by its lease or by hand. Its phase shows that, so it is not drift.
-  if (phase !== "COMPLETED" && reverted && isSame(reverted, left)) return [];
+  if (phase !== "COMPLETED" && reverted && isSameTable(reverted, left)) return [];
   return [{ code: "OTHER_TABLE", is: sharesOf(table), was: sharesOf(left) }];
 }
 

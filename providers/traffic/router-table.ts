@@ -7,17 +7,17 @@ import type { SetTraffic, TrafficState } from "../../src/delivery/wire.ts";
 import type { HandOver } from "./hand-over.ts";
 import type { Measure } from "./measure.ts";
 import type { Wanted } from "./plan.ts";
+import { targetsUnproven } from "./rollout-errors.ts";
 import type { RolloutProgress } from "./rollout-progress.ts";
+import { movesAfterRevert, movesBack } from "./rollout-state.ts";
 import type { Router } from "./router.ts";
 import { stateMoves, stateOwners } from "./state-moves.ts";
-import { targetsUnproven } from "./walk-errors.ts";
-import { movesAfterRevert, movesBack } from "./walk-state.ts";
 
 /** Milliseconds between two polls while targets are proved. */
 const PROOF_MS = 300;
 
 /** The effects that a rollout uses. */
-export interface Surroundings {
+export interface RolloutEffects {
   readonly router: Router;
   readonly measure: Measure;
   /** Moves the state of services along with their traffic. */
@@ -25,33 +25,33 @@ export interface Surroundings {
   /** Waits for some milliseconds. */
   readonly wait: (ms: number) => Promise<void>;
   /** Reports progress. */
-  readonly tell: (phase: Phase, detail: string) => Promise<void>;
+  readonly report: (phase: Phase, detail: string) => Promise<void>;
   /** Milliseconds that a lease lasts beyond its interval: the time that the messages of a step may take. */
   readonly slackMs: number;
 }
 
 export class RouterTable {
   readonly #wanted: Wanted;
-  readonly #around: Surroundings;
+  readonly #effects: RolloutEffects;
   readonly #progress: RolloutProgress;
   /** Whether this run changed the router's table. */
   hasSet = false;
 
   /** @param progress the rollout's progress, updated in place and correct even after an error */
-  constructor(wanted: Wanted, around: Surroundings, progress: RolloutProgress) {
+  constructor(wanted: Wanted, effects: RolloutEffects, progress: RolloutProgress) {
     this.#wanted = wanted;
-    this.#around = around;
+    this.#effects = effects;
     this.#progress = progress;
   }
 
-  async look(): Promise<TrafficState> {
-    const state = await this.#around.router.look();
+  async read(): Promise<TrafficState> {
+    const state = await this.#effects.router.read();
     this.#progress.table = state.table;
     return state;
   }
 
   async set(message: SetTraffic): Promise<void> {
-    const set = await this.#around.router.set(message);
+    const set = await this.#effects.router.set(message);
     this.hasSet = true;
     if (!set.repeated) this.#progress.slot = set.slot;
   }
@@ -59,25 +59,25 @@ export class RouterTable {
   /** Sets a table, and first moves the state of services that change their process. The switch happens at one slot. */
   async switch({ table }: TrafficState, message: SetTraffic): Promise<void> {
     const list = stateMoves(this.#wanted.services, table, message);
-    await this.#around.handOver.give(list);
+    await this.#effects.handOver.give(list);
     try {
       await this.set(message);
     } catch (error) {
-      await this.#around.handOver.undo(list);
+      await this.#effects.handOver.undo(list);
       throw error;
     }
   }
 
   /** Repairs what a run that died left: state in a revision that lost its traffic, and a serving process that refuses requests. */
   async recover(state: TrafficState): Promise<void> {
-    await this.#around.handOver.recover(movesAfterRevert(state, this.#wanted));
-    await this.#around.handOver.serve(stateOwners(this.#wanted.services, state.table));
+    await this.#effects.handOver.recover(movesAfterRevert(state, this.#wanted));
+    await this.#effects.handOver.serve(stateOwners(this.#wanted.services, state.table));
   }
 
   /** After the router reverted the traffic: moves the state back, with the new revision's changes since the switch. */
   async followBack(): Promise<void> {
-    const { table } = await this.look();
-    if (table) await this.#around.handOver.give(movesBack(this.#wanted, table));
+    const { table } = await this.read();
+    if (table) await this.#effects.handOver.give(movesBack(this.#wanted, table));
   }
 
   /** Has the router ask each target for its health at this release. @throws FleetError TARGET_UNPROVEN */
@@ -85,14 +85,14 @@ export class RouterTable {
     const { release, strategy } = this.#wanted;
     const ids = Object.keys(targets);
     if (ids.length === 0) return;
-    await this.tell("HEALTH_VALIDATION", `the router checks ${amount(ids.length, "revision")}`);
-    await this.#around.router.prove(release, targets);
+    await this.report("HEALTH_VALIDATION", `the router checks ${amount(ids.length, "revision")}`);
+    await this.#effects.router.prove(release, targets);
     const of = (state: TrafficState, id: string) => {
       const proof = state.proofs[id];
       return proof?.release === release && proof.revision === targets[id] ? proof : undefined;
     };
     for (let left = strategy.healthCheckTimeout * 1000; ; left -= PROOF_MS) {
-      const state = await this.look();
+      const state = await this.read();
       const open = ids.filter((id) => of(state, id)?.status !== "proven");
       if (open.length === 0) return;
       const refused = open.filter((id) => of(state, id)?.status === "refused");
@@ -100,12 +100,12 @@ export class RouterTable {
         this.#progress.phase = "FAILED";
         throw targetsUnproven(open.map((id) => `${id.slice(0, 8)}: ${of(state, id)?.detail ?? "no answer"}`));
       }
-      await this.#around.wait(PROOF_MS);
+      await this.#effects.wait(PROOF_MS);
     }
   }
 
-  async tell(phase: Phase, detail: string): Promise<void> {
+  async report(phase: Phase, detail: string): Promise<void> {
     this.#progress.phase = phase;
-    await this.#around.tell(phase, detail);
+    await this.#effects.report(phase, detail);
   }
 }

@@ -10,12 +10,12 @@ import type { Target } from "../../src/fleet/members/target.ts";
 import { ask } from "../../src/fleet/protocol/ask.ts";
 import { traffic } from "../../src/fleet/protocol/traffic.ts";
 import type { Session } from "../../src/fleet/session/session.ts";
-import { AskedSchema } from "./schema.ts";
+import { ProveTargetsReplySchema } from "./schema.ts";
 
 /** The operations that a rollout needs from the router. */
 export interface Router {
   /** Reads the table, its proofs and its figures. */
-  look(): Promise<TrafficState>;
+  read(): Promise<TrafficState>;
   /** Replaces the table, or renews its lease. */
   set(message: SetTraffic): Promise<z.infer<typeof SetSchema>>;
   /** Has the router ask processes for their health: process id → code hash. */
@@ -26,14 +26,14 @@ export interface Router {
 export function routerOf(session: Session, target: Target, budget: () => Budget): Router {
   const control = async () => ({ ...target, epoch: await session.deployment.epoch() });
   return {
-    look: () => traffic(session, target, budget()),
+    read: () => traffic(session, target, budget()),
     async set(message) {
       const request = { ...(await control()), action: "SET_TRAFFIC", data: message };
       return ask(session, request, TrafficSetSchema, budget());
     },
     async prove(release, targets) {
       const request = { ...(await control()), action: "PROVE_TARGETS", data: { release, targets } };
-      await ask(session, request, AskedSchema, budget());
+      await ask(session, request, ProveTargetsReplySchema, budget());
     },
   };
 }

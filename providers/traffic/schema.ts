@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { Approval, Promotion } from "../../src/delivery/approval.ts";
-import { FaultRulesSchema, RoutedSchema } from "../../src/delivery/faults.ts";
+import { FaultRulesSchema, RoutedActionsSchema } from "../../src/delivery/faults.ts";
 import type { Phase } from "../../src/delivery/phase.ts";
 import {
   GlobalsSchema,
@@ -41,7 +41,7 @@ const TrafficServiceSchema = z.strictObject({
   /** What marks a reply as a fault. The first matching rule decides. @default aos' conventions */
   faultWhen: FaultRulesSchema.optional(),
   /** Actions that the router forwards to it for any sender. @default all but those of the fleet's library */
-  routed: RoutedSchema.optional(),
+  routed: RoutedActionsSchema.optional(),
   /** Messages that green must answer as expected. They replace callers if there are too few; for `state: "none"`. @default none */
   probes: z.array(ProbeSchema).max(50).optional(),
 });
@@ -86,7 +86,7 @@ export interface TrafficOutputs extends TrafficInputs {
   /** The last verdict as a sentence, with its figures. */
   readonly verdict: string;
   /** Who approved the release's traffic: the checks by a good verdict, or a person without one; null if it is unknown. */
-  readonly letThrough: Approval["letThrough"] | null;
+  readonly approvedBy: Approval["approvedBy"] | null;
   /** Steps of the release's rollout that a person promoted without a good verdict, each with its verdict. */
   readonly promoted: readonly Promotion[];
   /** Manual changes that a refresh found, as sentences. */
@@ -99,7 +99,7 @@ export interface TrafficOutputs extends TrafficInputs {
 }
 
 /** Reply to `PROVE_TARGETS`. */
-export const AskedSchema = z.looseObject({
+export const ProveTargetsReplySchema = z.looseObject({
   /** Number of revisions that were asked. Revisions that have already proved their health for this release are not asked again. */
   count: z.number(),
 });

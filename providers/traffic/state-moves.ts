@@ -1,5 +1,11 @@
 /** Which state moves with which traffic. Pure. */
-import { heaviest, type KeyRange, movedRanges, ownedRanges, WHOLE } from "../../src/delivery/index.ts";
+import {
+  ALL_TRAFFIC_BP,
+  heaviest,
+  type KeyRange,
+  movedRanges,
+  ownedRanges,
+} from "../../src/delivery/index.ts";
 import type { Table } from "../../src/delivery/wire.ts";
 import type { TrafficInputs } from "./schema.ts";
 
@@ -63,7 +69,7 @@ function placed(name: string, blue: string | undefined, table: TableLike | undef
   const routes = table?.services[name]?.routes;
   if (routes !== undefined) return { routes, salt: table?.salt ?? "" };
   return {
-    routes: blue === undefined ? [] : [{ processId: blue, weightBp: WHOLE }],
+    routes: blue === undefined ? [] : [{ processId: blue, weightBp: ALL_TRAFFIC_BP }],
     salt: table?.salt ?? "",
   };
 }

@@ -3,19 +3,19 @@ import type { Budget } from "../../src/core/budget.ts";
 import { crashPoint } from "../../src/core/crash.ts";
 import { FleetError } from "../../src/core/errors.ts";
 import { hashOf } from "../../src/core/hash.ts";
-import { nothingLoaded, probe } from "../../src/fleet/health/probe.ts";
+import { ignoreProbeFailure, probe } from "../../src/fleet/health/probe.ts";
 import { memberKey } from "../../src/fleet/members/members.ts";
 import { wiringName } from "../../src/fleet/members/resource-names.ts";
-import { withWayOn } from "../../src/fleet/members/ruined.ts";
+import { withReplaceRemedy } from "../../src/fleet/members/ruined.ts";
 import type { Target } from "../../src/fleet/members/target.ts";
 import { ask } from "../../src/fleet/protocol/ask.ts";
 import { info } from "../../src/fleet/protocol/info.ts";
 import { luaList } from "../../src/fleet/protocol/lua.ts";
-import { say } from "../../src/fleet/session/progress.ts";
+import { reportStep } from "../../src/fleet/session/progress.ts";
 import { deploymentKey } from "../../src/fleet/session/scope.ts";
 import type { Session } from "../../src/fleet/session/session.ts";
-import { driftIn, keptDrift, withoutDrift } from "../run/drift.ts";
-import { assumeKept, checkInputs, ownInputs } from "../run/inputs.ts";
+import { driftIn, toStoredDrift, withoutDrift } from "../run/drift.ts";
+import { assumeUnchanged, checkInputs, ownInputs } from "../run/inputs.ts";
 import { PartialFailure } from "../run/partial-failure.ts";
 import { configure, sessionFor } from "../run/session.ts";
 import { step } from "../run/step.ts";
@@ -25,13 +25,13 @@ import { type WiringInputs, WiringInputsSchema, type WiringOutputs } from "./sch
 import {
   deployerChanges,
   explainNewProcesses,
-  heldBy,
   namesOf,
+  reportedTable,
   type Table,
   tableChanges,
   tableHash,
   tableOf,
-  WiredSchema,
+  WirePeersReplySchema,
 } from "./table.ts";
 
 export { configure };
@@ -49,7 +49,7 @@ export async function check(_olds: Raw, news: Raw) {
 
 export async function diff(_id: string, olds: WiringOutputs, rawNews: Raw) {
   const own = ownInputs(rawNews);
-  const raw = assumeKept(olds, own);
+  const raw = assumeUnchanged(olds, own);
   const parsed = WiringInputsSchema.safeParse(raw);
   // An unknown value without an earlier one: something is added.
   if (!parsed.success) return { changes: true };
@@ -90,15 +90,15 @@ export async function read(id: string, props: WiringOutputs) {
   // The wiring that follows traffic may have rewired the process since.
   if (props.newOnly) return { id, props };
   const session = await sessionFor(props.scope, props.network);
-  const said = await infoOf(session, props).catch(nothingLoaded);
-  if (said === "ruined") return { id, props };
-  const found: WiringDrift[] = said
+  const reported = await infoOf(session, props).catch(ignoreProbeFailure);
+  if (reported === "ruined") return { id, props };
+  const found: WiringDrift[] = reported
     ? [
-        ...tableChanges(tableOf(props), heldBy(said, tableOf(props))),
-        ...(props.deployers ? deployerChanges(props.deployers, said.allowed) : []),
+        ...tableChanges(tableOf(props), reportedTable(reported, tableOf(props))),
+        ...(props.deployers ? deployerChanges(props.deployers, reported.allowed) : []),
       ]
     : [{ code: "UNANSWERED", target: props.target.name }];
-  return { id, props: { ...withoutDrift(props), ...keptDrift(found, driftText) } };
+  return { id, props: { ...withoutDrift(props), ...toStoredDrift(found, driftText) } };
 }
 
 /** Does nothing: a retired process calls no peers. */
@@ -124,15 +124,16 @@ async function ensure(
   const hash = tableHash(table);
   const outputs: WiringOutputs = { ...raw, ...inputs, schemaVersion: 1, hash, drift: [] };
   try {
-    const told = (await wiredAlready(session, inputs, table)) ?? (await wire(session, inputs, table, budget));
+    const reported =
+      (await wiredAlready(session, inputs, table)) ?? (await wire(session, inputs, table, budget));
     await allow(session, inputs, olds, budget);
     await admit(session, inputs, budget);
     crashPoint("wiring.sent");
-    if (tableHash(told) !== hash) {
+    if (tableHash(reported) !== hash) {
       throw new FleetError({
         code: "WIRING_NOT_TAKEN",
         what: `${target.name} does not have the peers that it was sent.`,
-        got: namesOf(told),
+        got: namesOf(reported),
         expected: namesOf(inputs),
         remedy: `npx fleet logs ${target.name}`,
       });
@@ -143,11 +144,11 @@ async function ensure(
     await session.deployment.failed(error instanceof FleetError ? error.problems[0].what : String(error));
     throw new PartialFailure(
       idOf(inputs),
-      { ...outputs, ...keptDrift<WiringDrift>([{ code: "UNPROVED" }], driftText) },
-      withWayOn(target.name, error),
+      { ...outputs, ...toStoredDrift<WiringDrift>([{ code: "UNPROVED" }], driftText) },
+      withReplaceRemedy(target.name, error),
     );
   }
-  await say(session, target.name, "wired", namesOf(inputs), started);
+  await reportStep(session, target.name, "wired", namesOf(inputs), started);
   return outputs;
 }
 
@@ -157,7 +158,7 @@ async function assertReady(session: Session, target: Target, budget: Budget): Pr
   const failed = verdict.checks.filter((item) => item.status === "UNHEALTHY");
   if (verdict.healthStatus !== "UNHEALTHY" && failed.length === 0) return;
   const names = failed.map((item) => item.name).join(", ");
-  await say(session, target.name, "unhealthy", `integration test failed: ${names}`);
+  await reportStep(session, target.name, "unhealthy", `integration test failed: ${names}`);
   throw new FleetError({
     code: "NOT_READY",
     what: `${target.name} is wired but not ready: health check failed.`,
@@ -204,8 +205,8 @@ async function wire(
   const router = routerId === undefined ? {} : { router: routerId };
   const data = { peers, hash: tableHash(table), ...bare, ...router };
   const request = { ...target, action: "WIRE_PEERS", epoch, data };
-  const told = await ask(session, request, WiredSchema, budget);
-  return heldBy({ ...told, peersWithoutLibrary: told.withoutLibrary }, table);
+  const reply = await ask(session, request, WirePeersReplySchema, budget);
+  return reportedTable({ ...reply, peersWithoutLibrary: reply.withoutLibrary }, table);
 }
 
 /** The table that a run which died had sent before the state knew of it. The target is asked only if the journal has such a message. */
@@ -217,7 +218,7 @@ async function wiredAlready(
   const { name, generation } = inputs.target;
   const step = memberKey(session.scope, name, generation, "WIRE_PEERS/");
   if (!session.journal.history().some(({ key }) => key.startsWith(step))) return undefined;
-  const held = heldBy(await infoOf(session, inputs), table);
+  const held = reportedTable(await infoOf(session, inputs), table);
   if (tableHash(held) !== tableHash(table)) return undefined;
   await session.supersede(step, "");
   return held;

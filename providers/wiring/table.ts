@@ -9,7 +9,7 @@ import type { WiringChange } from "./drift.ts";
 import type { WiringInputs, WiringOutputs } from "./schema.ts";
 
 /** Reply to `WIRE_PEERS`. An earlier library does not report peers without the library. */
-export const WiredSchema = z.looseObject({
+export const WirePeersReplySchema = z.looseObject({
   peers: luaMap(z.string()),
   withoutLibrary: luaList(z.string()).optional(),
   router: z.string().optional(),
@@ -99,13 +99,13 @@ export function deployerChanges(
 }
 
 /** The table that a process reports. An earlier version reports only the peers; the rest is then taken from what it was sent. */
-export const heldBy = (
-  said: Pick<Info<"peers">, "peers" | "peersWithoutLibrary"> & { readonly router?: string | undefined },
-  told: Table,
+export const reportedTable = (
+  reported: Pick<Info<"peers">, "peers" | "peersWithoutLibrary"> & { readonly router?: string | undefined },
+  sent: Table,
 ): Table =>
-  said.peersWithoutLibrary === undefined
-    ? { ...told, peers: said.peers }
-    : { peers: said.peers, withoutLibrary: said.peersWithoutLibrary, routerId: said.router };
+  reported.peersWithoutLibrary === undefined
+    ? { ...sent, peers: reported.peers }
+    : { peers: reported.peers, withoutLibrary: reported.peersWithoutLibrary, routerId: reported.router };
 
 /** Content hash of a table. With the library everywhere and no router, it covers `peers` only, as in earlier versions. Pure. */
 export const tableHash = ({ peers, withoutLibrary = [], routerId }: Table): string =>

@@ -1,14 +1,14 @@
 import type { Budget } from "../core/budget.ts";
 import type { Journal } from "./journal/index.ts";
 import { connectLegacy, EMBEDDED_LIMITS } from "./legacy/connect.ts";
-import { dryRunsAs as legacyDryRuns, lookAhead as legacyLook } from "./legacy/look.ts";
+import { checkNetwork as checkLegacy, dryRunsAs as legacyDryRuns } from "./legacy/preview.ts";
 import type { NetworkRef } from "./network.ts";
 import type { Ao, NetworkEndpoints } from "./port.ts";
 import type { Wait } from "./retry.ts";
 import type { Wallet } from "./wallet.ts";
 
 /** A network to connect to: its declared kind and its endpoints. */
-export interface Place {
+export interface ResolvedNetwork {
   readonly kind: NetworkRef["kind"];
   readonly endpoints: NetworkEndpoints;
 }
@@ -22,7 +22,7 @@ export interface ConnectOptions {
 }
 
 /** The only place that selects the adapter for a network. */
-export const connect = ({ kind, endpoints }: Place, options: ConnectOptions): Ao =>
+export const connect = ({ kind, endpoints }: ResolvedNetwork, options: ConnectOptions): Ao =>
   connectLegacy({ endpoints, ...options, limits: kind === "local" ? EMBEDDED_LIMITS : {} });
 
 /**
@@ -31,12 +31,12 @@ export const connect = ({ kind, endpoints }: Place, options: ConnectOptions): Ao
  *
  * @throws FleetError with every problem; transient if all of them are
  */
-export const lookAhead = (
-  { endpoints }: Place,
+export const checkNetwork = (
+  { endpoints }: ResolvedNetwork,
   input: { module?: string; upload?: boolean },
   budget: Budget,
-): Promise<void> => legacyLook(endpoints, input, budget);
+): Promise<void> => checkLegacy(endpoints, input, budget);
 
 /** Dry runs in the name of an address, without its key and without a journal: a preview has neither. */
-export const dryRunsAs = ({ endpoints }: Place, address: string): Pick<Ao, "address" | "dryrun"> =>
+export const dryRunsAs = ({ endpoints }: ResolvedNetwork, address: string): Pick<Ao, "address" | "dryrun"> =>
   legacyDryRuns(endpoints, address);

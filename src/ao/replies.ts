@@ -7,7 +7,7 @@
 import type { OutMessage, Tags } from "./port.ts";
 
 /** A request, with everything that a reply can refer to. */
-export interface Asked {
+export interface SentRequest {
   /** The sender, and so the recipient of the reply. */
   readonly address: string;
   readonly messageId: string;
@@ -22,7 +22,7 @@ export interface Asked {
 export type Relation = "ours" | "unnamed" | "other";
 
 /** How a message of the process' outbox relates to a request. */
-export function relationOf({ target, tags }: OutMessage, asked: Asked): Relation {
+export function relationOf({ target, tags }: OutMessage, asked: SentRequest): Relation {
   if (target !== asked.address || tags["Fleet-Notice"] !== undefined) return "other";
   const correlation = tags["Correlation-Id"] || undefined;
   const reference = tags["X-Reference"] || undefined;
@@ -35,7 +35,7 @@ export function relationOf({ target, tags }: OutMessage, asked: Asked): Relation
 }
 
 /** The reply in the request's own evaluation, or in that of a message pushed for it: one that names the request, else one that names none. */
-export function replyAmong(messages: readonly OutMessage[], asked: Asked): OutMessage | undefined {
+export function replyAmong(messages: readonly OutMessage[], asked: SentRequest): OutMessage | undefined {
   const named = replyNaming(messages, asked);
   return (
     named ??
@@ -47,7 +47,7 @@ export function replyAmong(messages: readonly OutMessage[], asked: Asked): OutMe
 }
 
 /** The reply in any other evaluation: only a message that names the request. */
-export function replyNaming(messages: readonly OutMessage[], asked: Asked): OutMessage | undefined {
+export function replyNaming(messages: readonly OutMessage[], asked: SentRequest): OutMessage | undefined {
   return preferred(
     messages.filter((message) => relationOf(message, asked) === "ours"),
     asked,
@@ -55,7 +55,7 @@ export function replyNaming(messages: readonly OutMessage[], asked: Asked): OutM
 }
 
 /** Of several candidates, the one whose action marks it as a response; else the first. */
-function preferred(messages: readonly OutMessage[], { tags }: Asked): OutMessage | undefined {
+function preferred(messages: readonly OutMessage[], { tags }: SentRequest): OutMessage | undefined {
   const answers = [`${tags.Action}-Response`, "Error-Response"];
   return messages.find((message) => answers.includes(message.tags.Action ?? "")) ?? messages[0];
 }

@@ -5,8 +5,8 @@ import type { FactCache } from "./cache.ts";
 import { constantProblems } from "./constants.ts";
 import { emit } from "./emit.ts";
 import { Files, posix } from "./files.ts";
-import { dotted, follow, type Graph } from "./graph.ts";
-import { keepsOf, lint } from "./lint.ts";
+import { dotted, followRequires, type Graph } from "./graph.ts";
+import { keptStateOf, lint } from "./lint.ts";
 import { minifyLua } from "./minify.ts";
 import { entryMissing } from "./problems.ts";
 import { packageEntry, Resolver } from "./resolve.ts";
@@ -40,7 +40,11 @@ export async function bundle(options: BundleOptions): Promise<Bundle> {
   });
   const cache: FactCache = { folder: options.cache };
   const { include = [], library } = options;
-  const graph = follow({ root, image: image.name, prelude, entry, include, library }, resolver, cache);
+  const graph = followRequires(
+    { root, image: image.name, prelude, entry, include, library },
+    resolver,
+    cache,
+  );
   const order = [...prelude, entry].map(({ path }) => fileOf(graph, path));
   const constants = options.constants ?? {};
   const found = lint({
@@ -77,7 +81,7 @@ export async function bundle(options: BundleOptions): Promise<Bundle> {
   throwAll(size.errors);
   return {
     ...made,
-    keeps: keepsOf(graph),
+    keeps: keptStateOf(graph),
     warnings: [...silenced.warnings, ...size.warnings] satisfies Problem[],
   };
 }

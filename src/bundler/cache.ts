@@ -51,13 +51,13 @@ export function offsetIn(text: string, hash: string, order: number): number {
 }
 
 /** Clears the cache of this process; for measurements. */
-export function forget(): void {
+export function clearFactCache(): void {
   remembered.clear();
   located.clear();
 }
 
 /** Removes facts that a folder has cached since before a time, in milliseconds since 1970. They are parsed again when needed. */
-export async function forgetFacts(folder: string, before: number): Promise<void> {
+export async function removeOldFacts(folder: string, before: number): Promise<void> {
   for (const name of await readdir(folder).catch(() => [])) {
     const path = join(folder, name);
     const found = /^[0-9a-f]{64}\.json/.test(name) ? await stat(path).catch(() => undefined) : undefined;

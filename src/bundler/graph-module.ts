@@ -25,7 +25,7 @@ export interface GraphModule {
 }
 
 /** The roots of a program: the files to run, in order, and modules that are required only by computed names. */
-export interface Starts {
+export interface ProgramRoots {
   readonly root: string;
   /** The name of the program's image in errors. */
   readonly image: string;

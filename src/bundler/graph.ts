@@ -3,8 +3,8 @@ import type { Problem } from "../core/errors.ts";
 import { type FactCache, factsOf } from "./cache.ts";
 import { PARENT, SELF } from "./facts.ts";
 import { identityOf, labelOf } from "./files.ts";
-import type { GraphModule, Starts } from "./graph-module.ts";
-import { faults, notFound } from "./problems.ts";
+import type { GraphModule, ProgramRoots } from "./graph-module.ts";
+import { compileProblems, notFound } from "./problems.ts";
 import type { Resolution, Resolver } from "./resolve.ts";
 import { readSource } from "./source.ts";
 
@@ -15,12 +15,12 @@ export interface Graph {
 }
 
 /** Follows every `require` from the roots on. Collects all problems instead of stopping at the first. */
-export function follow(starts: Starts, resolver: Resolver, cache: FactCache): Graph {
-  return new Walk(starts, resolver, cache).graph();
+export function followRequires(roots: ProgramRoots, resolver: Resolver, cache: FactCache): Graph {
+  return new Walk(roots, resolver, cache).graph();
 }
 
 class Walk {
-  readonly #starts: Starts;
+  readonly #roots: ProgramRoots;
   readonly #resolver: Resolver;
   readonly #cache: FactCache;
   readonly #modules: GraphModule[] = [];
@@ -28,25 +28,25 @@ class Walk {
   readonly #byIdentity = new Map<string, GraphModule>();
   readonly #labels = new Set<string>();
 
-  constructor(starts: Starts, resolver: Resolver, cache: FactCache) {
-    this.#starts = starts;
+  constructor(roots: ProgramRoots, resolver: Resolver, cache: FactCache) {
+    this.#roots = roots;
     this.#resolver = resolver;
     this.#cache = cache;
   }
 
   graph(): Graph {
-    const starts = this.#starts;
-    for (const { path, searched, name } of starts.prelude) this.#start(path, searched, name, true);
-    this.#start(starts.entry.path, starts.entry.searched, undefined, false);
-    for (const name of starts.include) {
-      const found = this.#resolver.resolve(name, starts.entry.path);
+    const roots = this.#roots;
+    for (const { path, searched, name } of roots.prelude) this.#start(path, searched, name, true);
+    this.#start(roots.entry.path, roots.entry.searched, undefined, false);
+    for (const name of roots.include) {
+      const found = this.#resolver.resolve(name, roots.entry.path);
       if (found.to === "file") this.#start(found.path, found.searched, name, false);
       else if (found.to === "nothing")
-        this.#unfound.push({ name, problem: notFound(name, found, undefined, undefined, starts) });
+        this.#unfound.push({ name, problem: notFound(name, found, undefined, undefined, roots) });
     }
     const brought = new Set(this.#modules.flatMap(({ facts }) => facts.provides.map(({ name }) => name)));
     const problems = this.#unfound.filter(({ name }) => !brought.has(name)).map(({ problem }) => problem);
-    for (const module of this.#modules) problems.push(...faults(module));
+    for (const module of this.#modules) problems.push(...compileProblems(module));
     return { modules: this.#modules, problems };
   }
 
@@ -54,7 +54,7 @@ class Walk {
     const identity = identityOf(path);
     const known = this.#byIdentity.get(identity);
     if (known) return known;
-    const label = labelOf(path, this.#starts.root, searched, this.#starts.library);
+    const label = labelOf(path, this.#roots.root, searched, this.#roots.library);
     let file = label;
     for (let n = 2; this.#labels.has(file); n++) file = `${n}:${label}`;
     this.#labels.add(file);
@@ -92,7 +92,7 @@ class Walk {
       const found: Resolution = brought ? { to: "process" } : this.#resolver.resolve(name, module.path);
       if (found.to === "nothing") {
         if (!fact.guarded)
-          this.#unfound.push({ name, problem: notFound(name, found, module, fact, this.#starts) });
+          this.#unfound.push({ name, problem: notFound(name, found, module, fact, this.#roots) });
         module.edges.push({ name, fact, to: undefined });
         continue;
       }

@@ -1,7 +1,7 @@
 /** Lua files in, one deterministic bundle with a source map out. Knows no network and no Pulumi. */
 export { AOS_GLOBALS, type ImageModules, imageModules, wasmModules } from "./aos-modules.ts";
 export { bundle } from "./bundle.ts";
-export { forgetFacts } from "./cache.ts";
+export { removeOldFacts } from "./cache.ts";
 export { changedModules, type ModuleChanges, type NamedHash } from "./changes.ts";
 export { luaString } from "./constants.ts";
 export { type ExplainedError, excerptOf, explainLuaError, formatLuaError } from "./explain.ts";
@@ -15,7 +15,7 @@ export type {
   Bundle,
   BundledModule,
   BundleOptions,
-  Keeps,
+  KeptState,
   LineSpan,
   MappedModule,
   SourceMap,

@@ -9,7 +9,7 @@ import type { Graph } from "./graph.ts";
 import type { GraphModule } from "./graph-module.ts";
 import { lineOf, placeOf } from "./problems.ts";
 import type { Findings } from "./silence.ts";
-import type { Keeps } from "./types.ts";
+import type { KeptState } from "./types.ts";
 
 interface LintInput {
   readonly graph: Graph;
@@ -48,7 +48,7 @@ export function lint(input: LintInput): Findings {
 }
 
 /** The state that the program's own modules keep between messages. */
-export function keepsOf(graph: Graph): Keeps {
+export function keptStateOf(graph: Graph): KeptState {
   // The fleet's library transfers its own state itself.
   const own = graph.modules.filter(({ library, name }) => !library && !name.startsWith("fleet."));
   const names = own.flatMap(({ facts }) =>

@@ -4,7 +4,7 @@ import { imagesWith } from "./aos-modules.ts";
 import { offsetIn } from "./cache.ts";
 import type { Facts, Found } from "./facts.ts";
 import { labelOf, posix } from "./files.ts";
-import type { GraphModule, Starts } from "./graph-module.ts";
+import type { GraphModule, ProgramRoots } from "./graph-module.ts";
 import type { Resolution } from "./resolve.ts";
 import { positionAt } from "./source.ts";
 import { openerAt } from "./unclosed.ts";
@@ -20,7 +20,7 @@ function placeAt({ text, file }: GraphModule, offset: number): string {
 }
 
 /** The reasons why a module does not compile. */
-export function faults(module: GraphModule): Problem[] {
+export function compileProblems(module: GraphModule): Problem[] {
   const { facts, file } = module;
   const problems: Problem[] = facts.limits.map((limit) => ({
     code: "LUA_LIMIT",
@@ -74,7 +74,7 @@ export function notFound(
   { searched, outside }: Extract<Resolution, { to: "nothing" }>,
   from: GraphModule | undefined,
   fact: Found | undefined,
-  { root, image }: Starts,
+  { root, image }: ProgramRoots,
 ): Problem {
   const at = from && fact ? placeOf(from, fact) : "include";
   const quoted = JSON.stringify(name);

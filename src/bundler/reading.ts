@@ -55,7 +55,7 @@ export function foldName(
 }
 
 /** True for a handler pattern that matches every message: `function() return true end`, `{}` and the like. */
-export function isAlways(pattern: Expression): boolean {
+export function matchesEveryMessage(pattern: Expression): boolean {
   if (pattern.type === "TableConstructorExpression") return pattern.fields.length === 0;
   if (pattern.type !== "FunctionDeclaration" || pattern.body.length !== 1) return false;
   const [only] = pattern.body as [Statement];

@@ -1,7 +1,7 @@
 import type { Expression } from "luaparse";
 import type { Facts, HandlerFact, LimitFact, LocalFact, ProvideFact, RequireFact } from "./facts.ts";
 import { offsetOf } from "./parse.ts";
-import { actionOf, foldName, isAlways, memberPath, packageEntryOf } from "./reading.ts";
+import { actionOf, foldName, matchesEveryMessage, memberPath, packageEntryOf } from "./reading.ts";
 import { Scope, type Variable } from "./scope.ts";
 
 const HANDLER_METHODS = new Set(["add", "append", "prepend", "once"]);
@@ -160,7 +160,7 @@ export class Recorder {
       method,
       name,
       ...(action === undefined ? {} : { action }),
-      swallows: pattern !== undefined && isAlways(pattern),
+      swallows: pattern !== undefined && matchesEveryMessage(pattern),
       order: this.#order++,
       offset,
     });

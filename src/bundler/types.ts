@@ -85,7 +85,7 @@ export interface MappedModule {
 }
 
 /** State that a program keeps outside the fleet's library. */
-export interface Keeps {
+export interface KeptState {
   /** Globals other than functions, without aos' own, sorted. */
   readonly globals: readonly string[];
   /** Locals of modules that their functions change: they are invisible from outside. */
@@ -103,7 +103,7 @@ export interface Bundle {
   readonly modules: readonly BundledModule[];
   readonly map: SourceMap;
   /** State that the program's own modules keep between messages, as far as their sources show. */
-  readonly keeps: Keeps;
+  readonly keeps: KeptState;
   /** Warnings that are not silenced; none prevents the program from loading. */
   readonly warnings: readonly Problem[];
 }

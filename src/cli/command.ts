@@ -61,9 +61,10 @@ interface CommandSpec<O extends z.ZodType> {
 const MARK = "\u2060";
 
 /** Marks an id that starts with a hyphen (one in 64), so that the parser does not take it for an option. Pure. */
-export const asWord = (word: string): string => (/^-[\w-]{42}$/.test(word) ? `${MARK}${word}` : word);
+export const protectLeadingHyphen = (word: string): string =>
+  /^-[\w-]{42}$/.test(word) ? `${MARK}${word}` : word;
 
-/** Undoes `asWord` in every parsed value. Pure. */
+/** Undoes `protectLeadingHyphen` in every parsed value. Pure. */
 const typed = (value: unknown): unknown =>
   typeof value === "string" ? value.replaceAll(MARK, "") : Array.isArray(value) ? value.map(typed) : value;
 

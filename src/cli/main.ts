@@ -1,7 +1,7 @@
 import { CommanderError } from "commander";
 import { FleetError } from "../core/errors.ts";
 import { manifest } from "../toolchain/paths.ts";
-import { asWord, type Cli } from "./command.ts";
+import { type Cli, protectLeadingHyphen } from "./command.ts";
 import { EXIT, exitCodeOf } from "./exit.ts";
 import { type Host, realHost } from "./host.ts";
 import { Output } from "./output.ts";
@@ -12,7 +12,7 @@ export async function main(words: readonly string[], host: Host = realHost()): P
   const cli: Cli = { host, exitCode: EXIT.ok };
   try {
     const program = await buildProgram(cli, manifest().version, words);
-    await program.parseAsync(words.map(asWord), { from: "user" });
+    await program.parseAsync(words.map(protectLeadingHyphen), { from: "user" });
     return cli.exitCode;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;

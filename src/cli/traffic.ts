@@ -1,4 +1,4 @@
-import { againText, percent } from "../delivery/index.ts";
+import { drainingText, percent } from "../delivery/index.ts";
 import type { ShownTraffic } from "../operations/observe/traffic.ts";
 import { table } from "./table.ts";
 
@@ -12,7 +12,7 @@ export function trafficLines({ headline: head, revisions }: ShownTraffic): strin
       sourceHash.slice(0, 8),
       String(requests),
       String(errors),
-      `${refused}${againText({ refused, draining })}`,
+      `${refused}${drainingText({ refused, draining })}`,
       String(open),
     ],
   );

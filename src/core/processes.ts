@@ -14,7 +14,7 @@ export function isAlive(pid: number): boolean {
 }
 
 /** A string that distinguishes a process from a later one with the same pid; "" where the system does not provide one. */
-export function bornOf(pid: number): string {
+export function startTicksOf(pid: number): string {
   return statFields(pid)?.[19] ?? "";
 }
 

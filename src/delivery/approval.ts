@@ -17,19 +17,29 @@ export const PromotionSchema = z.looseObject({
 });
 export type Promotion = z.infer<typeof PromotionSchema>;
 
-export const ApprovalSchema = z.looseObject({
-  /** Who approved green's last share: the judge by a pass, or a person by `fleet promote` without one. */
-  letThrough: z.enum(["judge", "person"]),
-  /** Every step that a person promoted without a pass, in order, including the last one if `letThrough` is `person`. */
-  promoted: z.array(PromotionSchema),
-});
+/** Reads the earlier name of `approvedBy`, `letThrough`, which releases, ledgers and kept approvals may contain. */
+const withEarlierName = (raw: unknown): unknown => {
+  if (typeof raw !== "object" || raw === null || !("letThrough" in raw) || "approvedBy" in raw) return raw;
+  const { letThrough: approvedBy, ...others } = raw;
+  return { approvedBy, ...others };
+};
+
+export const ApprovalSchema = z.preprocess(
+  withEarlierName,
+  z.looseObject({
+    /** Who approved green's last share: the judge by a pass, or a person by `fleet promote` without one. */
+    approvedBy: z.enum(["judge", "person"]),
+    /** Every step that a person promoted without a pass, in order, including the last one if `approvedBy` is `person`. */
+    promoted: z.array(PromotionSchema),
+  }),
+);
 export type Approval = z.infer<typeof ApprovalSchema>;
 
 const verdictIn = ({ outcome, verdict }: Promotion): string => `${outcome}: ${verdict}`;
 
 /** Describes the steps that a person promoted; undefined if only the judge approved, as far as known. Pure. */
-export function overruledText({ letThrough, promoted }: Approval): string | undefined {
-  const last = letThrough === "person" ? promoted.at(-1) : undefined;
+export function overruledText({ approvedBy, promoted }: Approval): string | undefined {
+  const last = approvedBy === "person" ? promoted.at(-1) : undefined;
   const earlier = last ? promoted.slice(0, -1) : promoted;
   const steps = earlier.map((one) => `step ${one.step}, ${percent(one.weightBp)} (${verdictIn(one)})`);
   const parts = [
@@ -41,7 +51,7 @@ export function overruledText({ letThrough, promoted }: Approval): string | unde
 
 /** How a rollout was approved, for its last line; refers only to the share that it ends with. Pure. */
 export function approvalText(approval: Approval, weightBp: number): string {
-  const passed = approval.letThrough === "judge" ? [`passed at ${percent(weightBp)}`] : [];
+  const passed = approval.approvedBy === "judge" ? [`passed at ${percent(weightBp)}`] : [];
   const overruled = overruledText(approval);
   return [...passed, ...(overruled === undefined ? [] : [overruled])].join("; ");
 }

@@ -1,6 +1,6 @@
 /** How many callers a strategy's latency checks need. Probes do not replace callers. */
 import { stepsOf } from "./steps.ts";
-import { type Strategy, WHOLE } from "./strategy.ts";
+import { ALL_TRAFFIC_BP, type Strategy } from "./strategy.ts";
 
 /** The step of a rollout that needs the most callers for a latency check. */
 interface CallersNeeded {
@@ -25,8 +25,8 @@ export function callersNeeded(strategy: Strategy): CallersNeeded[] {
     if (rule.kind !== "latency") return [];
     const { minSamples } = rule;
     const needs = steps.map(({ weightBp, mirror, intervalSeconds }): CallersNeeded => {
-      const green = mirror ? 1 : weightBp / WHOLE;
-      const blue = 1 - weightBp / WHOLE;
+      const green = mirror ? 1 : weightBp / ALL_TRAFFIC_BP;
+      const blue = 1 - weightBp / ALL_TRAFFIC_BP;
       const least = rule.maxMs === undefined && blue > 0 ? Math.min(green, blue) : green;
       const requests = least === 0 ? Number.POSITIVE_INFINITY : Math.ceil(minSamples / least);
       return { check, minSamples, weightBp, requests, seconds: intervalSeconds * strategy.maxInconclusive };

@@ -1,6 +1,6 @@
 import type { Problem } from "../core/errors.ts";
 import { percent, stepsOf } from "./steps.ts";
-import { type StatePolicy, type Strategy, WHOLE } from "./strategy.ts";
+import { ALL_TRAFFIC_BP, type StatePolicy, type Strategy } from "./strategy.ts";
 
 /** The properties of a service that matter here. */
 interface CombinedService {
@@ -85,16 +85,16 @@ function stepProblems(strategy: Strategy, at: string): Problem[] {
   });
   const last = steps.at(-1)?.weightBp ?? 0;
   const split = strategy.trafficStrategy === "A_B_TEST";
-  if (!split && last !== WHOLE)
+  if (!split && last !== ALL_TRAFFIC_BP)
     problems.push({
       code: "STEPS_END_EARLY",
       what: "The rollout ends before green has all traffic, so the old revision could never be retired.",
       got: percent(last),
-      expected: percent(WHOLE),
-      remedy: `Add a last step with weightBp: ${WHOLE}, or set trafficStrategy: "A_B_TEST", which ends as a permanent split.`,
+      expected: percent(ALL_TRAFFIC_BP),
+      remedy: `Add a last step with weightBp: ${ALL_TRAFFIC_BP}, or set trafficStrategy: "A_B_TEST", which ends as a permanent split.`,
       at: `${at}.steps`,
     });
-  if (split && (last === 0 || last === WHOLE))
+  if (split && (last === 0 || last === ALL_TRAFFIC_BP))
     problems.push({
       code: "STEPS_NOT_SPLIT",
       what: "An A_B_TEST ends as a permanent split, but the last step sends all traffic to one side.",
@@ -109,7 +109,7 @@ function stepProblems(strategy: Strategy, at: string): Problem[] {
 function stateProblems(strategy: Strategy, { services }: Combined, at: string): Problem[] {
   if (!isBlueGreen(strategy)) return [];
   const shares = stepsOf(strategy).map(({ weightBp }) => weightBp);
-  const splits = shares.filter((share) => share > 0 && share < WHOLE);
+  const splits = shares.filter((share) => share > 0 && share < ALL_TRAFFIC_BP);
   if (splits.length === 0) return [];
   const got = `${strategy.trafficStrategy ?? "steps"}: ${splits.map(percent).join(", ")}`;
   return Object.entries(services).flatMap(([name, { state }]): Problem[] => {
@@ -127,7 +127,7 @@ function stateProblems(strategy: Strategy, { services }: Combined, at: string): 
         },
       ];
     // Keys move with each step; but after a permanent split the next release's salt would look for them elsewhere.
-    if (shares.at(-1) === WHOLE) return [];
+    if (shares.at(-1) === ALL_TRAFFIC_BP) return [];
     return [
       {
         code: "STATE_PARTITIONED_SPLIT",
@@ -199,7 +199,7 @@ function placeProblems(strategy: Strategy, { services, router, adopted }: Combin
 function checkProblems(strategy: Strategy, { services }: Combined, at: string): Problem[] {
   if (!isBlueGreen(strategy)) return [];
   const names = Object.keys(services).sort();
-  const splits = stepsOf(strategy).some(({ weightBp }) => weightBp > 0 && weightBp < WHOLE);
+  const splits = stepsOf(strategy).some(({ weightBp }) => weightBp > 0 && weightBp < ALL_TRAFFIC_BP);
   const problems: Problem[] = [];
   const seen = new Set<string>();
   strategy.checks.forEach((rule, index) => {

@@ -2,21 +2,21 @@
 import { mean } from "simple-statistics";
 import { amount } from "../core/amount.ts";
 import {
+  type CheckResult,
   type Count,
-  counted,
+  checkResult,
+  countText,
   isUnserved,
-  needed,
+  neededText,
+  noComparisonReason,
   pText,
   rate,
   round,
-  type Said,
-  say,
   share,
-  unservedText,
-  whyNotCompared,
+  unservedRequestsText,
   withProbes,
-} from "./counted.ts";
-import { ended, type ServiceMeasured } from "./measurement.ts";
+} from "./counts.ts";
+import { completedRequests, type ServiceMeasured } from "./measurement.ts";
 import { binomialTail, fisher } from "./statistics.ts";
 import type { CheckRule } from "./strategy.ts";
 import type { RevisionMetrics } from "./wire.ts";
@@ -24,25 +24,25 @@ import type { RevisionMetrics } from "./wire.ts";
 type Rule = Extract<CheckRule, { kind: "errorRate" }>;
 
 /** Fails by faults, with or without probes; passes by callers' requests, by declared probes, or by `Info` probes if there are no callers. Pure. */
-export function errorRate(rule: Rule, service: ServiceMeasured, isLast: boolean): Said {
+export function errorRate(rule: Rule, service: ServiceMeasured, isLast: boolean): CheckResult {
   const all = withProbes(service);
-  const callers = { events: service.green.errors, n: ended(service.green) };
-  const blue = service.blue && { events: service.blue.errors, n: ended(service.blue) };
-  const text = `${counted("green", all)}${probesText(service)}`;
-  const notCompared = whyNotCompared(blue, rule.minSamples);
+  const callers = { events: service.green.errors, n: completedRequests(service.green) };
+  const blue = service.blue && { events: service.blue.errors, n: completedRequests(service.blue) };
+  const text = `${countText("green", all)}${probesText(service)}`;
+  const notCompared = noComparisonReason(blue, rule.minSamples);
   const compared = notCompared === "" ? blue : undefined;
   // Probes exercise less than callers do: successful ones do not outweigh callers' faults.
   const fault =
     faultOf(rule, all, compared, text) ??
-    faultOf(rule, callers, compared, `${counted("green", callers)} without the probes`);
-  if (fault !== undefined) return say("fail", fault);
+    faultOf(rule, callers, compared, `${countText("green", callers)} without the probes`);
+  if (fault !== undefined) return checkResult("fail", fault);
   const open = whyInconclusive(rule, service, { callers, all, isLast });
-  if (open !== undefined) return say("inconclusive", `${text}${open}`);
+  if (open !== undefined) return checkResult("inconclusive", `${text}${open}`);
   const allowed = `at most ${rate(rule.max)} allowed`;
-  if (!compared) return say("pass", `${text}, ${allowed}${notCompared}`);
-  return say(
+  if (!compared) return checkResult("pass", `${text}, ${allowed}${notCompared}`);
+  return checkResult(
     "pass",
-    `${text} compared with ${counted("blue", compared)}, ${allowed} (p = ${round(fisher(compared, all))})`,
+    `${text} compared with ${countText("blue", compared)}, ${allowed} (p = ${round(fisher(compared, all))})`,
   );
 }
 
@@ -61,7 +61,7 @@ function faultOf(
   const difference = share(own) - share(blue);
   const p = fisher(blue, own);
   if (difference <= tolerance || p >= alpha) return undefined;
-  return `${text} compared with ${counted("blue", blue)}: worse by ${rate(difference)} (${pText(p, confidence)})`;
+  return `${text} compared with ${countText("blue", blue)}: worse by ${rate(difference)} (${pText(p, confidence)})`;
 }
 
 interface Evidence {
@@ -77,39 +77,40 @@ function whyInconclusive(
   service: ServiceMeasured,
   { callers, all, isLast }: Evidence,
 ): string | undefined {
-  const { green, blue, probes, beside } = service;
+  const { green, blue, probes, isBlueCurrent } = service;
   const least = rule.minSamples;
-  const told = probes?.declared === true ? all : callers;
-  const isByInfo = told.n < least;
+  const counted = probes?.declared === true ? all : callers;
+  const isByInfo = counted.n < least;
   const old = lateByAge(service, isByInfo);
   const late = old + crowding(service, old);
   const asks = Math.max(green.requests, unanswered(green));
-  const tooMany = unanswered(green) > ended(green) || green.errors + late > rule.max * asks;
-  if ((isByInfo && old > 0) || (late > 0 && tooMany)) return `; ${openText(service)}`;
-  if (all.n < least) return `, ${needed(least)}`;
+  const tooMany = unanswered(green) > completedRequests(green) || green.errors + late > rule.max * asks;
+  if ((isByInfo && old > 0) || (late > 0 && tooMany)) return `; ${openRequestsText(service)}`;
+  if (all.n < least) return `, ${neededText(least)}`;
   // Answering Info is no real work: it counts for green only if there is no work, or so little that waiting does not help, and
   // green did all of it.
-  const asked = asks + (beside === true && blue ? blue.requests : 0);
+  const asked = asks + (isBlueCurrent === true && blue ? blue.requests : 0);
   const isUnused = isLast ? asked < least : asked === 0 && (blue?.requests ?? 0) === 0;
   if (isByInfo && !isUnused)
     return `, and there are callers: ${amount(least, "request of green's callers is", "requests of green's callers are")} needed, or declared probes`;
-  if (isByInfo && asks > 0 && ended(green) === 0) return `; ${openText(service)}`;
-  const worst = isByInfo ? Math.max(share(callers), share(all)) : share(told);
+  if (isByInfo && asks > 0 && completedRequests(green) === 0) return `; ${openRequestsText(service)}`;
+  const worst = isByInfo ? Math.max(share(callers), share(all)) : share(counted);
   // More than allowed, but so few that it may be chance.
   if (worst > rule.max || (isByInfo && callers.events > 0)) {
     const p = binomialTail(callers.events, callers.n, rule.max);
     return `, ${rate(rule.max)} allowed (${pText(p, rule.confidence)})`;
   }
   // A refusal is not a success either, and Info cannot tell whether it is correct.
-  if (isByInfo && isUnserved(service)) return `; ${unservedText(service)}`;
+  if (isByInfo && isUnserved(service)) return `; ${unservedRequestsText(service)}`;
   return undefined;
 }
 
 /** Requests that are not completed. */
-const waiting = (of: RevisionMetrics): number => Math.max(0, of.requests - ended(of) - (of.draining ?? 0));
+const waiting = (of: RevisionMetrics): number =>
+  Math.max(0, of.requests - completedRequests(of) - (of.draining ?? 0));
 
 /** Lower bound for "late", however short the interval is. */
-const LEAST_LATE_MS = 1000;
+const MIN_LATE_MS = 1000;
 
 /** Requests without an answer, of this or an earlier step. */
 export const unanswered = (of: RevisionMetrics): number => Math.max(waiting(of), of.open?.length ?? 0);
@@ -121,7 +122,7 @@ export const unanswered = (of: RevisionMetrics): number => Math.max(waiting(of),
 function lateByAge({ green, intervalMs }: ServiceMeasured, isByInfo: boolean): number {
   if (green.open === undefined) return isByInfo ? waiting(green) : 0;
   const slowest = isByInfo ? 0 : Math.max(0, ...green.latencies);
-  const longest = Math.max(intervalMs ?? Number.POSITIVE_INFINITY, LEAST_LATE_MS, slowest);
+  const longest = Math.max(intervalMs ?? Number.POSITIVE_INFINITY, MIN_LATE_MS, slowest);
   return green.open.filter((age) => age >= longest).length;
 }
 
@@ -133,7 +134,7 @@ function crowding({ green, ms }: ServiceMeasured, old: number): number {
 }
 
 /** How many requests have no answer, out of how many, for how long, and at which revision. */
-export function openText({ green, revision }: ServiceMeasured): string {
+export function openRequestsText({ green, revision }: ServiceMeasured): string {
   const [oldest] = green.open ?? [];
   const asked = Math.max(green.requests, unanswered(green));
   const open = unanswered(green);

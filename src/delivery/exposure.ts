@@ -1,4 +1,4 @@
-import { WHOLE } from "./strategy.ts";
+import { ALL_TRAFFIC_BP } from "./strategy.ts";
 import type { RevisionMetrics } from "./wire.ts";
 
 /** A revision's requests, out of all. */
@@ -24,7 +24,7 @@ export function exposureOf(
  * deviations for the number of callers. Pure.
  */
 export function isWithinShare({ share, total }: Exposure, weightBp: number): boolean {
-  const allowed = weightBp / WHOLE;
+  const allowed = weightBp / ALL_TRAFFIC_BP;
   if (total === 0) return true;
   return share <= allowed + 0.01 + 3 * Math.sqrt((allowed * (1 - allowed)) / total);
 }

@@ -28,7 +28,7 @@ export type FaultRule = z.infer<typeof FaultRuleSchema>;
 export const FaultRulesSchema = z.array(FaultRuleSchema).max(20);
 
 /** Actions of a service that a router forwards for anyone. */
-export const RoutedSchema = z.array(z.string().min(1).max(64)).max(200);
+export const RoutedActionsSchema = z.array(z.string().min(1).max(64)).max(200);
 
 /** aos' own conventions, if a service declares no rules: a tag `Error`, an action `Error` or `…-Error`, `success: false`. */
 const DEFAULT_FAULTS: readonly FaultRule[] = [
@@ -58,14 +58,14 @@ export function faultOf(
   const found = rules.find((rule) => {
     const value = rule.tag !== undefined ? tags[rule.tag] : at(json, rule.field ?? "");
     if (rule.equals !== undefined) return value === rule.equals;
-    if (rule.matches !== undefined) return typeof value === "string" && globbed(rule.matches, value);
+    if (rule.matches !== undefined) return typeof value === "string" && matchesGlob(rule.matches, value);
     return value !== undefined && value !== null && value !== false && value !== "";
   });
   return found && (found.as ?? "fault");
 }
 
 /** Whether a string matches a pattern in which `*` matches any text. Pure. */
-export function globbed(pattern: string, text: string): boolean {
+export function matchesGlob(pattern: string, text: string): boolean {
   const [first = "", ...rest] = pattern.split("*");
   const last = rest.pop();
   if (last === undefined) return text === first;

@@ -23,7 +23,7 @@ export function holdOf(table: Pick<Table, "mode" | "reason" | "holdCode"> | unde
 }
 
 /** The part of `SET_TRAFFIC` that holds a table. A router that does not list the code in its answers would refuse it, and gets only the sentence. */
-export const holding = (
+export const holdFields = (
   { holdCodes }: Pick<TrafficState, "holdCodes">,
   code: HoldCode,
   text: string,

@@ -6,21 +6,21 @@ import { amount } from "../core/amount.ts";
 import { canonicalJson } from "../core/hash.ts";
 import { compareNumbers } from "../core/json.ts";
 import {
-  counted,
+  type CheckResult,
+  checkResult,
+  countText,
   isUnserved,
-  needed,
+  neededText,
+  noComparisonReason,
   pText,
   rate,
   round,
-  type Said,
-  say,
   share,
-  unservedText,
-  whyNotCompared,
+  unservedRequestsText,
   withProbes,
-} from "./counted.ts";
-import { errorRate, openText, unanswered } from "./error-rate.ts";
-import { ended, type Measurement, type ServiceMeasured } from "./measurement.ts";
+} from "./counts.ts";
+import { errorRate, openRequestsText, unanswered } from "./error-rate.ts";
+import { completedRequests, type Measurement, type ServiceMeasured } from "./measurement.ts";
 import { fisher, mannWhitney, median } from "./statistics.ts";
 import type { CheckRule } from "./strategy.ts";
 import { type Finding, type Verdict, verdictOf } from "./verdict.ts";
@@ -63,7 +63,7 @@ function measured(
   rule: Exclude<CheckRule, Rule<"probe" | "invariant">>,
   service: ServiceMeasured,
   isLast: boolean,
-): Said {
+): CheckResult {
   switch (rule.kind) {
     case "health":
       return health(rule, service);
@@ -76,65 +76,65 @@ function measured(
   }
 }
 
-function health({ allowDegraded }: Rule<"health">, { health }: ServiceMeasured): Said {
-  if (!health) return say("error", "health was not requested");
-  if ("problem" in health) return say("error", health.problem);
+function health({ allowDegraded }: Rule<"health">, { health }: ServiceMeasured): CheckResult {
+  if (!health) return checkResult("error", "health was not requested");
+  if ("problem" in health) return checkResult("error", health.problem);
   const why = health.reasons.length === 0 ? "" : ` (${health.reasons.join("; ")})`;
   const good = health.status === "HEALTHY" || (allowDegraded && health.status === "DEGRADED");
-  return say(good ? "pass" : "fail", `${health.status}${why}`);
+  return checkResult(good ? "pass" : "fail", `${health.status}${why}`);
 }
 
 /**
  * Only the old revision, which gets the same requests, can show whether a refusal is correct. The test is exact, so few requests
  * suffice. If green has answered no caller, `minSamples` requests of both are needed to pass.
  */
-function refusals(rule: Rule<"refusals">, service: ServiceMeasured): Said {
+function refusals(rule: Rule<"refusals">, service: ServiceMeasured): CheckResult {
   const { green, blue } = service;
-  const own = { events: green.refused, n: ended(green) };
-  const other = { events: blue?.refused ?? 0, n: blue ? ended(blue) : 0 };
-  const text = counted("green", own, "refused", "refused");
+  const own = { events: green.refused, n: completedRequests(green) };
+  const other = { events: blue?.refused ?? 0, n: blue ? completedRequests(blue) : 0 };
+  const text = countText("green", own, "refused", "refused");
   // Callers that were told to ask again got no answer that could be right or wrong: they are reported, but not compared.
   const again = blue?.draining ? `; it told ${blue.draining} more to ask again` : "";
-  const compared = `${text} compared with ${counted("blue", other, "refused", "refused")}${again}`;
+  const compared = `${text} compared with ${countText("blue", other, "refused", "refused")}${again}`;
   const p = fisher(other, own);
   const difference = share(own) - share(other);
   if (other.n > 0 && difference > rule.tolerance && p < 1 - rule.confidence)
-    return say("fail", `${compared}: more by ${rate(difference)} (${pText(p, rule.confidence)})`);
-  const notCompared = whyNotCompared(blue && other, rule.minSamples);
+    return checkResult("fail", `${compared}: more by ${rate(difference)} (${pText(p, rule.confidence)})`);
+  const notCompared = noComparisonReason(blue && other, rule.minSamples);
   const isFew = notCompared !== "" || own.n < rule.minSamples;
   if (isFew && own.events > 0 && isUnserved(service)) {
-    const why = notCompared === "" ? `; ${needed(rule.minSamples)} to compare with blue` : notCompared;
-    return say("inconclusive", `${text}, so no caller was answered${why}`);
+    const why = notCompared === "" ? `; ${neededText(rule.minSamples)} to compare with blue` : notCompared;
+    return checkResult("inconclusive", `${text}, so no caller was answered${why}`);
   }
-  return say("pass", other.n === 0 ? `${text}${notCompared}` : `${compared} (p = ${round(p)})`);
+  return checkResult("pass", other.n === 0 ? `${text}${notCompared}` : `${compared} (p = ${round(p)})`);
 }
 
 /** Probes go to green directly: the router, which times blue's answers, does not time them, so they cannot be compared. */
-function latency(rule: Rule<"latency">, { green, blue, probes }: ServiceMeasured): Said {
+function latency(rule: Rule<"latency">, { green, blue, probes }: ServiceMeasured): CheckResult {
   const own = green.latencies;
   if (own.length < rule.minSamples)
-    return say(
+    return checkResult(
       "inconclusive",
-      `${amount(own.length, "answer")} of green's callers timed by the router, ${needed(rule.minSamples)}${probes && probes.sent > 0 ? "; probes are not timed" : ""}`,
+      `${amount(own.length, "answer")} of green's callers timed by the router, ${neededText(rule.minSamples)}${probes && probes.sent > 0 ? "; probes are not timed" : ""}`,
     );
   const middle = median(own);
   const text = `median ${round(middle)} ms of ${amount(own.length, "answer")}`;
   if (rule.maxMs !== undefined && middle > rule.maxMs)
-    return say("fail", `${text}, more than the ${rule.maxMs} ms allowed`);
+    return checkResult("fail", `${text}, more than the ${rule.maxMs} ms allowed`);
   const other = blue?.latencies ?? [];
   if (other.length < rule.minSamples)
     return rule.maxMs === undefined
-      ? say(
+      ? checkResult(
           "inconclusive",
-          `${text}; ${amount(other.length, "answer")} of blue to compare with, ${needed(rule.minSamples)}`,
+          `${text}; ${amount(other.length, "answer")} of blue to compare with, ${neededText(rule.minSamples)}`,
         )
-      : say("pass", `${text}, at most ${rule.maxMs} ms allowed`);
+      : checkResult("pass", `${text}, at most ${rule.maxMs} ms allowed`);
   const { p, effect, method } = mannWhitney(other, own);
   const compared = `${text} compared with ${round(median(other))} ms of ${other.length} of blue: slower in ${rate(effect)} of pairs`;
   const numbers = `${pText(p, rule.confidence)}, ${method}`;
   if (effect > rule.maxEffect && p < 1 - rule.confidence)
-    return say("fail", `${compared}, more than ${rate(rule.maxEffect)} (${numbers})`);
-  return say("pass", `${compared} (${numbers})`);
+    return checkResult("fail", `${compared}, more than ${rate(rule.maxEffect)} (${numbers})`);
+  return checkResult("pass", `${compared} (${numbers})`);
 }
 
 function probe(rule: Rule<"probe">, { probes }: Measurement): Finding {
@@ -185,9 +185,9 @@ function sampled(rules: readonly CheckRule[], { services }: Measurement): Findin
     ];
     if (!isCounted && withProbes(service).n === 0) return open("green received no requests");
     const isWeighed = has(service.green.refused > 0 ? "refusals" : "errorRate");
-    if (!isWeighed && isUnserved(service)) return open(unservedText(service));
+    if (!isWeighed && isUnserved(service)) return open(unservedRequestsText(service));
     // Info probes do not count if green has answered none of its callers.
-    const isOpen = unanswered(service.green) > 0 && ended(service.green) === 0;
-    return !isCounted && isOpen && service.probes?.declared !== true ? open(openText(service)) : [];
+    const isOpen = unanswered(service.green) > 0 && completedRequests(service.green) === 0;
+    return !isCounted && isOpen && service.probes?.declared !== true ? open(openRequestsText(service)) : [];
   });
 }

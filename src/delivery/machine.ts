@@ -5,12 +5,12 @@
 import { amount } from "../core/amount.ts";
 import type { Phase } from "./phase.ts";
 import { percent, type Step } from "./steps.ts";
-import { type Strategy, WHOLE } from "./strategy.ts";
+import { ALL_TRAFFIC_BP, type Strategy } from "./strategy.ts";
 import type { Verdict } from "./verdict.ts";
 import type { HoldCode, TrafficCommand } from "./wire.ts";
 
 /** The rollout holds after this many failed measurements in a row. */
-export const MOST_ERRORS = 4;
+export const MAX_FAILED_MEASUREMENTS = 4;
 
 /** Allowed phase transitions. */
 export const FOLLOWS: Readonly<Record<Phase, readonly Phase[]>> = {
@@ -90,7 +90,8 @@ export function decide(
     if (verdict.outcome === "error") {
       const errors = at.errors + 1;
       const reason = `${amount(errors, "measurement")} in a row could not be made: ${verdict.text}`;
-      if (errors >= MOST_ERRORS) return still({ kind: "hold", why: "error", reason }, { errors: 0 });
+      if (errors >= MAX_FAILED_MEASUREMENTS)
+        return still({ kind: "hold", why: "error", reason }, { errors: 0 });
       return still({ kind: "watch", reason: verdict.text }, { errors });
     }
     if (verdict.outcome === "inconclusive") {
@@ -118,4 +119,6 @@ export function decide(
 
 /** The phase while a step is watched: MONITORING once all traffic has been switched. */
 export const phaseAt = (steps: readonly Step[], step: number): Phase =>
-  step >= steps.length - 1 || (steps[step]?.weightBp ?? 0) >= WHOLE ? "MONITORING" : "TRAFFIC_SWITCHING";
+  step >= steps.length - 1 || (steps[step]?.weightBp ?? 0) >= ALL_TRAFFIC_BP
+    ? "MONITORING"
+    : "TRAFFIC_SWITCHING";

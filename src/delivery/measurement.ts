@@ -19,12 +19,12 @@ export interface Probes {
 export type ProbeMeasured = { readonly differences: readonly string[] } | { readonly problem: string };
 
 /** The value of an invariant, or why there is none. */
-export type Kept = { readonly value: unknown } | { readonly problem: string };
+export type InvariantValue = { readonly value: unknown } | { readonly problem: string };
 
 /** An invariant's values: the old revision's before traffic was shifted, and the new revision's now. */
 export interface InvariantMeasured {
-  readonly before: Kept;
-  readonly after: Kept;
+  readonly before: InvariantValue;
+  readonly after: InvariantValue;
 }
 
 /** One service in one interval: the new and the old revision, measured at the same time. */
@@ -39,7 +39,7 @@ export interface ServiceMeasured {
   /** The old revision's; none if it has no share and no earlier figures are known. */
   readonly blue?: RevisionMetrics | undefined;
   /** Whether blue was measured at the same time, and not in the previous step, when it had all traffic. @default false */
-  readonly beside?: boolean | undefined;
+  readonly isBlueCurrent?: boolean | undefined;
   readonly health?: HealthMeasured | undefined;
   readonly probes?: Probes | undefined;
 }
@@ -55,7 +55,14 @@ export interface Measurement {
 }
 
 /** The figures of a revision without requests. */
-export const UNSEEN: RevisionMetrics = { requests: 0, answered: 0, errors: 0, refused: 0, latencies: [] };
+export const NO_REQUESTS: RevisionMetrics = {
+  requests: 0,
+  answered: 0,
+  errors: 0,
+  refused: 0,
+  latencies: [],
+};
 
 /** Completed requests. */
-export const ended = ({ answered, errors, refused }: RevisionMetrics): number => answered + errors + refused;
+export const completedRequests = ({ answered, errors, refused }: RevisionMetrics): number =>
+  answered + errors + refused;

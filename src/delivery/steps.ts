@@ -1,4 +1,4 @@
-import { type DeclaredStep, type Strategy, type TrafficStrategy, WHOLE } from "./strategy.ts";
+import { ALL_TRAFFIC_BP, type DeclaredStep, type Strategy, type TrafficStrategy } from "./strategy.ts";
 
 /** One step of a rollout. */
 export interface Step {
@@ -12,10 +12,10 @@ export interface Step {
 
 /** Green's shares by the guide's strategies; a canary keeps a small share for several intervals, then gets everything. */
 const SHARES: Readonly<Record<TrafficStrategy, readonly number[]>> = {
-  INSTANT: [WHOLE],
-  GRADUAL: [1000, 2500, 5000, 7500, WHOLE],
-  CANARY: [500, 500, 500, WHOLE],
-  A_B_TEST: [WHOLE / 2],
+  INSTANT: [ALL_TRAFFIC_BP],
+  GRADUAL: [1000, 2500, 5000, 7500, ALL_TRAFFIC_BP],
+  CANARY: [500, 500, 500, ALL_TRAFFIC_BP],
+  A_B_TEST: [ALL_TRAFFIC_BP / 2],
 };
 
 /**
@@ -35,7 +35,8 @@ export function stepsOf(strategy: Strategy): Step[] {
 }
 
 /** Whether the strategy ends with both revisions under traffic. */
-export const isSplit = (strategy: Strategy): boolean => (stepsOf(strategy).at(-1)?.weightBp ?? WHOLE) < WHOLE;
+export const isSplit = (strategy: Strategy): boolean =>
+  (stepsOf(strategy).at(-1)?.weightBp ?? ALL_TRAFFIC_BP) < ALL_TRAFFIC_BP;
 
 /** Duration of a rollout in seconds if every verdict is a pass and there are no gates. */
 export const rolloutSeconds = (strategy: Strategy): number =>

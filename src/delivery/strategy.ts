@@ -1,7 +1,7 @@
 import { z } from "zod";
 
 /** All of the traffic, in basis points. */
-export const WHOLE = 10_000;
+export const ALL_TRAFFIC_BP = 10_000;
 
 /** How traffic shifts from the old revision (blue) to the new one (green); the guide's four strategies. */
 export const TrafficStrategySchema = z.enum(["INSTANT", "GRADUAL", "CANARY", "A_B_TEST"]);
@@ -20,7 +20,7 @@ export const DEPLOYMENT_STRATEGIES: readonly string[] = [
 /** One step of a rollout: green's share, and how long it is watched before the next step. */
 export const StepSchema = z.strictObject({
   /** Green's share, in basis points: 1,000 is a tenth. Never decreases from step to step. */
-  weightBp: z.number().int().min(0).max(WHOLE),
+  weightBp: z.number().int().min(0).max(ALL_TRAFFIC_BP),
   /** Seconds for which green is watched at this share before it is judged. @default the strategy's `intervalSeconds` */
   intervalSeconds: z.number().min(0).max(86_400).optional(),
   /** `manual`: after a pass, the rollout waits here for `fleet promote`. @default none */

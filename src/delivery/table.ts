@@ -1,4 +1,4 @@
-import { WHOLE } from "./strategy.ts";
+import { ALL_TRAFFIC_BP } from "./strategy.ts";
 import type { Route, ServiceRoutes, Table, TableRef } from "./wire.ts";
 
 /** A service's revisions: the new one, and the one that it replaces. */
@@ -8,16 +8,16 @@ export interface Revisions {
 }
 
 /** Whether traffic has to shift at all. */
-export const moves = ({ green, blue }: Revisions): boolean =>
+export const needsShift = ({ green, blue }: Revisions): boolean =>
   blue !== undefined && blue.processId !== green.processId;
 
 /** Routes that give green its share. Green is first: it has the lowest buckets and keeps them while its share grows. Pure. */
 export function routesAt({ green, blue }: Revisions, weightBp: number): Route[] {
   const own = { processId: green.processId, revision: green.revision };
-  if (!blue || blue.processId === green.processId) return [{ ...own, weightBp: WHOLE }];
+  if (!blue || blue.processId === green.processId) return [{ ...own, weightBp: ALL_TRAFFIC_BP }];
   return [
     { ...own, weightBp },
-    { processId: blue.processId, revision: blue.revision, weightBp: WHOLE - weightBp },
+    { processId: blue.processId, revision: blue.revision, weightBp: ALL_TRAFFIC_BP - weightBp },
   ];
 }
 
@@ -26,7 +26,7 @@ export const tableName = ({ release, step }: TableRef): string =>
   `release ${release.slice(0, 12)}, step ${step}`;
 
 /** Whether two tables have the same release and step. */
-export const isSame = (a: TableRef | undefined, b: TableRef | undefined): boolean =>
+export const isSameTable = (a: TableRef | undefined, b: TableRef | undefined): boolean =>
   a?.release === b?.release && a?.step === b?.step;
 
 /** The process with most of a service's traffic; the first one if tied. */

@@ -3,8 +3,8 @@
  * unless it is marked, so maps are parsed leniently.
  */
 import { z } from "zod";
-import { FaultRulesSchema, RoutedSchema } from "./faults.ts";
-import { TrafficKeySchema, WHOLE } from "./strategy.ts";
+import { FaultRulesSchema, RoutedActionsSchema } from "./faults.ts";
+import { ALL_TRAFFIC_BP, TrafficKeySchema } from "./strategy.ts";
 
 const ProcessId = z.string().regex(/^[A-Za-z0-9_-]{43}$/, "an AO process id");
 
@@ -22,7 +22,7 @@ const RouteSchema = z.strictObject({
   processId: ProcessId,
   /** sha256 of the code that it must run; the router's own proof is compared with it. */
   revision: z.string().min(1).max(64),
-  weightBp: z.number().int().min(0).max(WHOLE),
+  weightBp: z.number().int().min(0).max(ALL_TRAFFIC_BP),
 });
 export type Route = z.infer<typeof RouteSchema>;
 
@@ -40,7 +40,7 @@ const ServiceRoutesSchema = z.strictObject({
   /** What marks a reply as a fault. @default aos' conventions */
   faultWhen: FaultRulesSchema.optional(),
   /** The actions that are forwarded for anyone. @default all except those of the fleet's library */
-  actions: RoutedSchema.optional(),
+  actions: RoutedActionsSchema.optional(),
 });
 export type ServiceRoutes = z.infer<typeof ServiceRoutesSchema>;
 

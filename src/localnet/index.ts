@@ -15,7 +15,7 @@ import {
   STORE_FILE,
 } from "./descriptor.ts";
 import { type Daemon, launch } from "./launch.ts";
-import { isQuiet, lives, registered, revokeAll, unregister } from "./permits.ts";
+import { hasNoDaemons, isDaemonAlive, registeredDaemons, revokeAll, unregister } from "./permits.ts";
 
 export type { LocalNetworkInfo } from "./descriptor.ts";
 
@@ -98,7 +98,7 @@ export async function stop(dir: string): Promise<boolean> {
   revokeAll(folder);
   const descriptor = readDescriptor(folder);
   const answered = descriptor !== undefined && (await answers(descriptor));
-  const daemons = registered(folder);
+  const daemons = registeredDaemons(folder);
   for (const { pid } of daemons) {
     // Only the published daemon has something to close.
     if (pid !== descriptor?.pid) kill(pid);
@@ -110,7 +110,7 @@ export async function stop(dir: string): Promise<boolean> {
   }
   const budget = budgetOf(answered ? 20 : 3);
   const left = () => [
-    ...daemons.filter(lives).map(({ pid }) => pid),
+    ...daemons.filter(isDaemonAlive).map(({ pid }) => pid),
     // A daemon of an earlier version is not registered. It has just reported its instance, so the pid is its own.
     ...(answered && isAlive(descriptor.pid) ? [descriptor.pid] : []),
   ];
@@ -142,7 +142,7 @@ export async function reset(dir: string): Promise<void> {
       rmSync(join(folder, STORE_FILE + suffix), { force: true });
     rmSync(join(folder, LOG_FILE), { force: true });
     // A daemon that was started meanwhile may have opened the deleted store.
-  } while (!isQuiet(folder));
+  } while (!hasNoDaemons(folder));
 }
 
 /** The last lines of the daemon's log; "" if there are none. */

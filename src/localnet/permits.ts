@@ -72,7 +72,7 @@ export function unregister(dir: string, { permit, pid }: Registered): void {
 }
 
 /** The daemons that live and may not come up any more, or are up. Those of a launch that began after the last revocation are left out. */
-export function registered(dir: string): Registered[] {
+export function registeredDaemons(dir: string): Registered[] {
   const all = names(dir);
   const permits = new Set(all.filter((name) => !name.includes(".")));
   const daemons = all.flatMap((name) => {
@@ -81,7 +81,7 @@ export function registered(dir: string): Registered[] {
   });
   return daemons.filter((daemon) => {
     if (permits.has(daemon.permit)) return false;
-    if (lives(daemon)) return true;
+    if (isDaemonAlive(daemon)) return true;
     unregister(dir, daemon);
     return false;
   });
@@ -91,7 +91,7 @@ export function registered(dir: string): Registered[] {
  * Whether the process is still that daemon. Its permit is in its command line, so a later process with the same pid is not mistaken
  * for it. If the system does not show command lines, no process is killed by pid: a daemon without a permit exits by itself.
  */
-export function lives({ permit, pid }: Registered): boolean {
+export function isDaemonAlive({ permit, pid }: Registered): boolean {
   const words = argumentsOf(pid);
   if (!isAlive(pid)) return false;
   if (words !== undefined) return words.includes(permit);
@@ -100,8 +100,8 @@ export function lives({ permit, pid }: Registered): boolean {
 }
 
 /** Whether there are no permits and no running daemons for the folder. */
-export function isQuiet(dir: string): boolean {
-  return registered(dir).length === 0 && names(dir).every((name) => name.includes("."));
+export function hasNoDaemons(dir: string): boolean {
+  return registeredDaemons(dir).length === 0 && names(dir).every((name) => name.includes("."));
 }
 
 function names(dir: string): string[] {

@@ -59,7 +59,7 @@ export const POLICY: Policy = {
 };
 
 /** Maximum number of alerts that are kept. */
-export const MOST_ALERTS = 500;
+export const MAX_ALERTS = 500;
 
 /** A change that receivers are notified of. */
 export interface Change {
@@ -125,7 +125,7 @@ export function apply(
     if (risen) notify("escalated", risen);
   }
   alerts = alerts.filter(({ lastAt, state }) => state === "OPEN" || now - lastAt < policy.retentionMs);
-  return { book: { seq, alerts: alerts.slice(-MOST_ALERTS), silences }, changes };
+  return { book: { seq, alerts: alerts.slice(-MAX_ALERTS), silences }, changes };
 
   function resolved(alert: Alert) {
     const over: Alert = { ...alert, state: "RESOLVED", resolvedAt: now };

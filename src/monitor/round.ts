@@ -35,7 +35,7 @@ const policyOf = ({ alerts }: Settings): Policy => ({
 });
 
 /** Processes a round: states, alerts and figures, stored in one transaction. */
-export function takeRound(
+export function processRound(
   store: MonitorStore,
   round: Round,
   settings: Settings,

@@ -1,4 +1,4 @@
-import type { Kept } from "./store.ts";
+import type { StoredReading } from "./store.ts";
 
 /** The guide's performance figures, as measured by the monitor. Null if nothing was measured. */
 export interface Performance {
@@ -19,7 +19,7 @@ export interface Performance {
 }
 
 /** Figures over the stored rows of a window, oldest first. Pure. */
-export function performanceOf(rows: readonly Kept[], coordinatorHeapKB?: number): Performance {
+export function performanceOf(rows: readonly StoredReading[], coordinatorHeapKB?: number): Performance {
   const answers = rows.flatMap(({ responseMs }) => (responseMs === undefined ? [] : [responseMs]));
   const deltas = rows.flatMap(({ delta }) => (delta === undefined ? [] : [delta]));
   const known = rows.filter(({ state }) => state !== "UNKNOWN");

@@ -6,7 +6,7 @@ import type { Counters, Reading, State } from "./reading.ts";
 import type { Watched } from "./watch.ts";
 
 /** One process in one round, as stored. */
-export interface Kept {
+export interface StoredReading {
   readonly at: number;
   readonly name: string;
   readonly state: State | "UNKNOWN";
@@ -31,7 +31,7 @@ export interface MonitorStore {
   /** Stores the current data of each process, and one row each for the statistics. */
   keep(at: number, watched: readonly Watched[]): void;
   /** Rows of the statistics since a time, oldest first. */
-  since(at: number): Kept[];
+  since(at: number): StoredReading[];
   book(): Book;
   saveBook(book: Book): void;
   entries<T extends LedgerEntry>(): T[];
@@ -106,7 +106,7 @@ export function openStore(path: string): MonitorStore {
       }
       setMeta("rounds", String(store.rounds() + 1));
     },
-    since: (at) => records<Kept>("SELECT record FROM readings WHERE at >= ? ORDER BY at, name", at),
+    since: (at) => records<StoredReading>("SELECT record FROM readings WHERE at >= ? ORDER BY at, name", at),
     book: () => ({
       seq: Number(meta("seq") ?? 0),
       alerts: records<Alert>("SELECT record FROM alerts ORDER BY n"),
@@ -140,7 +140,7 @@ export function openStore(path: string): MonitorStore {
   return store;
 }
 
-function keptOf(at: number, { name, state, misses, reading, delta }: Watched): Kept {
+function keptOf(at: number, { name, state, misses, reading, delta }: Watched): StoredReading {
   const { responseMs, slot }: Reading = reading;
   return {
     at,

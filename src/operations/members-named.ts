@@ -1,9 +1,9 @@
 import { FleetError } from "../core/errors.ts";
 import { UsageError } from "../core/usage-error.ts";
-import { isBare } from "../fleet/code/bare.ts";
+import { runsWithoutLibrary } from "../fleet/code/without-library.ts";
 import type { FleetSession } from "../fleet/fleet-session.ts";
-import { NO_LIBRARY } from "../fleet/health/bare.ts";
-import { pickMember } from "../fleet/members/known.ts";
+import { NO_LIBRARY_REASON } from "../fleet/health/without-library.ts";
+import { pickMember } from "../fleet/members/known-fleet.ts";
 import type { Member } from "../fleet/members/member.ts";
 
 /** The members that a command works on: those named, or all. @throws FleetError NOT_CHOSEN, UNKNOWN_PROCESS, NOTHING_DEPLOYED */
@@ -40,16 +40,17 @@ export function membersWithLibrary(
 ): readonly Member[] {
   const members = membersNamed(fleet, names, all);
   if (names.length > 0) return members.map(withLibrary);
-  for (const { name } of members.filter(isBare)) out.note(`${name} is skipped: ${NO_LIBRARY}`);
-  return members.filter((member) => !isBare(member));
+  for (const { name } of members.filter(runsWithoutLibrary))
+    out.note(`${name} is skipped: ${NO_LIBRARY_REASON}`);
+  return members.filter((member) => !runsWithoutLibrary(member));
 }
 
 /** @throws FleetError LIB_REQUIRED */
 export function withLibrary(member: Member): Member {
-  if (!isBare(member)) return member;
+  if (!runsWithoutLibrary(member)) return member;
   throw new FleetError({
     code: "LIB_REQUIRED",
-    what: `${member.name} cannot be asked: ${NO_LIBRARY}.`,
+    what: `${member.name} cannot be asked: ${NO_LIBRARY_REASON}.`,
     got: "lib: false",
     expected: "a member with the library",
     remedy: "Name other members.",

@@ -55,7 +55,7 @@ export async function check(projectDir: string, filters: readonly string[], log:
   const tests = existsSync(file)
     ? countTests(readFileSync(file, "utf8"))
     : { passed: 0, failed: 0, skipped: 0 };
-  const left = existsSync(leftFile) ? leftProcesses(readFileSync(leftFile, "utf8")) : [];
+  const left = existsSync(leftFile) ? leftoverProcesses(readFileSync(leftFile, "utf8")) : [];
   for (const { pid, file: test, command } of left)
     log(`left running by ${test ?? "a test"}: ${pid} ${command}`);
   const { line, ok } = verdict(tests, failedGates, code, left.length);
@@ -89,7 +89,7 @@ export function countTests(json: string): Count {
 const leftReport = z.array(z.object({ pid: z.number(), command: z.string(), file: z.string().optional() }));
 
 /** The processes that outlived the tests, as reported by the tests' set-up. */
-export function leftProcesses(json: string): z.infer<typeof leftReport> {
+export function leftoverProcesses(json: string): z.infer<typeof leftReport> {
   return leftReport.parse(JSON.parse(json));
 }
 
@@ -102,10 +102,10 @@ export function verdict(
   tests: Count,
   failedGates: readonly string[],
   runnerCode: number,
-  leftProcesses = 0,
+  leftoverProcesses = 0,
 ): { line: string; ok: boolean } {
-  let failed = tests.failed + failedGates.length + leftProcesses;
-  if (tests.failed + leftProcesses === 0 && (runnerCode !== 0 || tests.passed === 0)) failed += 1;
+  let failed = tests.failed + failedGates.length + leftoverProcesses;
+  if (tests.failed + leftoverProcesses === 0 && (runnerCode !== 0 || tests.passed === 0)) failed += 1;
   const skipped = tests.skipped > 0 ? `, ${tests.skipped} skipped` : "";
   return { line: `${tests.passed} passed, ${failed} failed${skipped}`, ok: failed === 0 };
 }

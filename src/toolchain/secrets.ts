@@ -45,13 +45,13 @@ export async function ensureSecrets(projectDir: string, log: Log): Promise<void>
 }
 
 /** Permission bits that are too wide for a secret, such as `644`; undefined if only its owner can read it. */
-export function tooWide(file: string): string | undefined {
+export function excessPermissions(file: string): string | undefined {
   const mode = statSync(file).mode & 0o777;
   return (mode & 0o077) === 0 ? undefined : mode.toString(8);
 }
 
 function narrow(path: string, mode: number, log: Log): void {
-  const wide = tooWide(path);
+  const wide = excessPermissions(path);
   if (wide === undefined) return;
   chmodSync(path, mode);
   log(`secrets: ${path} was readable by others (${wide}); now ${mode.toString(8)}`);

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { unitAt } from "../../src/ao/legacy/http.ts";
-import { type Placed, type Schedulers, schedulersOf } from "../../src/ao/legacy/scheduler.ts";
+import { type ScheduledItem, type Schedulers, schedulersOf } from "../../src/ao/legacy/scheduler.ts";
 import { budgetOf } from "../../src/core/budget.ts";
 import { notFound, page, type Reply, SCHEDULER, startUnits, type Units } from "./units.ts";
 
@@ -10,9 +10,9 @@ const ID = "i".repeat(43);
 const P = "p".repeat(43);
 const OTHER = "t".repeat(43);
 const limits = { concurrency: 2, timeout: 2000 };
-const spawn: Placed = { kind: "spawn", id: ID, scheduler: SCHEDULER };
-const message: Placed = { kind: "message", id: ID, processId: P };
-const assigned: Placed = { kind: "assigned", id: ID, processId: P, since: 1_000_000 };
+const spawn: ScheduledItem = { kind: "spawn", id: ID, scheduler: SCHEDULER };
+const message: ScheduledItem = { kind: "message", id: ID, processId: P };
+const assigned: ScheduledItem = { kind: "assigned", id: ID, processId: P, since: 1_000_000 };
 
 // Each test has its own units: a call that timed out may still reach the units it was sent to.
 beforeEach(async () => {
@@ -43,7 +43,7 @@ const entry = (id: string, message: { id: string } | null) => ({
   assignment: { id: "a", tags: [{ name: "Message", value: id }] },
 });
 
-test.each<[string, Placed, Reply, boolean]>([
+test.each<[string, ScheduledItem, Reply, boolean]>([
   ["an existing process", spawn, { json: { process_id: ID, tags: [] } }, true],
   ["a missing process", spawn, { status: 400, json: { error: 'NotFound("Process not found")' } }, false],
   [
@@ -68,7 +68,7 @@ test.each<[string, Placed, Reply, boolean]>([
   expect(await schedulers().has(item, budgetOf(5))).toBe(expected);
 });
 
-test.each<[string, Placed, Reply]>([
+test.each<[string, ScheduledItem, Reply]>([
   ["its store failed", spawn, { status: 400, json: { error: 'DatabaseError("connection closed")' } }],
   ["a proxy answers with its own page", spawn, { status: 404, text: "<h1>404 Not Found</h1>" }],
   ["a proxy answers 404 in JSON", spawn, { status: 404, json: { error: "route not found" } }],
@@ -106,7 +106,7 @@ test("a scheduler is looked up once, by the location that it published", async (
     return { json: page([location(OTHER, `${units.endpoints.gatewayUrl}/su/`)]) };
   });
   const found = schedulers();
-  const item: Placed = { ...spawn, scheduler: OTHER };
+  const item: ScheduledItem = { ...spawn, scheduler: OTHER };
   expect(await found.has(item, budgetOf(5))).toBe(false);
   expect(await found.has(item, budgetOf(5))).toBe(false);
   expect(asked).toEqual([[OTHER]]);
@@ -119,7 +119,7 @@ test("a scheduler is looked up again when its old address does not answer", asyn
     endpoint === "graphql" ? { json: page([location(OTHER, urls[nth - 1] ?? "")]) } : undefined,
   );
   const found = schedulers();
-  const item: Placed = { ...spawn, scheduler: OTHER };
+  const item: ScheduledItem = { ...spawn, scheduler: OTHER };
   await expect(found.has(item, budgetOf(5))).rejects.toMatchObject({ code: "UNIT_DOWN", transient: true });
   expect(await found.has(item, budgetOf(5))).toBe(false);
 });

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Intent } from "../../src/ao/journal/index.ts";
-import { questionOf } from "../../src/fleet/code/bare-code.ts";
+import { readCodeEval } from "../../src/fleet/code/read-code-lua.ts";
 import { audit } from "../../src/operations/audit/check.ts";
-import { seenOf } from "../../src/operations/audit/collect.ts";
+import { toAuditedMessage } from "../../src/operations/audit/collect.ts";
 import type { Member, Sources } from "../../src/operations/audit/sources.ts";
 import { type Simulated, simulatedFleet } from "../validate/fleet.ts";
 
@@ -130,10 +130,18 @@ describe("reports what a person should know as a note", () => {
   });
 
   describe("an Eval that is in nobody's journal", () => {
-    const question = questionOf("0123456789abcdef01234567");
+    const question = readCodeEval("0123456789abcdef01234567");
     const evals = (data: string, from = "owner") => {
       const tags = { Action: "Eval" };
-      const seen = seenOf({ slot: 8, messageId: "e", timestamp: 0, from, action: "Eval", tags, data });
+      const seen = toAuditedMessage({
+        slot: 8,
+        messageId: "e",
+        timestamp: 0,
+        from,
+        action: "Eval",
+        tags,
+        data,
+      });
       const messages = [...(shop?.messages ?? []), seen];
       return codes({ ...whole, members: [{ ...shop, messages } as Member] }, "note");
     };
@@ -148,7 +156,7 @@ describe("reports what a person should know as a note", () => {
       ["runs code behind it", `${question} .. tostring(os.exit())`, "owner"],
       ["names other code as the question", `return 1 -- ${question}`, "owner"],
       ["queries in another way", question.replace("Handlers.list", "Handlers.all()"), "owner"],
-      ["carries code in the nonce", questionOf("\"}') Balances = {} --"), "owner"],
+      ["carries code in the nonce", readCodeEval("\"}') Balances = {} --"), "owner"],
     ])("is noted when it %s", (_, data, from) => {
       expect(evals(data, from)).toEqual(["EVAL_ELSEWHERE"]);
     });

@@ -105,9 +105,9 @@ describe("a bundle's report", () => {
     const first = await bundle(options);
     const [file] = readdirSync(options.cache);
     expect(file).toBe(`${first.modules[0]?.hash}.json`);
-    const { forget } = await import("../../src/bundler/cache.ts");
+    const { clearFactCache } = await import("../../src/bundler/cache.ts");
     writeFileSync(join(options.cache, file ?? ""), '{"format":');
-    forget();
+    clearFactCache();
     expect((await bundle(options)).hash).toBe(first.hash);
     writeFileSync(
       join(options.cache, file ?? ""),
@@ -123,9 +123,9 @@ describe("a bundle's report", () => {
         },
       }),
     );
-    forget();
+    clearFactCache();
     await expect(bundle(options)).rejects.toThrow("from the cache");
-    forget();
+    clearFactCache();
   });
 });
 

@@ -2,7 +2,7 @@ import { readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import luaparse from "luaparse";
 import { afterEach, expect, test, vi } from "vitest";
-import { forget } from "../../src/bundler/cache.ts";
+import { clearFactCache } from "../../src/bundler/cache.ts";
 import { bundle } from "../../src/bundler/index.ts";
 import { temporaryFolder } from "../kit/folder.ts";
 import { project } from "./project.ts";
@@ -12,7 +12,7 @@ import { project } from "./project.ts";
 const parse = vi.spyOn(luaparse, "parse");
 const MODULES = 21;
 
-afterEach(() => forget());
+afterEach(() => clearFactCache());
 
 function files(): Record<string, string> {
   const text = (n: number) =>
@@ -37,13 +37,13 @@ test("each file is parsed once; after that only changed files, also by another p
   expect(await readdir(cache)).toHaveLength(MODULES);
 
   // A process that starts again knows nothing but the folder.
-  forget();
+  clearFactCache();
   const before = await make();
-  forget();
+  clearFactCache();
   expect(await parsedBy(make)).toEqual([]);
 
   await writeFile(join(root, "m7.lua"), 'local after = require("m8")\nreturn { name = "changed" }\n');
-  forget();
+  clearFactCache();
   const parsed = await parsedBy(async () => expect((await make()).hash).not.toBe(before.hash));
   expect(parsed).toHaveLength(1);
   expect(parsed[0]).toContain("changed");
@@ -57,7 +57,7 @@ test("a file that was damaged in the folder is parsed again, and the bundle is t
   const [one = "", two = ""] = await readdir(cache);
   await writeFile(join(cache, one), '{"format":');
   await writeFile(join(cache, two), '{"format":1,"facts":{}}');
-  forget();
+  clearFactCache();
   expect(await parsedBy(async () => expect((await make()).hash).toBe(hash))).toHaveLength(2);
 });
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { GOES_ON } from "../../src/delivery/index.ts";
+import { AFTER_APPROVAL } from "../../src/delivery/index.ts";
 import { type Behaviour, fakeAo, fakeFleet, fleet, HASH, idOf, member } from "./fakes.ts";
 
 const GREEN = idOf("green");
@@ -83,12 +83,12 @@ const run = (words: string[], behave: Behaviour, members = fleetMembers, router 
   fleet(words, { fleet: fakeFleet(fakeAo(behave), members), pulumi: stateOf([trafficIn(router)]) });
 
 test.each([
-  ["promote", `Promoted: release abcdef012345, step 2.\nNext: npx fleet deploy ${GOES_ON}.\n`],
+  ["promote", `Promoted: release abcdef012345, step 2.\nNext: npx fleet deploy ${AFTER_APPROVAL}.\n`],
   [
     "pause",
-    `Paused: release abcdef012345, step 2.\nNext: npx fleet resume, then npx fleet deploy ${GOES_ON}.\n`,
+    `Paused: release abcdef012345, step 2.\nNext: npx fleet resume, then npx fleet deploy ${AFTER_APPROVAL}.\n`,
   ],
-  ["resume", `Resumed: release abcdef012345, step 2.\nNext: npx fleet deploy ${GOES_ON}.\n`],
+  ["resume", `Resumed: release abcdef012345, step 2.\nNext: npx fleet deploy ${AFTER_APPROVAL}.\n`],
   ["abort", "Aborted, all traffic returned: release abcdef012345, step 2.\n"],
 ])("%s tells the router, and shows the router's answer", async (command, confirmed) => {
   const { behave, commands } = rollout();
@@ -130,7 +130,7 @@ test("a held step that a person approved is not shown as waiting for a person", 
   const shown = async (command: object) =>
     (await run(["status"], rollout({ table: held, lease: undefined, command }).behave)).stdout;
   expect(await shown(word("promote", 2))).toContain(
-    `step 2: approved by a person: the next deployment ${GOES_ON}`,
+    `step 2: approved by a person: the next deployment ${AFTER_APPROVAL}`,
   );
   for (const other of [word("promote", 1), word("pause", 2)])
     expect(await shown(other)).toContain("step 2: a gate at 10 % waits for fleet promote");

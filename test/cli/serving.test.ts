@@ -3,9 +3,9 @@ import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { beforeEach, describe, expect, test } from "vitest";
 import { FleetError } from "../../src/core/errors.ts";
+import { fleetInState } from "../../src/fleet/members/fleet-in-state.ts";
 import { manifestPath, readManifest, recordInManifest } from "../../src/fleet/members/manifest.ts";
 import { servingFleet } from "../../src/fleet/members/serving.ts";
-import { fleetInState } from "../../src/fleet/members/stated.ts";
 import { type Scope, ScopeSchema } from "../../src/fleet/session/scope.ts";
 import type { Session } from "../../src/fleet/session/session.ts";
 import { temporaryFolder, writeFiles } from "../kit/folder.ts";
@@ -84,7 +84,7 @@ async function serving(router: Behaviour, state: unknown) {
   const notes: string[] = [];
   const session = { ...fakeFleet(fakeAo(router), []).session, scope } as Session;
   const known = await servingFleet(session, {
-    stated: async () => fleetInState(state),
+    readState: async () => fleetInState(state),
     note: (line) => notes.push(line),
   });
   return {

@@ -89,8 +89,8 @@ async function opened(table: Table = {}, unhealthy: readonly string[] = []): Pro
   const scope = ScopeSchema.parse({ project: "p", stack: "dev", home, build: join(home, "build") });
   const session = { ...made.session, scope };
   const old = { processId: OLD, generation: 1, version: "1.0.0", sourceHash: OTHER, health: "HEALTHY" };
-  const stated = async () => ({ members: made.members, router: "gate", revisions: { calc: [old] } });
-  const known = await servingFleet(session, { stated, note: () => {} });
+  const readState = async () => ({ members: made.members, router: "gate", revisions: { calc: [old] } });
+  const known = await servingFleet(session, { readState, note: () => {} });
   return { ...made, ...known, session };
 }
 const history = { latest: async () => undefined, range: async () => [] } as unknown as History;

@@ -11,8 +11,8 @@ import { type NetworkRef, NetworkRefSchema } from "../../src/ao/network.ts";
 import {
   localFolderOf,
   networkOf,
-  placedIn,
   readStackConfig,
+  withAbsoluteFolder,
 } from "../../src/operations/workspace/stack-config.ts";
 import { packageDir } from "../../src/toolchain/paths.ts";
 import { sandbox } from "../toolchain/sandbox.ts";
@@ -124,7 +124,7 @@ describe("the network of a stack's settings", () => {
     writeFileSync(box.file("Pulumi.yaml"), "name: two\nruntime: nodejs\n");
     writeFileSync(box.file("Pulumi.dev.yaml"), stringify({ config: all }));
     const declared = NetworkRefSchema.safeParse(settings(stack(all)).network);
-    const place = (network: NetworkRef) => placedIn(box.dir, network);
+    const place = (network: NetworkRef) => withAbsoluteFolder(box.dir, network);
     return {
       up: () => place(declared.data ?? raise(declared.error)),
       fleet: () => networkOf(readStackConfig(box.dir, "dev"), box.dir),

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { type FleetDeclaration, FleetDeclarationSchema } from "../../components/declaration.ts";
-import { isBeside, rollbackStrategy, rolloutOf, rolloutProblems } from "../../components/strategy.ts";
+import { getsNewProcess, rollbackStrategy, rolloutOf, rolloutProblems } from "../../components/strategy.ts";
 import { strategyProblems } from "../../src/delivery/combinations.ts";
 import { StrategySchema } from "../../src/delivery/strategy.ts";
 
@@ -48,13 +48,13 @@ describe("the order in which members are created", () => {
 describe("the members that get a new process next to the old one", () => {
   it("are all but the router and the ledger if the fleet is blue-green", () => {
     const declared = fleet({ ledger: "ledger", strategy: { kind: "blue-green" } }, GAME);
-    expect(ORDER.filter((name) => isBeside(declared, name))).toEqual(["battle", "shop"]);
+    expect(ORDER.filter((name) => getsNewProcess(declared, name))).toEqual(["battle", "shop"]);
   });
 
   it("exclude members with a cron: two revisions would tick", () => {
     const ticking = { ...GAME, shop: { tags: { "Cron-Interval": "1-hour" } } };
     const declared = fleet({ strategy: { kind: "blue-green" } }, ticking);
-    expect(isBeside(declared, "shop")).toBe(false);
+    expect(getsNewProcess(declared, "shop")).toBe(false);
     const own = { ...GAME, shop: { ...ticking.shop, strategy: { kind: "blue-green" } } };
     expect(codes({}, own)).toEqual(["CRON_IN_PLACE processes.shop.strategy"]);
     expect(codes({ strategy: { kind: "blue-green" } }, ticking)).toEqual([]);
@@ -63,7 +63,7 @@ describe("the members that get a new process next to the old one", () => {
   it("exclude members without the library from the fleet's strategy; their own strategy is refused", () => {
     const bare = { state: "none", lib: false };
     const declared = fleet({ strategy: { kind: "blue-green" } }, { ...GAME, shop: bare });
-    expect(isBeside(declared, "shop")).toBe(false);
+    expect(getsNewProcess(declared, "shop")).toBe(false);
     expect(codes({ strategy: { kind: "blue-green" } }, { ...GAME, shop: bare })).toEqual([]);
     expect(codes({}, { ...GAME, shop: bare })).toEqual([]);
     const own = { ...GAME, shop: { ...bare, strategy: { kind: "blue-green" } } };
@@ -72,10 +72,10 @@ describe("the members that get a new process next to the old one", () => {
 
   it("include a member with its own blue-green strategy, and exclude one with another", () => {
     const own = { ...GAME, battle: { state: "none", strategy: { kind: "blue-green" } } };
-    expect(ORDER.filter((name) => isBeside(fleet({}, own), name))).toEqual(["battle"]);
+    expect(ORDER.filter((name) => getsNewProcess(fleet({}, own), name))).toEqual(["battle"]);
     const inPlace = { ...GAME, battle: { strategy: { kind: "sequential" } } };
     const declared = fleet({ strategy: { kind: "blue-green" } }, inPlace);
-    expect(isBeside(declared, "battle")).toBe(false);
+    expect(getsNewProcess(declared, "battle")).toBe(false);
     const { traffic } = rolloutOf(declared, ORDER);
     expect(traffic).toMatchObject({ kind: "blue-green" });
   });

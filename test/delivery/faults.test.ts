@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { FaultRulesSchema, faultOf, globbed } from "../../src/delivery/faults.ts";
+import { FaultRulesSchema, faultOf, matchesGlob } from "../../src/delivery/faults.ts";
 
 describe("an answer counts as a fault without declared rules", () => {
   test.each([
@@ -51,5 +51,5 @@ test.each([
   ["abc", "abc", true],
   ["*", "", true],
 ])("the pattern %s against %s: %s", (pattern, text, fits) => {
-  expect(globbed(pattern, text)).toBe(fits);
+  expect(matchesGlob(pattern, text)).toBe(fits);
 });

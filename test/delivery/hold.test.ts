@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { holding, holdOf } from "../../src/delivery/index.ts";
+import { holdFields, holdOf } from "../../src/delivery/index.ts";
 import { HOLD_CODES } from "../../src/delivery/wire.ts";
 
 const held = (reason: string, holdCode?: string) =>
@@ -47,12 +47,15 @@ describe("the reason in a table of version 0.1.0 is read from its sentence as", 
 describe("a message that holds a table", () => {
   test("has a code for a router that accepts it, and only the sentence for others", () => {
     const text = "a gate at 5 % waits for fleet promote";
-    expect(holding({ holdCodes: [...HOLD_CODES] }, "gate", text)).toEqual({ hold: text, holdCode: "gate" });
-    expect(holding({ holdCodes: ["paused"] }, "gate", text)).toEqual({ hold: text });
-    expect(holding({}, "gate", text)).toEqual({ hold: text });
+    expect(holdFields({ holdCodes: [...HOLD_CODES] }, "gate", text)).toEqual({
+      hold: text,
+      holdCode: "gate",
+    });
+    expect(holdFields({ holdCodes: ["paused"] }, "gate", text)).toEqual({ hold: text });
+    expect(holdFields({}, "gate", text)).toEqual({ hold: text });
   });
 
   test("has its sentence cut to the length that a router keeps", () => {
-    expect(holding({}, "failed", "x".repeat(400)).hold).toHaveLength(300);
+    expect(holdFields({}, "failed", "x".repeat(400)).hold).toHaveLength(300);
   });
 });

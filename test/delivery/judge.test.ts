@@ -1,7 +1,7 @@
 import { describe, expect, it, test } from "vitest";
 import { parseJson } from "../../src/core/json.ts";
 import { judge } from "../../src/delivery/judge.ts";
-import { type ServiceMeasured, UNSEEN } from "../../src/delivery/measurement.ts";
+import { NO_REQUESTS, type ServiceMeasured } from "../../src/delivery/measurement.ts";
 import { type CheckRule, StrategySchema } from "../../src/delivery/strategy.ts";
 
 const DEFAULTS = StrategySchema.parse({ kind: "blue-green" }).checks;
@@ -15,7 +15,7 @@ const metrics = (answered: number, errors = 0, refused = 0, latencies: number[] 
 });
 const HEALTHY = { status: "HEALTHY", reasons: [] };
 const of = (service: Partial<ServiceMeasured>) => ({
-  services: { battle: { green: UNSEEN, health: HEALTHY, ...service } },
+  services: { battle: { green: NO_REQUESTS, health: HEALTHY, ...service } },
 });
 
 describe("a verdict", () => {
@@ -76,7 +76,7 @@ describe("a verdict", () => {
     expect(bad.outcome).toBe("fail");
     expect(bad.text).toContain("NO_REPLY");
     // If blue has callers at the same time, the verdict waits for green's own, or uses the service's declared probes.
-    const used = { green: metrics(5), blue: metrics(95), beside: true };
+    const used = { green: metrics(5), blue: metrics(95), isBlueCurrent: true };
     expect(judge(DEFAULTS, of({ ...used, probes: { sent: 25, failed: 0 } })).outcome).toBe("inconclusive");
     expect(judge(DEFAULTS, of({ ...used, probes: { sent: 25, failed: 0, declared: true } })).outcome).toBe(
       "pass",
@@ -196,7 +196,7 @@ describe("a verdict", () => {
       ["without a blue", { green: all }, "; nothing to compare with"],
       [
         "with a blue that nobody called",
-        { green: all, blue: UNSEEN },
+        { green: all, blue: NO_REQUESTS },
         "; blue's 0 requests are too few to compare with",
       ],
       [

@@ -6,7 +6,7 @@ import {
   FOLLOWS,
   isSplit,
   isWithinShare,
-  MOST_ERRORS,
+  MAX_FAILED_MEASUREMENTS,
   type Outcome,
   type Position,
   phaseAt,
@@ -89,7 +89,7 @@ describe("the next move", () => {
     }
     expect(kinds).toEqual(["watch", "watch", "hold"]);
     at = START;
-    for (let i = 1; i < MOST_ERRORS; i += 1) at = next("error", at).at;
+    for (let i = 1; i < MAX_FAILED_MEASUREMENTS; i += 1) at = next("error", at).at;
     expect(next("error", at).move).toMatchObject({ kind: "hold", why: "error" });
     expect(next("pass", { ...START, errors: 3 }).at.errors).toBe(0);
   });

@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { judge } from "../../src/delivery/judge.ts";
 import { decide, type Position } from "../../src/delivery/machine.ts";
 import { stepsOf } from "../../src/delivery/steps.ts";
-import { StrategySchema, type TrafficStrategy, WHOLE } from "../../src/delivery/strategy.ts";
+import { ALL_TRAFFIC_BP, StrategySchema, type TrafficStrategy } from "../../src/delivery/strategy.ts";
 import { rngOf } from "../simnet/rng.ts";
 
 interface Side {
@@ -109,7 +109,7 @@ test.each([
         battle: {
           green: sample(next, { ...green, requests: 100 }),
           blue: sample(next, { ...GOOD, requests: 400 }),
-          beside: true,
+          isBlueCurrent: true,
         },
       };
       outcome = judge(CHECKS, { services }, { looks: LOOKS }).outcome;
@@ -180,7 +180,7 @@ class Counter {
   }
 }
 
-/** One rollout by the rules of the walk: figures add up while a step is extended, and start again at the next. */
+/** One rollout by the rules of `RolloutRun`: figures add up while a step is extended, and start again at the next. */
 function rollout(next: () => number, use: Use, quality: Quality): "through" | "back" | "held" {
   const strategy = StrategySchema.parse({
     kind: "blue-green",
@@ -196,7 +196,7 @@ function rollout(next: () => number, use: Use, quality: Quality): "through" | "b
   let { green, blue } = fresh();
   let at: Position = { step: 0, inconclusive: 0, errors: 0 };
   for (let watched = 1; ; watched += 1) {
-    const share = (steps[at.step]?.weightBp ?? 0) / WHOLE;
+    const share = (steps[at.step]?.weightBp ?? 0) / ALL_TRAFFIC_BP;
     const [toGreen, toBlue] = arrivals(next, use.callers, share);
     green.pass(toGreen);
     blue.pass(toBlue);
@@ -208,7 +208,7 @@ function rollout(next: () => number, use: Use, quality: Quality): "through" | "b
     const battle = {
       green: { ...green },
       blue: { ...(hasBlue ? blue : before) },
-      beside: hasBlue,
+      isBlueCurrent: hasBlue,
       ms: watched * INTERVAL_MS,
       intervalMs: INTERVAL_MS,
       probes,

@@ -146,7 +146,7 @@ describe("a fleet of plain programs with a ledger and a router", { timeout: 240_
     expect(ran.text).toContain(`(${reason}`);
     expect(ran.text).not.toContain("(passed");
     const { entries } = JSON.parse((await fleet("history", "--json")).text);
-    expect(entries[0]).toMatchObject({ result: "succeeded", letThrough: "person", current: true });
+    expect(entries[0]).toMatchObject({ result: "succeeded", approvedBy: "person", current: true });
     expect(entries[0].reason.startsWith(reason)).toBe(true);
     expect((await fleet("history")).text).toContain("promoted by hand without a pass");
     expect((await fleet("call", "deployment-coordinator", "LEDGER", "--json")).text).toContain(reason);

@@ -7,7 +7,7 @@ import {
   failRun,
   releaseIn,
   releaseOfRun,
-  tellProgress,
+  reportProgress,
 } from "../../src/fleet/protocol/deployments.ts";
 import { dryLedgerPage, ledgerEntries } from "../../src/fleet/protocol/ledger.ts";
 import { fakeAo, fakeFleet, idOf, member } from "../cli/fakes.ts";
@@ -49,8 +49,8 @@ describe("a message to the ledger about a run", () => {
   test("reports its progress, and which process was ruined", async () => {
     const { session, told } = telling();
     const ruined = { status: "RUINED" as const, processId: "p", reason: "PROCESS_RUINED" };
-    await tellProgress(session, at, "d", { beat: 3 }, budget);
-    await tellProgress(session, at, "d", { processes: { shop: ruined } }, budget);
+    await reportProgress(session, at, "d", { beat: 3 }, budget);
+    await reportProgress(session, at, "d", { processes: { shop: ruined } }, budget);
     expect(told()).toEqual([
       { tags: { ...own, Phase: "progress" }, request: { deploymentId: "d", beat: 3 } },
       { tags: { ...own, Phase: "progress" }, request: { deploymentId: "d", processes: { shop: ruined } } },

@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { afterEach, expect, test } from "vitest";
 import { isAlive } from "../../src/core/processes.ts";
-import { lives } from "../../src/localnet/permits.ts";
+import { isDaemonAlive } from "../../src/localnet/permits.ts";
 
 /** Which process is the daemon of a permit. */
 
@@ -30,15 +30,15 @@ test("a daemon that is ending counts as alive until it has ended", async () => {
   process.kill(pid, "SIGKILL");
   let looks = 0;
   for (; isAlive(pid); looks += 1) {
-    const seen = lives({ permit: "p1", pid });
+    const seen = isDaemonAlive({ permit: "p1", pid });
     // It may end between the two reads, never the other way round.
     expect(seen || !isAlive(pid)).toBe(true);
   }
   expect(looks).toBeGreaterThan(0);
-  expect(lives({ permit: "p1", pid })).toBe(false);
+  expect(isDaemonAlive({ permit: "p1", pid })).toBe(false);
 });
 
 test("another process with its pid is not that daemon", async () => {
   const pid = await heavy("p1");
-  expect([lives({ permit: "p1", pid }), lives({ permit: "p2", pid })]).toEqual([true, false]);
+  expect([isDaemonAlive({ permit: "p1", pid }), isDaemonAlive({ permit: "p2", pid })]).toEqual([true, false]);
 });

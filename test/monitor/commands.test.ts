@@ -8,7 +8,7 @@ import { apply, EMPTY_BOOK } from "../../src/monitor/book.ts";
 import { metricsOf } from "../../src/monitor/metrics.ts";
 import { openStore } from "../../src/monitor/store.ts";
 import { storePath } from "../../src/operations/observe/files.ts";
-import { paceOf } from "../../src/operations/observe/pace.ts";
+import { rateLimitOf } from "../../src/operations/observe/rate-limit.ts";
 import { serveMetrics } from "../../src/operations/observe/server.ts";
 import { type Behaviour, fakeAo, fakeFleet, fleet, HASH, idOf, member, projectFolder } from "../cli/fakes.ts";
 import { temporaryFolder } from "../kit/folder.ts";
@@ -328,7 +328,7 @@ test("reads stay below the units' limit per minute", async () => {
       now += ms;
     },
   };
-  const pace = paceOf(6, clock);
+  const pace = rateLimitOf(6, clock);
   const times: number[] = [];
   for (let n = 0; n < 20; n += 1) {
     await pace.turn();
@@ -336,7 +336,7 @@ test("reads stay below the units' limit per minute", async () => {
   }
   expect(times).toEqual([...Array(6).fill(0), ...Array(6).fill(60), ...Array(6).fill(120), 180, 180]);
   expect(pace.least(18)).toBe(180_000);
-  expect(paceOf(undefined, clock).least(1000)).toBe(0);
+  expect(rateLimitOf(undefined, clock).least(1000)).toBe(0);
 });
 
 test("a second monitor of the stack is told who watches it; a dead one is replaced", {

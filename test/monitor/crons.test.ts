@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { FleetError } from "../../src/core/errors.ts";
-import { AGAIN_MS, CronWatch } from "../../src/operations/observe/crons.ts";
+import { CRON_REQUEST_INTERVAL_MS, CronWatch } from "../../src/operations/observe/crons.ts";
 import { fakeAo, fakeFleet, idOf, member } from "../cli/fakes.ts";
 
 test("monitoring of crons is requested in the first round and then hourly, only for members with a cron; a failure is repeated at once", async () => {
@@ -26,11 +26,11 @@ test("monitoring of crons is requested in the first round and then hourly, only 
   const call = `${idOf("clock")} true`;
   expect(await round()).toEqual([call]);
   expect(await round()).toEqual([]);
-  now = AGAIN_MS;
+  now = CRON_REQUEST_INTERVAL_MS;
   expect(await round()).toEqual([call]);
   expect(notes).toEqual([]);
 
-  now += AGAIN_MS;
+  now += CRON_REQUEST_INTERVAL_MS;
   answer = () => {
     throw new FleetError({ code: "WALLET_MISSING", what: "No wallet is configured", remedy: "Set one." });
   };

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import type { Reading } from "../../src/monitor/reading.ts";
-import { takeRound } from "../../src/monitor/round.ts";
+import { processRound } from "../../src/monitor/round.ts";
 import { readSettings } from "../../src/monitor/settings.ts";
 import { openStore } from "../../src/monitor/store.ts";
 import { temporaryFolder } from "../kit/folder.ts";
@@ -21,7 +21,7 @@ const path = () => join(temporaryFolder("monitor"), "deep", "monitor.sqlite");
 test("rounds, alerts and silences outlive the process, and another command may change the alerts meanwhile", () => {
   const file = path();
   const monitor = openStore(file);
-  const { changes } = takeRound(monitor, round(1000, sick), settings);
+  const { changes } = processRound(monitor, round(1000, sick), settings);
   expect(changes.map(({ alert }) => alert.type)).toEqual([
     "HEALTH_CHECK_FAILURE_RATE_HIGH",
     "PROCESS_UNHEALTHY",
@@ -35,7 +35,7 @@ test("rounds, alerts and silences outlive the process, and another command may c
     });
   });
   other.close();
-  takeRound(monitor, round(31_000, sick), settings);
+  processRound(monitor, round(31_000, sick), settings);
   monitor.close();
   const again = openStore(file);
   expect(again.rounds()).toBe(2);
@@ -50,7 +50,7 @@ test("rounds, alerts and silences outlive the process, and another command may c
 test("old readings are forgotten, and a round that fails in the middle leaves nothing", () => {
   const store = openStore(":memory:");
   for (let minute = 0; minute <= 120; minute += 30)
-    takeRound(store, round(minute * 60_000, healthy), settings);
+    processRound(store, round(minute * 60_000, healthy), settings);
   expect(store.since(0).map(({ at }) => at / 60_000)).toEqual([60, 90, 120]);
   expect(() =>
     store.atomically(() => {
@@ -64,8 +64,8 @@ test("old readings are forgotten, and a round that fails in the middle leaves no
 
 test("a process that leaves the fleet takes its alerts with it", () => {
   const store = openStore(":memory:");
-  takeRound(store, round(0, healthy, { ...sick, name: "bank", processId: "B" }), settings);
-  const { changes } = takeRound(store, round(30_000, healthy), settings);
+  processRound(store, round(0, healthy, { ...sick, name: "bank", processId: "B" }), settings);
+  const { changes } = processRound(store, round(30_000, healthy), settings);
   expect(changes.map(({ kind, alert }) => `${kind} ${alert.type}`)).toContain("resolved PROCESS_UNHEALTHY");
   expect(store.watched().map(({ name }) => name)).toEqual(["shop"]);
   store.close();
@@ -91,7 +91,7 @@ test("types that are off are not judged, and levels can be changed", () => {
     "m.yaml",
     {},
   );
-  const { changes } = takeRound(store, round(0, sick), own);
+  const { changes } = processRound(store, round(0, sick), own);
   expect(changes.map(({ alert }) => [alert.type, alert.level])).toEqual([["PROCESS_UNHEALTHY", "INFO"]]);
   store.close();
 });

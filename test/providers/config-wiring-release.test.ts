@@ -196,7 +196,7 @@ describe("a release", () => {
     };
     const verdict = "errorRate of calc is inconclusive";
     const last = { step: 2, weightBp: 10_000, by: "ann", outcome: "inconclusive" as const, verdict };
-    const approval = { letThrough: "person" as const, promoted: [last] };
+    const approval = { approvedBy: "person" as const, promoted: [last] };
     // The run that ended the rollout may have failed since, and this may be another one.
     await keepApproval(raw.scope, hashOf(raw.declaration), approval);
     const { outs } = await release.create(raw);
@@ -210,7 +210,7 @@ describe("a release", () => {
       {
         status: "COMPLETED",
         reason: `promoted by hand without a pass: inconclusive: ${verdict}`,
-        manifest: { release: { approval: { letThrough: "person" } } },
+        manifest: { release: { approval: { approvedBy: "person" } } },
       },
     ]);
     // A repair of the same release approves nothing and records nothing.

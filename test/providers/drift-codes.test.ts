@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { type Drift, driftIn, has, keptDrift } from "../../src/fleet/health/kept-drift.ts";
+import { type Drift, driftIn, hasDrift, toStoredDrift } from "../../src/fleet/health/stored-drift.ts";
 
 const found: Drift[] = [
   { code: "STOPPED", text: "it is retired instead of active" },
@@ -8,7 +8,7 @@ const found: Drift[] = [
 
 describe("a refresh's findings in a state", () => {
   it("are the sentences, and a code for each in the same order", () => {
-    const kept = keptDrift(found);
+    const kept = toStoredDrift(found);
     expect(kept).toEqual({
       drift: ["it is retired instead of active", "handlers were added: hack"],
       driftCodes: ["STOPPED", "HAND_CHANGE"],
@@ -17,13 +17,13 @@ describe("a refresh's findings in a state", () => {
   });
 
   it("have no codes if nothing was found: a refresh of a state of version 0.1.0 changes nothing", () => {
-    expect(Object.keys(keptDrift([]))).toEqual(["drift"]);
+    expect(Object.keys(toStoredDrift([]))).toEqual(["drift"]);
   });
 
   it("are decided by their codes, whatever the sentences say", () => {
     const kept = { drift: ["it is at epoch 9, the ledger at 3"], driftCodes: ["HAND_CHANGE" as const] };
-    expect(has(driftIn(kept), "EPOCH_AHEAD")).toBe(false);
-    expect(has(driftIn({ ...kept, driftCodes: ["EPOCH_AHEAD"] }), "EPOCH_AHEAD")).toBe(true);
+    expect(hasDrift(driftIn(kept), "EPOCH_AHEAD")).toBe(false);
+    expect(hasDrift(driftIn({ ...kept, driftCodes: ["EPOCH_AHEAD"] }), "EPOCH_AHEAD")).toBe(true);
   });
 });
 

@@ -1,8 +1,12 @@
 import { describe, expect, it, vi } from "vitest";
-import { type ConfigDrift, driftText as configText, heldDrift } from "../../providers/config-bundle/drift.ts";
+import {
+  type ConfigDrift,
+  configDriftOf,
+  driftText as configText,
+} from "../../providers/config-bundle/drift.ts";
 import { explainChanges } from "../../providers/config-bundle/lifecycle.ts";
 import type { ConfigBundleOutputs } from "../../providers/config-bundle/schema.ts";
-import { driftIn, keptDrift } from "../../providers/run/drift.ts";
+import { driftIn, toStoredDrift } from "../../providers/run/drift.ts";
 import { type TrafficDrift, driftText as trafficText } from "../../providers/traffic/drift.ts";
 import { explainTraffic } from "../../providers/traffic/explain-changes.ts";
 import { tableDrift } from "../../providers/traffic/rollout-progress.ts";
@@ -23,7 +27,7 @@ describe("a refresh's findings in a state", () => {
   ];
 
   it("are a sentence each, and its content as data", () => {
-    const kept = keptDrift(found, wiringText);
+    const kept = toStoredDrift(found, wiringText);
     expect(kept).toEqual({
       drift: ["peer shop has another process id", "the router is gate"],
       driftFacts: found,
@@ -32,7 +36,7 @@ describe("a refresh's findings in a state", () => {
   });
 
   it("have no data if nothing was found: a refresh of a state of version 0.1.0 changes nothing", () => {
-    expect(Object.keys(keptDrift([], wiringText))).toEqual(["drift"]);
+    expect(Object.keys(toStoredDrift([], wiringText))).toEqual(["drift"]);
   });
 
   it("are the sentences if an earlier version wrote them since and left the older data", () => {
@@ -53,7 +57,7 @@ describe("findings in words", () => {
     [{ code: "UNTOLD", target: "battle" }, "battle refuses to show its settings to this wallet"],
     [{ code: "NOT_HELD", target: "battle" }, "battle holds no SERVICES"],
     [
-      heldDrift(
+      configDriftOf(
         "battle",
         { size: 1, token: "sealed:1:a" },
         {
@@ -140,7 +144,7 @@ describe("a plan reports a refresh's findings, from the data, or from a state of
     const driftFacts: ConfigDrift[] = [{ code: "NOT_HELD", target: "battle" }];
     for (const state of [olds, { ...olds, driftFacts, drift: ["other words"] }])
       expect(explainChanges(state, olds)).toEqual(["changed by hand: battle holds no SERVICES"]);
-    const unproved = { ...olds, ...keptDrift<ConfigDrift>([{ code: "UNPROVED" }], () => "") };
+    const unproved = { ...olds, ...toStoredDrift<ConfigDrift>([{ code: "UNPROVED" }], () => "") };
     expect(explainChanges(unproved, olds)).toEqual(["not all targets accepted the last distribution"]);
   });
 
@@ -156,7 +160,7 @@ describe("a plan reports a refresh's findings, from the data, or from a state of
     try {
       for (const state of [olds, { ...olds, driftFacts, drift: ["other words"] }])
         expect(await wiring.diff("id", state, raw)).toMatchObject({ changes: true });
-      const unproved = { ...olds, ...keptDrift<WiringDrift>([{ code: "UNPROVED" }], () => "") };
+      const unproved = { ...olds, ...toStoredDrift<WiringDrift>([{ code: "UNPROVED" }], () => "") };
       expect(await wiring.diff("id", unproved, raw)).toMatchObject({ changes: true });
     } finally {
       spy.mockRestore();

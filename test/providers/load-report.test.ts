@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import * as lifecycle from "../../providers/process/lifecycle.ts";
-import { keptLines } from "../../src/fleet/code/kept.ts";
+import { stateComparisonLines } from "../../src/fleet/code/state-comparison.ts";
 import { checked, createProcess, type Stack, simulatedStack } from "./fixture.ts";
 
 /** A run's report about a state after a load in place. */
@@ -67,7 +67,7 @@ test("state that the declaration releases is reported as reset, with the command
 test("no command is offered that the process would refuse: a name that is a function now accepts no state", () => {
   const changes = [change("Notes", "RESET", "NONE"), change("Log", "RESET", "CODE")];
   const backup = { digest: HASH, states: [], globals: ["Log", "Notes"] };
-  const lines = keptLines({ name: "notes" }, { globals: [], states: [], changes }, true, backup);
+  const lines = stateComparisonLines({ name: "notes" }, { globals: [], states: [], changes }, true, backup);
   const back =
     "The backup abababab contains it. Code that does not use these names can import it: npx fleet restore notes --digest abababab";
   expect(lines.map(({ text }) => text)).toEqual([
@@ -78,25 +78,27 @@ test("no command is offered that the process would refuse: a name that is a func
 
 test("a first load over another program reports what it assigned", () => {
   const changes = [change("Notes", "ASSIGNED"), change("Log", "ADDED")];
-  expect(keptLines({ name: "notes" }, { globals: [], states: [], changes }, false, undefined)).toEqual([
+  expect(
+    stateComparisonLines({ name: "notes" }, { globals: [], states: [], changes }, false, undefined),
+  ).toEqual([
     { phase: "kept", text: "Log: the code added to it at load; the additions are kept" },
     {
       phase: "reset",
       text: expect.stringMatching(/^Notes: assigned or changed by the code at load; this is the first/),
     },
   ]);
-  expect(keptLines({ name: "notes" }, undefined, false, undefined)).toEqual([]);
+  expect(stateComparisonLines({ name: "notes" }, undefined, false, undefined)).toEqual([]);
 });
 
 test("without the library the run reports nothing", () => {
-  expect(keptLines({ name: "notes", lib: false }, undefined, true, undefined)).toEqual([
+  expect(stateComparisonLines({ name: "notes", lib: false }, undefined, true, undefined)).toEqual([
     { phase: "kept", text: "not compared: without the library, its code decides which state survives" },
   ]);
 });
 
 test("later changes by migrations are counted", () => {
   const kept = { globals: ["Notes"], states: [], changes: [], migrations: 1 };
-  expect(keptLines({ name: "notes" }, kept, true, undefined)).toEqual([
+  expect(stateComparisonLines({ name: "notes" }, kept, true, undefined)).toEqual([
     {
       phase: "kept",
       text: "1 global (Notes): unchanged, compared after the code had run; 1 migration ran since",

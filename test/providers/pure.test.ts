@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { explainData } from "../../providers/config-bundle/lifecycle.ts";
 import { explainModules } from "../../providers/process/explain-changes.ts";
-import { assumeKept, UNKNOWN } from "../../providers/run/inputs.ts";
+import { assumeUnchanged, UNKNOWN } from "../../providers/run/inputs.ts";
 import { changeText } from "../../providers/wiring/drift.ts";
 import { peerChanges } from "../../providers/wiring/table.ts";
 import { composeProgram, readLoadOutcome } from "../../src/fleet/code/program.ts";
@@ -95,9 +95,9 @@ describe("words", () => {
 describe("unknown values in a preview", () => {
   it("count as unchanged, and stay unknown if there was no value before", () => {
     const olds = { target: { processId: "p", name: "battle" }, peers: { a: "1" } };
-    expect(assumeKept(olds, { target: { processId: UNKNOWN, name: "battle" }, peers: UNKNOWN })).toEqual(
+    expect(assumeUnchanged(olds, { target: { processId: UNKNOWN, name: "battle" }, peers: UNKNOWN })).toEqual(
       olds,
     );
-    expect(assumeKept({}, { target: UNKNOWN })).toEqual({ target: undefined });
+    expect(assumeUnchanged({}, { target: UNKNOWN })).toEqual({ target: undefined });
   });
 });

@@ -11,9 +11,9 @@ import type { LedgerEntry } from "../../src/fleet/protocol/ledger.ts";
 import type { DeclaredProcess } from "../../src/fleet/releases/declared.ts";
 import {
   documentOf,
-  fitting,
   type ReleaseDocument,
   verifiedRelease,
+  withoutOversizedRelease,
 } from "../../src/fleet/releases/document.ts";
 import { PIN_KEYS, type Pin, pinSettings, readPin } from "../../src/fleet/releases/pin.ts";
 import { readRunRequest } from "../../src/fleet/session/run-request.ts";
@@ -25,14 +25,14 @@ import {
   snapshotsToKeep,
 } from "../../src/operations/cleanup/retention.ts";
 import { describeChanges } from "../../src/operations/rollback/changes.ts";
-import { historyOfStack, whatOf } from "../../src/operations/rollback/entries.ts";
+import { entryText, historyOfStack } from "../../src/operations/rollback/entries.ts";
 import { checkGlobals, globalsProblem } from "../../src/operations/rollback/globals.ts";
 import { type LedgerRun, runsOf } from "../../src/operations/rollback/ledger.ts";
 import { isReachable } from "../../src/operations/rollback/migrations.ts";
 import { heldInState, mergeReleases, releaseInState } from "../../src/operations/rollback/releases.ts";
 import { pastStates } from "../../src/operations/rollback/stack.ts";
 import { targetOf } from "../../src/operations/rollback/target.ts";
-import { assertNoSurprises } from "../../src/operations/rollback/unexpected-steps.ts";
+import { assertExpectedSteps } from "../../src/operations/rollback/unexpected-steps.ts";
 import { temporaryFolder } from "../kit/folder.ts";
 import { declaredProcess, releaseOf as release } from "../kit/release.ts";
 
@@ -122,9 +122,9 @@ describe("a release", () => {
     const manifest = { processes: {} } as unknown as Manifest;
     const outputs = { ...one, scope: { project: "p", stack: "s", home: "h", build: "b" } };
     const document = documentOf(outputs as unknown as ReleaseOutputs);
-    expect(fitting({ ...manifest, release: document })).toHaveProperty("release");
+    expect(withoutOversizedRelease({ ...manifest, release: document })).toHaveProperty("release");
     const large = { ...document, evidence: "x".repeat(500_000) };
-    expect(fitting({ ...manifest, release: large })).not.toHaveProperty("release");
+    expect(withoutOversizedRelease({ ...manifest, release: large })).not.toHaveProperty("release");
   });
 });
 
@@ -257,8 +257,8 @@ describe("the history", () => {
     const verdict = "errorRate of calc is inconclusive: 0 requests";
     const promoted = [{ step: 2, weightBp: 10_000, by: "ann", outcome: "inconclusive" as const, verdict }];
     const documents = [
-      { ...one, approval: { letThrough: "judge" as const, promoted: [] } },
-      { ...two, approval: { letThrough: "person" as const, promoted } },
+      { ...one, approval: { approvedBy: "judge" as const, promoted: [] } },
+      { ...two, approval: { approvedBy: "person" as const, promoted } },
     ];
     // A run that only the ledger has carries the verdict in words.
     const runs = runsOf([
@@ -268,12 +268,12 @@ describe("the history", () => {
       }),
     ]);
     const lines = historyOfStack(mergeReleases(documents, runs, "d5"), runs, []);
-    expect(lines.map(({ result, letThrough, reason }) => [result, letThrough, reason])).toEqual([
+    expect(lines.map(({ result, approvedBy, reason }) => [result, approvedBy, reason])).toEqual([
       ["succeeded", undefined, "promoted by hand without a pass: fail: no"],
       ["succeeded", "person", `promoted by hand without a pass: inconclusive: ${verdict}`],
       ["succeeded", "judge", undefined],
     ]);
-    expect(lines.slice(1).map(whatOf)).toEqual([
+    expect(lines.slice(1).map(entryText)).toEqual([
       expect.stringMatching(/^promoted by hand without a pass: inconclusive: .*; \w/),
       expect.not.stringContaining("by hand"),
     ]);
@@ -387,10 +387,10 @@ describe("an unexpected plan", () => {
     ["delete", "a", "SURPRISE"],
     ["delete", "left-by-a-failure", "none"],
   ])("%s %s: %s", (op, name, code) =>
-    expect(codeOf(() => assertNoSurprises([step(op, name)], ways, one))).toBe(code),
+    expect(codeOf(() => assertExpectedSteps([step(op, name)], ways, one))).toBe(code),
   );
   it("checks processes only", () => {
-    expect(codeOf(() => assertNoSurprises([step("delete", "a-wiring", "wiring")], ways, one))).toBe("none");
+    expect(codeOf(() => assertExpectedSteps([step("delete", "a-wiring", "wiring")], ways, one))).toBe("none");
   });
 });
 

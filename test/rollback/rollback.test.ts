@@ -86,7 +86,7 @@ it("fleet rollback leaves a deployment for the one before it, validated, with a 
   });
   expect(
     report.members.map(({ name, kind }: { name: string; kind: string }) => `${name} ${kind}`).sort(),
-  ).toEqual(["counter in-place", "deployment-coordinator settings", "late beside", "reader in-place"]);
+  ).toEqual(["counter in-place", "deployment-coordinator settings", "late left-running", "reader in-place"]);
   const phases = ["PENDING", "PREPARING", "ROLLING_BACK", "VALIDATING", "COMPLETED"];
   expect(report.phases.map(({ phase }: { phase: string }) => phase)).toEqual(phases);
   const name = `build/rollback-${rollbackId.replace("rollback-", "")}.json`;

@@ -1,6 +1,6 @@
 import type { Store } from "../../src/localnet/store/store.ts";
 import type { EvaluationResult } from "../../src/localnet/types.ts";
-import { gapOf } from "../../src/localnet/units/scheduling.ts";
+import { repeatedSpawnKey } from "../../src/localnet/units/scheduling.ts";
 import { readState } from "./evaluator.ts";
 import type { ProcessState, Tag } from "./state.ts";
 
@@ -66,7 +66,7 @@ export function oracleOf(store: Store): Oracle {
       return {
         ...{ id, owner: record.owner, module: record.module, tags: firsts(record.tags) },
         ...{ slot: store.lastAssignment(id)?.nonce ?? 0, at: item.timestamp },
-        ruined: store.meta(gapOf(id)) !== undefined,
+        ruined: store.meta(repeatedSpawnKey(id)) !== undefined,
       };
     },
     byDeploymentKey: ((key?: string) => {
@@ -126,7 +126,7 @@ function messagesOf(store: Store, process: string): OracleMessage[] {
 
 function isQuiet(store: Store): boolean {
   if (store.effects(1).length > 0) return false;
-  const isRuined = (id: string) => store.meta(gapOf(id)) !== undefined;
+  const isRuined = (id: string) => store.meta(repeatedSpawnKey(id)) !== undefined;
   return store
     .processIds()
     .every((id) => isRuined(id) || (store.lastAssignment(id)?.nonce ?? -1) <= store.lastEvaluated(id));

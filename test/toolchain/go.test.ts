@@ -1,6 +1,6 @@
 import { existsSync, readdirSync } from "node:fs";
 import { expect, test } from "vitest";
-import { findPip, goFromPip, isNewEnough, lookAtGo, requiredGo } from "../../src/toolchain/go.ts";
+import { checkGo, findPip, goFromPip, isNewEnough, requiredGo } from "../../src/toolchain/go.ts";
 import { sandbox } from "./sandbox.ts";
 
 test.each([
@@ -24,12 +24,12 @@ test("the required Go version is the one in go.mod", () => {
 
 test("a missing, a broken and a working Go are told apart", async () => {
   const box = sandbox();
-  expect(await lookAtGo("go", box.env)).toEqual({ ok: false, reason: "not found" });
+  expect(await checkGo("go", box.env)).toEqual({ ok: false, reason: "not found" });
   box.program("go", "echo cannot allocate memory >&2; exit 2");
-  expect(await lookAtGo("go", box.env)).toMatchObject({ reason: "it does not run: cannot allocate memory" });
+  expect(await checkGo("go", box.env)).toMatchObject({ reason: "it does not run: cannot allocate memory" });
   // It must not fetch another version of itself, nor read a go.mod in the user's folder.
   box.program("go", '[ "$GOTOOLCHAIN" = local ] && [ ! -e go.mod ] && echo go1.26.8');
-  expect(await lookAtGo("go", box.env)).toEqual({ ok: true, command: "go", version: "1.26.8" });
+  expect(await checkGo("go", box.env)).toEqual({ ok: true, command: "go", version: "1.26.8" });
 });
 
 test("the first pip that runs is used", async () => {

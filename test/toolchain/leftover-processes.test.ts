@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
 import { isAlive } from "../../src/core/processes.ts";
-import { leftProcesses } from "../../src/toolchain/check.ts";
+import { leftoverProcesses } from "../../src/toolchain/check.ts";
 import { packageDir } from "../../src/toolchain/paths.ts";
 
 let folder: string;
@@ -28,7 +28,7 @@ async function suiteOf(body: string) {
       done({ code: child.exitCode ?? 1, text: stdout + stderr }),
     );
   });
-  return { ...ran, left: existsSync(report) ? leftProcesses(readFileSync(report, "utf8")) : undefined };
+  return { ...ran, left: existsSync(report) ? leftoverProcesses(readFileSync(report, "utf8")) : undefined };
 }
 
 test("a detached process that outlives the tests fails the run, is named with its file and ended", async () => {

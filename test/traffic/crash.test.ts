@@ -103,7 +103,7 @@ test("a caller through the router learns which handler failed, and a trace shows
 }, 60_000);
 
 test("a person who promotes it is recorded as the one who approved it, and no output says that it passed", async () => {
-  expect(left.outputs).toMatchObject({ letThrough: null, promoted: [] });
+  expect(left.outputs).toMatchObject({ approvedBy: null, promoted: [] });
   const promoted = await fleet("promote");
   expect(promoted.stderr).toBe("");
   const lines = vi.spyOn(console, "log");
@@ -113,16 +113,16 @@ test("a person who promotes it is recorded as the one who approved it, and no ou
   left.outputs = outs;
   expect(outs).toMatchObject({
     phase: "COMPLETED",
-    letThrough: "person",
+    approvedBy: "person",
     promoted: [{ step: 1, weightBp: 10_000, by: expect.stringMatching(/^[\w-]{43}$/) }],
   });
   expect(outs.promoted[0]?.outcome).not.toBe("pass");
   expect(printed).toMatch(/COMPLETED battle 100 % \S+ \(promoted by hand without a pass: /);
-  const { letThrough, promoted: steps } = outs;
-  expect(await approvalOf(outs.scope, outs.release)).toEqual({ letThrough, promoted: steps });
+  const { approvedBy, promoted: steps } = outs;
+  expect(await approvalOf(outs.scope, outs.release)).toEqual({ approvedBy, promoted: steps });
   // A later run that finds it does not claim it, and forgets nothing.
   const { outs: later } = await traffic.update("traffic", outs, left.inputs);
-  expect(later).toMatchObject({ letThrough: "person", promoted: outs.promoted });
+  expect(later).toMatchObject({ approvedBy: "person", promoted: outs.promoted });
 }, 120_000);
 
 test("a revision that refuses every caller while the old one is idle is held for a person, and status shows the refusals", async () => {
@@ -150,7 +150,7 @@ test("a revision that refuses every caller while the old one is idle is held for
   expect(held.message).toMatch(
     /refusals of battle is inconclusive: green (\d+) refused in \1 requests? \(100 %\), so no caller was answered; /,
   );
-  expect(held.properties).toMatchObject({ phase: "HELD", letThrough: null, table: { mode: "held" } });
+  expect(held.properties).toMatchObject({ phase: "HELD", approvedBy: null, table: { mode: "held" } });
   const { stdout } = await fleet("status");
   expect(stdout).toMatch(new RegExp(`100 % +${misspelt.processId} +\\w+ +([1-9]\\d*) +0 +\\1 +0`));
 }, 120_000);

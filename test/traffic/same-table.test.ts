@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { isSpreadAs } from "../../providers/traffic/plan.ts";
+import { hasSameShares } from "../../providers/traffic/plan.ts";
 
 const route = (processId: string, weightBp: number) => ({ processId, revision: "r", weightBp });
 const testers = { tag: "Tester", value: "yes", processId: "green" };
@@ -13,12 +13,12 @@ it("two tables are equal if they differ only in entries that send no request to 
     services([route("green", 10_000), route("blue", 0)]),
     services([route("green", 10_000)], { testers }),
   ];
-  for (const other of same) expect(isSpreadAs({ services: other }, all)).toBe(true);
+  for (const other of same) expect(hasSameShares({ services: other }, all)).toBe(true);
   const split = [route("green", 1000), route("blue", 9000)];
   const others = [
     [services(split, { testers }), services(split)],
     [services([route("blue", 10_000)], { testers }), services([route("blue", 10_000)])],
     [services([route("blue", 10_000)]), all],
   ] as const;
-  for (const [one, other] of others) expect(isSpreadAs({ services: one }, other)).toBe(false);
+  for (const [one, other] of others) expect(hasSameShares({ services: one }, other)).toBe(false);
 });

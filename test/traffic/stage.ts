@@ -1,17 +1,17 @@
-/** A rollout on a stage: the reference router, callers who send throughout, and time that passes when the walk waits. */
+/** A rollout on a stage: the reference router, callers who send throughout, and time that passes when the rollout waits. */
 
 import { figuresOf, type Measure } from "../../providers/traffic/measure.ts";
-import { moversOf, type Wanted } from "../../providers/traffic/plan.ts";
+import { servicesToMove, type Wanted } from "../../providers/traffic/plan.ts";
+import { RolloutRun } from "../../providers/traffic/rollout-run.ts";
 import type { Router } from "../../providers/traffic/router.ts";
-import type { Surroundings } from "../../providers/traffic/router-table.ts";
-import { Walk } from "../../providers/traffic/walk.ts";
+import type { RolloutEffects } from "../../providers/traffic/router-table.ts";
 import { FleetError } from "../../src/core/errors.ts";
 import {
+  NO_REQUESTS,
   type Phase,
   type Promotion,
   type StrategyInput,
   StrategySchema,
-  UNSEEN,
 } from "../../src/delivery/index.ts";
 import { ReferenceRouter, Refused } from "../router/reference.ts";
 
@@ -43,8 +43,8 @@ export class Stage {
   handingFails = false;
   /** Requests per second of each service. */
   rate = 20;
-  /** Called before each of the walk's messages, with its number. */
-  before: (message: number, kind: "set" | "look" | "prove") => void = () => {};
+  /** Called before each of the rollout's messages, with its number. */
+  before: (message: number, kind: "set" | "read" | "prove") => void = () => {};
   sets = 0;
   #messages = 0;
   #caller = 0;
@@ -76,9 +76,12 @@ export class Stage {
     return this;
   }
 
-  /** Runs the walk; returns it and its error. */
-  async walk(wanted: Wanted, promoted: readonly Promotion[] = []): Promise<{ walk: Walk; error: unknown }> {
-    const around: Surroundings = {
+  /** Runs the rollout; returns it and its error. */
+  async run(
+    wanted: Wanted,
+    promoted: readonly Promotion[] = [],
+  ): Promise<{ rollout: RolloutRun; error: unknown }> {
+    const effects: RolloutEffects = {
       router: this.#port(),
       measure: this.#measure(wanted),
       handOver: {
@@ -96,17 +99,17 @@ export class Stage {
         },
       },
       wait: async (ms) => this.pass(ms),
-      tell: async (phase, detail) => {
+      report: async (phase, detail) => {
         this.reported.push({ phase, detail });
       },
       slackMs: 30_000,
     };
-    const walk = new Walk(wanted, around, promoted);
+    const rollout = new RolloutRun(wanted, effects, promoted);
     try {
-      await walk.run();
-      return { walk, error: undefined };
+      await rollout.run();
+      return { rollout, error: undefined };
     } catch (error) {
-      return { walk, error };
+      return { rollout, error };
     }
   }
 
@@ -138,15 +141,15 @@ export class Stage {
   }
 
   #port(): Router {
-    const message = (kind: "set" | "look" | "prove") => {
+    const message = (kind: "set" | "read" | "prove") => {
       this.#messages += 1;
       this.before(this.#messages, kind);
       // A message takes its time.
       this.pass(200);
     };
     return {
-      look: async () => {
-        message("look");
+      read: async () => {
+        message("read");
         return this.router.state();
       },
       set: async (table) => {
@@ -178,12 +181,12 @@ export class Stage {
   #measure(wanted: Wanted): Measure {
     const now: Measure["now"] = async (state) => ({
       services: Object.fromEntries(
-        moversOf(wanted).map((name) => {
+        servicesToMove(wanted).map((name) => {
           const id = wanted.services[name]?.green.processId ?? "";
           const { health = "HEALTHY", silent } = this.behaviours[id] ?? {};
           const figures = figuresOf(wanted, name, state);
           const said = silent ? { problem: "no answer" } : { status: health, reasons: [] };
-          return [name, { ...figures, green: figures.green ?? UNSEEN, health: said }];
+          return [name, { ...figures, green: figures.green ?? NO_REQUESTS, health: said }];
         }),
       ),
     });

@@ -32,7 +32,7 @@ export async function openAppender(
   size: number,
   assertMine: () => void = () => {},
 ): Promise<Appender> {
-  let file = await guarded(path, () => open(path, "a", 0o600));
+  let file = await withFileErrorsExplained(path, () => open(path, "a", 0o600));
   let good = size;
   let waiting: { text: string; written: () => void; done: () => void; failed: (error: unknown) => void }[] =
     [];
@@ -53,7 +53,7 @@ export async function openAppender(
     waiting = [];
     if (batch.length === 0) return;
     try {
-      await guarded(path, async () => {
+      await withFileErrorsExplained(path, async () => {
         const bytes = Buffer.from(batch.map(({ text }) => text).join(""));
         assertMine();
         try {
@@ -73,7 +73,7 @@ export async function openAppender(
     }
   }
 
-  await guarded(path, async () => {
+  await withFileErrorsExplained(path, async () => {
     await file.truncate(size);
     await file.sync();
     await syncFolder(dirname(path));
@@ -88,7 +88,7 @@ export async function openAppender(
     },
     replace(content) {
       return inTurn(() =>
-        guarded(path, async () => {
+        withFileErrorsExplained(path, async () => {
           const text = content();
           await replaceFile(path, text, { mayReplace: assertMine });
           await file.close();
@@ -116,7 +116,7 @@ export interface Blobs {
 export function blobsIn(folder: string): Blobs {
   return {
     put: (bytes) =>
-      guarded(folder, async () => {
+      withFileErrorsExplained(folder, async () => {
         const name = sha256(bytes);
         await mkdir(folder, { recursive: true, mode: 0o700 });
         await replaceFile(join(folder, name), bytes);
@@ -149,7 +149,7 @@ export function blobsIn(folder: string): Blobs {
 }
 
 /** Turns file system errors into an error with a remedy. */
-export async function guarded<T>(path: string, task: () => Promise<T>): Promise<T> {
+export async function withFileErrorsExplained<T>(path: string, task: () => Promise<T>): Promise<T> {
   try {
     return await task();
   } catch (error) {

@@ -2,7 +2,7 @@ import { mkdir, realpath } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { crashPoint } from "../../core/crash.ts";
 import type { SignedItem } from "../wallet.ts";
-import { type Appender, type Blobs, blobsIn, guarded, openAppender } from "./disk.ts";
+import { type Appender, type Blobs, blobsIn, openAppender, withFileErrorsExplained } from "./disk.ts";
 import { Intents } from "./intents.ts";
 import { acquireLock, type FileLock, type LockOptions } from "./lock.ts";
 import { parseJournal, readIfThere } from "./parse.ts";
@@ -69,7 +69,7 @@ const shared = new Map<string, { journal: Promise<SharedJournal>; users: number 
  * @throws FleetError `JOURNAL_LOCKED` (transient), `JOURNAL_UNWRITABLE`, `JOURNAL_DAMAGED` (a record before the last is damaged)
  */
 export async function openJournal(path: string, options: JournalOptions = {}): Promise<Journal> {
-  await guarded(path, () => mkdir(dirname(path), { recursive: true, mode: 0o700 }));
+  await withFileErrorsExplained(path, () => mkdir(dirname(path), { recursive: true, mode: 0o700 }));
   const real = join(await realpath(dirname(path)), basename(path));
   let entry = shared.get(real);
   if (!entry) {
@@ -126,7 +126,7 @@ class SharedJournal {
   }
 
   static async open(path: string, options: JournalOptions): Promise<SharedJournal> {
-    const lock = await guarded(path, () => acquireLock(`${path}.lock`, options));
+    const lock = await withFileErrorsExplained(path, () => acquireLock(`${path}.lock`, options));
     let appender: DiskParts["appender"] | undefined;
     try {
       const text = await readIfThere(path);

@@ -5,7 +5,7 @@ import { hostname } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
 import { FleetError } from "../../core/errors.ts";
-import { bornOf, isAlive } from "../../core/processes.ts";
+import { isAlive, startTicksOf } from "../../core/processes.ts";
 import { seconds } from "../errors.ts";
 
 /** A lock held by this process until it is released or the process ends. */
@@ -47,7 +47,7 @@ export async function acquireLock(path: string, options: LockOptions = {}): Prom
   const owner: Owner = {
     nonce: randomUUID(),
     pid: process.pid,
-    born: bornOf(process.pid),
+    born: startTicksOf(process.pid),
     host: hostname(),
     at: new Date().toISOString(),
   };
@@ -141,7 +141,7 @@ async function readOwner(path: string): Promise<Holder | undefined> {
 function isOver({ owner, silence }: Holder, stale: number): boolean {
   if (silence > stale) return true;
   if (!owner || owner.host !== hostname()) return false;
-  return !isAlive(owner.pid) || bornOf(owner.pid) !== owner.born;
+  return !isAlive(owner.pid) || startTicksOf(owner.pid) !== owner.born;
 }
 
 /** Removes a dead owner's lock; restores it if it turns out to belong to another owner. */

@@ -3,7 +3,7 @@ import { FleetError } from "../../core/errors.ts";
 import { notArrived, UnitError } from "../errors.ts";
 import type { Intent } from "../journal/index.ts";
 import type { SignedItem } from "../wallet.ts";
-import { type Placed, type Schedulers, schedulerOf } from "./scheduler.ts";
+import { type ScheduledItem, type Schedulers, schedulerOf } from "./scheduler.ts";
 
 /** How an item is delivered: posted to the messenger unit, uploaded and then assigned, or only uploaded. */
 type Route = "post" | "assign" | "upload";
@@ -54,7 +54,7 @@ export function arrivalOf({ schedulers, inFlight, isShown }: ArrivalParts): Arri
   async function look(intent: Intent, item: SignedItem, route: Route, budget: Budget): Promise<boolean> {
     const { id, target: processId, at } = intent;
     if (route === "upload") return isShown(id, budget);
-    const placed: Placed =
+    const placed: ScheduledItem =
       route === "assign"
         ? { kind: "assigned", id, processId, since: at }
         : intent.kind === "spawn"

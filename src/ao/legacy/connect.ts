@@ -5,7 +5,6 @@ import type { Ao, NetworkEndpoints } from "../port.ts";
 import { type Backoff, defaultBackoff, retrying, type Wait } from "../retry.ts";
 import type { Wallet } from "../wallet.ts";
 import { arrivalOf } from "./arrival.ts";
-import { resultIdsOf } from "./assigned.ts";
 import { readDryrun, readResults } from "./cu.ts";
 import { effectsOf } from "./effects.ts";
 import { findAll, readData, readPage } from "./gateway.ts";
@@ -14,6 +13,7 @@ import { unitAt } from "./http.ts";
 import { moduleLoader } from "./modules.ts";
 import { postMonitor } from "./monitor.ts";
 import { preflight } from "./preflight.ts";
+import { resultIdsOf } from "./result-ids.ts";
 import { resultsOf } from "./results.ts";
 import { schedulersOf } from "./scheduler.ts";
 

@@ -30,16 +30,16 @@ export async function preflight(
   input: { module?: string },
   budget: Budget,
 ): Promise<void> {
-  const looks = [
-    look(mu, isMessenger, budget, backoff),
-    look(cu, isCompute, budget, backoff),
-    lookAtScheduler(scheduler, budget, backoff),
+  const checks = [
+    checkUnit(mu, isMessenger, budget, backoff),
+    checkUnit(cu, isCompute, budget, backoff),
+    checkScheduler(scheduler, budget, backoff),
     // Its root may answer anything: an upload service is recognised only by an upload.
-    ...(upload === undefined ? [] : [look(upload, () => true, budget, backoff)]),
+    ...(upload === undefined ? [] : [checkUnit(upload, () => true, budget, backoff)]),
     input.module === undefined ? index(budget) : module(input.module, within(budget, MODULE_SECONDS)),
   ];
   const errors: FleetError[] = [];
-  for (const settled of await Promise.allSettled(looks)) {
+  for (const settled of await Promise.allSettled(checks)) {
     if (settled.status === "fulfilled") continue;
     if (!(settled.reason instanceof FleetError)) throw settled.reason;
     errors.push(settled.reason);
@@ -54,16 +54,16 @@ export async function preflight(
 }
 
 /** Locates the scheduler unit and checks that it answers: without it no spawn and no message gets a slot. */
-async function lookAtScheduler(
+async function checkScheduler(
   scheduler: PreflightParts["scheduler"],
   budget: Budget,
   backoff: Backoff,
 ): Promise<void> {
   const su = await retrying("finding the scheduler unit", budget, () => scheduler(budget), backoff);
-  await look(su, isScheduler, budget, backoff);
+  await checkUnit(su, isScheduler, budget, backoff);
 }
 
-function look(
+function checkUnit(
   unit: Unit,
   isIt: (answer: Answer) => boolean,
   budget: Budget,

@@ -6,7 +6,7 @@ import { readPage } from "./gateway.ts";
 import type { Answer, Unit } from "./http.ts";
 
 /** An item that a scheduler unit may have scheduled. */
-export type Placed =
+export type ScheduledItem =
   | { readonly kind: "spawn"; readonly id: string; readonly scheduler: string }
   | { readonly kind: "message"; readonly id: string; readonly processId: string }
   | Assigned;
@@ -34,7 +34,7 @@ export interface Schedulers {
    * @returns false only if that unit reports that it does not have it
    * @throws UnitError if no unit can tell; transient
    */
-  has(item: Placed, budget: Budget): Promise<boolean>;
+  has(item: ScheduledItem, budget: Budget): Promise<boolean>;
   /**
    * The id of the assignment that scheduled an uploaded message.
    *

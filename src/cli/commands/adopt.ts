@@ -6,7 +6,7 @@ import { amount } from "../../core/amount.ts";
 import { throwAll } from "../../core/errors.ts";
 import { UsageError } from "../../core/usage-error.ts";
 import { writeAtomically } from "../../fleet/files.ts";
-import { adoptionOf, takenOf } from "../../operations/adopt/adoption.ts";
+import { adoptionOf, candidatesToAdopt } from "../../operations/adopt/adoption.ts";
 import { declaredMembers } from "../../operations/adopt/declared.ts";
 import { findMembers } from "../../operations/adopt/find.ts";
 import { problemsOf, type Verdict, verdictOn } from "../../operations/adopt/verdict.ts";
@@ -90,7 +90,7 @@ async function run(context: Context, options: AdoptOptions): Promise<ExitCode> {
   const verdicts = await look(context, declared, options);
   show(context, stack, declared.members, verdicts);
   const problems = problemsOf(verdicts, options);
-  const taken = takenOf(verdicts);
+  const taken = candidatesToAdopt(verdicts);
   if (options.dryRun || problems.length > 0 || declared.members.length === 0) {
     throwAll(problems);
     out.document({ success: true, stack, dryRun: options.dryRun, ...listed(verdicts) });
@@ -196,7 +196,7 @@ function listed(verdicts: ReadonlyMap<string, Verdict>): Record<string, unknown>
     verdict.kind === "missing" ? [{ name, why: verdict.why }] : [],
   );
   return {
-    adopted: Object.fromEntries(takenOf(verdicts)),
+    adopted: Object.fromEntries(candidatesToAdopt(verdicts)),
     missing,
   };
 }

@@ -3,7 +3,7 @@ import { z } from "zod";
 import { budgetOf } from "../../core/budget.ts";
 import { FleetError, formatProblem } from "../../core/errors.ts";
 import { info } from "../../fleet/protocol/info.ts";
-import { contentsWords } from "../../fleet/snapshot/contents.ts";
+import { contentsText } from "../../fleet/snapshot/contents.ts";
 import type { Snapshot } from "../../fleet/snapshot/store.ts";
 import { takeSnapshot } from "../../fleet/snapshot/take.ts";
 import { membersWithLibrary } from "../../operations/members-named.ts";
@@ -53,7 +53,7 @@ export function backupCommand(cli: Cli): Command {
         digest,
         String(slot),
         `${bytes}`,
-        contentsWords({ states, globals }),
+        contentsText({ states, globals }),
       ]);
       if (rows.length > 0)
         for (const line of table(["process", "digest", "slot", "bytes", "holds"], rows)) out.line(line);

@@ -11,7 +11,7 @@ import { faultOf } from "../../delivery/faults.ts";
 import { luaErrorIn } from "../../fleet/code/lua-error.ts";
 import { faultIn, luaExplainer } from "../../fleet/code/lua-errors.ts";
 import type { FleetSession } from "../../fleet/fleet-session.ts";
-import { pickMember } from "../../fleet/members/known.ts";
+import { pickMember } from "../../fleet/members/known-fleet.ts";
 import type { Member } from "../../fleet/members/member.ts";
 import { call, dryCall } from "../../fleet/protocol/call.ts";
 import type { Reply } from "../../fleet/protocol/reply.ts";

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { z } from "zod";
 import { FleetError } from "../../core/errors.ts";
-import { pickMember } from "../../fleet/members/known.ts";
+import { pickMember } from "../../fleet/members/known-fleet.ts";
 import { registry } from "../../fleet/protocol/registry.ts";
 import { type Cli, defineCommand, seconds } from "../command.ts";
 import { table } from "../table.ts";

@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import { z } from "zod";
 import { brief } from "../../core/brief.ts";
 import { formatProblem } from "../../core/errors.ts";
-import { type HistoryEntry, historyOfStack, whatOf } from "../../operations/rollback/entries.ts";
+import { entryText, type HistoryEntry, historyOfStack } from "../../operations/rollback/entries.ts";
 import { historyFor } from "../../operations/rollback/history-for.ts";
 import { type Cli, count, defineCommand, seconds } from "../command.ts";
 import { EXIT } from "../exit.ts";
@@ -73,7 +73,7 @@ function historyLines(entries: readonly HistoryEntry[], out: Output): string[] {
     entry.deploymentId ?? "",
     brief(entry.who, 20),
     entry.git ?? "",
-    entry.kind === "rollback" && entry.reason === undefined ? whatOf(entry) : brief(whatOf(entry), 80),
+    entry.kind === "rollback" && entry.reason === undefined ? entryText(entry) : brief(entryText(entry), 80),
   ]);
   return table([" #", "when", "result", "deployment", "who", "commit", "what"], rows);
 }

@@ -5,7 +5,7 @@ import { UsageError } from "../../core/usage-error.ts";
 import { luaErrorIn } from "../../fleet/code/lua-error.ts";
 import { luaExplainer } from "../../fleet/code/lua-errors.ts";
 import type { History } from "../../fleet/history.ts";
-import { pickMember } from "../../fleet/members/known.ts";
+import { pickMember } from "../../fleet/members/known-fleet.ts";
 import type { KnownFleet, Member } from "../../fleet/members/member.ts";
 import {
   isError,

@@ -2,7 +2,7 @@ import { type Command, InvalidArgumentError, Option } from "commander";
 import { z } from "zod";
 import { amount } from "../../core/amount.ts";
 import { brief } from "../../core/brief.ts";
-import { pickMember, servingIn } from "../../fleet/members/known.ts";
+import { pickMember, servingIn } from "../../fleet/members/known-fleet.ts";
 import type { KnownFleet } from "../../fleet/members/member.ts";
 import { type Filter, findRecords, type MessageRecord } from "../../operations/trace/records.ts";
 import { type Cli, count, defineCommand, names, pair } from "../command.ts";

@@ -3,7 +3,7 @@ import { z } from "zod";
 import { FleetError, throwAll } from "../../core/errors.ts";
 import { parseJson } from "../../core/json.ts";
 import { UsageError } from "../../core/usage-error.ts";
-import { contentsOf, contentsWords, StateSchema } from "../../fleet/snapshot/contents.ts";
+import { contentsOf, contentsText, StateSchema } from "../../fleet/snapshot/contents.ts";
 import { type Snapshot, snapshotStore } from "../../fleet/snapshot/store.ts";
 import { snapshotFor } from "../../operations/backup/find.ts";
 import { restoreLines, restoreState } from "../../operations/backup/restore.ts";
@@ -112,7 +112,7 @@ function describeSnapshot({
   states,
   globals,
 }: Snapshot): string {
-  const holds = states === undefined ? "" : `, holds ${contentsWords({ states, globals: globals ?? [] })}`;
+  const holds = states === undefined ? "" : `, holds ${contentsText({ states, globals: globals ?? [] })}`;
   const code = sourceHash === "" ? "" : `, code ${sourceHash.slice(0, 8)}`;
   return `${member.padEnd(22)} ${digest.slice(0, 16)}  ${takenAt}  ${reason.padEnd(7)} ${deploymentId}  ${bytes} bytes, shape ${stateVersion}${holds}${code}`;
 }

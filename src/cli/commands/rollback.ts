@@ -10,7 +10,7 @@ import type { StackHistory } from "../../operations/rollback/read-history.ts";
 import { type Cli, type Context, count, defineCommand, names, seconds } from "../command.ts";
 import { EXIT_OF } from "../deploy/report.ts";
 import { EXIT, type ExitCode, exitCodesText } from "../exit.ts";
-import { knownAndChosen } from "../rollback/choose.ts";
+import { chooseRelease } from "../rollback/choose.ts";
 import { showAndConfirm } from "../rollback/confirm.ts";
 import { rollbackObserver } from "../rollback/observer.ts";
 import { Options, type RollbackOptions } from "../rollback/options.ts";
@@ -67,7 +67,7 @@ async function run(context: Context, options: RollbackOptions): Promise<ExitCode
   }
   const { stack, workspace } = free;
   const fleet = await context.fleet({ journal: "discard", asksRouter: !options.emergency });
-  const { known, release } = await knownAndChosen(context, fleet, options);
+  const { known, release } = await chooseRelease(context, fleet, options);
   const rollbackId = newRollbackId(new Date());
   const prepared = await prepare(context, fleet, known, release, {
     rollbackId,

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { z } from "zod";
-import { GOES_ON } from "../../delivery/index.ts";
+import { AFTER_APPROVAL } from "../../delivery/index.ts";
 import { tableName } from "../../delivery/table.ts";
 import type { TrafficCommand } from "../../delivery/wire.ts";
 import { commandTraffic } from "../../fleet/protocol/traffic.ts";
@@ -28,7 +28,7 @@ const WORDS: Readonly<Record<TrafficCommand, Words>> = {
       "(`onFailure: rollback`, the default), a check that fails by then reverts it.",
     example: "the new revision gets its next share",
     done: "Promoted",
-    next: `Next: npx fleet deploy ${GOES_ON}.`,
+    next: `Next: npx fleet deploy ${AFTER_APPROVAL}.`,
   },
   pause: {
     summary: "pause a rollout at its present shares",
@@ -36,14 +36,14 @@ const WORDS: Readonly<Record<TrafficCommand, Words>> = {
       "The run that watches the rollout exits with code 4. The shares stay until resume or abort, without a lease.",
     example: "keep the present shares",
     done: "Paused",
-    next: `Next: npx fleet resume, then npx fleet deploy ${GOES_ON}.`,
+    next: `Next: npx fleet resume, then npx fleet deploy ${AFTER_APPROVAL}.`,
   },
   resume: {
     summary: "resume a paused rollout",
     description: "Ends a pause. The next `fleet deploy` continues at the same step.",
     example: "then npx fleet deploy continues",
     done: "Resumed",
-    next: `Next: npx fleet deploy ${GOES_ON}.`,
+    next: `Next: npx fleet deploy ${AFTER_APPROVAL}.`,
   },
   abort: {
     summary: "abort a rollout and return all traffic at once",

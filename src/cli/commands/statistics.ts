@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import { z } from "zod";
 import { budgetOf } from "../../core/budget.ts";
 import { FleetError, formatProblem } from "../../core/errors.ts";
-import { isBare } from "../../fleet/code/bare.ts";
+import { runsWithoutLibrary } from "../../fleet/code/without-library.ts";
 import type { FleetSession } from "../../fleet/fleet-session.ts";
 import type { Member } from "../../fleet/members/member.ts";
 import { type Statistics, statistics } from "../../fleet/protocol/statistics.ts";
@@ -89,7 +89,10 @@ async function run(
 
 /** Adds every further revision that has part of a member's traffic, since each process counts only its own requests. */
 const withSharing = ({ sharing = [] }: FleetSession, members: readonly Member[]): Member[] =>
-  members.flatMap((member) => [member, ...sharing.filter((one) => one.of === member.name && !isBare(one))]);
+  members.flatMap((member) => [
+    member,
+    ...sharing.filter((one) => one.of === member.name && !runsWithoutLibrary(one)),
+  ]);
 
 interface Asked {
   readonly name: string;

@@ -4,7 +4,7 @@ import { brief } from "../../core/brief.ts";
 import { UsageError } from "../../core/usage-error.ts";
 import type { FleetSession } from "../../fleet/fleet-session.ts";
 import { short } from "../../fleet/health/probe.ts";
-import { servingIn } from "../../fleet/members/known.ts";
+import { servingIn } from "../../fleet/members/known-fleet.ts";
 import { saveLastKnown } from "../../operations/observe/last-known.ts";
 import { markReplaced } from "../../operations/observe/mark-replaced.ts";
 import { answersIn, checkMember, quickCheck } from "../../operations/observe/status.ts";

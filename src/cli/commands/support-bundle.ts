@@ -5,11 +5,11 @@ import type { Command } from "commander";
 import { z } from "zod";
 import { amount } from "../../core/amount.ts";
 import { FleetError, formatProblem } from "../../core/errors.ts";
-import { servingIn } from "../../fleet/members/known.ts";
-import { filesOf, journalOf, type Part, processOf } from "../../operations/support/collect.ts";
+import { servingIn } from "../../fleet/members/known-fleet.ts";
+import { type BundleFile, filesOf, journalOf, processOf } from "../../operations/support/collect.ts";
 import { redactFile } from "../../operations/support/redact.ts";
 import { secretsOf } from "../../operations/validate/secrets.ts";
-import { AT_ONCE, each } from "../../operations/validate/subject.ts";
+import { MAX_CONCURRENT, mapConcurrently } from "../../operations/validate/subject.ts";
 import { doctor } from "../../toolchain/doctor.ts";
 import { type Cli, type Context, count, defineCommand, seconds } from "../command.ts";
 import { EXIT } from "../exit.ts";
@@ -51,7 +51,7 @@ export function supportBundleCommand(cli: Cli): Command {
         ...{ madeAt: new Date().toISOString(), stack, platform: process.platform, arch: process.arch },
         node: process.version,
       };
-      const parts: Part[] = [
+      const parts: BundleFile[] = [
         { name: "about.json", text: JSON.stringify(about) },
         { name: "doctor.json", text: JSON.stringify(findings) },
         ...(await filesOf(projectDir)),
@@ -80,12 +80,12 @@ export function supportBundleCommand(cli: Cli): Command {
 async function ofTheFleet(
   { out, ...context }: Context,
   { timeout, messages }: z.output<typeof Options>,
-): Promise<Part[]> {
+): Promise<BundleFile[]> {
   try {
     const fleet = await context.fleet({ journal: "discard", wallet: false });
     const history = await context.host.history(fleet, timeout);
     const journal = await journalOf(fleet);
-    const processes = await each(servingIn(fleet), AT_ONCE, (member) =>
+    const processes = await mapConcurrently(servingIn(fleet), MAX_CONCURRENT, (member) =>
       processOf(fleet, history, member, { seconds: timeout, messages }),
     );
     return [journal, ...processes];
@@ -96,7 +96,7 @@ async function ofTheFleet(
   }
 }
 
-async function pack(file: string, root: string, parts: readonly Part[]): Promise<void> {
+async function pack(file: string, root: string, parts: readonly BundleFile[]): Promise<void> {
   const { create } = await import("tar");
   const folder = await mkdtemp(join(tmpdir(), "fleet-support-"));
   try {

@@ -3,7 +3,7 @@ import { z } from "zod";
 import { amount } from "../../core/amount.ts";
 import { FleetError } from "../../core/errors.ts";
 import { luaExplainer } from "../../fleet/code/lua-errors.ts";
-import { servingIn } from "../../fleet/members/known.ts";
+import { servingIn } from "../../fleet/members/known-fleet.ts";
 import { type Hop, traceOf } from "../../operations/trace/trace.ts";
 import { type Cli, count, defineCommand } from "../command.ts";
 import { EXIT } from "../exit.ts";

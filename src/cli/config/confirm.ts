@@ -6,7 +6,7 @@ import type { Context } from "../command.ts";
  *
  * @throws UsageError NOT_CONFIRMED if stdin is not a terminal
  */
-export async function confirmed({ host, out }: Context, yes: boolean, question: string): Promise<boolean> {
+export async function askToConfirm({ host, out }: Context, yes: boolean, question: string): Promise<boolean> {
   if (yes) return true;
   if (!host.stdin.isTTY)
     throw new UsageError({

@@ -1,5 +1,5 @@
 import { formatProblem } from "../../core/errors.ts";
-import { GOES_ON } from "../../delivery/shown.ts";
+import { AFTER_APPROVAL } from "../../delivery/traffic-text.ts";
 import type { Manifest } from "../../fleet/members/manifest.ts";
 import { stepText } from "../../fleet/session/step-phases.ts";
 import { type Failure, isEndedEarly } from "../../operations/deploy/failure.ts";
@@ -76,7 +76,7 @@ function standingLines(standing: CheckedStanding): string[] {
     ...line("waiting:", held),
     ...line("deployed in this run:", done),
     ...line("unfinished:", unfinished),
-    ...line("refusing requests:", refusing, ` (DRAINING). ${DRAIN_ENDS}`),
+    ...line("refusing requests:", refusing, ` (DRAINING). ${DRAINING_REMEDY}`),
     ...line("running as before:", asBefore),
     ...line("differs from before:", said(otherwise)),
     ...line("unknown:", said(unknown), "; npx fleet status asks again"),
@@ -84,7 +84,7 @@ function standingLines(standing: CheckedStanding): string[] {
   ];
 }
 
-const DRAIN_ENDS =
+const DRAINING_REMEDY =
   "A process does so during a hand-over of its state; the next deploy completes or reverts it.";
 
 /** The problems of one failure, each prefixed with the member unless it already names it. */
@@ -106,5 +106,5 @@ function afterFailure(failures: readonly Failure[], manifest: Manifest | undefin
 /** A rollout on hold needs a person's decision first: the same command would only wait again. */
 function afterHold(failures: readonly Failure[]): string {
   const isPaused = failures.some(({ problems }) => problems.some(({ code }) => code === "PAUSED"));
-  return `npx fleet ${isPaused ? "resume" : "promote"}, then npx fleet deploy ${GOES_ON}; npx fleet abort returns all traffic`;
+  return `npx fleet ${isPaused ? "resume" : "promote"}, then npx fleet deploy ${AFTER_APPROVAL}; npx fleet abort returns all traffic`;
 }

@@ -12,7 +12,7 @@ import {
   type DeployStatus,
   deploy,
 } from "../../operations/deploy/run.ts";
-import { checkStanding, type Standing, standing } from "../../operations/deploy/standing.ts";
+import { checkAgainstAnswers, type Standing, standing } from "../../operations/deploy/standing.ts";
 import { readStackConfig } from "../../operations/workspace/stack-config.ts";
 import type { Context } from "../command.ts";
 import { EXIT, type ExitCode } from "../exit.ts";
@@ -87,7 +87,8 @@ async function report(
   const { progress, failures, status, deploymentId, attempts, seconds: took, busy, holders, log } = outcome;
   const known = ACTED.has(status) ? standing(outcome, manifest) : undefined;
   const stands =
-    known && checkStanding(known, hasProcess(known, manifest) ? await askFleet(fleet) : { answers: [] });
+    known &&
+    checkAgainstAnswers(known, hasProcess(known, manifest) ? await askFleet(fleet) : { answers: [] });
   for (const { text, severity } of progress.diagnostics) if (severity === "warning") out.note(text);
   out.document({
     success: status === "succeeded",

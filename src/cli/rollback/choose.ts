@@ -4,7 +4,7 @@ import type { FleetSession } from "../../fleet/fleet-session.ts";
 import { historyFor } from "../../operations/rollback/history-for.ts";
 import type { StackHistory } from "../../operations/rollback/read-history.ts";
 import type { KnownRelease } from "../../operations/rollback/releases.ts";
-import { lastOf, noOtherRelease, targetOf } from "../../operations/rollback/target.ts";
+import { latestReleasesText, noOtherRelease, targetOf } from "../../operations/rollback/target.ts";
 import type { Context } from "../command.ts";
 import type { RollbackOptions } from "./options.ts";
 
@@ -12,7 +12,7 @@ import type { RollbackOptions } from "./options.ts";
 const LEDGER_TIMEOUT_SECONDS = 30;
 
 /** In an emergency, a release that is named by its id and is on this machine is not looked up in the ledger. */
-export async function knownAndChosen(
+export async function chooseRelease(
   context: Context,
   fleet: FleetSession,
   options: RollbackOptions,
@@ -47,7 +47,7 @@ async function chosen(
     throw new UsageError({
       code: "NOT_CHOSEN",
       what: "Not a terminal, and no release was named.",
-      expected: `--to <number or deployment id>, ${lastOf(known.releases)}; or --deployment-id <id>`,
+      expected: `--to <number or deployment id>, ${latestReleasesText(known.releases)}; or --deployment-id <id>`,
       remedy: "npx fleet history lists the releases.",
     });
   }

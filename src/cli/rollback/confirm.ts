@@ -8,7 +8,7 @@ import { pinRequest } from "../../operations/rollback/perform.ts";
 import { memberPlanLines } from "../../operations/rollback/plan-lines.ts";
 import type { PreparedRollback } from "../../operations/rollback/prepare.ts";
 import type { StackHistory } from "../../operations/rollback/read-history.ts";
-import { assertNoSurprises } from "../../operations/rollback/unexpected-steps.ts";
+import { assertExpectedSteps } from "../../operations/rollback/unexpected-steps.ts";
 import type { Context } from "../command.ts";
 import { failureLines } from "../deploy/report.ts";
 import { EXIT, type ExitCode } from "../exit.ts";
@@ -47,7 +47,7 @@ export async function showAndConfirm(
       out.document({ success: false, dryRun: options.dryRun, failures: plan.failures });
       return plan.locked ? EXIT.locked : EXIT.failed;
     }
-    assertNoSurprises(plan.steps, plans, known.current);
+    assertExpectedSteps(plan.steps, plans, known.current);
     if (options.dryRun) {
       const { steps, notes, changes } = plan;
       out.document({

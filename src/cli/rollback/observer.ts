@@ -1,7 +1,7 @@
 import { amount } from "../../core/amount.ts";
 import { formatProblem } from "../../core/errors.ts";
 import type { AutomaticObserver } from "../../operations/rollback/automatic.ts";
-import type { Performed, RollbackObserver } from "../../operations/rollback/perform.ts";
+import type { RollbackObserver, RollbackResult } from "../../operations/rollback/perform.ts";
 import { reportPath } from "../../operations/rollback/report.ts";
 import { failureLines, reportLines } from "../deploy/report.ts";
 import { screenFor } from "../deploy/screen.ts";
@@ -29,7 +29,7 @@ export const automaticObserver = (out: Output): AutomaticObserver => ({
   refused: (error) => out.alert(`no automatic rollback: ${formatProblem(error.problems[0])}`),
 });
 
-function printResult(out: Output, { report, outcome, touched }: Performed): void {
+function printResult(out: Output, { report, outcome, touched }: RollbackResult): void {
   const isKeptOut = outcome.status === "occupied" || outcome.status === "locked";
   const lines = isKeptOut
     ? reportLines(outcome, report.stack, undefined, undefined)

@@ -45,4 +45,5 @@ const hashOfModule = ({ wasm, tags }: OwnModule): string => hashOf({ wasm: sha25
 export const ownModule = (hash: string): string => `wasm:${hash}`;
 
 /** @returns undefined for an id or an alias */
-export const hashOfOwn = (module: string): string | undefined => /^wasm:([0-9a-f]{64})$/.exec(module)?.[1];
+export const ownModuleHash = (module: string): string | undefined =>
+  /^wasm:([0-9a-f]{64})$/.exec(module)?.[1];

@@ -1,8 +1,8 @@
 import type { Budget } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
-import { say } from "../session/progress.ts";
+import { reportStep } from "../session/progress.ts";
 import type { Session } from "../session/session.ts";
-import { hashOfOwn, moduleStore } from "./module-store.ts";
+import { moduleStore, ownModuleHash } from "./module-store.ts";
 
 /** A member's module as declared: an alias, an id, or `wasm:<hash>` of one in the store. */
 interface Declared {
@@ -25,7 +25,7 @@ const publishedModule = (session: Session, module: string): string | undefined =
   known.get(session)?.get(module);
 
 /** The id under which this wallet published the project's own module; undefined if the index does not have it. */
-export async function publishedBefore(
+export async function findPublishedModule(
   session: Pick<Session, "ao">,
   hash: string,
   budget: Budget,
@@ -47,7 +47,7 @@ export async function ensureModule(
   olds: Published | undefined,
   budget: Budget,
 ): Promise<void> {
-  const hash = hashOfOwn(inputs.module);
+  const hash = ownModuleHash(inputs.module);
   if (hash === undefined || publishedModule(session, inputs.module) !== undefined) return;
   const isKept = olds?.module === inputs.module && olds.moduleId !== undefined;
   const works = of(inProgress, session);
@@ -75,7 +75,7 @@ async function publish(session: Session, member: string, hash: string, budget: B
     if (shown) return shown.id;
   }
   if (earlier === undefined) {
-    const shown = await publishedBefore(session, hash, budget);
+    const shown = await findPublishedModule(session, hash, budget);
     if (shown !== undefined) return shown;
   }
   const own = await moduleStore(home).get(hash);
@@ -90,7 +90,7 @@ async function publish(session: Session, member: string, hash: string, budget: B
   // The intent stays open until the index shows the module, so that a run after a crash sends the same bytes again.
   if ((await session.ao.find({ ids: [id] }, budget)).length > 0) await session.ao.settle(intent);
   const kB = Math.max(1, Math.round(own.wasm.length / 1000));
-  await say(session, member, "published", `module ${id.slice(0, 8)}, ${kB} kB`, started);
+  await reportStep(session, member, "published", `module ${id.slice(0, 8)}, ${kB} kB`, started);
   return id;
 }
 

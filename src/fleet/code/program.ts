@@ -1,11 +1,11 @@
 import { z } from "zod";
 import { luaString } from "../../bundler/index.ts";
 import { sha256 } from "../../core/hash.ts";
-import { type HandChange, HandChangesSchema } from "../health/verdict.ts";
+import { type ManualChange, ManualChangesSchema } from "../health/verdict.ts";
 import { luaList } from "../protocol/lua.ts";
-import { codeOf, handlersIn } from "./bare.ts";
 import type { Commit, Program, RestoredState } from "./commit.ts";
-import { type Kept, KeptSchema } from "./kept.ts";
+import { type StateComparison, StateComparisonSchema } from "./state-comparison.ts";
+import { codeOf, handlersIn } from "./without-library.ts";
 
 /**
  * The program of a load. `strangers` are manually added handlers that are removed before the bundle runs.
@@ -54,7 +54,7 @@ export function composeProgram(
 }
 
 /** The hash of the bundle that a load's program commits; undefined for any other program. Pure. */
-export const committedBy = (program: string): string | undefined =>
+export const committedHash = (program: string): string | undefined =>
   /sourceHash = "([0-9a-f]{64})"[^\n]*\}\)\s*$/.exec(program.slice(-2000))?.[1];
 
 /**
@@ -101,11 +101,11 @@ type LoadOutcome =
       /** Without the library: the code after the load. */
       readonly code?: readonly string[];
       /** Manual changes that the load repaired. */
-      readonly repaired?: readonly HandChange[];
+      readonly repaired?: readonly ManualChange[];
       /** Actions of the library that the program handles itself, and the handlers. */
       readonly answeredByProgram?: readonly OwnAnswer[];
       /** What happened to the state; absent with earlier libraries, which do not compare. */
-      readonly kept?: Kept;
+      readonly kept?: StateComparison;
     }
   | { readonly kind: "refused"; readonly code: string; readonly epoch: number }
   | { readonly kind: "unclear" };
@@ -120,8 +120,8 @@ export function readLoadOutcome(output: string): LoadOutcome {
       const { sourceHash, handlers, stateVersion } = marker;
       const code = codeOf(marker);
       const answered = luaList(OwnAnswerSchema).safeParse(marker.answeredByProgram).data ?? [];
-      const kept = KeptSchema.safeParse(marker.kept).data;
-      const repaired = HandChangesSchema.safeParse(marker.repaired).data ?? [];
+      const kept = StateComparisonSchema.safeParse(marker.kept).data;
+      const repaired = ManualChangesSchema.safeParse(marker.repaired).data ?? [];
       // Lua's JSON encodes an empty table as `[]` or `{}`.
       const named = Array.isArray(handlers) && handlers.every((name) => typeof name === "string");
       return {

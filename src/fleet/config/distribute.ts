@@ -6,13 +6,13 @@ import type { Target } from "../members/target.ts";
 import { ask, type Sender } from "../protocol/ask.ts";
 import type { Deployment } from "../session/deployment.ts";
 import type { Session } from "../session/session.ts";
-import { tellConfigs } from "./held.ts";
+import { readConfigs } from "./reported-configs.ts";
 import type { Rule } from "./rules.ts";
 
 /** Number of targets in the first batch; the others follow only if these accepted the message. */
 const FIRST = 20;
 /** Number of targets that are updated at the same time. */
-const AT_ONCE = 20;
+const MAX_CONCURRENT = 20;
 /** Time limit in seconds for restoring the previous version, whatever is left of the resource's own. */
 const RESTORE_SECONDS = 30;
 
@@ -58,8 +58,8 @@ export async function distribute(
       refused.add(target.name);
     }
   };
-  await each(targets.slice(0, FIRST), AT_ONCE, one);
-  await each(targets.slice(FIRST), AT_ONCE, one);
+  await each(targets.slice(0, FIRST), MAX_CONCURRENT, one);
+  await each(targets.slice(FIRST), MAX_CONCURRENT, one);
   if (errors.length === 0) return undefined;
   const { restored, failed } = await restorePrevious(session, touched, shipment);
   const names = restored.filter((name) => !refused.has(name));
@@ -99,7 +99,7 @@ async function deliver(
   const data = { configType, configData, version, hash, ...(rule === undefined ? {} : { rule }) };
   await ask(session, { ...target, action: "UPDATE_CONFIG", epoch, data }, AcknowledgedSchema, budget);
   crashPoint("config.sent");
-  const held = (await tellConfigs(session, target, { configType }, budget)).held[configType];
+  const held = (await readConfigs(session, target, { configType }, budget)).held[configType];
   if (held?.hash === hash && held.version === version) return;
   throw new FleetError({
     code: "CONFIG_NOT_TAKEN",

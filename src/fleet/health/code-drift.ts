@@ -3,12 +3,12 @@ import { FleetError } from "../../core/errors.ts";
 import type { Revision } from "../members/revision.ts";
 import { info } from "../protocol/info.ts";
 import type { Session } from "../session/session.ts";
-import type { HandChange, Place, Verdict } from "./verdict.ts";
+import type { ManualChange, ProcessRef, Verdict } from "./verdict.ts";
 
 const VERBS: Readonly<Record<string, string>> = { GONE: "gone", ADDED: "added", CHANGED: "changed" };
 
 /** `handlers were added: hack`, one line per kind of change. Pure. */
-export function handWords(changes: readonly HandChange[]): string[] {
+export function describeManualChanges(changes: readonly ManualChange[]): string[] {
   const lines = new Map<string, string[]>();
   for (const { kind, change, name } of changes) {
     const noun = kind.toLowerCase();
@@ -28,7 +28,7 @@ export function handWords(changes: readonly HandChange[]): string[] {
 /** The handlers and manual changes that a process reports. */
 interface ReportedCode {
   readonly handlers: readonly string[];
-  readonly changedByHand?: readonly HandChange[] | undefined;
+  readonly changedByHand?: readonly ManualChange[] | undefined;
 }
 
 /**
@@ -38,7 +38,7 @@ interface ReportedCode {
 export function codeChanges(
   known: Pick<Revision, "handlers"> | undefined,
   { handlers, changedByHand }: ReportedCode,
-): HandChange[] {
+): ManualChange[] {
   if (changedByHand) return [...changedByHand];
   const before = known?.handlers;
   if (!before) return [];
@@ -59,18 +59,18 @@ export function codeChanges(
 /** The manual changes in a process that answered a probe; sends another request only if its library does not report them. */
 export async function changesIn(
   session: Session,
-  place: Place,
+  place: ProcessRef,
   verdict: Verdict,
   known: Pick<Revision, "handlers"> | undefined,
   budget: Budget,
-): Promise<HandChange[]> {
+): Promise<ManualChange[]> {
   if (verdict.changedByHand !== undefined || known?.handlers === undefined)
     return [...(verdict.changedByHand ?? [])];
   return codeChanges(known, await info(session, place, budget, "handlers", "changedByHand"));
 }
 
 /** Manually added handlers that a load has to remove by name, because the library does not. Pure. */
-export const strangersIn = (changes: readonly HandChange[]): string[] =>
+export const handlersToRemove = (changes: readonly ManualChange[]): string[] =>
   changes.filter(({ kind, change }) => kind === "HANDLER" && change === "ADDED").map(({ name }) => name);
 
 /** Why a process with the fleet's code does not answer the fleet's actions correctly. */
@@ -82,7 +82,7 @@ const NOT_OURS: Readonly<Record<string, string>> = {
 };
 
 /** For `catch`: describes why a process does not answer the fleet's probes itself; rethrows any other error. */
-export function notOurs(error: unknown): string {
+export function probeFailureReason(error: unknown): string {
   const words = error instanceof FleetError ? NOT_OURS[error.code] : undefined;
   if (words === undefined) throw error;
   return words;

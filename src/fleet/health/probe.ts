@@ -4,21 +4,21 @@ import { type Budget, within } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
 import type { FleetSession } from "../fleet-session.ts";
 import type { Member } from "../members/member.ts";
-import { saysRuined } from "../members/ruined.ts";
+import { isRuinedError } from "../members/ruined.ts";
 import { ask } from "../protocol/ask.ts";
 import { dryAsk } from "../protocol/dry.ts";
 import type { Session } from "../session/session.ts";
 import type { CheckSet } from "./check-types.ts";
-import { notOurs } from "./code-drift.ts";
+import { probeFailureReason } from "./code-drift.ts";
 import type { HealthOutput, HealthPolicy } from "./schema.ts";
-import { type Expected, type Place, type Verdict, VerdictSchema } from "./verdict.ts";
+import { type Expected, type ProcessRef, type Verdict, VerdictSchema } from "./verdict.ts";
 
 const ACTION = "HEALTH_CHECK";
 
 /** One signed probe: the process' own verdict, with a nonce that proves that it is newer than the probe. */
 export async function probe(
   session: Session,
-  place: Place,
+  place: ProcessRef,
   checkType: CheckSet,
   expected: Partial<Expected>,
   budget: Budget,
@@ -95,7 +95,7 @@ export function judge(
  */
 export async function awaitHealthy(
   session: Session,
-  place: Place,
+  place: ProcessRef,
   expected: Expected,
   policy: HealthPolicy,
   budget: Budget,
@@ -124,7 +124,7 @@ const FINAL = new Set(["STALE_EPOCH", "FORBIDDEN", "PROCESS_RUINED"]);
 export const short = (hash: string): string => (hash === "" ? "none" : hash.slice(0, 8));
 
 /** For `catch`: a process that does not answer never had the fleet's code; rethrows any other error. */
-export function neverLoaded(error: unknown): undefined {
+export function ignoreNoReply(error: unknown): undefined {
   if (error instanceof FleetError && error.code === "NO_REPLY") return undefined;
   throw error;
 }
@@ -133,11 +133,13 @@ export function neverLoaded(error: unknown): undefined {
  * For `catch` in a refresh of a process' settings: a process whose fleet handlers are missing or hidden reports nothing, and a
  * ruined one is found by the refresh of the process itself; rethrows any other error.
  */
-export function nothingLoaded(error: unknown): "ruined" | undefined {
-  if (saysRuined(error)) return "ruined";
-  notOurs(error);
+export function ignoreProbeFailure(error: unknown): "ruined" | undefined {
+  if (isRuinedError(error)) return "ruined";
+  probeFailureReason(error);
 }
 
 /** The same, but also tolerates FORBIDDEN: a process that belongs to another wallet refuses, which must not fail the refresh. */
-export const tellsNothing = (error: unknown): ReturnType<typeof nothingLoaded> | "refused" =>
-  error instanceof FleetError && error.code === "FORBIDDEN" ? "refused" : nothingLoaded(error);
+export const ignoreProbeFailureOrRefusal = (
+  error: unknown,
+): ReturnType<typeof ignoreProbeFailure> | "refused" =>
+  error instanceof FleetError && error.code === "FORBIDDEN" ? "refused" : ignoreProbeFailure(error);

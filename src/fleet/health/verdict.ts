@@ -3,7 +3,7 @@ import { luaList } from "../protocol/lua.ts";
 import { CheckSchema } from "./schema.ts";
 
 /** One manual change in the running code, as reported by the process. */
-const HandChangeSchema = z.looseObject({
+const ManualChangeSchema = z.looseObject({
   /** HANDLER, ACTION, CHECK, INVARIANT or FUNCTION. */
   kind: z.string(),
   /** GONE, ADDED, CHANGED or MOVED. */
@@ -12,10 +12,10 @@ const HandChangeSchema = z.looseObject({
   name: z.string(),
 });
 
-export type HandChange = z.infer<typeof HandChangeSchema>;
+export type ManualChange = z.infer<typeof ManualChangeSchema>;
 
 /** Absent in answers of earlier libraries, which do not detect manual changes. */
-export const HandChangesSchema = luaList(HandChangeSchema).optional();
+export const ManualChangesSchema = luaList(ManualChangeSchema).optional();
 
 export const VerdictSchema = z.looseObject({
   healthStatus: z.enum(["HEALTHY", "DEGRADED", "UNHEALTHY", "OFFLINE"]),
@@ -27,12 +27,13 @@ export const VerdictSchema = z.looseObject({
   /** The deployment that loaded the code. */
   release: z.string().optional(),
   /** Manual changes since then; absent with earlier libraries. */
-  changedByHand: HandChangesSchema,
+  changedByHand: ManualChangesSchema,
 });
 
 export type Verdict = z.infer<typeof VerdictSchema>;
 
-export interface Place {
+/** One process of a member. */
+export interface ProcessRef {
   readonly name: string;
   readonly generation: number;
   readonly processId: string;

@@ -1,4 +1,4 @@
-import type { StatedRevision } from "./stated-revision.ts";
+import type { RevisionInState } from "./revision-in-state.ts";
 
 /** One process of the fleet, as of the last run. */
 export interface Member {
@@ -27,7 +27,7 @@ export interface KnownFleet {
   /** The member that contains the router, if traffic is routed by a table. */
   readonly router?: string;
   /** Member → its revisions in the stack's state, if that was read. */
-  readonly revisions?: Readonly<Record<string, readonly StatedRevision[]>>;
+  readonly revisions?: Readonly<Record<string, readonly RevisionInState[]>>;
   /**
    * Revisions that get requests in addition to the processes in `members`, by the router's table: the other half of a split, or a
    * rollout's new revision. Health and status include them; a member's name never refers to them.

@@ -32,7 +32,7 @@ export async function yieldToRival(
   if (!winner) return undefined;
   for (const member of membersIn(session)) {
     for (const one of incarnationsIn(session, member)) {
-      if (!one.retired) await giveUp(session, member, one, epoch);
+      if (!one.retired) await retireOrAbandon(session, member, one, epoch);
     }
   }
   return new FleetError({
@@ -46,7 +46,7 @@ export async function yieldToRival(
 }
 
 /** Retires a process; one that was never loaded cannot answer and is only abandoned. The next run retries failures. */
-export async function giveUp(
+export async function retireOrAbandon(
   session: Session,
   name: string,
   one: Pick<Incarnation, "processId" | "generation">,

@@ -8,25 +8,25 @@ import type { RunRequest } from "../session/run-request.ts";
 export const mayReplace = ({ replace = [] }: RunRequest, name: string): boolean => replace.includes(name);
 
 /** Whether an error means that a process can never evaluate anything again. */
-export const saysRuined = (error: unknown): error is FleetError =>
+export const isRuinedError = (error: unknown): error is FleetError =>
   error instanceof FleetError && error.code === "PROCESS_RUINED";
 
 /** How to give a ruined member a new process. Pure. */
-export const wayOn = (name: string): string =>
+export const replaceRemedy = (name: string): string =>
   `Its state is lost unless a backup contains it. To give it a new process: npx fleet deploy --replace ${name} (or FLEET_REPLACE=${name} pulumi up)`;
 
 /** Adds the remedy to the error of a ruined member; returns any other error unchanged. */
-export function withWayOn(name: string, error: FleetError): FleetError;
-export function withWayOn(name: string, error: unknown): unknown;
-export function withWayOn(name: string, error: unknown): unknown {
-  if (!saysRuined(error) || error.problems[0].at !== undefined) return error;
+export function withReplaceRemedy(name: string, error: FleetError): FleetError;
+export function withReplaceRemedy(name: string, error: unknown): unknown;
+export function withReplaceRemedy(name: string, error: unknown): unknown {
+  if (!isRuinedError(error) || error.problems[0].at !== undefined) return error;
   const [problem] = error.problems;
   return new FleetError(
     {
       ...problem,
       what: `${name} is ruined. ${problem.what}`,
       at: `processes.${name}`,
-      remedy: `${wayOn(name)}. Its id changes, its peers are rewired, and the ledger keeps the old id as RUINED.`,
+      remedy: `${replaceRemedy(name)}. Its id changes, its peers are rewired, and the ledger keeps the old id as RUINED.`,
     },
     { cause: error.cause },
   );

@@ -5,10 +5,10 @@ import { heaviest, idsIn, servingIds } from "../../delivery/table.ts";
 import type { ServiceRoutes, TrafficState } from "../../delivery/wire.ts";
 import { dryTraffic } from "../protocol/traffic.ts";
 import type { Session } from "../session/session.ts";
-import { knownFleet } from "./known.ts";
+import { memberWithRevision } from "./fleet-in-state.ts";
+import { knownFleet } from "./known-fleet.ts";
 import type { KnownFleet, Member } from "./member.ts";
-import { asRevision } from "./stated.ts";
-import type { StatedRevision } from "./stated-revision.ts";
+import type { RevisionInState } from "./revision-in-state.ts";
 
 /** Time limit in seconds for the router to return its table. */
 const ROUTER_SECONDS = 15;
@@ -16,7 +16,7 @@ const ROUTER_SECONDS = 15;
 /** Options of `servingFleet`. */
 interface ServingOptions {
   /** Reads the fleet from the stack's state, or as of the start of the command. */
-  readonly stated: () => Promise<KnownFleet>;
+  readonly readState: () => Promise<KnownFleet>;
   /** Called if the router cannot be asked. */
   readonly note: (line: string) => void;
   /** Waits until the router may be asked. @default at once */
@@ -30,9 +30,9 @@ interface ServingOptions {
  */
 export async function servingFleet(
   session: Session,
-  { stated, note, turn }: ServingOptions,
+  { readState, note, turn }: ServingOptions,
 ): Promise<KnownFleet> {
-  const known = await knownFleet(session.scope, stated);
+  const known = await knownFleet(session.scope, readState);
   const router = known.members.find(({ name }) => name === known.router);
   if (!router) return known;
   await turn?.();
@@ -45,7 +45,7 @@ export async function servingFleet(
     return service !== undefined && servingIds(service).some((id) => id !== processId);
   };
   if (!known.members.some(isElsewhere)) return { ...known, routed };
-  const revisions = known.revisions ?? (await stated()).revisions ?? {};
+  const revisions = known.revisions ?? (await readState()).revisions ?? {};
   const members = known.members.map((member) => {
     const service = services[member.name];
     return service ? asServed(member, heaviest(service), service, revisions[member.name]) : member;
@@ -67,10 +67,10 @@ function asServed(
   member: Member,
   processId: string,
   { routes }: Pick<ServiceRoutes, "routes">,
-  known: readonly StatedRevision[] | undefined,
+  known: readonly RevisionInState[] | undefined,
 ): Member {
   const route = routes.find((one) => one.processId === processId);
-  return asRevision(member, processId, known, route?.revision ?? "");
+  return memberWithRevision(member, processId, known, route?.revision ?? "");
 }
 
 async function trafficOf(

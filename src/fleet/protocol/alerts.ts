@@ -3,7 +3,7 @@ import { randomUUID } from "node:crypto";
 import { z } from "zod";
 import type { Budget } from "../../core/budget.ts";
 import type { FleetSession } from "../fleet-session.ts";
-import type { Place } from "../health/verdict.ts";
+import type { ProcessRef } from "../health/verdict.ts";
 import type { Member } from "../members/member.ts";
 import { ask, type Sender } from "./ask.ts";
 import { dryAsk } from "./dry.ts";
@@ -50,7 +50,7 @@ type AlertChange = { readonly operation: "acknowledge" | "resolve" } & (
 /** Changes alerts. @throws FleetError as `ask`; UNKNOWN_ALERT, FORBIDDEN */
 export const changeAlerts = (
   session: Sender,
-  process: Place,
+  process: ProcessRef,
   change: AlertChange,
   budget: Budget,
 ): Promise<void> => send(session, process, MANAGEMENT, change, budget);
@@ -66,14 +66,14 @@ interface NewAlert {
 /** Raises an alert, or counts the earlier one again. @throws FleetError as `ask` */
 export const raiseAlert = (
   session: Sender,
-  process: Place,
+  process: ProcessRef,
   { type, source, message, level }: NewAlert,
   budget: Budget,
 ): Promise<void> => send(session, process, "RAISE_ALERT", { type, source, message, level }, budget);
 
 async function send(
   session: Sender,
-  { name, generation, processId }: Place,
+  { name, generation, processId }: ProcessRef,
   action: string,
   data: object,
   budget: Budget,

@@ -2,7 +2,7 @@
 import { z } from "zod";
 import type { Budget } from "../../core/budget.ts";
 import type { FleetSession } from "../fleet-session.ts";
-import type { Place } from "../health/verdict.ts";
+import type { ProcessRef } from "../health/verdict.ts";
 import type { Member } from "../members/member.ts";
 import { ask, type Sender } from "./ask.ts";
 import { dryAsk } from "./dry.ts";
@@ -32,7 +32,7 @@ export type AuditEntry = z.output<typeof EntrySchema>;
 /** By a signed message. @throws FleetError as `ask`; FORBIDDEN without permission to read it */
 export async function audit(
   session: Sender,
-  { name, generation, processId }: Place,
+  { name, generation, processId }: ProcessRef,
   budget: Budget,
 ): Promise<readonly AuditEntry[]> {
   return (await ask(session, { name, generation, processId, action: "AUDIT" }, AuditSchema, budget)).entries;

@@ -1,14 +1,14 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Evaluation, Tags } from "../../ao/port.ts";
-import { type Asked, replyAmong, replyNaming } from "../../ao/replies.ts";
+import { replyAmong, replyNaming, type SentRequest } from "../../ao/replies.ts";
 import { type Budget, budgetOf } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
 import type { FleetSession } from "../fleet-session.ts";
 import { historyOf, resultIdOf } from "../history.ts";
 import type { Member } from "../members/member.ts";
-import { faultBehind } from "./carried.ts";
-import { wasRun } from "./evaluated.ts";
+import { wasEvalRun } from "./eval-ownership.ts";
+import { faultInForwarded } from "./forwarded-faults.ts";
 import { asReply, noReply, type Reply, replyIn, taggedFor } from "./reply.ts";
 
 interface Call {
@@ -67,7 +67,7 @@ export async function call(fleet: FleetSession, call: Call): Promise<Reply> {
     call,
     sent.id,
     evaluation,
-    await faultBehind(fleet, sent.id, evaluation.messages, DIAGNOSIS_SECONDS),
+    await faultInForwarded(fleet, sent.id, evaluation.messages, DIAGNOSIS_SECONDS),
   );
 }
 
@@ -75,7 +75,7 @@ export async function call(fleet: FleetSession, call: Call): Promise<Reply> {
 async function named(
   { session }: FleetSession,
   processId: string,
-  asked: Asked,
+  asked: SentRequest,
   budget: Budget,
 ): Promise<Reply | undefined> {
   const { items } = await session.ao.results({ processId, limit: 25, newestFirst: true }, budget);
@@ -97,7 +97,7 @@ function chainOf(
   fleet: FleetSession,
   seconds: number,
   processId: string,
-  asked: Asked,
+  asked: SentRequest,
 ): () => Promise<Reply | undefined> {
   const history = historyOf(fleet, seconds);
   let next: number | undefined;
@@ -151,7 +151,7 @@ async function ranEval(
   evaluation: Evaluation,
 ): Promise<Reply> {
   const { output, messageId } = evaluation;
-  if (!(await wasRun(fleet, call.member, evaluation, call.seconds)))
+  if (!(await wasEvalRun(fleet, call.member, evaluation, call.seconds)))
     throw noReply(call.member.name, call.action, evaluation);
   return { messageId, action: "", tags: {}, data: "", output, ran: true };
 }

@@ -3,7 +3,7 @@ import { z } from "zod";
 import type { Tags } from "../../ao/port.ts";
 import type { Budget } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
-import type { Place } from "../health/verdict.ts";
+import type { ProcessRef } from "../health/verdict.ts";
 import { deploymentKey, type Scope } from "../session/scope.ts";
 import { ask, type Sender } from "./ask.ts";
 import type { LedgerAt } from "./registry.ts";
@@ -69,7 +69,7 @@ export type RunProgress =
   | { readonly processes: Readonly<Record<string, ProcessProgress>> };
 
 /** Reports the progress of a run. @throws FleetError as `ask` */
-export async function tellProgress(
+export async function reportProgress(
   session: Sender,
   ledger: LedgerAt,
   deploymentId: string,
@@ -158,7 +158,7 @@ const StatusSchema = z.looseObject({ manifest: z.looseObject({ release: z.unknow
  */
 export async function releaseOfRun(
   session: Sender,
-  { name, generation, processId }: Place,
+  { name, generation, processId }: ProcessRef,
   deploymentId: string,
   budget: Budget,
 ): Promise<unknown> {

@@ -2,7 +2,7 @@ import { z } from "zod";
 import type { Budget } from "../../core/budget.ts";
 import { rounded } from "../../core/json.ts";
 import type { FleetSession } from "../fleet-session.ts";
-import { HandChangesSchema, type Place } from "../health/verdict.ts";
+import { ManualChangesSchema, type ProcessRef } from "../health/verdict.ts";
 import type { Member } from "../members/member.ts";
 import { ask, type Sender } from "./ask.ts";
 import { dryAsk } from "./dry.ts";
@@ -26,7 +26,7 @@ const FIELDS = {
   capabilities: luaList(z.string()),
   handlers: luaList(z.string()),
   migrations: luaList(z.looseObject({ from: z.string(), to: z.string(), down: z.boolean() })),
-  changedByHand: HandChangesSchema,
+  changedByHand: ManualChangesSchema,
   configVersions: luaMap(z.number()),
   /** Name → process id. */
   peers: luaMap(z.string()),
@@ -95,7 +95,7 @@ export function infoSchema<K extends Field = never>(...needed: readonly K[]): z.
  */
 export const info = <K extends Field = never>(
   session: Sender,
-  { name, generation, processId }: Place,
+  { name, generation, processId }: ProcessRef,
   budget: Budget,
   ...needed: readonly K[]
 ): Promise<Info<K>> =>

@@ -2,7 +2,7 @@
 import { z } from "zod";
 import type { Budget } from "../../core/budget.ts";
 import type { FleetSession } from "../fleet-session.ts";
-import type { Place } from "../health/verdict.ts";
+import type { ProcessRef } from "../health/verdict.ts";
 import type { Member } from "../members/member.ts";
 import { ask, type Sender } from "./ask.ts";
 import { dryAsk } from "./dry.ts";
@@ -52,7 +52,7 @@ const pageAfter = (since: number) => ({ since, limit: 200 });
 /** All entries, by signed messages. @throws FleetError as `ask` */
 export async function ledgerEntries(
   session: Sender,
-  { name, generation, processId }: Place,
+  { name, generation, processId }: ProcessRef,
   budget: Budget,
 ): Promise<LedgerEntry[]> {
   const entries: LedgerEntry[] = [];

@@ -1,7 +1,7 @@
 /** The ledger's registry of processes. */
 import { z } from "zod";
 import type { Budget } from "../../core/budget.ts";
-import type { Place } from "../health/verdict.ts";
+import type { ProcessRef } from "../health/verdict.ts";
 import { ask, type Sender } from "./ask.ts";
 import { luaList, luaMap } from "./lua.ts";
 
@@ -47,7 +47,7 @@ export interface Registration {
  */
 export async function registry(
   session: Sender,
-  { name, generation, processId }: Place,
+  { name, generation, processId }: ProcessRef,
   budget: Budget,
   type?: string,
 ): Promise<Registry> {
@@ -57,7 +57,7 @@ export async function registry(
 }
 
 /** The ledger, and the epoch that a run has there. */
-export type LedgerAt = Place & { readonly epoch: number };
+export type LedgerAt = ProcessRef & { readonly epoch: number };
 
 /** Registers a process. @throws FleetError as `ask` */
 export async function register(

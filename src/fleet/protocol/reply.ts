@@ -3,7 +3,7 @@ import { randomInt } from "node:crypto";
 import { z } from "zod";
 import { looksLikeInbox } from "../../ao/inbox.ts";
 import type { Evaluation, OutMessage, Tags } from "../../ao/port.ts";
-import { type Asked, replyAmong } from "../../ao/replies.ts";
+import { replyAmong, type SentRequest } from "../../ao/replies.ts";
 import { FleetError } from "../../core/errors.ts";
 import { parseJson, rounded } from "../../core/json.ts";
 
@@ -31,7 +31,7 @@ export const taggedFor = (action: string, given: Tags, correlation: string): Tag
 });
 
 /** The message to us that answers the request, in its own evaluation; or the evaluation's error, or the output of an Eval. */
-export function replyIn(evaluation: Evaluation, asked: Asked): Reply | undefined {
+export function replyIn(evaluation: Evaluation, asked: SentRequest): Reply | undefined {
   const { messageId } = asked;
   if (evaluation.error !== undefined) {
     return { messageId, action: "", tags: {}, data: "", output: evaluation.output, error: evaluation.error };

@@ -1,7 +1,7 @@
 /** Rollbacks in the ledger (`DEPLOYMENT_ROLLBACK`): it records them and keeps the order of their phases. */
 import { z } from "zod";
 import type { Budget } from "../../core/budget.ts";
-import type { Place } from "../health/verdict.ts";
+import type { ProcessRef } from "../health/verdict.ts";
 import { ask, type Sender } from "./ask.ts";
 
 /** The types of rollbacks. `src/runtime/fleet/rollback-enums.lua` is generated from this list and the next. */
@@ -46,9 +46,9 @@ const RollbackSchema = z.looseObject({ requestId: z.string() });
  * @returns the id that the ledger gave it
  * @throws FleetError as `ask`; UNKNOWN_DEPLOYMENT, WRONG_PHASE
  */
-export async function tellRollback(
+export async function reportRollback(
   session: Sender,
-  { name, generation, processId }: Place,
+  { name, generation, processId }: ProcessRef,
   rollbackRequest: RollbackRequest | RollbackProgress,
   budget: Budget,
 ): Promise<string> {

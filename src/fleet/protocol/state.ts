@@ -1,7 +1,7 @@
 /** Resumes and retires processes, and exports and imports their states. */
 import { z } from "zod";
 import type { Budget } from "../../core/budget.ts";
-import type { Place } from "../health/verdict.ts";
+import type { ProcessRef } from "../health/verdict.ts";
 import { type Exported, ExportedSchema } from "../snapshot/contents.ts";
 import { ask, type Sender } from "./ask.ts";
 
@@ -11,7 +11,7 @@ const ImportedSchema = z.looseObject({ digest: z.string() });
 /** A control message: the epoch is the run's, or the process's own for a manual change. */
 async function control(
   session: Sender,
-  { name, generation, processId }: Place,
+  { name, generation, processId }: ProcessRef,
   action: "RESUME" | "RETIRE",
   epoch: number,
   budget: Budget,
@@ -20,11 +20,11 @@ async function control(
 }
 
 /** Makes a draining or retired process accept requests again. @throws FleetError as `ask` */
-export const resume = (session: Sender, place: Place, epoch: number, budget: Budget): Promise<void> =>
+export const resume = (session: Sender, place: ProcessRef, epoch: number, budget: Budget): Promise<void> =>
   control(session, place, "RESUME", epoch, budget);
 
 /** Retires a process: it answers `GONE` from then on. @throws FleetError as `ask`; NO_REPLY if nothing was ever loaded */
-export const retire = (session: Sender, place: Place, epoch: number, budget: Budget): Promise<void> =>
+export const retire = (session: Sender, place: ProcessRef, epoch: number, budget: Budget): Promise<void> =>
   control(session, place, "RETIRE", epoch, budget);
 
 /** The parameters of an export. */
@@ -39,7 +39,7 @@ export interface ExportRequest {
 /** Reads a process's states without checking the digest. @throws FleetError as `ask`; FORBIDDEN, EXPORT_UNSUPPORTED */
 export function exportedState(
   session: Sender,
-  { name, generation, processId }: Place,
+  { name, generation, processId }: ProcessRef,
   { tags = {}, ...data }: ExportRequest,
   budget: Budget,
 ): Promise<Exported> {
@@ -55,7 +55,7 @@ export function exportedState(
  */
 export async function importState(
   session: Sender,
-  { name, generation, processId }: Place,
+  { name, generation, processId }: ProcessRef,
   { epoch, ...data }: { readonly epoch: number; readonly state: unknown; readonly digest: string },
   budget: Budget,
 ): Promise<string> {

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { Budget } from "../../core/budget.ts";
-import type { Place } from "../health/verdict.ts";
+import type { ProcessRef } from "../health/verdict.ts";
 import { ask, type Sender } from "./ask.ts";
 import { luaMap } from "./lua.ts";
 
@@ -34,7 +34,7 @@ const COUNTED = z.looseObject({ statistics: StatisticsSchema.extend({ messages: 
  */
 export async function statistics(
   session: Sender,
-  { name, generation, processId }: Place,
+  { name, generation, processId }: ProcessRef,
   budget: Budget,
   { mustCount = false }: { readonly mustCount?: boolean } = {},
 ): Promise<Statistics> {

@@ -9,7 +9,7 @@ import {
   TrafficStateSchema,
 } from "../../delivery/wire.ts";
 import type { FleetSession } from "../fleet-session.ts";
-import type { Place } from "../health/verdict.ts";
+import type { ProcessRef } from "../health/verdict.ts";
 import type { Member } from "../members/member.ts";
 import { ask, type Sender } from "./ask.ts";
 import { dryAsk } from "./dry.ts";
@@ -17,7 +17,7 @@ import { dryAsk } from "./dry.ts";
 /** By a signed message. @throws FleetError as `ask`; UNKNOWN_ACTION if the process contains no router */
 export const traffic = (
   session: Sender,
-  { name, generation, processId }: Place,
+  { name, generation, processId }: ProcessRef,
   budget: Budget,
 ): Promise<TrafficState> =>
   ask(session, { name, generation, processId, action: "GET_TRAFFIC" }, TrafficStateSchema, budget);
@@ -37,7 +37,7 @@ export const dryTraffic = (
  */
 export const commandTraffic = (
   session: Sender,
-  { name, generation, processId }: Place,
+  { name, generation, processId }: ProcessRef,
   command: z.input<typeof TrafficCommandSchema>,
   budget: Budget,
 ): Promise<TrafficCommanded> => {

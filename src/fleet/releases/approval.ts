@@ -9,22 +9,22 @@ import { type Approval, ApprovalSchema } from "../../delivery/approval.ts";
 import { readJson, writeAtomically } from "../files.ts";
 import type { Scope } from "../session/scope.ts";
 
-type Where = Pick<Scope, "home" | "project" | "stack">;
+type StackFiles = Pick<Scope, "home" | "project" | "stack">;
 
 const KeptSchema = z.looseObject({ release: z.string(), approval: ApprovalSchema });
 
-const pathOf = ({ home, project, stack }: Where): string =>
+const pathOf = ({ home, project, stack }: StackFiles): string =>
   join(home, "approvals", `${project}.${stack}.json`);
 
 /** Keeps an approval until a release is recorded. @param release the hash of its declaration */
-export const keepApproval = (where: Where, release: string, approval: Approval): Promise<void> =>
+export const keepApproval = (where: StackFiles, release: string, approval: Approval): Promise<void> =>
   writeAtomically(pathOf(where), `${JSON.stringify({ release, approval }, null, 2)}\n`);
 
 /** The approval of this release; undefined if none was kept, or if it is another release's. */
-export async function approvalOf(where: Where, release: string): Promise<Approval | undefined> {
+export async function approvalOf(where: StackFiles, release: string): Promise<Approval | undefined> {
   const kept = KeptSchema.safeParse(await readJson(pathOf(where)).catch(() => undefined));
   return kept.success && kept.data.release === release ? kept.data.approval : undefined;
 }
 
 /** Deletes the kept approval: a release contains it, or it no longer applies. */
-export const forgetApproval = (where: Where): Promise<void> => rm(pathOf(where), { force: true });
+export const forgetApproval = (where: StackFiles): Promise<void> => rm(pathOf(where), { force: true });

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { FaultRulesSchema, RoutedSchema } from "../../delivery/faults.ts";
+import { FaultRulesSchema, RoutedActionsSchema } from "../../delivery/faults.ts";
 import {
   GlobalsSchema,
   StatePolicySchema,
@@ -80,7 +80,7 @@ export const MemberPolicySchema = z.strictObject({
   /** What marks one of its replies as a fault. @default aos' conventions */
   faultWhen: FaultRulesSchema.optional(),
   /** Its actions that the router forwards for anyone. @default all except those of the fleet's library */
-  routed: RoutedSchema.optional(),
+  routed: RoutedActionsSchema.optional(),
   /** Messages that it must answer as expected. */
   probes: z.array(ProbeSchema).optional(),
 });

@@ -64,7 +64,9 @@ export function documentOf(outputs: Released): ReleaseDocument {
 }
 
 /** Drops the release from the manifest if both are too large for one message: the stack's state still contains it. Pure. */
-export function fitting(manifest: Manifest & { readonly release: ReleaseDocument }): Manifest {
+export function withoutOversizedRelease(
+  manifest: Manifest & { readonly release: ReleaseDocument },
+): Manifest {
   if (Buffer.byteLength(JSON.stringify(manifest)) <= MAX_MANIFEST) return manifest;
   const { release: _, ...rest } = manifest;
   return rest;

@@ -18,7 +18,7 @@ import { walletSource } from "../session/wallet.ts";
 import { type ReleaseDocument, releasePath, verifiedRelease } from "./document.ts";
 
 /** A stack, and the folder of its files. */
-export type Where = Pick<Scope, "home" | "project" | "stack">;
+export type StackFiles = Pick<Scope, "home" | "project" | "stack">;
 
 /** Reads from the network with the address of the stack's wallet. Signs nothing, and locks no journal. */
 export interface Reader {
@@ -53,7 +53,7 @@ const epochOf = ({ tags }: FoundItem): number => Number(tags.Epoch ?? -1);
  */
 export async function releaseOnNetwork(
   { ao }: Pick<Reader, "ao">,
-  where: Where,
+  where: StackFiles,
   id: string | undefined,
   budget: Budget,
 ): Promise<ReleaseDocument | undefined> {
@@ -80,7 +80,7 @@ export async function releaseOnNetwork(
 export async function ensureBundles(
   release: ReleaseDocument,
   names: readonly string[],
-  where: Where,
+  where: StackFiles,
   reader: () => Promise<Reader>,
   budget: Budget,
 ): Promise<void> {

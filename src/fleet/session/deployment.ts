@@ -1,8 +1,8 @@
 import { FleetError } from "../../core/errors.ts";
 import { type Incarnation, newestIncarnation } from "../members/members.ts";
-import { giveUp, yieldToRival } from "../members/rival.ts";
-import { mayReplace, saysRuined, withWayOn } from "../members/ruined.ts";
-import { beginRun, failRun, tellProgress } from "../protocol/deployments.ts";
+import { retireOrAbandon, yieldToRival } from "../members/rival.ts";
+import { isRuinedError, mayReplace, withReplaceRemedy } from "../members/ruined.ts";
+import { beginRun, failRun, reportProgress } from "../protocol/deployments.ts";
 import { info } from "../protocol/info.ts";
 import type { LedgerAt } from "../protocol/registry.ts";
 import { resume } from "../protocol/state.ts";
@@ -82,7 +82,7 @@ export class Deployment implements Run {
 
   async assertKept(name: string, one: Pick<Incarnation, "processId" | "generation">): Promise<void> {
     if (!this.#lost) return;
-    await giveUp(this.#session(), name, one, await (this.#epoch ?? 0));
+    await retireOrAbandon(this.#session(), name, one, await (this.#epoch ?? 0));
     throw this.#lost;
   }
 
@@ -130,7 +130,7 @@ export class Deployment implements Run {
     this.#beat = setInterval(() => {
       beat += 1;
       // A lost or refused heartbeat is ignored: the next change would be refused too, with the reason.
-      void tellProgress(session, running, this.id, { beat }, session.budget(10)).catch(() => {});
+      void reportProgress(session, running, this.id, { beat }, session.budget(10)).catch(() => {});
     }, HEARTBEAT);
     this.#beat.unref();
   }
@@ -170,10 +170,10 @@ export class Deployment implements Run {
       return { ledger, epoch, retired: status === "RETIRED" };
     } catch (error) {
       if (error instanceof FleetError && error.code === "NO_REPLY") return undefined;
-      if (!saysRuined(error)) throw error;
+      if (!isRuinedError(error)) throw error;
       // If it may be replaced, its epoch is unknown, and the run begins as on a fleet without a ledger.
       if (mayReplace(this.#request, ledgerName)) return undefined;
-      throw new FleetError({ ...withWayOn(ledgerName, error).problems[0], code: "LEDGER_RUINED" });
+      throw new FleetError({ ...withReplaceRemedy(ledgerName, error).problems[0], code: "LEDGER_RUINED" });
     }
   }
 

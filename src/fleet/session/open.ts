@@ -4,9 +4,9 @@ import type { NetworkRef } from "../../ao/network.ts";
 import type { Wallet } from "../../ao/wallet.ts";
 import { budgetOf } from "../../core/budget.ts";
 import { Deployment } from "./deployment.ts";
+import { locateNetwork } from "./locate-network.ts";
 import { operatorOf } from "./operator.ts";
-import { placeOf } from "./place.ts";
-import { say } from "./progress.ts";
+import { reportStep } from "./progress.ts";
 import type { RunRequest } from "./run-request.ts";
 import type { Scope } from "./scope.ts";
 import type { Session } from "./session.ts";
@@ -34,8 +34,8 @@ interface OpenSession {
 /** Opens a session on a network for a stack, for providers and commands alike. */
 export async function openSession(options: OpenSession): Promise<Session> {
   const { scope, network, wallet, journal, request, withoutBackup = false } = options;
-  const { endpoints, modules } = await placeOf(network, options.note);
-  const board = new WaitBoard((line) => void say(session, "units", "delayed", line));
+  const { endpoints, modules } = await locateNetwork(network, options.note);
+  const board = new WaitBoard((line) => void reportStep(session, "units", "delayed", line));
   const ao = connect(
     { kind: network.kind, endpoints },
     {

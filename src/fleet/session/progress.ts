@@ -43,7 +43,7 @@ function eventLine(event: Pick<StepEvent, "name" | "phase" | "detail" | "seconds
  *
  * @param stream a file to which it is appended as a line of JSON. @default none
  */
-export async function tell(scope: Scope, event: StepEvent, stream?: string): Promise<void> {
+export async function writeStep(scope: Scope, event: StepEvent, stream?: string): Promise<void> {
   console.log(eventLine(event));
   const logs = join(scope.build, "logs");
   const line = `${event.at} ${eventLine(event)}\n`;
@@ -61,7 +61,7 @@ export async function tell(scope: Scope, event: StepEvent, stream?: string): Pro
 export type StepSubject = string | Required<Pick<StepEvent, "name" | "member">>;
 
 /** Reports a step of this run; `started` is a `performance.now()` from which the seconds are counted. */
-export function say(
+export function reportStep(
   session: Session,
   subject: StepSubject,
   phase: StepPhase,
@@ -76,5 +76,5 @@ export function say(
     detail,
     ...(started === undefined ? {} : { seconds: (performance.now() - started) / 1000 }),
   };
-  return tell(session.scope, event, session.request.events);
+  return writeStep(session.scope, event, session.request.events);
 }

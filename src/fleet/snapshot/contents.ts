@@ -49,7 +49,7 @@ export function contentsOf({ states = {}, globals = {} }: z.infer<typeof StateSc
 export const isEmpty = ({ states, globals }: Contents): boolean => states.length + globals.length === 0;
 
 /** `1 state (shop), 2 globals (Balances, Minted)`, or `nothing`. Pure. */
-export function contentsWords({ states, globals }: Contents): string {
+export function contentsText({ states, globals }: Contents): string {
   const parts = [counted(states, "state"), counted(globals, "global")].filter((part) => part !== "");
   return parts.length === 0 ? "nothing" : parts.join(", ");
 }

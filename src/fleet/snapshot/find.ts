@@ -2,7 +2,7 @@ import { type Budget, within } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
 import { canonicalJson, sha256 } from "../../core/hash.ts";
 import { parseJson } from "../../core/json.ts";
-import type { Place } from "../health/verdict.ts";
+import type { ProcessRef } from "../health/verdict.ts";
 import type { Session } from "../session/session.ts";
 import { contentsOf, ExportedSchema } from "./contents.ts";
 import { type Snapshot, snapshotStore } from "./store.ts";
@@ -16,7 +16,7 @@ const MAX_SNAPSHOTS = 20;
  */
 export async function lastSnapshot(
   session: Session,
-  place: Place,
+  place: ProcessRef,
   sourceHash: string,
   budget: Budget,
 ): Promise<Snapshot | undefined> {
@@ -30,7 +30,7 @@ export async function lastSnapshot(
 
 async function fromNetwork(
   session: Session,
-  place: Place,
+  place: ProcessRef,
   sourceHash: string,
   budget: Budget,
 ): Promise<Snapshot | undefined> {
@@ -68,7 +68,7 @@ async function fromNetwork(
   return newest?.snapshot;
 }
 
-async function resultOf(session: Session, { processId }: Place, messageId: string, budget: Budget) {
+async function resultOf(session: Session, { processId }: ProcessRef, messageId: string, budget: Budget) {
   try {
     const { messages } = await session.ao.evaluation({ processId, messageId }, within(budget, 20));
     const reply = messages.find(({ tags }) => tags.Action === "EXPORT_STATE-Response");

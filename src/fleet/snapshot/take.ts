@@ -1,17 +1,17 @@
 import type { Budget } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
 import { canonicalJson, sha256 } from "../../core/hash.ts";
-import type { Place } from "../health/verdict.ts";
+import type { ProcessRef } from "../health/verdict.ts";
 import { exportedState } from "../protocol/state.ts";
 import type { Session } from "../session/session.ts";
 import { contentsOf } from "./contents.ts";
 import { type Snapshot, snapshotStore } from "./store.ts";
 
 /** The reason for a snapshot, and the running code. */
-export type Occasion = Pick<Snapshot, "reason" | "sourceHash"> & { readonly deploymentId?: string };
+export type SnapshotReason = Pick<Snapshot, "reason" | "sourceHash"> & { readonly deploymentId?: string };
 
 /** Exported states: verified, but not stored yet. */
-export interface Taken {
+export interface ExportedSnapshot {
   readonly snapshot: Snapshot;
   /** Canonical JSON. */
   readonly text: string;
@@ -36,11 +36,11 @@ interface Extent {
  */
 export async function exportState(
   session: Session,
-  place: Place,
-  occasion: Occasion,
+  place: ProcessRef,
+  occasion: SnapshotReason,
   budget: Budget,
   { whole = true, globals }: Extent = {},
-): Promise<Taken> {
+): Promise<ExportedSnapshot> {
   const { name: member, processId, generation } = place;
   const { reason, sourceHash, deploymentId = session.deployment.id } = occasion;
   const tags = { "Snapshot-Reason": reason, "Deployment-Id": deploymentId, "Source-Hash": sourceHash };
@@ -77,8 +77,8 @@ export async function exportState(
 /** The same, and stores the snapshot. */
 export async function takeSnapshot(
   session: Session,
-  place: Place,
-  occasion: Occasion,
+  place: ProcessRef,
+  occasion: SnapshotReason,
   budget: Budget,
 ): Promise<Snapshot> {
   const { snapshot, text } = await exportState(session, place, occasion, budget);

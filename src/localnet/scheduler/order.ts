@@ -9,7 +9,7 @@ interface Place {
   readonly timestamp: number;
 }
 
-export function nextPlace(last: Placed | undefined, now: number): Place {
+export function nextPlace(last: ChainEntry | undefined, now: number): Place {
   if (last === undefined) return { nonce: 0, hashChain: "", timestamp: now };
   return {
     nonce: last.nonce + 1,
@@ -19,16 +19,16 @@ export function nextPlace(last: Placed | undefined, now: number): Place {
 }
 
 /** The part of an entry that the next one depends on. */
-export type Placed = Pick<Assignment, "id" | "nonce" | "hashChain" | "timestamp">;
+export type ChainEntry = Pick<Assignment, "id" | "nonce" | "hashChain" | "timestamp">;
 
 /** The hash chain of the next entry. */
-function linkAfter({ hashChain, id }: Placed): string {
+function linkAfter({ hashChain, id }: ChainEntry): string {
   const link = Buffer.concat([Buffer.from(hashChain, "base64url"), Buffer.from(id, "base64url")]);
   return createHash("sha256").update(link).digest("base64url");
 }
 
 /** Whether an entry continues the chain of the previously evaluated one. */
-export function continues(earlier: Placed | undefined, next: Placed): boolean {
+export function isNextInChain(earlier: ChainEntry | undefined, next: ChainEntry): boolean {
   return earlier === undefined ? next.nonce === 0 : next.hashChain === linkAfter(earlier);
 }
 

@@ -1,4 +1,4 @@
-import { continues } from "../scheduler/order.ts";
+import { isNextInChain } from "../scheduler/order.ts";
 import type { Store } from "../store/store.ts";
 import type {
   Assignment,
@@ -12,7 +12,7 @@ import type { UnitContext } from "./context.ts";
 import { UnitError } from "./http.ts";
 import { memoryCache } from "./memory-cache.ts";
 import { evaluatedMessage, fromOf } from "./message.ts";
-import { shownAs } from "./scheduling.ts";
+import { assignmentShownFor } from "./scheduling.ts";
 
 /** A message that a cron creates. */
 interface CronTick {
@@ -99,7 +99,7 @@ class Evaluations implements Evaluating {
 
   async #evaluateScheduled(assignment: Assignment, nonce: number): Promise<void> {
     const [earlier] = this.#store.assignments(assignment.process, { fromNonce: nonce - 1, limit: 1 });
-    if (!continues(nonce === 0 ? undefined : earlier, assignment)) {
+    if (!isNextInChain(nonce === 0 ? undefined : earlier, assignment)) {
       throw new UnitError(422, `HashChain invalid on message ${assignment.message}`);
     }
     const item = this.#store.item(assignment.message);
@@ -178,7 +178,8 @@ class Evaluations implements Evaluating {
   async result(process: string, id: string, signal: AbortSignal): Promise<EvaluationResult> {
     if (this.#store.process(process) === undefined) throw new UnitError(500, PROCESS_UNKNOWN);
     // Like the real unit: the scheduler unit decides which process the id belongs to, even if the call names another one.
-    const assignment = id === process ? this.#store.assignment(process, process) : shownAs(this.#store, id);
+    const assignment =
+      id === process ? this.#store.assignment(process, process) : assignmentShownFor(this.#store, id);
     if (assignment === undefined)
       throw new UnitError(500, schedulerError("message", "Message or Process not found"));
     return this.#evaluated(assignment, signal);

@@ -1,5 +1,5 @@
 import type { ParsedItem } from "../ans104.ts";
-import { assignmentTags, deepHash, nextPlace, type Placed } from "../scheduler/order.ts";
+import { assignmentTags, type ChainEntry, deepHash, nextPlace } from "../scheduler/order.ts";
 import type { Store } from "../store/store.ts";
 import { type Assignment, type ItemRecord, tagValue } from "../types.ts";
 import { publish, type UnitContext } from "./context.ts";
@@ -7,7 +7,7 @@ import { UnitError } from "./http.ts";
 
 export interface Scheduling {
   /** Schedules a process or a message. Throws UnitError if that is not possible. */
-  schedule(item: ParsedItem): Promise<Placed>;
+  schedule(item: ParsedItem): Promise<ChainEntry>;
   /** Assigns an existing item to another process' order as well. */
   assign(process: string, item: string, exclude: readonly string[]): Promise<Assignment>;
 }
@@ -44,24 +44,24 @@ class Order implements Scheduling {
   }
 
   /** The newest place of a process, including that of a repeated spawn. */
-  #lastPlaced(process: string): Placed | undefined {
+  #lastPlaced(process: string): ChainEntry | undefined {
     const last = this.#store.lastAssignment(process);
-    const gap = this.#store.meta(gapOf(process));
+    const gap = this.#store.meta(repeatedSpawnKey(process));
     if (gap === undefined) return last;
-    const lost = JSON.parse(gap) as Placed;
+    const lost = JSON.parse(gap) as ChainEntry;
     return last === undefined || lost.nonce > last.nonce ? lost : last;
   }
 
   /** Uses a place without an entry: the next entry continues a chain that nobody can verify. */
-  async #leaveGap(process: string): Promise<Placed> {
+  async #leaveGap(process: string): Promise<ChainEntry> {
     const { nonce, hashChain, timestamp } = nextPlace(this.#lastPlaced(process), this.#context.now());
     const tags = assignmentTags({
       ...{ process, message: null, place: { nonce, hashChain, timestamp }, exclude: [] },
       height: this.#context.chain.heightAt(timestamp),
     });
     const { id } = await this.#context.scheduler.sign({ data: "", tags, target: process });
-    const lost: Placed = { id, nonce, hashChain, timestamp };
-    this.#store.setMeta(gapOf(process), JSON.stringify(lost));
+    const lost: ChainEntry = { id, nonce, hashChain, timestamp };
+    this.#store.setMeta(repeatedSpawnKey(process), JSON.stringify(lost));
     return lost;
   }
 
@@ -90,7 +90,7 @@ class Order implements Scheduling {
     return assignment;
   }
 
-  #scheduleProcess(item: ParsedItem): Promise<Placed> {
+  #scheduleProcess(item: ParsedItem): Promise<ChainEntry> {
     const wanted = tagValue(item.tags, "Scheduler");
     if (wanted !== this.#context.scheduler.address) {
       // The real unit finds no Scheduler-Location and fails with exactly this text.
@@ -105,7 +105,7 @@ class Order implements Scheduling {
     if (boot !== undefined && boot !== "Data" && this.#store.item(boot) === undefined) {
       throw new UnitError(500, schedulerError("Invalid tx id for On-Boot tag"));
     }
-    return this.#inTurn<Placed>(item.id, () => {
+    return this.#inTurn<ChainEntry>(item.id, () => {
       if (this.#context.spawnedTwice === "ruins" && this.#store.process(item.id))
         return this.#leaveGap(item.id);
       this.#refuseKnown(item.id, item.id);
@@ -139,7 +139,7 @@ class Order implements Scheduling {
     }
   }
 
-  async schedule(item: ParsedItem): Promise<Placed> {
+  async schedule(item: ParsedItem): Promise<ChainEntry> {
     return kindOf(item) === "Process" ? this.#scheduleProcess(item) : this.#scheduleMessage(item);
   }
 
@@ -160,13 +160,13 @@ class Order implements Scheduling {
  * The entry for an id, whatever process the call names: the oldest one. A message that was only assigned is found by its
  * assignment's id and not by its own.
  */
-export function shownAs(store: Pick<Store, "placed">, id: string): Assignment | undefined {
+export function assignmentShownFor(store: Pick<Store, "placed">, id: string): Assignment | undefined {
   const found = store.placed(id);
   return found?.assigned === true && found.id !== id ? undefined : found;
 }
 
 /** The store's key for the place of a repeated spawn, which ruins its process. */
-export const gapOf = (process: string) => `hole.${process}`;
+export const repeatedSpawnKey = (process: string) => `hole.${process}`;
 
 /** Whether an item is a process or a message, by its first `Type` tag; throws for anything else. */
 export function kindOf(item: Pick<ParsedItem, "tags">): "Process" | "Message" {

@@ -6,7 +6,7 @@ import { type endpoints, UnitError } from "./http.ts";
 import { asText } from "./message.ts";
 import { signedItem } from "./mu.ts";
 import { placeIn, QueryRefused, schedulerQuery } from "./query.ts";
-import { type Scheduling, shownAs } from "./scheduling.ts";
+import { assignmentShownFor, type Scheduling } from "./scheduling.ts";
 
 /** Entries per answer if the call has no `limit`. */
 const PAGE = 100;
@@ -94,7 +94,7 @@ export function schedulerUnit(
     strict("su.read", (request) => {
       const id = request.req.param("id") ?? "";
       const query = schedulerQuery(request.req.url, RANGE, ["process-id"]);
-      const one = shownAs(store, id);
+      const one = assignmentShownFor(store, id);
       if (one) return Response.json(node(context, one));
       if (store.process(id) === undefined) throw notFound();
       return Response.json(orderOf(context, id, query));

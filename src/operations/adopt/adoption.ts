@@ -3,7 +3,7 @@ import type { Candidate } from "./find.ts";
 import type { Verdict } from "./verdict.ts";
 
 /** The members to adopt, each with its process. Pure. */
-export function takenOf(verdicts: ReadonlyMap<string, Verdict>): Map<string, Candidate> {
+export function candidatesToAdopt(verdicts: ReadonlyMap<string, Verdict>): Map<string, Candidate> {
   return new Map(
     [...verdicts].flatMap(([name, verdict]) =>
       verdict.kind === "taken" ? [[name, verdict.candidate] as const] : [],

@@ -4,7 +4,7 @@ import type { RunClock } from "../deploy/clock.ts";
 import type { Engine, EngineEvent } from "../deploy/engine.ts";
 import { type Plan, preview } from "../deploy/preview.ts";
 import { resourceOf } from "../deploy/urn.ts";
-import { placedIn } from "../workspace/stack-config.ts";
+import { withAbsoluteFolder } from "../workspace/stack-config.ts";
 
 /** A member that the program declares and that is not in the stack's state. */
 export interface DeclaredMember {
@@ -60,7 +60,7 @@ export async function declaredMembers(
     );
     ledger ??= scope.ledger;
     router ??= strategy?.router;
-    network ??= placedIn(request.projectDir, inputs.network);
+    network ??= withAbsoluteFolder(request.projectDir, inputs.network);
     if (metadata.op === "create")
       members.push({
         name,

@@ -2,9 +2,9 @@ import type { FoundItem } from "../../ao/port.ts";
 import type { Budget } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
 import { activeOf } from "../../delivery/index.ts";
-import { moduleId, publishedBefore } from "../../fleet/code/module.ts";
-import { hashOfOwn } from "../../fleet/code/module-store.ts";
-import type { Place } from "../../fleet/health/verdict.ts";
+import { findPublishedModule, moduleId } from "../../fleet/code/module.ts";
+import { ownModuleHash } from "../../fleet/code/module-store.ts";
+import type { ProcessRef } from "../../fleet/health/verdict.ts";
 import { type Info, info } from "../../fleet/protocol/info.ts";
 import { type Registry, registry } from "../../fleet/protocol/registry.ts";
 import { traffic } from "../../fleet/protocol/traffic.ts";
@@ -39,7 +39,7 @@ export interface Candidate {
 }
 
 /** The processes on the network for one member. */
-export interface Found {
+export interface MemberCandidates {
   readonly member: DeclaredMember;
   /** Newest generation first; within one generation, lowest id first. */
   readonly candidates: readonly Candidate[];
@@ -48,7 +48,7 @@ export interface Found {
 }
 
 /** What a process reports about itself. */
-type Said = Pick<Info<"status">, "status" | "version" | "sourceHash" | "owner">;
+type ReportedInfo = Pick<Info<"status">, "status" | "version" | "sourceHash" | "owner">;
 
 /** The fleet's own records of its members. */
 interface Known {
@@ -58,7 +58,7 @@ interface Known {
   readonly release: ReleaseDocument | undefined;
 }
 
-const NONE: Said = { status: "UNLOADED", version: "", sourceHash: "", owner: undefined };
+const NONE: ReportedInfo = { status: "UNLOADED", version: "", sourceHash: "", owner: undefined };
 
 /** The most items of one query. */
 const MAX_ITEMS = 1000;
@@ -74,7 +74,7 @@ export async function findMembers(
   { members, ledger, router }: Pick<Declared, "members" | "ledger" | "router">,
   named: Readonly<Record<string, string>>,
   budget: Budget,
-): Promise<Found[]> {
+): Promise<MemberCandidates[]> {
   const wanted = members.filter((member) => !member.named);
   const keys = new Map(wanted.map(({ name }) => [deploymentKey(session.scope, name), name]));
   const keepers = [ledger, router].flatMap((name) =>
@@ -87,13 +87,13 @@ export async function findMembers(
     budget,
   );
   const ours = items.filter(({ owner }) => owner === session.ao.address);
-  const asked = new Map<string, Promise<Said>>();
-  const infoOf = (name: string, { id, tags }: FoundItem): Promise<Said> => {
+  const asked = new Map<string, Promise<ReportedInfo>>();
+  const infoOf = (name: string, { id, tags }: FoundItem): Promise<ReportedInfo> => {
     const known = asked.get(id) ?? askedFor(session, name, id, generationOf(tags), budget);
     asked.set(id, known);
     return known;
   };
-  const living = async <T>(name: string | undefined, use: (place: Place) => Promise<T>) => {
+  const living = async <T>(name: string | undefined, use: (place: ProcessRef) => Promise<T>) => {
     const place = name === undefined ? undefined : await livingOf(session, name, ours, infoOf);
     return place && use(place);
   };
@@ -133,15 +133,15 @@ async function foundOf(
     readonly mine: readonly FoundItem[];
     readonly named: Readonly<Record<string, string>>;
     readonly known: Known;
-    readonly infoOf: (name: string, item: FoundItem) => Promise<Said>;
+    readonly infoOf: (name: string, item: FoundItem) => Promise<ReportedInfo>;
   },
   budget: Budget,
-): Promise<Found> {
-  const own = hashOfOwn(member.module);
+): Promise<MemberCandidates> {
+  const own = ownModuleHash(member.module);
   const module =
     own === undefined
       ? moduleId(session, member.module)
-      : ((await publishedBefore(session, own, budget)) ?? "a module that this wallet never published");
+      : ((await findPublishedModule(session, own, budget)) ?? "a module that this wallet never published");
   const key = deploymentKey(session.scope, member.name);
   const belongs = ({ id, tags }: FoundItem) =>
     tags["Deployment-Key"] === key ||
@@ -178,7 +178,7 @@ function candidate(
   session: Session,
   member: DeclaredMember,
   { id, tags, block }: FoundItem,
-  { status, version, sourceHash, owner = session.ao.address }: Said,
+  { status, version, sourceHash, owner = session.ao.address }: ReportedInfo,
   { registry, active, release }: Known,
 ): Candidate {
   const entry = registry[id];
@@ -220,7 +220,7 @@ async function askedFor(
   processId: string,
   generation: number,
   budget: Budget,
-): Promise<Said> {
+): Promise<ReportedInfo> {
   try {
     const place = { name, generation, processId };
     return await info(session, place, budget, "status", "version", "sourceHash", "owner");
@@ -235,8 +235,8 @@ async function livingOf(
   session: Session,
   name: string,
   ours: readonly FoundItem[],
-  infoOf: (name: string, item: FoundItem) => Promise<Said>,
-): Promise<Place | undefined> {
+  infoOf: (name: string, item: FoundItem) => Promise<ReportedInfo>,
+): Promise<ProcessRef | undefined> {
   const key = deploymentKey(session.scope, name);
   const items = ours
     .filter(({ tags }) => tags["Deployment-Key"] === key)
@@ -250,7 +250,11 @@ async function livingOf(
 }
 
 /** Member → the process with the largest share of its traffic; empty if there is no table, or the process has no router. */
-async function activeIn(session: Session, place: Place, budget: Budget): Promise<Record<string, string>> {
+async function activeIn(
+  session: Session,
+  place: ProcessRef,
+  budget: Budget,
+): Promise<Record<string, string>> {
   try {
     return activeOf((await traffic(session, place, budget)).table);
   } catch (error) {

@@ -1,6 +1,6 @@
 import { amount } from "../../core/amount.ts";
 import type { Problem } from "../../core/errors.ts";
-import type { Candidate, Found } from "./find.ts";
+import type { Candidate, MemberCandidates } from "./find.ts";
 
 /** The decision about one member. */
 export type Verdict =
@@ -15,7 +15,10 @@ export type Verdict =
  * Decides which process a member adopts: the one that was named, or the only one alive. If several are alive, the one with traffic,
  * otherwise the one in the last release, otherwise the only one in the ledger. Pure.
  */
-export function verdictOn({ member, candidates, others }: Found, named: string | undefined): Verdict {
+export function verdictOn(
+  { member, candidates, others }: MemberCandidates,
+  named: string | undefined,
+): Verdict {
   if (named !== undefined) {
     const one = candidates.find(({ processId }) => processId === named);
     if (one?.unfit !== undefined) return { kind: "refused", why: `${named}: ${one.unfit}` };
@@ -40,7 +43,11 @@ export function verdictOn({ member, candidates, others }: Found, named: string |
   return { kind: "several", candidates: fit };
 }
 
-function whyMissing(name: string, candidates: readonly Candidate[], others: Found["others"]): string {
+function whyMissing(
+  name: string,
+  candidates: readonly Candidate[],
+  others: MemberCandidates["others"],
+): string {
   const [last] = candidates;
   if (last) return `the last process of ${name} is ${last.processId}: ${last.unfit}`;
   const [other] = others;

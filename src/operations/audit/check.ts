@@ -1,6 +1,6 @@
 import { amount } from "../../core/amount.ts";
-import { audited } from "./processes.ts";
-import { type AuditFinding, type Sources, say } from "./sources.ts";
+import { auditProcesses } from "./processes.ts";
+import { type AuditFinding, auditFinding, type Sources } from "./sources.ts";
 
 /** A run without an end after this time counts as dead. */
 const LONG_MS = 6 * 3_600_000;
@@ -12,7 +12,7 @@ export function audit(sources: Sources): AuditFinding[] {
     ...runs(sources),
     ...epochs(sources),
     ...registrations(sources),
-    ...audited(sources),
+    ...auditProcesses(sources),
   ];
   const order = { problem: 0, note: 1, ok: 2 };
   return findings.sort((a, b) => order[a.level] - order[b.level]);
@@ -25,7 +25,7 @@ function releases({ runs, releases: kept }: Sources): AuditFinding[] {
     const run = byId.get(deploymentId);
     if (!run)
       return [
-        say(
+        auditFinding(
           "problem",
           "RELEASE_NOT_IN_LEDGER",
           "fleet",
@@ -34,7 +34,7 @@ function releases({ runs, releases: kept }: Sources): AuditFinding[] {
       ];
     if (run.status !== "COMPLETED")
       return [
-        say(
+        auditFinding(
           "problem",
           "RELEASE_NOT_COMPLETED",
           "fleet",
@@ -43,7 +43,7 @@ function releases({ runs, releases: kept }: Sources): AuditFinding[] {
       ];
     if (run.releaseHash !== undefined && run.releaseHash !== releaseHash)
       return [
-        say(
+        auditFinding(
           "problem",
           "RELEASE_DIFFERS",
           "fleet",
@@ -60,14 +60,14 @@ function releases({ runs, releases: kept }: Sources): AuditFinding[] {
     elsewhere.length === 0
       ? []
       : [
-          say(
+          auditFinding(
             "note",
             "RELEASE_ELSEWHERE",
             "fleet",
             `${amount(elsewhere.length, "release of the ledger is", "releases of the ledger are")} not on this machine: deployed elsewhere, or cleaned up`,
           ),
         ];
-  const good = say(
+  const good = auditFinding(
     "ok",
     "RELEASES",
     "fleet",
@@ -79,7 +79,7 @@ function releases({ runs, releases: kept }: Sources): AuditFinding[] {
 function runs({ runs, now }: Sources): AuditFinding[] {
   if (!runs)
     return [
-      say(
+      auditFinding(
         "note",
         "NO_LEDGER",
         "fleet",
@@ -92,10 +92,10 @@ function runs({ runs, now }: Sources): AuditFinding[] {
   );
   return [
     ...dead.map(({ deploymentId }) =>
-      say("note", "RUN_UNFINISHED", "fleet", `the run ${deploymentId} started and never finished`),
+      auditFinding("note", "RUN_UNFINISHED", "fleet", `the run ${deploymentId} started and never finished`),
     ),
     ...twice.map(({ deploymentId, epoch }) =>
-      say(
+      auditFinding(
         "problem",
         "EPOCH_TWICE",
         "fleet",
@@ -114,7 +114,7 @@ function epochs({ runs, journal }: Sources): AuditFinding[] {
   const unknown = [...used].filter((epoch) => !given.has(epoch)).sort((a, b) => a - b);
   if (unknown.length > 0)
     return [
-      say(
+      auditFinding(
         "problem",
         "EPOCH_UNKNOWN",
         "fleet",
@@ -124,7 +124,7 @@ function epochs({ runs, journal }: Sources): AuditFinding[] {
   return used.size === 0
     ? []
     : [
-        say(
+        auditFinding(
           "ok",
           "EPOCHS",
           "fleet",
@@ -141,13 +141,25 @@ function registrations({ registered, members }: Sources): AuditFinding[] {
   const stray = registered.filter((id) => !members.some(({ processId }) => processId === id));
   return [
     ...missing.map(({ name }) =>
-      say("problem", "NOT_REGISTERED", name, "it is deployed, but not registered in the ledger"),
+      auditFinding("problem", "NOT_REGISTERED", name, "it is deployed, but not registered in the ledger"),
     ),
     ...stray.map((id) =>
-      say("note", "REGISTERED_BESIDE", "fleet", `${id} is registered in the ledger, but no longer a member`),
+      auditFinding(
+        "note",
+        "REGISTERED_BESIDE",
+        "fleet",
+        `${id} is registered in the ledger, but no longer a member`,
+      ),
     ),
     ...(missing.length === 0
-      ? [say("ok", "REGISTRATIONS", "fleet", `${amount(own.length, "member is", "members are")} registered`)]
+      ? [
+          auditFinding(
+            "ok",
+            "REGISTRATIONS",
+            "fleet",
+            `${amount(own.length, "member is", "members are")} registered`,
+          ),
+        ]
       : []),
   ];
 }

@@ -3,19 +3,19 @@ import { type Intent, readJournal } from "../../ao/journal/index.ts";
 import type { Scheduled } from "../../ao/port.ts";
 import type { Budget } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
-import { isBare } from "../../fleet/code/bare.ts";
-import { isQuestion } from "../../fleet/code/bare-code.ts";
+import { isReadCodeEval } from "../../fleet/code/read-code-lua.ts";
+import { runsWithoutLibrary } from "../../fleet/code/without-library.ts";
 import type { FleetSession } from "../../fleet/fleet-session.ts";
-import { NO_LIBRARY } from "../../fleet/health/bare.ts";
+import { NO_LIBRARY_REASON } from "../../fleet/health/without-library.ts";
 import type { History } from "../../fleet/history.ts";
-import { servingIn } from "../../fleet/members/known.ts";
+import { servingIn } from "../../fleet/members/known-fleet.ts";
 import type { Member as FleetMember } from "../../fleet/members/member.ts";
 import { audit } from "../../fleet/protocol/audit.ts";
 import { info } from "../../fleet/protocol/info.ts";
 import { registry } from "../../fleet/protocol/registry.ts";
 import { ledgerOf, readLedger, ruinedIn, runsOf } from "../rollback/ledger.ts";
 import { localReleases } from "../rollback/releases.ts";
-import type { Member, Seen, Sources } from "./sources.ts";
+import type { AuditedMessage, Member, Sources } from "./sources.ts";
 
 /** Reads all sources of an audit. A process that does not answer has no entries; `fleet status` is for its health. */
 export async function collect(
@@ -67,12 +67,12 @@ export async function journals({
 }
 
 /** The part of a message that an audit needs. Pure. */
-export const seenOf = ({ messageId, action, from, slot, data }: Scheduled): Seen => ({
+export const toAuditedMessage = ({ messageId, action, from, slot, data }: Scheduled): AuditedMessage => ({
   messageId,
   action,
   from,
   slot,
-  ...(action === "Eval" && isQuestion(data) ? { isHealthCheck: true } : {}),
+  ...(action === "Eval" && isReadCodeEval(data) ? { isHealthCheck: true } : {}),
 });
 
 async function memberOf(
@@ -96,9 +96,9 @@ async function memberOf(
   const latest = await history.latest(processId);
   const order =
     latest === undefined ? [] : await history.range(processId, Math.max(0, latest - reach + 1), latest);
-  if (isBare(member)) note(`${name}: keeps no audit: ${NO_LIBRARY}`);
+  if (runsWithoutLibrary(member)) note(`${name}: keeps no audit: ${NO_LIBRARY_REASON}`);
   const { session } = fleet;
-  const [audited, said] = isBare(member)
+  const [audited, said] = runsWithoutLibrary(member)
     ? []
     : [
         await tried((budget) => audit(session, member, budget)),
@@ -108,7 +108,7 @@ async function memberOf(
     name,
     processId,
     ...(member.of === undefined ? {} : { of: member.of }),
-    messages: order.map(seenOf),
+    messages: order.map(toAuditedMessage),
     ...(audited === undefined ? {} : { entries: audited }),
     ...(said === undefined ? {} : { allowed: said.allowed }),
   };

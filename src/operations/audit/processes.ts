@@ -1,8 +1,8 @@
 import { amount } from "../../core/amount.ts";
-import { type AuditFinding, type Seen, type Sources, say } from "./sources.ts";
+import { type AuditedMessage, type AuditFinding, auditFinding, type Sources } from "./sources.ts";
 
 /** Compares what the processes received with what this machine signed, and names other senders. Pure. */
-export const audited = (sources: Sources): AuditFinding[] => [
+export const auditProcesses = (sources: Sources): AuditFinding[] => [
   ...spawns(sources),
   ...messages(sources),
   ...strangers(sources),
@@ -18,8 +18,8 @@ function spawns({ journal, members, routed = [], ruined = [] }: Sources): AuditF
     const about = key.split("/")[2] ?? "fleet";
     // A ruined process never evaluates a message again, so it cannot be retired.
     if (ruined.includes(id))
-      return say("note", "PROCESS_RUINED", about, `the process ${id} is ruined and was replaced`);
-    return say(
+      return auditFinding("note", "PROCESS_RUINED", about, `the process ${id} is ruined and was replaced`);
+    return auditFinding(
       "note",
       "PROCESS_LEFT",
       about,
@@ -35,7 +35,7 @@ function messages({ owner, journal, members }: Sources): AuditFinding[] {
   const open = journal.filter(({ state }) => state === "signed" || state === "sent");
   if (open.length > 0)
     findings.push(
-      say(
+      auditFinding(
         "note",
         "INTENTS_OPEN",
         "fleet",
@@ -50,7 +50,7 @@ function messages({ owner, journal, members }: Sources): AuditFinding[] {
   }
   return [
     ...findings,
-    say(
+    auditFinding(
       "ok",
       "MESSAGES",
       "fleet",
@@ -72,7 +72,7 @@ function orderOf(
 ): { findings: AuditFinding[]; compared: number } {
   const findings: AuditFinding[] = [];
   if (!order) {
-    findings.push(say("note", "ORDER_UNREAD", name, "its messages could not be read"));
+    findings.push(auditFinding("note", "ORDER_UNREAD", name, "its messages could not be read"));
     return { findings, compared: 0 };
   }
   const ids = new Set(order.map(({ messageId }) => messageId));
@@ -83,7 +83,7 @@ function orderOf(
   const absent = settled.filter(({ id }) => !ids.has(id));
   if (whole && absent.length > 0)
     findings.push(
-      say(
+      auditFinding(
         "problem",
         "MESSAGE_ABSENT",
         name,
@@ -91,12 +91,12 @@ function orderOf(
       ),
     );
   // Read-only commands keep no journal: their health checks are recognized by their text.
-  const isOurs = ({ messageId, from, isHealthCheck }: Seen) =>
+  const isOurs = ({ messageId, from, isHealthCheck }: AuditedMessage) =>
     own.has(messageId) || (isHealthCheck === true && from === owner);
   const loads = order.filter((one) => one.action === "Eval" && !isOurs(one));
   if (loads.length > 0)
     findings.push(
-      say(
+      auditFinding(
         "note",
         "EVAL_ELSEWHERE",
         name,
@@ -117,7 +117,7 @@ function strangers({ owner, members }: Sources): AuditFinding[] {
     const senders = [...new Set(refused.map(({ from }) => from))];
     return [
       ...accepted.map(({ from, action, at }) =>
-        say(
+        auditFinding(
           "problem",
           "CHANGED_BY_STRANGER",
           name,
@@ -126,7 +126,7 @@ function strangers({ owner, members }: Sources): AuditFinding[] {
       ),
       ...(tries > 0
         ? [
-            say(
+            auditFinding(
               "note",
               "STRANGERS_REFUSED",
               name,

@@ -12,7 +12,7 @@ export interface AuditFinding {
 }
 
 /** A scheduled message of a process. */
-export interface Seen {
+export interface AuditedMessage {
   readonly messageId: string;
   readonly action: string;
   readonly from: string;
@@ -36,7 +36,7 @@ export interface Member {
   readonly name: string;
   readonly processId: string;
   /** The newest messages; undefined if they could not be read. */
-  readonly messages?: readonly Seen[];
+  readonly messages?: readonly AuditedMessage[];
   /** Its own audit; undefined if it could not be read. */
   readonly entries?: readonly OwnEntry[];
   /** Who may change it in addition to its owner. */
@@ -67,7 +67,7 @@ export interface Sources {
 }
 
 /** Creates a finding. */
-export const say = (
+export const auditFinding = (
   level: AuditFinding["level"],
   code: string,
   about: string,

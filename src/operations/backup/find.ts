@@ -5,7 +5,7 @@ import type { Member } from "../../fleet/members/member.ts";
 import { type Snapshot, snapshotStore } from "../../fleet/snapshot/store.ts";
 
 /** A saved state with its text. */
-export interface Wanted {
+export interface SnapshotToRestore {
   readonly member: Member;
   readonly snapshot: Snapshot;
   readonly text: string;
@@ -24,7 +24,7 @@ export async function snapshotFor(
   fleet: FleetSession,
   member: Member,
   { digest, before }: Chosen,
-): Promise<Wanted | FleetError> {
+): Promise<SnapshotToRestore | FleetError> {
   const store = snapshotStore(fleet.session.scope);
   const kept = await store.list(member.name);
   const found = kept.filter(

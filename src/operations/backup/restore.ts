@@ -5,9 +5,9 @@ import type { FleetSession } from "../../fleet/fleet-session.ts";
 import type { Member } from "../../fleet/members/member.ts";
 import { info } from "../../fleet/protocol/info.ts";
 import { importState } from "../../fleet/protocol/state.ts";
-import { contentsWords, StateSchema } from "../../fleet/snapshot/contents.ts";
+import { contentsText, StateSchema } from "../../fleet/snapshot/contents.ts";
 import { type Snapshot, snapshotStore } from "../../fleet/snapshot/store.ts";
-import { exportState, type Occasion, type Taken } from "../../fleet/snapshot/take.ts";
+import { type ExportedSnapshot, exportState, type SnapshotReason } from "../../fleet/snapshot/take.ts";
 
 /** The result of a restore. */
 interface Restored {
@@ -42,12 +42,12 @@ export async function restoreState(
   const { session } = fleet;
   const budget = budgetOf(120);
   const { epoch, sourceHash } = await info(session, member, budgetOf(60), "epoch", "sourceHash");
-  const occasion: Occasion = {
+  const occasion: SnapshotReason = {
     ...{ reason: "restore", sourceHash },
     deploymentId: `restore-${snapshot.digest.slice(0, 12)}`,
   };
   const { taken: before, notKept } = await everything(fleet, member, occasion, budget);
-  const keep = (taken: Taken) => snapshotStore(session.scope).put(taken.snapshot, taken.text);
+  const keep = (taken: ExportedSnapshot) => snapshotStore(session.scope).put(taken.snapshot, taken.text);
   await keep(before);
   const data = { state: parseJson(text), digest: snapshot.digest };
   await importState(session, member, { epoch, ...data }, budget);
@@ -56,7 +56,7 @@ export async function restoreState(
   const whole = globals !== undefined;
   const names = Object.keys(globals ?? {});
   const declared = await exportState(session, member, occasion, budget, { whole });
-  const isSame = ({ snapshot: { digest } }: Taken) => digest === snapshot.digest;
+  const isSame = ({ snapshot: { digest } }: ExportedSnapshot) => digest === snapshot.digest;
   // The backup may contain more, or fewer, globals than the running code declares.
   const after =
     isSame(declared) || names.length > MAX_GLOBALS || declared.snapshot.stateVersion !== snapshot.stateVersion
@@ -86,9 +86,9 @@ export async function restoreState(
 async function everything(
   { session }: FleetSession,
   member: Member,
-  occasion: Occasion,
+  occasion: SnapshotReason,
   budget: Budget,
-): Promise<{ taken: Taken; notKept: readonly string[] }> {
+): Promise<{ taken: ExportedSnapshot; notKept: readonly string[] }> {
   const taken = await exportState(session, member, occasion, budget);
   const { carried, left } = taken;
   if (left.length === 0) return { taken, notKept: [] };
@@ -105,7 +105,7 @@ async function everything(
 
 /** How to undo the restore, and what that leaves out. Pure. */
 function undoLine(name: string, { before, notKept }: Pick<Restored, "before" | "notKept">): string {
-  const holds = contentsWords({ states: before.states ?? [], globals: before.globals ?? [] });
+  const holds = contentsText({ states: before.states ?? [], globals: before.globals ?? [] });
   const lacks = notKept.length === 0 ? "" : `, without ${notKept.join(", ")}, which could not be saved`;
   return `To undo, restore the previous state (${holds}${lacks}): npx fleet restore ${name} --digest ${before.digest.slice(0, 12)}`;
 }
@@ -113,7 +113,7 @@ function undoLine(name: string, { before, notKept }: Pick<Restored, "before" | "
 /** The result as lines of text. Pure. */
 export function restoreLines(name: string, snapshot: Snapshot, done: Restored): string[] {
   const { equal, stateVersion, notDeclared, notNamed } = done;
-  const holds = contentsWords({ states: snapshot.states ?? [], globals: snapshot.globals ?? [] });
+  const holds = contentsText({ states: snapshot.states ?? [], globals: snapshot.globals ?? [] });
   const proof = equal ? "equal by digest" : `migrated to shape ${stateVersion}`;
   return [
     `${name}: restored state ${snapshot.digest.slice(0, 12)} of ${snapshot.takenAt}, ${holds}, ${proof}`,

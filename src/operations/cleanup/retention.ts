@@ -1,4 +1,4 @@
-import { hashOfOwn } from "../../fleet/code/module-store.ts";
+import { ownModuleHash } from "../../fleet/code/module-store.ts";
 import type { ReleaseDocument } from "../../fleet/releases/document.ts";
 import type { Snapshot } from "../../fleet/snapshot/store.ts";
 
@@ -35,7 +35,7 @@ export function modulesOf(releases: readonly ReleaseDocument[]): Set<string> {
   return new Set(
     releases.flatMap(({ declaration, warm }) =>
       [...Object.values(declaration), ...Object.values(warm ?? {})].flatMap(
-        ({ module }) => hashOfOwn(module) ?? [],
+        ({ module }) => ownModuleHash(module) ?? [],
       ),
     ),
   );

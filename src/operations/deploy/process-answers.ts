@@ -1,14 +1,14 @@
 /** Asks the processes after a run that did not succeed, so that the report claims nothing about a member that was not asked. */
 import { budgetOf } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
-import { isBare } from "../../fleet/code/bare.ts";
+import { runsWithoutLibrary } from "../../fleet/code/without-library.ts";
 import type { FleetSession } from "../../fleet/fleet-session.ts";
-import { glanceAtBare } from "../../fleet/health/bare.ts";
-import { servingIn } from "../../fleet/members/known.ts";
+import { dryProbeWithoutLibrary } from "../../fleet/health/without-library.ts";
+import { servingIn } from "../../fleet/members/known-fleet.ts";
 import type { Member } from "../../fleet/members/member.ts";
 import { dryInfo } from "../../fleet/protocol/info.ts";
-import { unansweredBy } from "../observe/unanswered.ts";
-import { drift } from "../observe/verdict.ts";
+import { classifyFailedRead } from "../observe/unanswered.ts";
+import { codeDrift } from "../observe/verdict.ts";
 
 /** The answer of one process that has traffic of a member. */
 export interface ProcessAnswer {
@@ -61,8 +61,12 @@ async function asked(open: (options: { journal: "discard"; wallet: false }) => P
 async function askMember(fleet: FleetSession, member: Member): Promise<ProcessAnswer> {
   const name = member.of ?? member.name;
   try {
-    if (isBare(member)) {
-      const { health, code, reasons } = await glanceAtBare(fleet, member, budgetOf(MEMBER_TIMEOUT_SECONDS));
+    if (runsWithoutLibrary(member)) {
+      const { health, code, reasons } = await dryProbeWithoutLibrary(
+        fleet,
+        member,
+        budgetOf(MEMBER_TIMEOUT_SECONDS),
+      );
       if (health === "HEALTHY") return { name, state: "serves" };
       if (health === "UNKNOWN") return { name, state: "unknown", why: code ?? health };
       return { name, state: "differs", why: reasons.join("; ") };
@@ -75,10 +79,10 @@ async function askMember(fleet: FleetSession, member: Member): Promise<ProcessAn
       "sourceHash",
     );
     if (status === "DRAINING") return { name, state: "refuses" };
-    const other = status === "ACTIVE" ? drift(member, sourceHash) : [status];
+    const other = status === "ACTIVE" ? codeDrift(member, sourceHash) : [status];
     return other.length === 0 ? { name, state: "serves" } : { name, state: "differs", why: other.join("; ") };
   } catch (error) {
-    const { state, code } = unansweredBy(error);
+    const { state, code } = classifyFailedRead(error);
     return state === "UNKNOWN" || state === "OFFLINE"
       ? { name, state: "unknown", why: code }
       : { name, state: "differs", why: code };

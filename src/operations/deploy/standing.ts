@@ -80,7 +80,7 @@ export function mayHaveChanged(outcome: DeployOutcome): boolean {
  *
  * @param said the answers, or the code of the reason why no process could be asked
  */
-export function checkStanding(
+export function checkAgainstAnswers(
   known: Standing,
   said: { readonly answers: readonly ProcessAnswer[] } | { readonly unreachable: string },
 ): CheckedStanding {

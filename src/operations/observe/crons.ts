@@ -6,7 +6,7 @@ import { readRelease } from "../../fleet/releases/document.ts";
 import type { Clock } from "./clock.ts";
 
 /** Milliseconds until a messenger unit is asked again. It does not say whether it drives a cron, and may have lost it. */
-export const AGAIN_MS = 3_600_000;
+export const CRON_REQUEST_INTERVAL_MS = 3_600_000;
 
 /** Seconds for one request. */
 const TIMEOUT_SECONDS = 20;
@@ -55,7 +55,7 @@ export class CronWatch {
 
   #isDue(processId: string): boolean {
     const at = this.#asked.get(processId);
-    return at === undefined || this.#clock.now() - at >= AGAIN_MS;
+    return at === undefined || this.#clock.now() - at >= CRON_REQUEST_INTERVAL_MS;
   }
 }
 

@@ -16,13 +16,13 @@ const LastSchema = z.object({
 /** The last answer of a process. */
 export type LastKnown = z.output<typeof LastSchema>;
 
-type Where = Pick<Scope, "home" | "project" | "stack">;
+type StackFiles = Pick<Scope, "home" | "project" | "stack">;
 
-const pathOf = ({ home, project, stack }: Where): string =>
+const pathOf = ({ home, project, stack }: StackFiles): string =>
   join(home, "monitor", `${project}.${stack}.last.json`);
 
 /** The last answer of every process of a stack, by process id. Empty if none was saved or the file is unreadable. */
-export function lastKnown(scope: Where): ReadonlyMap<string, LastKnown> {
+export function lastKnown(scope: StackFiles): ReadonlyMap<string, LastKnown> {
   try {
     const kept = z
       .record(z.string(), LastSchema)
@@ -34,7 +34,7 @@ export function lastKnown(scope: Where): ReadonlyMap<string, LastKnown> {
 }
 
 /** Saves answers next to those of other processes. Failures are ignored: a status command must not fail for them. */
-export function saveLastKnown(scope: Where, answers: ReadonlyMap<string, LastKnown>): void {
+export function saveLastKnown(scope: StackFiles, answers: ReadonlyMap<string, LastKnown>): void {
   if (answers.size === 0 || !existsSync(scope.home)) return;
   const path = pathOf(scope);
   try {

@@ -5,7 +5,7 @@ import { changeAlerts, type KeptAlert, raiseAlert } from "../../fleet/protocol/a
 import type { Session } from "../../fleet/session/session.ts";
 import { type Alert, type Change, keyOf } from "../../monitor/book.ts";
 import type { MonitorStore } from "../../monitor/store.ts";
-import { isLedgers } from "./ledger.ts";
+import { isRaisedByLedger } from "./ledger.ts";
 
 /**
  * Copies the monitor's alerts to the fleet's ledger (`alerts.ledger`): each is raised there by one signed message, and acknowledged and
@@ -35,7 +35,7 @@ export class LedgerCopy {
     note: (text: string) => void,
   ): Promise<void> {
     for (const { kind, alert } of changes) {
-      if (isLedgers(alert, members)) continue;
+      if (isRaisedByLedger(alert, members)) continue;
       if (kind === "raised") this.#due.set(keyOf(alert), alert);
       if (kind === "resolved") this.#due.delete(keyOf(alert));
     }
@@ -58,7 +58,7 @@ export class LedgerCopy {
     // The newest alert of a type and source comes last and wins.
     const here = new Map(this.#store.book().alerts.map((alert) => [keyOf(alert), alert]));
     for (const [key, alert] of here) {
-      const operation = isLedgers(alert, members) ? undefined : wanted(alert.state, open.get(key));
+      const operation = isRaisedByLedger(alert, members) ? undefined : wanted(alert.state, open.get(key));
       if (!operation) continue;
       const change = { operation, type: alert.type, source: alert.source };
       await recorded(alert, changeAlerts(this.#session, ledger, change, budgetOf(30)));

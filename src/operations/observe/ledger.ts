@@ -7,7 +7,7 @@ import type { LedgerView } from "../../monitor/round.ts";
 import type { MonitorStore } from "../../monitor/store.ts";
 import { type AlertType, type Judgement, LEVELS, TYPE_NAMES } from "../../monitor/types.ts";
 import { runsOf } from "../rollback/ledger.ts";
-import { inTurn, type Look } from "./observe.ts";
+import { type ReadContext, withinRateLimit } from "./observe.ts";
 
 /** Reads of the compute unit per round for the ledger; more if it has many new entries. */
 export const LEDGER_READS = 2;
@@ -21,25 +21,25 @@ const TAKEN_OVER: readonly AlertType[] = [
 ];
 
 /** Whether the ledger raises and resolves this alert. Refusals of a member are judged from the member's counters instead. Pure. */
-export const isLedgers = (
+export const isRaisedByLedger = (
   { type, source }: { readonly type: AlertType; readonly source: string },
   members: readonly Member[],
 ): boolean =>
   TAKEN_OVER.includes(type) && !(type === "SECURITY_ALERT" && members.some(({ name }) => name === source));
 
 /** The ledger in one round, with its own alerts if they could be read. */
-interface LedgerLook extends LedgerView {
+interface ObservedLedger extends LedgerView {
   readonly alerts: readonly KeptAlert[] | undefined;
 }
 
 /** Reads the ledger and adds its new entries to the store. A part that cannot be read becomes a note. */
-export async function lookAtLedger(
-  look: Look,
+export async function observeLedger(
+  context: ReadContext,
   ledger: Member,
   members: readonly Member[],
   store: MonitorStore,
   note: (text: string) => void,
-): Promise<LedgerLook> {
+): Promise<ObservedLedger> {
   const attempt = async <T>(what: string, work: () => Promise<T>, otherwise: T): Promise<T> => {
     try {
       return await work();
@@ -49,20 +49,22 @@ export async function lookAtLedger(
       return otherwise;
     }
   };
-  await attempt("its entries", () => readEntries(look, ledger, store), undefined);
+  await attempt("its entries", () => readEntries(context, ledger, store), undefined);
   const alerts = await attempt(
     "its alerts",
-    () => inTurn(look, (seconds) => dryAlerts(look.fleet, ledger, seconds)),
+    () => withinRateLimit(context, (seconds) => dryAlerts(context.fleet, ledger, seconds)),
     undefined,
   );
   const judgements = alerts ? takenOver(alerts, members, store) : [];
   return { name: ledger.name, runs: runsOf(store.entries<LedgerEntry>()), judgements, alerts };
 }
 
-async function readEntries(look: Look, ledger: Member, store: MonitorStore): Promise<void> {
+async function readEntries(context: ReadContext, ledger: Member, store: MonitorStore): Promise<void> {
   for (;;) {
     const since = store.lastSeq(ledger.processId);
-    const page = await inTurn(look, (seconds) => dryLedgerPage(look.fleet, ledger, seconds, since));
+    const page = await withinRateLimit(context, (seconds) =>
+      dryLedgerPage(context.fleet, ledger, seconds, since),
+    );
     const fresh = page.entries.filter(({ seq }) => seq > since);
     if (fresh.length > 0) store.addEntries(ledger.processId, fresh);
     if (fresh.length === 0 || page.next >= page.length) return;
@@ -79,12 +81,12 @@ function takenOver(
   // An alert that the ledger no longer lists is resolved.
   for (const alert of store.book().alerts) {
     const { type, source } = alert;
-    if (isOpen(alert) && isLedgers(alert, members))
+    if (isOpen(alert) && isRaisedByLedger(alert, members))
       latest.set(keyOf(alert), { type, source, holds: false, message: "" });
   }
   for (const { source, message, state, ...alert } of alerts) {
     const type = TYPE_NAMES.find((name) => name === alert.type);
-    if (!type || !isLedgers({ type, source }, members)) continue;
+    if (!type || !isRaisedByLedger({ type, source }, members)) continue;
     const level = LEVELS.find((name) => name === alert.level);
     latest.set(keyOf({ type, source }), {
       ...{ type, source, message },

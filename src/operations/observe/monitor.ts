@@ -1,6 +1,6 @@
 import type { FleetSession } from "../../fleet/fleet-session.ts";
 import type { History } from "../../fleet/history.ts";
-import { servingIn } from "../../fleet/members/known.ts";
+import { servingIn } from "../../fleet/members/known-fleet.ts";
 import { readManifest } from "../../fleet/members/manifest.ts";
 import type { KnownFleet, Member } from "../../fleet/members/member.ts";
 import { servingFleet } from "../../fleet/members/serving.ts";
@@ -10,17 +10,17 @@ import type { Origin } from "../../monitor/notify/message.ts";
 import { type Delivery, notify } from "../../monitor/notify/send.ts";
 import type { Reading } from "../../monitor/reading.ts";
 import { type Report, reportOf } from "../../monitor/report.ts";
-import { type LedgerView, takeRound } from "../../monitor/round.ts";
+import { type LedgerView, processRound } from "../../monitor/round.ts";
 import type { Settings } from "../../monitor/settings.ts";
 import { performanceOf } from "../../monitor/statistics.ts";
 import type { MonitorStore } from "../../monitor/store.ts";
 import type { Env } from "../../toolchain/paths.ts";
 import type { Clock } from "./clock.ts";
 import { CronWatch } from "./crons.ts";
-import { LEDGER_READS, lookAtLedger } from "./ledger.ts";
+import { LEDGER_READS, observeLedger } from "./ledger.ts";
 import { LedgerCopy } from "./ledger-copy.ts";
-import { type Expected, type Look, observe, READS } from "./observe.ts";
-import { type Pace, paceOf } from "./pace.ts";
+import { type Expected, observe, READS_PER_PROCESS, type ReadContext } from "./observe.ts";
+import { type RateLimit, rateLimitOf } from "./rate-limit.ts";
 
 const HOUR = 3_600_000;
 const LANES = 4;
@@ -67,20 +67,20 @@ export function monitorOf(options: MonitorOptions): Monitor {
     network: fleet.session.networkName,
   };
   const shared = origin.network === "local" ? undefined : SHARED_READS_PER_MINUTE;
-  const pace: Pace = paceOf(settings.readsPerMinute ?? shared, clock);
+  const rateLimit: RateLimit = rateLimitOf(settings.readsPerMinute ?? shared, clock);
   const metrics = metricsOf(origin);
   const inLedger = settings.alerts.ledger ? new LedgerCopy(fleet.session, store) : undefined;
   const crons = new CronWatch(fleet, clock);
   let commits: readonly number[] | undefined;
   let commitsFor = -1;
   const reads =
-    servingIn(fleet).length * READS +
+    servingIn(fleet).length * READS_PER_PROCESS +
     (fleet.ledger === undefined ? 0 : LEDGER_READS) +
     (fleet.router === undefined ? 0 : 1);
 
   return {
     metrics,
-    intervalMs: Math.max(settings.limits.intervalMs, pace.least(reads)),
+    intervalMs: Math.max(settings.limits.intervalMs, rateLimit.least(reads)),
     async round() {
       const at = clock.now();
       const started = clock.ticks();
@@ -88,13 +88,19 @@ export function monitorOf(options: MonitorOptions): Monitor {
       const note = (text: string) => {
         notes.push(text);
       };
-      const known = await membersNow(fleet, pace, note);
+      const known = await membersNow(fleet, rateLimit, note);
       if (known.members.length === 0) note("The stack has no processes yet. Deploy it: npx fleet deploy");
-      const look: Look = { fleet, history: options.history, limits: settings.limits, pace, clock };
+      const context: ReadContext = {
+        fleet,
+        history: options.history,
+        limits: settings.limits,
+        rateLimit,
+        clock,
+      };
       const keeper = known.members.find(({ name }) => name === known.ledger);
-      const ledger = keeper && (await lookAtLedger(look, keeper, known.members, store, note));
+      const ledger = keeper && (await observeLedger(context, keeper, known.members, store, note));
       const readings = await readAll(
-        look,
+        context,
         servingIn(known),
         await expectations(fleet),
         store,
@@ -109,7 +115,7 @@ export function monitorOf(options: MonitorOptions): Monitor {
       const work = readings.find(({ maintenance }) => maintenance?.enabled)?.maintenance;
       if (work) note(`maintenance${work.reason ? ` (${work.reason})` : ""}: no alerts about processes`);
       const round = { at, readings, deploying: isDeploying(ledger), maintenance: work !== undefined };
-      const outcome = takeRound(store, round, settings, ledger, commits);
+      const outcome = processRound(store, round, settings, ledger, commits);
       const deliveries =
         options.notify === false ? [] : await notifyReceivers(options, origin, outcome.changes);
       for (const { receiver, reason } of deliveries)
@@ -135,11 +141,11 @@ export function monitorOf(options: MonitorOptions): Monitor {
 /** The members in the present manifest and traffic table: a deployment may have changed them since the monitor started. */
 async function membersNow(
   fleet: FleetSession,
-  pace: Pace,
+  rateLimit: RateLimit,
   note: (line: string) => void,
 ): Promise<Pick<KnownFleet, "members" | "ledger" | "sharing">> {
-  const turn = () => pace.turn();
-  const known = await servingFleet(fleet.session, { stated: async () => fleet, note, turn });
+  const turn = () => rateLimit.turn();
+  const known = await servingFleet(fleet.session, { readState: async () => fleet, note, turn });
   const ledger = known.ledger ?? fleet.ledger;
   const { members, sharing = [] } = known;
   return { members, sharing, ...(ledger === undefined ? {} : { ledger }) };
@@ -156,7 +162,7 @@ async function expectations(fleet: FleetSession): Promise<(member: Member) => Ex
 }
 
 async function readAll(
-  look: Look,
+  context: ReadContext,
   members: readonly Member[],
   expected: (member: Member) => Expected,
   store: MonitorStore,
@@ -167,7 +173,7 @@ async function readAll(
   const waiting = [...members];
   const lane = async () => {
     for (let member = waiting.shift(); member; member = waiting.shift()) {
-      readings.set(member.name, await observe(look, member, expected(member), before.get(member.name)));
+      readings.set(member.name, await observe(context, member, expected(member), before.get(member.name)));
     }
   };
   await Promise.all(Array.from({ length: Math.min(lanes, members.length) }, lane));

@@ -4,24 +4,24 @@ import type { Scheduled } from "../../ao/port.ts";
 import { brief } from "../../core/brief.ts";
 import { budgetOf } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
-import { isBare } from "../../fleet/code/bare.ts";
+import { runsWithoutLibrary } from "../../fleet/code/without-library.ts";
 import type { FleetSession } from "../../fleet/fleet-session.ts";
-import { glanceAtBare } from "../../fleet/health/bare.ts";
 import { dryProbe } from "../../fleet/health/probe.ts";
+import { dryProbeWithoutLibrary } from "../../fleet/health/without-library.ts";
 import { type History, resultIdOf } from "../../fleet/history.ts";
 import type { Member } from "../../fleet/members/member.ts";
 import { dryAudit } from "../../fleet/protocol/audit.ts";
 import { type DryRead, dryAsk } from "../../fleet/protocol/dry.ts";
-import { dryInfo, type Info as Told } from "../../fleet/protocol/info.ts";
+import { dryInfo, type Info as InfoReply } from "../../fleet/protocol/info.ts";
 import type { Limits } from "../../monitor/limits.ts";
 import type { Reading } from "../../monitor/reading.ts";
 import type { Watched } from "../../monitor/watch.ts";
 import type { Clock } from "./clock.ts";
-import type { Pace } from "./pace.ts";
-import { unansweredBy } from "./unanswered.ts";
+import type { RateLimit } from "./rate-limit.ts";
+import { classifyFailedRead } from "./unanswered.ts";
 
 /** Reads of the compute unit per process and round. */
-export const READS = 2;
+export const READS_PER_PROCESS = 2;
 
 const SystemSchema = z.looseObject({
   maintenance: z.looseObject({ enabled: z.boolean(), reason: z.string().default("") }),
@@ -34,12 +34,12 @@ export interface Expected {
 }
 
 /** What a read of a process needs. */
-export interface Look {
+export interface ReadContext {
   readonly fleet: FleetSession;
   /** The scheduled messages; undefined if the scheduler cannot be asked. */
   readonly history: History | undefined;
   readonly limits: Limits;
-  readonly pace: Pace;
+  readonly rateLimit: RateLimit;
   readonly clock: Clock;
 }
 
@@ -47,17 +47,17 @@ export interface Look {
  * Reads one process by dry-runs, which sign nothing and change nothing. Failures become part of the reading; only bugs are thrown.
  */
 export async function observe(
-  look: Look,
+  context: ReadContext,
   member: Member,
   expected: Expected,
   before: Watched | undefined,
 ): Promise<Reading> {
   const base = { name: member.name, processId: member.processId };
-  const [slots, said] = await Promise.all([slotsOf(look, member, before), ask(look, member)]);
+  const [slots, said] = await Promise.all([slotsOf(context, member, before), ask(context, member)]);
   const reading: Reading = { ...base, ...slots, ...said };
   const { info, ...rest } = { ...reading, info: said.info };
   // A process without the library does not report its version and code: use those of the last run.
-  if (isBare(member)) return { ...rest, version: member.version, sourceHash: member.sourceHash };
+  if (runsWithoutLibrary(member)) return { ...rest, version: member.version, sourceHash: member.sourceHash };
   if (!info) return rest;
   const drift = driftOf(expected, info);
   const counters = info.stats && {
@@ -68,10 +68,10 @@ export async function observe(
   };
   const refusals =
     counters && before?.counters && before.processId === member.processId
-      ? await refusalsOf(look, member, counters.refused - before.counters.refused, before)
+      ? await refusalsOf(context, member, counters.refused - before.counters.refused, before)
       : undefined;
   const maintenance = info.capabilities.includes("MAINTENANCE")
-    ? await maintenanceOf(look, member)
+    ? await maintenanceOf(context, member)
     : undefined;
   return {
     ...rest,
@@ -88,22 +88,25 @@ export async function observe(
 }
 
 /** What a process reports about itself, by Info or, in part, by its health check. */
-type Info = Pick<Told<"status">, "status" | "capabilities" | "version" | "sourceHash" | "release" | "epoch"> &
-  Partial<Pick<Told, "configVersions" | "stats">>;
+type Info = Pick<
+  InfoReply<"status">,
+  "status" | "capabilities" | "version" | "sourceHash" | "release" | "epoch"
+> &
+  Partial<Pick<InfoReply, "configVersions" | "stats">>;
 
 async function ask(
-  look: Look,
+  context: ReadContext,
   member: Member,
 ): Promise<Pick<Reading, "outcome" | "code" | "health" | "detail" | "responseMs"> & { info?: Info }> {
   try {
-    if (isBare(member)) return await glance(look, member);
-    const own = await infoOf(look, member);
-    await look.pace.turn();
+    if (runsWithoutLibrary(member)) return await dryCheckWithoutLibrary(context, member);
+    const own = await infoOf(context, member);
+    await context.rateLimit.turn();
     const nonce = randomBytes(12).toString("hex");
-    const start = look.clock.ticks();
+    const start = context.clock.ticks();
     const healthCheck = { checkType: "CONTINUOUS", nonce } as const;
-    const verdict = await dryProbe(look.fleet, member, patienceOf(look), healthCheck);
-    const responseMs = look.clock.ticks() - start;
+    const verdict = await dryProbe(context.fleet, member, patienceOf(context), healthCheck);
+    const responseMs = context.clock.ticks() - start;
     const { version, sourceHash, release = "", epoch } = verdict;
     // A program with its own health check need not know Info.
     const info = own ?? { status: "", capabilities: [], version, sourceHash, release, epoch };
@@ -117,7 +120,7 @@ async function ask(
     const health = said === "OFFLINE" ? "UNHEALTHY" : said;
     return { outcome: "answered", health, responseMs, info, ...(detail === "" ? {} : { detail }) };
   } catch (error) {
-    const { state, code, what } = unansweredBy(error);
+    const { state, code, what } = classifyFailedRead(error);
     const detail = `${brief(what, 160)} [${code}]`;
     if (code === "RATE_LIMITED") return { outcome: "unread", code, detail };
     const outcome = state === "OFFLINE" ? "silent" : state === "UNKNOWN" ? "unknown" : "wrong";
@@ -126,27 +129,31 @@ async function ask(
 }
 
 /** Reads a member without the library: aos' answer to a dry run of its owner's Eval. If that is inconclusive, the outcome is `unread`. */
-async function glance(
-  look: Look,
+async function dryCheckWithoutLibrary(
+  context: ReadContext,
   member: Member,
 ): Promise<Pick<Reading, "outcome" | "code" | "health" | "detail" | "responseMs">> {
-  await look.pace.turn();
-  const start = look.clock.ticks();
-  const { health, code, reasons } = await glanceAtBare(look.fleet, member, budgetOf(patienceOf(look)));
+  await context.rateLimit.turn();
+  const start = context.clock.ticks();
+  const { health, code, reasons } = await dryProbeWithoutLibrary(
+    context.fleet,
+    member,
+    budgetOf(patienceOf(context)),
+  );
   const detail = brief(reasons.join("; "), 300);
   if (health === "UNKNOWN") return { outcome: "unread", detail, ...(code === undefined ? {} : { code }) };
-  const responseMs = look.clock.ticks() - start;
+  const responseMs = context.clock.ticks() - start;
   return { outcome: "answered", health, responseMs, ...(detail === "" ? {} : { detail }) };
 }
 
 /** Seconds to wait for an answer: longer than the limit, since a late answer says more than none. */
-const patienceOf = ({ limits }: Look): number => (3 * limits.timeoutMs) / 1000;
+const patienceOf = ({ limits }: ReadContext): number => (3 * limits.timeoutMs) / 1000;
 
 /** What a process reports about itself; undefined if it does not know Info, or uses that action for something else. */
-async function infoOf(look: Look, member: Member): Promise<Info | undefined> {
+async function infoOf(context: ReadContext, member: Member): Promise<Info | undefined> {
   try {
-    await look.pace.turn();
-    return await dryInfo(look.fleet, member, patienceOf(look), "status");
+    await context.rateLimit.turn();
+    return await dryInfo(context.fleet, member, patienceOf(context), "status");
   } catch (error) {
     const isUnknown = ["NO_REPLY", "UNKNOWN_ACTION", "BAD_REPLY"];
     if (error instanceof FleetError && isUnknown.includes(error.code)) return undefined;
@@ -155,14 +162,21 @@ async function infoOf(look: Look, member: Member): Promise<Info | undefined> {
 }
 
 /** Runs a read within the rate limit. `work` receives its time limit in seconds. */
-export async function inTurn<T>(look: Look, work: (seconds: number) => Promise<T>): Promise<T> {
-  await look.pace.turn();
-  return work(patienceOf(look));
+export async function withinRateLimit<T>(
+  context: ReadContext,
+  work: (seconds: number) => Promise<T>,
+): Promise<T> {
+  await context.rateLimit.turn();
+  return work(patienceOf(context));
 }
 
 /** A dry run within the rate limit. @throws FleetError as `dryAsk` */
-const read = <T>(look: Look, request: Omit<DryRead, "seconds">, schema: z.ZodType<T>): Promise<T> =>
-  inTurn(look, (seconds) => dryAsk(look.fleet, { ...request, seconds }, schema));
+const rateLimitedRead = <T>(
+  context: ReadContext,
+  request: Omit<DryRead, "seconds">,
+  schema: z.ZodType<T>,
+): Promise<T> =>
+  withinRateLimit(context, (seconds) => dryAsk(context.fleet, { ...request, seconds }, schema));
 
 function driftOf(expected: Expected, info: Info): string[] {
   const short = (hash: string) => (hash === "" ? "none" : hash.slice(0, 8));
@@ -188,7 +202,7 @@ const MAX_RESULTS = 10;
 
 /** The newest slot, the newest slot known to be evaluated, and what failed since the last round. */
 async function slotsOf(
-  { fleet, history, limits }: Look,
+  { fleet, history, limits }: ReadContext,
   { processId }: Member,
   before: Watched | undefined,
 ): Promise<Pick<Reading, "slot" | "evaluatedSlot" | "failed">> {
@@ -240,9 +254,9 @@ async function evaluationOf(
 }
 
 /** Whether the fleet is in maintenance, from the member that records it (MAINTENANCE_MODE). */
-async function maintenanceOf(look: Look, member: Member): Promise<Reading["maintenance"]> {
+async function maintenanceOf(context: ReadContext, member: Member): Promise<Reading["maintenance"]> {
   try {
-    const { maintenance } = await read(look, { member, action: "SYSTEM_STATUS" }, SystemSchema);
+    const { maintenance } = await rateLimitedRead(context, { member, action: "SYSTEM_STATUS" }, SystemSchema);
     return { enabled: maintenance.enabled, reason: maintenance.reason };
   } catch (error) {
     if (error instanceof FleetError) return undefined;
@@ -252,15 +266,15 @@ async function maintenanceOf(look: Look, member: Member): Promise<Reading["maint
 
 /** Who was refused and why, if the process lets this wallet read its audit. */
 async function refusalsOf(
-  look: Look,
+  context: ReadContext,
   member: Member,
   count: number,
   before: Watched,
 ): Promise<string | undefined> {
-  if (count < look.limits.refusals) return undefined;
+  if (count < context.limits.refusals) return undefined;
   try {
-    await look.pace.turn();
-    const entries = await dryAudit(look.fleet, member, patienceOf(look));
+    await context.rateLimit.turn();
+    const entries = await dryAudit(context.fleet, member, patienceOf(context));
     const since = (before.lastAnswerAt ?? 0) - 60_000;
     const recent = entries.filter(({ outcome, at }) => outcome === "refused" && at >= since);
     const said = recent

@@ -1,13 +1,17 @@
 import { budgetOf } from "../../core/budget.ts";
-import { isBare } from "../../fleet/code/bare.ts";
+import { runsWithoutLibrary } from "../../fleet/code/without-library.ts";
 import type { FleetSession } from "../../fleet/fleet-session.ts";
-import { type BareLook, glanceAtBare, lookAtBare } from "../../fleet/health/bare.ts";
 import { probe } from "../../fleet/health/probe.ts";
+import {
+  dryProbeWithoutLibrary,
+  type HealthWithoutLibrary,
+  probeWithoutLibrary,
+} from "../../fleet/health/without-library.ts";
 import type { Member } from "../../fleet/members/member.ts";
 import { dryInfo } from "../../fleet/protocol/info.ts";
 import { type LastKnown, lastKnown } from "./last-known.ts";
 import type { StatusRow } from "./status-row.ts";
-import { drift, unanswered } from "./verdict.ts";
+import { codeDrift, unansweredRow } from "./verdict.ts";
 
 /**
  * The status of a member by a signed health check. A process that does not answer is a row too.
@@ -17,10 +21,11 @@ import { drift, unanswered } from "./verdict.ts";
 export async function checkMember(fleet: FleetSession, member: Member, timeout: number): Promise<StatusRow> {
   const base = baseOf(member);
   try {
-    if (isBare(member)) return bareRow(member, await lookAtBare(fleet, member, budgetOf(timeout)));
+    if (runsWithoutLibrary(member))
+      return rowWithoutLibrary(member, await probeWithoutLibrary(fleet, member, budgetOf(timeout)));
     const verdict = await probe(fleet.session, base, "ALL", {}, budgetOf(timeout));
     const odd = verdict.checks.filter(({ status }) => status !== "HEALTHY" && status !== "PASS");
-    const other = drift(member, verdict.sourceHash);
+    const other = codeDrift(member, verdict.sourceHash);
     const drains =
       odd.length > 0 &&
       other.length === 0 &&
@@ -37,10 +42,10 @@ export async function checkMember(fleet: FleetSession, member: Member, timeout: 
       release: typeof verdict.release === "string" ? verdict.release : "",
       responseMs: Math.round(verdict.responseMs),
       ...(drains ? { drains: true } : {}),
-      reasons: [...reasons, ...other, ...(drains ? [DRAIN_ENDS] : [])],
+      reasons: [...reasons, ...other, ...(drains ? [DRAINING_REMEDY] : [])],
     };
   } catch (error) {
-    return unanswered(base, error, lastKnown(fleet.session.scope).get(base.processId));
+    return unansweredRow(base, error, lastKnown(fleet.session.scope).get(base.processId));
   }
 }
 
@@ -62,7 +67,7 @@ export const baseOf = ({ name, processId, generation, of }: Member) => ({
 });
 
 /** What a person can do about it. The end of a lease moves traffic back, but does not resume a draining process. */
-export const DRAIN_ENDS =
+export const DRAINING_REMEDY =
   "it refuses requests, as during a hand-over of its state; if no deployment is running: npx fleet deploy completes or reverts it";
 
 /**
@@ -74,9 +79,10 @@ export async function quickCheck(fleet: FleetSession, member: Member, timeout: n
   const base = baseOf(member);
   const started = performance.now();
   try {
-    if (isBare(member)) return bareRow(member, await glanceAtBare(fleet, member, budgetOf(timeout)));
+    if (runsWithoutLibrary(member))
+      return rowWithoutLibrary(member, await dryProbeWithoutLibrary(fleet, member, budgetOf(timeout)));
     const info = await dryInfo(fleet, member, timeout, "status");
-    const other = drift(member, info.sourceHash);
+    const other = codeDrift(member, info.sourceHash);
     const drains = info.status === "DRAINING" && other.length === 0;
     return {
       ...base,
@@ -87,15 +93,15 @@ export async function quickCheck(fleet: FleetSession, member: Member, timeout: n
       release: info.release,
       responseMs: Math.round(performance.now() - started),
       ...(drains ? { drains: true } : {}),
-      reasons: [...other, ...(drains ? [DRAIN_ENDS] : [])],
+      reasons: [...other, ...(drains ? [DRAINING_REMEDY] : [])],
     };
   } catch (error) {
-    return unanswered(base, error, lastKnown(fleet.session.scope).get(base.processId));
+    return unansweredRow(base, error, lastKnown(fleet.session.scope).get(base.processId));
   }
 }
 
 /** The row of a member without the library. Version and code are those of the last run, since the process does not report them. */
-export function bareRow(member: Member, look: BareLook): StatusRow {
+export function rowWithoutLibrary(member: Member, look: HealthWithoutLibrary): StatusRow {
   const { version, sourceHash } = member;
   return { ...baseOf(member), version, sourceHash, epoch: null, release: "", ...look };
 }

@@ -1,5 +1,5 @@
 import { FleetError } from "../../core/errors.ts";
-import { headline, phaseOf, revisionsOf } from "../../delivery/shown.ts";
+import { headline, phaseOf, revisionsOf } from "../../delivery/traffic-text.ts";
 import type { TrafficState } from "../../delivery/wire.ts";
 import type { FleetSession } from "../../fleet/fleet-session.ts";
 import type { Member } from "../../fleet/members/member.ts";

@@ -15,7 +15,7 @@ interface Unanswered {
 }
 
 /** Classifies an error by its code and whether it is transient. Pure. @throws the error itself if it is a bug */
-export function unansweredBy(error: unknown): Unanswered {
+export function classifyFailedRead(error: unknown): Unanswered {
   if (error instanceof SyntaxError || error instanceof z.ZodError)
     return { state: "UNHEALTHY", code: "BAD_REPLY", what: "it gave an invalid answer" };
   if (!(error instanceof FleetError)) throw error;

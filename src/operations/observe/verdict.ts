@@ -1,12 +1,12 @@
 import { short } from "../../fleet/health/probe.ts";
 import type { Member } from "../../fleet/members/member.ts";
-import { wayOn } from "../../fleet/members/ruined.ts";
+import { replaceRemedy } from "../../fleet/members/ruined.ts";
 import { describeLastKnown, type LastKnown } from "./last-known.ts";
 import type { StatusRow } from "./status-row.ts";
-import { unansweredBy } from "./unanswered.ts";
+import { classifyFailedRead } from "./unanswered.ts";
 
 /** Drift as text: the process runs other code than the last run loaded. Empty if it does not. */
-export function drift({ sourceHash }: Pick<Member, "sourceHash">, runs: string): string[] {
+export function codeDrift({ sourceHash }: Pick<Member, "sourceHash">, runs: string): string[] {
   if (sourceHash === "" || sourceHash === runs) return [];
   return [`it runs code ${short(runs)} instead of ${short(sourceHash)}`];
 }
@@ -16,13 +16,13 @@ export function drift({ sourceHash }: Pick<Member, "sourceHash">, runs: string):
  *
  * @param last its last known answer
  */
-export function unanswered(
+export function unansweredRow(
   base: Pick<StatusRow, "name" | "processId" | "generation" | "of">,
   error: unknown,
   last?: LastKnown,
   now = Date.now(),
 ): StatusRow {
-  const { state, code, what } = unansweredBy(error);
+  const { state, code, what } = classifyFailedRead(error);
   const known = state === "UNKNOWN" ? last : undefined;
   return {
     ...base,
@@ -36,7 +36,7 @@ export function unanswered(
     responseMs: null,
     reasons: [
       `${state === "UNKNOWN" ? "unknown: " : ""}${what} [${code}]${known ? `; ${describeLastKnown(known, now)}` : ""}`,
-      ...(code === "PROCESS_RUINED" ? [wayOn(base.of ?? base.name)] : []),
+      ...(code === "PROCESS_RUINED" ? [replaceRemedy(base.of ?? base.name)] : []),
     ],
   };
 }

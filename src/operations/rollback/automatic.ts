@@ -12,7 +12,7 @@ import { prepare } from "./prepare.ts";
 import { lastReport } from "./report.ts";
 
 /** The result of an automatic rollback. */
-export type Automatic =
+export type AutomaticRollback =
   /** The failed run changed nothing. */
   | { readonly kind: "not-needed" }
   | { readonly kind: "done"; readonly rollbackId: string; readonly to: string }
@@ -36,10 +36,10 @@ export async function rollBackAutomatically(
   failed: DeployOutcome,
   parallel: number,
   out: AutomaticObserver,
-): Promise<Automatic> {
+): Promise<AutomaticRollback> {
   const { projectDir } = context;
   if (!mayHaveChanged(failed)) return { kind: "not-needed" };
-  const stop = (error: FleetError): Automatic => {
+  const stop = (error: FleetError): AutomaticRollback => {
     out.refused(error);
     return { kind: "stopped", code: error.code };
   };

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { type Budget, budgetOf } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
 import { canonicalJson } from "../../core/hash.ts";
-import { WHOLE } from "../../delivery/strategy.ts";
+import { ALL_TRAFFIC_BP } from "../../delivery/strategy.ts";
 import {
   ProveTargetsSchema,
   type ServiceRoutes,
@@ -20,7 +20,7 @@ import type { MemberPlan } from "./member-plan.ts";
 import type { Traffic } from "./stack.ts";
 
 /** What the router switched before the run. */
-export interface Switched {
+export interface RouterSwitch {
   /** Services whose callers are back at the earlier process. */
   readonly services: readonly string[];
   /** Number of messages: each takes one call to send it and one or more to read its result. */
@@ -60,7 +60,7 @@ export async function switchBack(
   plans: readonly MemberPlan[],
   state: TrafficState,
   pause: (seconds: number) => Promise<void>,
-): Promise<Switched | undefined> {
+): Promise<RouterSwitch | undefined> {
   const ready = plans.filter(
     ({ kind, carries, lost }) => kind === "warm" && (carries !== true || lost !== undefined),
   );
@@ -72,7 +72,7 @@ export async function switchBack(
   const attempt = (now: TrafficState) => attemptSwitch(client, now, target, ready);
   const done = await attempt(state).catch(async (error) => {
     if (!(error instanceof FleetError && STALE_CODES.has(error.code))) throw error;
-    return attempt(await client.look());
+    return attempt(await client.read());
   });
   return (
     done && {
@@ -88,7 +88,7 @@ async function attemptSwitch(
   state: TrafficState,
   target: ReleaseDocument,
   ready: readonly MemberPlan[],
-): Promise<Pick<Switched, "services" | "slot"> | undefined> {
+): Promise<Pick<RouterSwitch, "services" | "slot"> | undefined> {
   const { table, proven } = state;
   if (!table) return undefined;
   const warm = new Map(ready.map(({ name, warm: id }) => [name, id]));
@@ -122,7 +122,7 @@ async function attemptSwitch(
           },
         ];
       const revision = target.declaration[name]?.sourceHash ?? "";
-      return [name, { key, routes: [{ processId, revision, weightBp: WHOLE }], ...rules }];
+      return [name, { key, routes: [{ processId, revision, weightBp: ALL_TRAFFIC_BP }], ...rules }];
     }),
   );
   const { slot } = await client.set(state, target.releaseHash, services, names);
@@ -157,7 +157,7 @@ function routerClient(
     messages += 1;
     return ask(fleet.session, { name, processId, generation, action, data, epoch }, schema, budget);
   };
-  const look = () => {
+  const read = () => {
     messages += 1;
     return traffic(fleet.session, router, budget);
   };
@@ -170,7 +170,7 @@ function routerClient(
     const targets = Object.fromEntries(routes.map((route) => [route.processId, route.revision]));
     await post("PROVE_TARGETS", ProveTargetsSchema.parse({ release, targets }), z.looseObject({}), epoch);
     for (;;) {
-      const { proofs } = await look();
+      const { proofs } = await read();
       const asked = Object.keys(targets).map((id) => proofs[id]?.status);
       if (!asked.includes("asked") || budget.remaining() === 0) return;
       await pause(0.5);
@@ -178,7 +178,7 @@ function routerClient(
   };
   return {
     messages: () => messages,
-    look,
+    read,
     /** Lets a draining process accept requests again. */
     resume: (member: string, id: string, epoch: number) => {
       messages += 1;

@@ -24,7 +24,7 @@ export interface HistoryEntry {
   /** The release that a rollback restored. */
   readonly to?: string;
   /** Who promoted it, if its run completed a rollout: the judge, or a person without a passing verdict. */
-  readonly letThrough?: Approval["letThrough"];
+  readonly approvedBy?: Approval["approvedBy"];
   /** Why it failed or was rolled back; for a release, the verdicts that a person overruled. */
   readonly reason?: string;
   /** Whether it runs now. */
@@ -65,7 +65,7 @@ export function historyOfStack(
       result: wasRolledBack && !current ? "rolled-back" : "succeeded",
       ...about(updateAt(Date.parse(releasedAt)), run),
       changed,
-      ...(approval === undefined ? {} : { letThrough: approval.letThrough }),
+      ...(approval === undefined ? {} : { approvedBy: approval.approvedBy }),
       ...(overruled === undefined ? {} : { reason: overruled }),
       ...(pinnedTo === undefined ? {} : { to: pinnedTo }),
       current,
@@ -142,7 +142,7 @@ const resultOf = (result: string): HistoryEntry["result"] =>
   result === "in-progress" ? "running" : result === "succeeded" ? "succeeded" : "failed";
 
 /** An entry as text: why it ended this way, what a person overruled, what changed. Pure. */
-export function whatOf({ kind, to, reason, changed }: HistoryEntry): string {
+export function entryText({ kind, to, reason, changed }: HistoryEntry): string {
   if (kind === "destroy") return "destroyed";
   const why = reason === undefined ? [] : [reason];
   return (kind === "rollback" ? [`rollback to ${to}`, ...why] : [...why, ...changed]).join("; ");

@@ -2,11 +2,11 @@ import { budgetOf } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
 import type { FleetSession } from "../../fleet/fleet-session.ts";
 import type { Member } from "../../fleet/members/member.ts";
-import { info, type Info as Said } from "../../fleet/protocol/info.ts";
+import { type Info as InfoReply, info } from "../../fleet/protocol/info.ts";
 
 const NEEDED = ["version", "sourceHash", "epoch", "stateVersion", "migrations"] as const;
 /** What a process reports about its code and the shape of its state. */
-export type Info = Pick<Said<(typeof NEEDED)[number]>, "status" | (typeof NEEDED)[number]>;
+export type Info = Pick<InfoReply<(typeof NEEDED)[number]>, "status" | (typeof NEEDED)[number]>;
 
 /** Asks a process for its `Info`; undefined if it does not run the fleet's code. */
 export async function infoOf(

@@ -12,9 +12,9 @@ export interface MemberPlan {
    * `in-place`: loads the earlier code and migrates the state down · `with-state`: loads the earlier code with its saved state ·
    * `warm`: sends callers back to a process that still runs that code · `next`: creates a process with that code next to the one that
    * serves · `settings`: the code is the same · `new`: the member no longer runs and is created again · `same`: untouched ·
-   * `beside`: added after that release; left running, not wired
+   * `left-running`: added after that release; left running, not wired
    */
-  readonly kind: "in-place" | "with-state" | "warm" | "next" | "settings" | "new" | "same" | "beside";
+  readonly kind: "in-place" | "with-state" | "warm" | "next" | "settings" | "new" | "same" | "left-running";
   readonly processId?: string;
   /** AO process id of the warm revision that runs the earlier code. */
   readonly warm?: string;

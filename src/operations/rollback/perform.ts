@@ -10,7 +10,7 @@ import type { Engine } from "../deploy/engine.ts";
 import type { Progress } from "../deploy/progress.ts";
 import { type DeployOutcome, deploy, type Watcher } from "../deploy/run.ts";
 import { mayHaveChanged, standing } from "../deploy/standing.ts";
-import { type Switched, switchBack } from "./emergency.ts";
+import { type RouterSwitch, switchBack } from "./emergency.ts";
 import { ledgerOf } from "./ledger.ts";
 import { openPhases } from "./phases.ts";
 import { currentPin, setPin } from "./pin.ts";
@@ -40,16 +40,16 @@ export interface RollbackObserver {
   /** The run is being stopped, for this reason. */
   ending(why: string): void;
   /** The router switched callers before the run. */
-  switched(switched: Switched, target: ReleaseDocument): void;
+  switched(switched: RouterSwitch, target: ReleaseDocument): void;
   /** The router could not switch callers; the run may still do so. */
   notSwitched(error: FleetError): void;
   /** Called when the run starts; returns the watcher that follows it. */
   follow(progress: Progress, target: ReleaseDocument, deploymentId: string): Watcher;
-  ended(performed: Performed): void;
+  ended(performed: RollbackResult): void;
 }
 
 /** The result of a rollback. */
-export interface Performed {
+export interface RollbackResult {
   readonly report: RollbackReport;
   readonly outcome: DeployOutcome;
   /** Whether anything was changed. */
@@ -77,7 +77,7 @@ export async function perform(
   prepared: PreparedRollback,
   request: PerformRequest,
   observer: RollbackObserver,
-): Promise<Performed> {
+): Promise<RollbackResult> {
   const { host, projectDir } = context;
   const { target, plans } = prepared;
   const startedAt = new Date().toISOString();
@@ -150,7 +150,7 @@ async function deployPinned(
       },
       clock,
       (progress, id) => {
-        progress.expect(prepared.plans.flatMap(({ name, kind }) => (kind === "beside" ? [] : [name])));
+        progress.expect(prepared.plans.flatMap(({ name, kind }) => (kind === "left-running" ? [] : [name])));
         return observer.follow(progress, prepared.target, id);
       },
       host.pause,
@@ -173,7 +173,7 @@ function reportOf(
     startedAt,
   }: {
     readonly phases: Awaited<ReturnType<typeof openPhases>>;
-    readonly switched: Switched | undefined;
+    readonly switched: RouterSwitch | undefined;
     readonly outcome: DeployOutcome;
     readonly validation: readonly Validated[];
     readonly status: ReturnType<typeof statusOf>;
@@ -215,7 +215,7 @@ async function switchCallers(
   { target, plans, table }: PreparedRollback,
   traffic: Traffic | undefined,
   observer: RollbackObserver,
-): Promise<Switched | undefined> {
+): Promise<RouterSwitch | undefined> {
   if (!traffic || !table) return undefined;
   try {
     const switched = await switchBack(fleet, traffic, target, plans, table, host.pause);

@@ -2,7 +2,7 @@ import { budgetOf } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
 import type { FleetSession } from "../../fleet/fleet-session.ts";
 import type { Member } from "../../fleet/members/member.ts";
-import { type RollbackPhase, type RollbackRequest, tellRollback } from "../../fleet/protocol/rollback.ts";
+import { type RollbackPhase, type RollbackRequest, reportRollback } from "../../fleet/protocol/rollback.ts";
 
 /** The phases of one rollback: sent to the ledger, if there is one, and kept for the report. */
 interface Phases {
@@ -28,8 +28,8 @@ export async function openPhases(
   later = false,
 ): Promise<Phases> {
   const history: { phase: RollbackPhase; at: string }[] = [];
-  const send = (member: Member, told: Parameters<typeof tellRollback>[2]) =>
-    tellRollback(fleet.session, member, told, budgetOf(60));
+  const send = (member: Member, told: Parameters<typeof reportRollback>[2]) =>
+    reportRollback(fleet.session, member, told, budgetOf(60));
   const refused = (error: unknown): undefined => {
     if (!(error instanceof FleetError)) throw error;
     note(`the ledger did not record this phase: ${error.problems[0].what}`);

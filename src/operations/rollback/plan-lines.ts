@@ -18,7 +18,7 @@ function lineOf({ kind, from, to, warm, carries, snapshot, lost }: MemberPlan): 
     : undefined;
   const handOver = carries === true && !lost ? ", present state handed over" : "";
   switch (kind) {
-    case "beside":
+    case "left-running":
       return "added after that release: left running, not wired";
     case "warm":
       return `warm revision ${warm?.slice(0, 8)} reactivated, ${code}${handOver}${missed}`;

@@ -1,5 +1,5 @@
 import { budgetOf } from "../../core/budget.ts";
-import { isBare } from "../../fleet/code/bare.ts";
+import { runsWithoutLibrary } from "../../fleet/code/without-library.ts";
 import type { FleetSession } from "../../fleet/fleet-session.ts";
 import type { History } from "../../fleet/history.ts";
 import type { Member } from "../../fleet/members/member.ts";
@@ -33,11 +33,14 @@ export async function planMembers(
       return planMember(fleet, history, request, name, declared, member);
     }),
   );
-  return [...plans, ...added.map(({ name, processId }): MemberPlan => ({ name, processId, kind: "beside" }))];
+  return [
+    ...plans,
+    ...added.map(({ name, processId }): MemberPlan => ({ name, processId, kind: "left-running" })),
+  ];
 }
 
 /** A process without the library answers no questions and exports no state: the plan relies on what the last run recorded. */
-function planBareMember(
+function planMemberWithoutLibrary(
   { name, processId, version, sourceHash }: Member,
   to: NonNullable<MemberPlan["to"]>,
 ): MemberPlan {
@@ -58,7 +61,7 @@ async function planMember(
   if (!member) return planRespawn(fleet, history, name, to, request.target.members[name]);
   const { processId } = member;
   if (request.silent.includes(name)) return { name, kind: "same", processId };
-  if (isBare(member)) return planBareMember(member, to);
+  if (runsWithoutLibrary(member)) return planMemberWithoutLibrary(member, to);
   const [info, warm] = await Promise.all([
     infoOf(fleet, { ...member, processId: servingOf(request, member) }),
     findWarmRevision(fleet, request, member, to),

@@ -145,7 +145,7 @@ function assertChanges(
   plans: readonly MemberPlan[],
   { only, restoreState }: RollbackManner,
 ): void {
-  const runs = plans.every(({ kind }) => kind === "settings" || kind === "same" || kind === "beside");
+  const runs = plans.every(({ kind }) => kind === "settings" || kind === "same" || kind === "left-running");
   const declared = only.length > 0 || current?.releaseHash === target.releaseHash;
   const settings = only.every(
     (name) =>

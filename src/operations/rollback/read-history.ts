@@ -2,12 +2,12 @@ import { FleetError } from "../../core/errors.ts";
 import { writeAtomically } from "../../fleet/files.ts";
 import type { FleetSession } from "../../fleet/fleet-session.ts";
 import { type ReleaseDocument, readRelease, releasePath } from "../../fleet/releases/document.ts";
-import type { Where } from "../../fleet/releases/remote.ts";
+import type { StackFiles } from "../../fleet/releases/remote.ts";
 import { type LedgerRun, ledgerOf, readLedger, runsOf } from "./ledger.ts";
 import { type KnownRelease, localReleases, mergeReleases } from "./releases.ts";
 import {
+  type PulumiStack,
   pastStates,
-  type StackAsk,
   type StackUpdate,
   stackState,
   stackUpdates,
@@ -39,8 +39,8 @@ export interface StackHistory {
  */
 export async function readHistory(
   fleet: FleetSession,
-  where: Where,
-  ask: StackAsk,
+  where: StackFiles,
+  ask: PulumiStack,
   askLedger: number,
 ): Promise<StackHistory> {
   const [updates, { release: ofState, hasRelease, traffic, heldAt }] = await Promise.all([
@@ -76,7 +76,7 @@ export async function readHistory(
 
 /** The stack's state takes precedence over local files: another machine may have deployed since. */
 async function currentRelease(
-  where: Where,
+  where: StackFiles,
   ofState: ReleaseDocument | undefined,
 ): Promise<ReleaseDocument | undefined> {
   const local = await readRelease(where, "current").catch(() => undefined);
@@ -88,6 +88,6 @@ async function currentRelease(
 }
 
 /** Saves a release that was read from elsewhere on this machine. */
-export async function keepRelease(where: Where, release: ReleaseDocument): Promise<void> {
+export async function keepRelease(where: StackFiles, release: ReleaseDocument): Promise<void> {
   await writeAtomically(releasePath(where, release.deploymentId), `${JSON.stringify(release, null, 2)}\n`);
 }

@@ -5,7 +5,7 @@ import {
   releasesDir,
   verifiedRelease,
 } from "../../fleet/releases/document.ts";
-import type { Where } from "../../fleet/releases/remote.ts";
+import type { StackFiles } from "../../fleet/releases/remote.ts";
 import { describeChanges } from "./changes.ts";
 import type { LedgerRun } from "./ledger.ts";
 
@@ -28,7 +28,7 @@ export interface KnownRelease {
 }
 
 /** Releases on this machine. Skips damaged files; `fleet rollback` to one of them reports the damage. */
-export async function localReleases(where: Where): Promise<ReleaseDocument[]> {
+export async function localReleases(where: StackFiles): Promise<ReleaseDocument[]> {
   const names = await readdir(releasesDir(where)).catch(() => []);
   const found: ReleaseDocument[] = [];
   for (const name of names) {

@@ -23,7 +23,7 @@ const UpdateSchema = z.looseObject({
 export type StackUpdate = z.infer<typeof UpdateSchema>;
 
 /** What is needed to run pulumi for one stack. */
-export interface StackAsk {
+export interface PulumiStack {
   readonly host: PulumiRunner;
   readonly workspace: Workspace;
   readonly project: string;
@@ -31,7 +31,7 @@ export interface StackAsk {
 }
 
 /** The history of the stack, newest first; empty for a new stack. The same command works for every backend. */
-export async function stackUpdates({ host, workspace, stack }: StackAsk): Promise<StackUpdate[]> {
+export async function stackUpdates({ host, workspace, stack }: PulumiStack): Promise<StackUpdate[]> {
   const answer = await host.pulumi(workspace, ["stack", "history", "--json", "--stack", stack]);
   if (answer.code !== 0 || answer.stdout === "") return [];
   return z.array(UpdateSchema).parse(JSON.parse(answer.stdout) ?? []);
@@ -87,7 +87,7 @@ export interface Traffic extends z.infer<typeof TrafficSchema> {
 }
 
 /** Reads the stack's state. The same command works for every backend. */
-export async function stackState({ host, workspace, stack }: StackAsk): Promise<StackState> {
+export async function stackState({ host, workspace, stack }: PulumiStack): Promise<StackState> {
   const answer = await host.pulumi(workspace, ["stack", "export", "--stack", stack]);
   if (answer.code !== 0) return { hasRelease: false };
   const state = z.looseObject({ deployment: StateSchema }).safeParse(JSON.parse(answer.stdout));
@@ -128,14 +128,14 @@ interface PastStates {
  * Reads the checkpoints of a stack's earlier updates. A file backend keeps one for every finished update; Pulumi Cloud exports each
  * version. Pulumi gives no access to those of other backends.
  */
-export async function pastStates(ask: StackAsk, updates: readonly StackUpdate[]): Promise<PastStates> {
+export async function pastStates(ask: PulumiStack, updates: readonly StackUpdate[]): Promise<PastStates> {
   const { env, projectDir } = ask.workspace;
   const backend = backendFolder(env.PULUMI_BACKEND_URL, projectDir);
   const found = await (backend === undefined ? fromVersions(ask, updates) : fromFiles(ask, backend));
   return { releases: found.flatMap(releaseInState), heldAt: found.flatMap(heldInState) };
 }
 
-async function fromFiles({ project, stack }: StackAsk, backend: string): Promise<StateResource[][]> {
+async function fromFiles({ project, stack }: PulumiStack, backend: string): Promise<StateResource[][]> {
   const folder = join(backend, ".pulumi", "history", project, stack);
   const found: StateResource[][] = [];
   for (const name of (await readdir(folder).catch(() => [])).sort()) {
@@ -160,7 +160,7 @@ function inCheckpoint(text: string): StateResource[] {
 }
 
 async function fromVersions(
-  { host, workspace, stack }: StackAsk,
+  { host, workspace, stack }: PulumiStack,
   updates: readonly StackUpdate[],
 ): Promise<StateResource[][]> {
   const found: StateResource[][] = [];

@@ -31,7 +31,7 @@ export function targetOf(
       code: "UNKNOWN_DEPLOYMENT",
       what: `This stack has no deployment ${leave}.`,
       got: leave,
-      expected: lastOf(releases),
+      expected: latestReleasesText(releases),
       remedy: "npx fleet history lists the deployments.",
     });
   }
@@ -48,7 +48,7 @@ function releaseNamed(releases: readonly KnownRelease[], name: string): KnownRel
     code: "UNKNOWN_RELEASE",
     what: `This stack has no release ${name}.`,
     got: name,
-    expected: lastOf(releases),
+    expected: latestReleasesText(releases),
     remedy: "npx fleet history lists the releases; failed deployments are not releases.",
   });
 }
@@ -95,7 +95,7 @@ const noEarlierRelease = (id: string): FleetError =>
   });
 
 /** The latest releases as the `expected` of an error: `one of 4 (deploy-…), 3 (deploy-…)`. */
-export function lastOf(releases: readonly KnownRelease[]): string {
+export function latestReleasesText(releases: readonly KnownRelease[]): string {
   if (releases.length === 0) return "a release; none was deployed yet";
   const last = releases.slice(-5).reverse();
   return `one of ${last.map(({ number, deploymentId }) => `${number} (${deploymentId})`).join(", ")}`;

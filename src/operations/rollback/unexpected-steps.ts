@@ -9,7 +9,7 @@ import type { MemberPlan } from "./member-plan.ts";
  *
  * @throws FleetError SURPRISE
  */
-export function assertNoSurprises(
+export function assertExpectedSteps(
   steps: readonly PlannedStep[],
   plans: readonly MemberPlan[],
   current: ReleaseDocument | undefined,

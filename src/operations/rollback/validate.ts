@@ -1,11 +1,11 @@
 import { budgetOf } from "../../core/budget.ts";
-import { isBare } from "../../fleet/code/bare.ts";
+import { runsWithoutLibrary } from "../../fleet/code/without-library.ts";
 import type { FleetSession } from "../../fleet/fleet-session.ts";
-import { lookAtBare } from "../../fleet/health/bare.ts";
 import { judge, probe } from "../../fleet/health/probe.ts";
 import { HealthPolicySchema } from "../../fleet/health/schema.ts";
+import { probeWithoutLibrary } from "../../fleet/health/without-library.ts";
 import type { ReleaseDocument } from "../../fleet/releases/document.ts";
-import { unansweredBy } from "../observe/unanswered.ts";
+import { classifyFailedRead } from "../observe/unanswered.ts";
 import type { MemberPlan } from "./member-plan.ts";
 
 /** The health of a member after a rollback. */
@@ -25,7 +25,7 @@ export async function validate(
   target: ReleaseDocument,
   plans: readonly MemberPlan[],
 ): Promise<Validated[]> {
-  const touched = plans.filter(({ kind }) => kind !== "beside" && kind !== "same");
+  const touched = plans.filter(({ kind }) => kind !== "left-running" && kind !== "same");
   return Promise.all(
     touched.map(async ({ name }): Promise<Validated> => {
       const member = fleet.members.find((known) => known.name === name);
@@ -34,8 +34,8 @@ export async function validate(
       const expected = { version: declared.version, sourceHash: declared.sourceHash };
       const policy = target.policies?.[name]?.healthCheck ?? HealthPolicySchema.parse({});
       try {
-        if (isBare(member)) {
-          const { health: status, reasons } = await lookAtBare(fleet, member, budgetOf(60));
+        if (runsWithoutLibrary(member)) {
+          const { health: status, reasons } = await probeWithoutLibrary(fleet, member, budgetOf(60));
           return { name, processId: member.processId, status, reasons };
         }
         const verdict = await probe(fleet.session, member, "ALL", expected, budgetOf(60));
@@ -43,7 +43,7 @@ export async function validate(
         const { version, sourceHash } = verdict;
         return { name, processId: member.processId, status, reasons, version, sourceHash };
       } catch (error) {
-        const { state, what } = unansweredBy(error);
+        const { state, what } = classifyFailedRead(error);
         return { name, processId: member.processId, status: state, reasons: [what] };
       }
     }),

@@ -1,8 +1,8 @@
 /** Finds the member that carries the router, by what it can do and never by its name. */
 import { FleetError } from "../../core/errors.ts";
-import { isBare } from "../../fleet/code/bare.ts";
+import { runsWithoutLibrary } from "../../fleet/code/without-library.ts";
 import type { FleetSession } from "../../fleet/fleet-session.ts";
-import { pickMember } from "../../fleet/members/known.ts";
+import { pickMember } from "../../fleet/members/known-fleet.ts";
 import type { Member } from "../../fleet/members/member.ts";
 import { dryInfo } from "../../fleet/protocol/info.ts";
 import type { OperationContext } from "../context.ts";
@@ -36,7 +36,7 @@ export async function routerIn(
 }
 
 async function capable(fleet: FleetSession): Promise<Member | undefined> {
-  const members = fleet.members.filter((member) => !isBare(member));
+  const members = fleet.members.filter((member) => !runsWithoutLibrary(member));
   const able = await Promise.all(members.map((member) => isCapable(fleet, member)));
   return members.find((_, index) => able[index]);
 }

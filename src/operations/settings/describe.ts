@@ -1,5 +1,5 @@
-import type { Held, HistoryEntry } from "../../fleet/config/held.ts";
-import { show } from "../../fleet/config/words.ts";
+import type { HeldConfig, HistoryEntry } from "../../fleet/config/reported-configs.ts";
+import { settingText } from "../../fleet/config/setting-text.ts";
 import type { FleetSession } from "../../fleet/fleet-session.ts";
 
 /** The name of an address: a member's name, `you`, or the address itself. Pure. */
@@ -11,7 +11,7 @@ function nameOf(fleet: FleetSession, address: string): string {
 /** Who set something: `you`, `<address> through deployment-coordinator`; "" if the process does not know. Pure. */
 export function authorOf(
   fleet: FleetSession,
-  { by, requestedBy }: Pick<Held | HistoryEntry, "by" | "requestedBy">,
+  { by, requestedBy }: Pick<HeldConfig | HistoryEntry, "by" | "requestedBy">,
 ): string {
   if (by === undefined) return "";
   if (requestedBy === undefined || requestedBy === by) return nameOf(fleet, by);
@@ -30,7 +30,7 @@ export function whenOf({ at }: { readonly at?: number | undefined }): string {
 /** `logLevel "WARN", open yes`. Pure. */
 export function fieldsOf(data: Readonly<Record<string, unknown>>): string {
   const keys = Object.keys(data).sort();
-  return keys.map((key) => `${key} ${show(data[key])}`).join(", ") || "no settings";
+  return keys.map((key) => `${key} ${settingText(data[key])}`).join(", ") || "no settings";
 }
 
 /** Where a setting is declared: the file, and the path in it. Pure. */

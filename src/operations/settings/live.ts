@@ -1,6 +1,6 @@
 import { budgetOf } from "../../core/budget.ts";
 import { FleetError, type Problem } from "../../core/errors.ts";
-import { type Told, tellConfigs } from "../../fleet/config/held.ts";
+import { type ReportedConfigs, readConfigs } from "../../fleet/config/reported-configs.ts";
 import type { FleetSession } from "../../fleet/fleet-session.ts";
 import type { Member } from "../../fleet/members/member.ts";
 import type { DeclaredProcess } from "../../fleet/releases/declared.ts";
@@ -9,7 +9,7 @@ import { readRelease } from "../../fleet/releases/document.ts";
 /** The settings that a process reports. */
 export interface Live {
   readonly member: Member;
-  readonly reply: Told;
+  readonly reply: ReportedConfigs;
 }
 
 /**
@@ -27,7 +27,7 @@ export async function liveConfigs(
     ...(ask.configType === undefined ? {} : { configType: ask.configType }),
     ...(ask.history === true ? { history: true } : {}),
   };
-  const looks = members.map((member) => tellConfigs(session, member, data, budgetOf(ask.seconds)));
+  const looks = members.map((member) => readConfigs(session, member, data, budgetOf(ask.seconds)));
   const results = await Promise.allSettled(looks);
   const problems: Problem[] = [];
   const live = results.flatMap((result, index): Live[] => {

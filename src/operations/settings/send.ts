@@ -9,7 +9,7 @@ import { info } from "../../fleet/protocol/info.ts";
 import { liveConfigs } from "./live.ts";
 
 /** Settings of one type for one member. */
-export interface Wanted {
+export interface ConfigToSend {
   readonly member: Member;
   readonly configType: string;
   readonly data: Readonly<Record<string, unknown>>;
@@ -34,7 +34,7 @@ export interface Sent {
  */
 export async function sendConfigs(
   fleet: FleetSession,
-  wanted: readonly Wanted[],
+  wanted: readonly ConfigToSend[],
   seconds: number,
 ): Promise<readonly Sent[]> {
   const members = [...new Map(wanted.map(({ member }) => [member.processId, member])).values()];
@@ -70,11 +70,11 @@ export async function sendConfigs(
   return sent;
 }
 
-type Group = readonly [Wanted, ...Wanted[]];
+type Group = readonly [ConfigToSend, ...ConfigToSend[]];
 
 /** Groups members that get the same settings. Pure. */
-function groupsOf(wanted: readonly Wanted[]): Group[] {
-  const groups = new Map<string, [Wanted, ...Wanted[]]>();
+function groupsOf(wanted: readonly ConfigToSend[]): Group[] {
+  const groups = new Map<string, [ConfigToSend, ...ConfigToSend[]]>();
   for (const one of wanted) {
     const key = hashOf({ type: one.configType, data: one.data, rule: one.rule ?? null });
     const group = groups.get(key);

@@ -1,6 +1,6 @@
 import { FleetError } from "../../core/errors.ts";
 import { UsageError } from "../../core/usage-error.ts";
-import type { HistoryEntry } from "../../fleet/config/held.ts";
+import type { HistoryEntry } from "../../fleet/config/reported-configs.ts";
 import { type Live, noConfig } from "./live.ts";
 
 /** One version with its settings. */

@@ -2,7 +2,7 @@ import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { FleetError } from "../../core/errors.ts";
-import { isBare } from "../../fleet/code/bare.ts";
+import { runsWithoutLibrary } from "../../fleet/code/without-library.ts";
 import type { FleetSession } from "../../fleet/fleet-session.ts";
 import type { History } from "../../fleet/history.ts";
 import type { Member } from "../../fleet/members/member.ts";
@@ -11,7 +11,7 @@ import { journals } from "../audit/collect.ts";
 import { findRecords } from "../trace/records.ts";
 
 /** A file of the support bundle: its name, and its content before redaction. */
-export interface Part {
+export interface BundleFile {
   readonly name: string;
   readonly text: string;
 }
@@ -23,8 +23,8 @@ const REPORTS = /^(deployment-manifest(\.[\w.-]+)?\.json|validation-report\.(jso
 const LOGS = /(\.txt|\.log|\.jsonl)$/;
 
 /** The project's own files, reports and logs of this machine. */
-export async function filesOf(projectDir: string): Promise<Part[]> {
-  const parts: Part[] = [];
+export async function filesOf(projectDir: string): Promise<BundleFile[]> {
+  const parts: BundleFile[] = [];
   const add = async (folder: string, to: string, names: RegExp) => {
     for (const name of (await readdir(folder).catch(() => [])).sort()) {
       if (!names.test(name)) continue;
@@ -39,7 +39,7 @@ export async function filesOf(projectDir: string): Promise<Part[]> {
 }
 
 /** What this machine signed, without the signed bytes. */
-export async function journalOf(fleet: FleetSession): Promise<Part> {
+export async function journalOf(fleet: FleetSession): Promise<BundleFile> {
   const intents = await journals(fleet.session.scope);
   const open = intents.filter(({ state }) => state === "signed" || state === "sent");
   const states: Record<string, number> = {};
@@ -57,7 +57,7 @@ export async function processOf(
   history: History,
   member: Member,
   { seconds, messages }: { readonly seconds: number; readonly messages: number },
-): Promise<Part> {
+): Promise<BundleFile> {
   const said: Record<string, unknown> = { ...member };
   const tried = async (name: string, read: () => Promise<unknown>) => {
     try {
@@ -67,7 +67,7 @@ export async function processOf(
       said[name] = { failed: error.problems };
     }
   };
-  for (const action of isBare(member) ? [] : READS)
+  for (const action of runsWithoutLibrary(member) ? [] : READS)
     await tried(action, () =>
       ask(fleet.session, { ...member, action }, Anything, fleet.session.budget(seconds)),
     );

@@ -1,4 +1,4 @@
-import { type Secret, SHAPES } from "../validate/secrets.ts";
+import { SECRET_PATTERNS, type Secret } from "../validate/secrets.ts";
 
 /** The replacement for a secret. */
 export const REDACTED = "[redacted]";
@@ -14,7 +14,7 @@ const KEY_MEMBERS: ReadonlySet<string> = new Set(["d", "p", "q", "dp", "dq", "qi
 export function redactText(text: string, secrets: readonly Secret[] = []): string {
   let clean = text.replace(/-----BEGIN[\s\S]*?-----END [A-Z ]*KEY-----/g, REDACTED);
   for (const { value } of secrets) if (value.length >= 8) clean = clean.replaceAll(value, REDACTED);
-  for (const [, shape] of SHAPES)
+  for (const [, shape] of SECRET_PATTERNS)
     clean = clean.replace(new RegExp(shape.source, `${shape.flags.replace("g", "")}g`), REDACTED);
   return clean;
 }

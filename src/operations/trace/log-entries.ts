@@ -1,7 +1,7 @@
 import type { Scheduled } from "../../ao/port.ts";
 import { relationOf } from "../../ao/replies.ts";
 import { luaErrorIn } from "../../fleet/code/lua-error.ts";
-import { committedBy, readLoadOutcome } from "../../fleet/code/program.ts";
+import { committedHash, readLoadOutcome } from "../../fleet/code/program.ts";
 import { type Entry, type History, resultIdOf } from "../../fleet/history.ts";
 
 /** A message, its result, and the code that handled it. */
@@ -69,7 +69,7 @@ export function withSources(entries: readonly Entry[], sourceHash: string): LogE
 
 /** The hash of the bundle that an Eval loads, read from its commit; undefined for any other message. */
 const loadedBy = ({ action, data }: Scheduled): string | undefined =>
-  action === "Eval" ? committedBy(data) : undefined;
+  action === "Eval" ? committedHash(data) : undefined;
 
 /** Whether the process committed the load. A refused epoch is not an error, but loads nothing. */
 const succeeded = ({ result }: Entry): boolean =>

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { Ao, Evaluation, Tags } from "../../ao/port.ts";
-import { type Asked, replyAmong } from "../../ao/replies.ts";
+import { replyAmong, type SentRequest } from "../../ao/replies.ts";
 import type { Budget } from "../../core/budget.ts";
 
 /** One message that a process must refuse, and the expected answers. */
@@ -125,7 +125,7 @@ export async function attempt(
   return { code: outcomeOf(evaluation, { address: ao.address, messageId: sent.id, tags: all }), evaluation };
 }
 
-function outcomeOf(evaluation: Evaluation, asked: Asked): string {
+function outcomeOf(evaluation: Evaluation, asked: SentRequest): string {
   if (evaluation.error !== undefined) return "failed";
   const answers = evaluation.messages.filter(({ tags }) => /-Response$/.test(tags.Action ?? ""));
   const reply = replyAmong(answers, asked);

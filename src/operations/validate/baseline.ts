@@ -18,12 +18,13 @@ const BaselineSchema = z.looseObject({
 /** The figures of a release: one file per release on this machine. */
 type Baseline = z.infer<typeof BaselineSchema>;
 
-type Where = Pick<Scope, "home" | "project" | "stack">;
-const folder = ({ home, project, stack }: Where): string => join(home, "validation", `${project}.${stack}`);
+type StackFiles = Pick<Scope, "home" | "project" | "stack">;
+const folder = ({ home, project, stack }: StackFiles): string =>
+  join(home, "validation", `${project}.${stack}`);
 
 /** The newest figures of another release at the same rate on the same kind of network; undefined if there are none. */
 export async function lastBaseline(
-  where: Where,
+  where: StackFiles,
   now: Pick<Baseline, "deploymentId" | "network" | "rate">,
 ): Promise<Baseline | undefined> {
   const found: Baseline[] = [];
@@ -38,7 +39,7 @@ export async function lastBaseline(
 }
 
 /** Saves the figures of a release. */
-export async function keepBaseline(where: Where, baseline: Baseline): Promise<void> {
+export async function keepBaseline(where: StackFiles, baseline: Baseline): Promise<void> {
   if (!/^[\w.-]{1,128}$/.test(baseline.deploymentId)) return;
   const path = join(folder(where), `${baseline.deploymentId}.json`);
   await writeAtomically(path, `${JSON.stringify(baseline, null, 2)}\n`);

@@ -1,25 +1,25 @@
 import { amount } from "../../core/amount.ts";
 import { hashOf } from "../../core/hash.ts";
-import { type Held, tellConfigs } from "../../fleet/config/held.ts";
+import { type HeldConfig, readConfigs } from "../../fleet/config/reported-configs.ts";
 import { CONFIG_TYPES, type ConfigType, isBuiltIn } from "../../fleet/config/types.ts";
-import { NO_LIBRARY } from "../../fleet/health/bare.ts";
+import { NO_LIBRARY_REASON } from "../../fleet/health/without-library.ts";
 import type { Member } from "../../fleet/members/member.ts";
 import { info } from "../../fleet/protocol/info.ts";
 import type { DeclaredProcess } from "../../fleet/releases/declared.ts";
 import {
-  AT_ONCE,
   answerBudget,
   describeError,
-  each,
   Findings,
-  type Found,
   hasNoLibrary,
-  judgeBareCode,
+  judgeCodeWithoutLibrary,
+  MAX_CONCURRENT,
+  mapConcurrently,
   type Subject,
+  type ValidationResult,
 } from "./subject.ts";
 
 /** Validates the configuration: settings, code, owner and peers match the declaration, and settings fit their schema. */
-export async function validateConfiguration(subject: Subject): Promise<Found> {
+export async function validateConfiguration(subject: Subject): Promise<ValidationResult> {
   const findings = new Findings("configuration");
   const { release, fleet } = subject;
   if (!release) {
@@ -32,22 +32,22 @@ export async function validateConfiguration(subject: Subject): Promise<Found> {
     const lacks = `${missing.join(", ")} ${missing.length === 1 ? "is" : "are"} declared but not deployed`;
     findings.judge("fleet", "declaration", missing.length === 0, missing.length === 0 ? detail : lacks);
   }
-  await each(subject.members, AT_ONCE, (member) => look(subject, member, findings));
+  await mapConcurrently(subject.members, MAX_CONCURRENT, (member) => checkMember(subject, member, findings));
   return { findings: findings.all };
 }
 
-async function look(subject: Subject, member: Member, findings: Findings): Promise<void> {
+async function checkMember(subject: Subject, member: Member, findings: Findings): Promise<void> {
   const { name } = member;
   const { session } = subject.fleet;
   const declared = subject.release?.declaration[name];
   try {
     if (hasNoLibrary(subject, name)) {
-      findings.add(name, "settings", "SKIP", NO_LIBRARY);
-      findings.add(name, "peers", "SKIP", NO_LIBRARY);
-      await judgeBareCode(subject, member, "source", findings);
+      findings.add(name, "settings", "SKIP", NO_LIBRARY_REASON);
+      findings.add(name, "peers", "SKIP", NO_LIBRARY_REASON);
+      await judgeCodeWithoutLibrary(subject, member, "source", findings);
       return findings.add(name, "owner", "PASS", "accepts Evals of the stack's wallet");
     }
-    const configs = await tellConfigs(session, member, {}, answerBudget(subject));
+    const configs = await readConfigs(session, member, {}, answerBudget(subject));
     settings(name, declared, configs.held, findings);
     const said = await info(session, member, answerBudget(subject), "sourceHash", "owner");
     const hash = declared?.sourceHash ?? member.sourceHash;
@@ -72,7 +72,7 @@ async function look(subject: Subject, member: Member, findings: Findings): Promi
 function settings(
   name: string,
   declared: DeclaredProcess | undefined,
-  held: Readonly<Record<string, Held>>,
+  held: Readonly<Record<string, HeldConfig>>,
   findings: Findings,
 ): void {
   for (const [type, data] of Object.entries(declared?.config ?? {})) {

@@ -1,41 +1,41 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { amount } from "../../core/amount.ts";
 import { FleetError } from "../../core/errors.ts";
-import { isBare } from "../../fleet/code/bare.ts";
-import { NO_LIBRARY } from "../../fleet/health/bare.ts";
+import { runsWithoutLibrary } from "../../fleet/code/without-library.ts";
 import { CHECK_KINDS } from "../../fleet/health/check-types.ts";
 import { probe } from "../../fleet/health/probe.ts";
-import { servingIn } from "../../fleet/members/known.ts";
+import { NO_LIBRARY_REASON } from "../../fleet/health/without-library.ts";
+import { servingIn } from "../../fleet/members/known-fleet.ts";
 import type { Member } from "../../fleet/members/member.ts";
 import { info } from "../../fleet/protocol/info.ts";
 import { type Registry, registry } from "../../fleet/protocol/registry.ts";
 import { LIMITS } from "../../monitor/limits.ts";
 import type { State } from "../../monitor/reading.ts";
 import { countStates, passes } from "../../monitor/verdict.ts";
-import { unansweredBy } from "../observe/unanswered.ts";
+import { classifyFailedRead } from "../observe/unanswered.ts";
 import type { Finding } from "./report.ts";
 import {
-  AT_ONCE,
   answerBudget,
   describeError,
-  each,
   Findings,
-  type Found,
   hasNoLibrary,
-  judgeBareCode,
+  judgeCodeWithoutLibrary,
+  MAX_CONCURRENT,
+  mapConcurrently,
   type Subject,
+  type ValidationResult,
 } from "./subject.ts";
 
 /**
  * Validates health: the four kinds of checks, version and code, reported capabilities, response time, and whether slots advance and are
  * evaluated.
  */
-export async function validateHealth(subject: Subject): Promise<Found> {
+export async function validateHealth(subject: Subject): Promise<ValidationResult> {
   const findings = new Findings("health");
   const registered = await registrations(subject);
-  const looks = await looksAt(subject, registered);
-  for (const { found } of looks) findings.all.push(...found);
-  const states = looks.map(({ state }) => state);
+  const checked = await checkMembers(subject, registered);
+  for (const { found } of checked) findings.all.push(...found);
+  const states = checked.map(({ state }) => state);
   // The shares below are about the whole fleet only.
   if (subject.members.length < subject.fleet.members.length) return { findings: findings.all };
   const counts = countStates(states);
@@ -59,30 +59,30 @@ function judgedBy({ members, fleet }: Subject): Member[] {
   return servingIn(fleet).filter(({ name, of }) => named.has(of ?? name));
 }
 
-interface Looked {
+interface CheckedMember {
   readonly state: State | "UNKNOWN";
   readonly found: readonly Finding[];
 }
 
 /** Checks each member once, and repeats failed checks that may be transient. The last result counts. */
-async function looksAt(subject: Subject, registered: Registry | undefined): Promise<Looked[]> {
+async function checkMembers(subject: Subject, registered: Registry | undefined): Promise<CheckedMember[]> {
   const { budget, retries } = subject;
   const members = judgedBy(subject);
-  const looks = new Map<Member, Looked>();
+  const checked = new Map<Member, CheckedMember>();
   let due = members;
   for (let n = 1; ; n += 1) {
-    await each(due, AT_ONCE, async (member) => {
+    await mapConcurrently(due, MAX_CONCURRENT, async (member) => {
       const findings = new Findings("health");
-      const state = await look(subject, member, registered, findings);
-      looks.set(member, { state, found: findings.all });
+      const state = await checkMember(subject, member, registered, findings);
+      checked.set(member, { state, found: findings.all });
     });
-    due = members.filter((member) => looks.get(member)?.found.some(isRetryable));
+    due = members.filter((member) => checked.get(member)?.found.some(isRetryable));
     if (due.length === 0 || n > retries.most || budget.remaining() <= retries.seconds * 1000) break;
     const names = due.map(({ name }) => name).join(", ");
     subject.note(`health: ${names} failed: retry in ${retries.seconds} s (${n} of ${retries.most})`);
     await sleep(retries.seconds * 1000);
   }
-  return members.flatMap((member) => looks.get(member) ?? []);
+  return members.flatMap((member) => checked.get(member) ?? []);
 }
 
 /** Checks that may pass later. A wrong version or wrong code does not go away. */
@@ -93,7 +93,7 @@ const isRetryable = ({ status, test }: Finding): boolean =>
 
 const share = (value: number): string => `${value * 100} %`;
 
-async function look(
+async function checkMember(
   subject: Subject,
   member: Member,
   registered: Registry | undefined,
@@ -110,8 +110,8 @@ async function look(
   let state: State | "UNKNOWN" = "OFFLINE";
   let answered = false;
   try {
-    if (member.of === undefined ? hasNoLibrary(subject, name) : isBare(member))
-      return await lookBare(subject, member, findings);
+    if (member.of === undefined ? hasNoLibrary(subject, name) : runsWithoutLibrary(member))
+      return await checkWithoutLibrary(subject, member, findings);
     const wanted = {
       ...(expected.version === "" ? {} : { version: expected.version }),
       ...(expected.sourceHash === "" ? {} : { sourceHash: expected.sourceHash }),
@@ -132,7 +132,7 @@ async function look(
     await identity(subject, member, expected, registered, findings);
     await progress(subject, member, slotOf(verdict), findings);
   } catch (error) {
-    const unknown = error instanceof FleetError && unansweredBy(error).state === "UNKNOWN";
+    const unknown = error instanceof FleetError && classifyFailedRead(error).state === "UNKNOWN";
     if (unknown && !answered) state = "UNKNOWN";
     findings.add(name, "answers", "FAIL", `${unknown ? "unknown: " : ""}${describeError(error)}`);
   }
@@ -149,11 +149,11 @@ function responds({ thresholds }: Subject, name: string, ms: number, findings: F
 const LIBRARY_TESTS = ["startup", "readiness", "performance", "info", "version", "capabilities"] as const;
 
 /** Validates a member without the library: aos answers its owner in time, with the loaded code, at a new slot. */
-async function lookBare(subject: Subject, member: Member, findings: Findings): Promise<State> {
+async function checkWithoutLibrary(subject: Subject, member: Member, findings: Findings): Promise<State> {
   const { name, processId } = member;
-  for (const test of LIBRARY_TESTS) findings.add(name, test, "SKIP", NO_LIBRARY);
+  for (const test of LIBRARY_TESTS) findings.add(name, test, "SKIP", NO_LIBRARY_REASON);
   const before = await subject.history.latest(processId);
-  const { health, responseMs } = await judgeBareCode(subject, member, "code", findings);
+  const { health, responseMs } = await judgeCodeWithoutLibrary(subject, member, "code", findings);
   findings.add(name, "liveness", "PASS", "aos answered an Eval of its owner");
   responds(subject, name, responseMs ?? 0, findings);
   const after = await subject.history.latest(processId);

@@ -1,21 +1,21 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
 import { FleetError } from "../../core/errors.ts";
-import { NO_LIBRARY } from "../../fleet/health/bare.ts";
+import { NO_LIBRARY_REASON } from "../../fleet/health/without-library.ts";
 import type { Member } from "../../fleet/members/member.ts";
 import { call } from "../../fleet/protocol/call.ts";
 import { info } from "../../fleet/protocol/info.ts";
 import { luaMap } from "../../fleet/protocol/lua.ts";
 import type { Integration } from "./report.ts";
 import {
-  AT_ONCE,
   answerBudget,
   describeError,
-  each,
   Findings,
-  type Found,
   hasNoLibrary,
+  MAX_CONCURRENT,
+  mapConcurrently,
   type Subject,
+  type ValidationResult,
 } from "./subject.ts";
 import { runWorkflow, workflowsOf } from "./workflows.ts";
 
@@ -36,10 +36,12 @@ const ProbedSchema = z.looseObject({
 const RefusedSchema = z.looseObject({ error: z.looseObject({ code: z.string(), message: z.string() }) });
 
 /** Validates integration: every process calls its declared peers, and every declared workflow runs from end to end. */
-export async function validateIntegration(subject: Subject): Promise<Found> {
+export async function validateIntegration(subject: Subject): Promise<ValidationResult> {
   const findings = new Findings("integration");
   const integration: Record<string, Integration> = {};
-  await each(subject.members, AT_ONCE, (member) => edges(subject, member, findings, integration));
+  await mapConcurrently(subject.members, MAX_CONCURRENT, (member) =>
+    edges(subject, member, findings, integration),
+  );
   for (const workflow of await workflowsOf(subject)) {
     const { name } = workflow;
     const result = await runWorkflow(subject, workflow);
@@ -60,14 +62,14 @@ async function edges(
     findings.add(name, `peer_${peer}`, result.status, result.detail, result.ms);
     integration[`${name} → ${peer}`] = result;
   };
-  if (hasNoLibrary(subject, name)) return findings.add(name, "peers", "SKIP", NO_LIBRARY);
+  if (hasNoLibrary(subject, name)) return findings.add(name, "peers", "SKIP", NO_LIBRARY_REASON);
   let peers: readonly string[] = subject.release?.declaration[name]?.peers ?? [];
   try {
     if (!subject.release?.declaration[name]) peers = await wiredPeers(subject, member);
     if (peers.length === 0) return findings.add(name, "peers", "SKIP", "it has no peers");
     // A peer without the library answers no probe.
     for (const peer of peers)
-      if (hasNoLibrary(subject, peer)) say(peer, { status: "SKIP", detail: `${peer}: ${NO_LIBRARY}` });
+      if (hasNoLibrary(subject, peer)) say(peer, { status: "SKIP", detail: `${peer}: ${NO_LIBRARY_REASON}` });
     peers = peers.filter((peer) => !hasNoLibrary(subject, peer));
     if (peers.length === 0) return;
     const probed = await probe(subject, member, peers);

@@ -1,21 +1,28 @@
 import { amount } from "../../core/amount.ts";
-import { NO_LIBRARY } from "../../fleet/health/bare.ts";
+import { NO_LIBRARY_REASON } from "../../fleet/health/without-library.ts";
 import { statistics } from "../../fleet/protocol/statistics.ts";
 import { keepBaseline, lastBaseline, regression } from "./baseline.ts";
 import { figuresOf, runLoad, type Sample } from "./load.ts";
 import type { Performance } from "./report.ts";
-import { answerBudget, codeOf, Findings, type Found, hasNoLibrary, type Subject } from "./subject.ts";
+import {
+  answerBudget,
+  codeOf,
+  Findings,
+  hasNoLibrary,
+  type Subject,
+  type ValidationResult,
+} from "./subject.ts";
 
 /**
  * Validates performance: sends signed messages at a fixed rate to all members in turn and waits for each result. Compares the figures with
  * the thresholds and with the last release.
  */
-export async function validatePerformance(subject: Subject): Promise<Found> {
+export async function validatePerformance(subject: Subject): Promise<ValidationResult> {
   const findings = new Findings("performance");
   const { fleet, rate, performanceSeconds: seconds, budget, thresholds } = subject;
   const members = subject.members.filter(({ name }) => !hasNoLibrary(subject, name));
   for (const { name } of subject.members)
-    if (hasNoLibrary(subject, name)) findings.add(name, "load", "SKIP", NO_LIBRARY);
+    if (hasNoLibrary(subject, name)) findings.add(name, "load", "SKIP", NO_LIBRARY_REASON);
   if (members.length === 0) return { findings: findings.all };
   subject.note(
     `performance: ${amount(rate, "message")} per second over ${amount(members.length, "process", "processes")} for ${seconds} s`,

@@ -11,7 +11,7 @@ import {
   type ValidationType,
 } from "./report.ts";
 import { validateSecurity } from "./security.ts";
-import { describeError, Findings, type Found, type Subject } from "./subject.ts";
+import { describeError, Findings, type Subject, type ValidationResult } from "./subject.ts";
 
 interface RunOptions {
   readonly types: readonly ValidationType[];
@@ -26,7 +26,7 @@ export async function runValidation(subject: Subject, options: RunOptions): Prom
   const began = new Date();
   const started = performance.now();
   const types = VALIDATION_TYPES.filter((type) => options.types.includes(type));
-  const all: Found[] = [];
+  const all: ValidationResult[] = [];
   for (const type of types) {
     const found = await foundOf(type, subject, options);
     all.push(found);
@@ -52,7 +52,11 @@ export async function runValidation(subject: Subject, options: RunOptions): Prom
   );
 }
 
-async function foundOf(type: ValidationType, subject: Subject, options: RunOptions): Promise<Found> {
+async function foundOf(
+  type: ValidationType,
+  subject: Subject,
+  options: RunOptions,
+): Promise<ValidationResult> {
   const findings = new Findings(type);
   if (subject.budget.remaining() === 0) {
     findings.add("fleet", "run", "FAIL", "the time limit was reached before it started");
@@ -66,7 +70,9 @@ async function foundOf(type: ValidationType, subject: Subject, options: RunOptio
   }
 }
 
-const RUN: Readonly<Record<ValidationType, (subject: Subject, options: RunOptions) => Promise<Found>>> = {
+const RUN: Readonly<
+  Record<ValidationType, (subject: Subject, options: RunOptions) => Promise<ValidationResult>>
+> = {
   configuration: validateConfiguration,
   health: validateHealth,
   integration: validateIntegration,

@@ -26,7 +26,7 @@ const MIN_LENGTH = 12;
 const PRIVATE_MEMBERS = ["d", "p", "q", "dp", "dq", "qi"];
 
 /** Patterns of secrets that must not appear in any artifact, whoever owns them. */
-export const SHAPES: readonly (readonly [string, RegExp])[] = [
+export const SECRET_PATTERNS: readonly (readonly [string, RegExp])[] = [
   ["a private key (PEM)", /-----BEGIN (?:[A-Z]+ )?PRIVATE KEY-----/],
   ["a private key (JWK)", /\\*"d\\*"\s*:\s*\\*"[A-Za-z0-9_-]{80,}\\*"/],
   ["a Pulumi access token", /\bpul-[0-9a-f]{40}\b/],
@@ -40,7 +40,7 @@ function leaksIn(file: string, text: string, secrets: readonly Secret[]): Leak[]
   const known = secrets.filter(({ value }) => value.length >= MIN_LENGTH && text.includes(value));
   return [
     ...known.map(({ name }) => ({ file, what: name })),
-    ...SHAPES.filter(([, shape]) => shape.test(text)).map(([what]) => ({ file, what })),
+    ...SECRET_PATTERNS.filter(([, shape]) => shape.test(text)).map(([what]) => ({ file, what })),
   ];
 }
 

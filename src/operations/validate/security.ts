@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
 import type { Ao } from "../../ao/port.ts";
 import { amount } from "../../core/amount.ts";
-import { NO_LIBRARY } from "../../fleet/health/bare.ts";
 import { probe } from "../../fleet/health/probe.ts";
+import { NO_LIBRARY_REASON } from "../../fleet/health/without-library.ts";
 import type { Member } from "../../fleet/members/member.ts";
 import { info } from "../../fleet/protocol/info.ts";
 import { attempt, forgedEpochs, hostileData, strangersAttacks } from "./attacks.ts";
@@ -10,11 +10,11 @@ import { withStranger } from "./stranger.ts";
 import {
   answerBudget,
   describeError,
-  each,
   Findings,
-  type Found,
   hasNoLibrary,
+  mapConcurrently,
   type Subject,
+  type ValidationResult,
 } from "./subject.ts";
 
 /**
@@ -24,23 +24,30 @@ import {
 export async function validateSecurity(
   subject: Subject,
   secrets: (findings: Findings) => Promise<void>,
-): Promise<Found> {
+): Promise<ValidationResult> {
   const findings = new Findings("security");
   await secrets(findings);
   await withStranger(subject.fleet, (stranger) =>
-    each(subject.members, AT_ONCE, (member) => look(subject, stranger, member, findings)),
+    mapConcurrently(subject.members, MAX_CONCURRENT, (member) =>
+      checkMember(subject, stranger, member, findings),
+    ),
   );
   return { findings: findings.all };
 }
 
 /** Processes attacked at the same time; each process gets one attack after the other. */
-const AT_ONCE = 4;
+const MAX_CONCURRENT = 4;
 
-async function look(subject: Subject, stranger: Ao, member: Member, findings: Findings): Promise<void> {
+async function checkMember(
+  subject: Subject,
+  stranger: Ao,
+  member: Member,
+  findings: Findings,
+): Promise<void> {
   const { name } = member;
   try {
     if (hasNoLibrary(subject, name)) {
-      findings.add(name, "strangers", "SKIP", NO_LIBRARY);
+      findings.add(name, "strangers", "SKIP", NO_LIBRARY_REASON);
       return await strangersCode(subject, stranger, member, findings);
     }
     const { owner, epoch = 0 } = await info(subject.fleet.session, member, answerBudget(subject), "owner");

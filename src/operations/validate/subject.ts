@@ -1,8 +1,8 @@
 import { type Budget, within } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
-import { isBare } from "../../fleet/code/bare.ts";
+import { runsWithoutLibrary } from "../../fleet/code/without-library.ts";
 import type { FleetSession } from "../../fleet/fleet-session.ts";
-import { type BareLook, lookAtBare } from "../../fleet/health/bare.ts";
+import { type HealthWithoutLibrary, probeWithoutLibrary } from "../../fleet/health/without-library.ts";
 import type { History } from "../../fleet/history.ts";
 import type { Member } from "../../fleet/members/member.ts";
 import type { ReleaseDocument } from "../../fleet/releases/document.ts";
@@ -31,7 +31,7 @@ export interface Subject {
 }
 
 /** The result of one type of validation. */
-export interface Found {
+export interface ValidationResult {
   readonly findings: readonly Finding[];
   readonly performance?: Readonly<Record<string, Performance>>;
   readonly integration?: Readonly<Record<string, Integration>>;
@@ -67,19 +67,19 @@ export class Findings {
 export function hasNoLibrary({ release, fleet }: Pick<Subject, "release" | "fleet">, name: string): boolean {
   const declared = release?.declaration[name];
   return declared === undefined
-    ? fleet.members.some((member) => member.name === name && isBare(member))
+    ? fleet.members.some((member) => member.name === name && runsWithoutLibrary(member))
     : declared.lib === false;
 }
 
 /** Judges whether the code of a member without the library was changed by hand, by aos' answer to a signed Eval of its owner. */
-export async function judgeBareCode(
+export async function judgeCodeWithoutLibrary(
   subject: Subject,
   member: Member,
   test: string,
   findings: Findings,
-): Promise<BareLook> {
-  const look = await lookAtBare(subject.fleet, member, answerBudget(subject));
-  const { health, reasons } = look;
+): Promise<HealthWithoutLibrary> {
+  const codeHealth = await probeWithoutLibrary(subject.fleet, member, answerBudget(subject));
+  const { health, reasons } = codeHealth;
   if (member.code === undefined)
     findings.add(member.name, test, "SKIP", "this machine does not know which code was loaded");
   else
@@ -89,7 +89,7 @@ export async function judgeBareCode(
       health === "HEALTHY",
       health === "HEALTHY" ? `runs the loaded code, ${member.sourceHash.slice(0, 8)}` : reasons.join("; "),
     );
-  return look;
+  return codeHealth;
 }
 
 /** The time budget of one answer. */
@@ -109,7 +109,7 @@ export function codeOf(error: unknown): string {
 }
 
 /** Runs a function over items, at most `atOnce` at a time. Results keep the order of the items. */
-export async function each<T, R>(
+export async function mapConcurrently<T, R>(
   items: readonly T[],
   atOnce: number,
   run: (item: T) => Promise<R>,
@@ -124,4 +124,4 @@ export async function each<T, R>(
 }
 
 /** Processes asked at the same time: more would only wait for each other on shared units. */
-export const AT_ONCE = 8;
+export const MAX_CONCURRENT = 8;

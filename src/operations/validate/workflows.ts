@@ -5,7 +5,7 @@ import { z } from "zod";
 import { amount } from "../../core/amount.ts";
 import { FleetError } from "../../core/errors.ts";
 import { numberOf, parseJson } from "../../core/json.ts";
-import { pickMember } from "../../fleet/members/known.ts";
+import { pickMember } from "../../fleet/members/known-fleet.ts";
 import { call } from "../../fleet/protocol/call.ts";
 import type { Integration } from "./report.ts";
 import { answerBudget, describeError, type Subject } from "./subject.ts";

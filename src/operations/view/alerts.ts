@@ -2,7 +2,7 @@ import { budgetOf } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
 import type { AlertView } from "../../dashboard/view.ts";
 import type { FleetSession } from "../../fleet/fleet-session.ts";
-import { pickMember } from "../../fleet/members/known.ts";
+import { pickMember } from "../../fleet/members/known-fleet.ts";
 import type { Member } from "../../fleet/members/member.ts";
 import { changeAlerts, dryAlerts } from "../../fleet/protocol/alerts.ts";
 

@@ -1,14 +1,14 @@
 import { randomUUID } from "node:crypto";
 import { budgetOf } from "../../core/budget.ts";
 import type { ProcessView } from "../../dashboard/view.ts";
-import { isBare } from "../../fleet/code/bare.ts";
+import { runsWithoutLibrary } from "../../fleet/code/without-library.ts";
 import type { FleetSession } from "../../fleet/fleet-session.ts";
-import { glanceAtBare } from "../../fleet/health/bare.ts";
 import { dryProbe } from "../../fleet/health/probe.ts";
+import { dryProbeWithoutLibrary } from "../../fleet/health/without-library.ts";
 import type { Member } from "../../fleet/members/member.ts";
 import { dryInfo } from "../../fleet/protocol/info.ts";
 import { lastKnown, saveLastKnown } from "../observe/last-known.ts";
-import { drift, unanswered } from "../observe/verdict.ts";
+import { codeDrift, unansweredRow } from "../observe/verdict.ts";
 
 /** The result of reading a process. */
 interface ProcessReading {
@@ -28,8 +28,8 @@ export async function readProcess(
 ): Promise<ProcessReading> {
   const { name, processId, generation } = member;
   try {
-    if (isBare(member)) {
-      const { health, reasons } = await glanceAtBare(fleet, member, budgetOf(20));
+    if (runsWithoutLibrary(member)) {
+      const { health, reasons } = await dryProbeWithoutLibrary(fleet, member, budgetOf(20));
       const { version, sourceHash } = member;
       const known = {
         name,
@@ -63,7 +63,7 @@ export async function readProcess(
         ...{ name, processId, generation, version, sourceHash, peers, configVersions, ...more },
         health: verdict.healthStatus,
         ...{ epoch, release },
-        reasons: [...reasons, ...drift(member, sourceHash)],
+        reasons: [...reasons, ...codeDrift(member, sourceHash)],
         figures: info.stats ?? null,
       },
     };
@@ -74,7 +74,7 @@ export async function readProcess(
       code: _code,
       lastKnown: _last,
       ...row
-    } = unanswered({ name, processId, generation }, error, last);
+    } = unansweredRow({ name, processId, generation }, error, last);
     return { capabilities: [], view: { ...row, peers: {}, configVersions: {}, figures: null, ...more } };
   }
 }

@@ -10,19 +10,19 @@ import type {
   ReleaseView,
   Source,
 } from "../../dashboard/view.ts";
-import { isBare } from "../../fleet/code/bare.ts";
 import { luaExplainer } from "../../fleet/code/lua-errors.ts";
+import { runsWithoutLibrary } from "../../fleet/code/without-library.ts";
 import type { FleetSession } from "../../fleet/fleet-session.ts";
-import { NO_LIBRARY } from "../../fleet/health/bare.ts";
+import { NO_LIBRARY_REASON } from "../../fleet/health/without-library.ts";
 import type { History } from "../../fleet/history.ts";
-import { pickMember, servingIn } from "../../fleet/members/known.ts";
+import { pickMember, servingIn } from "../../fleet/members/known-fleet.ts";
 import { readManifest } from "../../fleet/members/manifest.ts";
 import type { Member } from "../../fleet/members/member.ts";
 import { servingFleet } from "../../fleet/members/serving.ts";
 import { dryAudit } from "../../fleet/protocol/audit.ts";
 import { commandTraffic } from "../../fleet/protocol/traffic.ts";
 import type { OperationContext } from "../context.ts";
-import { type HistoryEntry, historyOfStack, whatOf } from "../rollback/entries.ts";
+import { entryText, type HistoryEntry, historyOfStack } from "../rollback/entries.ts";
 import { historyFor } from "../rollback/history-for.ts";
 import type { StackHistory } from "../rollback/read-history.ts";
 import { noRouter } from "../rollout/router.ts";
@@ -50,7 +50,7 @@ export function fleetSource(context: OperationContext, fleet: FleetSession, roll
     fleet.session.networkName === "local" ? null : `https://www.ao.link/#/${kind}/${id}`;
   const current = async (): Promise<FleetSession> => {
     // A router that does not answer is reported below, as one of the page's problems.
-    const known = await servingFleet(fleet.session, { stated: async () => fleet, note: () => {} });
+    const known = await servingFleet(fleet.session, { readState: async () => fleet, note: () => {} });
     return { ...fleet, ...known };
   };
   const releases = cacheReleases((now: FleetSession) => historyFor(context, now, 0));
@@ -161,7 +161,7 @@ async function messagesOf(
 
 async function auditOf(now: FleetSession, name: string): Promise<AuditView[]> {
   const member = pickMember({ members: servingIn(now) }, name);
-  if (isBare(member)) throw withoutAudit(name);
+  if (runsWithoutLibrary(member)) throw withoutAudit(name);
   const entries = await dryAudit(now, member, 30).catch((error: unknown) => {
     if (!(error instanceof FleetError) || !UNREADABLE.has(error.code)) throw error;
     throw new FleetError({
@@ -191,7 +191,7 @@ function releaseView(entry: HistoryEntry): ReleaseView {
     result: entry.result,
     who: entry.who,
     commit: entry.git ?? null,
-    what: whatOf(entry),
+    what: entryText(entry),
     current: entry.current,
   };
 }
@@ -256,7 +256,7 @@ async function perform(
 const withoutAudit = (name: string): FleetError =>
   new FleetError({
     code: "LIB_REQUIRED",
-    what: `${name} keeps no audit: ${NO_LIBRARY}.`,
+    what: `${name} keeps no audit: ${NO_LIBRARY_REASON}.`,
     got: "lib: false",
     expected: "a member with the library",
     remedy: `Read its messages from the network: npx fleet logs ${name}`,

@@ -5,9 +5,9 @@ import { type Journal, openJournal } from "../../ao/journal/index.ts";
 import { loadWallet, type Wallet } from "../../ao/wallet.ts";
 import { FleetError } from "../../core/errors.ts";
 import type { FleetSession, OpenOptions } from "../../fleet/fleet-session.ts";
-import { knownFleet } from "../../fleet/members/known.ts";
+import { fleetInState } from "../../fleet/members/fleet-in-state.ts";
+import { knownFleet } from "../../fleet/members/known-fleet.ts";
 import { servingFleet } from "../../fleet/members/serving.ts";
-import { fleetInState } from "../../fleet/members/stated.ts";
 import { openSession } from "../../fleet/session/open.ts";
 import { readRunRequest } from "../../fleet/session/run-request.ts";
 import { ScopeSchema } from "../../fleet/session/scope.ts";
@@ -42,11 +42,11 @@ export async function openFleet(
   try {
     // Every message of a command has its own key, so no earlier message is open under it.
     const session = await openSession({ scope, network, wallet, journal, request, note: options.note });
-    const stated = async () => fleetInState(await exportState(workspace, stack));
+    const readState = async () => fleetInState(await exportState(workspace, stack));
     const known =
       options.asksRouter === false
-        ? await knownFleet(session.scope, stated)
-        : await servingFleet(session, { stated, note: options.note });
+        ? await knownFleet(session.scope, readState)
+        : await servingFleet(session, { readState, note: options.note });
     return { ...known, project: config.project, stack, session, close };
   } catch (error) {
     // Only this function can release the journal's lock now.

@@ -62,14 +62,14 @@ export function readStackConfig(projectDir: string, stack: string): StackConfig 
 }
 
 /** The network with an absolute folder, if it has one. */
-export const placedIn = (projectDir: string, network: NetworkRef): NetworkRef =>
+export const withAbsoluteFolder = (projectDir: string, network: NetworkRef): NetworkRef =>
   network.kind === "local" ? { ...network, dir: resolve(projectDir, network.dir) } : network;
 
 /** The network of the stack's fleet. @throws FleetError NETWORK_INVALID */
 export function networkOf(config: StackConfig, projectDir: string): NetworkRef {
   const ref = networkSetting((key) => config.get(key) ?? "");
   const parsed = NetworkRefSchema.safeParse(ref);
-  if (parsed.success) return placedIn(projectDir, parsed.data);
+  if (parsed.success) return withAbsoluteFolder(projectDir, parsed.data);
   throw new FleetError({
     code: "NETWORK_INVALID",
     what: `Invalid network settings of the stack ${config.stack}.`,

@@ -4,7 +4,7 @@ import { z } from "zod";
 import { acknowledge, type Book, resolve } from "../../../monitor/book.ts";
 import { updateAlerts } from "../../../operations/observe/alert-book.ts";
 import { type Cli, defineCommand } from "../../command.ts";
-import { plain } from "./shown.ts";
+import { alertJson } from "./alert-json.ts";
 
 export const acknowledgeCommand = (cli: Cli): Command =>
   byId(
@@ -48,7 +48,7 @@ function byId(
       );
       const changed = book.alerts.filter(({ alertId }) => ids.includes(alertId));
       for (const alert of changed) context.out.line(`${alert.alertId} ${alert.state}`);
-      context.out.document({ success: true, alerts: changed.map(plain) });
+      context.out.document({ success: true, alerts: changed.map(alertJson) });
       return undefined;
     },
   });

@@ -5,7 +5,7 @@ import { TYPE_NAMES } from "../../../monitor/types.ts";
 import { readAlerts } from "../../../operations/observe/alert-book.ts";
 import { type Cli, defineCommand } from "../../command.ts";
 import { table } from "../../table.ts";
-import { iso, plain } from "./shown.ts";
+import { alertJson, iso } from "./alert-json.ts";
 
 export function listCommand(cli: Cli): Command {
   return defineCommand(cli, {
@@ -28,7 +28,7 @@ export function listCommand(cli: Cli): Command {
       const silences = book.silences.filter(({ until }) => until > Date.now());
       context.out.document({
         success: true,
-        alerts: alerts.map(plain),
+        alerts: alerts.map(alertJson),
         counts: openByLevel(book.alerts),
         silences: silences.map(({ until, ...rest }) => ({ ...rest, until: iso(until) })),
       });

@@ -5,7 +5,7 @@ import { silence, unsilence } from "../../../monitor/book.ts";
 import { TYPE_NAMES } from "../../../monitor/types.ts";
 import { updateAlerts } from "../../../operations/observe/alert-book.ts";
 import { type Cli, defineCommand } from "../../command.ts";
-import { iso } from "./shown.ts";
+import { iso } from "./alert-json.ts";
 
 export function silenceCommand(cli: Cli): Command {
   return defineCommand(cli, {

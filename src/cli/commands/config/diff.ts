@@ -1,8 +1,8 @@
 import type { Command } from "commander";
 import { z } from "zod";
 import { FleetError } from "../../../core/errors.ts";
-import type { HistoryEntry } from "../../../fleet/config/held.ts";
-import { explainData } from "../../../fleet/config/words.ts";
+import type { HistoryEntry } from "../../../fleet/config/reported-configs.ts";
+import { explainData } from "../../../fleet/config/setting-text.ts";
 import type { DeclaredProcess } from "../../../fleet/releases/declared.ts";
 import { membersWithLibrary } from "../../../operations/members-named.ts";
 import { authorOf, whenOf } from "../../../operations/settings/describe.ts";

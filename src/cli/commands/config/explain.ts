@@ -9,8 +9,8 @@ import {
 } from "../../../../components/explanation.ts";
 import { FleetError } from "../../../core/errors.ts";
 import { RULES } from "../../../fleet/config/lua.ts";
-import { show } from "../../../fleet/config/words.ts";
-import { pickMember } from "../../../fleet/members/known.ts";
+import { settingText } from "../../../fleet/config/setting-text.ts";
+import { pickMember } from "../../../fleet/members/known-fleet.ts";
 import { originOf } from "../../../operations/settings/describe.ts";
 import { readStackConfig } from "../../../operations/workspace/stack-config.ts";
 import { type Cli, defineCommand } from "../../command.ts";
@@ -56,7 +56,7 @@ export function explainCommand(cli: Cli): Command {
       const cells = rows.map(({ member, configType, setting, from, idle, ...row }) => [
         member,
         `${configType}.${setting}`,
-        row.secret === true ? "(secret)" : show(row.value),
+        row.secret === true ? "(secret)" : settingText(row.value),
         `${originOf(from, stack)}${idle === undefined ? "" : ` (not enforceable: ${idle})`}`,
       ]);
       if (cells.length === 0) out.line("No settings are declared, and none has a default.");

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { z } from "zod";
 import { brief } from "../../../core/brief.ts";
-import type { HistoryEntry } from "../../../fleet/config/held.ts";
+import type { HistoryEntry } from "../../../fleet/config/reported-configs.ts";
 import { membersWithLibrary } from "../../../operations/members-named.ts";
 import { authorOf, fieldsOf, whenOf } from "../../../operations/settings/describe.ts";
 import { liveConfigs } from "../../../operations/settings/live.ts";

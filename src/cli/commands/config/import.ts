@@ -5,16 +5,16 @@ import { z } from "zod";
 import { FleetError, type Problem, throwAll } from "../../../core/errors.ts";
 import { checkValue } from "../../../fleet/config/check.ts";
 import { RULES } from "../../../fleet/config/lua.ts";
-import { explainData } from "../../../fleet/config/words.ts";
+import { explainData } from "../../../fleet/config/setting-text.ts";
 import type { FleetSession } from "../../../fleet/fleet-session.ts";
-import { pickMember } from "../../../fleet/members/known.ts";
+import { pickMember } from "../../../fleet/members/known-fleet.ts";
 import { DRIFT_NOTE } from "../../../operations/settings/describe.ts";
 import { type ConfigFile, readFileText } from "../../../operations/settings/file.ts";
 import { liveConfigs } from "../../../operations/settings/live.ts";
 import { recordChanges } from "../../../operations/settings/record.ts";
-import { SendOptions, sendConfigs, type Wanted } from "../../../operations/settings/send.ts";
+import { type ConfigToSend, SendOptions, sendConfigs } from "../../../operations/settings/send.ts";
 import { type Cli, defineCommand, seconds } from "../../command.ts";
-import { confirmed } from "../../config/confirm.ts";
+import { askToConfirm } from "../../config/confirm.ts";
 import { EXIT } from "../../exit.ts";
 
 const Options = SendOptions.extend({ type: z.string().optional() });
@@ -60,7 +60,7 @@ export function importCommand(cli: Cli): Command {
         out.document({ success: true, stack: fleet.stack, sent: [] });
         return EXIT.ok;
       }
-      if (!(await confirmed(context, yes, "Send these settings?"))) return EXIT.ok;
+      if (!(await askToConfirm(context, yes, "Send these settings?"))) return EXIT.ok;
       const sent = await sendConfigs(fleet, wanted, timeout);
       await recordChanges(fleet, sent, `config import of ${file.hash.slice(0, 8)}`, (line) => out.note(line));
       out.document({ success: true, stack: fleet.stack, sent });
@@ -90,7 +90,7 @@ function wantedOf(
   fleet: FleetSession,
   names: readonly string[],
   type: string | undefined,
-): Wanted[] {
+): ConfigToSend[] {
   const problems: Problem[] = [];
   const chosen = names.length > 0 ? names : Object.keys(file.members);
   const wanted = chosen.flatMap((name) => {
@@ -106,7 +106,7 @@ function wantedOf(
         expected: `one of ${Object.keys(file.members).join(", ")}`,
         remedy: "Fix the name.",
       });
-    return types.map(([configType, { configData, rule }]): Wanted => {
+    return types.map(([configType, { configData, rule }]): ConfigToSend => {
       const known = RULES[configType] ?? rule;
       for (const { path, got, expected } of known ? checkValue(configData, known, "") : [])
         problems.push({

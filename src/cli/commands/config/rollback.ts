@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { z } from "zod";
-import { explainData } from "../../../fleet/config/words.ts";
+import { explainData } from "../../../fleet/config/setting-text.ts";
 import { membersWithLibrary } from "../../../operations/members-named.ts";
 import { DRIFT_NOTE } from "../../../operations/settings/describe.ts";
 import { declaredBy, liveConfigs } from "../../../operations/settings/live.ts";
@@ -8,7 +8,7 @@ import { recordChanges } from "../../../operations/settings/record.ts";
 import { SendOptions, sendConfigs } from "../../../operations/settings/send.ts";
 import { versionOf } from "../../../operations/settings/versions.ts";
 import { type Cli, type Context, defineCommand, seconds } from "../../command.ts";
-import { confirmed } from "../../config/confirm.ts";
+import { askToConfirm } from "../../config/confirm.ts";
 import { EXIT, type ExitCode } from "../../exit.ts";
 
 const Options = SendOptions.extend({ type: z.string(), to: z.string() });
@@ -72,7 +72,7 @@ async function run(
     );
     for (const field of fields) out.line(`  ${field}`);
   }
-  if (!(await confirmed(context, yes, "Send these settings?"))) return EXIT.ok;
+  if (!(await askToConfirm(context, yes, "Send these settings?"))) return EXIT.ok;
   const sent = await sendConfigs(fleet, wanted, timeout);
   await recordChanges(fleet, sent, `config rollback to ${to}`, (line) => out.note(line));
   out.document({ success: true, stack: fleet.stack, sent });

@@ -1,7 +1,7 @@
 import type { Clock } from "./clock.ts";
 
 /** Limits the rate of reads. */
-export interface Pace {
+export interface RateLimit {
   /** Returns when the next read may be sent. */
   turn(): Promise<void>;
   /** Milliseconds that a number of reads takes at least, in the long run. */
@@ -9,7 +9,7 @@ export interface Pace {
 }
 
 /** At most `perMinute` reads in any minute; undefined means no limit. */
-export function paceOf(perMinute: number | undefined, clock: Clock): Pace {
+export function rateLimitOf(perMinute: number | undefined, clock: Clock): RateLimit {
   if (perMinute === undefined) return { turn: async () => {}, least: () => 0 };
   const recent: number[] = [];
   let line: Promise<void> = Promise.resolve();

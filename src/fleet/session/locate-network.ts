@@ -6,7 +6,7 @@ import type { NetworkEndpoints } from "../../ao/port.ts";
  *
  * @param note receives progress while it is started
  */
-export async function placeOf(
+export async function locateNetwork(
   network: NetworkRef,
   note?: (line: string) => void,
 ): Promise<{ endpoints: NetworkEndpoints; modules: Readonly<Record<string, string>> }> {

@@ -4,7 +4,7 @@ import type { Alert } from "../../../monitor/book.ts";
 export const iso = (at: number): string => new Date(at).toISOString();
 
 /** An alert for `--json`, with times in ISO 8601. */
-export const plain = ({ raisedAt, lastAt, acknowledgedAt, resolvedAt, ...alert }: Alert) => ({
+export const alertJson = ({ raisedAt, lastAt, acknowledgedAt, resolvedAt, ...alert }: Alert) => ({
   ...alert,
   raisedAt: iso(raisedAt),
   lastAt: iso(lastAt),

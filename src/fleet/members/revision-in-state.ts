@@ -10,4 +10,4 @@ export const RevisionSchema = z.looseObject({
 });
 
 /** One revision of a member in the state. States of earlier versions have fewer fields. */
-export type StatedRevision = z.output<typeof RevisionSchema>;
+export type RevisionInState = z.output<typeof RevisionSchema>;

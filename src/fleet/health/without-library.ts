@@ -1,15 +1,20 @@
 import type { Budget } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
-import { bareChanges, glanceAt, type Look, lookAt } from "../code/bare.ts";
+import {
+  dryReadRunningCode,
+  type RunningCode,
+  readRunningCode,
+  runningCodeChanges,
+} from "../code/without-library.ts";
 import type { FleetSession } from "../fleet-session.ts";
 import type { Member } from "../members/member.ts";
-import { handWords } from "./code-drift.ts";
+import { describeManualChanges } from "./code-drift.ts";
 
 /** Why a member that was deployed with `lib: false` is skipped. */
-export const NO_LIBRARY = "it runs without the fleet's library, which provides this";
+export const NO_LIBRARY_REASON = "it runs without the fleet's library, which provides this";
 
 /** The health of a member without the library, by an Eval of its owner. */
-export interface BareLook {
+export interface HealthWithoutLibrary {
   /** UNKNOWN only if a dry run could not tell. */
   readonly health: "HEALTHY" | "UNHEALTHY" | "UNKNOWN";
   /** Stable code of the reason why a dry run could not tell. */
@@ -25,8 +30,11 @@ export interface BareLook {
  *
  * @throws FleetError NOT_OWNER, PROCESS_ERROR, NO_REPLY and network errors
  */
-export const lookAtBare = async (fleet: FleetSession, member: Member, budget: Budget): Promise<BareLook> =>
-  judged(member, await lookAt(fleet.session, member, budget));
+export const probeWithoutLibrary = async (
+  fleet: FleetSession,
+  member: Member,
+  budget: Budget,
+): Promise<HealthWithoutLibrary> => judged(member, await readRunningCode(fleet.session, member, budget));
 
 /** Codes that mean that the Eval of a dry run was not run at all. */
 const NOT_RUN = new Set(["NOT_OWNER", "NO_REPLY"]);
@@ -36,9 +44,13 @@ const NOT_RUN = new Set(["NOT_OWNER", "NO_REPLY"]);
  *
  * @throws FleetError PROCESS_ERROR and network errors
  */
-export async function glanceAtBare(fleet: FleetSession, member: Member, budget: Budget): Promise<BareLook> {
+export async function dryProbeWithoutLibrary(
+  fleet: FleetSession,
+  member: Member,
+  budget: Budget,
+): Promise<HealthWithoutLibrary> {
   try {
-    return judged(member, await glanceAt(fleet.session, member, budget));
+    return judged(member, await dryReadRunningCode(fleet.session, member, budget));
   } catch (error) {
     if (!(error instanceof FleetError) || !NOT_RUN.has(error.code)) throw error;
     const what = `it runs without the fleet's library (lib: false), and a dry run of its owner's Eval was not answered`;
@@ -46,9 +58,11 @@ export async function glanceAtBare(fleet: FleetSession, member: Member, budget: 
   }
 }
 
-function judged({ code: known }: Member, { code, responseMs }: Look): BareLook {
+function judged({ code: known }: Member, { code, responseMs }: RunningCode): HealthWithoutLibrary {
   const reasons =
-    known === undefined ? [] : handWords(bareChanges(known, code)).map((line) => `code: ${line}`);
+    known === undefined
+      ? []
+      : describeManualChanges(runningCodeChanges(known, code)).map((line) => `code: ${line}`);
   return {
     health: reasons.length > 0 ? "UNHEALTHY" : "HEALTHY",
     reasons,

@@ -6,7 +6,7 @@ import { luaString } from "../../bundler/index.ts";
  * were defined by Evals: global ones, and those in global tables and loaded modules. The sum covers a function's bytecode and the
  * functions in its upvalues, because aos wraps handlers; a function that the program registers again has the same sum.
  */
-export const CODE = String.raw`(function(m)
+export const READ_CODE_LUA = String.raw`(function(m)
 local list, found, names = {}, {}, {}
 local function sum(s) local h = 5381 for i = 1, #s do h = h * 33 + s:byte(i) end return string.format('%x', h) end
 local function walk(v, d, texts, seen, out)
@@ -53,11 +53,11 @@ return m:sub(1, -2) .. ',"code":[' .. table.concat(list, ',') .. ']}'
 end)`.replaceAll("\n", " ");
 
 /** An Eval that reads the running code and changes nothing: the health check of such a member. Pure. */
-export const questionOf = (nonce: string): string =>
-  `return ${CODE}(${luaString(JSON.stringify({ fleet: "alive", nonce }))})`;
+export const readCodeEval = (nonce: string): string =>
+  `return ${READ_CODE_LUA}(${luaString(JSON.stringify({ fleet: "alive", nonce }))})`;
 
 /** Whether an Eval is exactly such a read: compares the whole code, because any code could carry a tag. Pure. */
-export function isQuestion(data: string): boolean {
+export function isReadCodeEval(data: string): boolean {
   const nonce = /([0-9a-f]{24})\W*$/.exec(data)?.[1];
-  return nonce !== undefined && data === questionOf(nonce);
+  return nonce !== undefined && data === readCodeEval(nonce);
 }

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { Budget } from "../../core/budget.ts";
 import { hashOf } from "../../core/hash.ts";
-import { withWayOn } from "../members/ruined.ts";
+import { withReplaceRemedy } from "../members/ruined.ts";
 import type { Target } from "../members/target.ts";
 import { ask, type Sender } from "../protocol/ask.ts";
 import { luaMap } from "../protocol/lua.ts";
@@ -33,7 +33,7 @@ const HeldSchema = z.looseObject({
 export type HistoryEntry = z.infer<typeof HistoryEntrySchema>;
 
 /** The config of one type that a process holds. */
-export interface Held {
+export interface HeldConfig {
   readonly data: Readonly<Record<string, unknown>>;
   readonly version: number | string;
   /** Recomputed from the data. */
@@ -46,8 +46,8 @@ export interface Held {
 }
 
 /** A process' configs, as reported. */
-export interface Told {
-  readonly held: Readonly<Record<string, Held>>;
+export interface ReportedConfigs {
+  readonly held: Readonly<Record<string, HeldConfig>>;
   /** Highest version that a type ever had, as an integer. */
   readonly highest: Readonly<Record<string, number>>;
   /** The latest versions, oldest first; only if requested. */
@@ -55,26 +55,26 @@ export interface Told {
 }
 
 /** Reads a process' configs by a signed message. */
-export async function tellConfigs(
+export async function readConfigs(
   session: Sender,
   target: Target,
   data: { readonly configType?: string; readonly history?: boolean },
   budget: Budget,
-): Promise<Told> {
+): Promise<ReportedConfigs> {
   const request = { ...target, action: "GET_CONFIG", data };
   const reply = await ask(session, request, HeldSchema, budget).catch((error: unknown) => {
-    throw withWayOn(target.name, error);
+    throw withReplaceRemedy(target.name, error);
   });
   return {
     held: Object.fromEntries(Object.entries(reply.configs).map(([type, entry]) => [type, heldOf(entry)])),
     highest: Object.fromEntries(
-      Object.entries(reply.highest).map(([type, highest]) => [type, wholeVersion(highest)]),
+      Object.entries(reply.highest).map(([type, highest]) => [type, integerVersion(highest)]),
     ),
     history: reply.history ?? {},
   };
 }
 
-function heldOf(entry: z.infer<typeof EntrySchema>): Held {
+function heldOf(entry: z.infer<typeof EntrySchema>): HeldConfig {
   const { configData: data = {}, version: held, at, by, requestedBy, notEnforceable = [] } = entry;
   return {
     data,
@@ -88,7 +88,7 @@ function heldOf(entry: z.infer<typeof EntrySchema>): Held {
 }
 
 /** The integer part of a version: clients may send `"2.1.0"`. Pure. */
-export function wholeVersion(given: number | string): number {
+export function integerVersion(given: number | string): number {
   const value = Math.floor(typeof given === "number" ? given : Number.parseInt(given, 10));
   return Number.isSafeInteger(value) && value > 0 ? value : 0;
 }

@@ -1,12 +1,12 @@
 import { z } from "zod";
 import { amount } from "../../core/amount.ts";
 import { luaList } from "../protocol/lua.ts";
-import { contentsWords } from "../snapshot/contents.ts";
+import { contentsText } from "../snapshot/contents.ts";
 import type { Snapshot } from "../snapshot/store.ts";
-import { isBare } from "./bare.ts";
+import { runsWithoutLibrary } from "./without-library.ts";
 
 /** What a load in place did to a table of `fleet.state`, or to a global that may be state. */
-const KeptChangeSchema = z.looseObject({
+const ComparedChangeSchema = z.looseObject({
   /** STATE or GLOBAL. */
   kind: z.string(),
   name: z.string(),
@@ -19,23 +19,23 @@ const KeptChangeSchema = z.looseObject({
   why: z.string().optional(),
 });
 
-type KeptChange = z.infer<typeof KeptChangeSchema>;
+type ComparedChange = z.infer<typeof ComparedChangeSchema>;
 
 /** The process' own comparison of its state before and after the code ran. */
-export const KeptSchema = z.looseObject({
+export const StateComparisonSchema = z.looseObject({
   /** Names of globals that have the values that messages set, apart from additions. */
   globals: luaList(z.string()),
   /** Names of such tables of `fleet.state`. */
   states: luaList(z.string()),
-  changes: luaList(KeptChangeSchema),
+  changes: luaList(ComparedChangeSchema),
   /** Number of migrations that ran after the comparison. @default none */
   migrations: z.number().optional(),
 });
 
-export type Kept = z.infer<typeof KeptSchema>;
+export type StateComparison = z.infer<typeof StateComparisonSchema>;
 
 /** A line of the run's output: its phase and its text. */
-interface KeptLine {
+interface ComparisonLine {
   readonly phase: "kept" | "reset";
   readonly text: string;
 }
@@ -52,30 +52,30 @@ const WHY: Readonly<Record<string, string>> = {
  * @param knew whether the process already ran code of the fleet
  * @param backup the snapshot that was taken before the load
  */
-export function keptLines(
+export function stateComparisonLines(
   { name, lib }: { readonly name: string; readonly lib?: boolean | undefined },
-  kept: Kept | undefined,
+  kept: StateComparison | undefined,
   knew: boolean,
   backup: Pick<Snapshot, "digest" | "states" | "globals"> | undefined,
-): KeptLine[] {
+): ComparisonLine[] {
   if (kept === undefined) {
     if (!knew) return [];
-    const why = isBare({ lib })
+    const why = runsWithoutLibrary({ lib })
       ? "without the library, its code decides which state survives"
       : "the library of this code is an earlier version, which does not compare";
     return [{ phase: "kept", text: `not compared: ${why}` }];
   }
   const { states, globals, changes, migrations = 0 } = kept;
   const since = migrations === 0 ? "" : `; ${amount(migrations, "migration")} ran since`;
-  const lines: KeptLine[] = [];
+  const lines: ComparisonLine[] = [];
   if (states.length + globals.length > 0)
     lines.push({
       phase: "kept",
-      text: `${contentsWords({ states, globals })}: unchanged, compared after the code had run${since}`,
+      text: `${contentsText({ states, globals })}: unchanged, compared after the code had run${since}`,
     });
   const of = (change: string, why?: string) =>
     changes.filter((one) => one.change === change && (why === undefined || one.why === why));
-  const say = (phase: KeptLine["phase"], found: readonly KeptChange[], text: string) => {
+  const say = (phase: ComparisonLine["phase"], found: readonly ComparedChange[], text: string) => {
     if (found.length > 0) lines.push({ phase, text: `${found.map(nameOf).join(", ")}: ${text}` });
   };
   say("kept", of("PUT_BACK"), "the code assigns it at load; the value that messages set was restored");
@@ -99,11 +99,11 @@ export function keptLines(
   return lines;
 }
 
-const nameOf = ({ kind, name }: KeptChange): string => (kind === "STATE" ? `fleet.state ${name}` : name);
+const nameOf = ({ kind, name }: ComparedChange): string => (kind === "STATE" ? `fleet.state ${name}` : name);
 
 const isIn = (
   backup: Pick<Snapshot, "states" | "globals"> | undefined,
-  { kind, name }: KeptChange,
+  { kind, name }: ComparedChange,
 ): boolean => (kind === "STATE" ? backup?.states : backup?.globals)?.includes(name) ?? false;
 
 function halves<T>(list: readonly T[], test: (one: T) => boolean): [T[], T[]] {

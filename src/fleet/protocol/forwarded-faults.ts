@@ -16,7 +16,7 @@ const REACH = 200;
  * @param sent the messages that the message's own evaluation sent
  * @returns undefined if there is none, or the message order cannot be read
  */
-export async function faultBehind(
+export async function faultInForwarded(
   fleet: FleetSession,
   messageId: string,
   sent: readonly OutMessage[],

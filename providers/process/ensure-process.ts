@@ -1,20 +1,20 @@
 import type { Budget } from "../../src/core/budget.ts";
-import { isBare } from "../../src/fleet/code/bare.ts";
 import { moduleId } from "../../src/fleet/code/module.ts";
-import { driftIn, has } from "../../src/fleet/health/kept-drift.ts";
-import type { Place } from "../../src/fleet/health/verdict.ts";
+import { runsWithoutLibrary } from "../../src/fleet/code/without-library.ts";
+import { driftIn, hasDrift } from "../../src/fleet/health/stored-drift.ts";
+import type { ProcessRef } from "../../src/fleet/health/verdict.ts";
 import { assertMayCreate } from "../../src/fleet/members/adoption.ts";
 import { incarnationsIn, memberKey, newestIncarnation, onNetwork } from "../../src/fleet/members/members.ts";
 import { resume } from "../../src/fleet/protocol/state.ts";
 import { deploymentKey } from "../../src/fleet/session/scope.ts";
 import type { Session } from "../../src/fleet/session/session.ts";
-import { adopted } from "./adopt.ts";
+import { findProcessToAdopt } from "./adopt.ts";
 import { bootOf } from "./boot.ts";
 import { isToBeReplaced, recordRuin } from "./ruined.ts";
 import type { ProcessInputs, ProcessOutputs } from "./schema.ts";
 import { assertOwned } from "./wrong-wallet.ts";
 
-export interface FoundPlace extends Place {
+export interface FoundProcess extends ProcessRef {
   readonly moduleId: string;
   /** True if this call spawned it. */
   readonly fresh: boolean;
@@ -28,17 +28,17 @@ export interface FoundPlace extends Place {
  * The AO process of a member: its existing one, even if the state does not know it; otherwise a new one. The spawn's id is in the journal
  * before the network sees it, so after any crash the same process is found and none is spawned twice.
  */
-export async function ensurePlace(
+export async function ensureProcess(
   session: Session,
   inputs: ProcessInputs,
   budget: Budget,
   /** The process in the state, if it is ruined and may be replaced. */
-  ruined?: Pick<Place, "processId" | "generation">,
-): Promise<FoundPlace> {
+  ruined?: Pick<ProcessRef, "processId" | "generation">,
+): Promise<FoundProcess> {
   const { name } = inputs;
   const module = moduleId(session, inputs.module);
   if (inputs.adopt !== undefined) {
-    const processId = await adopted(session, { name, adopt: inputs.adopt, module }, budget);
+    const processId = await findProcessToAdopt(session, { name, adopt: inputs.adopt, module }, budget);
     return { name, generation: 1, processId, moduleId: module, fresh: false };
   }
   const newest = await newestIncarnation(session, name, budget);
@@ -65,7 +65,7 @@ export async function ensurePlace(
   if (gone) await recordRuin(session, { name, ...gone }, budget);
   const highest = Math.max(newest?.generation ?? 0, gone?.generation ?? 0);
   const generation = newest?.unsent && !newest.retired ? newest.generation : highest + 1;
-  const place = await spawned(session, inputs, generation, module, budget);
+  const place = await spawnGeneration(session, inputs, generation, module, budget);
   if (gone === undefined) return place;
   const { processId } = gone;
   return { ...place, instead: { processId, generation: gone.generation } };
@@ -75,13 +75,13 @@ export async function ensurePlace(
  * Spawns one generation of a member, or sends the same bytes again if an earlier run signed them. Callers take the epoch first: a run that
  * does not get it must not spawn anything.
  */
-export async function spawned(
+export async function spawnGeneration(
   session: Session,
   inputs: ProcessInputs,
   generation: number,
   module: string,
   budget: Budget,
-): Promise<FoundPlace> {
+): Promise<FoundProcess> {
   const { name } = inputs;
   const intent = memberKey(session.scope, name, generation, "spawn");
   const boot = await bootOf(session, inputs);
@@ -114,25 +114,26 @@ export async function spawned(
  * The process in the state, unless the journal knows a later one, or the network does for a stopped process. A process that somebody stopped
  * by hand is resumed: it still has the member's state.
  */
-export async function keptPlace(
+export async function currentProcess(
   session: Session,
   inputs: ProcessInputs,
   olds: ProcessOutputs,
   budget: Budget,
-): Promise<FoundPlace | undefined> {
+): Promise<FoundProcess | undefined> {
   if (isOutdated(session, olds)) return undefined;
   const { processId, generation } = olds;
   const place = { name: inputs.name, processId, generation };
-  if (await isToBeReplaced(session, place, budget)) return ensurePlace(session, inputs, budget, place);
+  if (await isToBeReplaced(session, place, budget)) return ensureProcess(session, inputs, budget, place);
   // Without the library, the next Eval shows whether the wallet owns it.
-  if (olds.owner !== session.ao.address && !isBare(olds)) await assertOwned(session, place, budget);
+  if (olds.owner !== session.ao.address && !runsWithoutLibrary(olds))
+    await assertOwned(session, place, budget);
   const found = driftIn(olds);
-  if (has(found, "EPOCH_AHEAD")) await session.deployment.catchUp(place, inputs.name);
-  if (has(found, "RIVAL_LEDGER")) {
+  if (hasDrift(found, "EPOCH_AHEAD")) await session.deployment.catchUp(place, inputs.name);
+  if (hasDrift(found, "RIVAL_LEDGER")) {
     await session.deployment.epoch();
     await session.deployment.assertFirst({ processId, generation });
   }
-  if (has(found, "STOPPED")) {
+  if (hasDrift(found, "STOPPED")) {
     const newest = (await onNetwork(session, inputs.name, budget)).at(-1);
     if (newest && newest.generation > generation) {
       const { processId: later, generation: count } = newest;

@@ -1,7 +1,7 @@
 /** A fleet from the state of its stack: the processes with traffic. Pure. */
 import { z } from "zod";
 import type { KnownFleet, Member } from "./member.ts";
-import { RevisionSchema, type StatedRevision } from "./stated-revision.ts";
+import { type RevisionInState, RevisionSchema } from "./revision-in-state.ts";
 
 const ProcessSchema = z.looseObject({
   name: z.string(),
@@ -15,7 +15,7 @@ const ProcessSchema = z.looseObject({
   lib: z.boolean().optional(),
   health: z.looseObject({ status: z.string() }).optional(),
 });
-type StatedProcess = z.output<typeof ProcessSchema>;
+type ProcessInState = z.output<typeof ProcessSchema>;
 
 const TrafficSchema = z.looseObject({
   router: z.looseObject({ name: z.string() }),
@@ -53,7 +53,7 @@ export function fleetInState(raw: unknown): KnownFleet {
  * The member as the process that has its traffic. A member that is loaded in place has one process. For a blue-green member that no
  * table contains yet, the previous process still has the traffic.
  */
-function servingIn(process: StatedProcess, active: string | undefined): Member {
+function servingIn(process: ProcessInState, active: string | undefined): Member {
   const { name, processId, generation, version, revision, revisions, health, blue, lib } = process;
   const wanted: Member = {
     name,
@@ -66,7 +66,7 @@ function servingIn(process: StatedProcess, active: string | undefined): Member {
     ...(lib === false && revision?.code !== undefined ? { code: revision.code } : {}),
   };
   const serving = process.strategy === undefined ? processId : (active ?? blue?.processId ?? processId);
-  return asRevision(wanted, serving, revisions, serving === blue?.processId ? blue.sourceHash : "");
+  return memberWithRevision(wanted, serving, revisions, serving === blue?.processId ? blue.sourceHash : "");
 }
 
 /**
@@ -75,10 +75,10 @@ function servingIn(process: StatedProcess, active: string | undefined): Member {
  * @param known revisions of the member in the stack's state
  * @param sourceHash hash of its code, if known from elsewhere
  */
-export function asRevision(
+export function memberWithRevision(
   member: Member,
   processId: string,
-  known: readonly StatedRevision[] | undefined,
+  known: readonly RevisionInState[] | undefined,
   sourceHash: string,
 ): Member {
   if (processId === member.processId) return member;

@@ -1,5 +1,5 @@
 import { describe, expect, it, test } from "vitest";
-import { fromProven } from "../../providers/traffic/plan.ts";
+import { withProvenBlue } from "../../providers/traffic/plan.ts";
 import { FleetError } from "../../src/core/errors.ts";
 import { FOLLOWS, type StrategyInput, StrategySchema, stepsOf } from "../../src/delivery/index.ts";
 import { BLUE, GREEN, Killed, SHOP_BLUE, SHOP_GREEN, Stage } from "./stage.ts";
@@ -17,15 +17,15 @@ const STRATEGIES: StrategyInput["trafficStrategy"][] = ["INSTANT", "GRADUAL", "C
 describe("a healthy release", () => {
   test.each(STRATEGIES)("with %s ends in the guide's phases, without a lease", async (trafficStrategy) => {
     const stage = new Stage().steady();
-    const { walk, error } = await stage.walk(stage.wanted({ trafficStrategy }));
+    const { rollout, error } = await stage.run(stage.wanted({ trafficStrategy }));
     expect(error).toBeUndefined();
-    expect(walk.progress.phase).toBe("COMPLETED");
+    expect(rollout.progress.phase).toBe("COMPLETED");
     expect(weights(stage)).toEqual(
       trafficStrategy === "A_B_TEST" ? { g: 5000, b: 5000 } : { g: 10_000, b: 0 },
     );
     expect(stage.router.proven).toMatchObject({ release: "r2", mode: "steady" });
     expect(stage.router.lease).toBeUndefined();
-    expect(walk.progress.verdict).toMatch(/^pass: .*green 0 faults in \d+ requests/);
+    expect(rollout.progress.verdict).toMatch(/^pass: .*green 0 faults in \d+ requests/);
     const phases = stage.phases();
     for (const [i, phase] of phases.slice(1).entries())
       expect(FOLLOWS[phases[i] ?? "PREPARING"]).toContain(phase);
@@ -33,7 +33,7 @@ describe("a healthy release", () => {
     stage.pass((3 * 86_400_000) / 1000);
     expect(stage.router.table?.release).toBe("r2");
     const before = stage.sets;
-    expect((await stage.walk(stage.wanted({ trafficStrategy }))).error).toBeUndefined();
+    expect((await stage.run(stage.wanted({ trafficStrategy }))).error).toBeUndefined();
     expect(stage.sets).toBe(before);
   });
 
@@ -53,20 +53,20 @@ describe("a healthy release", () => {
       ...wanted,
       services: { ...wanted.services, shop: { ...shop, key: "sender", state: "none" as const } },
     };
-    expect((await stage.walk(both)).error).toBeUndefined();
+    expect((await stage.run(both)).error).toBeUndefined();
     expect(new Set(seen)).toEqual(new Set(["500/500", "10000/10000"]));
   });
 
   it("starts with a first table, and with one that moves nothing", async () => {
     const stage = new Stage();
-    expect((await stage.walk(stage.wanted({ trafficStrategy: "CANARY" }))).error).toBeUndefined();
+    expect((await stage.run(stage.wanted({ trafficStrategy: "CANARY" }))).error).toBeUndefined();
     expect(weights(stage)).toEqual({ g: 10_000, b: 0 });
     const alone = new Stage();
     const services = {
       battle: { key: "sender", state: "owned" as const, green: { processId: GREEN, sourceHash: "new" } },
     };
-    const { walk } = await alone.walk(alone.wanted({}, { services }));
-    expect(walk.progress).toMatchObject({
+    const { rollout } = await alone.run(alone.wanted({}, { services }));
+    expect(rollout.progress).toMatchObject({
       phase: "COMPLETED",
       table: { services: { battle: { routes: [{ weightBp: 10_000 }] } } },
     });
@@ -74,10 +74,10 @@ describe("a healthy release", () => {
 
   it("continues from a steady split: shares that green already has are skipped", async () => {
     const stage = new Stage().steady();
-    await stage.walk(stage.wanted({ trafficStrategy: "A_B_TEST" }));
+    await stage.run(stage.wanted({ trafficStrategy: "A_B_TEST" }));
     const shares: unknown[] = [];
     stage.before = () => shares.push(weights(stage).g);
-    const { error } = await stage.walk(stage.wanted({ trafficStrategy: "GRADUAL" }, { release: "r3" }));
+    const { error } = await stage.run(stage.wanted({ trafficStrategy: "GRADUAL" }, { release: "r3" }));
     expect(error).toBeUndefined();
     expect(Math.min(...(shares as number[]))).toBe(5000);
     expect(weights(stage)).toEqual({ g: 10_000, b: 0 });
@@ -104,9 +104,9 @@ describe("H2: a faulty release", () => {
         before = { green: stage.seen[GREEN] ?? 0, all: total() };
         stage.behaviours[GREEN] = { errorRate: 0.6 };
       };
-      const { walk, error } = await stage.walk(stage.wanted({ trafficStrategy }));
+      const { rollout, error } = await stage.run(stage.wanted({ trafficStrategy }));
       expect(codeOf(error)).toBe("ROLLED_BACK");
-      expect(walk.progress).toMatchObject({ phase: "ROLLED_BACK", table: { release: "r1", step: 3 } });
+      expect(rollout.progress).toMatchObject({ phase: "ROLLED_BACK", table: { release: "r1", step: 3 } });
       expect(stage.phases().slice(-3)).toEqual(["FAILED", "ROLLING_BACK", "ROLLED_BACK"]);
       expect(weights(stage)).toEqual({ b: 10_000 });
       // One interval, and the time of a few messages.
@@ -119,9 +119,9 @@ describe("H2: a faulty release", () => {
   it("gets no share if the router's own health check fails", async () => {
     const stage = new Stage().steady();
     stage.behaviours[GREEN] = { health: "UNHEALTHY" };
-    const { walk, error } = await stage.walk(stage.wanted({ trafficStrategy: "CANARY" }));
+    const { rollout, error } = await stage.run(stage.wanted({ trafficStrategy: "CANARY" }));
     expect(codeOf(error)).toBe("TARGET_UNPROVEN");
-    expect(walk.progress.phase).toBe("FAILED");
+    expect(rollout.progress.phase).toBe("FAILED");
     expect([stage.seen[GREEN], stage.router.table?.release]).toEqual([undefined, "r1"]);
   });
 
@@ -133,7 +133,7 @@ describe("H2: a faulty release", () => {
     const stage = new Stage().steady();
     stage.behaviours[GREEN] = { errorRate: 0.6 };
     const wanted = stage.wanted({ trafficStrategy: "CANARY", ...policy });
-    expect(codeOf((await stage.walk(wanted)).error)).toBe("HELD");
+    expect(codeOf((await stage.run(wanted)).error)).toBe("HELD");
     stage.pass(3_600_000);
     expect(weights(stage)).toEqual({ g: 500, b: 9500 });
     expect(stage.router.table).toMatchObject({
@@ -142,7 +142,7 @@ describe("H2: a faulty release", () => {
       reason: expect.stringContaining("errorRate of battle fails"),
     });
     const sets = stage.sets;
-    expect(codeOf((await stage.walk(wanted)).error)).toBe("HELD");
+    expect(codeOf((await stage.run(wanted)).error)).toBe("HELD");
     if (what !== "hold") expect(stage.sets).toBe(sets);
     stage.router.say("abort");
     expect(weights(stage)).toEqual({ b: 10_000 });
@@ -160,14 +160,14 @@ describe("H3: a deployer that dies", () => {
           if (message === n) throw new Killed();
         };
         const wanted = stage.wanted({ trafficStrategy: "CANARY" });
-        const { error } = await stage.walk(wanted);
+        const { error } = await stage.run(wanted);
         const ended = !(error instanceof Killed);
         stage.before = () => {};
         stage.pass(60_000 + 30_000 + 1000);
         expect(stage.router.table?.mode).toBe("steady");
         if (ended) continue;
         if (stage.router.proven?.release === "r1") expect(weights(stage)).toEqual({ b: 10_000 });
-        const again = await stage.walk(wanted);
+        const again = await stage.run(wanted);
         expect(codeOf(again.error)).toBe(isBad ? "ROLLED_BACK" : undefined);
         expect(weights(stage)).toEqual(isBad ? { b: 10_000 } : { g: 10_000, b: 0 });
       }
@@ -179,7 +179,7 @@ describe("H3: a deployer that dies", () => {
     stage.before = () => {
       if (stage.router.table?.step === 2) throw new Killed();
     };
-    await stage.walk(stage.wanted({ trafficStrategy: "GRADUAL" }));
+    await stage.run(stage.wanted({ trafficStrategy: "GRADUAL" }));
     let looks = 0;
     stage.before = (_message, kind) => {
       looks += 1;
@@ -188,7 +188,7 @@ describe("H3: a deployer that dies", () => {
       if (kind === "set") looks = 10;
     };
     expect(stage.router.table?.mode).toBe("rollout");
-    expect((await stage.walk(stage.wanted({ trafficStrategy: "GRADUAL" }))).error).toBeUndefined();
+    expect((await stage.run(stage.wanted({ trafficStrategy: "GRADUAL" }))).error).toBeUndefined();
     expect(weights(stage)).toEqual({ g: 10_000, b: 0 });
   });
 
@@ -198,10 +198,10 @@ describe("H3: a deployer that dies", () => {
     stage.before = () => {
       if (stage.router.table?.step === 3 && stage.router.table.release === "r2") throw new Killed();
     };
-    await stage.walk(wanted);
+    await stage.run(wanted);
     const steps: number[] = [];
     stage.before = () => steps.push(stage.router.table?.step ?? 0);
-    expect((await stage.walk(wanted)).error).toBeUndefined();
+    expect((await stage.run(wanted)).error).toBeUndefined();
     expect(Math.min(...steps)).toBe(3);
   });
 });
@@ -212,7 +212,7 @@ describe("C3: another release during a rollout", () => {
     stage.before = () => {
       if (stage.router.table?.step === 2 && stage.router.table.release === "r2") throw new Killed();
     };
-    await stage.walk(stage.wanted({ trafficStrategy: "GRADUAL" }));
+    await stage.run(stage.wanted({ trafficStrategy: "GRADUAL" }));
     stage.before = () => {};
     const third = "c".repeat(43);
     const battle = {
@@ -221,7 +221,7 @@ describe("C3: another release during a rollout", () => {
       blue: { processId: BLUE, sourceHash: "old" },
       green: { processId: third, sourceHash: "c" },
     };
-    const { error } = await stage.walk(
+    const { error } = await stage.run(
       stage.wanted({ trafficStrategy: "CANARY" }, { release: "r3", services: { battle } }),
     );
     expect(error).toBeUndefined();
@@ -236,7 +236,7 @@ describe("C3: another release during a rollout", () => {
       if (table?.release !== "r2" || table.step !== 2 || !proven) return;
       stage.router.set({ ...proven, release: "r9", step: 1, expect: { release: "r2", step: 2 } } as never);
     };
-    expect(codeOf((await stage.walk(stage.wanted({ trafficStrategy: "GRADUAL" }))).error)).toBe(
+    expect(codeOf((await stage.run(stage.wanted({ trafficStrategy: "GRADUAL" }))).error)).toBe(
       "TRAFFIC_TAKEN",
     );
     expect(stage.router.table?.release).toBe("r9");
@@ -248,12 +248,12 @@ describe("a person's command", () => {
 
   it("opens a gate; until then every run stops there, and no lease ends the hold", async () => {
     const stage = new Stage().steady();
-    const { walk, error } = await stage.walk(stage.wanted(gated));
-    expect([codeOf(error), walk.progress.phase]).toEqual(["GATE", "HELD"]);
+    const { rollout, error } = await stage.run(stage.wanted(gated));
+    expect([codeOf(error), rollout.progress.phase]).toEqual(["GATE", "HELD"]);
     stage.pass(8_640_000);
-    expect(codeOf((await stage.walk(stage.wanted(gated))).error)).toBe("GATE");
+    expect(codeOf((await stage.run(stage.wanted(gated))).error)).toBe("GATE");
     stage.router.say("promote");
-    expect((await stage.walk(stage.wanted(gated))).error).toBeUndefined();
+    expect((await stage.run(stage.wanted(gated))).error).toBeUndefined();
     expect(weights(stage)).toEqual({ g: 10_000, b: 0 });
   });
 
@@ -261,25 +261,25 @@ describe("a person's command", () => {
     const stage = new Stage().steady();
     let hasSent = false;
     stage.before = (_n, kind) => {
-      if (hasSent || kind !== "look" || stage.router.table?.mode !== "rollout") return;
+      if (hasSent || kind !== "read" || stage.router.table?.mode !== "rollout") return;
       hasSent = true;
       stage.router.say(command);
     };
     const wanted = stage.wanted({ trafficStrategy: "CANARY" });
     const started = stage.router.at;
-    const { walk, error } = await stage.walk(wanted);
+    const { rollout, error } = await stage.run(wanted);
     if (command === "promote") {
       expect(error).toBeUndefined();
       // One interval of four was cut short.
       expect(stage.router.at - started).toBeLessThan(4 * 60_000);
     } else if (command === "abort") {
-      expect([codeOf(error), walk.progress.phase]).toEqual(["ROLLOUT_ABORTED", "ROLLED_BACK"]);
+      expect([codeOf(error), rollout.progress.phase]).toEqual(["ROLLOUT_ABORTED", "ROLLED_BACK"]);
       expect(weights(stage)).toEqual({ b: 10_000 });
     } else {
-      expect([codeOf(error), walk.progress.phase]).toEqual(["PAUSED", "HELD"]);
-      expect(codeOf((await stage.walk(wanted)).error)).toBe("PAUSED");
+      expect([codeOf(error), rollout.progress.phase]).toEqual(["PAUSED", "HELD"]);
+      expect(codeOf((await stage.run(wanted)).error)).toBe("PAUSED");
       stage.router.say("resume");
-      expect((await stage.walk(wanted)).error).toBeUndefined();
+      expect((await stage.run(wanted)).error).toBeUndefined();
     }
   });
 });
@@ -294,13 +294,13 @@ describe("a router of version 0.1.0, which keeps only the sentence of a hold", (
   it("is held at a gate until a person promotes it", async () => {
     const stage = old();
     const wanted = stage.wanted({ steps: [{ weightBp: 500, gate: "manual" }, { weightBp: 10_000 }] });
-    expect(codeOf((await stage.walk(wanted)).error)).toBe("GATE");
+    expect(codeOf((await stage.run(wanted)).error)).toBe("GATE");
     expect(stage.router.table?.holdCode).toBeUndefined();
     const sets = stage.sets;
-    expect(codeOf((await stage.walk(wanted)).error)).toBe("GATE");
+    expect(codeOf((await stage.run(wanted)).error)).toBe("GATE");
     expect(stage.sets).toBe(sets);
     stage.router.say("promote");
-    expect((await stage.walk(wanted)).error).toBeUndefined();
+    expect((await stage.run(wanted)).error).toBeUndefined();
     expect(weights(stage)).toEqual({ g: 10_000, b: 0 });
   });
 
@@ -308,11 +308,11 @@ describe("a router of version 0.1.0, which keeps only the sentence of a hold", (
     const stage = old();
     stage.behaviours[GREEN] = { errorRate: 0.6 };
     const wanted = stage.wanted({ trafficStrategy: "CANARY", onFailure: "freeze" });
-    expect(codeOf((await stage.walk(wanted)).error)).toBe("HELD");
+    expect(codeOf((await stage.run(wanted)).error)).toBe("HELD");
     const sets = stage.sets;
     // Its library was updated since: the table is the same one.
     stage.router.holdCodes = ["failed"];
-    expect(codeOf((await stage.walk(wanted)).error)).toBe("HELD");
+    expect(codeOf((await stage.run(wanted)).error)).toBe("HELD");
     expect(stage.sets).toBe(sets);
   });
 });
@@ -322,23 +322,23 @@ describe("a hold", () => {
     const stage = new Stage().steady();
     const wanted = stage.wanted({ trafficStrategy: "CANARY", onFailure: "freeze" });
     stage.behaviours[GREEN] = { silent: true };
-    expect(codeOf((await stage.walk(wanted)).error)).toBe("HELD");
+    expect(codeOf((await stage.run(wanted)).error)).toBe("HELD");
     Object.assign(stage.router.table ?? {}, {
       reason: "4 measurements in a row could not be made: the probe fails: no answer",
     });
     stage.behaviours[GREEN] = {};
-    expect((await stage.walk(wanted)).error).toBeUndefined();
+    expect((await stage.run(wanted)).error).toBeUndefined();
     expect(weights(stage)).toEqual({ g: 10_000, b: 0 });
   });
 
   it("is recognized as a gate by its code, whatever its sentence says", async () => {
     const stage = new Stage().steady();
     const wanted = stage.wanted({ steps: [{ weightBp: 500, gate: "manual" }, { weightBp: 10_000 }] });
-    expect(codeOf((await stage.walk(wanted)).error)).toBe("GATE");
+    expect(codeOf((await stage.run(wanted)).error)).toBe("GATE");
     expect(stage.router.table?.holdCode).toBe("gate");
     Object.assign(stage.router.table ?? {}, { reason: "waits for approval" });
     const sets = stage.sets;
-    expect(codeOf((await stage.walk(wanted)).error)).toBe("GATE");
+    expect(codeOf((await stage.run(wanted)).error)).toBe("GATE");
     expect(stage.sets).toBe(sets);
   });
 });
@@ -348,12 +348,12 @@ describe("too little data", () => {
     const stage = new Stage().steady();
     stage.rate = 0;
     const wanted = stage.wanted({ trafficStrategy: "CANARY" });
-    const { error, walk } = await stage.walk(wanted);
+    const { error, rollout } = await stage.run(wanted);
     expect(codeOf(error)).toBe("HELD");
-    expect(walk.progress.verdict).toMatch(/^inconclusive: /);
+    expect(rollout.progress.verdict).toMatch(/^inconclusive: /);
     expect(weights(stage)).toEqual({ g: 500, b: 9500 });
     stage.router.say("promote");
-    await stage.walk(wanted);
+    await stage.run(wanted);
     expect(stage.router.table).toMatchObject({ step: 2 });
   });
 
@@ -361,7 +361,7 @@ describe("too little data", () => {
     const stage = new Stage().steady();
     stage.behaviours[GREEN] = { silent: true };
     const started = stage.router.at;
-    expect(codeOf((await stage.walk(stage.wanted({ trafficStrategy: "CANARY" }))).error)).toBe("HELD");
+    expect(codeOf((await stage.run(stage.wanted({ trafficStrategy: "CANARY" }))).error)).toBe("HELD");
     expect(stage.router.table?.reason).toMatch(/^4 measurements in a row could not be made/);
     expect(stage.router.table?.holdCode).toBe("error");
     expect(stage.router.at - started).toBeGreaterThan(4 * 60_000);
@@ -374,11 +374,11 @@ describe("who approved a release", () => {
 
   it('is "judge" if every step passed', async () => {
     const stage = new Stage().steady();
-    const { walk } = await stage.walk(stage.wanted({ trafficStrategy: "CANARY" }));
-    expect(walk.progress).toMatchObject({ letThrough: "judge", promoted: [] });
+    const { rollout } = await stage.run(stage.wanted({ trafficStrategy: "CANARY" }));
+    expect(rollout.progress).toMatchObject({ approvedBy: "judge", promoted: [] });
     expect(lastLine(stage)?.detail).toMatch(/\(passed at 100 %\)$/);
     const split = new Stage().steady();
-    await split.walk(split.wanted({ trafficStrategy: "A_B_TEST" }));
+    await split.run(split.wanted({ trafficStrategy: "A_B_TEST" }));
     expect(lastLine(split)?.detail).toMatch(/\(passed at 50 %\)$/);
   });
 
@@ -386,15 +386,15 @@ describe("who approved a release", () => {
     const stage = new Stage().steady();
     stage.rate = 0;
     const wanted = stage.wanted({ trafficStrategy: "INSTANT" });
-    const held = await stage.walk(wanted);
+    const held = await stage.run(wanted);
     expect(codeOf(held.error)).toBe("HELD");
-    expect(held.walk.progress).toMatchObject({ letThrough: undefined, promoted: [] });
+    expect(held.rollout.progress).toMatchObject({ approvedBy: undefined, promoted: [] });
     stage.router.say("promote", "ann");
-    const { walk, error } = await stage.walk(wanted);
+    const { rollout, error } = await stage.run(wanted);
     expect(error).toBeUndefined();
-    expect(walk.progress).toMatchObject({
+    expect(rollout.progress).toMatchObject({
       phase: "COMPLETED",
-      letThrough: "person",
+      approvedBy: "person",
       promoted: [
         {
           step: 1,
@@ -410,18 +410,21 @@ describe("who approved a release", () => {
     );
     expect(stage.reported.filter(({ detail }) => detail.includes("(passed"))).toEqual([]);
     // A later run finds it done, and did not approve it.
-    const later = await stage.walk(wanted);
-    expect(later.walk.progress).toMatchObject({ phase: "COMPLETED", letThrough: undefined });
+    const later = await stage.run(wanted);
+    expect(later.rollout.progress).toMatchObject({ phase: "COMPLETED", approvedBy: undefined });
   });
 
   it('is "person" if a step that had failed and was held was promoted', async () => {
     const stage = new Stage().steady();
     stage.behaviours[GREEN] = { errorRate: 0.6 };
     const wanted = stage.wanted({ trafficStrategy: "INSTANT", onFailure: "freeze" });
-    expect(codeOf((await stage.walk(wanted)).error)).toBe("HELD");
+    expect(codeOf((await stage.run(wanted)).error)).toBe("HELD");
     stage.router.say("promote");
-    const { walk } = await stage.walk(wanted);
-    expect(walk.progress).toMatchObject({ letThrough: "person", promoted: [{ step: 1, outcome: "fail" }] });
+    const { rollout } = await stage.run(wanted);
+    expect(rollout.progress).toMatchObject({
+      approvedBy: "person",
+      promoted: [{ step: 1, outcome: "fail" }],
+    });
     expect(lastLine(stage)?.detail).toContain("(promoted by hand without a pass: fail: errorRate of battle");
   });
 
@@ -429,18 +432,18 @@ describe("who approved a release", () => {
     const stage = new Stage().steady();
     stage.rate = 0;
     const wanted = stage.wanted({ trafficStrategy: "CANARY" });
-    await stage.walk(wanted);
+    await stage.run(wanted);
     stage.router.say("promote");
-    const second = await stage.walk(wanted);
-    expect([codeOf(second.error), second.walk.progress.promoted.length]).toEqual(["HELD", 1]);
+    const second = await stage.run(wanted);
+    expect([codeOf(second.error), second.rollout.progress.promoted.length]).toEqual(["HELD", 1]);
     stage.router.say("promote");
     stage.before = () => {
       if (stage.router.table?.step === 3) stage.rate = 200;
     };
-    const { walk, error } = await stage.walk(wanted, second.walk.progress.promoted);
+    const { rollout, error } = await stage.run(wanted, second.rollout.progress.promoted);
     expect(error).toBeUndefined();
-    expect(walk.progress).toMatchObject({
-      letThrough: "judge",
+    expect(rollout.progress).toMatchObject({
+      approvedBy: "judge",
       promoted: [
         { step: 1, weightBp: 500, outcome: "inconclusive" },
         { step: 2, weightBp: 500, outcome: "inconclusive" },
@@ -454,25 +457,25 @@ describe("who approved a release", () => {
   it('is "judge" if a person opened a gate after the step had passed', async () => {
     const stage = new Stage().steady();
     const wanted = stage.wanted({ steps: [{ weightBp: 10_000, gate: "manual" }] });
-    expect(codeOf((await stage.walk(wanted)).error)).toBe("GATE");
+    expect(codeOf((await stage.run(wanted)).error)).toBe("GATE");
     stage.router.say("promote");
-    const { walk } = await stage.walk(wanted);
-    expect(walk.progress).toMatchObject({ letThrough: "judge", promoted: [] });
+    const { rollout } = await stage.run(wanted);
+    expect(rollout.progress).toMatchObject({ approvedBy: "judge", promoted: [] });
     expect(lastLine(stage)?.detail).toMatch(/\(passed at 100 %\)$/);
   });
 
   it("is reset when a rollout starts over", async () => {
     const stage = new Stage().steady();
     const promoted = [{ step: 1, weightBp: 500, by: "ann", outcome: "error" as const, verdict: "no answer" }];
-    const { walk } = await stage.walk(stage.wanted({ trafficStrategy: "CANARY" }), promoted);
-    expect(walk.progress).toMatchObject({ letThrough: "judge", promoted: [] });
+    const { rollout } = await stage.run(stage.wanted({ trafficStrategy: "CANARY" }), promoted);
+    expect(rollout.progress).toMatchObject({ approvedBy: "judge", promoted: [] });
   });
 
   it("is undefined if no traffic moves", async () => {
     const stage = new Stage().steady();
-    await stage.walk(stage.wanted({ trafficStrategy: "INSTANT" }));
-    const { walk } = await stage.walk(stage.wanted({ trafficStrategy: "INSTANT" }, { release: "r3" }));
-    expect(walk.progress).toMatchObject({ phase: "COMPLETED", letThrough: undefined, promoted: [] });
+    await stage.run(stage.wanted({ trafficStrategy: "INSTANT" }));
+    const { rollout } = await stage.run(stage.wanted({ trafficStrategy: "INSTANT" }, { release: "r3" }));
+    expect(rollout.progress).toMatchObject({ phase: "COMPLETED", approvedBy: undefined, promoted: [] });
     expect(lastLine(stage)?.detail).toContain("(nothing moves)");
   });
 });
@@ -486,10 +489,10 @@ describe("a service that owns its state", () => {
 
   it("is handed over before the message that switches its traffic", async () => {
     const stage = new Stage().steady();
-    const { error } = await stage.walk(owned(stage));
+    const { error } = await stage.run(owned(stage));
     expect(error).toBeUndefined();
     expect(stage.handed).toEqual(["battle b→g"]);
-    await stage.walk(owned(stage));
+    await stage.run(owned(stage));
     expect(stage.handed).toEqual(["battle b→g"]);
   });
 
@@ -499,18 +502,18 @@ describe("a service that owns its state", () => {
       return { ...rest, services: { shop: services.battle } } as typeof rest & { services: typeof services };
     };
     const stage = new Stage().steady();
-    expect((await stage.walk(joins(stage))).error).toBeUndefined();
+    expect((await stage.run(joins(stage))).error).toBeUndefined();
     expect(stage.handed).toEqual(["shop b→g"]);
     const bad = new Stage().steady();
     bad.behaviours[GREEN] = { errorRate: 0.5 };
-    expect(codeOf((await bad.walk(joins(bad))).error)).toBe("ROLLED_BACK");
+    expect(codeOf((await bad.run(joins(bad))).error)).toBe("ROLLED_BACK");
     expect(bad.handed).toEqual(["shop b→g", "shop g→b"]);
   });
 
   it("keeps its traffic on the old revision if the state cannot be handed over", async () => {
     const stage = new Stage().steady();
     stage.handingFails = true;
-    const { error } = await stage.walk(owned(stage));
+    const { error } = await stage.run(owned(stage));
     expect(codeOf(error)).toBe("HANDOVER_FAILED");
     expect(weights(stage)).toEqual({ b: 10_000 });
     expect(stage.seen[GREEN]).toBeUndefined();
@@ -522,7 +525,7 @@ describe("a service that owns its state", () => {
       // Somebody else changes the table between the hand-over and the switch.
       if (kind === "set" && stage.handed.length === 1) stage.router.serial += 1;
     };
-    const { error } = await stage.walk(owned(stage));
+    const { error } = await stage.run(owned(stage));
     expect(codeOf(error)).toBe("STALE_STEP");
     expect(stage.handed).toEqual(["battle b→g", "battle b serves on"]);
   });
@@ -530,7 +533,7 @@ describe("a service that owns its state", () => {
   it("is handed back with its newer state if the new revision fails", async () => {
     const stage = new Stage().steady();
     stage.behaviours[GREEN] = { errorRate: 0.5 };
-    const { error } = await stage.walk(owned(stage));
+    const { error } = await stage.run(owned(stage));
     expect(codeOf(error)).toBe("ROLLED_BACK");
     expect(stage.handed).toEqual(["battle b→g", "battle g→b"]);
     expect(weights(stage)).toEqual({ b: 10_000 });
@@ -542,7 +545,7 @@ describe("a service that owns its state", () => {
     stage.before = () => {
       stage.handingFails = stage.router.table?.mode === "rollout";
     };
-    const { error } = await stage.walk(owned(stage));
+    const { error } = await stage.run(owned(stage));
     expect(codeOf(error)).toBe("HANDOVER_FAILED");
     expect(stage.router.table).toMatchObject({ mode: "held", holdCode: "stranded" });
     expect(weights(stage)).toEqual({ g: 10_000, b: 0 });
@@ -554,7 +557,7 @@ describe("a service that owns its state", () => {
     stage.before = () => {
       if (stage.router.table?.mode === "rollout") throw new Killed();
     };
-    expect((await stage.walk(owned(stage))).error).toBeInstanceOf(Killed);
+    expect((await stage.run(owned(stage))).error).toBeInstanceOf(Killed);
     stage.before = () => {};
     stage.pass(600_000);
     return stage;
@@ -575,7 +578,7 @@ describe("a service that owns its state", () => {
       holdCode: "abandoned",
       reason: expect.stringContaining("deployer is gone"),
     });
-    expect((await stage.walk(owned(stage))).error).toBeUndefined();
+    expect((await stage.run(owned(stage))).error).toBeUndefined();
     expect(stage.handed).toEqual(["battle b→g"]);
     expect(stage.router.table?.mode).toBe("steady");
   });
@@ -585,21 +588,21 @@ describe("a service that owns its state", () => {
     stage.before = () => {
       if (stage.router.table?.mode === "rollout") throw new Killed();
     };
-    await stage.walk(owned(stage));
+    await stage.run(owned(stage));
     expect(stage.router.table?.mode).toBe("rollout");
     let isLate = true;
     stage.before = (_message, kind) => {
       if (kind === "set" && isLate) stage.router.tick(600_000);
       if (kind === "set") isLate = false;
     };
-    expect((await stage.walk(owned(stage))).error).toBeUndefined();
+    expect((await stage.run(owned(stage))).error).toBeUndefined();
     expect(stage.handed).toEqual(["battle b→g"]);
     expect(weights(stage)).toEqual({ g: 10_000, b: 0 });
   });
 
   it("keeps its newer state in another release after the deployer died", async () => {
     const stage = await left();
-    expect((await stage.walk(third(stage))).error).toBeUndefined();
+    expect((await stage.run(third(stage))).error).toBeUndefined();
     expect(stage.handed).toEqual(["battle b→g", "battle g→b", "battle b→c"]);
     expect(weights(stage)).toEqual({ c: 10_000, b: 0 });
   });
@@ -608,7 +611,7 @@ describe("a service that owns its state", () => {
     const stage = await left();
     stage.router.say("abort");
     expect(weights(stage)).toEqual({ b: 10_000 });
-    expect((await stage.walk(third(stage))).error).toBeUndefined();
+    expect((await stage.run(third(stage))).error).toBeUndefined();
     expect(stage.handed).toEqual(["battle b→g", "battle g→b if it drains", "battle b→c"]);
   });
 
@@ -617,7 +620,7 @@ describe("a service that owns its state", () => {
     stage.before = () => {
       if (stage.handed.length === 1 && stage.router.table?.mode === "rollout") stage.router.say("abort");
     };
-    const { error } = await stage.walk(owned(stage));
+    const { error } = await stage.run(owned(stage));
     expect(codeOf(error)).toBe("ROLLOUT_ABORTED");
     expect(stage.handed).toEqual(["battle b→g", "battle g→b"]);
   });
@@ -639,7 +642,7 @@ describe("blue", () => {
     },
   });
   const blueOf = (declared: string | undefined, routes?: [string, number][]) =>
-    fromProven({ battle: service(declared) }, routes && table(routes)).battle?.blue?.processId;
+    withProvenBlue({ battle: service(declared) }, routes && table(routes)).battle?.blue?.processId;
 
   it("is the revision with the traffic; the declared one counts only before there is a table", () => {
     expect(blueOf(BLUE)).toBe(BLUE);

@@ -1,10 +1,10 @@
 /** Errors of a rollout that does not complete. Pure. */
 import { FleetError } from "../../src/core/errors.ts";
-import { GOES_ON, isSame, type Move, tableName } from "../../src/delivery/index.ts";
+import { AFTER_APPROVAL, isSameTable, type Move, tableName } from "../../src/delivery/index.ts";
 import type { TableRef, TrafficState } from "../../src/delivery/wire.ts";
 
 /** Why a rollout waits. */
-export type Waits = Extract<Move, { kind: "hold" }>["why"];
+export type WaitReason = Extract<Move, { kind: "hold" }>["why"];
 
 const CODES = {
   gate: "GATE",
@@ -14,7 +14,7 @@ const CODES = {
   failed: "HELD",
 } as const;
 
-export function rolloutWaits(why: Waits, reason: string, weights: string): FleetError {
+export function rolloutWaits(why: WaitReason, reason: string, weights: string): FleetError {
   return new FleetError({
     code: CODES[why],
     what: `The rollout waits: ${why === "gate" ? "a gate needs approval" : why === "paused" ? "somebody paused it" : "it did not get a good verdict"}.`,
@@ -22,8 +22,8 @@ export function rolloutWaits(why: Waits, reason: string, weights: string): Fleet
     expected: "fleet promote, or fleet abort",
     remedy:
       why === "paused"
-        ? `npx fleet resume, then pulumi up ${GOES_ON}. npx fleet abort sends all traffic back.`
-        : `npx fleet promote, then pulumi up ${GOES_ON}. npx fleet abort sends all traffic back.`,
+        ? `npx fleet resume, then pulumi up ${AFTER_APPROVAL}. npx fleet abort sends all traffic back.`
+        : `npx fleet promote, then pulumi up ${AFTER_APPROVAL}. npx fleet abort sends all traffic back.`,
   });
 }
 
@@ -49,7 +49,7 @@ export function rolledBack(reason: string): FleetError {
 
 /** The error if the router's table is not the one that this run set: the router reverted it, or somebody else moves the traffic. */
 export function tableChanged({ table, reverted, command }: TrafficState, ours: TableRef): FleetError {
-  if (!reverted || !isSame(reverted, ours)) return trafficTaken(table ? tableName(table) : "no table");
+  if (!reverted || !isSameTable(reverted, ours)) return trafficTaken(table ? tableName(table) : "no table");
   return reverted.why === "abort" ? aborted(command) : leaseEnded(reverted);
 }
 

@@ -36,26 +36,26 @@ export interface Drift {
 }
 
 /** Drift in the format of the state. */
-export interface KeptDrift {
+export interface StoredDrift {
   readonly drift: readonly string[];
   readonly driftCodes?: readonly DriftCode[] | undefined;
 }
 
 /** Findings in the format of the state; without codes if nothing was found, as in a state of version 0.1.0. */
-export const keptDrift = (found: readonly Drift[]): { drift: string[]; driftCodes?: DriftCode[] } => ({
+export const toStoredDrift = (found: readonly Drift[]): { drift: string[]; driftCodes?: DriftCode[] } => ({
   drift: found.map(({ text }) => text),
   ...(found.length === 0 ? {} : { driftCodes: found.map(({ code }) => code) }),
 });
 
 /** The findings in a state, including one of version 0.1.0. */
-export const driftIn = ({ drift, driftCodes }: KeptDrift): Drift[] =>
+export const driftIn = ({ drift, driftCodes }: StoredDrift): Drift[] =>
   drift.map((text, at) => ({
     code: (driftCodes?.length === drift.length ? driftCodes[at] : undefined) ?? codeOfSentence(text),
     text,
   }));
 
 /** Whether any finding has the code. */
-export const has = (found: readonly Drift[], code: DriftCode): boolean =>
+export const hasDrift = (found: readonly Drift[], code: DriftCode): boolean =>
   found.some((one) => one.code === code);
 
 /** Sentences of version 0.1.0 that decisions depend on. */

@@ -2,7 +2,7 @@ import { hashOf } from "../../core/hash.ts";
 import { isSealed } from "./seal.ts";
 
 /** A setting as text for people; sealed values are not shown. */
-export const show = (value: unknown): string =>
+export const settingText = (value: unknown): string =>
   value === undefined ? "unset" : isSealed(value) ? "(sealed)" : JSON.stringify(value);
 
 /** A setting that differs, with its values as shown. */
@@ -20,7 +20,7 @@ export function changedFields(
   const keys = [...new Set([...Object.keys(before), ...Object.keys(after)])].sort();
   return keys
     .filter((key) => hashOf(before[key] ?? null) !== hashOf(after[key] ?? null))
-    .map((field) => ({ field, before: show(before[field]), after: show(after[field]) }));
+    .map((field) => ({ field, before: settingText(before[field]), after: settingText(after[field]) }));
 }
 
 /** `maxConcurrentRequests 100 → 200`. Pure. */

@@ -1,6 +1,6 @@
 /** Counts of requests, and their text in findings. */
 import { amount } from "../core/amount.ts";
-import { ended, type ServiceMeasured } from "./measurement.ts";
+import { completedRequests, type ServiceMeasured } from "./measurement.ts";
 import type { Finding, Outcome } from "./verdict.ts";
 
 /** How many of `n` requests were of a kind. */
@@ -10,13 +10,13 @@ export interface Count {
 }
 
 /** A finding without the check's name. */
-export type Said = Pick<Finding, "outcome" | "text">;
+export type CheckResult = Pick<Finding, "outcome" | "text">;
 
-export const say = (outcome: Outcome, text: string): Said => ({ outcome, text });
+export const checkResult = (outcome: Outcome, text: string): CheckResult => ({ outcome, text });
 
 /** Faults of green's callers and of the probes sent to it. */
 export function withProbes({ green, probes }: ServiceMeasured): Count {
-  return { events: green.errors + (probes?.failed ?? 0), n: ended(green) + (probes?.sent ?? 0) };
+  return { events: green.errors + (probes?.failed ?? 0), n: completedRequests(green) + (probes?.sent ?? 0) };
 }
 
 /**
@@ -25,19 +25,19 @@ export function withProbes({ green, probes }: ServiceMeasured): Count {
  */
 export function isUnserved({ green, probes }: ServiceMeasured): boolean {
   const [sent, failed] = probes?.declared === true ? [probes.sent, probes.failed] : [0, 0];
-  return ended(green) + sent > 0 && green.answered + sent - failed <= 0;
+  return completedRequests(green) + sent > 0 && green.answered + sent - failed <= 0;
 }
 
 /** `none of its callers' 54 requests was answered correctly: 54 refused, 0 faults`. */
-export function unservedText({ green }: ServiceMeasured): string {
-  const n = ended(green);
+export function unservedRequestsText({ green }: ServiceMeasured): string {
+  const n = completedRequests(green);
   if (n === 0) return "it answered no declared probe correctly";
   const which = n === 1 ? "its callers' only request was not" : `none of its callers' ${n} requests was`;
   return `${which} answered correctly: ${green.refused} refused, ${amount(green.errors, "fault")}`;
 }
 
 /** Why a comparison with the old revision is not possible; empty if it is. */
-export function whyNotCompared(blue: Count | undefined, least: number): string {
+export function noComparisonReason(blue: Count | undefined, least: number): string {
   if (!blue) return "; nothing to compare with";
   return blue.n < least
     ? `; blue's ${amount(blue.n, "request is", "requests are")} too few to compare with`
@@ -49,7 +49,7 @@ export const rate = (value: number): string => `${Number((value * 100).toFixed(2
 export const round = (value: number): number => Number(value.toPrecision(3));
 export const pText = (p: number, confidence: number): string =>
   `p = ${round(p)}, ${round(1 - confidence)} decides`;
-export const counted = (who: string, count: Count, one = "fault", many?: string): string =>
+export const countText = (who: string, count: Count, one = "fault", many?: string): string =>
   `${who} ${amount(count.events, one, many)} in ${amount(count.n, "request")} (${rate(share(count))})`;
 /** `20 are needed`. */
-export const needed = (least: number): string => amount(least, "is needed", "are needed");
+export const neededText = (least: number): string => amount(least, "is needed", "are needed");

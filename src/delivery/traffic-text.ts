@@ -2,7 +2,7 @@
 import { amount } from "../core/amount.ts";
 import { unanswered } from "./error-rate.ts";
 import type { Phase } from "./phase.ts";
-import { WHOLE } from "./strategy.ts";
+import { ALL_TRAFFIC_BP } from "./strategy.ts";
 import { tableName } from "./table.ts";
 import type { RevisionMetrics, Table, TrafficState } from "./wire.ts";
 
@@ -12,7 +12,7 @@ export function phaseOf({ table, reverted }: Pick<TrafficState, "table" | "rever
   if (table.mode === "held") return "HELD";
   if (table.mode === "steady") return reverted && reverted.at >= table.at ? "ROLLED_BACK" : "COMPLETED";
   const whole = Object.values(table.services).every(({ routes }) =>
-    routes.some(({ weightBp }) => weightBp === WHOLE),
+    routes.some(({ weightBp }) => weightBp === ALL_TRAFFIC_BP),
   );
   return whole ? "MONITORING" : "TRAFFIC_SWITCHING";
 }
@@ -23,7 +23,7 @@ export function headline(state: TrafficState): string {
   const phase = phaseOf(state);
   if (!table || phase === undefined) return "no table";
   const more: string[] = [];
-  if (isApproved(state)) more.push(`approved by a person: the next deployment ${GOES_ON}`);
+  if (isApproved(state)) more.push(`approved by a person: the next deployment ${AFTER_APPROVAL}`);
   else if (table.mode === "held" && table.reason !== undefined) more.push(table.reason);
   const ends = lease?.onEnd === "hold" ? "holds" : "reverts automatically";
   if (lease) more.push(`${ends} in ${Math.max(0, Math.round((lease.untilMs - at) / 1000))} s`);
@@ -35,7 +35,7 @@ export function headline(state: TrafficState): string {
 }
 
 /** What the next deployment does with a held step that a person approved: it judges the step again first. */
-export const GOES_ON = "continues, or rolls back if a check fails by then (onFailure: rollback)";
+export const AFTER_APPROVAL = "continues, or rolls back if a check fails by then (onFailure: rollback)";
 
 /** Whether a person has approved a held step, and no run has continued it yet. */
 function isApproved({ table, command }: Pick<TrafficState, "table" | "command">): boolean {
@@ -98,7 +98,7 @@ export function revisionsOf({
 }
 
 /** How many of the refused requests were told to ask again, if any: ` (all told to ask again)`. Pure. */
-export const againText = ({ refused, draining }: Pick<ShownRevision, "refused" | "draining">): string =>
+export const drainingText = ({ refused, draining }: Pick<ShownRevision, "refused" | "draining">): string =>
   draining === 0 ? "" : ` (${draining === refused ? "all" : draining} told to ask again)`;
 
 /** The requests of a table's revisions, for a line of a run: `battle 1a2b3c4d 7 requests, 1 fault, 3 refused`. Pure. */
@@ -108,7 +108,7 @@ export function requestsText(state: Pick<TrafficState, "table" | "metrics">): st
   return all
     .map(({ service, processId, requests, errors, refused, draining, open }) => {
       const counts = [amount(requests, "request"), amount(errors, "fault")];
-      if (refused > 0) counts.push(`${refused} refused${againText({ refused, draining })}`);
+      if (refused > 0) counts.push(`${refused} refused${drainingText({ refused, draining })}`);
       if (open > 0) counts.push(`${open} without an answer`);
       return `${service} ${processId.slice(0, 8)} ${counts.join(", ")}`;
     })

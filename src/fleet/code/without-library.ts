@@ -9,19 +9,23 @@ import type { Ao, Evaluation } from "../../ao/port.ts";
 import { AOS_GLOBALS, luaString } from "../../bundler/index.ts";
 import { type Budget, within } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
-import { handWords } from "../health/code-drift.ts";
+import { describeManualChanges } from "../health/code-drift.ts";
 import type { HealthOutput, HealthPolicy } from "../health/schema.ts";
-import type { HandChange, Place } from "../health/verdict.ts";
+import type { ManualChange, ProcessRef } from "../health/verdict.ts";
 import { memberKey } from "../members/members.ts";
 import type { Session } from "../session/session.ts";
-import { CODE, questionOf } from "./bare-code.ts";
 import type { Commit, Program } from "./commit.ts";
+import { READ_CODE_LUA, readCodeEval } from "./read-code-lua.ts";
 
 /** Whether a member runs without the library. */
-export const isBare = ({ lib }: { readonly lib?: boolean | undefined }): boolean => lib === false;
+export const runsWithoutLibrary = ({ lib }: { readonly lib?: boolean | undefined }): boolean => lib === false;
 
 /** A load of a bundle without the library. Removes the library of an earlier bundle, if its epoch check passes. Pure. */
-export function composeBare(bundle: string, commit: Commit, strangers: readonly string[] = []): Program {
+export function composeWithoutLibrary(
+  bundle: string,
+  commit: Commit,
+  strangers: readonly string[] = [],
+): Program {
   const drop = strangers.map((name) => ` Handlers.remove(${luaString(name)})`).join("");
   const guard = [
     `local __e = ${commit.epoch}`,
@@ -30,12 +34,12 @@ export function composeBare(bundle: string, commit: Commit, strangers: readonly 
   const { release, sourceHash, version, epoch, process } = commit;
   const marker = JSON.stringify({ fleet: "committed", release, sourceHash, version, epoch, process });
   return {
-    text: `${guard.join("\n")}\n${bundle}\nreturn ${CODE}(${luaString(marker)})`,
+    text: `${guard.join("\n")}\n${bundle}\nreturn ${READ_CODE_LUA}(${luaString(marker)})`,
     offsetLines: guard.length,
   };
 }
 
-export interface Look {
+export interface RunningCode {
   readonly code: readonly string[];
   readonly responseMs: number;
 }
@@ -45,11 +49,15 @@ export interface Look {
  *
  * @throws FleetError NOT_OWNER, PROCESS_ERROR, NO_REPLY
  */
-export async function lookAt(session: Session, place: Place, budget: Budget): Promise<Look> {
+export async function readRunningCode(
+  session: Session,
+  place: ProcessRef,
+  budget: Budget,
+): Promise<RunningCode> {
   const { name, processId, generation } = place;
   const nonce = randomBytes(12).toString("hex");
   const intent = memberKey(session.scope, name, generation, `look/${nonce}`);
-  const data = questionOf(nonce);
+  const data = readCodeEval(nonce);
   const start = performance.now();
   const { id } = await session.ao.send({ intent, processId, tags: { Action: "Eval" }, data }, budget);
   const done = await session.ao.evaluation({ processId, messageId: id, expectOutput: true }, budget);
@@ -63,14 +71,14 @@ export async function lookAt(session: Session, place: Place, budget: Budget): Pr
  *
  * @throws FleetError NOT_OWNER, PROCESS_ERROR, NO_REPLY
  */
-export async function glanceAt(
+export async function dryReadRunningCode(
   { ao }: { readonly ao: Pick<Ao, "dryrun"> },
-  { name, processId }: Pick<Place, "name" | "processId">,
+  { name, processId }: Pick<ProcessRef, "name" | "processId">,
   budget: Budget,
-): Promise<Look> {
+): Promise<RunningCode> {
   const nonce = randomBytes(12).toString("hex");
   const start = performance.now();
-  const input = { processId, tags: { Action: "Eval" }, data: questionOf(nonce) };
+  const input = { processId, tags: { Action: "Eval" }, data: readCodeEval(nonce) };
   const done = await ao.dryrun(input, budget);
   return { code: codeOr(name, done, nonce), responseMs: performance.now() - start };
 }
@@ -132,8 +140,8 @@ export const handlersIn = (code: readonly string[]): string[] =>
  * Differences from the code after the load. A new handler after all known ones, and a function with a new name, do not affect the
  * known code: the program itself may have added them, so they do not count as changes. Pure.
  */
-export function bareChanges(known: readonly string[], now: readonly string[]): HandChange[] {
-  const changes: HandChange[] = [];
+export function runningCodeChanges(known: readonly string[], now: readonly string[]): ManualChange[] {
+  const changes: ManualChange[] = [];
   for (const kind of ["HANDLER", "FUNCTION"]) {
     const [before, after] = [itemsOf(known, kind), itemsOf(now, kind)];
     for (const { name, sum } of before) {
@@ -155,15 +163,15 @@ export function bareChanges(known: readonly string[], now: readonly string[]): H
 }
 
 /** The observed state of such a member: whether aos answers, with the code that was loaded. It only runs its owner's Evals. */
-export async function observeBare(
+export async function observeWithoutLibrary(
   session: Session,
-  place: Place,
+  place: ProcessRef,
   code: readonly string[] | undefined,
   budget: Budget,
 ): Promise<{ health: HealthOutput; drift: string[]; owner?: string }> {
   try {
-    const { code: now } = await lookAt(session, place, budget);
-    const drift = code === undefined ? [] : handWords(bareChanges(code, now));
+    const { code: now } = await readRunningCode(session, place, budget);
+    const drift = code === undefined ? [] : describeManualChanges(runningCodeChanges(code, now));
     const status = drift.length > 0 ? "UNHEALTHY" : "HEALTHY";
     return {
       health: { status, reasons: drift.map((line) => `code: ${line}`) },
@@ -181,9 +189,9 @@ export async function observeBare(
 }
 
 /** Polls until aos answers with the loaded code, or the policy's time or retries are used up. */
-export async function awaitBare(
+export async function awaitHealthyWithoutLibrary(
   session: Session,
-  place: Place,
+  place: ProcessRef,
   code: readonly string[],
   policy: HealthPolicy,
   budget: Budget,
@@ -193,8 +201,8 @@ export async function awaitBare(
   for (let attempt = 0; attempt <= policy.retries && time.remaining() > 0; attempt += 1) {
     if (attempt > 0) await sleep(Math.min(policy.intervalSeconds * 1000, time.remaining()));
     try {
-      const { code: now, responseMs } = await lookAt(session, place, time);
-      const changed = handWords(bareChanges(code, now));
+      const { code: now, responseMs } = await readRunningCode(session, place, time);
+      const changed = describeManualChanges(runningCodeChanges(code, now));
       if (changed.length > 0) last = { status: "UNHEALTHY", reasons: changed.map((line) => `code: ${line}`) };
       else if (responseMs <= policy.maxResponseMs) return { status: "HEALTHY", reasons: [] };
       else {
@@ -210,7 +218,11 @@ export async function awaitBare(
 }
 
 /** Records that a member is retired: the process itself has no such state. */
-export async function retireBare(session: Session, place: Place, budget: Budget): Promise<void> {
+export async function retireWithoutLibrary(
+  session: Session,
+  place: ProcessRef,
+  budget: Budget,
+): Promise<void> {
   const { name, processId, generation } = place;
   const epoch = await session.deployment.epoch();
   const intent = memberKey(session.scope, name, generation, `RETIRE/e${epoch}`);

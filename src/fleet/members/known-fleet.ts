@@ -26,14 +26,14 @@ type ReleaseFile = z.output<typeof ReleaseFileSchema>;
  * The members of a stack after the last run: from its manifest, or, for members that are missing there (no manifest, or an unfinished
  * run in a new clone), from the stack's state. Commands use `servingFleet`, which also asks the router.
  *
- * @param stated reads the fleet from the stack's state; called only if the manifest is incomplete
+ * @param readState reads the fleet from the stack's state; called only if the manifest is incomplete
  */
-export async function knownFleet(scope: Scope, stated: () => Promise<KnownFleet>): Promise<KnownFleet> {
+export async function knownFleet(scope: Scope, readState: () => Promise<KnownFleet>): Promise<KnownFleet> {
   const manifest = await readManifest(scope);
   const release = await currentRelease(scope);
   const named = fromManifest(manifest?.processes ?? {});
   const noted = Object.values(manifest?.processes ?? {}).flatMap((entry) => entry.router ?? [])[0];
-  const found = isWhole(named, noted, release) ? undefined : await stated();
+  const found = isWhole(named, noted, release) ? undefined : await readState();
   const others = found?.members.filter(({ name }) => named.every((one) => one.name !== name)) ?? [];
   const members = [...named, ...others].map((member) => asDeclared(member, release));
   const ledger = release?.scope.ledger ?? scope.ledger ?? guideLedger(members);
@@ -75,13 +75,16 @@ function fromManifest(processes: Manifest["processes"]): Member[] {
             version: entry.version ?? "",
             sourceHash: entry.sourceHash ?? "",
             status: entry.status,
-            ...bareOf(entry.lib, entry.code),
+            ...libraryFields(entry.lib, entry.code),
           },
         ],
   );
 }
 
-function bareOf(lib: boolean | undefined, code: readonly string[] | undefined): Pick<Member, "lib" | "code"> {
+function libraryFields(
+  lib: boolean | undefined,
+  code: readonly string[] | undefined,
+): Pick<Member, "lib" | "code"> {
   return lib === false ? { lib, ...(code === undefined ? {} : { code }) } : {};
 }
 

@@ -8,8 +8,8 @@ import {
   type Approval,
   approvalText,
   decide,
-  holding,
-  isSame,
+  holdFields,
+  isSameTable,
   judge,
   type Move,
   type Position,
@@ -27,53 +27,53 @@ import type { HoldCode, SetTraffic, Table, TrafficState } from "../../src/delive
 import {
   baseOf,
   finalOf,
-  isSpreadAs,
+  hasSameShares,
   messageOf,
-  moversOf,
-  stepsFrom,
+  remainingSteps,
+  servicesToMove,
   targetsFor,
   targetsOf,
   type Wanted,
 } from "./plan.ts";
-import { NOT_STARTED, type RolloutProgress } from "./rollout-progress.ts";
-import { RouterTable, type Surroundings } from "./router-table.ts";
 import {
   isReverted,
   rolledBack,
   rolloutWaits,
   tableChanged,
   trafficTaken,
-  type Waits,
-} from "./walk-errors.ts";
+  type WaitReason,
+} from "./rollout-errors.ts";
+import { NOT_STARTED, type RolloutProgress } from "./rollout-progress.ts";
 import {
-  asMessage,
   commandOf,
-  expecting,
+  expectSameTable,
   isForeign,
-  isLapsed,
+  isLeaseExpired,
   isSteadyAt,
   resumeAt,
   stepMessage,
   stepName,
-  stillWaits,
-} from "./walk-state.ts";
+  tableMessage,
+  waitReason,
+} from "./rollout-state.ts";
+import { type RolloutEffects, RouterTable } from "./router-table.ts";
 
 /** Shortest time in milliseconds between two polls of the router while a step is watched. */
 const POLL_MS = 5_000;
 
 /** A rollout of one release. `progress` is correct at any time, even after an error. */
-export class Walk {
+export class RolloutRun {
   readonly progress: RolloutProgress;
   readonly #wanted: Wanted;
-  readonly #around: Surroundings;
+  readonly #effects: RolloutEffects;
   readonly #router: RouterTable;
 
   /** @param promoted promotions by earlier runs of this rollout. @default none */
-  constructor(wanted: Wanted, around: Surroundings, promoted: readonly Promotion[] = []) {
+  constructor(wanted: Wanted, effects: RolloutEffects, promoted: readonly Promotion[] = []) {
     this.progress = { ...NOT_STARTED, promoted };
     this.#wanted = wanted;
-    this.#around = around;
-    this.#router = new RouterTable(wanted, around, this.progress);
+    this.#effects = effects;
+    this.#router = new RouterTable(wanted, effects, this.progress);
   }
 
   /**
@@ -95,42 +95,43 @@ export class Walk {
   /** Whether the lease of the step to continue from expired before this run could renew it. Nothing is lost: the rollout starts again. */
   async #isStaleStep(error: unknown): Promise<boolean> {
     if (this.#router.hasSet || !(error instanceof FleetError) || error.code !== "STALE_STEP") return false;
-    return isLapsed(await this.#router.look(), this.#wanted);
+    return isLeaseExpired(await this.#router.read(), this.#wanted);
   }
 
   async #run(): Promise<void> {
-    let state = await this.#router.look();
+    let state = await this.#router.read();
     if (!state.table) state = await this.#begin();
     await this.#router.recover(state);
     if (isForeign(state, this.#wanted)) state = await this.#reset(state);
     if (isSteadyAt(state.table, this.#wanted)) return this.#complete("already as declared");
-    const steps = stepsFrom(this.#wanted, state.proven);
+    const steps = remainingSteps(this.#wanted, state.proven);
     await this.#router.prove(targetsFor(this.#wanted, steps, [state.table, state.proven]));
-    const isThere = state.table?.mode === "steady" && isSpreadAs(state.table, finalOf(this.#wanted));
-    if (moversOf(this.#wanted).length === 0 || isThere)
+    const isThere = state.table?.mode === "steady" && hasSameShares(state.table, finalOf(this.#wanted));
+    if (servicesToMove(this.#wanted).length === 0 || isThere)
       return this.#settle(state, finalOf(this.#wanted), "nothing moves");
-    await this.#around.measure.begin();
-    await this.#walk(steps, state);
+    await this.#effects.measure.begin();
+    await this.#runSteps(steps, state);
   }
 
   /** Sets the router's first table: all traffic stays where it is, so that there is a table to revert to. */
   async #begin(): Promise<TrafficState> {
     const services = baseOf(this.#wanted);
-    await this.#router.tell("PREPARING", "the router's first table");
+    await this.#router.report("PREPARING", "the router's first table");
     await this.#router.prove(targetsOf(services));
     await this.#router.set(messageOf(this.#wanted, 0, services));
-    return this.#router.look();
+    return this.#router.read();
   }
 
   /** After an unfinished rollout of another release: returns to the last proven table and starts from there. */
   async #reset(state: TrafficState): Promise<TrafficState> {
     const { table, proven } = state;
-    await this.#router.tell(
+    await this.#router.report(
       "PREPARING",
       `${table ? tableName(table) : "a rollout"} was in progress: starting from the last proven table`,
     );
-    if (table && proven) await this.#router.switch(state, { ...asMessage(proven), ...expecting(state) });
-    return this.#router.look();
+    if (table && proven)
+      await this.#router.switch(state, { ...tableMessage(proven), ...expectSameTable(state) });
+    return this.#router.read();
   }
 
   /** The step at which the rollout starts or continues. @throws FleetError GATE, PAUSED, HELD if it still waits */
@@ -141,13 +142,13 @@ export class Walk {
       this.progress.promoted = [];
       return { step: 0, inconclusive: 0, errors: 0 };
     }
-    await this.#router.tell("TRAFFIC_SWITCHING", `continues at ${stepName(steps, at.step)}`);
-    const waits = stillWaits(state, steps, at, this.#wanted);
+    await this.#router.report("TRAFFIC_SWITCHING", `continues at ${stepName(steps, at.step)}`);
+    const waits = waitReason(state, steps, at, this.#wanted);
     if (waits) throw this.#waits(waits, state.table?.reason ?? "");
     return at;
   }
 
-  async #walk(steps: readonly Step[], first: TrafficState): Promise<void> {
+  async #runSteps(steps: readonly Step[], first: TrafficState): Promise<void> {
     let state = first;
     let at = await this.#startAt(steps, state);
     // A promoted step is not watched for another interval.
@@ -158,7 +159,7 @@ export class Walk {
       const verdict = await this.#judge(state, at);
       crashPoint("traffic.judged");
       // A person's command may have arrived during the measurement.
-      state = await this.#router.look();
+      state = await this.#router.read();
       this.#assertOurs(state, at);
       const next = decide(this.#wanted.strategy, steps, at, verdict, commandOf(state));
       promoted = false;
@@ -169,7 +170,7 @@ export class Walk {
       if (next.move.kind === "hold") return this.#hold(state, next.move);
       if (next.move.kind === "back") return this.#back(state, next.move.reason);
       if (next.move.kind === "watch")
-        await this.#router.tell(this.progress.phase, `keeps watching: ${next.move.reason}`);
+        await this.#router.report(this.progress.phase, `keeps watching: ${next.move.reason}`);
       at = next.at;
     }
   }
@@ -178,22 +179,22 @@ export class Walk {
   async #watch(steps: readonly Step[], at: Position, from: TrafficState, step: Step): Promise<TrafficState> {
     const { proven } = from;
     if (!proven) throw trafficTaken("there is no proven table");
-    const message = stepMessage(this.#wanted, at, step, from, proven, this.#around.slackMs);
+    const message = stepMessage(this.#wanted, at, step, from, proven, this.#effects.slackMs);
     const phase = phaseAt(steps, at.step);
     this.progress.phase = phase;
     await this.#router.switch(from, message);
     crashPoint("traffic.set");
-    await this.#router.tell(phase, `${stepName(steps, at.step)}: ${weightsText(message)}`);
+    await this.#router.report(phase, `${stepName(steps, at.step)}: ${weightsText(message)}`);
     let left = step.intervalSeconds * 1000;
     const slice = Math.max(POLL_MS, left / 6);
     for (;;) {
-      await this.#around.wait(Math.min(left, slice));
+      await this.#effects.wait(Math.min(left, slice));
       left -= slice;
-      const state = await this.#router.look();
+      const state = await this.#router.read();
       this.#assertOurs(state, at);
       const command = commandOf(state);
       if (left <= 0 || command === "promote" || command === "pause") return state;
-      await this.#router.tell(phase, `${stepName(steps, at.step)}: ${requestsText(state)}`);
+      await this.#router.report(phase, `${stepName(steps, at.step)}: ${requestsText(state)}`);
     }
   }
 
@@ -204,13 +205,13 @@ export class Walk {
       // The number of times that the whole rollout may be judged.
       const looks = stepsOf(strategy).length * strategy.maxInconclusive;
       const isLast = inconclusive + 1 >= strategy.maxInconclusive;
-      verdict = judge(strategy.checks, await this.#around.measure.now(state), { looks, isLast });
+      verdict = judge(strategy.checks, await this.#effects.measure.now(state), { looks, isLast });
     } catch (error) {
       if (!(error instanceof FleetError)) throw error;
       verdict = verdictOf([{ check: "measuring", outcome: "error", text: error.problems[0].what }]);
     }
     this.progress.verdict = `${verdict.outcome}: ${verdict.text}`;
-    await this.#router.tell(this.progress.phase, `verdict ${this.progress.verdict}`);
+    await this.#router.report(this.progress.phase, `verdict ${this.progress.verdict}`);
     return verdict;
   }
 
@@ -226,9 +227,9 @@ export class Walk {
     this.progress.promoted = [...this.progress.promoted, promotion];
   }
 
-  async #finish(state: TrafficState, letThrough: Approval["letThrough"], { weightBp }: Step): Promise<void> {
-    const approval = { letThrough, promoted: [...this.progress.promoted] };
-    await this.#settle(state, finalOf(this.#wanted), approvalText(approval, weightBp), letThrough);
+  async #finish(state: TrafficState, approvedBy: Approval["approvedBy"], { weightBp }: Step): Promise<void> {
+    const approval = { approvedBy, promoted: [...this.progress.promoted] };
+    await this.#settle(state, finalOf(this.#wanted), approvalText(approval, weightBp), approvedBy);
   }
 
   /** Makes the table steady. */
@@ -236,45 +237,49 @@ export class Walk {
     state: TrafficState,
     services: SetTraffic["services"],
     why: string,
-    letThrough?: Approval["letThrough"],
+    approvedBy?: Approval["approvedBy"],
   ): Promise<void> {
     const { release } = this.#wanted;
     const step = state.table?.release === release ? state.table.step + 1 : 1;
-    await this.#router.set({ ...messageOf(this.#wanted, step, services), ...expecting(state) });
-    this.progress.letThrough = letThrough;
+    await this.#router.set({ ...messageOf(this.#wanted, step, services), ...expectSameTable(state) });
+    this.progress.approvedBy = approvedBy;
     crashPoint("traffic.settled");
     await this.#complete(why);
   }
 
   async #complete(why: string): Promise<void> {
-    await this.#router.look();
-    await this.#router.tell("COMPLETED", `${weightsText(this.progress.table)} (${why})`);
+    await this.#router.read();
+    await this.#router.report("COMPLETED", `${weightsText(this.progress.table)} (${why})`);
   }
 
   /** Has the router hold a table without a lease, with the reason. */
   async #setHeld(state: TrafficState, table: Table, code: HoldCode, text: string): Promise<void> {
-    await this.#router.set({ ...asMessage(table), ...expecting(state), ...holding(state, code, text) });
+    await this.#router.set({
+      ...tableMessage(table),
+      ...expectSameTable(state),
+      ...holdFields(state, code, text),
+    });
   }
 
   async #hold(state: TrafficState, { why, reason }: Extract<Move, { kind: "hold" }>): Promise<void> {
     // A table that a person paused is already held.
     if (state.table && state.table.mode !== "held") await this.#setHeld(state, state.table, why, reason);
-    await this.#router.look();
+    await this.#router.read();
     throw this.#waits(why, reason);
   }
 
-  #waits(why: Waits, reason: string): FleetError {
+  #waits(why: WaitReason, reason: string): FleetError {
     this.progress.phase = "HELD";
     return rolloutWaits(why, reason, weightsText(this.progress.table));
   }
 
   /** Returns all traffic to the last proven table, by one message. */
   async #back(state: TrafficState, reason: string): Promise<void> {
-    await this.#router.tell("FAILED", reason);
+    await this.#router.report("FAILED", reason);
     if (!state.proven) throw trafficTaken("there is no proven table");
-    await this.#router.tell("ROLLING_BACK", tableName(state.proven));
+    await this.#router.report("ROLLING_BACK", tableName(state.proven));
     try {
-      await this.#router.switch(state, { ...asMessage(state.proven), ...expecting(state) });
+      await this.#router.switch(state, { ...tableMessage(state.proven), ...expectSameTable(state) });
     } catch (error) {
       // The old revision cannot import the changes since the switch: a person decides, and until then nothing is lost.
       // A router of version 0.1.0 stores this sentence without a code, and `holdOf` reads it from there.
@@ -283,15 +288,15 @@ export class Walk {
       throw error;
     }
     crashPoint("traffic.back");
-    await this.#router.look();
-    await this.#router.tell("ROLLED_BACK", weightsText(this.progress.table));
+    await this.#router.read();
+    await this.#router.report("ROLLED_BACK", weightsText(this.progress.table));
     throw rolledBack(reason);
   }
 
   /** Throws if somebody else moved the traffic or the lease expired. */
   #assertOurs(state: TrafficState, at: Position): void {
     const ours = { release: this.#wanted.release, step: at.step + 1 };
-    if (isSame(state.table, ours)) return;
+    if (isSameTable(state.table, ours)) return;
     const error = tableChanged(state, ours);
     if (isReverted(error)) this.progress.phase = "ROLLED_BACK";
     throw error;

@@ -1,15 +1,15 @@
 /** How a rollout starts or continues from a router's state, and the messages for it. Pure. */
-import { holdOf, isSame, type Position, percent, type Step } from "../../src/delivery/index.ts";
+import { holdOf, isSameTable, type Position, percent, type Step } from "../../src/delivery/index.ts";
 import type { SetTraffic, Table, TrafficCommand, TrafficState } from "../../src/delivery/wire.ts";
-import { finalOf, isSpreadAs, messageOf, servicesAt, type Wanted } from "./plan.ts";
+import { finalOf, hasSameShares, messageOf, servicesAt, type Wanted } from "./plan.ts";
+import type { WaitReason } from "./rollout-errors.ts";
 import { type StateMove, stateMoves } from "./state-moves.ts";
-import type { Waits } from "./walk-errors.ts";
 
 export const stepName = (steps: readonly Step[], step: number): string =>
   `step ${step + 1} of ${steps.length}, ${percent(steps[step]?.weightBp ?? 0)}${steps[step]?.mirror ? " and copies" : ""}`;
 
 /** The message that sets a table again. */
-export const asMessage = ({ release, step, salt, services }: Table): SetTraffic => ({
+export const tableMessage = ({ release, step, salt, services }: Table): SetTraffic => ({
   release,
   step,
   salt,
@@ -17,7 +17,7 @@ export const asMessage = ({ release, step, salt, services }: Table): SetTraffic 
 });
 
 /** The compare-and-set condition: the router's table is still the one in this state. */
-export const expecting = ({ table, serial }: TrafficState): Pick<SetTraffic, "expect"> =>
+export const expectSameTable = ({ table, serial }: TrafficState): Pick<SetTraffic, "expect"> =>
   table ? { expect: { release: table.release, step: table.step, serial } } : {};
 
 /** The message that gives green its share at a step. Its lease ends in the proven table or, if state is handed over, holds the table. */
@@ -35,12 +35,12 @@ export function stepMessage(
   const forMs = Math.max(1000, Math.round(step.intervalSeconds * 1000 + slack));
   const isHanded = stateMoves(wanted.services, proven, message).length > 0;
   const lease = { forMs, revertTo: proven.release, ...(isHanded ? { onEnd: "hold" as const } : {}) };
-  return { ...message, ...expecting(state), lease };
+  return { ...message, ...expectSameTable(state), lease };
 }
 
 /** A person's command about the current table. */
 export function commandOf({ table, command }: TrafficState): TrafficCommand | undefined {
-  return isSame(table, command) ? command?.command : undefined;
+  return isSameTable(table, command) ? command?.command : undefined;
 }
 
 /** Whether a rollout of another release is in progress. */
@@ -48,10 +48,10 @@ export const isForeign = ({ table }: TrafficState, { release }: Wanted): boolean
   table !== undefined && table.mode !== "steady" && table.release !== release;
 
 export const isSteadyAt = (table: Table | undefined, wanted: Wanted): boolean =>
-  table?.mode === "steady" && table.release === wanted.release && isSpreadAs(table, finalOf(wanted));
+  table?.mode === "steady" && table.release === wanted.release && hasSameShares(table, finalOf(wanted));
 
 /** Whether the lease of this release's step expired: the table is then held if state was handed over, otherwise reverted. */
-export function isLapsed({ table, reverted }: TrafficState, { release }: Wanted): boolean {
+export function isLeaseExpired({ table, reverted }: TrafficState, { release }: Wanted): boolean {
   if (table?.mode === "held") return table.release === release;
   return table?.mode === "steady" && reverted?.release === release && reverted.why === "lease";
 }
@@ -76,17 +76,17 @@ export function resumeAt(
 ): Position | undefined {
   if (!table || table.mode === "steady" || table.release !== wanted.release) return undefined;
   const step = steps[table.step - 1];
-  if (!step || !isSpreadAs(table, servicesAt(wanted, step))) return undefined;
+  if (!step || !hasSameShares(table, servicesAt(wanted, step))) return undefined;
   return { step: table.step - 1, inconclusive: 0, errors: 0 };
 }
 
 /** Why a held step still waits; undefined if a person's command lets it continue. */
-export function stillWaits(
+export function waitReason(
   state: TrafficState,
   steps: readonly Step[],
   at: Position,
   { strategy }: Pick<Wanted, "strategy">,
-): Waits | undefined {
+): WaitReason | undefined {
   const held = holdOf(state.table);
   if (held === undefined) return undefined;
   const command = commandOf(state);

@@ -20,7 +20,7 @@ type Ownership =
  * @returns false if the owner of the process is unknown
  * @throws FleetError NOT_OWNER, with the owner and the wallet
  */
-export async function wasRun(
+export async function wasEvalRun(
   { session }: Pick<FleetSession, "session">,
   member: Member,
   evaluation: Pick<Evaluation, "output" | "error">,

@@ -14,7 +14,7 @@ import { schedulersOf } from "./scheduler.ts";
  *
  * @throws FleetError with every problem; transient if all of them are
  */
-export function lookAhead(
+export function checkNetwork(
   endpoints: NetworkEndpoints,
   input: { module?: string; upload?: boolean },
   budget: Budget,
