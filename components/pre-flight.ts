@@ -25,12 +25,10 @@ export async function preFlight(
 ): Promise<void> {
   const looks: Promise<unknown>[] = [walletProblem(config)];
   if (network.kind === "legacy") {
-    const endpoints = await resolveNetwork(network, () => Promise.reject(new Error("not local")));
+    const resolved = await resolveNetwork(network, () => Promise.reject(new Error("not local")));
     const wanted = modules.length > 0 ? [...new Set(modules)].map((module) => ({ module })) : [{}];
     for (const each of wanted)
-      looks.push(
-        checkNetwork({ kind: network.kind, endpoints }, { ...each, upload }, budgetOf(PREFLIGHT_SECONDS)),
-      );
+      looks.push(checkNetwork(resolved, { ...each, upload }, budgetOf(PREFLIGHT_SECONDS)));
   }
   const problems: Problem[] = [];
   for (const settled of await Promise.allSettled(looks)) {

@@ -29,6 +29,8 @@ describe("the import rules", () => {
       "providers/run/session.ts": 'export const net = () => import("../../src/localnet/net.ts");',
       "src/ao/send.ts":
         'import { hash } from "../src/core/hash.ts"; hash(); import type { B } from "../bundler/b.ts"; type C = B;',
+      "src/ao/legacy/mu.ts": 'import "../send.ts";',
+      "src/fleet/units.ts": 'import "../ao/legacy/mu.ts";',
       "src/bundler/b.ts": "export interface B { a: number }",
       "src/delivery/d.ts": 'export const load = () => import("@pulumi/pulumi");',
       "src/localnet/net.ts": 'import "../toolchain/t.ts"; import "node:fs";',
@@ -51,6 +53,7 @@ describe("the import rules", () => {
       "components look down only": ["components/fleet.ts → src/cli/main.ts"],
       "providers look down only": ["providers/process/lifecycle.ts → src/cli/main.ts"],
       "localnet is loaded only on request": ["providers/process/lifecycle.ts → src/localnet/net.ts"],
+      "only src/ao knows an adapter": ["src/fleet/units.ts → src/ao/legacy/mu.ts"],
       "lifecycles do not know Pulumi": ["providers/process/lifecycle.ts → @pulumi/pulumi"],
       "ao knows core only": ["src/ao/send.ts → src/bundler/b.ts"],
       "delivery knows core only": ["src/delivery/d.ts → @pulumi/pulumi"],

@@ -1,4 +1,3 @@
-import { MAX_MESSAGE_BYTES } from "../../src/ao/network.ts";
 import type { Tags } from "../../src/ao/port.ts";
 import { composeBoot } from "../../src/fleet/code/program.ts";
 import type { ProcessRef } from "../../src/fleet/health/verdict.ts";
@@ -23,8 +22,7 @@ export async function bootOf(
   if (inputs.onBoot !== true || inputs.restore !== undefined) return undefined;
   const stored = await storedBundle(session, inputs);
   const data = composeBoot(await programOf(session, inputs, stored.text));
-  const most = session.endpoints.maxMessageBytes ?? MAX_MESSAGE_BYTES;
-  return Buffer.byteLength(data) + ENVELOPE > most ? undefined : { tags: { "On-Boot": "Data" }, data };
+  return Buffer.byteLength(data) + ENVELOPE > session.network.maxMessageBytes ? undefined : { tags: { "On-Boot": "Data" }, data };
 }
 
 /** The spawn as a possible load of the code: the process' output at its boot shows whether it was one. */

@@ -89,8 +89,6 @@ export async function spawnGeneration(
     {
       intent,
       module,
-      scheduler: session.endpoints.scheduler,
-      authority: session.endpoints.authority,
       tags: {
         Name: name,
         "Deployment-Key": deploymentKey(session.scope, name),

@@ -49,10 +49,7 @@ export async function assertOwner(props: ProcessOutputs): Promise<boolean> {
   const address = await walletAddress();
   const isNoted = owner === address && health?.code !== "NOT_OWNER";
   if (isNoted && (props.drift ?? []).length === 0) return false;
-  const ao = dryRunsAs(
-    { kind: props.network.kind, endpoints: (await locateNetwork(props.network)).endpoints },
-    address,
-  );
+  const ao = dryRunsAs((await locateNetwork(props.network)).network, address);
   const budget = budgetOf(OWNER_SECONDS);
   const own = processesOf(props);
   const found = await foreignAmong(ao, own, budget, (one) =>

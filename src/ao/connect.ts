@@ -1,17 +1,12 @@
 import type { Budget } from "../core/budget.ts";
 import type { Journal } from "./journal/index.ts";
 import { connectLegacy, EMBEDDED_LIMITS } from "./legacy/connect.ts";
-import { checkNetwork as checkLegacy, dryRunsAs as legacyDryRuns } from "./legacy/preview.ts";
-import type { NetworkRef } from "./network.ts";
-import type { Ao, NetworkEndpoints } from "./port.ts";
+import { endpointsOf } from "./legacy/endpoints.ts";
+import { dryRunsAs as legacyDryRuns, checkNetwork as checkLegacy } from "./legacy/preview.ts";
+import type { ResolvedNetwork } from "./network.ts";
+import type { Ao } from "./port.ts";
 import type { Wait } from "./retry.ts";
 import type { Wallet } from "./wallet.ts";
-
-/** A network to connect to: its declared kind and its endpoints. */
-export interface ResolvedNetwork {
-  readonly kind: NetworkRef["kind"];
-  readonly endpoints: NetworkEndpoints;
-}
 
 /** The wallet that signs and the journal that records what was signed. */
 export interface ConnectOptions {
@@ -22,8 +17,11 @@ export interface ConnectOptions {
 }
 
 /** The only place that selects the adapter for a network. */
-export const connect = ({ kind, endpoints }: ResolvedNetwork, options: ConnectOptions): Ao =>
-  connectLegacy({ endpoints, ...options, limits: kind === "local" ? EMBEDDED_LIMITS : {} });
+export const connect = (network: ResolvedNetwork, options: ConnectOptions): Ao =>
+  connectLegacy({
+    ...{ endpoints: endpointsOf(network), ...options },
+    limits: network.kind === "local" ? EMBEDDED_LIMITS : {},
+  });
 
 /**
  * Checks that a network can host a fleet: every unit answers and is of the expected kind, and the module exists. Needs no
@@ -32,11 +30,11 @@ export const connect = ({ kind, endpoints }: ResolvedNetwork, options: ConnectOp
  * @throws FleetError with every problem; transient if all of them are
  */
 export const checkNetwork = (
-  { endpoints }: ResolvedNetwork,
+  network: ResolvedNetwork,
   input: { module?: string; upload?: boolean },
   budget: Budget,
-): Promise<void> => checkLegacy(endpoints, input, budget);
+): Promise<void> => checkLegacy(endpointsOf(network), input, budget);
 
 /** Dry runs in the name of an address, without its key and without a journal: a preview has neither. */
-export const dryRunsAs = ({ endpoints }: ResolvedNetwork, address: string): Pick<Ao, "address" | "dryrun"> =>
-  legacyDryRuns(endpoints, address);
+export const dryRunsAs = (network: ResolvedNetwork, address: string): Pick<Ao, "address" | "dryrun"> =>
+  legacyDryRuns(endpointsOf(network), address);

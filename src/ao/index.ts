@@ -1,12 +1,12 @@
 /** The network: connect, sign, journal, send, read back. Knows nothing of Pulumi, of delivery or of bundles. */
 
 export { crashPoint } from "../core/crash.ts";
-export { type ConnectOptions, checkNetwork, connect, dryRunsAs, type ResolvedNetwork } from "./connect.ts";
+export { type ConnectOptions, connect, dryRunsAs, checkNetwork } from "./connect.ts";
 export { UnitError } from "./errors.ts";
 export { assertOwner, looksLikeInbox } from "./inbox.ts";
 export { type Intent, type Journal, type JournalOptions, openJournal, readJournal } from "./journal/index.ts";
 export { connectLegacy, type LegacyLimits, type LegacyOptions } from "./legacy/connect.ts";
-export { type NetworkRef, NetworkRefSchema, resolveNetwork } from "./network.ts";
+export { type NetworkRef, NetworkRefSchema, type ResolvedNetwork, resolveNetwork } from "./network.ts";
 export type * from "./port.ts";
 export { type Relation, relationOf, replyAmong, replyNaming, type SentRequest } from "./replies.ts";
 export { type ItemFields, loadWallet, type SignedItem, type Wallet, type WalletSource } from "./wallet.ts";

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { NetworkEndpoints } from "./port.ts";
+import type { LegacyEndpoints } from "./legacy/endpoints.ts";
 
 /** The largest message body that messenger units of the legacy protocol accept: 10 MB. */
 export const MAX_MESSAGE_BYTES = 10_000_000;
@@ -48,31 +48,46 @@ const LocalRefSchema = z.strictObject({
 export const NetworkRefSchema = z.discriminatedUnion("kind", [LegacyRefSchema, LocalRefSchema]);
 export type NetworkRef = z.input<typeof NetworkRefSchema>;
 
+/** A network with its units located. Only the adapter that `kind` selects interprets `units`; everything above `src/ao` passes them on. */
+export interface ResolvedNetwork {
+  readonly kind: NetworkRef["kind"];
+  /** Role of each unit, in the adapter's words → its URL or address. */
+  readonly units: Readonly<Record<string, string>>;
+  /** Largest message in bytes that the network accepts. */
+  readonly maxMessageBytes: number;
+}
+
 /**
- * The endpoints of a declared network, with defaults filled in.
+ * Locates the units of a declared network, with defaults filled in.
  *
  * @param local starts or finds the embedded network of a folder; injected, because this room does not import `src/localnet`
  * @throws ZodError if the declaration is invalid
  */
 export async function resolveNetwork(
   ref: NetworkRef,
-  local: (dir: string) => Promise<NetworkEndpoints>,
-): Promise<NetworkEndpoints> {
+  local: (dir: string) => Promise<LegacyEndpoints>,
+): Promise<ResolvedNetwork> {
   const parsed = NetworkRefSchema.parse(ref);
+  const { maxMessageBytes } = capacityOf(ref);
   if (parsed.kind === "local") {
     const { gatewayUrl, graphqlUrl, muUrl, cuUrl, suUrl, scheduler, authority } = await local(parsed.dir);
-    const { maxMessageBytes } = capacityOf(ref);
-    const uploadUrl = gatewayUrl;
-    const units = { gatewayUrl, graphqlUrl, muUrl, cuUrl, ...(suUrl === undefined ? {} : { suUrl }) };
-    return { ...units, scheduler, authority, uploadUrl, maxMessageBytes };
+    const units = { gatewayUrl, graphqlUrl, muUrl, cuUrl, scheduler, authority, uploadUrl: gatewayUrl };
+    return {
+      kind: parsed.kind,
+      units: { ...units, ...(suUrl === undefined ? {} : { suUrl }) },
+      maxMessageBytes,
+    };
   }
-  const { kind: _, graphqlUrl, suUrl, uploadUrl, ...rest } = parsed;
+  const { kind, maxMessageBytes: _, graphqlUrl, suUrl, uploadUrl, ...units } = parsed;
   return {
-    ...rest,
-    ...(suUrl === undefined ? {} : { suUrl }),
-    ...(uploadUrl === undefined ? {} : { uploadUrl }),
-    maxMessageBytes: capacityOf(ref).maxMessageBytes,
-    graphqlUrl: graphqlUrl ?? `${rest.gatewayUrl.replace(/\/+$/, "")}/graphql`,
+    kind,
+    units: {
+      ...units,
+      ...(suUrl === undefined ? {} : { suUrl }),
+      ...(uploadUrl === undefined ? {} : { uploadUrl }),
+      graphqlUrl: graphqlUrl ?? `${units.gatewayUrl.replace(/\/+$/, "")}/graphql`,
+    },
+    maxMessageBytes,
   };
 }
 

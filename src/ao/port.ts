@@ -99,8 +99,10 @@ export interface SpawnInput {
   /** `project/stack/process/generation/spawn/hash/epoch/n`: names one effect. */
   readonly intent: string;
   readonly module: string;
-  readonly scheduler: string;
-  readonly authority: string;
+  /** Address of the scheduler that orders its messages. @default the network's */
+  readonly scheduler?: string;
+  /** Address whose pushes from other processes it trusts. @default the network's */
+  readonly authority?: string;
   readonly tags: Tags;
   readonly data?: string;
 }
@@ -166,21 +168,4 @@ export interface FoundItem {
   readonly recipient: string;
   readonly tags: Tags;
   readonly block?: { height: number; timestamp: number };
-}
-
-/** The resolved endpoints of a network: all that an adapter needs. */
-export interface NetworkEndpoints {
-  readonly gatewayUrl: string;
-  readonly graphqlUrl: string;
-  readonly muUrl: string;
-  readonly cuUrl: string;
-  readonly scheduler: string;
-  /** The unit of that scheduler. Default: its `Scheduler-Location` on the gateway. */
-  readonly suUrl?: string;
-  /** The address that may push messages between processes: the messenger unit's. */
-  readonly authority: string;
-  /** Upload service for data items of any size; without it nothing can be uploaded. */
-  readonly uploadUrl?: string;
-  /** Largest message in bytes that the messenger unit accepts. Default 10,000,000. */
-  readonly maxMessageBytes?: number;
 }

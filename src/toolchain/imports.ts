@@ -100,6 +100,13 @@ const rules: IRegularForbiddenRuleType[] = [
     to: { path: "^src/localnet/", dependencyTypesNot: ["dynamic-import", "type-only"] },
   },
   {
+    // Another protocol is another adapter: nothing above the port may depend on the units of one.
+    name: "only src/ao knows an adapter",
+    severity: "error",
+    from: { pathNot: "^src/ao/" },
+    to: { path: "^src/ao/legacy/" },
+  },
+  {
     name: "lifecycles do not know Pulumi",
     severity: "error",
     from: { path: "^providers/.*/(lifecycle|schema)\\.ts$" },

@@ -10,6 +10,7 @@ import {
   resolveNetwork,
   type Wallet,
 } from "../../src/ao/index.ts";
+import { endpointsOf } from "../../src/ao/legacy/endpoints.ts";
 import { budgetOf } from "../../src/core/budget.ts";
 import { type LocalNetworkInfo, start, stop } from "../../src/localnet/index.ts";
 import { temporaryFolder } from "../kit/folder.ts";
@@ -25,8 +26,8 @@ let processId: string;
 
 const budget = () => budgetOf(30);
 const connect = (as: Wallet) =>
-  resolveNetwork({ kind: "local", dir: join(folder, "network") }, async () => network).then((endpoints) =>
-    connectLegacy({ endpoints, wallet: as, journal, limits: { firstRead: 0 } }),
+  resolveNetwork({ kind: "local", dir: join(folder, "network") }, async () => network).then((found) =>
+    connectLegacy({ endpoints: endpointsOf(found), wallet: as, journal, limits: { firstRead: 0 } }),
   );
 async function evaluate(code: string, intent: string, as: Ao = ao) {
   const { id } = await as.send({ intent, processId, tags: { Action: "Eval" }, data: code }, budget());

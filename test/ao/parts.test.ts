@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { unitDown } from "../../src/ao/errors.ts";
 import { crashPoint, looksLikeInbox, NetworkRefSchema, resolveNetwork } from "../../src/ao/index.ts";
+import { endpointsOf } from "../../src/ao/legacy/endpoints.ts";
 import { excerptOf, retryAfterOf } from "../../src/ao/legacy/http.ts";
 import { evaluationIn, outputText, tagsOf } from "../../src/ao/legacy/shapes.ts";
 import { limiterOf } from "../../src/ao/limiter.ts";
@@ -181,19 +182,30 @@ describe("network", () => {
 
   test("gives a legacy network the well-known defaults, and its index below its gateway", async () => {
     const known = await resolveNetwork({ kind: "legacy" }, local);
-    expect(known.graphqlUrl).toBe("https://arweave.net/graphql");
-    expect(known.scheduler).toBe("_GQ33BkPtZrqxA84vM8Zk-N2aO0toNNu_C-l-rawrBA");
+    expect(known.kind).toBe("legacy");
+    expect(known.units.graphqlUrl).toBe("https://arweave.net/graphql");
+    expect(known.units.scheduler).toBe("_GQ33BkPtZrqxA84vM8Zk-N2aO0toNNu_C-l-rawrBA");
     const own = await resolveNetwork(
       { kind: "legacy", gatewayUrl: "http://localhost:1/", muUrl: "http://x:2" },
       local,
     );
-    expect(own).toMatchObject({ graphqlUrl: "http://localhost:1/graphql", muUrl: "http://x:2" });
+    expect(own.units).toMatchObject({ graphqlUrl: "http://localhost:1/graphql", muUrl: "http://x:2" });
   });
 
   test("asks a local network for its endpoints and takes nothing else", async () => {
-    const { gatewayUrl, ...rest } = await resolveNetwork({ kind: "local", dir: "here" }, local);
-    expect(gatewayUrl).toBe("http://here");
-    expect(rest).not.toHaveProperty("pid");
+    const { units } = await resolveNetwork({ kind: "local", dir: "here" }, local);
+    expect(units.gatewayUrl).toBe("http://here");
+    expect(units).not.toHaveProperty("pid");
+  });
+
+  test("gives the adapter the units in its own words, and no unit that the network lacks", async () => {
+    const here = await resolveNetwork({ kind: "local", dir: "here", maxMessageBytes: 30_000 }, local);
+    const own = { ...(await local("here")), uploadUrl: "http://here", maxMessageBytes: 30_000 };
+    expect(endpointsOf(here)).toEqual({ ...own, pid: undefined });
+    const far = endpointsOf(await resolveNetwork({ kind: "legacy" }, local));
+    expect(far.maxMessageBytes).toBe(10_000_000);
+    for (const absent of ["suUrl", "uploadUrl"]) expect(far).not.toHaveProperty(absent);
+    expect(() => endpointsOf({ units: { gatewayUrl: "g" }, maxMessageBytes: 1 })).toThrow("muUrl");
   });
 
   test.each([

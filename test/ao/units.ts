@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { DataItem } from "@dha-team/arbundles";
-import type { NetworkEndpoints } from "../../src/ao/port.ts";
+import type { LegacyEndpoints } from "../../src/ao/legacy/endpoints.ts";
 import type { Budget } from "../../src/core/budget.ts";
 
 export type Endpoint =
@@ -45,7 +45,7 @@ export type Script = (request: Request) => Reply | undefined | Promise<Reply | u
  * would count and answer it there.
  */
 export interface Units {
-  readonly endpoints: NetworkEndpoints;
+  readonly endpoints: LegacyEndpoints;
   readonly requests: Request[];
   /** The ids of the items that were posted to the messenger unit, in order. */
   readonly posted: string[];

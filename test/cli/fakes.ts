@@ -125,13 +125,16 @@ export function fakeFleet(ao: Ao, members: readonly Member[], ledger?: string): 
     ao,
     journal: { void: async () => {} },
     // Nothing listens there.
-    endpoints: {
-      scheduler: "s".repeat(43),
-      suUrl: "http://127.0.0.1:9",
-      graphqlUrl: "http://127.0.0.1:9/graphql",
+    network: {
+      kind: "local",
+      units: {
+        scheduler: "s".repeat(43),
+        suUrl: "http://127.0.0.1:9",
+        graphqlUrl: "http://127.0.0.1:9/graphql",
+      },
+      maxMessageBytes: 10_000_000,
     },
     modules: {},
-    networkName: "local",
     deployment: { id: "deploy-test" },
     budget: budgetOf,
     request: {},

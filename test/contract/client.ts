@@ -1,7 +1,7 @@
 import { createHash, generateKeyPairSync } from "node:crypto";
 import { createRequire } from "node:module";
 import { connect } from "@permaweb/aoconnect";
-import type { NetworkEndpoints } from "../../src/ao/port.ts";
+import type { LegacyEndpoints } from "../../src/ao/legacy/endpoints.ts";
 
 const { ArweaveSigner, createData } = createRequire(import.meta.url)(
   "@dha-team/arbundles",
@@ -9,7 +9,7 @@ const { ArweaveSigner, createData } = createRequire(import.meta.url)(
 
 /** A network under contract. */
 export interface ContractNetwork {
-  readonly endpoints: NetworkEndpoints;
+  readonly endpoints: LegacyEndpoints;
   readonly suUrl: string;
   /** The id of an aos 2.x module on the network. */
   readonly module: string;
@@ -42,7 +42,7 @@ export interface UnitResult {
   readonly error?: unknown;
 }
 
-const legacy = ({ gatewayUrl, graphqlUrl, muUrl, cuUrl }: NetworkEndpoints) =>
+const legacy = ({ gatewayUrl, graphqlUrl, muUrl, cuUrl }: LegacyEndpoints) =>
   connect({ MODE: "legacy", GATEWAY_URL: gatewayUrl, GRAPHQL_URL: graphqlUrl, MU_URL: muUrl, CU_URL: cuUrl });
 type Legacy = ReturnType<typeof legacy>;
 

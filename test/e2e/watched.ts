@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { join } from "node:path";
 import type { Page } from "playwright-core";
 import { connectLegacy } from "../../src/ao/index.ts";
+import { endpointsOf } from "../../src/ao/legacy/endpoints.ts";
 import { loadWallet } from "../../src/ao/wallet.ts";
 import { store as bundles } from "../../src/bundler/index.ts";
 import { budgetOf } from "../../src/core/budget.ts";
@@ -65,7 +66,7 @@ export async function watchFleet(project: Project, settings: string): Promise<Wa
   const { journal } = opened.session;
   const by = ({ urls }: typeof proxy) => {
     const endpoints = {
-      ...opened.session.endpoints,
+      ...endpointsOf(opened.session.network),
       gatewayUrl: urls.gateway,
       graphqlUrl: `${urls.gateway}/graphql`,
       muUrl: urls.mu,

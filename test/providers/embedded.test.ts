@@ -8,7 +8,7 @@ import * as lifecycle from "../../providers/process/lifecycle.ts";
 import type { ProcessOutputs } from "../../providers/process/schema.ts";
 import { PartialFailure } from "../../providers/run/partial-failure.ts";
 import { endRun, sessionFor } from "../../providers/run/session.ts";
-import { connectLegacy, EMBEDDED_LIMITS } from "../../src/ao/legacy/connect.ts";
+import { connect } from "../../src/ao/connect.ts";
 import { loadWallet } from "../../src/ao/wallet.ts";
 import { budgetOf } from "../../src/core/budget.ts";
 import type { FleetSession } from "../../src/fleet/fleet-session.ts";
@@ -146,8 +146,8 @@ describe("an error in one of its handlers", () => {
     ]);
     const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 4096 });
     const wallet = await loadWallet({ jwk: privateKey.export({ format: "jwk" }) });
-    const { endpoints, journal } = mine;
-    const foreign = { ...mine, ao: connectLegacy({ endpoints, wallet, journal, limits: EMBEDDED_LIMITS }) };
+    const { network, journal } = mine;
+    const foreign = { ...mine, ao: connect(network, { wallet, journal }) };
     for (const [words, code] of [
       [["Eval", "--raw", "--data", "Limit = 6"], "NOT_OWNER"],
       [["DRAIN", "--control"], "FORBIDDEN"],

@@ -1,4 +1,4 @@
-import type { NetworkEndpoints } from "../../src/ao/port.ts";
+import type { LegacyEndpoints } from "../../src/ao/legacy/endpoints.ts";
 import { sqliteStore } from "../../src/localnet/store/sqlite.ts";
 import type { Store } from "../../src/localnet/store/store.ts";
 import type { SpawnedTwice } from "../../src/localnet/units/context.ts";
@@ -36,7 +36,7 @@ export interface SimnetOptions {
 
 /** A network whose processes are models, behind a fault proxy: thousands of them in one process of Node. */
 export interface Simnet {
-  readonly endpoints: NetworkEndpoints;
+  readonly endpoints: LegacyEndpoints;
   readonly suUrl: string;
   /** The id of the simulated aos image. */
   readonly module: string;

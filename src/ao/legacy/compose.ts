@@ -20,13 +20,16 @@ type Signer = (
 
 type TagList = { name: string; value: string }[];
 
+/** A spawn with its scheduler and its authority. */
+export type PlacedSpawn = SpawnInput & Required<Pick<SpawnInput, "scheduler" | "authority">>;
+
 /**
  * The fields of a spawn as aoconnect composes them: protocol tags, module, scheduler, time.
  * Sends and signs nothing: the adapter does that itself, with the journal, the budget and the unit's answers.
  *
  * @param module the module as the gateway shows it; aoconnect checks its tags
  */
-export function fieldsOfSpawn(input: SpawnInput, module: FoundItem): Promise<ItemFields> {
+export function fieldsOfSpawn(input: PlacedSpawn, module: FoundItem): Promise<ItemFields> {
   const tags = [{ name: "Authority", value: input.authority }, ...listOf(input.tags)];
   return fieldsFrom(module, (client, signer) =>
     client.spawn({

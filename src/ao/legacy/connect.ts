@@ -1,12 +1,13 @@
 import type { Budget } from "../../core/budget.ts";
 import type { Journal } from "../journal/index.ts";
 import { MAX_MESSAGE_BYTES } from "../network.ts";
-import type { Ao, NetworkEndpoints } from "../port.ts";
+import type { Ao } from "../port.ts";
 import { type Backoff, defaultBackoff, retrying, type Wait } from "../retry.ts";
 import type { Wallet } from "../wallet.ts";
 import { arrivalOf } from "./arrival.ts";
 import { readDryrun, readResults } from "./cu.ts";
 import { effectsOf } from "./effects.ts";
+import type { LegacyEndpoints } from "./endpoints.ts";
 import { findAll, readData, readPage } from "./gateway.ts";
 import { historyAt } from "./history.ts";
 import { unitAt } from "./http.ts";
@@ -18,7 +19,7 @@ import { resultsOf } from "./results.ts";
 import { schedulersOf } from "./scheduler.ts";
 
 export interface LegacyOptions {
-  readonly endpoints: NetworkEndpoints;
+  readonly endpoints: LegacyEndpoints;
   readonly wallet: Wallet;
   readonly journal: Journal;
   readonly limits?: LegacyLimits;
@@ -62,7 +63,7 @@ export function connectLegacy(options: LegacyOptions): Ao {
   const parts = partsOf(options);
   const { evaluation, noteSent } = resultsOf(parts, options.limits);
   return {
-    ...changing(parts, noteSent),
+    ...changing(parts, options, noteSent),
     ...reading(parts, options),
     evaluation,
     async awaitReady(processId, budget) {
@@ -106,12 +107,13 @@ function partsOf({ endpoints, wallet, journal, limits = {}, log = () => {}, onWa
 /** The methods that change the network. */
 function changing(
   { wallet, journal, modules, effects }: Parts,
+  { endpoints: { scheduler, authority } }: LegacyOptions,
   noteSent: (processId: string) => void,
 ): Pick<Ao, "address" | "spawn" | "send" | "publish" | "settle"> {
   return {
     address: wallet.address,
     async spawn(input, budget) {
-      const sent = await effects.spawn(input, budget);
+      const sent = await effects.spawn({ scheduler, authority, ...input }, budget);
       noteSent(sent.id);
       return sent;
     },

@@ -4,11 +4,11 @@ import { FleetError } from "../../core/errors.ts";
 import { hashOf, sha256 } from "../../core/hash.ts";
 import { reasonOf, UnitError } from "../errors.ts";
 import type { Intent, Journal } from "../journal/index.ts";
-import type { FoundItem, MessageInput, PublishInput, Sent, SpawnInput } from "../port.ts";
+import type { FoundItem, MessageInput, PublishInput, Sent } from "../port.ts";
 import { type Backoff, retrying } from "../retry.ts";
 import type { ItemFields, SignedItem, Wallet } from "../wallet.ts";
 import { type Arrival, mayHaveArrived, type RouteOptions, routeOf } from "./arrival.ts";
-import { checkTags, fieldsOfMessage, fieldsOfSpawn } from "./compose.ts";
+import { checkTags, fieldsOfMessage, fieldsOfSpawn, type PlacedSpawn } from "./compose.ts";
 import type { Unit } from "./http.ts";
 import { postItem } from "./mu.ts";
 import { assignItem, uploadItem } from "./upload.ts";
@@ -33,7 +33,7 @@ interface EffectParts {
  * (a time-out, a broken connection, a failing unit, a killed run) the network is first asked whether it has the item.
  */
 interface Effects {
-  spawn(input: SpawnInput, budget: Budget): Promise<Sent>;
+  spawn(input: PlacedSpawn, budget: Budget): Promise<Sent>;
   send(input: MessageInput, budget: Budget): Promise<Sent>;
   publish(input: PublishInput, budget: Budget): Promise<Sent>;
   /**
@@ -166,7 +166,7 @@ class Posting implements Effects {
     });
   }
 
-  async spawn(input: SpawnInput, budget: Budget): Promise<Sent> {
+  async spawn(input: PlacedSpawn, budget: Budget): Promise<Sent> {
     const { intent: key, ...asked } = input;
     checkTags(input.tags, key);
     return this.#once(

@@ -1,7 +1,8 @@
 import type { Budget } from "../../core/budget.ts";
-import type { Ao, NetworkEndpoints } from "../port.ts";
+import type { Ao } from "../port.ts";
 import { defaultBackoff, retrying } from "../retry.ts";
 import { readDryrun } from "./cu.ts";
+import type { LegacyEndpoints } from "./endpoints.ts";
 import { readPage } from "./gateway.ts";
 import { unitAt } from "./http.ts";
 import { moduleLoader } from "./modules.ts";
@@ -15,7 +16,7 @@ import { schedulersOf } from "./scheduler.ts";
  * @throws FleetError with every problem; transient if all of them are
  */
 export function checkNetwork(
-  endpoints: NetworkEndpoints,
+  endpoints: LegacyEndpoints,
   input: { module?: string; upload?: boolean },
   budget: Budget,
 ): Promise<void> {
@@ -39,7 +40,7 @@ export function checkNetwork(
 }
 
 /** Dry runs in the name of an address, without its key and without a journal: a preview has neither. */
-export function dryRunsAs(endpoints: NetworkEndpoints, address: string): Pick<Ao, "address" | "dryrun"> {
+export function dryRunsAs(endpoints: LegacyEndpoints, address: string): Pick<Ao, "address" | "dryrun"> {
   const cu = unitAt("compute unit", endpoints.cuUrl, { concurrency: 4, timeout: 20_000 });
   return {
     address,

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { Budget } from "../../core/budget.ts";
 import { schedulerUnknown, UnitError, unitNotAo, unitRefused } from "../errors.ts";
-import type { NetworkEndpoints } from "../port.ts";
+import type { LegacyEndpoints } from "./endpoints.ts";
 import { readPage } from "./gateway.ts";
 import type { Answer, Unit } from "./http.ts";
 
@@ -63,7 +63,7 @@ const PageSchema = z.looseObject({
 
 // biome-ignore lint/complexity/noExcessiveLinesPerFunction: all calls share the cached units and schedulers.
 export function schedulersOf(parts: {
-  readonly endpoints: Pick<NetworkEndpoints, "scheduler" | "suUrl">;
+  readonly endpoints: Pick<LegacyEndpoints, "scheduler" | "suUrl">;
   /** The gateway's index. */
   readonly index: Unit;
   /** A scheduler unit at an address. */

@@ -101,7 +101,7 @@ function print(
   rows: readonly StatusRow[],
   traffic: ShownTraffic | undefined,
 ): void {
-  out.line(`${project}/${stack} on ${session.networkName}`);
+  out.line(`${project}/${stack} on ${session.network.kind}`);
   const cells = rows.map((row) => [
     row.name,
     row.processId,

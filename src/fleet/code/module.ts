@@ -118,7 +118,7 @@ export function moduleId(session: Session, module: string): string {
   const aliases = Object.keys(session.modules);
   throw new FleetError({
     code: "MODULE_UNKNOWN",
-    what: `The network "${session.networkName}" has no module "${module}".`,
+    what: `The network "${session.network.kind}" has no module "${module}".`,
     got: module,
     expected: `a 43-character module id${aliases.length > 0 ? ` or one of ${aliases.join(", ")}` : ""}`,
     remedy: "Run pulumi config set module <id>.",

@@ -115,7 +115,7 @@ export async function record(
     deploymentDuration: deployment.seconds(),
     deploymentId: deployment.id,
     epoch: await deployment.epoch(),
-    network: session.networkName,
+    network: session.network.kind,
     owner: session.ao.address,
   };
   return recordInManifest(scope, head, processes);

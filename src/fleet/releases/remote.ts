@@ -29,13 +29,13 @@ export interface Reader {
 /** Opens the network for reading; starts the embedded one if it is not running. */
 export async function networkReader(network: NetworkRef, config: StackSettings): Promise<Reader> {
   const wallet = await loadWallet(walletSource(config));
-  const endpoints = await resolveNetwork(network, async (dir) =>
+  const resolved = await resolveNetwork(network, async (dir) =>
     (await import("../../localnet/index.ts")).start(dir),
   );
   const folder = await mkdtemp(join(tmpdir(), "fleet-read-"));
   const journal = await openJournal(join(folder, "journal.jsonl"));
   return {
-    ao: connect({ kind: network.kind, endpoints }, { wallet, journal }),
+    ao: connect(resolved, { wallet, journal }),
     async close() {
       await journal.close();
       await rm(folder, { recursive: true, force: true });

@@ -33,19 +33,15 @@ interface OpenSession {
 
 /** Opens a session on a network for a stack, for providers and commands alike. */
 export async function openSession(options: OpenSession): Promise<Session> {
-  const { scope, network, wallet, journal, request, withoutBackup = false } = options;
-  const { endpoints, modules } = await locateNetwork(network, options.note);
+  const { scope, wallet, journal, request, withoutBackup = false } = options;
+  const { network, modules } = await locateNetwork(options.network, options.note);
   const board = new WaitBoard((line) => void reportStep(session, "units", "delayed", line));
-  const ao = connect(
-    { kind: network.kind, endpoints },
-    {
-      ...{ wallet, journal },
-      ...(options.tellsWaits === true ? { onWait: (wait) => board.observe(wait) } : {}),
-    },
-  );
+  const ao = connect(network, {
+    ...{ wallet, journal },
+    ...(options.tellsWaits === true ? { onWait: (wait) => board.observe(wait) } : {}),
+  });
   const session: Session = {
-    ...{ scope, ao, journal, endpoints, modules, request, withoutBackup },
-    networkName: network.kind,
+    ...{ scope, ao, journal, network, modules, request, withoutBackup },
     deployment: new Deployment(request, () => session),
     operator: () => operatorOf(scope.home, request.operator),
     budget: options.budget ?? budgetOf,

@@ -1,6 +1,6 @@
 import type { Journal } from "../../ao/journal/index.ts";
-import type { NetworkRef } from "../../ao/network.ts";
-import type { Ao, NetworkEndpoints } from "../../ao/port.ts";
+import type { ResolvedNetwork } from "../../ao/network.ts";
+import type { Ao } from "../../ao/port.ts";
 import type { Budget } from "../../core/budget.ts";
 import type { RunRequest } from "./run-request.ts";
 import type { Scope } from "./scope.ts";
@@ -15,10 +15,9 @@ export interface Session {
   readonly scope: Scope;
   readonly ao: Ao;
   readonly journal: Journal;
-  readonly endpoints: NetworkEndpoints;
+  readonly network: ResolvedNetwork;
   /** Module ids by alias (`aos`), on networks with aliases. */
   readonly modules: Readonly<Record<string, string>>;
-  readonly networkName: NetworkRef["kind"];
   /** The request for this run. */
   readonly request: RunRequest;
   readonly deployment: Run;

@@ -64,7 +64,7 @@ export function monitorOf(options: MonitorOptions): Monitor {
   const origin: Origin = {
     project: fleet.project,
     stack: fleet.stack,
-    network: fleet.session.networkName,
+    network: fleet.session.network.kind,
   };
   const shared = origin.network === "local" ? undefined : SHARED_READS_PER_MINUTE;
   const rateLimit: RateLimit = rateLimitOf(settings.readsPerMinute ?? shared, clock);

@@ -91,7 +91,7 @@ async function compare(
     findings.add("fleet", "regression", "SKIP", "this machine has no release to compare with");
     return;
   }
-  const now = { deploymentId: release.deploymentId, network: fleet.session.networkName, rate };
+  const now = { deploymentId: release.deploymentId, network: fleet.session.network.kind, rate };
   const before = await lastBaseline(fleet.session.scope, now);
   if (!before) {
     const detail = "no earlier release was measured at this rate; this release becomes the baseline";

@@ -40,7 +40,7 @@ export async function runValidation(subject: Subject, options: RunOptions): Prom
     timedOut: budget.remaining() === 0 || budget.gaveUp?.isSo === true,
     project: fleet.project,
     stack: fleet.stack,
-    network: fleet.session.networkName,
+    network: fleet.session.network.kind,
     ...(release === undefined ? {} : { deploymentId: release.deploymentId }),
     thresholds,
   };

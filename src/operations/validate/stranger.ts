@@ -22,9 +22,7 @@ export async function withStranger<T>(
   const folder = await mkdtemp(join(tmpdir(), "fleet-"));
   const journal = await openJournal(join(folder, "journal.jsonl"));
   try {
-    return await run(
-      connect({ kind: session.networkName, endpoints: session.endpoints }, { wallet, journal }),
-    );
+    return await run(connect(session.network, { wallet, journal }));
   } finally {
     await journal.close();
     await rm(folder, { recursive: true, force: true });

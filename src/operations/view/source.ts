@@ -47,7 +47,7 @@ type RollBack = (
 /** The dashboard's source for the fleet of a command's stack. Reads by dry-runs and files; signs actions with the stack's wallet. */
 export function fleetSource(context: OperationContext, fleet: FleetSession, rollBack: RollBack): Source {
   const explorer: Explorer = (kind, id) =>
-    fleet.session.networkName === "local" ? null : `https://www.ao.link/#/${kind}/${id}`;
+    fleet.session.network.kind === "local" ? null : `https://www.ao.link/#/${kind}/${id}`;
   const current = async (): Promise<FleetSession> => {
     // A router that does not answer is reported below, as one of the page's problems.
     const known = await servingFleet(fleet.session, { readState: async () => fleet, note: () => {} });
@@ -126,7 +126,7 @@ async function observationOf(
   const observation: Observation = {
     project: now.project,
     stack: now.stack,
-    network: now.session.networkName,
+    network: now.session.network.kind,
     processes: readings.map(({ view }): ProcessView => view),
     releases: known
       ? historyOfStack(known.releases, known.runs, known.updates, known.heldAt).map(releaseView)
