@@ -1,5 +1,6 @@
 /** Runs child processes: reads their output by lines, and stops them when this process exits. */
 import { spawn } from "node:child_process";
+import { atExit } from "../core/at-exit.ts";
 import type { Env } from "./paths.ts";
 
 export interface RunOptions {
@@ -32,8 +33,7 @@ export function run(command: string, args: readonly string[], options: RunOption
         ? {}
         : { timeout: options.timeoutMs, killSignal: "SIGKILL" as const }),
     });
-    const stop = () => child.kill("SIGTERM");
-    process.once("exit", stop);
+    const drop = atExit(() => child.kill("SIGTERM"));
     const lines = splitter(options.onLine);
     let stdout = "";
     let output = "";
@@ -47,7 +47,7 @@ export function run(command: string, args: readonly string[], options: RunOption
       lines(text);
     });
     const done = (code: number) => {
-      process.removeListener("exit", stop);
+      drop();
       resolve({ code, stdout: stdout.trim(), output: output.trim() });
     };
     child.on("error", (error) => {
@@ -66,13 +66,12 @@ export function runHere(command: string, args: readonly string[], options: RunOp
       env: { ...(options.env ?? process.env) },
       stdio: "inherit",
     });
-    const stop = () => child.kill("SIGTERM");
+    const drop = atExit(() => child.kill("SIGTERM"));
     // The terminal also sends SIGINT to the child; this process waits until it exits.
     const wait = () => {};
-    process.once("exit", stop);
     process.on("SIGINT", wait);
     const done = (code: number) => {
-      process.removeListener("exit", stop);
+      drop();
       process.removeListener("SIGINT", wait);
       resolve(code);
     };

@@ -109,6 +109,15 @@ describe("a journal that another process holds", () => {
   });
 });
 
+test("a process that holds many journals listens for its exit once, and no longer once they are closed", async () => {
+  const before = process.listenerCount("exit");
+  const paths = Array.from({ length: 12 }, (_, index) => join(dirname(path), `${index}.jsonl`));
+  const journals = await Promise.all(paths.map((each) => openJournal(each)));
+  expect(process.listenerCount("exit")).toBe(before + 1);
+  for (const journal of journals) await journal.close();
+  expect(process.listenerCount("exit")).toBe(before);
+});
+
 test("the journal stops on a full disk, loses nothing and leaves no partial record", async () => {
   const limited = spawn(
     "sh",

@@ -1,8 +1,10 @@
+import { getEventListeners } from "node:events";
 import { afterEach, expect, test, vi } from "vitest";
 import { startClock } from "../../src/operations/deploy/clock.ts";
 import { interrupt, relay } from "../../src/operations/deploy/engine.ts";
 import { deploy } from "../../src/operations/deploy/run.ts";
 import { temporaryFolder } from "../kit/folder.ts";
+import { fakeAo, fakeFleet, fleet, projectFolder } from "./fakes.ts";
 
 afterEach(() => void vi.useRealTimers());
 
@@ -35,7 +37,7 @@ test("a pulumi that ignores both interrupts is killed when its command gives up"
 
 test("a pulumi that has not started yet gets the interrupts, as many as requested, once it runs", () => {
   const controller = new AbortController();
-  const { relayed, begun } = relay(controller.signal);
+  const { relayed, begun, end } = relay(controller.signal);
   let interrupts = 0;
   relayed.addEventListener("abort", () => {
     interrupts += 1;
@@ -47,4 +49,18 @@ test("a pulumi that has not started yet gets the interrupts, as many as requeste
   expect(interrupts).toBe(1);
   interrupt(controller);
   expect(interrupts).toBe(2);
+  end();
+  interrupt(controller);
+  expect([interrupts, getEventListeners(controller.signal, "abort")]).toEqual([2, []]);
+});
+
+test.each(["SIGINT", "SIGTERM"] as const)("the dashboard ends by %s and listens for no signal afterwards", async (signal) => {
+  const counts = () => [process.listenerCount("SIGINT"), process.listenerCount("SIGTERM")];
+  const before = counts();
+  const own = process.listeners(signal);
+  const ran = fleet(["dashboard"], { cwd: projectFolder(), fleet: fakeFleet(fakeAo(() => ({})), []) });
+  const end = await vi.waitUntil(() => process.listeners(signal).find((one) => !own.includes(one)));
+  end(signal);
+  expect((await ran).code).toBe(0);
+  expect(counts()).toEqual(before);
 });

@@ -6,7 +6,7 @@ import * as configBundle from "../../providers/config-bundle/lifecycle.ts";
 import * as process from "../../providers/process/lifecycle.ts";
 import type { ProcessOutputs } from "../../providers/process/schema.ts";
 import { PartialFailure } from "../../providers/run/partial-failure.ts";
-import { sessionFor } from "../../providers/run/session.ts";
+import { endRun, sessionFor } from "../../providers/run/session.ts";
 import { bundle, store } from "../../src/bundler/index.ts";
 import { budgetOf } from "../../src/core/budget.ts";
 import { makeJwk } from "../ao/wallets.ts";
@@ -98,7 +98,11 @@ export async function simulatedStack(
         .byDeploymentKey(key(name))
         .flatMap(({ id }) => net.oracle.messages(id))
         .filter(({ tags }) => tags.Action === "Eval").length,
-    close: () => net.close(),
+    async close() {
+      // Sessions stay open for the whole life of a provider process, and a test is one.
+      await endRun();
+      await net.close();
+    },
   };
 }
 

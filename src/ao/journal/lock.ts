@@ -4,6 +4,7 @@ import { link, readFile, rename, stat, unlink, utimes, writeFile } from "node:fs
 import { hostname } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
+import { atExit } from "../../core/at-exit.ts";
 import { FleetError } from "../../core/errors.ts";
 import { isAlive, startTicksOf } from "../../core/processes.ts";
 import { seconds } from "../errors.ts";
@@ -77,10 +78,9 @@ export async function acquireLock(path: string, options: LockOptions = {}): Prom
       return false;
     }
   };
-  const atExit = () => {
+  const dropExit = atExit(() => {
     if (isOurs()) unlinkSync(path);
-  };
-  process.once("exit", atExit);
+  });
 
   return {
     assertHeld() {
@@ -95,7 +95,7 @@ export async function acquireLock(path: string, options: LockOptions = {}): Prom
     },
     async release() {
       clearInterval(beat);
-      process.removeListener("exit", atExit);
+      dropExit();
       if (isOurs()) await unlink(path).catch(() => {});
     },
   };

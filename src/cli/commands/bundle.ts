@@ -11,6 +11,7 @@ import {
 } from "../../bundler/index.ts";
 import { amount } from "../../core/amount.ts";
 import { FleetError, formatProblem } from "../../core/errors.ts";
+import { untilSignal } from "../until-signal.ts";
 
 interface Flags {
   readonly out?: string;
@@ -84,10 +85,7 @@ async function run(entry: string, flags: Flags, streams: BundleStreams): Promise
     await write(await bundle(options), flags, streams);
     return;
   }
-  const ended = new AbortController();
-  const end = (): void => ended.abort();
-  process.once("SIGINT", end);
-  process.once("SIGTERM", end);
+  const ended = untilSignal();
   try {
     await watchBundle(
       options,
@@ -98,8 +96,7 @@ async function run(entry: string, flags: Flags, streams: BundleStreams): Promise
       ended.signal,
     );
   } finally {
-    process.removeListener("SIGINT", end);
-    process.removeListener("SIGTERM", end);
+    ended.forget();
   }
 }
 

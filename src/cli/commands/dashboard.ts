@@ -1,8 +1,10 @@
+import { once } from "node:events";
 import type { Command } from "commander";
 import { z } from "zod";
 import { type Cli, count, defineCommand, seconds } from "../command.ts";
 import { runRollback } from "../dashboard/rollback.ts";
 import { EXIT } from "../exit.ts";
+import { untilSignal } from "../until-signal.ts";
 
 const Options = z.looseObject({
   host: z.string(),
@@ -54,9 +56,9 @@ export function dashboardCommand(cli: Cli): Command {
       context.out.note(
         allowActions ? "actions allowed; press Ctrl-C to stop" : "read-only; press Ctrl-C to stop",
       );
-      await new Promise<void>((done) => {
-        for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => done());
-      });
+      const ended = untilSignal();
+      await once(ended.signal, "abort");
+      ended.forget();
       await dashboard.close();
       return EXIT.ok;
     },

@@ -17,6 +17,7 @@ import { type MetricsServer, serveMetrics } from "../../operations/observe/serve
 import { type Cli, type Context, count, defineCommand, seconds } from "../command.ts";
 import { EXIT, type ExitCode } from "../exit.ts";
 import { table } from "../table.ts";
+import { untilSignal } from "../until-signal.ts";
 
 const Options = z.looseObject({
   once: z.boolean().default(false),
@@ -155,16 +156,6 @@ export async function repeat(
     if (n === rounds) return;
     await clock.sleep(Math.max(0, started + monitor.intervalMs - clock.now()), signal);
   }
-}
-
-function untilSignal(): { signal: AbortSignal; forget(): void } {
-  const ended = new AbortController();
-  const end = () => ended.abort();
-  process.once("SIGINT", end).once("SIGTERM", end);
-  return {
-    signal: ended.signal,
-    forget: () => process.removeListener("SIGINT", end).removeListener("SIGTERM", end),
-  };
 }
 
 const COLOUR = {

@@ -49,7 +49,7 @@ export async function pulumiEngine(workspace: Workspace, stackName: string): Pro
     async run({ kind, env, parallel, refresh, onEvent, signal }) {
       if (signal.aborted) return { ok: false, text: "", locked: false };
       stack.workspace.envVars = { ...definedOnly(workspace.env), ...env };
-      const { relayed, begun } = relay(signal);
+      const { relayed, begun, end } = relay(signal);
       let text = "";
       const options = {
         parallel,
@@ -77,6 +77,8 @@ export async function pulumiEngine(workspace: Workspace, stackName: string): Pro
         if (!(error instanceof CommandError)) throw error;
         const locked = error instanceof ConcurrentUpdateError;
         return { ok: false, text: text || error.message, locked, ...endOf(error) };
+      } finally {
+        end();
       }
     },
   };
@@ -91,16 +93,18 @@ function endOf(error: unknown): { readonly killedBy?: string } {
 }
 
 /**
- * Relays interrupts to pulumi, which listens for them only once it runs: those that come before `begun` are relayed then.
+ * Relays interrupts to pulumi, which listens for them only once it runs: those that come before `begun` are relayed then. `end` stops
+ * relaying: the signal of a command outlives its runs.
  */
-export function relay(signal: AbortSignal): { readonly relayed: AbortSignal; begun(): void } {
+export function relay(signal: AbortSignal): { readonly relayed: AbortSignal; begun(): void; end(): void } {
   const controller = new AbortController();
   let runs = false;
   let waiting = 0;
-  signal.addEventListener("abort", () => {
+  const onAbort = () => {
     if (runs) interrupt(controller);
     else waiting += 1;
-  });
+  };
+  signal.addEventListener("abort", onAbort);
   return {
     relayed: controller.signal,
     begun() {
@@ -108,6 +112,7 @@ export function relay(signal: AbortSignal): { readonly relayed: AbortSignal; beg
       runs = true;
       for (; waiting > 0; waiting -= 1) interrupt(controller);
     },
+    end: () => signal.removeEventListener("abort", onAbort),
   };
 }
 
