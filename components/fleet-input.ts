@@ -36,7 +36,20 @@ type ConfigInput<N extends string, T extends string = never> = {
 /** Fields whose input type is narrower than what the schema accepts. */
 type TypedHere = "config" | "secrets" | "overrides" | "secretOverrides" | "configTypes" | "allowed";
 
-/** One member as a program writes it. A misspelt dependency or peer does not compile. */
+/**
+ * One member as a program writes it. A misspelt dependency or peer does not compile.
+ *
+ * @example
+ * ```ts
+ * import type { ProcessInput } from "ao-fleet";
+ *
+ * export const shop: ProcessInput<"shop" | "coordinator"> = {
+ *   dependsOn: ["coordinator"],
+ *   peers: ["coordinator"],
+ *   health: { timeoutSeconds: 60 },
+ * };
+ * ```
+ */
 export type ProcessInput<N extends string, T extends string = never> = Omit<
   z.input<typeof ProcessDeclarationSchema>,
   "dependsOn" | "peers" | TypedHere
@@ -48,7 +61,20 @@ export type ProcessInput<N extends string, T extends string = never> = Omit<
     secrets?: SecretsInput;
   };
 
-/** A fleet as a program writes it. */
+/**
+ * A fleet as a program writes it.
+ *
+ * @example
+ * ```ts
+ * import * as pulumi from "@pulumi/pulumi";
+ * import { type FleetInput, settings } from "ao-fleet";
+ *
+ * export const market: FleetInput<"shop" | "coordinator"> = {
+ *   ...settings(new pulumi.Config()),
+ *   processes: { coordinator: { peers: ["shop"] }, shop: { dependsOn: ["coordinator"] } },
+ * };
+ * ```
+ */
 export type FleetInput<N extends string, T extends string = never> = Omit<
   z.input<typeof FleetDeclarationSchema>,
   "processes" | "ledger" | "router" | TypedHere

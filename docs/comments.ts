@@ -68,7 +68,8 @@ export class Comments {
     if (ts.isInterfaceDeclaration(statement)) this.#interfaces.set(statement.name.text, statement);
     if ((ts.isInterfaceDeclaration(statement) || ts.isClassDeclaration(statement)) && statement.name)
       this.#said.set(statement.name.text, commentOf(statement).text);
-    if ((ts.isClassDeclaration(statement) || ts.isFunctionDeclaration(statement)) && statement.name)
+    const isAlias = ts.isTypeAliasDeclaration(statement);
+    if ((ts.isClassDeclaration(statement) || ts.isFunctionDeclaration(statement) || isAlias) && statement.name)
       this.#examples.set(statement.name.text, exampleOf(statement));
   }
 

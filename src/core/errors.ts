@@ -1,7 +1,4 @@
-/**
- * The one error class for what a person can fix. Anything else that is thrown is a bug and keeps its stack.
- * It says what went wrong in the user's terms, what was found, what was expected and what to do.
- */
+/** One thing that a person can fix: what went wrong in the user's terms, what was found, what was expected and what to do. */
 export interface Problem {
   /** Stable, greppable, upper snake case: `WALLET_MISSING`. Never renamed once released. */
   readonly code: string;
@@ -17,6 +14,25 @@ export interface Problem {
   readonly at?: string;
 }
 
+/**
+ * The one error class for what a person can fix, with all problems at once. Anything else that is thrown is a bug and keeps its stack.
+ *
+ * @example
+ * ```ts
+ * import * as pulumi from "@pulumi/pulumi";
+ * import { FleetError } from "ao-fleet";
+ *
+ * const price = new pulumi.Config().getNumber("price") ?? 0;
+ * if (price <= 0)
+ *   throw new FleetError({
+ *     code: "PRICE_INVALID",
+ *     what: "Invalid price for the shop.",
+ *     got: `${price}`,
+ *     expected: "a number above 0",
+ *     remedy: "pulumi config set price <number>",
+ *   });
+ * ```
+ */
 export class FleetError extends Error {
   readonly problems: readonly [Problem, ...Problem[]];
   /** True when a retry can succeed without any change. */

@@ -7,24 +7,34 @@ import { Comments } from "../../docs/comments.ts";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "../..");
 
-/** Name → file of everything that the package exports from the program's own rooms, and of the resource that Fleet makes for traffic. */
-function exported(): ReadonlyMap<string, string> {
+/** A declaration that the package exports: its file, and its name there. */
+interface Exported {
+  readonly file: string;
+  readonly name: string;
+}
+
+/** Public name → declaration of everything that the package exports, and of the resource that Fleet creates for traffic. */
+function exported(): ReadonlyMap<string, Exported> {
   const path = join(root, "components/index.ts");
   const source = ts.createSourceFile(path, readFileSync(path, "utf8"), ts.ScriptTarget.Latest, true);
-  const names = source.statements.filter(ts.isExportDeclaration).flatMap((statement) => {
-    const { isTypeOnly, exportClause: clause, moduleSpecifier: from } = statement;
-    if (isTypeOnly || !clause || !ts.isNamedExports(clause) || !from || !ts.isStringLiteral(from)) return [];
-    return clause.elements.map(({ name }) => [name.text, join(dirname(path), from.text)] as const);
-  });
-  const own = names.filter(([, file]) => !file.startsWith(join(root, "src")));
-  return new Map([...own, ["Traffic", join(root, "providers/traffic/resource.ts")]]);
+  const found = new Map<string, Exported>();
+  for (const { exportClause: clause, moduleSpecifier: from } of source.statements.filter(
+    ts.isExportDeclaration,
+  )) {
+    if (!clause || !ts.isNamedExports(clause) || !from || !ts.isStringLiteral(from))
+      throw new Error(`${path} exports something without its name`);
+    const file = join(dirname(path), from.text);
+    for (const { name, propertyName } of clause.elements)
+      found.set(name.text, { file, name: (propertyName ?? name).text });
+  }
+  return found.set("Traffic", { file: join(root, "providers/traffic/resource.ts"), name: "Traffic" });
 }
 
 const examples = new Map(
-  [...exported()].map(([name, file]) => [name, new Comments([file]).example(name)] as const),
+  [...exported()].map(([name, at]) => [name, new Comments([at.file]).example(at.name)] as const),
 );
 
-test("every public resource and function has an example", () => {
+test("everything that the package exports has an example", () => {
   expect([...examples.keys()]).toEqual(
     expect.arrayContaining([
       "Fleet",
@@ -34,6 +44,10 @@ test("every public resource and function has an example", () => {
       "Release",
       "LocalNetwork",
       "settings",
+      "FleetError",
+      "openSealed",
+      "FleetInput",
+      "ProcessInput",
     ]),
   );
   expect([...examples].filter(([, code]) => code === "").map(([name]) => name)).toEqual([]);

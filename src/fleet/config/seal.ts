@@ -54,6 +54,15 @@ export async function seal(text: string, key: string): Promise<string> {
  *
  * @param key private key, PEM or JWK
  * @returns undefined if the string was sealed to another key or changed
+ * @example
+ * ```ts
+ * import { readFile } from "node:fs/promises";
+ * import { openSealed } from "ao-fleet";
+ *
+ * declare const sealed: string; // a secret setting, as the process has it
+ * const secret = await openSealed(sealed, await readFile("own.pem", "utf8"));
+ * if (secret === undefined) throw new Error("sealed to another key, or changed");
+ * ```
  */
 export async function open(text: string, key: string): Promise<string | undefined> {
   const own = isJson(key) ? createPrivateKey({ key: JSON.parse(key), format: "jwk" }) : createPrivateKey(key);
