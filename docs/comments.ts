@@ -68,9 +68,11 @@ export class Comments {
     if (ts.isInterfaceDeclaration(statement)) this.#interfaces.set(statement.name.text, statement);
     if ((ts.isInterfaceDeclaration(statement) || ts.isClassDeclaration(statement)) && statement.name)
       this.#said.set(statement.name.text, commentOf(statement).text);
-    const isAlias = ts.isTypeAliasDeclaration(statement);
-    if ((ts.isClassDeclaration(statement) || ts.isFunctionDeclaration(statement) || isAlias) && statement.name)
-      this.#examples.set(statement.name.text, exampleOf(statement));
+    if (
+      ts.isTypeAliasDeclaration(statement) ||
+      ((ts.isClassDeclaration(statement) || ts.isFunctionDeclaration(statement)) && statement.name)
+    )
+      this.#examples.set(statement.name?.text ?? "", exampleOf(statement));
   }
 
   #field(node: ts.Node, value?: ts.Expression): FieldComment {

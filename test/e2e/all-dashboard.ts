@@ -7,7 +7,7 @@ import type { Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { status } from "../../src/localnet/index.ts";
 import { openFleet } from "../../src/operations/workspace/open-fleet.ts";
-import { placeOf, type ShownPage, showPage } from "./page.ts";
+import { placeOf, type ShownPage, savePicture, showPage } from "./page.ts";
 import { newPlayer, type Player } from "./player.ts";
 import { newProject, type Project, type Ran } from "./project.ts";
 import { rollingFleet, upWith } from "./rollouts.ts";
@@ -85,8 +85,7 @@ describe("the page of a real fleet", () => {
     await open("traffic", "#traffic-title");
     await page.locator("#traffic-title", { hasText: "held" }).waitFor();
     await page.locator("td", { hasText: "30 %" }).first().waitFor();
-    const pictures = process.env.FLEET_PICTURES;
-    if (pictures) await page.screenshot({ path: join(pictures, "dashboard-traffic.png") });
+    await savePicture(page, "dashboard-traffic");
     await press("promote");
     const done = await up(GATED);
     expect(done.text).toContain("COMPLETED");

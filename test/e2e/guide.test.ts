@@ -6,6 +6,7 @@ import type { FleetView } from "../../src/dashboard/view.ts";
 import { type LocalNetworkInfo, status } from "../../src/localnet/index.ts";
 import { ReportSchema } from "../../src/monitor/report.ts";
 import { openBrowser } from "../dashboard/browser.ts";
+import { savePicture } from "./page.ts";
 import { newPlayer, type Player } from "./player.ts";
 import { cloneProject, type Project } from "./project.ts";
 
@@ -292,13 +293,16 @@ describe("the guide's fleet, for its players and operators", () => {
       });
       expect(view.processes.map(pick)).toEqual(rows.map(pick));
       expect(view.releases.filter(({ current }) => current)).toHaveLength(1);
-      const page = await browser.newPage();
+      const page = await browser.newPage({ viewport: { width: 1100, height: 820 } });
       await page.goto(url);
       await page.locator("#count", { hasText: "7 of 7 processes are healthy" }).waitFor();
+      await savePicture(page, "dashboard-fleet");
       await page.goto(`${url}#/process/shop`);
       await page.locator(".messages li", { hasText: "HEALTH_CHECK" }).first().waitFor();
       await ash.ask(ids.shop ?? "", "LIST_ITEMS", {});
       await page.locator(".messages li:first-child", { hasText: "LIST_ITEMS" }).waitFor();
+      await page.emulateMedia({ colorScheme: "dark" });
+      await savePicture(page, "dashboard-process");
       await page.goto(`${url}#/releases`);
       await page.locator("td", { hasText: "Lua" }).first().waitFor();
     } finally {

@@ -1,4 +1,5 @@
 /** The dashboard of a real stack in a real browser. */
+import { join } from "node:path";
 import { PassThrough } from "node:stream";
 import type { Page } from "playwright-core";
 import type { Context } from "../../src/cli/command.ts";
@@ -21,6 +22,12 @@ export function placeOf(project: Project): { env: NodeJS.ProcessEnv; workspace: 
     NO_COLOR: "1",
   };
   return { env, workspace: workspaceOf(project.dir, env) };
+}
+
+/** Saves a picture for the docs, if FLEET_PICTURES names a folder. */
+export async function savePicture(page: Page, name: string): Promise<void> {
+  const folder = process.env.FLEET_PICTURES;
+  if (folder) await page.screenshot({ path: join(folder, `${name}.png`) });
 }
 
 export interface ShownPage {
