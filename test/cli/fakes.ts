@@ -128,9 +128,13 @@ export function fakeFleet(ao: Ao, members: readonly Member[], ledger?: string): 
     network: {
       kind: "local",
       units: {
-        scheduler: "s".repeat(43),
-        suUrl: "http://127.0.0.1:9",
+        gatewayUrl: "http://127.0.0.1:9",
         graphqlUrl: "http://127.0.0.1:9/graphql",
+        muUrl: "http://127.0.0.1:9",
+        cuUrl: "http://127.0.0.1:9",
+        suUrl: "http://127.0.0.1:9",
+        scheduler: "s".repeat(43),
+        authority: "a".repeat(43),
       },
       maxMessageBytes: 10_000_000,
     },
