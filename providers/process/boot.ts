@@ -22,7 +22,9 @@ export async function bootOf(
   if (inputs.onBoot !== true || inputs.restore !== undefined) return undefined;
   const stored = await storedBundle(session, inputs);
   const data = composeBoot(await programOf(session, inputs, stored.text));
-  return Buffer.byteLength(data) + ENVELOPE > session.network.maxMessageBytes ? undefined : { tags: { "On-Boot": "Data" }, data };
+  return Buffer.byteLength(data) + ENVELOPE > session.network.maxMessageBytes
+    ? undefined
+    : { tags: { "On-Boot": "Data" }, data };
 }
 
 /** The spawn as a possible load of the code: the process' output at its boot shows whether it was one. */

@@ -2,7 +2,7 @@ import type { Budget } from "../core/budget.ts";
 import type { Journal } from "./journal/index.ts";
 import { connectLegacy, EMBEDDED_LIMITS } from "./legacy/connect.ts";
 import { endpointsOf } from "./legacy/endpoints.ts";
-import { dryRunsAs as legacyDryRuns, checkNetwork as checkLegacy } from "./legacy/preview.ts";
+import { checkNetwork as checkLegacy, dryRunsAs as legacyDryRuns } from "./legacy/preview.ts";
 import type { ResolvedNetwork } from "./network.ts";
 import type { Ao } from "./port.ts";
 import type { Wait } from "./retry.ts";

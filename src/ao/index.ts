@@ -1,7 +1,7 @@
 /** The network: connect, sign, journal, send, read back. Knows nothing of Pulumi, of delivery or of bundles. */
 
 export { crashPoint } from "../core/crash.ts";
-export { type ConnectOptions, connect, dryRunsAs, checkNetwork } from "./connect.ts";
+export { type ConnectOptions, checkNetwork, connect, dryRunsAs } from "./connect.ts";
 export { UnitError } from "./errors.ts";
 export { assertOwner, looksLikeInbox } from "./inbox.ts";
 export { type Intent, type Journal, type JournalOptions, openJournal, readJournal } from "./journal/index.ts";

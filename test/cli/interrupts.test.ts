@@ -54,13 +54,22 @@ test("a pulumi that has not started yet gets the interrupts, as many as requeste
   expect([interrupts, getEventListeners(controller.signal, "abort")]).toEqual([2, []]);
 });
 
-test.each(["SIGINT", "SIGTERM"] as const)("the dashboard ends by %s and listens for no signal afterwards", async (signal) => {
-  const counts = () => [process.listenerCount("SIGINT"), process.listenerCount("SIGTERM")];
-  const before = counts();
-  const own = process.listeners(signal);
-  const ran = fleet(["dashboard"], { cwd: projectFolder(), fleet: fakeFleet(fakeAo(() => ({})), []) });
-  const end = await vi.waitUntil(() => process.listeners(signal).find((one) => !own.includes(one)));
-  end(signal);
-  expect((await ran).code).toBe(0);
-  expect(counts()).toEqual(before);
-});
+test.each(["SIGINT", "SIGTERM"] as const)(
+  "the dashboard ends by %s and listens for no signal afterwards",
+  async (signal) => {
+    const counts = () => [process.listenerCount("SIGINT"), process.listenerCount("SIGTERM")];
+    const before = counts();
+    const own = process.listeners(signal);
+    const ran = fleet(["dashboard"], {
+      cwd: projectFolder(),
+      fleet: fakeFleet(
+        fakeAo(() => ({})),
+        [],
+      ),
+    });
+    const end = await vi.waitUntil(() => process.listeners(signal).find((one) => !own.includes(one)), 20_000);
+    end(signal);
+    expect((await ran).code).toBe(0);
+    expect(counts()).toEqual(before);
+  },
+);
