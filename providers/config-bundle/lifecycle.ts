@@ -7,9 +7,9 @@ import { type HeldConfig, integerVersion, readConfigs } from "../../src/fleet/co
 import { seal } from "../../src/fleet/config/seal.ts";
 import { explainData, settingText } from "../../src/fleet/config/setting-text.ts";
 import { ignoreNoReply, ignoreProbeFailureOrRefusal } from "../../src/fleet/health/probe.ts";
+import { isLostError } from "../../src/fleet/members/gone.ts";
 import { record } from "../../src/fleet/members/manifest.ts";
 import { memberKey } from "../../src/fleet/members/members.ts";
-import { isRuinedError } from "../../src/fleet/members/ruined.ts";
 import type { Target } from "../../src/fleet/members/target.ts";
 import { reportStep } from "../../src/fleet/session/progress.ts";
 import { deploymentKey } from "../../src/fleet/session/scope.ts";
@@ -123,7 +123,7 @@ export async function read(id: string, props: ConfigBundleOutputs) {
       const reported = await readConfigs(session, target, { configType: props.configType }, budget).catch(
         ignoreProbeFailureOrRefusal,
       );
-      if (reported === "ruined") return [];
+      if (reported === "lost") return [];
       if (reported === "refused") return [{ code: "UNTOLD", target: target.name }];
       const held = reported?.held[props.configType];
       return held?.hash === props.hash ? [] : [configDriftOf(target.name, wanted, held)];
@@ -150,8 +150,8 @@ async function clear(
     targets.map(async (target) => {
       const budget = session.budget(timeoutSeconds);
       const reported = await readConfigs(session, target, { configType }, budget).catch((error: unknown) =>
-        // A ruined process no longer applies settings.
-        isRuinedError(error) ? undefined : ignoreNoReply(error),
+        // Such a process no longer applies settings.
+        isLostError(error) ? undefined : ignoreNoReply(error),
       );
       const held = reported?.held[configType];
       if (held?.hash !== hash) return;

@@ -20,7 +20,10 @@ export async function diff(_id: string, olds: LocalNetworkOutputs, rawNews: Raw)
   const news = LocalNetworkInputsSchema.parse(ownInputs(rawNews));
   if (olds.dir !== news.dir) return { changes: true, replaces: ["dir"] };
   const { running } = await status(news.dir);
-  if (!running) console.log("local network: not running, will be started again on the same folder");
+  if (!running)
+    console.log(
+      "local network: not running, will be started again on the same folder; the processes are checked then",
+    );
   const isKnown = news.user === undefined || isUser(news.dir, news.user);
   return { changes: !running || !isKnown, replaces: [] };
 }

@@ -4,6 +4,7 @@ import { FleetError } from "../../src/core/errors.ts";
 import { runsWithoutLibrary } from "../../src/fleet/code/without-library.ts";
 import { hasDrift, toStoredDrift } from "../../src/fleet/health/stored-drift.ts";
 import type { ProcessRef } from "../../src/fleet/health/verdict.ts";
+import { isGoneError } from "../../src/fleet/members/gone.ts";
 import { record } from "../../src/fleet/members/manifest.ts";
 import { isRuinedError, mayReplace } from "../../src/fleet/members/ruined.ts";
 import { reportStep } from "../../src/fleet/session/progress.ts";
@@ -12,6 +13,7 @@ import { deploymentKey } from "../../src/fleet/session/scope.ts";
 import { checkInputs, ownInputs } from "../run/inputs.ts";
 import { configure, sessionFor } from "../run/session.ts";
 import { step } from "../run/step.ts";
+import { assertExists } from "./assert-exists.ts";
 import { askForCronAgain } from "./cron.ts";
 import { ensure } from "./ensure.ts";
 import { explainChanges } from "./explain-changes.ts";
@@ -37,12 +39,13 @@ const justRead = new Set<string>();
 
 /**
  * Prints what changes and why. Drift is taken from the last refresh; the network is asked only if the state does not show that this wallet
- * owns the process.
+ * owns the process, and the embedded network whether it has the process.
  */
 export async function diff(id: string, olds: ProcessOutputs, rawNews: Raw) {
   const isRefresh = justRead.delete(id);
-  const isGiven = !isRefresh && (await assertOwner(olds));
   const news = ProcessInputsSchema.parse(ownInputs(rawNews));
+  if (!isRefresh) await assertExists(olds, news.network);
+  const isGiven = !isRefresh && (await assertOwner(olds));
   if (news.strategy === undefined && olds.module !== news.module && olds.moduleId !== news.module) {
     throw new FleetError({
       code: "MODULE_FIXED",
@@ -76,10 +79,10 @@ export async function update(_id: string, olds: ProcessOutputs, raw: Raw) {
 export async function read(id: string, props: ProcessOutputs) {
   const session = await sessionFor(props.scope, props.network);
   const place: ProcessRef = { name: props.name, generation: props.generation, processId: props.processId };
-  const { health, found, owner = props.owner } = await observe(session, place, props).catch(observedRuin);
+  const { health, found, owner = props.owner } = await observe(session, place, props).catch(observedLoss);
   if (!hasDrift(found, "STOPPED"))
     await askForCronAgain(session, place, props, session.budget(props.timeoutSeconds));
-  const revisions = await observeServing(session, props, (...asked) => observe(...asked).catch(observedRuin));
+  const revisions = await observeServing(session, props, (...asked) => observe(...asked).catch(observedLoss));
   justRead.add(id);
   const kept = revisions === undefined ? {} : { revisions };
   const { driftCodes: _, ...others } = props;
@@ -87,9 +90,14 @@ export async function read(id: string, props: ProcessOutputs) {
 }
 
 /**
- * For `catch`: a ruined process is a finding, not a failure of the refresh. It contains no message id, so that it is the same every time.
+ * For `catch`: a process that never answers again is a finding, not a failure of the refresh. It contains no message id, so that it is the
+ * same every time.
  */
-function observedRuin(error: unknown): Observed {
+function observedLoss(error: unknown): Observed {
+  if (isGoneError(error)) {
+    const reasons = ["its network has no such process"];
+    return { health: { status: "OFFLINE", reasons, code: "PROCESS_GONE" }, found: [] };
+  }
   if (!isRuinedError(error)) throw error;
   const reasons = ["ruined: the compute unit answers HashChain invalid for everything that is sent to it"];
   return { health: { status: "OFFLINE", reasons, code: "PROCESS_RUINED" }, found: [] };
@@ -105,13 +113,15 @@ export async function remove(_id: string, props: ProcessOutputs) {
   const otherRevisions = (props.revisions ?? []).filter(({ processId }) => processId !== props.processId);
   for (const { processId, generation } of otherRevisions)
     await retire(session, { name: props.name, processId, generation }, props, budget);
-  await retire(session, place, props, budget);
+  const existed = await retire(session, place, props, budget);
   crashPoint("process.retired");
   await record(session, { [props.name]: undefined });
   const others = otherRevisions.length === 0 ? "" : ` and ${amount(otherRevisions.length, "other revision")}`;
   const id = `${props.processId.slice(0, 8)}${others}`;
+  if (!existed)
+    await reportStep(session, props.name, "forgotten", `${id}: it does not exist any more`, started);
   // Without the library, nothing in the process can answer `GONE`.
-  if (runsWithoutLibrary(props))
+  else if (runsWithoutLibrary(props))
     await reportStep(
       session,
       props.name,

@@ -3,9 +3,10 @@ import { moduleId } from "../../src/fleet/code/module.ts";
 import { ignoreNoReply } from "../../src/fleet/health/probe.ts";
 import type { ProcessRef } from "../../src/fleet/health/verdict.ts";
 import { adoption, assertMayCreate } from "../../src/fleet/members/adoption.ts";
+import { isLostError } from "../../src/fleet/members/gone.ts";
 import { type Incarnation, incarnationsIn, onNetwork } from "../../src/fleet/members/members.ts";
 import type { HeldRevision } from "../../src/fleet/members/revision.ts";
-import { isRuinedError, withReplaceRemedy } from "../../src/fleet/members/ruined.ts";
+import { withReplaceRemedy } from "../../src/fleet/members/ruined.ts";
 import { info } from "../../src/fleet/protocol/info.ts";
 import { resume } from "../../src/fleet/protocol/state.ts";
 import type { Session } from "../../src/fleet/session/session.ts";
@@ -136,10 +137,10 @@ async function identify(
   const { processId, generation } = place;
   const said = await info(session, place, budget, "status", "version", "sourceHash", "release").catch(
     (error: unknown) =>
-      // No record shows that it was ever used, and a ruined process cannot be used again.
-      isRuinedError(error) ? ("ruined" as const) : ignoreNoReply(error),
+      // No record shows that it was ever used, and it cannot be used again.
+      isLostError(error) ? ("lost" as const) : ignoreNoReply(error),
   );
-  if (said === "ruined") return "retired";
+  if (said === "lost") return "retired";
   if (!said || said.sourceHash === "") return "empty";
   if (said.status === "RETIRED") return "retired";
   const { sourceHash, version, release } = said;

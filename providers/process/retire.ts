@@ -10,19 +10,27 @@ import { stopCron } from "./cron.ts";
 import type { ProcessInputs } from "./schema.ts";
 import { assertOwned } from "./wrong-wallet.ts";
 
-/** Retires a process: AO processes are permanent, so a retired one answers `GONE` from then on. Idempotent. */
+/**
+ * Retires a process: AO processes are permanent, so a retired one answers `GONE` from then on. Idempotent.
+ *
+ * @returns false if the network has no such process, as after `fleet localnet reset`: there is nothing to retire
+ */
 export async function retire(
   session: Session,
   place: ProcessRef,
   { tags, lib }: Pick<ProcessInputs, "tags" | "lib">,
   budget: Budget,
-): Promise<void> {
+): Promise<boolean> {
   const { name, processId } = place;
   // A run that died after retiring the process left it in the state.
   const isDone = incarnationsIn(session, name).some((one) => one.processId === processId && one.retired);
-  if (isDone) return;
+  if (isDone) return true;
+  if (!(await session.ao.exists(processId, budget))) return false;
   await stopCron(session, place, tags, budget);
-  if (runsWithoutLibrary({ lib })) return retireWithoutLibrary(session, place, budget);
+  if (runsWithoutLibrary({ lib })) {
+    await retireWithoutLibrary(session, place, budget);
+    return true;
+  }
   try {
     const epoch = await session.deployment.epoch();
     await retireByMessage(session, place, epoch, budget);
@@ -33,4 +41,5 @@ export async function retire(
     // A ruined process does not answer any more.
     if (!(error instanceof FleetError && error.code === "NO_REPLY") && !isRuinedError(error)) throw error;
   }
+  return true;
 }

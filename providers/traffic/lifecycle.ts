@@ -70,7 +70,7 @@ export async function read(id: string, props: TrafficOutputs) {
   const session = await sessionFor(props.scope, props.network);
   const router = routerOf(session, props.router, () => session.budget(props.timeoutSeconds));
   const state = await router.read().catch(ignoreProbeFailureOrRefusal);
-  if (state === "ruined") return { id, props };
+  if (state === "lost") return { id, props };
   const now = state === undefined || state === "refused" ? props : refreshedFromRouter(props, state);
   const found: TrafficDrift[] =
     state === "refused" ? [{ code: "UNTOLD", router: props.router.name }] : tableDrift(now, state);
@@ -88,7 +88,10 @@ export async function remove(_id: string, props: TrafficOutputs): Promise<void> 
     await router.set({ release, step: at + 1, salt, services: {}, expect: { release, step: at, serial } });
     await reportStep(session, NAME, "removed", "requests follow the wiring");
   } catch (error) {
-    if (!(error instanceof FleetError) || !["NO_REPLY", "GONE", "PROCESS_RUINED"].includes(error.code))
+    if (
+      !(error instanceof FleetError) ||
+      !["NO_REPLY", "GONE", "PROCESS_RUINED", "PROCESS_GONE"].includes(error.code)
+    )
       throw error;
   }
 }

@@ -91,7 +91,7 @@ export async function read(id: string, props: WiringOutputs) {
   if (props.newOnly) return { id, props };
   const session = await sessionFor(props.scope, props.network);
   const reported = await infoOf(session, props).catch(ignoreProbeFailure);
-  if (reported === "ruined") return { id, props };
+  if (reported === "lost") return { id, props };
   const found: WiringDrift[] = reported
     ? [
         ...tableChanges(tableOf(props), reportedTable(reported, tableOf(props))),

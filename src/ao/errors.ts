@@ -162,6 +162,21 @@ export function processUnknown(processId: string, got: string): UnitError {
   );
 }
 
+/** `PROCESS_GONE`: the network keeps every one of its processes itself, and has none with this id. */
+export function processGone(processId: string): FleetError {
+  return new FleetError({
+    code: "PROCESS_GONE",
+    what: `The process ${processId} does not exist on this network`,
+    got: "a network that has never had it, as after `fleet localnet reset` or after its folder was removed",
+    expected: "the network on which the fleet was deployed",
+    remedy: GONE_REMEDY,
+  });
+}
+
+/** What to do about processes that do not exist any more. */
+export const GONE_REMEDY =
+  "If the stack uses another network by mistake, set `network` and `localDir` back. Otherwise run pulumi destroy, then pulumi up: it creates the fleet again, without its state.";
+
 /**
  * `PROCESS_RUINED`: the process' message order at the scheduler has a gap, and no compute unit evaluates anything after it. This
  * cannot be repaired. Final after three in a row.

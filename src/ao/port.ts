@@ -67,6 +67,13 @@ export interface Ao {
     budget: Budget,
   ): Promise<{ items: (Evaluation & { cursor: string })[]; next?: string }>;
 
+  /**
+   * Whether a process may exist.
+   *
+   * @returns false only if the network keeps every process itself and has none with this id: only the embedded one can tell
+   */
+  exists(processId: string, budget: Budget): Promise<boolean>;
+
   /** The newest slot of a process: 0 if it has received no message yet; undefined if the network does not know it. */
   latest(processId: string, budget: Budget): Promise<number | undefined>;
 

@@ -132,6 +132,30 @@ export async function status(dir: string): Promise<{ running: boolean; info?: Lo
   return { running: await answers(descriptor), info };
 }
 
+/**
+ * Whether the network of a folder has a process. The network is not started to find out.
+ *
+ * @returns undefined if that is unknown: the network is not running, or does not answer
+ */
+export async function hasProcess(dir: string, processId: string): Promise<boolean | undefined> {
+  const folder = resolve(dir);
+  const { running, info } = await status(folder);
+  if (!running || info === undefined) {
+    // A daemon that is starting creates the store before it answers.
+    const isEmpty = !existsSync(join(folder, STORE_FILE)) && hasNoDaemons(folder);
+    return isEmpty ? false : undefined;
+  }
+  try {
+    const url = `${info.suUrl}/processes/${encodeURIComponent(processId)}`;
+    const response = await fetch(url, { signal: AbortSignal.timeout(5000) });
+    if (response.ok) return true;
+    const { error } = (await response.json()) as { error?: string };
+    return error === 'NotFound("Process not found")' ? false : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 /** Stops the network of a folder and deletes its state. */
 export async function reset(dir: string): Promise<void> {
   const folder = resolve(dir);

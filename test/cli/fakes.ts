@@ -111,6 +111,7 @@ export function fakeAo(behave: Behaviour): Ao & { sent: { tags: Tags; data: stri
     awaitReady: never,
     isPlaced: never,
     find: async () => [],
+    exists: async () => true,
     latest: async () => undefined,
     range: async () => [],
     data: never,

@@ -9,6 +9,7 @@ import { readDryrun, readResults } from "./cu.ts";
 import { effectsOf } from "./effects.ts";
 import type { LegacyEndpoints } from "./endpoints.ts";
 import { findAll, readData, readPage } from "./gateway.ts";
+import { existenceOf, refusingGone } from "./gone.ts";
 import { historyAt } from "./history.ts";
 import { unitAt } from "./http.ts";
 import { moduleLoader } from "./modules.ts";
@@ -49,27 +50,35 @@ export interface LegacyLimits {
    * scheduler proves nothing. Default 5,000.
    */
   readonly inFlight?: number;
+  /** Whether the scheduler's unit has every process of the network, so that its "not found" is final. Default false. */
+  readonly isWhole?: boolean;
   /** How the waits between attempts grow. */
   readonly backoff?: Partial<Backoff>;
   /** Messages per page when the order of a process is read. Default 500. */
   readonly page?: number;
 }
 
-/** For the embedded network: its compute unit has no race with a new process, and a post is scheduled at once or not at all. */
-export const EMBEDDED_LIMITS: LegacyLimits = { firstRead: 0, inFlight: 500 };
+/**
+ * For the embedded network: its compute unit has no race with a new process, a post is scheduled at once or not at all, and no other
+ * scheduler has processes of it.
+ */
+export const EMBEDDED_LIMITS: LegacyLimits = { firstRead: 0, inFlight: 500, isWhole: true };
 
 /** An AO network of the legacy protocol (messenger, compute and scheduler units), including the embedded one. */
 export function connectLegacy(options: LegacyOptions): Ao {
   const parts = partsOf(options);
   const { evaluation, noteSent } = resultsOf(parts, options.limits);
-  return {
+  const exists = existenceOf(parts, options);
+  const connected: Ao = {
     ...changing(parts, options, noteSent),
     ...reading(parts, options),
+    exists,
     evaluation,
     async awaitReady(processId, budget) {
       await evaluation({ processId, messageId: processId }, budget);
     },
   };
+  return refusingGone(connected);
 }
 
 type Parts = ReturnType<typeof partsOf>;
@@ -137,7 +146,7 @@ function changing(
 function reading(
   { wallet, backoff, mu, cu, index, gateway, modules, schedulers, resultIds }: Parts,
   { endpoints, limits = {} }: LegacyOptions,
-): Omit<Ao, "address" | "spawn" | "send" | "publish" | "settle" | "evaluation" | "awaitReady"> {
+): Omit<Ao, "address" | "spawn" | "send" | "publish" | "settle" | "evaluation" | "awaitReady" | "exists"> {
   const find: Ao["find"] = (query, budget) =>
     findAll(query, (page) =>
       retrying("asking the gateway's index", budget, () => readPage(index, query, page, budget), backoff),

@@ -92,7 +92,8 @@ function resetCommand(cli: Cli): Command {
     name: "reset",
     summary: "stop the network and delete all its processes",
     description:
-      "Stops the network and deletes its state. The fleet in it is lost; `pulumi destroy` and `pulumi up` create a new one.",
+      "Stops the network and deletes its state. The fleets in it are lost. Pulumi's state still names their processes, so `pulumi up` fails " +
+      "with PROCESS_GONE until `pulumi destroy` has removed them; then `pulumi up` creates a new fleet.",
     examples: [["npx fleet localnet reset --yes", "without confirmation"]],
     define(command) {
       dir(command);
@@ -104,6 +105,7 @@ function resetCommand(cli: Cli): Command {
       await agree(context, options.yes, `Delete all processes in ${folder}?`);
       await (await context.host.localnet()).reset(folder);
       context.out.line(`deleted: ${folder}`);
+      context.out.note("for each stack that was deployed there: pulumi destroy, then pulumi up");
       context.out.document({ success: true, dir: folder });
       return undefined;
     },

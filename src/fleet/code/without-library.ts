@@ -12,6 +12,7 @@ import { FleetError } from "../../core/errors.ts";
 import { describeManualChanges } from "../health/code-drift.ts";
 import type { HealthOutput, HealthPolicy } from "../health/schema.ts";
 import type { ManualChange, ProcessRef } from "../health/verdict.ts";
+import { isGoneError } from "../members/gone.ts";
 import { memberKey } from "../members/members.ts";
 import type { Session } from "../session/session.ts";
 import type { Commit, Program } from "./commit.ts";
@@ -179,7 +180,7 @@ export async function observeWithoutLibrary(
       owner: session.ao.address,
     };
   } catch (error) {
-    if (!(error instanceof FleetError) || error.transient) throw error;
+    if (!(error instanceof FleetError) || error.transient || isGoneError(error)) throw error;
     const { what } = error.problems[0];
     // Its owner and its code cannot be read, so its code may be unchanged.
     if (error.code === "NOT_OWNER")

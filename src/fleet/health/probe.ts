@@ -3,8 +3,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { type Budget, within } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
 import type { FleetSession } from "../fleet-session.ts";
+import { isLostError } from "../members/gone.ts";
 import type { Member } from "../members/member.ts";
-import { isRuinedError } from "../members/ruined.ts";
 import { ask } from "../protocol/ask.ts";
 import { dryAsk } from "../protocol/dry.ts";
 import type { Session } from "../session/session.ts";
@@ -119,7 +119,7 @@ export async function awaitHealthy(
 }
 
 /** Codes that another probe would not change. */
-const FINAL = new Set(["STALE_EPOCH", "FORBIDDEN", "PROCESS_RUINED"]);
+const FINAL = new Set(["STALE_EPOCH", "FORBIDDEN", "PROCESS_RUINED", "PROCESS_GONE"]);
 
 export const short = (hash: string): string => (hash === "" ? "none" : hash.slice(0, 8));
 
@@ -131,10 +131,10 @@ export function ignoreNoReply(error: unknown): undefined {
 
 /**
  * For `catch` in a refresh of a process' settings: a process whose fleet handlers are missing or hidden reports nothing, and a
- * ruined one is found by the refresh of the process itself; rethrows any other error.
+ * one that is ruined or does not exist is found by the refresh of the process itself; rethrows any other error.
  */
-export function ignoreProbeFailure(error: unknown): "ruined" | undefined {
-  if (isRuinedError(error)) return "ruined";
+export function ignoreProbeFailure(error: unknown): "lost" | undefined {
+  if (isLostError(error)) return "lost";
   probeFailureReason(error);
 }
 

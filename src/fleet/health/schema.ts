@@ -33,10 +33,10 @@ export const HealthOutputSchema = z.strictObject({
   /** One line per check that did not pass. */
   reasons: z.array(z.string()),
   /**
-   * PROCESS_RUINED: it can never evaluate a message again. NOT_OWNER: it has no library, and does not run Evals of this wallet.
+   * PROCESS_RUINED: it can never evaluate a message again. PROCESS_GONE: its network has no such process. NOT_OWNER: it has no library, and does not run Evals of this wallet.
    * @default none
    */
-  code: z.enum(["PROCESS_RUINED", "NOT_OWNER"]).optional(),
+  code: z.enum(["PROCESS_RUINED", "PROCESS_GONE", "NOT_OWNER"]).optional(),
 });
 
 export type HealthOutput = z.infer<typeof HealthOutputSchema>;

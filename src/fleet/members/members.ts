@@ -31,7 +31,7 @@ export async function newestIncarnation(
   name: string,
   budget: Budget,
 ): Promise<Incarnation | undefined> {
-  const known = incarnationsIn(session, name);
+  const known = await existing(session, incarnationsIn(session, name), budget);
   const newest = known.at(-1);
   const chosen = (await adoption(session))?.members[name];
   if (chosen && !known.some(({ processId, retired }) => retired && processId === chosen.processId))
@@ -53,6 +53,16 @@ export async function newestIncarnation(
     return newest;
   return { ...best, retired: await isRetired(session, name, best, budget) };
 }
+
+/** The journal outlives an embedded network that was reset: what does not exist there any more is as good as retired. */
+const existing = (session: Session, known: readonly Incarnation[], budget: Budget): Promise<Incarnation[]> =>
+  Promise.all(
+    known.map(async (one) =>
+      one.retired || one.unsent || (await session.ao.exists(one.processId, budget))
+        ? one
+        : { ...one, retired: true },
+    ),
+  );
 
 /** The member's processes in the journal, oldest first, without abandoned spawns. */
 export const incarnationsIn = (session: Session, name: string): Incarnation[] =>

@@ -1,4 +1,5 @@
 import { FleetError } from "../../core/errors.ts";
+import { isGoneError } from "../members/gone.ts";
 import { type Incarnation, newestIncarnation } from "../members/members.ts";
 import { retireOrAbandon, yieldToRival } from "../members/rival.ts";
 import { isRuinedError, mayReplace, withReplaceRemedy } from "../members/ruined.ts";
@@ -170,6 +171,7 @@ export class Deployment implements Run {
       return { ledger, epoch, retired: status === "RETIRED" };
     } catch (error) {
       if (error instanceof FleetError && error.code === "NO_REPLY") return undefined;
+      if (isGoneError(error)) return undefined;
       if (!isRuinedError(error)) throw error;
       // If it may be replaced, its epoch is unknown, and the run begins as on a fleet without a ledger.
       if (mayReplace(this.#request, ledgerName)) return undefined;

@@ -4,7 +4,7 @@ import { FleetError } from "../../core/errors.ts";
 /** What a failed check says about a process. */
 interface Unanswered {
   /**
-   * `OFFLINE`: it was asked and did not answer. `UNHEALTHY`: its answer is invalid, or a refusal. `RETIRED`: it is retired. `UNKNOWN`: a
+   * `OFFLINE`: it was asked and did not answer, or does not exist any more. `UNHEALTHY`: its answer is invalid, or a refusal. `RETIRED`: it is retired. `UNKNOWN`: a
    * unit was slow or down or failed, so the process could not answer.
    */
   readonly state: "OFFLINE" | "UNHEALTHY" | "RETIRED" | "UNKNOWN";
@@ -22,6 +22,6 @@ export function classifyFailedRead(error: unknown): Unanswered {
   const { code } = error;
   const { what } = error.problems[0];
   if (code === "GONE") return { state: "RETIRED", code, what };
-  if (code === "NO_REPLY") return { state: "OFFLINE", code, what };
+  if (code === "NO_REPLY" || code === "PROCESS_GONE") return { state: "OFFLINE", code, what };
   return { state: error.transient ? "UNKNOWN" : "UNHEALTHY", code, what };
 }

@@ -1,0 +1,33 @@
+import { GONE_REMEDY } from "../../src/ao/errors.ts";
+import type { NetworkRef } from "../../src/ao/network.ts";
+import { FleetError } from "../../src/core/errors.ts";
+import type { ProcessOutputs } from "./schema.ts";
+
+/**
+ * Fails if the stack's network certainly does not have the process that the state names: the embedded network was reset, its folder was
+ * removed, or the stack now uses another network. Otherwise a run without changes would report the health that the state remembers.
+ * Reads nothing from other networks, and nothing from an embedded network that is not running: the run starts it first.
+ *
+ * @throws FleetError `PROCESS_GONE`
+ */
+export async function assertExists(olds: ProcessOutputs, network: NetworkRef): Promise<void> {
+  // A create that failed before its spawn leaves no id.
+  if (olds.processId === undefined) return;
+  if (network.kind === "local") {
+    const { hasProcess } = await import("../../src/localnet/index.ts");
+    if ((await hasProcess(network.dir, olds.processId)) !== false) return;
+    throw gone(olds, `the embedded network in ${network.dir} has no such process`);
+  }
+  if (olds.network.kind === "local")
+    throw gone(olds, `it is on the embedded network in ${olds.network.dir}, which this stack no longer uses`);
+}
+
+const gone = ({ name, processId }: ProcessOutputs, got: string): FleetError =>
+  new FleetError({
+    code: "PROCESS_GONE",
+    what: `${name} has the process ${processId}, which does not exist on the network of this stack.`,
+    got,
+    expected: "the network on which this stack was deployed",
+    remedy: GONE_REMEDY,
+    at: `processes.${name}`,
+  });
