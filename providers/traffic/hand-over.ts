@@ -9,6 +9,7 @@ import type { Budget } from "../../src/core/budget.ts";
 import { crashPoint } from "../../src/core/crash.ts";
 import { FleetError } from "../../src/core/errors.ts";
 import { type KeyRange, percent } from "../../src/delivery/index.ts";
+import { notCompared } from "../../src/fleet/code/refused-state.ts";
 import { ask } from "../../src/fleet/protocol/ask.ts";
 import { info } from "../../src/fleet/protocol/info.ts";
 import { luaList } from "../../src/fleet/protocol/lua.ts";
@@ -150,6 +151,8 @@ export class StateHandOver implements HandOver {
       const left = await listGlobals(this.#session, place(name, from), this.#budget());
       if (left.length > 0) throw globalsNotCarried(name, from, left);
     }
+    const unknown = given.globals?.unknown ?? [];
+    if (unknown.length > 0) throw notCompared(name, unknown, "Its old revision keeps serving");
     return given;
   }
 

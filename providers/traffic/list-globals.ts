@@ -1,9 +1,10 @@
 import { randomBytes } from "node:crypto";
+import { AOS_GLOBALS } from "../../src/bundler/index.ts";
 import type { Budget } from "../../src/core/budget.ts";
 import type { Session } from "../../src/fleet/session/session.ts";
 
-/** Globals of aos other than its functions and modules, for a process that did not record which globals existed at its boot. */
-const OWN = "Bell Colors Errors HANDLER_PRINT_LOGS Inbox Name Nonce Owner Seeded Version _VERSION Fleet";
+/** Globals of aos and of the library, for a process that did not record which globals existed at its boot. */
+const OWN = [...AOS_GLOBALS, "Fleet"].join(" ");
 
 /** Lists the names of globals and changes nothing. */
 const LIST = `local own, modules, names = {}, {}, {}

@@ -1,4 +1,4 @@
-import { AOS_IMAGES, IN_EVERY_IMAGE } from "./aos-images.ts";
+import { AOS_IMAGES, IMAGE_GLOBALS, IN_EVERY_IMAGE } from "./aos-images.ts";
 
 /** The modules that a program's image contains, as far as known. */
 export interface ImageModules {
@@ -75,10 +75,5 @@ export function isDottedAosModule(name: string): boolean {
   return name.startsWith(".") && ANY.has(name);
 }
 
-/** Globals that aos defines and programs may set: not the program's own state. */
-export const AOS_GLOBALS: ReadonlySet<string> = new Set(
-  (
-    "Assign Bell Colors Dump Errors HANDLER_PRINT_LOGS Handlers Inbox Name Nonce Owner Prompt Receive Seeded Send " +
-    "Spawn Tab Utils Version ao print"
-  ).split(" "),
-);
+/** Globals that a new aos process has: not the program's own state. */
+export const AOS_GLOBALS: ReadonlySet<string> = new Set(IMAGE_GLOBALS);

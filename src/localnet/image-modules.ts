@@ -81,6 +81,15 @@ export async function modulesIn(evaluator: Evaluator, module: ModuleSource): Pro
   return (await evaluated(evaluator, module, question(candidateNames(module.wasm)))).split(" ");
 }
 
+/** The sorted names of the globals that a new process of an aos image has. @throws Error as `modulesIn` */
+export async function globalsIn(evaluator: Evaluator, module: ModuleSource): Promise<string[]> {
+  const code = `local list = {}
+for name in next, _G do if type(name) == "string" then list[#list + 1] = name end end
+table.sort(list)
+return table.concat(list, " ")`;
+  return (await evaluated(evaluator, module, code)).split(" ");
+}
+
 /**
  * The largest of the given sizes in bytes that the image evaluates. Images with a small stack trap on a message that does
  * not fit into it.

@@ -4,7 +4,7 @@
  */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { luaModule } from "../bundler/index.ts";
+import { AOS_GLOBALS, luaModule } from "../bundler/index.ts";
 import { DEPLOYMENT_STRATEGIES, TrafficStrategySchema } from "../delivery/strategy.ts";
 import { HOLD_CODES } from "../delivery/wire.ts";
 import { luaRules } from "../fleet/config/lua.ts";
@@ -26,6 +26,16 @@ export const generated: ReadonlyMap<string, string> = new Map([
         "Generated from src/fleet/health/check-types.ts by `npm run docs`; a test compares the two.",
       ],
       { kinds: CHECK_KINDS, sets: CHECK_SETS, names: Object.keys(CHECK_SETS).sort() },
+    ),
+  ],
+  [
+    "fleet/image-globals.lua",
+    luaModule(
+      [
+        "The globals that a new process of any aos image has.",
+        "Generated from src/bundler/aos-images.ts by `npm run docs`; a test compares the two.",
+      ],
+      Object.fromEntries([...AOS_GLOBALS].map((name) => [name, true])),
     ),
   ],
   [

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { askedImages } from "../../docs/aos-modules.ts";
-import { AOS_IMAGES, IN_EVERY_IMAGE } from "../../src/bundler/aos-images.ts";
+import { AOS_IMAGES, IMAGE_GLOBALS, IN_EVERY_IMAGE } from "../../src/bundler/aos-images.ts";
 import { imageModules, wasmModules } from "../../src/bundler/aos-modules.ts";
 import { type BundleOptions, checkImage, explainLuaError } from "../../src/bundler/index.ts";
 import { packagedImages } from "../../src/localnet/images.ts";
@@ -14,13 +14,15 @@ const UNKNOWN = "u".repeat(43);
 const problems = (text: string, image: NonNullable<BundleOptions["image"]>) =>
   problemsOf(bundled({ "main.lua": text }, { image }));
 
-test("the list of each image's modules is what the image itself answers", async () => {
+test("the lists of each image's modules, and of their globals, are what the images themselves answer", async () => {
   const written = AOS_IMAGES.map((image) => ({
     ...image,
     modules: [...IN_EVERY_IMAGE, ...image.modules].sort(),
   }));
-  const asked = (await askedImages()).map((image) => ({ ...image, modules: [...image.modules].sort() }));
+  const answers = await askedImages();
+  const asked = answers.map(({ globals: _, ...image }) => ({ ...image, modules: [...image.modules].sort() }));
   expect(asked).toEqual(written);
+  expect([...new Set(answers.flatMap(({ globals }) => globals))].sort()).toEqual(IMAGE_GLOBALS);
 });
 
 describe("a module of the image comes from the image", () => {

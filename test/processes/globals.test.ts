@@ -56,7 +56,7 @@ const taken = (p: Aos, { state, digest }: Pick<Exported, "state" | "digest">) =>
 describe("which globals are state", () => {
   test("are those that messages changed; settings, modules and tables of functions belong to the code", async () => {
     const p = await token();
-    expect((await exported(p)).globals).toEqual({ carried: [], left: [], waiting: 0 });
+    expect((await exported(p)).globals).toEqual({ carried: [], left: [], unknown: [], waiting: 0 });
     expect((await exported(p)).state).toEqual({ schema: 1, stateVersion: "1", states: {} });
     await mint(p);
     await mint(p);
@@ -159,6 +159,19 @@ describe("which globals are state", () => {
     expect((await exported(p)).globals.carried).toEqual(["Balances", "FEE", "Variant"]);
     await mint(p);
     expect((await exported(p)).state.globals).toMatchObject({ Balances: { owner: 112 }, Minted: 5 });
+  });
+
+  test("include any name that the image itself does not have", async () => {
+    const source = `Nonce = 0 Handlers.add("Set", "Set", function(msg) Nonce = msg.Data end)`;
+    const [p, to] = [await token(source), await token(source)];
+    expect((await exported(p)).globals.carried).toEqual([]);
+    await p.send({ From: STRANGER, Action: "Set", Data: "7" });
+    const sent = await exported(p);
+    expect(sent.globals.carried).toEqual(["Nonce"]);
+    expect((await taken(to, sent)).reply?.data.success).toBe(true);
+    expect(await to.value("Nonce")).toBe("7");
+    await p.load({ source: `${source} Other = 1` });
+    expect(await p.value("Nonce")).toBe("7");
   });
 
   test("do not change after the export, because the process refuses requests whatever the program matches", async () => {

@@ -199,6 +199,70 @@ describe("a load in place keeps state from messages", () => {
   });
 });
 
+describe("globals with many entries", () => {
+  /** A word list before the program's other globals in the alphabet, and one global that messages change. */
+  const words = (edits: string, size = 21_000, buy = 5) => `
+    Aaa = {} for i = 1, ${size} do Aaa[i] = "word " .. i end ${edits}
+    Rates = { buy = ${buy} }
+    Zz = Zz or { n = 0 }
+    Handlers.add("Hit", "Hit", function() Zz.n = Zz.n + 1 end)
+    Handlers.add("Word", "Word", function(msg) Aaa[2] = msg.Data end)`;
+  const big = (edits: string, buy = 5) => words(edits, 210_000, buy);
+  async function withWords(source: string): Promise<Aos> {
+    const p = await boot("words", { source, id: address(`words-${made++}`) });
+    await p.send({ From: STRANGER, Action: "Hit" });
+    return p;
+  }
+  const seen = (p: Aos) => p.value("{ Aaa[1], Aaa[2], Rates.buy, Zz.n }");
+
+  test("have the new code's value if no message changed them, and so have all others", async () => {
+    const p = await withWords(words(""));
+    const found = await load(p, words('Aaa[1] = "first"', 21_000, 9));
+    expect(found).toEqual({ globals: ["Zz"], states: [], changes: [] });
+    expect(await seen(p)).toEqual(["first", "word 2", 9, 1]);
+    await p.send({ From: STRANGER, Action: "Word", Data: "two" });
+    const next = await load(p, words('Aaa[1] = "other"', 21_000, 9));
+    expect(next).toEqual({ globals: ["Aaa", "Zz"], states: [], changes: ["PUT_BACK GLOBAL Aaa"] });
+    expect(await seen(p)).toEqual(["first", "two", 9, 1]);
+  });
+
+  test("that are too many to compare: the load is undone and names them, unless the code's value is the same", async () => {
+    const p = await withWords(big(""));
+    // The other globals are compared.
+    expect((await load(p, big("", 9))).changes).toEqual([]);
+    expect(await seen(p)).toEqual(["word 1", "word 2", 9, 1]);
+    await p.send({ From: STRANGER, Action: "Word", Data: "two" });
+    const refused = await p.load({ source: big('Aaa[1] = "first"', 9) });
+    expect(refused.error).toContain('"code":"STATE_NOT_COMPARED"');
+    expect(refused.error).toContain('"globals":["Aaa"]');
+    expect(await seen(p)).toEqual(["word 1", "two", 9, 1]);
+    const { carried, unknown } = ((await p.send({ Action: "EXPORT_STATE" })).reply?.data.globals ??
+      {}) as Record<string, string[]>;
+    expect([carried, unknown]).toEqual([["Aaa", "Zz"], ["Aaa"]]);
+  });
+
+  test.each([
+    ["listed as state", "Aaa,Zz", ["word 1", "two", 5, 1], ["PUT_BACK GLOBAL Aaa"]],
+    ["not listed", "Zz", ["first", "word 2", 5, 1], ["RESET GLOBAL Aaa NOT_DECLARED"]],
+  ])("that are too many to compare follow the declaration: %s", async (_, names, values, changes) => {
+    const p = await withWords(big(""));
+    await p.send({ From: STRANGER, Action: "Word", Data: "two" });
+    const source = `FLEET_STATE_GLOBALS = "${names}"\n${big('Aaa[1] = "first"')}`;
+    expect((await load(p, source)).changes).toEqual(changes);
+    expect(await seen(p)).toEqual(values);
+  });
+
+  test("that are too many to compare, and left as they are, stay unknown at the next load", async () => {
+    const keeps = (edits: string) => `Aaa = Aaa or {} if #Aaa == 0 then ${big("")} end
+      Zz = Zz or { n = 0 } Handlers.add("Word", "Word", function(msg) Aaa[2] = msg.Data end) ${edits}`;
+    const p = await boot("words", { source: keeps(""), id: address(`words-${made++}`) });
+    await p.send({ From: STRANGER, Action: "Word", Data: "two" });
+    expect((await load(p, keeps("Edition = 2"))).globals).toEqual(["Aaa"]);
+    expect((await p.load({ source: keeps("Aaa = { 1 }") })).error).toContain("STATE_NOT_COMPARED");
+    expect(await p.value("Aaa[2]")).toBe("two");
+  });
+});
+
 describe("the code's value applies", () => {
   test("with state: none, which resets the state and reports it", async () => {
     const p = await withNotes();

@@ -154,6 +154,29 @@ describe("a plain program that is changed by hand", () => {
   }, 60_000);
 });
 
+describe("a plain program with more data than a load can compare", () => {
+  const words = (first: string) => `
+Aaa = { "${first}" } for i = 2, 210000 do Aaa[i] = i end
+Zz = Zz or { n = 0 }
+Handlers.add("hit", { Action = "Legacy" }, function(msg) Zz.n = Zz.n + 1 msg.reply({ Data = Aaa[1] .. Zz.n }) end)
+`;
+
+  test("is refused an edit of that data by name until the declaration says what is state; then the edit arrives", async () => {
+    writeFiles({ "processes/words/process.lua": words("old") });
+    const made = (await lifecycle.create(await inputs("words"))).outs;
+    expect(await hand(made, { Action: "Legacy" })).toBe("old1");
+    writeFiles({ "processes/words/process.lua": words("new") });
+    const error = await failureOf(lifecycle.update("id", made, await inputs("words")));
+    for (const part of ["[STATE_NOT_COMPARED]", "got:      Aaa\n", "state: { globals: [...] }"])
+      expect(String((error as Error).message)).toContain(part);
+    expect(await hand(made, { Action: "Legacy" })).toBe("old2");
+    const declared = await inputs("words", { state: { globals: ["Zz"] } });
+    const { outs } = await lifecycle.update("id", made, declared);
+    expect(outs.health.status).toBe("HEALTHY");
+    expect(await hand(outs, { Action: "Legacy" })).toBe("new3");
+  }, 60_000);
+});
+
 describe("a member without the library", () => {
   const BARE = { lib: false };
   const bare = () => inputs("bare", BARE);

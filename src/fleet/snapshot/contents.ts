@@ -24,6 +24,8 @@ export const ExportedSchema = z.looseObject({
       carried: luaList(z.string()),
       /** Names of other globals that messages changed and that the declaration does not list. */
       left: luaList(z.string()),
+      /** Names of exported globals that are too large to know whether messages changed them; none with earlier libraries. */
+      unknown: luaList(z.string()),
       /** Number of handlers that wait for an answer. */
       waiting: z.number(),
     })

@@ -99,7 +99,7 @@ function commit.commit(marker)
   if process.name == "" then process.name = tostring(marker.process or "") end
   local version = tostring(marker.version or process.version)
   local own = marker.adopted ~= true and not (marker.before and marker.before.Fleet)
-  globals.declare()
+  globals.declare(marker.before or {})
   local kept = keep.settle(memory, { before = marker.before, restored = marker.again ~= nil, own = own, keep = marker.keep })
   memory = nil
   globals.loaded(marker.before, own)

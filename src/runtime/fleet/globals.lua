@@ -9,42 +9,38 @@
 -- Local variables of the program's chunks and functions are not accessible, and are never carried.
 local exact = require("fleet.exact")
 local fail = require("fleet.fail")
+local image = require("fleet.image-globals")
 local json = require("fleet.json")
 local memory = require("fleet.memory")
+local modules = require("fleet.modules")
 local store = require("fleet.store")
 
 local globals = {}
 
---- Maximum number of table entries, in all globals together, that are copied to detect changes; above it a global counts as state.
-local MAX_ENTRIES = 20000
-
--- Globals of aos itself that are not modules; for processes in which a program ran before globals were recorded.
-local OWN = {
-  Bell = true, Colors = true, Errors = true, HANDLER_PRINT_LOGS = true, Inbox = true, Name = true, Nonce = true, Owner = true,
-  Seeded = true, Version = true, _VERSION = true, Fleet = true,
-}
+--- Maximum number of table entries, in all globals together, that are copied to detect changes. The largest globals are left out first:
+-- only whether they were replaced is detected then, not whether messages changed what is in them.
+local MAX_ENTRIES = 200000
 
 --- Set by the bundle if the declaration lists globals; read and removed by the commit.
 local DECLARED = "FLEET_STATE_GLOBALS"
 
--- `loaded`: the value that a load gave to a global; nil if none, false if unknown.
+-- `aos`: the globals before the first load. `loaded`: the value that a load gave to a global; nil if none, false if
+-- unknown. `unknown`: globals that are too large to be compared.
 store.globals = store.globals or { seen = false, aos = {}, changed = {}, loaded = {} }
 local known = store.globals
+known.unknown = known.unknown or {}
 
-local function isModule(value)
-  -- A module that returns nothing is loaded as `true`, which does not identify it.
-  if type(value) ~= "table" and type(value) ~= "function" then return false end
-  for _, module in pairs(package.loaded) do
-    if rawequal(module, value) then return true end
-  end
-  return false
+-- Whether a global belongs to aos or to the library. Before the first recorded load, the names in any image count.
+local function isOwn(name)
+  if name == "Fleet" or name == DECLARED then return true end
+  return (known.seen and known.aos or image)[name] == true
 end
 
 -- Names of the program's own globals that are not code, now or when they were loaded.
 local function candidates()
   local names, listed = {}, {}
   for k, v in next, _G do
-    if type(k) == "string" and not known.aos[k] and not OWN[k] and k ~= DECLARED and type(v) ~= "function" and not isModule(v) then
+    if type(k) == "string" and not isOwn(k) and type(v) ~= "function" and not modules.has(v) then
       names[#names + 1], listed[k] = k, true
     end
   end
@@ -61,7 +57,9 @@ end
 local function look()
   for _, name in ipairs(candidates()) do
     local kept = known.loaded[name]
-    if not known.changed[name] and not (kept and memory.holds(kept, rawget(_G, name))) then known.changed[name] = true end
+    if not known.changed[name] and not (kept and memory.holds(kept, rawget(_G, name))) then
+      known.changed[name], known.unknown[name] = true, nil
+    end
   end
 end
 
@@ -95,9 +93,15 @@ function globals.names()
 end
 
 --- Records the globals that the bundle being loaded declares.
-function globals.declare()
+-- @tparam table before all globals before the bundle ran
+function globals.declare(before)
   known.declared = declaredIn(rawget(_G, DECLARED))
   rawset(_G, DECLARED, nil)
+  if not known.seen then return end
+  -- An earlier version of the library took some names for aos' own and recorded nothing about them, so they may be state.
+  for _, name in ipairs(candidates()) do
+    if known.loaded[name] == nil and before[name] ~= nil then known.changed[name] = true end
+  end
 end
 
 -- Whether a value is a table with functions: then its content belongs to the load, whatever program ran before.
@@ -110,16 +114,34 @@ local function isLibrary(value)
 end
 
 --- What a hand-over of the program being loaded would do with a global: KEPT, or LEFT if messages changed one that is not
--- declared; nil for the code's own. Before the first recorded load, every global that is not aos' own is LEFT.
+-- declared, or UNKNOWN if it is too large to know whether they did; nil for the code's own. Before the first recorded load, every global
+-- that is not aos' own is LEFT.
 function globals.role(name)
   if not known.seen then
-    return not OWN[name] and not isLibrary(rawget(_G, name)) and "LEFT" or nil
+    return not isOwn(name) and not isLibrary(rawget(_G, name)) and "LEFT" or nil
   end
   for _, each in ipairs(known.declared or {}) do
     if each == name then return "KEPT" end
   end
+  if known.unknown[name] then return known.declared and "LEFT" or "UNKNOWN" end
   if not known.changed[name] then return nil end
   return known.declared and "LEFT" or "KEPT"
+end
+
+-- Records the values of a load, the smallest first, so that a large global leaves room for all others.
+local function record(names)
+  local made, room = {}, MAX_ENTRIES
+  for _, name in ipairs(names) do
+    local kept, left = memory.of(rawget(_G, name), MAX_ENTRIES)
+    made[#made + 1] = { name = name, kept = kept, size = MAX_ENTRIES - left }
+  end
+  table.sort(made, function(a, b) return a.size < b.size or a.size == b.size and a.name < b.name end)
+  for _, each in ipairs(made) do
+    room = room - each.size
+    local isKept = each.kept and room >= 0
+    known.loaded[each.name] = isKept and each.kept or { value = rawget(_G, each.name) }
+    known.unknown[each.name] = not isKept or nil
+  end
 end
 
 --- Called at the end of a load: records the owners of the globals.
@@ -129,45 +151,44 @@ function globals.loaded(before, own)
   before = before or {}
   if not known.seen then
     for name, value in next, before do
-      if type(name) == "string" and (own or OWN[name] or isModule(value)) then known.aos[name] = true end
+      if type(name) == "string" and (own or image[name] or modules.has(value)) then known.aos[name] = true end
     end
     known.aos[DECLARED] = nil
   end
   -- A name that the load now uses for code is no longer state, because it has no data.
   for name in pairs(known.changed) do
     local value = rawget(_G, name)
-    if not rawequal(value, before[name]) and (type(value) == "function" or isModule(value)) then
+    if not rawequal(value, before[name]) and (type(value) == "function" or modules.has(value)) then
       known.changed[name], known.loaded[name] = nil, nil
     end
   end
-  local room = MAX_ENTRIES
+  local names = {}
   for _, name in ipairs(candidates()) do
     local value, earlier = rawget(_G, name), before[name]
     if not known.seen and earlier ~= nil and (rawequal(value, earlier) or not isLibrary(value)) then
       known.changed[name], known.loaded[name] = true, false
     end
-    if not known.changed[name] then
-      local kept
-      kept, room = memory.of(value, room)
-      known.loaded[name] = kept or false
-      if not kept then known.changed[name] = true end
-    end
+    -- What was too large to be compared, and was not set again, may contain what messages set: it stays unknown.
+    local isStill = known.unknown[name] and rawequal(value, earlier)
+    if not known.changed[name] and not isStill then names[#names + 1] = name end
   end
+  record(names)
   known.seen = true
 end
 
 --- The globals of an export, in the format of `exact.pack`.
 -- @tparam ?table names globals to export instead of the declared or detected ones
 -- @treturn table { globals, tables }, both empty if there are none
--- @treturn table names of exported globals · names of changed globals that are not exported
+-- @treturn table names of exported globals · names of other globals that messages changed or may have changed · names of those that
+--   are exported although it is unknown whether messages changed them
 function globals.export(names)
   look()
-  local wanted, roots, gone, carried, left = {}, {}, {}, {}, {}
-  local list = names or known.declared
-  if not list then
-    list = {}
-    for name in pairs(known.changed) do list[#list + 1] = name end
-  end
+  local wanted, roots, gone, carried, left, unknown = {}, {}, {}, {}, {}, {}
+  local mayBeState = {}
+  for name in pairs(known.changed) do mayBeState[#mayBeState + 1] = name end
+  for name in pairs(known.unknown) do mayBeState[#mayBeState + 1] = name end
+  local isDetected = not names and not known.declared
+  local list = names or known.declared or mayBeState
   for _, name in ipairs(list) do
     if not wanted[name] then
       wanted[name] = true
@@ -176,37 +197,26 @@ function globals.export(names)
       if roots[name] == nil then gone[#gone + 1] = name end
     end
   end
-  for name in pairs(known.changed) do
+  for _, name in ipairs(mayBeState) do
     if not wanted[name] then left[#left + 1] = name end
+    if isDetected and known.unknown[name] then unknown[#unknown + 1] = name end
   end
-  table.sort(carried)
-  table.sort(left)
+  for _, each in ipairs({ carried, left, unknown }) do table.sort(each) end
   for k, v in next, _G do
-    if not names and not known.declared and type(k) ~= "string" and type(v) ~= "function" then
+    if isDetected and type(k) ~= "string" and type(v) ~= "function" then
       error(fail.new("EXPORT_UNSUPPORTED", "a global whose name is a " .. type(k) .. " cannot be moved", "Use a string as its name."))
     end
   end
   local packed, tables = exact.pack(roots, gone)
-  return { globals = packed, tables = tables }, carried, left
+  return { globals = packed, tables = tables }, carried, left, unknown
 end
 
 -- An imported name must not be a global of aos or of the fleet.
 local function assertForeign(name)
-  local isOwn = known.aos[name] or OWN[name]
-  if type(name) ~= "string" or isOwn and name ~= "Name" or type(rawget(_G, name)) == "function" or isModule(rawget(_G, name)) then
+  if type(name) ~= "string" or isOwn(name) and name ~= "Name" or type(rawget(_G, name)) == "function" or modules.has(rawget(_G, name)) then
     error(fail.new("BAD_STATE", "the global " .. tostring(name) .. " does not belong to the program",
       "List the globals to carry: state: { globals: [...] } in the declaration."))
   end
-end
-
--- Tables that do not belong to the program alone, although it may refer to them.
-local function foreign()
-  local found = {}
-  for _, module in pairs(package.loaded) do
-    if type(module) == "table" then found[module] = true end
-  end
-  for _, state in pairs(store.states) do found[state] = true end
-  return found
 end
 
 -- Exports the imported values again and compares, which proves that the values themselves are equal, not only the text.
@@ -233,11 +243,11 @@ function globals.import(packed, tables)
   look()
   local undo, existing = {}, {}
   local function keep(name)
-    local value, changed, loaded = rawget(_G, name), known.changed[name], known.loaded[name]
+    local value, changed, loaded, unknown = rawget(_G, name), known.changed[name], known.loaded[name], known.unknown[name]
     local kept = memory.of(value, math.huge)
     undo[#undo + 1] = function()
       rawset(_G, name, memory.restore(kept))
-      known.changed[name], known.loaded[name] = changed, loaded
+      known.changed[name], known.loaded[name], known.unknown[name] = changed, loaded, unknown
     end
   end
   for name in pairs(known.changed) do
@@ -256,10 +266,12 @@ function globals.import(packed, tables)
     for i = #undo, 1, -1 do undo[i]() end
   end
   local ok, problem = pcall(function()
-    local values = exact.unpack(packed, tables, existing, foreign())
+    local foreign = modules.tables()
+    for _, state in pairs(store.states) do foreign[state] = true end
+    local values = exact.unpack(packed, tables, existing, foreign)
     for name in pairs(packed) do
       rawset(_G, name, values[name])
-      known.changed[name] = true
+      known.changed[name], known.unknown[name] = true, nil
     end
     assertCame(packed, tables, values)
   end)

@@ -6,6 +6,8 @@
 -- are kept, and so is behaviour (functions, metatables), which always belongs to the code. The comparison is by reference, in time
 -- proportional to the state; no digest is computed.
 local globals = require("fleet.globals")
+local json = require("fleet.json")
+local modules = require("fleet.modules")
 local store = require("fleet.store")
 
 local keep = {}
@@ -27,11 +29,9 @@ end
 
 -- Tables that do not belong to the program alone, although it may refer to them.
 local function foreign()
-  local found = { [_G] = true, [store] = true }
+  local found = modules.tables()
+  found[_G], found[store] = true, true
   if type(Fleet) == "table" then found[Fleet] = true end
-  for _, module in pairs(package.loaded) do
-    if type(module) == "table" then found[module] = true end
-  end
   return found
 end
 
@@ -199,6 +199,27 @@ local function correct(memory, before)
   end
 end
 
+-- Whether the code left in a root what was in it before: then nothing is lost, although its tables are new.
+local function isEqual(memory, old, new, seen)
+  if type(old) ~= "table" or type(new) ~= "table" then return same(old, new) or isCode(old) and isCode(new) end
+  if seen[old] then return seen[old] == new end
+  seen[old] = new
+  local copy = memory.copies[old]
+  if not copy then return rawequal(old, new) end
+  for k, v in next, copy do
+    if not isEqual(memory, v, rawget(new, k), seen) then return false end
+  end
+  for k in next, new do
+    if copy[k] == nil then return false end
+  end
+  return true
+end
+
+-- Undoes a load that would lose what messages may have set. The error is data, which the tool reads.
+local function refuse(names)
+  error(json.encode({ fleet = "refused", code = "STATE_NOT_COMPARED", globals = names }), 0)
+end
+
 --- Called at the commit, before the state is read: restores values that messages set and the code assigned, and reports what the load did.
 -- @tparam table memory of `take`
 -- @tparam ?table given `before`: all globals before the bundle · `restored`: an earlier state was imported since ·
@@ -206,21 +227,25 @@ end
 -- @treturn ?table { globals, states: names of unchanged state, changes: { kind, name, change, why } }; nil if no state is known.
 --   `change`: PUT_BACK · ADDED: the code added to it · RESET: it has the code's value, `why` NONE, NOT_DECLARED or CODE · ASSIGNED: by
 --   the first load over another program, whose state is unknown
+-- @raise JSON with the code STATE_NOT_COMPARED if the code assigned a global and it is unknown whether messages had changed it
 function keep.settle(memory, given)
   if given.before and not given.restored then correct(memory, given.before) end
   local isFirst = not globals.isKnown()
   if isFirst and given.own then return nil end
   local marks, wanted, changes = touched(memory), {}, {}
   local kept = { GLOBAL = {}, STATE = {} }
-  local needsPutBack = false
+  local needsPutBack, unknown = false, {}
   for _, root in ipairs(memory.roots) do
     local role = root.kind == "STATE" and "STATE" or globals.role(root.name)
     local found = role and verdict(memory, root, marks)
-    local isKept = role and (role == "STATE" or role == "KEPT") and given.keep ~= "none"
+    local isKept = role and role ~= "LEFT" and given.keep ~= "none"
     local change, why
     if isFirst and root.kind == "GLOBAL" then
       isKept = false
       if found and root.value ~= nil then change = "ASSIGNED" end
+    elseif found and found ~= "ADDED" and isKept and role == "UNKNOWN" then
+      isKept = false
+      if not isEqual(memory, root.value, current(root), {}) then unknown[#unknown + 1] = root.name end
     elseif found == "CODE" then
       isKept, change, why = false, "RESET", "CODE"
     elseif found and isKept then
@@ -235,6 +260,7 @@ function keep.settle(memory, given)
       if root.value ~= nil and (root.kind == "GLOBAL" or next(root.value) ~= nil) then table.insert(kept[root.kind], root.name) end
     end
   end
+  if #unknown > 0 and not given.restored then refuse(unknown) end
   if needsPutBack then putBack(memory, wanted, marks) end
   return { globals = kept.GLOBAL, states = kept.STATE, changes = changes }
 end

@@ -24,7 +24,7 @@ on("EXPORT_STATE", {
   local exported, digest, found = state.export(data.globals, data.whole)
   return {
     state = exported, digest = digest, slot = envelope.of(msg).slot,
-    globals = { carried = found.carried, left = found.left, waiting = globals.waiting() },
+    globals = { carried = found.carried, left = found.left, unknown = found.unknown, waiting = globals.waiting() },
   }
 end)
 

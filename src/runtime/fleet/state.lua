@@ -156,15 +156,16 @@ end
 -- @tparam ?boolean whole includes globals even if there are none, so that an import also clears them
 -- @treturn table { schema, stateVersion, states }, and with globals `schema` 2, which earlier libraries refuse, `globals` and `tables`
 -- @treturn string 64 hex digits
--- @treturn table { carried, left }: names of exported globals, and of others that messages changed
+-- @treturn table { carried, left, unknown }: names of exported globals, of others that messages changed, and of exported ones that are
+--   too large to know whether messages changed them
 function state.export(names, whole)
   local states = json.object()
   for name, value in pairs(store.states) do states[name] = pack(value, name) end
   local exported = { schema = 1, stateVersion = store.stateVersion or "1", states = states }
-  local found, carried, left = globals.export(names)
+  local found, carried, left, unknown = globals.export(names)
   if #carried > 0 then exported.schema = 2 end
   if #carried > 0 or whole then exported.globals, exported.tables = found.globals, found.tables end
-  return exported, sha256(json.encode(exported)), { carried = carried, left = left }
+  return exported, sha256(json.encode(exported)), { carried = carried, left = left, unknown = unknown }
 end
 
 --- The data of some keys in the partitioned states, in the format of `export`.
