@@ -8,6 +8,7 @@ import { labelOf } from "./files.ts";
 import type { Graph } from "./graph.ts";
 import type { GraphModule } from "./graph-module.ts";
 import { lineOf, placeOf } from "./problems.ts";
+import { reservedGlobals } from "./reserved-globals.ts";
 import type { Findings } from "./silence.ts";
 import type { KeptState } from "./types.ts";
 
@@ -34,7 +35,7 @@ export function lint(input: LintInput): Findings {
   const modules = new Map(input.graph.modules.map((module) => [module.file, module]));
   const own = input.graph.modules.filter((module) => !module.library);
   return {
-    errors: cycles(input, modules),
+    errors: [...cycles(input, modules), ...reservedGlobals(own, input.graph)],
     warnings: [
       ...own.flatMap((module) => globals(module, input)),
       ...own.flatMap(dynamic),

@@ -14,7 +14,7 @@ const UNKNOWN = "u".repeat(43);
 const problems = (text: string, image: NonNullable<BundleOptions["image"]>) =>
   problemsOf(bundled({ "main.lua": text }, { image }));
 
-test("the lists of each image's modules, and of their globals, are what the images themselves answer", async () => {
+test("the list of each image's modules is what the image itself answers, and so are the globals", async () => {
   const written = AOS_IMAGES.map((image) => ({
     ...image,
     modules: [...IN_EVERY_IMAGE, ...image.modules].sort(),

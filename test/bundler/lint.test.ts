@@ -31,6 +31,21 @@ describe("what cannot be loaded fails the plan", () => {
     expect(list.every(({ remedy }) => remedy.length > 10)).toBe(true);
   });
 
+  test("a global of the library that the program assigns, unless it assigns the library itself", async () => {
+    const prelude = { prelude: ["library.lua"] };
+    const library = "Fleet = Fleet or {}\nreturn Fleet";
+    const reserved = async (text: string, options: Partial<BundleOptions> = prelude) =>
+      found(await problems({ "main.lua": text, "library.lua": library }, options));
+    expect(await reserved("x = 1\nFleet = { ships = {} }")).toEqual(["LUA_GLOBAL_RESERVED main.lua:2:1"]);
+    expect(await reserved("Fleet = Fleet or { ships = {} }")).toEqual(["LUA_GLOBAL_RESERVED main.lua:1:1"]);
+    expect(await reserved("function Fleet() end")).toEqual(["LUA_GLOBAL_RESERVED main.lua:1:10"]);
+    const passes = async (text: string, options: Partial<BundleOptions> = prelude) =>
+      (await bundled({ "main.lua": text, "library.lua": library }, options)).text.includes(text);
+    expect(await passes('Fleet = require("library")')).toBe(true);
+    expect(await passes("local Fleet = { ships = {} }\nShips = Fleet.ships")).toBe(true);
+    expect(await passes("Fleet = { ships = {} }", {})).toBe(true);
+  });
+
   test("a missing module reports the searched places, relative to the project", async () => {
     const [problem] = await problems(
       { "src/main.lua": 'local x = require("lib.thing")' },
