@@ -10,6 +10,7 @@ local handlers = require("fleet.handlers")
 local json = require("fleet.json")
 local matching = require("fleet.matching")
 local once = require("fleet.once")
+local owed = require("fleet.owed")
 local partition = require("fleet.partition")
 local registry = require("fleet.registry")
 local reply = require("fleet.reply")
@@ -106,6 +107,7 @@ end
 local function handle(entry, msg)
   run.aside("stats", stats.count, entry.action)
   local to = reply.address(msg)
+  if (entry.builtin or STOPPED[store.status]) and not owed.own(msg) then to.target = nil end
   local admitted, data = pcall(admit, entry, msg)
   if not admitted then
     if fail.is(data) then return refuse(entry, to, data, msg) end
@@ -181,7 +183,7 @@ function dispatch.handle(msg)
   local entry = registry.find(msg.Action)
   if entry then return handle(entry, msg) end
   stats.refused()
-  if not isRequest(msg) then return end
+  if not isRequest(msg) or not owed.own(msg) then return end
   reply.send(reply.address(msg), false, reply.failure(fail.new(table.unpack(STOPPED[store.status]))))
 end
 
@@ -194,11 +196,13 @@ function dispatch.matchesUnknown(msg)
   return isRequest(msg) and "continue" or false
 end
 
---- Answers an unknown action with `UNKNOWN_ACTION`; drops an answer that is not awaited.
+--- Answers an unknown action with `UNKNOWN_ACTION` if a person, or a process by the fleet's protocol, asked for it; drops an answer that
+-- is not awaited.
 function dispatch.unknown(msg)
   -- A reply from aos' own `msg.reply` that is no longer awaited is not a request either.
   if not isRequest(msg) or envelope.tag(msg, "X-Reference") then return end
   stats.refused()
+  if not owed.own(msg, true) then return end
   reply.send(reply.address(msg), false, reply.failure(fail.new(
     "UNKNOWN_ACTION",
     "unknown action " .. msg.Action:sub(1, 64),

@@ -3,19 +3,20 @@
 local fail = require("fleet.fail")
 local json = require("fleet.json")
 local envelope = require("fleet.envelope")
+local owed = require("fleet.owed")
 
 local reply = {}
 
 local MAX_CORRELATION = 256
 
---- The recipient of the reply to a message, and how it is recognised there.
+--- The recipient of the reply to a message, and how it is recognised there. A message that is itself a reply has no recipient.
 function reply.address(msg)
   local correlation = envelope.tag(msg, "Correlation-Id")
   if correlation == nil or correlation == "" or #correlation > MAX_CORRELATION then
     correlation = tostring(envelope.of(msg).id or "")
   end
   return {
-    target = msg.From,
+    target = not owed.isReply(msg) and msg.From or nil,
     action = tostring(msg.Action),
     correlation = correlation,
     -- aos' own number of a process' message; `receive` of an aos sender waits for it.
