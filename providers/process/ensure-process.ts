@@ -4,7 +4,14 @@ import { runsWithoutLibrary } from "../../src/fleet/code/without-library.ts";
 import { driftIn, hasDrift } from "../../src/fleet/health/stored-drift.ts";
 import type { ProcessRef } from "../../src/fleet/health/verdict.ts";
 import { assertMayCreate } from "../../src/fleet/members/adoption.ts";
-import { incarnationsIn, memberKey, newestIncarnation, onNetwork } from "../../src/fleet/members/members.ts";
+import {
+  incarnationsIn,
+  isRetired,
+  liveAmong,
+  memberKey,
+  newestIncarnation,
+  onNetwork,
+} from "../../src/fleet/members/members.ts";
 import { resume } from "../../src/fleet/protocol/state.ts";
 import { deploymentKey } from "../../src/fleet/session/scope.ts";
 import type { Session } from "../../src/fleet/session/session.ts";
@@ -128,12 +135,19 @@ export async function currentProcess(
   const found = driftIn(olds);
   if (hasDrift(found, "EPOCH_AHEAD")) await session.deployment.catchUp(place, inputs.name);
   if (hasDrift(found, "RIVAL_LEDGER")) {
+    // An earlier run gave this ledger up and said so.
+    if (await isRetired(session, inputs.name, place, budget)) return undefined;
     await session.deployment.epoch();
     await session.deployment.assertFirst({ processId, generation });
   }
   if (hasDrift(found, "STOPPED")) {
-    const newest = (await onNetwork(session, inputs.name, budget)).at(-1);
-    if (newest && newest.generation > generation) {
+    const onIndex = await onNetwork(session, inputs.name, budget);
+    const latest = onIndex.at(-1);
+    const newest =
+      latest && latest.generation > generation
+        ? latest
+        : await liveAmong(session, inputs.name, onIndex, generation, budget);
+    if (newest && newest.processId !== processId) {
       const { processId: later, generation: count } = newest;
       return {
         ...place,

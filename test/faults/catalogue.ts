@@ -15,6 +15,7 @@ import {
 } from "./families/network.ts";
 import { randomStory } from "./families/random.ts";
 import {
+  firstApart,
   firstTogether,
   idleRefreshes,
   nothingLeft,
@@ -54,7 +55,11 @@ export function lifecycleCases(): FaultCase[] {
     pushed("right"),
     pushed("missing"),
     ...seeds(3).map(twoOperators),
-    ...[0, 3000].map(firstTogether),
+    ...seeds(4).map((round) => firstTogether(0, round)),
+    firstTogether(3000),
+    firstApart(),
+    firstApart({ ahead: 3 }),
+    firstApart({ loses: true }),
     olderState(),
     stateOfTheDead(),
     nothingLeft("state"),

@@ -51,7 +51,21 @@ export async function newestIncarnation(
   // Of two that were spawned at the same time, the lower id takes precedence for all operators.
   if (newest && !newest.retired && newest.generation === best.generation && newest.processId < best.processId)
     return newest;
-  return { ...best, retired: await isRetired(session, name, best, budget) };
+  return (await liveAmong(session, name, found, best.generation, budget)) ?? { ...best, retired: true };
+}
+
+/** The process of one generation that is not retired: of two operators' first deployments, one has given its own up. */
+export async function liveAmong(
+  session: Session,
+  name: string,
+  found: readonly Incarnation[],
+  generation: number,
+  budget: Budget,
+): Promise<Incarnation | undefined> {
+  for (const one of found.filter((each) => each.generation === generation).reverse()) {
+    if (!(await isRetired(session, name, one, budget))) return one;
+  }
+  return undefined;
 }
 
 /** The journal outlives an embedded network that was reset: what does not exist there any more is as good as retired. */

@@ -1,4 +1,5 @@
 import { FleetError } from "../../core/errors.ts";
+import { registry } from "../protocol/registry.ts";
 import { retire } from "../protocol/state.ts";
 import { deploymentKey } from "../session/scope.ts";
 import type { Session } from "../session/session.ts";
@@ -17,7 +18,7 @@ export async function rivalOf(
 
 /**
  * Checks whether another operator created a ledger of the same generation. If that one has the lower id, everything that this
- * machine created for the stack is retired, so that the next run takes over the other's.
+ * machine created for the stack, and that the other has not taken over, is retired, so that the next run takes over the other's.
  *
  * @returns the error to stop with, or undefined if this ledger takes precedence
  */
@@ -30,10 +31,23 @@ export async function yieldToRival(
   if (name === undefined) return undefined;
   const winner = await rivalOf(session, ledger);
   if (!winner) return undefined;
-  for (const member of membersIn(session)) {
-    for (const one of incarnationsIn(session, member)) {
-      if (!one.retired) await retireOrAbandon(session, member, one, epoch);
-    }
+  const taken = await registeredWith(session, name, winner);
+  const made = [
+    ...membersIn(session).flatMap((member) =>
+      incarnationsIn(session, member).map((one) => ({ ...one, name: member })),
+    ),
+    // The journal may be lost, or may know nothing of a process that an earlier run abandoned.
+    ...(await registeredWith(session, name, ledger)),
+    { ...ledger, name, retired: false },
+  ];
+  // A process that is alone of its name there was taken over by the other operator, and is part of that fleet now.
+  const given = made.filter(({ processId, name: member }) => {
+    const ids = taken.filter((one) => one.name === member).map((one) => one.processId);
+    return processId === ledger.processId || ids.length !== 1 || ids[0] !== processId;
+  });
+  const once = new Map(given.map((one) => [one.processId, one]));
+  for (const { name: member, ...one } of once.values()) {
+    if (!one.retired) await retireOrAbandon(session, member, one, epoch);
   }
   return new FleetError({
     code: "LEDGER_TAKEN",
@@ -43,6 +57,30 @@ export async function yieldToRival(
     remedy:
       "The processes of this run were retired. Run pulumi up --refresh to take over the other operator's processes.",
   });
+}
+
+/** The members that a ledger has registered; none if it does not answer, as before its code is loaded. */
+async function registeredWith(
+  session: Session,
+  name: string,
+  { processId, generation }: Pick<Incarnation, "processId" | "generation">,
+): Promise<(Incarnation & { name: string })[]> {
+  const budget = session.budget(30);
+  const found = await registry(session, { name, processId, generation }, budget).catch((error: unknown) => {
+    if (error instanceof FleetError) return {};
+    throw error;
+  });
+  const names = Object.entries(found).flatMap(([id, { metadata }]) =>
+    metadata?.name === undefined ? [] : [{ id, member: metadata.name }],
+  );
+  const all = await Promise.all(
+    names.map(async ({ id, member }) =>
+      (await onNetwork(session, member, budget))
+        .filter((one) => one.processId === id)
+        .map((one) => ({ ...one, name: member })),
+    ),
+  );
+  return all.flat();
 }
 
 /** Retires a process; one that was never loaded cannot answer and is only abandoned. The next run retries failures. */

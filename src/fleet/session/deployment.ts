@@ -1,6 +1,6 @@
 import { FleetError } from "../../core/errors.ts";
 import { isGoneError } from "../members/gone.ts";
-import { type Incarnation, newestIncarnation } from "../members/members.ts";
+import { type Incarnation, incarnationsIn, newestIncarnation } from "../members/members.ts";
 import { retireOrAbandon, yieldToRival } from "../members/rival.ts";
 import { isRuinedError, mayReplace, withReplaceRemedy } from "../members/ruined.ts";
 import { beginRun, failRun, reportProgress } from "../protocol/deployments.ts";
@@ -70,7 +70,7 @@ export class Deployment implements Run {
     await this.epoch();
     if (this.#begunOn !== ledger.processId) this.#epoch = undefined;
     await this.epoch();
-    await this.assertFirst(ledger);
+    await this.assertFirst(this.#ownLedger(ledger));
     return { ledger, epoch: await this.epoch() };
   }
 
@@ -140,6 +140,15 @@ export class Deployment implements Run {
   async #ledger(): Promise<Incarnation | undefined> {
     const newest = await this.#lastLedger();
     return newest?.retired ? undefined : newest;
+  }
+
+  /**
+   * The ledger that this machine spawned, if the one in use is another operator's of the same generation: a first deployment finds that one
+   * on the network. Nothing may be registered there for processes that are about to be given up.
+   */
+  #ownLedger(used: Incarnation): Incarnation {
+    const own = incarnationsIn(this.#session(), this.#to(used).name).at(-1);
+    return own !== undefined && !own.retired && own.generation === used.generation ? own : used;
   }
 
   /** The newest ledger, retired or not. */

@@ -1,10 +1,11 @@
 import { cp, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { makeJwk } from "../../ao/wallets.ts";
+import type { Simnet } from "../../simnet/index.ts";
 import { type FaultCase, failuresOf, type Lab } from "../case.ts";
 import { clientOf } from "../client.ts";
 import { Engine } from "../engine.ts";
-import { isLive } from "../invariants.ts";
+import { isLive, journalOf } from "../invariants.ts";
 import { edited, LEDGER, type Spec, smallFleet } from "../spec.ts";
 
 /** S1: the state is an older copy of itself. */
@@ -319,11 +320,47 @@ export function twoOperators(round: number): FaultCase {
   };
 }
 
-/** C2: the first deployment, by two operators at the same time. */
-export function firstTogether(indexLag: number): FaultCase {
+/**
+ * C2: two first deployments, neither of which can see the other: its index is behind until both have ended. Then `ahead` updates of the
+ * operator whose ledger does not count, or the loss of its journal.
+ */
+export function firstApart({
+  ahead = 0,
+  loses = false,
+}: {
+  ahead?: number;
+  loses?: boolean;
+} = {}): FaultCase {
+  const more = [...(ahead > 0 ? [`${ahead} updates ahead`] : []), ...(loses ? ["its journal lost"] : [])];
   return {
     family: "C2",
-    name: `the first deployment by two, index ${indexLag} ms behind`,
+    name: ["two first deployments that do not see each other", ...more].join(", "),
+    async run(lab) {
+      const net = await lab.network();
+      const one = smallFleet(net, await lab.folder());
+      const two = { ...one, home: await lab.folder() };
+      net.behaviours.indexLag(3_600_000);
+      const runs = [(await lab.drive("up", one)).result, (await lab.drive("up", two)).result];
+      const [first, second] = [await ids(one), await ids(two)];
+      const [winner, other] = (first[LEDGER] ?? "") < (second[LEDGER] ?? "") ? [one, two] : [two, one];
+      for (let slow = 1; slow <= ahead; slow += 1)
+        runs.push((await lab.drive("up", edited(other, ["battle"], { slow }))).result);
+      if (loses) await rm(journalOf(other));
+      net.behaviours.indexLag(0);
+      return [
+        ...runs.flatMap((run) => failuresOf("a deployment", run)),
+        ...(await agreed(lab, net, winner, other)),
+      ];
+    },
+  };
+}
+
+/** C2: the first deployment, by two operators at the same time. */
+export function firstTogether(indexLag: number, round = 1): FaultCase {
+  return {
+    family: "C2",
+    name: `the first deployment by two, index ${indexLag} ms behind, ${round}`,
+    seed: round,
     async run(lab) {
       const net = await lab.network();
       net.behaviours.indexLag(indexLag);
@@ -335,23 +372,27 @@ export function firstTogether(indexLag: number): FaultCase {
       if (codes.every((list) => list.length > 0))
         broken.push(`neither came through: ${JSON.stringify(codes)}`);
       await new Promise((done) => setTimeout(done, indexLag));
-      for (const spec of [one, two, one]) {
-        const back = await lab.recovering(() => refreshedUp(lab, spec));
-        // The operator whose ledger does not count is told once, and adopts the other's the next time.
-        const lost = back?.errors.some(({ code }) => code === "LEDGER_TAKEN");
-        broken.push(...failuresOf("afterwards", lost ? await refreshedUp(lab, spec) : back));
-      }
-      const [first, second] = [await ids(one), await ids(two)];
-      if (JSON.stringify(first) !== JSON.stringify(second))
-        broken.push(`they do not agree: ${JSON.stringify([first, second])}`);
-      const ledgers = net.oracle.byDeploymentKey(`game/test/${LEDGER}`).map(({ id }) => id);
-      if (first[LEDGER] !== [...ledgers].sort()[0])
-        broken.push("the lowest ledger is not the one that counts");
-      if (ledgers.filter((id) => isLive(net.oracle, id)).length !== 1)
-        broken.push("more than one ledger lives");
-      return [...broken, ...(await lab.check(one, net, { wholeJournal: false, others: [two] }))];
+      return [...broken, ...(await agreed(lab, net, one, two))];
     },
   };
+}
+
+/** After another run of each, two operators have one fleet, with the ledger of the lower id. */
+async function agreed(lab: Lab, net: Simnet, one: Spec, two: Spec): Promise<string[]> {
+  const broken: string[] = [];
+  for (const spec of [one, two, one]) {
+    const back = await lab.recovering(() => refreshedUp(lab, spec));
+    // The operator whose ledger does not count is told once, and adopts the other's the next time.
+    const lost = back?.errors.some(({ code }) => code === "LEDGER_TAKEN");
+    broken.push(...failuresOf("afterwards", lost ? await refreshedUp(lab, spec) : back));
+  }
+  const [first, second] = [await ids(one), await ids(two)];
+  if (JSON.stringify(first) !== JSON.stringify(second))
+    broken.push(`they do not agree: ${JSON.stringify([first, second])}`);
+  const ledgers = net.oracle.byDeploymentKey(`game/test/${LEDGER}`).map(({ id }) => id);
+  if (first[LEDGER] !== [...ledgers].sort()[0]) broken.push("the lowest ledger is not the one that counts");
+  if (ledgers.filter((id) => isLive(net.oracle, id)).length !== 1) broken.push("more than one ledger lives");
+  return [...broken, ...(await lab.check(one, net, { wholeJournal: false, others: [two] }))];
 }
 
 async function refreshedUp(lab: Lab, spec: Spec) {
