@@ -12,7 +12,10 @@ export interface FieldComment {
   readonly default?: string;
   readonly fields: FieldComments;
 }
-export type FieldComments = ReadonlyMap<string, FieldComment>;
+export interface FieldComments extends ReadonlyMap<string, FieldComment> {
+  /** For a union: the fields of each variant, in the order of the schema. Variants may have fields of the same name. */
+  readonly variants?: readonly FieldComments[];
+}
 
 /** The declarations of some files, by name. Names are unique among them. */
 export class Comments {
@@ -87,7 +90,10 @@ export class Comments {
   #fieldsIn(expression: ts.Expression): FieldComments {
     if (ts.isObjectLiteralExpression(expression)) return this.#literal(expression);
     if (ts.isAsExpression(expression)) return this.#fieldsIn(expression.expression);
-    if (ts.isArrayLiteralExpression(expression)) return this.#merged(expression.elements);
+    if (ts.isArrayLiteralExpression(expression)) {
+      const variants = expression.elements.map((element) => this.#fieldsIn(element));
+      return Object.assign(merged(variants), { variants });
+    }
     if (ts.isIdentifier(expression)) {
       const constant = this.#constants.get(expression.text);
       return constant ? this.#fieldsIn(constant) : new Map();
@@ -107,7 +113,9 @@ export class Comments {
   }
 
   #merged(parts: readonly ts.Expression[]): FieldComments {
-    return new Map(parts.flatMap((part) => [...this.#fieldsIn(part)]));
+    const found = parts.map((part) => this.#fieldsIn(part)).filter(({ size }) => size > 0);
+    const [only, ...more] = found;
+    return only && more.length === 0 ? only : merged(found);
   }
 
   #literal({ properties }: ts.ObjectLiteralExpression): FieldComments {
@@ -120,6 +128,9 @@ export class Comments {
     );
   }
 }
+
+const merged = (parts: readonly FieldComments[]): Map<string, FieldComment> =>
+  new Map(parts.flatMap((part) => [...part]));
 
 function nameOf({ name }: ts.PropertyAssignment | ts.PropertySignature): string {
   return ts.isIdentifier(name) || ts.isStringLiteral(name) ? name.text : name.getText();

@@ -48,7 +48,9 @@ export function rowsOf(
   io: "input" | "output" = "input",
 ): Row[] {
   const shape = z.toJSONSchema(schema, { io, unrepresentable: "any" }) as Shape;
-  return variantsOf(shape).flatMap((variant) => rows(variant, comments, "", elsewhere));
+  return variantsOf(shape).flatMap((variant, index) =>
+    rows(variant, commentsOf(shape, comments, index), "", elsewhere),
+  );
 }
 
 function rows(shape: Shape, comments: FieldComments, prefix: string, elsewhere: Elsewhere): Row[] {
@@ -59,30 +61,40 @@ function rows(shape: Shape, comments: FieldComments, prefix: string, elsewhere: 
       path,
       type: elsewhere[name] === undefined ? typeOf(field) : `[${name}](${elsewhere[name]})`,
       default: defaultOf(field, comment, shape.required?.includes(name) === true),
-      text: comment?.text || (field.const === undefined ? "" : `Says which it is: ${code(field.const)}.`),
+      text:
+        comment?.text ||
+        (field.const === undefined ? "" : `Identifies the variant: always ${code(field.const)}.`),
       ...(comment?.default === undefined ? {} : { said: comment.default }),
       ...(field.default === undefined ? {} : { set: field.default }),
     };
     if (elsewhere[name] !== undefined) return [row];
-    const inner = comment?.fields ?? new Map();
+    const inner: FieldComments = comment?.fields ?? new Map();
     return [
       row,
-      ...nestedIn(field, path).flatMap(([at, nested]) => rows(nested, inner, `${at}.`, elsewhere)),
+      ...nestedIn(field, path, inner).flatMap(([at, nested, said]) =>
+        rows(nested, said, `${at}.`, elsewhere),
+      ),
     ];
   });
 }
 
-/** The objects in a field's value and the paths to them. */
-function nestedIn(field: Shape, path: string): [string, Shape][] {
-  const own: [string, Shape][] = field.properties ? [[path, field]] : [];
+/** The objects in a field's value, the paths to them, and the comments of their fields. */
+function nestedIn(field: Shape, path: string, comments: FieldComments): [string, Shape, FieldComments][] {
+  const own: [string, Shape, FieldComments][] = field.properties ? [[path, field, comments]] : [];
   const { additionalProperties: values, items } = field;
   return [
     ...own,
-    ...(typeof values === "object" ? nestedIn(values, `${path}.<name>`) : []),
-    ...(items ? nestedIn(items, `${path}[]`) : []),
-    ...variantsOf(field).flatMap((variant) => (variant === field ? [] : nestedIn(variant, path))),
+    ...(typeof values === "object" ? nestedIn(values, `${path}.<name>`, comments) : []),
+    ...(items ? nestedIn(items, `${path}[]`, comments) : []),
+    ...variantsOf(field).flatMap((variant, index) =>
+      variant === field ? [] : nestedIn(variant, path, commentsOf(field, comments, index)),
+    ),
   ];
 }
+
+/** The comments of one variant of a union. What is not a union in the source, such as a nullable object, has one set of comments. */
+const commentsOf = (union: Shape, comments: FieldComments, index: number): FieldComments =>
+  (comments.variants?.length === variantsOf(union).length ? comments.variants[index] : undefined) ?? comments;
 
 const variantsOf = (shape: Shape): readonly Shape[] => shape.oneOf ?? shape.anyOf ?? [shape];
 

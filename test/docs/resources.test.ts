@@ -43,6 +43,24 @@ describe("pages of resources", () => {
     expect(silent).toEqual([]);
     expect(pages.flatMap(({ sections }) => sections.filter(({ rows }) => rows.length === 0))).toEqual([]);
   });
+
+  test("show each variant of a union with its own comments, where field names are equal", () => {
+    const rows = pages.find(({ file }) => file === "strategy.md")?.sections[0]?.rows ?? [];
+    const textsOf = (path: string) => rows.filter((row) => row.path === path).map(({ text }) => text);
+    expect(textsOf("checks[].name")).toEqual([
+      "Name of the probe, for the verdict.",
+      "Name of the invariant, for the verdict.",
+    ]);
+    expect(textsOf("checks[].service")).toEqual([
+      "The service whose green revision is probed.",
+      "The service whose revisions are asked: the old one before traffic moves, the new one at each step.",
+    ]);
+    expect(textsOf("checks[].action")).toEqual([
+      "Action of the message.",
+      "Action of the message; it must not change anything.",
+    ]);
+    expect(textsOf("checks[].kind")[0]).toBe("Identifies the variant: always `errorRate`.");
+  });
 });
 
 describe("schemas", () => {
