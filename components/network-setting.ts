@@ -11,13 +11,17 @@ const REQUIRED = ["gatewayUrl", "muUrl", "cuUrl", "scheduler", "authority"] as c
  * @param get returns the stack's value, otherwise the default, otherwise ""
  */
 export function networkSetting(get: (key: SettingKey) => string): NetworkRef {
-  const kind = get("network");
-  if (kind === "local") return { kind, dir: get("localDir") };
-  const present = OPTIONAL.filter((key) => get(key) !== "");
-  const fields = [...REQUIRED, ...present].map((key) => [key, get(key)]);
-  return {
-    kind: kind as "legacy",
-    ...Object.fromEntries(fields),
-    maxMessageBytes: Number(get("maxMessageBytes")),
-  };
+  // `NetworkRefSchema` refuses any other string.
+  const kind = get("network") as NetworkRef["kind"];
+  switch (kind) {
+    case "local":
+      return { kind, dir: get("localDir") };
+    case "legacy": {
+      const present = OPTIONAL.filter((key) => get(key) !== "");
+      const fields = [...REQUIRED, ...present].map((key) => [key, get(key)]);
+      return { kind, ...Object.fromEntries(fields), maxMessageBytes: Number(get("maxMessageBytes")) };
+    }
+    default:
+      return { kind: kind satisfies never };
+  }
 }

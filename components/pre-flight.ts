@@ -24,11 +24,18 @@ export async function preFlight(
   upload = false,
 ): Promise<void> {
   const looks: Promise<unknown>[] = [walletProblem(config)];
-  if (network.kind === "legacy") {
-    const resolved = await resolveNetwork(network, () => Promise.reject(new Error("not local")));
-    const wanted = modules.length > 0 ? [...new Set(modules)].map((module) => ({ module })) : [{}];
-    for (const each of wanted)
-      looks.push(checkNetwork(resolved, { ...each, upload }, budgetOf(PREFLIGHT_SECONDS)));
+  switch (network.kind) {
+    case "local":
+      break;
+    case "legacy": {
+      const resolved = await resolveNetwork(network, () => Promise.reject(new Error("not local")));
+      const wanted = modules.length > 0 ? [...new Set(modules)].map((module) => ({ module })) : [{}];
+      for (const each of wanted)
+        looks.push(checkNetwork(resolved, { ...each, upload }, budgetOf(PREFLIGHT_SECONDS)));
+      break;
+    }
+    default:
+      network satisfies never;
   }
   const problems: Problem[] = [];
   for (const settled of await Promise.allSettled(looks)) {

@@ -1,5 +1,6 @@
 import leven from "leven";
 import type { Problem } from "../src/core/errors.ts";
+import { KindSchema } from "../src/delivery/strategy.ts";
 import { nearest } from "../src/fleet/nearest.ts";
 import { SETTINGS, type Setting } from "./setting-table.ts";
 
@@ -117,8 +118,7 @@ function unparsedStrategy(stack: StackValues, full: string, value: string): Prob
       what: 'The setting "strategy" starts with "{" but is not valid JSON.',
       at: `${fileOf(stack)}: strategy`,
       got: shown(stack, full, value),
-      expected:
-        'a kind (sequential, parallel, rolling, blue-green), or JSON such as {"kind":"rolling","batchSize":2}',
+      expected: `a kind (${KindSchema.options.join(", ")}), or JSON such as {"kind":"rolling","maxParallel":2}`,
       remedy: `Fix the JSON: double quotes around names and strings, no comma after the last one. Then pulumi config set strategy '<JSON>'.`,
     },
   ];

@@ -48,6 +48,11 @@ const LocalRefSchema = z.strictObject({
 export const NetworkRefSchema = z.discriminatedUnion("kind", [LegacyRefSchema, LocalRefSchema]);
 export type NetworkRef = z.input<typeof NetworkRefSchema>;
 
+/** Every kind of network. */
+export const NETWORK_KINDS: readonly NetworkRef["kind"][] = NetworkRefSchema.options.map(
+  ({ shape }) => shape.kind.value,
+);
+
 /** A network with its units located. Only the adapter that `kind` selects interprets `units`; everything above `src/ao` passes them on. */
 export interface ResolvedNetwork {
   readonly kind: NetworkRef["kind"];

@@ -1,5 +1,5 @@
 import type { Problem } from "../core/errors.ts";
-import { percent, stepsOf } from "./steps.ts";
+import { COMPLETE_STRATEGIES, percent, stepsOf } from "./steps.ts";
 import { ALL_TRAFFIC_BP, type StatePolicy, type Strategy } from "./strategy.ts";
 
 /** The properties of a service that matter here. */
@@ -133,7 +133,7 @@ function stateProblems(strategy: Strategy, { services }: Combined, at: string): 
         code: "STATE_PARTITIONED_SPLIT",
         what: `${name} partitions its state by key: after a permanent split, the next release could not tell which revision has which keys.`,
         got,
-        expected: "a strategy that ends at 100 %: INSTANT, GRADUAL, CANARY",
+        expected: `a strategy that ends at 100 %: ${COMPLETE_STRATEGIES.join(", ")}`,
         remedy: `Set another trafficStrategy for ${name}.`,
         at,
       },

@@ -1,4 +1,10 @@
-import { ALL_TRAFFIC_BP, type DeclaredStep, type Strategy, type TrafficStrategy } from "./strategy.ts";
+import {
+  ALL_TRAFFIC_BP,
+  type DeclaredStep,
+  type Strategy,
+  type TrafficStrategy,
+  TrafficStrategySchema,
+} from "./strategy.ts";
 
 /** One step of a rollout. */
 export interface Step {
@@ -17,6 +23,11 @@ const SHARES: Readonly<Record<TrafficStrategy, readonly number[]>> = {
   CANARY: [500, 500, 500, ALL_TRAFFIC_BP],
   A_B_TEST: [ALL_TRAFFIC_BP / 2],
 };
+
+/** Strategies whose own steps end with all traffic on green. */
+export const COMPLETE_STRATEGIES: readonly TrafficStrategy[] = TrafficStrategySchema.options.filter(
+  (name) => SHARES[name].at(-1) === ALL_TRAFFIC_BP,
+);
 
 /**
  * The steps of a strategy, from the first share to the last, which is also watched before the rollout is complete. Without

@@ -66,7 +66,7 @@ describe("defaults", () => {
       "two:graphqlUrl": "https://index.example.org/graphql",
       "two:protect": "true",
       "two:healthRetries": "0",
-      "two:strategy": '{"kind":"rolling","batchSize":2}',
+      "two:strategy": '{"kind":"rolling","maxParallel":2}',
     });
     expect(settings(config)).toMatchObject({
       network: {
@@ -75,7 +75,7 @@ describe("defaults", () => {
       },
       health: { retries: 0 },
       protect: true,
-      strategy: { kind: "rolling", batchSize: 2 },
+      strategy: { kind: "rolling", maxParallel: 2 },
     });
   });
 
@@ -171,6 +171,13 @@ describe("the network of a stack's settings", () => {
     expect(localFolderOf(configOf("/srv/net"), box.dir)).toBe("/srv/net");
     expect(() => localFolderOf(configOf(""), box.dir)).toThrow("NETWORK_INVALID");
   });
+
+  test("is refused by both if its kind is unknown, and the error names every kind of the schema", () => {
+    const { up, fleet } = bothOf({ network: "moon" });
+    expect(up).toThrow();
+    const kinds = NetworkRefSchema.options.map(({ shape }) => shape.kind.value);
+    expect(fleet).toThrow(new RegExp(`network: ${kinds.join(" or ")}, `));
+  });
 });
 
 describe("the project's folder", () => {
@@ -251,14 +258,14 @@ describe("mistakes in settings", () => {
   });
 
   test("include a strategy that starts with { and is not JSON, at its own path", () => {
-    const value = '{"kind":"rolling","batchSize":2,}';
+    const value = '{"kind":"rolling","maxParallel":2,}';
     expect(problems({ "two:strategy": value })).toEqual([
       {
         code: "SETTING_INVALID",
         what: 'The setting "strategy" starts with "{" but is not valid JSON.',
         at: "Pulumi.dev.yaml: strategy",
         got: JSON.stringify(value),
-        expected: expect.stringContaining('{"kind":"rolling","batchSize":2}'),
+        expected: expect.stringContaining('{"kind":"rolling","maxParallel":2}'),
         remedy: expect.stringContaining("pulumi config set strategy"),
       },
     ]);

@@ -18,6 +18,7 @@ import {
   type Verdict,
   weightsText,
 } from "../../src/delivery/index.ts";
+import { TrafficStrategySchema } from "../../src/delivery/strategy.ts";
 import type { RevisionMetrics } from "../../src/delivery/wire.ts";
 
 const strategy = (given: object = {}) => StrategySchema.parse({ kind: "blue-green", ...given });
@@ -229,6 +230,18 @@ describe("combinations", () => {
     [{ kind: "blue-green", trafficStrategy: "INSTANT", checks: [SUM] }, "partitioned", []],
   ] as const)("%j with state %s", (given, state, expected) => {
     expect(codes(given, state)).toEqual(expected);
+  });
+
+  it("name the strategies that end with all traffic on green instead of a permanent split of partitioned state", () => {
+    const [problem] = strategyProblems(
+      StrategySchema.parse({ kind: "blue-green", trafficStrategy: "A_B_TEST" }),
+      { services: { battle: { state: "partitioned" } } },
+    );
+    const complete = TrafficStrategySchema.options.filter(
+      (trafficStrategy) => !isSplit(StrategySchema.parse({ kind: "blue-green", trafficStrategy })),
+    );
+    expect(complete).toContain("CANARY");
+    expect(problem?.expected).toBe(`a strategy that ends at 100 %: ${complete.join(", ")}`);
   });
 
   it("refuse a mirror that calls anything but the router", () => {

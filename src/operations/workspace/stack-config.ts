@@ -4,7 +4,7 @@ import { parse } from "yaml";
 import { z } from "zod";
 import { networkSetting } from "../../../components/network-setting.ts";
 import { defaultOf } from "../../../components/setting-table.ts";
-import { type NetworkRef, NetworkRefSchema } from "../../ao/network.ts";
+import { NETWORK_KINDS, type NetworkRef, NetworkRefSchema } from "../../ao/network.ts";
 import { FleetError } from "../../core/errors.ts";
 
 const ProjectFileSchema = z.looseObject({
@@ -75,7 +75,7 @@ export function networkOf(config: StackConfig, projectDir: string): NetworkRef {
     what: `Invalid network settings of the stack ${config.stack}.`,
     at: `Pulumi.${config.stack}.yaml`,
     got: z.prettifyError(parsed.error),
-    expected: "network: local or legacy, with the addresses of its units",
+    expected: `network: ${NETWORK_KINDS.join(" or ")}, with the addresses of its units`,
     remedy: "Fix the stack's settings: pulumi config set <key> <value>",
   });
 }
