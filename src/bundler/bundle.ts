@@ -1,4 +1,4 @@
-import { basename, dirname, join, relative, resolve } from "node:path";
+import { basename, dirname, join, relative, resolve, sep } from "node:path";
 import { FleetError, type Problem, throwAll } from "../core/errors.ts";
 import { ANY_IMAGE, imageModules } from "./aos-modules.ts";
 import type { FactCache } from "./cache.ts";
@@ -72,6 +72,7 @@ export async function bundle(options: BundleOptions): Promise<Bundle> {
     modules: graph.modules,
     order,
     constants,
+    isLibrary: ({ path }) => library !== undefined && path.startsWith(library.folder + sep),
     textOf: options.minify === true ? (module) => minifyLua(module.text) : (module) => module.text,
   });
   const size = applySilence(

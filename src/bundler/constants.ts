@@ -1,13 +1,5 @@
 import type { Problem } from "../core/errors.ts";
 
-const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
-const KEYWORDS = new Set(
-  (
-    "and break do else elseif end false for function goto if in local nil not or repeat return then true " +
-    "until while"
-  ).split(" "),
-);
-
 /** A single-line Lua string literal whose value is exactly the UTF-8 bytes of `value`. */
 export function luaString(value: string): string {
   const body = value.replace(/[\\"]/g, "\\$&").replace(
@@ -34,14 +26,11 @@ export function luaConstant(value: string | number | boolean): string {
   return typeof value === "number" ? luaNumber(value) : String(value);
 }
 
-/** Statements that set the constants as globals: one per line, sorted by name. */
+/** Statements that set the constants as globals, past a metatable that guards them: one per line, sorted by name. */
 export function constantLines(constants: Readonly<Record<string, string | number | boolean>>): string[] {
   return Object.keys(constants)
     .sort()
-    .map((name) => {
-      const target = NAME.test(name) && !KEYWORDS.has(name) ? name : `_G[${luaString(name)}]`;
-      return `${target} = ${luaConstant(constants[name] ?? "")}`;
-    });
+    .map((name) => `rawset(_G, ${luaString(name)}, ${luaConstant(constants[name] ?? "")})`);
 }
 
 /** False for half a surrogate pair, which UTF-8 cannot encode. */

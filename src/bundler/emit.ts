@@ -14,22 +14,29 @@ interface Emission {
   /** Files that are run, in order; the last is the program itself. */
   readonly order: readonly string[];
   readonly constants: Readonly<Record<string, string | number | boolean>>;
+  /** Whether a module belongs to the fleet's library, which has an environment of its own. */
+  readonly isLibrary: (module: GraphModule) => boolean;
   /** A module's text in the bundle; it has at most as many lines as its source. */
   readonly textOf: (module: GraphModule) => string;
 }
 
-/** The runtime without comments and indentation. */
-const RUNTIME = readFileSync(new URL("./runtime.lua", import.meta.url), "utf8")
-  .split("\n")
-  .map((line) => line.trim())
-  .filter((line) => line !== "" && !line.startsWith("--"))
-  .join("\n");
+/** A Lua file of this folder without comments and indentation. */
+const luaFile = (name: string): string =>
+  readFileSync(new URL(name, import.meta.url), "utf8")
+    .split("\n")
+    .map((line) => line.trim())
+    .filter((line) => line !== "" && !line.startsWith("--"))
+    .join("\n");
+
+const RUNTIME = luaFile("./runtime.lua");
+const LIBRARY_ENV = luaFile("./library-env.lua");
 
 /** Writes the chunk. Modules are functions in a table, sorted by file, so that Lua's limits apply to each of them alone. */
 export function emit(emission: Emission): Omit<Bundle, "warnings" | "keeps"> {
-  const { name, order, constants } = emission;
+  const { name, order, constants, isLibrary } = emission;
   const sorted = [...emission.modules].sort((a, b) => (a.file < b.file ? -1 : 1));
-  const parts: string[] = ["do local __fleet_modules = {}\n"];
+  const hasLibrary = sorted.some(isLibrary);
+  const parts: string[] = [`do local __fleet_modules${hasLibrary ? ", __fleet_env" : ""} = {}\n`];
   const bundled: BundledModule[] = [];
   const mapped: MappedModule[] = [];
   let line = 2;
@@ -38,7 +45,9 @@ export function emit(emission: Emission): Omit<Bundle, "warnings" | "keeps"> {
     const body = text === "" || text.endsWith("\n") ? text : `${text}\n`;
     // `_ENV` and `require` are upvalues of the module, as in its own chunk, so they use none of its locals.
     parts.push(
-      `__fleet_modules[${luaString(module.file)}] = function(_ENV, require) return function(...)\n`,
+      isLibrary(module)
+        ? `__fleet_modules[${luaString(module.file)}] = function(_, require) local _ENV = __fleet_env return function(...)\n`
+        : `__fleet_modules[${luaString(module.file)}] = function(_ENV, require) return function(...)\n`,
       body,
       "end end\n",
     );
@@ -50,6 +59,7 @@ export function emit(emission: Emission): Omit<Bundle, "warnings" | "keeps"> {
     mapped.push({ name: module.name, file, lines, source: module.text });
   }
   for (const constant of constantLines(constants)) parts.push(`${constant}\n`);
+  if (hasLibrary) parts.push(LIBRARY_ENV, "\n__fleet_env = environment()\n");
   parts.push(RUNTIME, "\n", call(name, sorted, emission.modules, order), "end\n");
   const text = parts.join("");
   const hash = sha256(text);

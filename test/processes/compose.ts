@@ -44,7 +44,8 @@ export async function program(name: string, options: ProgramOptions = {}): Promi
 }
 
 async function make(name: string, source: string | undefined): Promise<Bundle> {
-  const options = { name, root: ROOT, prelude: [LIBRARY], search: ["src/runtime", "processes"] };
+  const library = { folder: join(ROOT, "src/runtime"), label: "ao-fleet" };
+  const options = { name, root: ROOT, library, prelude: [LIBRARY], search: ["src/runtime", "processes"] };
   if (source === undefined) return bundle({ ...options, entry: `processes/${name}/process.lua` });
   const folder = mkdtempSync(join(tmpdir(), "fleet-lua-"));
   try {

@@ -14,7 +14,9 @@ describe("a program", () => {
     const { text, offsetLines } = composeProgram("BUNDLE", commit);
     const lines = text.split("\n");
     expect(lines[offsetLines]).toBe("BUNDLE");
-    expect(lines.at(-1)).toMatch(/^return Fleet\.commit\(\{ .*epoch = 3, before = __g \}\)$/);
+    expect(lines.at(-1)).toMatch(
+      /^local Fleet = .* return Fleet\.commit\(\{ .*epoch = 3, before = __g \}\)$/,
+    );
   });
   it("does not let a field end its own literal", () => {
     fc.assert(

@@ -4,6 +4,7 @@ import { sha256 } from "../../core/hash.ts";
 import { type ManualChange, ManualChangesSchema } from "../health/verdict.ts";
 import { luaList } from "../protocol/lua.ts";
 import type { Commit, Program, RestoredState } from "./commit.ts";
+import { LIBRARY_LUA } from "./library-lua.ts";
 import { type StateComparison, StateComparisonSchema } from "./state-comparison.ts";
 import { codeOf, handlersIn } from "./without-library.ts";
 
@@ -23,7 +24,7 @@ export function composeProgram(
   const restore =
     state === undefined
       ? ""
-      : ` local __s, __d, __n = ${luaString(state.text)}, ${luaString(state.digest)}, Fleet == nil if not __n then Fleet.restore(__s, __d) end`;
+      : ` local __s, __d, __n = ${luaString(state.text)}, ${luaString(state.digest)}, __f == nil if not __n then __f.restore(__s, __d) end`;
   const drop =
     strangers.length === 0
       ? ""
@@ -32,7 +33,7 @@ export function composeProgram(
   const guard = [
     // The globals before the bundle runs, to tell them from the bundle's own.
     `local __e, __g = ${commit.epoch}, {} for k, v in next, _G do __g[k] = v end`,
-    `if Fleet and Fleet.guard then local refused = Fleet.guard(__e) if refused then return refused end end${drop}${restore}`,
+    `local __f = ${LIBRARY_LUA} if __f then local refused = __f.guard(__e) if refused then return refused end end${drop}${restore}`,
   ];
   const fields = [
     `process = ${luaString(commit.process)}`,
@@ -48,7 +49,7 @@ export function composeProgram(
       : ["state = __n and __s or nil, again = not __n and __s or nil, digest = __d"]),
   ].join(", ");
   return {
-    text: `${guard.join("\n")}\n${bundle}\nreturn Fleet.commit({ ${fields} })`,
+    text: `${guard.join("\n")}\n${bundle}\nlocal Fleet = ${LIBRARY_LUA} return Fleet.commit({ ${fields} })`,
     offsetLines: guard.length,
   };
 }

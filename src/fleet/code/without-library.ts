@@ -16,6 +16,7 @@ import { isGoneError } from "../members/gone.ts";
 import { memberKey } from "../members/members.ts";
 import type { Session } from "../session/session.ts";
 import type { Commit, Program } from "./commit.ts";
+import { LIBRARY_LUA } from "./library-lua.ts";
 import { READ_CODE_LUA, readCodeEval } from "./read-code-lua.ts";
 
 /** Whether a member runs without the library. */
@@ -30,7 +31,7 @@ export function composeWithoutLibrary(
   const drop = strangers.map((name) => ` Handlers.remove(${luaString(name)})`).join("");
   const guard = [
     `local __e = ${commit.epoch}`,
-    `if Fleet and Fleet.guard then local refused = Fleet.guard(__e) if refused then return refused end if Fleet.aosNormalize and ao.normalize == Fleet.normalize then ao.normalize = Fleet.aosNormalize end Handlers.remove("fleet") Handlers.remove("fleet.unknown") Fleet = nil end${drop}`,
+    `local __f = ${LIBRARY_LUA} if __f then local refused = __f.guard(__e) if refused then return refused end if __f.aosNormalize and ao.normalize == __f.normalize then ao.normalize = __f.aosNormalize end Handlers.remove("fleet") Handlers.remove("fleet.unknown") if rawget(_G, "Fleet") == __f then rawset(_G, "Fleet", nil) end package.loaded[".fleet-library"] = nil end${drop}`,
   ];
   const { release, sourceHash, version, epoch, process } = commit;
   const marker = JSON.stringify({ fleet: "committed", release, sourceHash, version, epoch, process });

@@ -77,6 +77,14 @@ function commit.handlers()
   return names
 end
 
+-- A program that replaces the library's global would lose what it keeps there: no load and no hand-over carries that name.
+local function assertGlobal(before)
+  local now = rawget(_G, "Fleet")
+  if rawequal(now, Fleet) or rawequal(now, before and before.Fleet) then return end
+  error("LUA_GLOBAL_RESERVED: the program assigns the global Fleet, which is the fleet's library. Rename it, or declare lib: false for this "
+    .. "member. The load is undone.", 0)
+end
+
 -- One first, so that a catch-all of the program cannot hide the fleet, and one last, for unhandled messages.
 local function place()
   Handlers.remove("fleet")
@@ -94,6 +102,7 @@ end
 -- @treturn string JSON text { fleet = "committed", sourceHash, epoch, handlers, actions, migrations, stateVersion }, and
 --   `repaired` if there were manual changes, `kept` (see `keep.settle`) if there was state to keep
 function commit.commit(marker)
+  assertGlobal(marker.before)
   local earlier = store.marker and store.marker.version
   local process = store.process
   if process.name == "" then process.name = tostring(marker.process or "") end

@@ -1,4 +1,5 @@
---- All data of the library between messages, under the global `Fleet`.
+--- All data of the library between messages, in its table `Fleet`. The global of that name is the program's to change: the bundle gives the
+-- library an environment of its own (library-env.lua), in which `Fleet` is always this table.
 -- It survives an in-place load: a new bundle has new functions and finds this data unchanged.
 Fleet = Fleet or {}
 
