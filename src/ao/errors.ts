@@ -1,7 +1,13 @@
 import { FleetError, type Problem } from "../core/errors.ts";
 
-/** The servers of an AO network of the legacy protocol, as errors name them. */
-export type UnitName = "messenger unit" | "compute unit" | "gateway" | "scheduler unit" | "upload service";
+/** The servers of an AO network, as errors name them. */
+export type UnitName =
+  | "messenger unit"
+  | "compute unit"
+  | "gateway"
+  | "scheduler unit"
+  | "upload service"
+  | "node";
 
 /** Whether a unit's failure is final. */
 type Certainty =

@@ -93,8 +93,10 @@ const published = publishDescriptor(dir, permit, {
   muUrl: units.urls.mu,
   cuUrl: units.urls.cu,
   suUrl: units.urls.su,
+  nodeUrl: units.urls.node,
   scheduler: units.scheduler,
   authority: units.authority,
+  nodeAddress: units.nodeAddress,
   modules,
   startedAt: new Date().toISOString(),
 });

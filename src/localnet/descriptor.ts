@@ -12,10 +12,14 @@ export interface LocalNetworkInfo {
   readonly muUrl: string;
   readonly cuUrl: string;
   readonly suUrl: string;
+  /** The HyperBEAM node. */
+  readonly nodeUrl: string;
   /** Address of the scheduler, for `Scheduler` tags. */
   readonly scheduler: string;
   /** Address of the messenger, for `Authority` tags. */
   readonly authority: string;
+  /** Address of the HyperBEAM node: scheduler and authority of its processes. */
+  readonly nodeAddress: string;
   /** Name to module id. `aos` is the default image. */
   readonly modules: Readonly<Record<string, string>>;
   /** ISO 8601. */

@@ -108,6 +108,8 @@ export interface EvaluationRecord {
   readonly timestamp: number;
   readonly height: number;
   readonly result: EvaluationResult;
+  /** What its outbox sets in the state that a HyperBEAM node serves over HTTP (`patch@1.0`). */
+  readonly patches?: readonly Readonly<Record<string, unknown>>[];
 }
 
 /** A pending effect of an evaluation. */

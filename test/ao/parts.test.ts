@@ -3,10 +3,10 @@ import { describe, expect, test } from "vitest";
 import { unitDown } from "../../src/ao/errors.ts";
 import { crashPoint, looksLikeInbox, NetworkRefSchema, resolveNetwork } from "../../src/ao/index.ts";
 import { endpointsOf } from "../../src/ao/legacy/endpoints.ts";
-import { excerptOf, retryAfterOf } from "../../src/ao/legacy/http.ts";
-import { evaluationIn, outputText, tagsOf } from "../../src/ao/legacy/shapes.ts";
 import { limiterOf } from "../../src/ao/limiter.ts";
 import { backoffOf, retrying, type Wait } from "../../src/ao/retry.ts";
+import { excerptOf, retryAfterOf } from "../../src/ao/shared/http.ts";
+import { evaluationIn, outputText, tagsOf } from "../../src/ao/shared/shapes.ts";
 import { budgetOf } from "../../src/core/budget.ts";
 import { FleetError } from "../../src/core/errors.ts";
 

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { unitAt } from "../../src/ao/legacy/http.ts";
 import { type ScheduledItem, type Schedulers, schedulersOf } from "../../src/ao/legacy/scheduler.ts";
+import { unitAt } from "../../src/ao/shared/http.ts";
 import { budgetOf } from "../../src/core/budget.ts";
 import { notFound, page, type Reply, SCHEDULER, startUnits, type Units } from "./units.ts";
 

@@ -5,7 +5,7 @@ import { isObject, type Json, Refusal } from "./reply.ts";
 /** EXPORT_STATE: all states with the digest of their canonical JSON. */
 export function exportState({ fleet, state, message }: Request): Json {
   const exported = { schema: 1, stateVersion: "1", states: state.script.state ?? fleet.state };
-  const globals = { carried: [], left: [], waiting: 0 };
+  const globals = { carried: [], left: [], unknown: [], waiting: 0 };
   return { state: exported, digest: hashOf(exported), slot: message.slot, globals };
 }
 

@@ -1,8 +1,9 @@
 import { type Problem, throwAll } from "../../core/errors.ts";
 import type { FoundItem, MessageInput, SpawnInput, Tags } from "../port.ts";
+import { composer } from "../shared/aoconnect.ts";
 import type { ItemFields } from "../wallet.ts";
 
-/** The part of aoconnect's legacy mode that composes messages. Its own types lack `fetch` and this kind of signer. */
+/** The part of aoconnect's legacy mode that composes messages. */
 interface LegacyClient {
   spawn(input: Composed & { module: string; scheduler: string }): Promise<string>;
   message(input: Composed & { process: string }): Promise<string>;
@@ -58,11 +59,7 @@ async function fieldsFrom(
   module: FoundItem | undefined,
   make: (client: LegacyClient, signer: Signer) => Promise<unknown>,
 ): Promise<ItemFields> {
-  // Loaded at the first message: a preview sends nothing and need not wait for it.
-  const { connect } = await import("@permaweb/aoconnect");
-  // aoconnect's type declarations contain neither `fetch` nor this type of signer.
-  const open = connect as unknown as (options: Record<string, unknown>) => LegacyClient;
-  const client = open({
+  const client = await composer<LegacyClient>({
     MODE: "legacy",
     GRAPHQL_URL: GATEWAY,
     MU_URL: MESSENGER,

@@ -3,8 +3,8 @@ import { z } from "zod";
 import type { Budget } from "../../core/budget.ts";
 import { notEvaluated, processRuined, processUnknown, unitNotAo, unitRefused } from "../errors.ts";
 import type { Evaluation, Tags } from "../port.ts";
-import type { Answer, Unit } from "./http.ts";
-import { evaluationIn, failureIn } from "./shapes.ts";
+import type { Answer, Unit } from "../shared/http.ts";
+import { evaluationIn, failureIn } from "../shared/shapes.ts";
 
 /**
  * Reads a message's result once.

@@ -6,12 +6,13 @@ import { reasonOf, UnitError } from "../errors.ts";
 import type { Intent, Journal } from "../journal/index.ts";
 import type { FoundItem, MessageInput, PublishInput, Sent } from "../port.ts";
 import { type Backoff, retrying } from "../retry.ts";
+import type { Unit } from "../shared/http.ts";
+import { MODULE_SECONDS } from "../shared/modules.ts";
+import { uploadItem } from "../shared/upload.ts";
 import type { ItemFields, SignedItem, Wallet } from "../wallet.ts";
 import { type Arrival, mayHaveArrived, type RouteOptions, routeOf } from "./arrival.ts";
 import { checkTags, fieldsOfMessage, fieldsOfSpawn, type PlacedSpawn } from "./compose.ts";
-import type { Unit } from "./http.ts";
-import { postItem } from "./mu.ts";
-import { assignItem, uploadItem } from "./upload.ts";
+import { assignItem, postItem } from "./mu.ts";
 
 /** The dependencies of `effectsOf`. */
 interface EffectParts {
@@ -42,9 +43,6 @@ interface Effects {
    */
   repost(id: string, budget: Budget): Promise<void>;
 }
-
-/** Seconds after which an unknown module counts as missing; the rest of the budget is for other work. */
-export const MODULE_SECONDS = 15;
 
 /** After this many attempts for an unknown process, the scheduler is asked whether its spawn was lost. */
 const LOST_AFTER = 4;
@@ -178,7 +176,8 @@ class Posting implements Effects {
   }
 
   async send(input: MessageInput, budget: Budget): Promise<Sent> {
-    const { intent: key, ...asked } = input;
+    // Units of this protocol deliver every outbox themselves.
+    const { intent: key, outbox: _, ...asked } = input;
     checkTags(input.tags, key);
     return this.#once(
       { key, kind: "message", target: input.processId, content: hashOf(asked) },

@@ -3,7 +3,7 @@ import { type Budget, within } from "../../core/budget.ts";
 import { unitNotAo } from "../errors.ts";
 import type { Ao, Scheduled } from "../port.ts";
 import { retrying } from "../retry.ts";
-import type { Unit } from "./http.ts";
+import type { Unit } from "../shared/http.ts";
 
 const tag = z.object({ name: z.string(), value: z.string() });
 const NodeSchema = z.looseObject({

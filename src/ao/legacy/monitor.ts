@@ -1,7 +1,7 @@
 import type { Budget } from "../../core/budget.ts";
 import { unitRefused } from "../errors.ts";
+import type { Unit } from "../shared/http.ts";
 import type { Wallet } from "../wallet.ts";
-import type { Unit } from "./http.ts";
 
 /** Answers of a messenger unit that already drives the crons, or drives none. */
 const ALREADY = { on: /already being monitored/i, off: /monitor not found|reading 'stop'/i } as const;

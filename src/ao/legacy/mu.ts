@@ -1,7 +1,7 @@
 import type { Budget } from "../../core/budget.ts";
 import { UnitError, unitNotAo, unitRefused } from "../errors.ts";
-import type { Answer, Unit } from "./http.ts";
-import { failureIn } from "./shapes.ts";
+import type { Answer, Unit } from "../shared/http.ts";
+import { failureIn } from "../shared/shapes.ts";
 
 /** A signed item, with its description for errors. */
 interface Posted {
@@ -47,6 +47,23 @@ export async function postItem(
     return undefined;
   }
   throw refusalOf(mu, answer, { id, raw, what, ...(processId === undefined ? {} : { processId }) });
+}
+
+/**
+ * Assigns an uploaded message to its process; a single attempt. The message is addressed to the process, so the
+ * process sees it as sent to it: same sender, same tags, the data read from the gateway. (permaweb/ao: `POST
+ * /?process-id=…&assign=…` of the messenger unit.)
+ *
+ * @returns the id of the assignment; undefined if the unit does not name it, for example because it already has the assignment
+ * @throws UnitError NOT_SHOWN while the gateway does not show the item yet; transient
+ */
+export function assignItem(
+  mu: Unit,
+  processId: string,
+  { id, raw, what }: Pick<Posted, "id" | "raw" | "what">,
+  budget: Budget,
+): Promise<string | undefined> {
+  return postItem(mu, { id, raw, what, processId, assign: true }, budget);
 }
 
 const isKnownAlready = ({ excerpt }: Answer) => /MessageExists|Message already exists/i.test(excerpt);

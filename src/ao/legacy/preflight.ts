@@ -3,8 +3,8 @@ import { FleetError, type Problem } from "../../core/errors.ts";
 import { UnitError, unitNotAo, unitRefused } from "../errors.ts";
 import type { FoundItem } from "../port.ts";
 import { type Backoff, retrying } from "../retry.ts";
-import { MODULE_SECONDS } from "./effects.ts";
-import type { Answer, Unit } from "./http.ts";
+import type { Answer, Unit } from "../shared/http.ts";
+import { MODULE_SECONDS } from "../shared/modules.ts";
 
 interface PreflightParts {
   readonly mu: Unit;

@@ -1,11 +1,11 @@
 import type { Budget } from "../../core/budget.ts";
 import type { Ao } from "../port.ts";
 import { defaultBackoff, retrying } from "../retry.ts";
+import { readPage } from "../shared/gateway.ts";
+import { unitAt } from "../shared/http.ts";
+import { moduleLoader } from "../shared/modules.ts";
 import { readDryrun } from "./cu.ts";
 import type { LegacyEndpoints } from "./endpoints.ts";
-import { readPage } from "./gateway.ts";
-import { unitAt } from "./http.ts";
-import { moduleLoader } from "./modules.ts";
 import { preflight } from "./preflight.ts";
 import { schedulersOf } from "./scheduler.ts";
 

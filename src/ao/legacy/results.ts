@@ -2,9 +2,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { notEvaluated, UnitError } from "../errors.ts";
 import type { Ao, Evaluation } from "../port.ts";
 import { type Backoff, retrying } from "../retry.ts";
+import type { Unit } from "../shared/http.ts";
 import { readResult } from "./cu.ts";
 import type { effectsOf } from "./effects.ts";
-import type { Unit } from "./http.ts";
 import type { resultIdsOf } from "./result-ids.ts";
 
 /** The waits for results, in milliseconds; see `LegacyLimits`. */

@@ -1,9 +1,9 @@
 import { z } from "zod";
 import type { Budget } from "../../core/budget.ts";
 import { schedulerUnknown, UnitError, unitNotAo, unitRefused } from "../errors.ts";
+import { readPage } from "../shared/gateway.ts";
+import type { Answer, Unit } from "../shared/http.ts";
 import type { LegacyEndpoints } from "./endpoints.ts";
-import { readPage } from "./gateway.ts";
-import type { Answer, Unit } from "./http.ts";
 
 /** An item that a scheduler unit may have scheduled. */
 export type ScheduledItem =

@@ -25,7 +25,9 @@ CREATE TABLE IF NOT EXISTS assignments (
   process TEXT NOT NULL, nonce INTEGER NOT NULL, id TEXT NOT NULL, message TEXT NOT NULL,
   timestamp INTEGER NOT NULL, deep_hash TEXT, record TEXT NOT NULL, PRIMARY KEY (process, nonce)
 );
-CREATE UNIQUE INDEX IF NOT EXISTS assignments_message ON assignments (process, message);
+-- Earlier versions had a unique index; a HyperBEAM node takes an item as often as it is posted.
+DROP INDEX IF EXISTS assignments_message;
+CREATE INDEX IF NOT EXISTS assignments_of_item ON assignments (process, message, nonce);
 CREATE INDEX IF NOT EXISTS assignments_of_message ON assignments (message);
 CREATE INDEX IF NOT EXISTS assignments_id ON assignments (id);
 CREATE INDEX IF NOT EXISTS assignments_deep_hash ON assignments (process, deep_hash) WHERE deep_hash IS NOT NULL;

@@ -165,7 +165,11 @@ const assignmentsOf = ({
     ),
   assignment: (process, message) =>
     record<Assignment>(
-      row("SELECT record FROM assignments WHERE process = ? AND message = ?", process, message),
+      row(
+        "SELECT record FROM assignments WHERE process = ? AND message = ? ORDER BY nonce LIMIT 1",
+        process,
+        message,
+      ),
     ),
   placed: (id) =>
     record<Assignment>(
@@ -209,7 +213,10 @@ function positionOf({ row }: Sql, process: string, point: EvaluationPoint, after
 
 const evaluationsOf = (
   sql: Sql,
-): Pick<Store, "saveEvaluation" | "evaluation" | "lastEvaluated" | "evaluations" | "memory"> => {
+): Pick<
+  Store,
+  "saveEvaluation" | "evaluation" | "evaluationAt" | "lastEvaluated" | "evaluations" | "memory"
+> => {
   const { atomically, run, row, rows, record, records } = sql;
   return {
     saveEvaluation: (evaluation, memory, effects) =>
@@ -225,7 +232,19 @@ const evaluationsOf = (
       }),
     evaluation: (process, message) =>
       record<EvaluationRecord>(
-        row("SELECT record FROM evaluations WHERE process = ? AND message = ?", process, message),
+        row(
+          "SELECT record FROM evaluations WHERE process = ? AND message = ? ORDER BY seq LIMIT 1",
+          process,
+          message,
+        ),
+      ),
+    evaluationAt: (process, nonce) =>
+      record<EvaluationRecord>(
+        row(
+          "SELECT record FROM evaluations WHERE process = ? AND ordinate = ? AND cron IS NULL",
+          process,
+          nonce,
+        ),
       ),
     lastEvaluated: (process) =>
       Number(

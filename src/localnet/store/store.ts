@@ -24,7 +24,7 @@ export interface Store {
   append(assignment: Assignment): void;
   /** The newest entry of a process' order. */
   lastAssignment(process: string): Assignment | undefined;
-  /** The entry of a message in a process' order. */
+  /** The first entry of a message in a process' order. */
   assignment(process: string, message: string): Assignment | undefined;
   /** The oldest entry of any process with this message or assignment id, except the entries of spawns. */
   placed(id: string): Assignment | undefined;
@@ -37,7 +37,10 @@ export interface Store {
     memory: Uint8Array | undefined,
     effects: readonly Effect[],
   ): void;
+  /** The first evaluation of a message. */
   evaluation(process: string, message: string): EvaluationRecord | undefined;
+  /** The evaluation of the entry with that nonce. */
+  evaluationAt(process: string, nonce: number): EvaluationRecord | undefined;
   /** Nonce of the newest evaluated entry; -1 if there is none. */
   lastEvaluated(process: string): number;
   evaluations(process: string, query: EvaluationQuery): EvaluationRecord[];

@@ -11,6 +11,17 @@ import type { ItemRecord } from "../types.ts";
  */
 export type SpawnedTwice = "ruins" | "refused";
 
+/** What a scheduler does with an item that it already has. `again`: it takes another slot and is evaluated again, as on a HyperBEAM node. */
+type Repeated = SpawnedTwice | "again";
+
+/** The HyperBEAM node whose processes share the store with those of the legacy units. */
+interface NodeSeat {
+  /** Its address: scheduler and authority of its processes. */
+  readonly address: string;
+  /** Whether an item that was scheduled twice is evaluated once, as nodes do since April 2026: the result of the second slot is empty. */
+  readonly deduplicates: boolean;
+}
+
 /** The dependencies that the units share. */
 export interface UnitContext {
   readonly store: Store;
@@ -20,8 +31,8 @@ export interface UnitContext {
   readonly messenger: ItemSigner;
   /** Signs assignments; its address is the scheduler. */
   readonly scheduler: ItemSigner;
-  /** What a repeated spawn does. */
-  readonly spawnedTwice: SpawnedTwice;
+  readonly repeated: Repeated;
+  readonly node: NodeSeat;
   now(): number;
   log(line: string): void;
 }

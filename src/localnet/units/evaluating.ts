@@ -1,17 +1,12 @@
 import { isNextInChain } from "../scheduler/order.ts";
 import type { Store } from "../store/store.ts";
-import type {
-  Assignment,
-  Effect,
-  EvaluatedMessage,
-  EvaluationRecord,
-  EvaluationResult,
-  Tag,
-} from "../types.ts";
+import type { Assignment, EvaluatedMessage, EvaluationRecord, EvaluationResult, Tag } from "../types.ts";
 import type { UnitContext } from "./context.ts";
 import { UnitError } from "./http.ts";
 import { memoryCache } from "./memory-cache.ts";
 import { evaluatedMessage, fromOf } from "./message.ts";
+import { keepPatches, patchesOf } from "./patches.ts";
+import { effectsOf } from "./pushed.ts";
 import { assignmentShownFor } from "./scheduling.ts";
 
 /** A message that a cron creates. */
@@ -28,6 +23,8 @@ export interface Evaluating {
   wake(process: string): void;
   /** The result of a message or an assignment, once it is evaluated. Throws UnitError if it never will be. */
   result(process: string, id: string, signal: AbortSignal): Promise<EvaluationResult>;
+  /** The result of the entry with that nonce, once it is evaluated. Throws UnitError if there is no such entry. */
+  resultAt(process: string, nonce: number, signal: AbortSignal): Promise<EvaluationResult>;
   dryRun(process: string, body: Record<string, unknown>): Promise<EvaluationResult>;
   /** Evaluates a cron message after everything scheduled now; drops it if one of the same cron is already waiting. */
   tick(process: string, tick: CronTick): void;
@@ -107,12 +104,24 @@ class Evaluations implements Evaluating {
     if (item === undefined || data === undefined)
       throw new Error(`message ${assignment.message} has no bytes`);
     const message = evaluatedMessage(assignment, item, data);
-    await this.#evaluate(assignment.process, message, {
+    const about = {
       ordinate: assignment.nonce,
       cron: null,
       message: assignment.message,
       root: rootOf(item.tags) ?? assignment.message,
-    });
+    };
+    if (this.#isSkipped(assignment)) this.#keep(assignment.process, message, about, { result: EMPTY });
+    else await this.#evaluate(assignment.process, message, about);
+  }
+
+  /** Whether a node does not evaluate an entry, because an earlier one is the same item. */
+  #isSkipped({ process, message, nonce }: Assignment): boolean {
+    if (!this.#context.node.deduplicates || !this.#isOnNode(process)) return false;
+    return (this.#store.assignment(process, message)?.nonce ?? nonce) < nonce;
+  }
+
+  #isOnNode(process: string): boolean {
+    return this.#store.process(process)?.scheduler === this.#context.node.address;
   }
 
   async #evaluateTick(process: string, tick: CronTick, ordinate: number): Promise<void> {
@@ -124,11 +133,7 @@ class Evaluations implements Evaluating {
     await this.#evaluate(process, message, { ordinate, cron: tick.cron, message: null, root: null });
   }
 
-  async #evaluate(
-    id: string,
-    message: EvaluatedMessage,
-    about: { ordinate: number; cron: string | null; message: string | null; root: string | null },
-  ): Promise<void> {
+  async #evaluate(id: string, message: EvaluatedMessage, about: About): Promise<void> {
     const process = this.#store.process(id);
     if (process === undefined) throw new Error(`process ${id} is not known`);
     const before = this.#memories.get(id);
@@ -138,13 +143,29 @@ class Evaluations implements Evaluating {
       message,
       dryRun: false,
     });
+    const keeps = result.Error === undefined && memory !== null && memory !== before;
+    this.#keep(id, message, about, keeps ? { result, memory } : { result });
+  }
+
+  #keep(
+    id: string,
+    message: EvaluatedMessage,
+    about: About,
+    { result, memory }: { result: EvaluationResult; memory?: Uint8Array },
+  ): void {
+    const isOnNode = this.#isOnNode(id);
+    const patches = isOnNode ? patchesOf(result) : [];
     const record: EvaluationRecord = {
       ...{ process: id, ordinate: about.ordinate, cron: about.cron, message: about.message },
       ...{ timestamp: message.Timestamp, height: message["Block-Height"], result },
+      ...(patches.length === 0 ? {} : { patches }),
     };
-    const keeps = result.Error === undefined && memory !== null && memory !== before;
-    this.#store.saveEvaluation(record, keeps ? memory : undefined, effectsOf(id, about.root, result));
-    if (keeps) this.#memories.set(id, memory);
+    this.#store.atomically(() => {
+      // A node delivers an outbox only if its slot is pushed.
+      this.#store.saveEvaluation(record, memory, isOnNode ? [] : effectsOf(id, about.root, result));
+      if (patches.length > 0) keepPatches(this.#store, id, patches);
+    });
+    if (memory !== undefined) this.#memories.set(id, memory);
     this.#tell(id);
     this.#push();
   }
@@ -154,9 +175,9 @@ class Evaluations implements Evaluating {
   }
 
   /** The result of an entry, once it is available. */
-  async #evaluated({ process, message }: Assignment, signal: AbortSignal): Promise<EvaluationResult> {
+  async #evaluated({ process, nonce }: Assignment, signal: AbortSignal): Promise<EvaluationResult> {
     for (;;) {
-      const found = this.#store.evaluation(process, message);
+      const found = this.#store.evaluationAt(process, nonce);
       if (found) return found.result;
       await new Promise<void>((resolve, reject) => {
         const set = this.#waiters.get(process) ?? new Set();
@@ -185,12 +206,18 @@ class Evaluations implements Evaluating {
     return this.#evaluated(assignment, signal);
   }
 
+  async resultAt(process: string, nonce: number, signal: AbortSignal): Promise<EvaluationResult> {
+    const [assignment] = this.#store.assignments(process, { fromNonce: nonce, toNonce: nonce, limit: 1 });
+    if (assignment === undefined) throw new UnitError(404, "Requested slot not yet available in schedule.");
+    return this.#evaluated(assignment, signal);
+  }
+
   async dryRun(id: string, body: Record<string, unknown>): Promise<EvaluationResult> {
     const process = this.#store.process(id);
     if (process === undefined) throw new UnitError(500, PROCESS_UNKNOWN);
     const last = this.#store.lastAssignment(id);
     // Like the real unit: first evaluates everything scheduled so far, and fails if there is only the spawn.
-    if (last === undefined || last.nonce === 0)
+    if (last === undefined || (last.nonce === 0 && !this.#isOnNode(id)))
       throw new UnitError(500, schedulerError("latest message", "Latest message not available"));
     await this.#evaluated(last, new AbortController().signal);
     const tags = (Array.isArray(body.Tags) ? body.Tags : []) as Tag[];
@@ -239,16 +266,16 @@ class Evaluations implements Evaluating {
   }
 }
 
-function effectsOf(process: string, root: string | null, result: EvaluationResult): Effect[] {
-  if (result.Error !== undefined) return [];
-  const each = (kind: Effect["kind"], items: readonly Effect["item"][]) =>
-    items.map((item) => ({ kind, process, root, item }));
-  return [
-    ...each("message", result.Messages),
-    ...each("spawn", result.Spawns),
-    ...each("assignment", result.Assignments),
-  ];
+/** What an evaluation is recorded under. */
+interface About {
+  readonly ordinate: number;
+  readonly cron: string | null;
+  readonly message: string | null;
+  readonly root: string | null;
 }
+
+/** The result of an item that a node skips. */
+const EMPTY: EvaluationResult = { Output: "", Messages: [], Spawns: [], Assignments: [] };
 
 function rootOf(tags: readonly Tag[]): string | undefined {
   return tags.find(({ name }) => name === "Pushed-For")?.value;

@@ -4,6 +4,8 @@ import { Hono } from "hono";
 import { cors } from "hono/cors";
 import { type ItemSigner, itemSigner } from "../ans104.ts";
 import type { Evaluator } from "../evaluator.ts";
+import { hyperbeamNode } from "../node/index.ts";
+import { type NodeQuirks, REAL } from "../node/quirks.ts";
 import { chain } from "../scheduler/blocks.ts";
 import type { Store } from "../store/store.ts";
 import { publish, type SpawnedTwice, type UnitContext } from "./context.ts";
@@ -17,8 +19,8 @@ import { pushing } from "./pushing.ts";
 import { scheduling } from "./scheduling.ts";
 import { schedulerUnit } from "./su.ts";
 
-export type UnitName = "gateway" | "mu" | "su" | "cu";
-const NAMES: readonly UnitName[] = ["gateway", "mu", "su", "cu"];
+export type UnitName = "gateway" | "mu" | "su" | "cu" | "node";
+const NAMES: readonly UnitName[] = ["gateway", "mu", "su", "cu", "node"];
 const KEEP_ALIVE_MILLISECONDS = 600_000;
 
 export interface UnitsOptions extends Hooks {
@@ -32,6 +34,8 @@ export interface UnitsOptions extends Hooks {
   readonly indexLag?: () => number;
   /** What a spawn that is posted twice does. @default "ruins", like the real scheduler unit */
   readonly spawnedTwice?: SpawnedTwice;
+  /** How the HyperBEAM node behaves. @default like the nodes of 2025 */
+  readonly node?: Partial<NodeQuirks>;
   /** Additional routes on the gateway's port, before its own. */
   readonly extra?: (app: Hono) => void;
   /** Default: nothing is logged. */
@@ -45,6 +49,8 @@ export interface Units {
   readonly scheduler: string;
   /** Address of the messenger unit, which a process must trust to receive pushed messages. */
   readonly authority: string;
+  /** Address of the HyperBEAM node: scheduler and authority of its processes. */
+  readonly nodeAddress: string;
   close(): Promise<void>;
 }
 
@@ -56,13 +62,16 @@ export async function createUnits(options: UnitsOptions): Promise<Units> {
   const { store } = options;
   const log = options.log ?? (() => {});
   const now = options.clock ? options.clock.now.bind(options.clock) : Date.now;
+  const nodeKey = signerOf(store, "node");
+  const quirks: NodeQuirks = { ...REAL, ...options.node };
   const context: UnitContext = {
     store,
     evaluator: options.evaluator,
     chain: chain(Number(remembered(store, "genesis", () => String(now()))), options.blockSeconds ?? 10),
     messenger: signerOf(store, "messenger"),
     scheduler: signerOf(store, "scheduler"),
-    spawnedTwice: options.spawnedTwice ?? "ruins",
+    repeated: options.spawnedTwice ?? "ruins",
+    node: { address: nodeKey.address, deduplicates: quirks.repeated === "skipped" },
     now,
     log,
   };
@@ -70,6 +79,9 @@ export async function createUnits(options: UnitsOptions): Promise<Units> {
   const order = scheduling(context, (process) => evaluation.wake(process));
   const pushes = pushing(context, order);
   const monitors = monitoring(context, evaluation);
+
+  const onNode: UnitContext = { ...context, messenger: nodeKey, scheduler: nodeKey, repeated: "again" };
+  const nodeOrder = scheduling(onNode, (process) => evaluation.wake(process));
 
   const endpoint = endpoints(options, log);
   const { indexLag } = options;
@@ -79,6 +91,7 @@ export async function createUnits(options: UnitsOptions): Promise<Units> {
     mu: messengerUnit(endpoint, { scheduling: order, monitoring: monitors }),
     su: schedulerUnit(endpoint, context, order),
     cu: computeUnit(endpoint, store, evaluation, context.messenger.address),
+    node: hyperbeamNode(endpoint, { context: onNode, scheduling: nodeOrder, evaluating: evaluation, quirks }),
   };
   const servers = await Promise.all(
     NAMES.map((name) =>
@@ -96,6 +109,7 @@ export async function createUnits(options: UnitsOptions): Promise<Units> {
     graphqlUrl: `${urls.gateway}/graphql`,
     scheduler: context.scheduler.address,
     authority: context.messenger.address,
+    nodeAddress: nodeKey.address,
     async close() {
       monitors.close();
       await Promise.all([

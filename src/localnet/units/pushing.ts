@@ -1,9 +1,8 @@
-import type { ItemFields } from "../ans104.ts";
 import type { Store } from "../store/store.ts";
-import type { Effect, OutAssignment, OutItem, Tag } from "../types.ts";
-import { tagValue } from "../types.ts";
+import type { Effect, OutAssignment, OutItem } from "../types.ts";
 import { publish, type UnitContext } from "./context.ts";
 import { UnitError } from "./http.ts";
+import { messageFields, senderOf, spawnedFields, spawnFields } from "./pushed.ts";
 import type { Scheduling } from "./scheduling.ts";
 
 interface Pushing {
@@ -64,18 +63,10 @@ class Outbox implements Pushing {
     }
   }
 
-  async #pushMessage(effect: Effect, { Target, Anchor, Tags = [], Data }: OutItem): Promise<void> {
+  async #pushMessage(effect: Effect, out: OutItem): Promise<void> {
+    const { Target, Tags = [] } = out;
     if (Target === undefined) return;
-    const module = this.#store.process(effect.process)?.module ?? "";
-    const tags: Tag[] = [
-      ...without(Tags, ["Data-Protocol", "Type", "From-Process", "From-Module", "Assignments"]),
-      { name: "Data-Protocol", value: "ao" },
-      { name: "Type", value: "Message" },
-      { name: "From-Process", value: effect.process },
-      { name: "From-Module", value: module },
-      ...pushedFor(effect),
-    ];
-    const item = await this.#context.messenger.sign(fields(Data, tags, Target, Anchor));
+    const item = await this.#context.messenger.sign(messageFields(senderOf(this.#store, effect), out));
     // For a wallet nothing is scheduled: the item is only published.
     if (this.#store.process(Target) === undefined) publish(this.#context, item);
     else await once(this.#scheduling.schedule(item));
@@ -83,40 +74,12 @@ class Outbox implements Pushing {
     if (Array.isArray(also)) await this.#pushAssignment({ Message: item.id, Processes: also.map(String) });
   }
 
-  async #pushSpawn(effect: Effect, { Tags = [], Data, Anchor }: OutItem): Promise<void> {
-    const spawner = this.#store.process(effect.process);
-    const tags: Tag[] = without(Tags, ["Data-Protocol", "Type", "Variant"]).map((tag) =>
-      tag.name === "From-Module" ? { name: "From-Module", value: spawner?.module ?? tag.value } : tag,
-    );
-    if (tagValue(tags, "Module") === undefined) throw new Error("a spawn without a Module tag");
-    tags.push(
-      ...(tagValue(tags, "Scheduler") ? [] : [{ name: "Scheduler", value: spawner?.scheduler ?? "" }]),
-      { name: "Variant", value: "ao.TN.1" },
-      { name: "Data-Protocol", value: "ao" },
-      { name: "Type", value: "Process" },
-      ...without(
-        [{ name: "From-Process", value: effect.process }],
-        tags.map(({ name }) => name),
-      ),
-      ...pushedFor(effect),
-    );
-    // The anchor distinguishes two equal spawns of one process.
-    const item = await this.#context.messenger.sign(fields(Data, tags, undefined, Anchor));
+  async #pushSpawn(effect: Effect, out: OutItem): Promise<void> {
+    const sender = senderOf(this.#store, effect);
+    const item = await this.#context.messenger.sign(spawnFields(sender, out));
     // A spawn that was scheduled before a crash must not be scheduled again, which would ruin the process.
     if (this.#store.process(item.id) === undefined) await this.#scheduling.schedule(item);
-    const success = await this.#context.messenger.sign({
-      data: " ",
-      target: effect.process,
-      tags: [
-        ...without(Tags, ["Data-Protocol", "Type", "Variant"]),
-        { name: "Data-Protocol", value: "ao" },
-        { name: "Type", value: "Message" },
-        { name: "Process", value: item.id },
-        { name: "Action", value: "Spawned" },
-        { name: "Variant", value: "ao.TN.1" },
-        ...pushedFor(effect),
-      ],
-    });
+    const success = await this.#context.messenger.sign(spawnedFields(sender, out, item.id));
     await once(this.#scheduling.schedule(success));
   }
 
@@ -148,25 +111,4 @@ async function once(scheduled: Promise<unknown>): Promise<void> {
   } catch (error) {
     if (!(error instanceof UnitError && error.message.includes("MessageExists"))) throw error;
   }
-}
-
-function fields(data: unknown, tags: readonly Tag[], target?: string, anchor?: string): ItemFields {
-  const text =
-    typeof data === "string" ? data : data === undefined || data === null ? " " : JSON.stringify(data);
-  return {
-    data: text,
-    tags: tags
-      .filter(({ name, value }) => name !== "" && value !== "" && value !== undefined && value !== null)
-      .map(({ name, value }) => ({ name: String(name), value: String(value) })),
-    ...(target === undefined ? {} : { target }),
-    ...(anchor === undefined || anchor === "" ? {} : { anchor }),
-  };
-}
-
-function without(tags: readonly Tag[], names: readonly string[]): Tag[] {
-  return tags.filter(({ name }) => !names.includes(name));
-}
-
-function pushedFor({ root }: Effect): Tag[] {
-  return root === null ? [] : [{ name: "Pushed-For", value: root }];
 }

@@ -92,7 +92,7 @@ class Order implements Scheduling {
 
   #scheduleProcess(item: ParsedItem): Promise<ChainEntry> {
     const wanted = tagValue(item.tags, "Scheduler");
-    if (wanted !== this.#context.scheduler.address) {
+    if (wanted === undefined || wanted !== this.#context.scheduler.address) {
       // The real unit finds no Scheduler-Location and fails with exactly this text.
       throw new UnitError(
         500,
@@ -106,26 +106,24 @@ class Order implements Scheduling {
       throw new UnitError(500, schedulerError("Invalid tx id for On-Boot tag"));
     }
     return this.#inTurn<ChainEntry>(item.id, () => {
-      if (this.#context.spawnedTwice === "ruins" && this.#store.process(item.id))
-        return this.#leaveGap(item.id);
+      const isKnown = this.#store.process(item.id) !== undefined;
+      if (this.#context.repeated === "ruins" && isKnown) return this.#leaveGap(item.id);
       this.#refuseKnown(item.id, item.id);
       const process = { id: item.id, owner: item.owner, module, scheduler: wanted, tags: item.tags };
       return this.#append(item.id, { message: item.id, assigned: false, exclude: [], deepHash: null }, () => {
         publish(this.#context, item);
-        this.#store.addProcess(process);
+        if (!isKnown) this.#store.addProcess(process);
       });
     });
   }
 
   #scheduleMessage(item: ParsedItem): Promise<Assignment> {
-    if (this.#store.process(item.target) === undefined) {
-      throw new UnitError(500, "Cannot read properties of undefined (reading 'tags')");
-    }
+    this.#requireProcess(item.target);
     return this.#inTurn(item.target, async () => {
       this.#refuseKnown(item.target, item.id);
       const pushed = tagValue(item.tags, "From-Process") !== undefined;
       const hash = pushed ? deepHash({ ...item, data: item.raw.subarray(item.dataOffset) }) : null;
-      if (hash !== null && this.#store.hasDeepHash(item.target, hash)) {
+      if (this.#context.repeated !== "again" && hash !== null && this.#store.hasDeepHash(item.target, hash)) {
         throw new UnitError(500, schedulerError('MessageExists("Deep hash already exists")'));
       }
       const entry = { message: item.id, assigned: false, exclude: [], deepHash: hash };
@@ -133,20 +131,26 @@ class Order implements Scheduling {
     });
   }
 
+  #requireProcess(id: string): void {
+    if (this.#store.process(id)?.scheduler === this.#context.scheduler.address) return;
+    throw new UnitError(500, "Cannot read properties of undefined (reading 'tags')");
+  }
+
   #refuseKnown(process: string, id: string): void {
+    if (this.#context.repeated === "again") return;
     if (this.#store.assignment(process, id)) {
       throw new UnitError(500, schedulerError('MessageExists("Message already exists")'));
     }
   }
 
   async schedule(item: ParsedItem): Promise<ChainEntry> {
-    return kindOf(item) === "Process" ? this.#scheduleProcess(item) : this.#scheduleMessage(item);
+    // A node takes anything that is signed and has a target; only a process has to say that it is one.
+    const kind = this.#context.repeated === "again" ? typeOf(item) : kindOf(item);
+    return kind === "Process" ? this.#scheduleProcess(item) : this.#scheduleMessage(item);
   }
 
   async assign(process: string, id: string, exclude: readonly string[]): Promise<Assignment> {
-    if (this.#store.process(process) === undefined) {
-      throw new UnitError(500, "Cannot read properties of undefined (reading 'tags')");
-    }
+    this.#requireProcess(process);
     const item: ItemRecord | undefined = this.#store.item(id);
     if (item === undefined) throw new UnitError(500, schedulerError("Invalid gateway tx for assigning"));
     return this.#inTurn(process, async () => {
@@ -173,11 +177,16 @@ export function kindOf(item: Pick<ParsedItem, "tags">): "Process" | "Message" {
   if (!item.tags.some(({ name, value }) => name === "Data-Protocol" && value === "ao")) {
     throw new UnitError(500, "Tag 'Data-Protocol': must contain 'ao'");
   }
-  const type = item.tags.find(
-    ({ name, value }) => name === "Type" && (value === "Process" || value === "Message"),
-  );
+  const type = typeOf(item);
   if (type === undefined) throw new UnitError(500, "Tag 'Type': must be either 'Process' or 'Message'");
-  return type.value === "Process" ? "Process" : "Message";
+  return type;
+}
+
+function typeOf({ tags }: Pick<ParsedItem, "tags">): "Process" | "Message" | undefined {
+  for (const { name, value } of tags) {
+    if (name === "Type" && (value === "Process" || value === "Message")) return value;
+  }
+  return undefined;
 }
 
 /** How the messenger unit reports an error of the scheduler unit. */

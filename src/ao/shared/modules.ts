@@ -6,6 +6,9 @@ import { type Backoff, retrying } from "../retry.ts";
 import { readPage } from "./gateway.ts";
 import type { Unit } from "./http.ts";
 
+/** Seconds after which an unknown module counts as missing; the rest of the budget is for other work. */
+export const MODULE_SECONDS = 15;
+
 /** The modules of a network, each looked up once. */
 interface Modules {
   /** @throws FleetError MODULE_UNKNOWN once the budget is spent, MODULE_INVALID for an item that is not a module */

@@ -1,7 +1,6 @@
 import type { Budget } from "../../core/budget.ts";
 import { UnitError, unitNotAo, unitRefused } from "../errors.ts";
 import type { Unit } from "./http.ts";
-import { postItem } from "./mu.ts";
 
 /** A signed item that is uploaded. */
 interface Uploaded {
@@ -60,21 +59,4 @@ export async function uploadItem(upload: Unit, { id, raw, what }: Uploaded, budg
     );
   }
   throw unitRefused(upload.name, upload.url, answer.status, answer.excerpt);
-}
-
-/**
- * Assigns an uploaded message to its process; a single attempt. The message is addressed to the process, so the
- * process sees it as sent to it: same sender, same tags, the data read from the gateway. (permaweb/ao: `POST
- * /?process-id=…&assign=…` of the messenger unit.)
- *
- * @returns the id of the assignment; undefined if the unit does not name it, for example because it already has the assignment
- * @throws UnitError NOT_SHOWN while the gateway does not show the item yet; transient
- */
-export function assignItem(
-  mu: Unit,
-  processId: string,
-  { id, raw, what }: Uploaded,
-  budget: Budget,
-): Promise<string | undefined> {
-  return postItem(mu, { id, raw, what, processId, assign: true }, budget);
 }

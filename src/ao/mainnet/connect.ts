@@ -1,0 +1,191 @@
+import type { Budget } from "../../core/budget.ts";
+import { notEvaluated } from "../errors.ts";
+import type { Journal } from "../journal/index.ts";
+import type { Ao, Evaluation } from "../port.ts";
+import { type Backoff, defaultBackoff, retrying, type Wait } from "../retry.ts";
+import { findAll, readData, readPage } from "../shared/gateway.ts";
+import { unitAt } from "../shared/http.ts";
+import { moduleLoader } from "../shared/modules.ts";
+import type { Wallet } from "../wallet.ts";
+import { effectsOf } from "./effects.ts";
+import type { NodeEndpoints } from "./endpoints.ts";
+import { nodeAt } from "./node.ts";
+import { preflight } from "./preflight.ts";
+import { resultsAt } from "./results.ts";
+import { scheduleAt } from "./schedule.ts";
+
+export interface MainnetOptions {
+  readonly endpoints: NodeEndpoints;
+  readonly wallet: Wallet;
+  readonly journal: Journal;
+  readonly limits?: MainnetLimits;
+  /** Receives notices for the user, one line each. Default: none. */
+  readonly log?: (line: string) => void;
+  /** Called while a call is slow or waits to be retried. Default: none. */
+  readonly onWait?: (wait: Wait) => void;
+}
+
+export interface MainnetLimits {
+  /** Concurrent calls to the node. Default 8. */
+  readonly concurrency?: number;
+  /** Time limit of one call in seconds, never more than its budget. Default 60: a push returns when everything that follows from it is done. */
+  readonly callSeconds?: number;
+  /**
+   * Milliseconds for which a post may still be under way at the node after its connection ended: during that time, its absence in the
+   * schedule proves nothing. Default 12,000: a busy scheduler gives up after ten seconds.
+   */
+  readonly inFlight?: number;
+  /** How the waits between attempts grow. */
+  readonly backoff?: Partial<Backoff>;
+  /** Slots per page when a schedule is read. Default 500. */
+  readonly page?: number;
+}
+
+/** For the embedded network: a post is scheduled at once or not at all. */
+export const EMBEDDED_NODE: MainnetLimits = { inFlight: 500 };
+
+/** AO's production network, through one HyperBEAM node. */
+export function connectMainnet(options: MainnetOptions): Ao {
+  const parts = partsOf(options);
+  return { ...changing(parts, options), ...reading(parts, options) };
+}
+
+type Parts = ReturnType<typeof partsOf>;
+
+/** The node, the gateway, and the caches of the connection. */
+function partsOf({ endpoints, wallet, journal, limits = {}, log = () => {}, onWait }: MainnetOptions) {
+  const { concurrency = 8, callSeconds = 60, inFlight = 12_000, page } = limits;
+  const backoff = { ...defaultBackoff, ...limits.backoff, ...(onWait ? { observe: onWait } : {}) };
+  const unitLimits = { concurrency, timeout: callSeconds * 1000 };
+  const node = nodeAt(endpoints.nodeUrl, unitLimits);
+  const index = unitAt("gateway", endpoints.graphqlUrl, unitLimits);
+  const gateway = unitAt("gateway", endpoints.gatewayUrl, unitLimits);
+  const { uploadUrl } = endpoints;
+  const upload = uploadUrl === undefined ? undefined : unitAt("upload service", uploadUrl, unitLimits);
+  const modules = moduleLoader(index, backoff);
+  const schedule = scheduleAt(node, page);
+  const effects = effectsOf({
+    ...{ wallet, journal, node, schedule, upload, backoff, inFlight, log },
+    module: modules.load,
+    isShown: async (id, budget) =>
+      (await readPage(index, { ids: [id] }, { first: 1 }, budget)).items[0] !== undefined,
+  });
+  const again = <T>(what: string, budget: Budget, attempt: () => Promise<T>) =>
+    retrying(what, budget, attempt, backoff);
+  return { node, index, gateway, modules, schedule, effects, backoff, again, results: resultsAt(node) };
+}
+
+/** The methods that change the network. */
+function changing(
+  { effects, modules }: Parts,
+  { endpoints: { scheduler, authority }, wallet, journal }: MainnetOptions,
+): Pick<Ao, "address" | "spawn" | "send" | "publish" | "settle" | "monitor"> {
+  return {
+    address: wallet.address,
+    spawn: (input, budget) => effects.spawn({ scheduler, authority, ...input }, budget),
+    send: (input, budget) => effects.send(input, budget),
+    async publish(input, budget) {
+      const sent = await effects.publish(input, budget);
+      // The index lags; a module that was published here need not be looked up.
+      if (input.tags.Type === "Module") {
+        modules.know({ id: sent.id, owner: wallet.address, recipient: "", tags: input.tags });
+      }
+      return sent;
+    },
+    settle: (intent) => journal.settle(intent),
+    // A node's cron device is a timer in its memory that cannot send messages.
+    monitor: async () => false,
+  };
+}
+
+/** The methods that read from the node and the gateway, with retries. */
+function reading(
+  parts: Parts,
+  { endpoints, journal }: MainnetOptions,
+): Omit<Ao, "address" | "spawn" | "send" | "publish" | "settle" | "monitor"> {
+  const { node, index, gateway, modules, schedule, backoff, again, results } = parts;
+  const slots = slotsOf(journal, schedule);
+  const evaluation: Ao["evaluation"] = ({ processId, messageId, expectOutput = false }, budget) =>
+    again(`waiting for the result of the message ${messageId}`, budget, async () => {
+      const slot = await slots.of(processId, messageId, budget);
+      if (slot === undefined) throw notEvaluated(processId, messageId, "the node has not scheduled it");
+      const result = await results.at({ processId, messageId, slot }, budget);
+      if (expectOutput && isEmpty(result)) throw notEvaluated(processId, messageId, "an empty output");
+      return result;
+    });
+  const schedules = (processId: string) => `reading the schedule of the process ${processId}`;
+  return {
+    evaluation,
+    async awaitReady(processId, budget) {
+      await evaluation({ processId, messageId: processId }, budget);
+    },
+    isPlaced: ({ processId, messageId }, budget) =>
+      again(
+        `asking whether the message ${messageId} arrived`,
+        budget,
+        async () => (await slots.of(processId, messageId, budget)) !== undefined,
+      ),
+    dryrun: (input, budget) =>
+      again(`a dry run on the process ${input.processId}`, budget, () => results.dryrun(input, budget)),
+    results: (input, budget) => pageOfResults(parts, input, budget),
+    latest: (processId, budget) =>
+      again(schedules(processId), budget, () => schedule.current(processId, budget)),
+    range: (input, budget) => again(schedules(input.processId), budget, () => schedule.range(input, budget)),
+    // A node that does not hold a process says nothing about other nodes.
+    exists: async () => true,
+    find: (query, budget) =>
+      findAll(query, (at) =>
+        again("asking the gateway's index", budget, () => readPage(index, query, at, budget)),
+      ),
+    data: (id, budget) => again(`reading the data of ${id}`, budget, () => readData(gateway, id, budget)),
+    preflight: (input, budget) =>
+      preflight({ node, endpoints, backoff, module: modules.load }, input, budget),
+  };
+}
+
+/** A node has no list of results: they are read slot by slot. A cursor is the number of a slot. */
+async function pageOfResults(
+  { schedule, results, again }: Parts,
+  { processId, cursor, limit = 25, newestFirst = false }: Parameters<Ao["results"]>[0],
+  budget: Budget,
+): ReturnType<Ao["results"]> {
+  const newest = await again(`reading the schedule of the process ${processId}`, budget, () =>
+    schedule.current(processId, budget),
+  );
+  if (newest === undefined) return { items: [] };
+  const step = newestFirst ? -1 : 1;
+  const start = cursor === undefined ? (newestFirst ? newest : 0) : Number(cursor) + step;
+  const left = newestFirst ? start + 1 : newest - start + 1;
+  const count = Math.max(0, Math.min(limit, left));
+  const items = await Promise.all(
+    Array.from({ length: count }, (_, index) => start + index * step).map((slot) =>
+      again(`reading the results of the process ${processId}`, budget, async () => ({
+        ...(await results.at({ processId, messageId: "", slot }, budget)),
+        cursor: String(slot),
+      })),
+    ),
+  );
+  const last = items.at(-1);
+  return { items, ...(last ? { next: last.cursor } : {}) };
+}
+
+/** The slots of messages: from the journal, or from the schedule. */
+function slotsOf(journal: Pick<Journal, "byId">, schedule: ReturnType<typeof scheduleAt>) {
+  const found = new Map<string, number>();
+  return {
+    async of(processId: string, messageId: string, budget: Budget): Promise<number | undefined> {
+      if (messageId === processId)
+        return (await schedule.current(processId, budget)) === undefined ? undefined : 0;
+      const intent = journal.byId(messageId);
+      if (intent?.assignment !== undefined) return Number(intent.assignment);
+      const known = found.get(messageId);
+      if (known !== undefined) return known;
+      const slot = await schedule.slotSince({ processId, id: messageId, since: intent?.at ?? 0 }, budget);
+      if (slot !== undefined) found.set(messageId, slot);
+      return slot;
+    },
+  };
+}
+
+const isEmpty = ({ output, error, messages, spawns }: Evaluation) =>
+  output === "" && error === undefined && messages.length === 0 && spawns.length === 0;

@@ -1,0 +1,258 @@
+import { type Budget, within } from "../../core/budget.ts";
+import { crashPoint } from "../../core/crash.ts";
+import { FleetError } from "../../core/errors.ts";
+import { hashOf, sha256 } from "../../core/hash.ts";
+import { notArrived, processUnknown, UnitError, unitNotAo, unitRefused } from "../errors.ts";
+import type { Intent, Journal } from "../journal/index.ts";
+import { type Limiter, limiterOf } from "../limiter.ts";
+import type { FoundItem, MessageInput, PublishInput, Sent } from "../port.ts";
+import { type Backoff, retrying } from "../retry.ts";
+import type { Unit } from "../shared/http.ts";
+import { MODULE_SECONDS } from "../shared/modules.ts";
+import { uploadItem } from "../shared/upload.ts";
+import type { ItemFields, SignedItem, Wallet } from "../wallet.ts";
+import { fieldsOfMessage, fieldsOfSpawn, type PlacedSpawn } from "./compose.ts";
+import type { NodeAnswer, NodeClient } from "./node.ts";
+import type { Schedule } from "./schedule.ts";
+import { checkTags } from "./tags.ts";
+
+/** Posts to one process at the same time: nodes drop what exceeds about 25, from all writers together. */
+const UNDER_WAY = 5;
+
+interface EffectParts {
+  readonly wallet: Wallet;
+  readonly journal: Journal;
+  readonly node: NodeClient;
+  readonly schedule: Schedule;
+  readonly upload: Unit | undefined;
+  readonly backoff: Backoff;
+  /** Milliseconds for which a post may still be under way at the node after its connection ended. */
+  readonly inFlight: number;
+  /** Looks a module up at the gateway, with its own retries. */
+  module(id: string, budget: Budget): Promise<FoundItem>;
+  /** Whether the gateway's index shows an item; a single attempt. */
+  isShown(id: string, budget: Budget): Promise<boolean>;
+  readonly log: (line: string) => void;
+}
+
+/** What changes the network: signed once, journaled, then posted until the schedule has it. */
+export interface Effects {
+  spawn(input: PlacedSpawn, budget: Budget): Promise<Sent>;
+  send(input: MessageInput, budget: Budget): Promise<Sent>;
+  publish(input: PublishInput, budget: Budget): Promise<Sent>;
+}
+
+export function effectsOf(parts: EffectParts): Effects {
+  return new Posting(parts);
+}
+
+/**
+ * A node gives the same bytes a second slot and may run them twice, and its errors do not mean that nothing was scheduled. So after any
+ * post whose outcome is unknown, and in a later run, the schedule is read first; the bytes are posted again only if it does not have
+ * them. What may still be under way then is absorbed by the process: evaluations check their own marker.
+ */
+class Posting implements Effects {
+  readonly #parts: EffectParts;
+  readonly #limiters = new Map<string, Limiter>();
+  /** A slot of each process that was taken before anything that this connection posts now. */
+  readonly #floors = new Map<string, number>();
+  /** When the latest post of an item ended without a clear answer. */
+  readonly #doubts = new Map<string, number>();
+  /** Earlier runs posted everything before this time. */
+  readonly #opened = performance.now();
+
+  constructor(parts: EffectParts) {
+    this.#parts = parts;
+  }
+
+  async spawn(input: PlacedSpawn, budget: Budget): Promise<Sent> {
+    const { intent: key, ...asked } = input;
+    checkTags(input.tags, key);
+    return this.#once(
+      { key, kind: "spawn", target: "", content: hashOf(asked) },
+      async () => {
+        await this.#parts.module(input.module, within(budget, MODULE_SECONDS));
+        return fieldsOfSpawn(input);
+      },
+      "/push",
+      budget,
+    );
+  }
+
+  async send(input: MessageInput, budget: Budget): Promise<Sent> {
+    const { intent: key, outbox = "delivered", ...asked } = input;
+    checkTags(input.tags, key);
+    const step = outbox === "delivered" ? "push" : "schedule";
+    return this.#once(
+      { key, kind: "message", target: input.processId, content: hashOf(asked) },
+      () => fieldsOfMessage(input),
+      `/${input.processId}~process@1.0/${step}`,
+      budget,
+    );
+  }
+
+  async publish({ intent: key, tags, data }: PublishInput, budget: Budget): Promise<Sent> {
+    const { upload, journal, wallet, backoff } = this.#parts;
+    if (upload === undefined) throw noUpload(key);
+    const { intent, item, resent } = await journal.record(
+      {
+        key,
+        kind: "upload",
+        target: "",
+        content: hashOf({ tags, data: sha256(data) }),
+        signer: wallet.address,
+      },
+      () => wallet.sign({ data, tags: Object.entries(tags).map(([name, value]) => ({ name, value })) }),
+    );
+    await retrying(
+      `sending the item ${intent.id}`,
+      budget,
+      async () => {
+        if (resent && (await this.#parts.isShown(intent.id, budget))) return;
+        await uploadItem(upload, { ...item, what: `the item ${intent.id}` }, budget);
+      },
+      backoff,
+    );
+    await journal.sent(key);
+    return { id: intent.id, resent };
+  }
+
+  async #once(
+    input: Pick<Intent, "key" | "kind" | "target" | "content">,
+    compose: () => Promise<ItemFields>,
+    path: string,
+    budget: Budget,
+  ): Promise<Sent> {
+    const { journal, wallet } = this.#parts;
+    const { intent, item, resent } = await journal.record({ ...input, signer: wallet.address }, async () =>
+      wallet.sign(await compose()),
+    );
+    const slot = intent.assignment ?? (await this.#deliver(intent, item, path, resent, budget));
+    crashPoint("ao.after-send");
+    await journal.sent(input.key, String(slot));
+    crashPoint("ao.after-answer");
+    return { id: intent.id, resent };
+  }
+
+  /**
+   * @param mayBeThere whether an earlier run may have posted it
+   * @returns its first slot
+   */
+  async #deliver(
+    intent: Intent,
+    item: SignedItem,
+    path: string,
+    mayBeThere: boolean,
+    budget: Budget,
+  ): Promise<number> {
+    const process = processOf(intent);
+    let isInDoubt = mayBeThere;
+    return retrying(
+      `sending ${describe(intent)}`,
+      budget,
+      async () => {
+        if (isInDoubt) {
+          const slot = await this.#find(intent, budget);
+          if (slot !== undefined) return this.#seen(process, slot);
+          const patience =
+            (this.#doubts.get(intent.id) ?? this.#opened) + this.#parts.inFlight - performance.now();
+          if (patience > 0) throw notArrived(intent.id, patience);
+        }
+        if (intent.kind === "message") await this.#learnFloor(process, budget);
+        try {
+          const answer = await this.#post(process, path, item, budget);
+          const slot = slotIn(answer);
+          // After an earlier post that may have arrived, the slot of this one need not be the first.
+          if (slot !== undefined && !isInDoubt) return this.#seen(process, slot);
+          throw slot === undefined
+            ? refusal(this.#parts.node, answer, process)
+            : notArrived(intent.id, this.#parts.inFlight);
+        } catch (error) {
+          isInDoubt = !(error instanceof UnitError && error.hadNoEffect);
+          if (isInDoubt) this.#doubts.set(intent.id, performance.now());
+          throw error;
+        }
+      },
+      this.#parts.backoff,
+    );
+  }
+
+  #post(process: string, path: string, item: SignedItem, budget: Budget): Promise<NodeAnswer> {
+    let limiter = this.#limiters.get(process);
+    if (limiter === undefined) {
+      limiter = limiterOf(UNDER_WAY);
+      this.#limiters.set(process, limiter);
+    }
+    const { node } = this.#parts;
+    return limiter.run(
+      budget.remaining(),
+      () => node.ask({ path, item: item.raw }, budget),
+      () => notArrived(item.id, 0),
+    );
+  }
+
+  async #find(intent: Intent, budget: Budget): Promise<number | undefined> {
+    const { schedule } = this.#parts;
+    const process = processOf(intent);
+    // A process has slot 0 by being there.
+    if (intent.kind === "spawn")
+      return (await schedule.current(process, budget)) === undefined ? undefined : 0;
+    const from = this.#floors.get(process);
+    return from === undefined
+      ? schedule.slotSince({ processId: process, id: intent.id, since: intent.at }, budget)
+      : schedule.slotOf({ processId: process, id: intent.id, from }, budget);
+  }
+
+  /** Notes the end of the schedule before a first post, so that the item is looked for from there. */
+  async #learnFloor(process: string, budget: Budget): Promise<void> {
+    if (this.#floors.has(process)) return;
+    const current = await this.#parts.schedule.current(process, budget);
+    if (current === undefined) throw processUnknown(process, "the node does not hold it");
+    this.#floors.set(process, current);
+  }
+
+  #seen(process: string, slot: number): number {
+    if (!this.#floors.has(process)) this.#floors.set(process, slot);
+    return slot;
+  }
+}
+
+const processOf = ({ kind, id, target }: Intent) => (kind === "spawn" ? id : target);
+
+/** The slot that an answer names. An error may name none although there is one. */
+function slotIn({ ok, headers, json }: NodeAnswer): number | undefined {
+  const named = headers.slot ?? (json as { slot?: unknown } | undefined)?.slot;
+  const slot = Number(named);
+  return ok && named !== undefined && named !== "" && Number.isInteger(slot) && slot >= 0 ? slot : undefined;
+}
+
+function refusal(node: NodeClient, answer: NodeAnswer, process: string): UnitError {
+  if (answer.ok) return unitNotAo("node", node.url, `${answer.status} ${answer.excerpt}`);
+  if (answer.status === 400 && /not valid/i.test(answer.text)) {
+    return new UnitError(
+      {
+        code: "ITEM_INVALID",
+        what: `The node at ${node.url} does not accept the data item for the process ${process}`,
+        got: `${answer.status} ${answer.excerpt}`,
+        expected: "an ANS-104 item signed by an Arweave wallet, with tags that the node can encode",
+        remedy: "Check the wallet and the tags.",
+      },
+      "doubtful",
+      { hadNoEffect: false },
+    );
+  }
+  return unitRefused("node", node.url, Math.max(answer.status, 500), answer.excerpt);
+}
+
+const noUpload = (what: string) =>
+  new FleetError({
+    code: "NO_UPLOAD",
+    what: `The network has no upload service for ${what}`,
+    got: "no `uploadUrl`",
+    expected: "a service that takes data items, such as https://up.arweave.net",
+    remedy: "Set the network's `uploadUrl`; uploads may cost money.",
+  });
+
+function describe({ kind, id, target }: Intent): string {
+  return kind === "spawn" ? `the spawn of the process ${id}` : `the message ${id} to the process ${target}`;
+}

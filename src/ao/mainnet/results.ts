@@ -1,0 +1,75 @@
+import type { Budget } from "../../core/budget.ts";
+import { notEvaluated, processUnknown, unitNotAo, unitRefused } from "../errors.ts";
+import type { Evaluation, Tags } from "../port.ts";
+import { evaluationIn } from "../shared/shapes.ts";
+import type { NodeAnswer, NodeClient } from "./node.ts";
+
+/** Where a node serves a result: nodes of 2026, and those before. */
+const PATHS = ["results/raw", "results/json/body"] as const;
+
+/** Results of a node's slots. Every call is a single attempt. */
+export interface Results {
+  /**
+   * @throws UnitError `NOT_EVALUATED` if the slot is not taken yet, or a failure of the node; transient
+   */
+  at(slot: { processId: string; messageId: string; slot: number }, budget: Budget): Promise<Evaluation>;
+  /** An evaluation that changes nothing, in the name of a fixed stranger: a node drops the signature. */
+  dryrun(
+    input: { processId: string; tags: Tags; data?: string | undefined },
+    budget: Budget,
+  ): Promise<Evaluation>;
+}
+
+export function resultsAt(node: NodeClient): Results {
+  /** The path that this node has. */
+  let known: (typeof PATHS)[number] | undefined;
+
+  /** @param prefix the path of a slot or of a dry run, with a slash at its end */
+  async function read(prefix: string, budget: Budget): Promise<NodeAnswer> {
+    let answer: NodeAnswer | undefined;
+    for (const path of known === undefined ? PATHS : [known]) {
+      answer = await node.ask({ path: `${prefix}${path}` }, budget);
+      if (answer.ok && evaluationOf(answer) !== undefined) {
+        known = path;
+        return answer;
+      }
+      if (isFuture(answer)) return answer;
+    }
+    return answer as NodeAnswer;
+  }
+
+  return {
+    async at({ processId, messageId, slot }, budget) {
+      const answer = await read(`/${processId}~process@1.0/compute=${slot}/`, budget);
+      if (isFuture(answer)) throw notEvaluated(processId, messageId, `${answer.status} ${answer.excerpt}`);
+      if (!answer.ok) {
+        if ((await node.ask({ path: `/${processId}` }, budget)).status === 404) {
+          throw processUnknown(processId, `${answer.status} ${answer.excerpt}`);
+        }
+        throw unitRefused("node", node.url, answer.status, answer.excerpt);
+      }
+      const found = evaluationOf(answer);
+      if (found === undefined) throw unitNotAo("node", node.url, `${answer.status} ${answer.excerpt}`);
+      return { ...found, messageId };
+    },
+    async dryrun({ processId, tags, data }, budget) {
+      const parameters = Object.entries({ ...tags, ...(data === undefined ? {} : { data }) })
+        .map(([name, value]) => `&${encodeURIComponent(name)}=${encodeURIComponent(value)}`)
+        .join("");
+      const answer = await read(`/${processId}~process@1.0/as=execution/compute${parameters}/`, budget);
+      if (!answer.ok) throw unitRefused("node", node.url, answer.status, answer.excerpt);
+      const found = evaluationOf(answer);
+      if (found === undefined) throw unitNotAo("node", node.url, `${answer.status} ${answer.excerpt}`);
+      return found;
+    },
+  };
+}
+
+const isFuture = ({ status, text }: NodeAnswer) =>
+  status === 404 && text.includes("not yet available in schedule");
+
+/** The evaluation in an answer: as it is, or under `body`. */
+function evaluationOf({ json }: NodeAnswer): Evaluation | undefined {
+  const { body } = (json ?? {}) as { body?: unknown };
+  return evaluationIn(json, "") ?? evaluationIn(body, "");
+}

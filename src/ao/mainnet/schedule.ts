@@ -1,0 +1,140 @@
+import { z } from "zod";
+import type { Budget } from "../../core/budget.ts";
+import { processUnknown, unitNotAo, unitRefused } from "../errors.ts";
+import type { Scheduled } from "../port.ts";
+import { tagsOf } from "../shared/shapes.ts";
+import type { NodeClient } from "./node.ts";
+
+const TagSchema = z.object({ name: z.string(), value: z.coerce.string() });
+const EntrySchema = z.looseObject({
+  cursor: z.coerce.number().int().nonnegative(),
+  node: z.looseObject({
+    message: z.looseObject({
+      Id: z.string(),
+      Owner: z.string(),
+      Tags: z.array(TagSchema),
+      Data: z.string().nullish(),
+    }),
+    assignment: z.looseObject({ Tags: z.array(TagSchema) }).nullish(),
+  }),
+});
+const PageSchema = z.looseObject({ edges: z.array(EntrySchema) });
+
+/** What a node has scheduled. Every call is a single attempt per page. */
+export interface Schedule {
+  /**
+   * The newest slot of a process.
+   *
+   * @returns undefined if the node does not hold the process
+   */
+  current(processId: string, budget: Budget): Promise<number | undefined>;
+  /** Entries from one slot to another, both included, oldest first. */
+  range(input: { processId: string; from: number; to: number }, budget: Budget): Promise<Scheduled[]>;
+  /**
+   * The first slot of an item, which holds its result: an item that was posted twice has two, and on some nodes the second one is empty.
+   *
+   * @param from a slot before which the item cannot be
+   * @returns undefined only if the schedule was read to its end without it
+   */
+  slotOf(item: { processId: string; id: string; from: number }, budget: Budget): Promise<number | undefined>;
+  /**
+   * The same for an item of which only a time is known: reads the schedule from its end backwards, down to entries that are older.
+   *
+   * @param since milliseconds since 1970 before which the item was not signed
+   */
+  slotSince(
+    item: { processId: string; id: string; since: number },
+    budget: Budget,
+  ): Promise<number | undefined>;
+}
+
+/** Slots per request; nodes give up to 1,000. */
+const PAGE = 500;
+
+/** Milliseconds that a node's clock may be behind ours. */
+const CLOCK_SKEW = 10 * 60_000;
+
+export function scheduleAt(node: NodeClient, page = PAGE): Schedule {
+  async function read(processId: string, from: number, to: number, budget: Budget): Promise<Scheduled[]> {
+    const query = new URLSearchParams({
+      target: processId,
+      from: String(from),
+      to: String(to),
+      accept: "application/aos-2",
+    });
+    const answer = await node.ask({ path: `/~scheduler@1.0/schedule?${query}` }, budget);
+    if (!answer.ok) throw unitRefused("node", node.url, answer.status, answer.excerpt);
+    const parsed = PageSchema.safeParse(answer.json);
+    if (!parsed.success) throw unitNotAo("node", node.url, `${answer.status} ${answer.excerpt}`);
+    return parsed.data.edges.map(scheduled).sort((a, b) => a.slot - b.slot);
+  }
+
+  const current: Schedule["current"] = async (processId, budget) => {
+    const answer = await node.ask({ path: `/${processId}~process@1.0/slot/current` }, budget);
+    const slot = Number(answer.text.trim());
+    if (answer.ok && answer.text.trim() !== "" && Number.isInteger(slot) && slot >= 0) return slot;
+    if (answer.ok) throw unitNotAo("node", node.url, `${answer.status} ${answer.excerpt}`);
+    // A node answers alike for a process that it does not have and for a failure; only the item itself tells them apart.
+    const { status } = await node.ask({ path: `/${processId}` }, budget);
+    if (status === 404) return undefined;
+    throw unitRefused("node", node.url, answer.status, answer.excerpt);
+  };
+
+  const range: Schedule["range"] = async ({ processId, from, to }, budget) => {
+    const found: Scheduled[] = [];
+    // A node may report another page after the last one: an empty page is the end.
+    for (let next = from; next <= to; ) {
+      const entries = await read(processId, next, Math.min(to, next + page - 1), budget);
+      const fresh = entries.filter(({ slot }) => slot >= next && slot <= to);
+      found.push(...fresh);
+      const last = fresh.at(-1)?.slot;
+      if (last === undefined) break;
+      next = last + 1;
+    }
+    return found;
+  };
+
+  return {
+    current,
+    range,
+    async slotOf({ processId, id, from }, budget) {
+      for (let next = from; ; ) {
+        const entries = (await read(processId, next, next + page - 1, budget)).filter(
+          ({ slot }) => slot >= next,
+        );
+        const found = entries.find(({ messageId }) => messageId === id);
+        if (found) return found.slot;
+        const last = entries.at(-1)?.slot;
+        if (last === undefined) return undefined;
+        next = last + 1;
+      }
+    },
+    async slotSince({ processId, id, since }, budget) {
+      const newest = await current(processId, budget);
+      if (newest === undefined) throw processUnknown(processId, "the node does not hold it");
+      let first: number | undefined;
+      for (let to = newest; to >= 0; to -= page) {
+        const entries = await range({ processId, from: Math.max(0, to - page + 1), to }, budget);
+        first = entries.find(({ messageId }) => messageId === id)?.slot ?? first;
+        const oldest = entries[0];
+        if (oldest !== undefined && oldest.timestamp > 0 && oldest.timestamp < since - CLOCK_SKEW) break;
+      }
+      // What was scheduled while the pages were read is behind the first of them.
+      return first ?? (await this.slotOf({ processId, id, from: newest + 1 }, budget));
+    },
+  };
+}
+
+function scheduled({ cursor, node: { message, assignment } }: z.infer<typeof EntrySchema>): Scheduled {
+  const tags = tagsOf(message.Tags);
+  const order = tagsOf(assignment?.Tags ?? []);
+  return {
+    slot: cursor,
+    messageId: message.Id,
+    timestamp: Number(order.Timestamp ?? order.timestamp ?? 0) || 0,
+    from: tags["From-Process"] ?? message.Owner,
+    action: tags.Action ?? (tags.Type === "Process" ? "(spawn)" : ""),
+    tags,
+    data: message.Data ?? "",
+  };
+}

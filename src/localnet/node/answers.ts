@@ -1,0 +1,86 @@
+import type { IncomingMessage } from "node:http";
+import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
+import type { Context } from "hono";
+import type { NodeQuirks } from "./quirks.ts";
+
+/** What a node answers with: values are encoded as the request and the node's quirks say. */
+export interface Answer {
+  readonly status?: number;
+  /** Scalars, which a node also writes into the headers. */
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body: unknown;
+}
+
+/** An answer other than 200. */
+export class NodeError extends Error {
+  readonly status: number;
+  constructor(status: number, message: string) {
+    super(message);
+    this.status = status;
+  }
+}
+
+const acceptsJson = ({ req }: Context) =>
+  (req.query("accept") ?? req.header("accept") ?? "").includes("application/json");
+
+/** A single value, such as a slot number: as text, whatever the request accepts. */
+export const plain = (value: string | number | boolean): Response =>
+  new Response(String(value), { headers: { "content-type": "text/plain" } });
+
+export function encoded(
+  context: Context,
+  quirks: NodeQuirks,
+  { status = 200, headers = {}, body }: Answer,
+): Response {
+  if (acceptsJson(context) || !quirks.html) {
+    const isBundle = !quirks.links || context.req.header("accept-bundle") === "true";
+    return Response.json(isBundle ? body : linked(body), { status, headers });
+  }
+  return page(status, headers);
+}
+
+/**
+ * An error. Its text also stands in a header, with its line breaks: Node's `fetch` refuses to parse such an answer, although what was
+ * asked for may have been done.
+ */
+export function refused(context: Context, quirks: NodeQuirks, { status, message }: NodeError): Response {
+  const json = JSON.stringify({ status, body: message, reason: message });
+  if (!quirks.brokenHeaders || !message.includes("\n")) {
+    if (acceptsJson(context) || !quirks.html) {
+      return new Response(json, { status, headers: { "content-type": "application/json" } });
+    }
+    return page(status, {});
+  }
+  const { incoming } = context.env as { incoming: IncomingMessage };
+  const { socket } = incoming;
+  socket.end(
+    [
+      `HTTP/1.1 ${status} Error`,
+      "content-type: application/json",
+      `content-length: ${Buffer.byteLength(json)}`,
+      "connection: close",
+      `details: ${message}`,
+      "",
+      json,
+    ].join("\r\n"),
+  );
+  return RESPONSE_ALREADY_SENT;
+}
+
+/** The node's own page, which is also what a browser gets. */
+function page(status: number, headers: Readonly<Record<string, string>>): Response {
+  return new Response("<!DOCTYPE html>\n<html><head><title>HyperBEAM</title></head><body></body></html>\n", {
+    status,
+    headers: { "content-type": "text/html", ...headers },
+  });
+}
+
+/** Nested values as links, which a client would have to follow. */
+function linked(body: unknown): unknown {
+  if (typeof body !== "object" || body === null || Array.isArray(body)) return body;
+  return Object.fromEntries(
+    Object.entries(body).map(([key, value]) =>
+      typeof value === "object" && value !== null ? [`${key}+link`, "link"] : [key, value],
+    ),
+  );
+}

@@ -1,0 +1,59 @@
+import type { Store } from "../store/store.ts";
+import type { EvaluationResult, OutItem } from "../types.ts";
+
+/** Part of the state that a node serves over HTTP. */
+type State = Readonly<Record<string, unknown>>;
+
+/** The device by which a process publishes parts of its state: such a message in its outbox is not delivered. */
+const PATCH = "patch@1.0";
+
+/** Tags of a patch that are no keys of the state. */
+const NO_KEYS = new Set(["device", "type", "variant", "data-protocol", "reference", "target", "action"]);
+
+export const isPatch = ({ Tags = [] }: OutItem): boolean =>
+  Tags.some(({ name, value }) => name.toLowerCase() === "device" && value === PATCH);
+
+/** What an outbox sets in the served state. Values keep their types: aos writes them into the tags as they are. */
+export function patchesOf({ Messages }: EvaluationResult): State[] {
+  return Messages.filter(isPatch).map(({ Tags = [] }) =>
+    Object.fromEntries(
+      Tags.filter(({ name }) => !NO_KEYS.has(name.toLowerCase())).map(({ name, value }) => [name, value]),
+    ),
+  );
+}
+
+/** Adds patches to the served state of a process. */
+export function keepPatches(
+  store: Pick<Store, "meta" | "setMeta">,
+  process: string,
+  patches: readonly State[],
+): void {
+  store.setMeta(keyOf(process), JSON.stringify(patches.reduce<State>(merged, patchedState(store, process))));
+}
+
+/** The state of a process that its patches have published so far. */
+export function patchedState(store: Pick<Store, "meta">, process: string): State {
+  return JSON.parse(store.meta(keyOf(process)) ?? "{}") as State;
+}
+
+/** The same, as it was after a slot. */
+export function patchedStateAt(store: Pick<Store, "evaluations">, process: string, slot: number): State {
+  return store
+    .evaluations(process, { descending: false, limit: Number.MAX_SAFE_INTEGER })
+    .filter(({ ordinate }) => ordinate <= slot)
+    .flatMap(({ patches = [] }) => patches)
+    .reduce<State>(merged, {});
+}
+
+function merged(state: State, patch: State): State {
+  const both = Object.entries(patch).map(([key, value]) => {
+    const earlier = state[key];
+    return [key, isState(earlier) && isState(value) ? merged(earlier, value) : value] as const;
+  });
+  return { ...state, ...Object.fromEntries(both) };
+}
+
+const isState = (value: unknown): value is State =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+const keyOf = (process: string) => `patched.${process}`;

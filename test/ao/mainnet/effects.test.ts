@@ -1,0 +1,249 @@
+import { mkdtempSync } from "node:fs";
+import { join } from "node:path";
+import { afterEach, expect, test } from "vitest";
+import { openJournal, type Wallet } from "../../../src/ao/index.ts";
+import { connectMainnet, type MainnetLimits } from "../../../src/ao/mainnet/connect.ts";
+import { budgetOf } from "../../../src/core/budget.ts";
+import type { EvaluationInput, Evaluator } from "../../../src/localnet/evaluator.ts";
+import type { NodeQuirks } from "../../../src/localnet/node/quirks.ts";
+import { sqliteStore } from "../../../src/localnet/store/sqlite.ts";
+import { tagValue } from "../../../src/localnet/types.ts";
+import { createUnits, type Units, type UnitsOptions } from "../../../src/localnet/units/index.ts";
+import { temporaryFolder } from "../../kit/folder.ts";
+import { makeWallet } from "../wallets.ts";
+
+const folder = temporaryFolder("ao-node");
+const wallet: Promise<Wallet> = makeWallet();
+const open: (() => Promise<void>)[] = [];
+afterEach(async () => {
+  for (const close of open.splice(0).reverse()) await close();
+});
+
+/** Counts how often each message was evaluated. */
+function counting(): Evaluator & { readonly ran: string[] } {
+  const ran: string[] = [];
+  return {
+    ran,
+    async evaluate({ memory, message, dryRun }: EvaluationInput) {
+      const word = tagValue(message.Tags, "Word") ?? "";
+      if (!dryRun && word !== "") ran.push(word);
+      const result = { Output: `did ${word}`, Messages: [], Spawns: [], Assignments: [] };
+      if (word === "fail") return { memory, result: { ...result, Output: "", Error: "boom\nat line 2" } };
+      return { memory: memory ?? Buffer.from("x"), result };
+    },
+  };
+}
+
+async function world(
+  node: Partial<NodeQuirks> = {},
+  hooks: Pick<UnitsOptions, "faults" | "after"> = {},
+  limits: MainnetLimits = {},
+) {
+  const store = sqliteStore(":memory:");
+  const evaluator = counting();
+  const units: Units = await createUnits({ store, evaluator, node, ...hooks });
+  open.push(() => units.close());
+  const signer = await wallet;
+  const path = join(mkdtempSync(join(folder, "journal-")), "p.s.jsonl");
+  const endpoints = {
+    nodeUrl: units.urls.node,
+    gatewayUrl: units.urls.gateway,
+    graphqlUrl: units.graphqlUrl,
+    scheduler: units.nodeAddress,
+    authority: units.nodeAddress,
+    uploadUrl: units.urls.gateway,
+  };
+  const connect = async () => {
+    const journal = await openJournal(path);
+    const ao = connectMainnet({
+      endpoints,
+      wallet: signer,
+      journal,
+      limits: { inFlight: 50, backoff: { base: 20, cap: 50 }, ...limits },
+    });
+    return { ao, journal };
+  };
+  const { ao, journal } = await connect();
+  open.push(() => journal.close());
+  const module = await ao.publish(
+    {
+      intent: "module",
+      tags: { "Data-Protocol": "ao", Type: "Module", Variant: "ao.N.1" },
+      data: Buffer.from("wasm"),
+    },
+    budgetOf(10),
+  );
+  const spawn = async (as = ao) =>
+    as.spawn(
+      {
+        intent: "spawn",
+        module: module.id,
+        scheduler: units.nodeAddress,
+        authority: units.nodeAddress,
+        tags: { Name: "x" },
+      },
+      budgetOf(10),
+    );
+  const say = (processId: string, word: string, as = ao, outbox: "delivered" | "kept" = "delivered") =>
+    as.send({ intent: `say ${word}`, processId, tags: { Action: "Say", Word: word }, outbox }, budgetOf(20));
+  const placed = (processId: string, id: string) =>
+    store.assignments(processId, { limit: 1000 }).filter(({ message }) => message === id).length;
+  return { ao, journal, connect, units, spawn, say, placed, evaluator, store, endpoints };
+}
+
+/** Breaks the answers to posts: what was posted has its slot nevertheless. */
+function failingAnswers(times: number): NonNullable<UnitsOptions["after"]> {
+  let left = times;
+  return async ({ endpoint }, response) => {
+    if (!["node.push", "node.schedule"].includes(endpoint) || left === 0) return response;
+    left -= 1;
+    return new Response("<html>failed</html>", { status: 500, headers: { "content-type": "text/html" } });
+  };
+}
+
+test("what the node scheduled and then reported as failed is not posted again", async () => {
+  for (const outbox of ["delivered", "kept"] as const) {
+    const { spawn, say, placed, evaluator } = await world({}, { after: failingAnswers(3) });
+    const { id } = await spawn();
+    const sent = await say(id, "a", undefined, outbox);
+    expect([placed(id, id), placed(id, sent.id)]).toEqual([1, 1]);
+    expect(evaluator.ran).toEqual(["a"]);
+  }
+});
+
+test("a Lua error whose text breaks the answer's headers is a result, read at the slot", async () => {
+  const { ao, spawn, say, placed } = await world();
+  const { id } = await spawn();
+  const sent = await say(id, "fail");
+  const result = await ao.evaluation({ processId: id, messageId: sent.id }, budgetOf(10));
+  expect(result).toMatchObject({ error: "boom\nat line 2", messageId: sent.id });
+  expect(placed(id, sent.id)).toBe(1);
+});
+
+test("what the node dropped is posted again, once", async () => {
+  let dropped = 0;
+  const { spawn, say, placed, evaluator } = await world(
+    {},
+    {
+      async faults({ endpoint }) {
+        if (endpoint !== "node.push" || dropped === 2) return undefined;
+        dropped += 1;
+        return new Response("busy", { status: 500 });
+      },
+    },
+  );
+  const { id } = await spawn();
+  const sent = await say(id, "a");
+  expect(dropped).toBe(2);
+  expect(placed(id, sent.id)).toBe(1);
+  expect(evaluator.ran).toEqual(["a"]);
+});
+
+test("a connection that breaks while the node goes on leaves one slot", async () => {
+  let broken = false;
+  const { spawn, say, placed } = await world(
+    {},
+    {
+      async after(call, response) {
+        if (call.endpoint !== "node.push" || call.number < 2 || broken) return response;
+        broken = true;
+        return call.reset();
+      },
+    },
+  );
+  const { id } = await spawn();
+  const sent = await say(id, "a");
+  expect(broken).toBe(true);
+  expect(placed(id, sent.id)).toBe(1);
+});
+
+test("a later run finds what an earlier one posted, on any page of the schedule", async () => {
+  const { ao, journal, connect, spawn, say, placed, store } = await world({}, {}, { page: 3 });
+  const { id } = await spawn();
+  const sent = await say(id, "first");
+  for (let index = 0; index < 8; index += 1) await say(id, `more-${index}`);
+  await journal.close();
+  // A journal that lost the answer: the bytes were posted, and nobody recorded it.
+  const again = await connect();
+  open.push(() => again.journal.close());
+  expect(await say(id, "first", again.ao)).toEqual({ id: sent.id, resent: true });
+  expect(placed(id, sent.id)).toBe(1);
+  expect(await again.ao.evaluation({ processId: id, messageId: sent.id }, budgetOf(10))).toMatchObject({
+    output: "did first",
+  });
+  expect((await ao.range({ processId: id, from: 0, to: 99 }, budgetOf(10))).map(({ slot }) => slot)).toEqual([
+    0, 1, 2, 3, 4, 5, 6, 7, 8, 9,
+  ]);
+  expect(store.lastAssignment(id)?.nonce).toBe(9);
+});
+
+test("a message that somebody else posted a second time has the result of its first slot", async () => {
+  const { ao, spawn, say, units, journal } = await world({ repeated: "skipped" });
+  const { id } = await spawn();
+  const sent = await say(id, "a");
+  const intent = journal.byId(sent.id);
+  const { raw } = await journal.item(intent as NonNullable<typeof intent>);
+  await fetch(`${units.urls.node}/${id}~process@1.0/schedule`, {
+    method: "POST",
+    headers: { "content-type": "application/ans104" },
+    body: raw as Uint8Array<ArrayBuffer>,
+  });
+  expect(await ao.latest(id, budgetOf(10))).toBe(2);
+  expect(
+    await ao.evaluation({ processId: id, messageId: sent.id, expectOutput: true }, budgetOf(10)),
+  ).toMatchObject({ output: "did a" });
+});
+
+test("twenty messages at once to one process take twenty slots", async () => {
+  const { ao, spawn, say, placed, evaluator } = await world({ busyAbove: 6 });
+  const { id } = await spawn();
+  const sent = await Promise.all(Array.from({ length: 20 }, (_, index) => say(id, `m${index}`)));
+  expect(sent.map((each) => placed(id, each.id))).toEqual(sent.map(() => 1));
+  expect(await ao.latest(id, budgetOf(10))).toBe(20);
+  expect(new Set(evaluator.ran).size).toBe(20);
+  expect(evaluator.ran).toHaveLength(20);
+});
+
+test("a tag that a node would lose or refuse is named before anything is sent", async () => {
+  const { ao, spawn, units } = await world();
+  const { id } = await spawn();
+  const tags = { "a.b": "x", device: "x", Path: "x", "with space": "x", "Fleet-Release": "x" };
+  await expect(ao.send({ intent: "bad", processId: id, tags }, budgetOf(5))).rejects.toMatchObject({
+    problems: [
+      expect.objectContaining({ code: "TAGS_INVALID", got: "a.b" }),
+      expect.objectContaining({ got: "device" }),
+      expect.objectContaining({ got: "Path" }),
+      expect.objectContaining({ got: "with space" }),
+    ],
+  });
+  expect(await (await fetch(`${units.urls.node}/${id}~process@1.0/slot/current`)).text()).toBe("0");
+});
+
+test("preflight names a node of another address, and a server that is no node", async () => {
+  const { ao, endpoints, journal } = await world();
+  await ao.preflight({}, budgetOf(10));
+  const at = async (changed: Partial<typeof endpoints>) =>
+    connectMainnet({
+      endpoints: { ...endpoints, ...changed },
+      wallet: await wallet,
+      journal,
+      limits: { backoff: { base: 1, cap: 2 } },
+    }).preflight({}, budgetOf(10));
+  await expect(at({ scheduler: "z".repeat(43) })).rejects.toMatchObject({ code: "NODE_CHANGED" });
+  await expect(at({ nodeUrl: endpoints.gatewayUrl })).rejects.toMatchObject({ code: "UNIT_NOT_AO" });
+});
+
+test("results are paged by slots, in both directions", async () => {
+  const { ao, spawn, say } = await world();
+  const { id } = await spawn();
+  for (const word of ["a", "b", "c"]) await say(id, word);
+  const outputs = async (query: { cursor?: string; limit?: number; newestFirst?: boolean }) => {
+    const { items, next } = await ao.results({ processId: id, ...query }, budgetOf(10));
+    return [items.map(({ output }) => output), next];
+  };
+  expect(await outputs({ limit: 2 })).toEqual([["did ", "did a"], "1"]);
+  expect(await outputs({ cursor: "1", limit: 9 })).toEqual([["did b", "did c"], "3"]);
+  expect(await outputs({ cursor: "3" })).toEqual([[], undefined]);
+  expect(await outputs({ newestFirst: true, limit: 2 })).toEqual([["did c", "did b"], "2"]);
+  expect(await outputs({ newestFirst: true, cursor: "2", limit: 9 })).toEqual([["did a", "did "], "0"]);
+});
