@@ -1,5 +1,6 @@
 import { mkdir, readFile } from "node:fs/promises";
 import { dirname } from "node:path";
+import { FleetError } from "../core/errors.ts";
 import { replaceFile } from "../core/replace-file.ts";
 
 /** Writes a file atomically: even after a crash, a reader sees either the old or the new content. */
@@ -13,7 +14,11 @@ async function write(path: string, text: string | Uint8Array): Promise<void> {
   await replaceFile(path, text);
 }
 
-/** The parsed JSON of a file, or undefined if it does not exist. Throws if the file is not JSON, so that it is not silently overwritten. */
+/**
+ * The parsed JSON of a file, or undefined if it does not exist.
+ *
+ * @throws FleetError FILE_DAMAGED if the file is not JSON, so that it is not silently overwritten
+ */
 export async function readJson(path: string): Promise<unknown> {
   let text: string;
   try {
@@ -22,5 +27,19 @@ export async function readJson(path: string): Promise<unknown> {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
     throw error;
   }
-  return JSON.parse(text);
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new FleetError(
+      {
+        code: "FILE_DAMAGED",
+        what: "A file that fleet wrote is damaged, as after a full disk.",
+        at: path,
+        got: (error as SyntaxError).message,
+        expected: "the JSON text as it was written",
+        remedy: "Restore the file, or remove it: the next pulumi up writes it again.",
+      },
+      { cause: error },
+    );
+  }
 }

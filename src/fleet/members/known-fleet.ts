@@ -3,6 +3,7 @@ import { z } from "zod";
 import { FleetError } from "../../core/errors.ts";
 import { readJson } from "../files.ts";
 import { nearest } from "../nearest.ts";
+import { releaseDamaged } from "../releases/document.ts";
 import type { Scope } from "../session/scope.ts";
 import { type Manifest, readManifest } from "./manifest.ts";
 import type { KnownFleet, Member } from "./member.ts";
@@ -90,7 +91,11 @@ function libraryFields(
 
 async function currentRelease(scope: Scope): Promise<ReleaseFile | undefined> {
   const path = join(scope.home, "releases", `${scope.project}.${scope.stack}`, "current.json");
-  return ReleaseFileSchema.safeParse(await readJson(path)).data;
+  const found = await readJson(path).catch((error: unknown) => {
+    if (error instanceof FleetError && error.code === "FILE_DAMAGED") throw releaseDamaged(path, "current");
+    throw error;
+  });
+  return ReleaseFileSchema.safeParse(found).data;
 }
 
 /** A manifest of an earlier version lacks `lib`; the release has it for the code that it declared. */

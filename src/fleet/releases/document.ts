@@ -101,13 +101,18 @@ export async function readRelease(
   if (!/^[\w.-]{1,128}$/.test(id)) return undefined;
   const path = releasePath(scope, id);
   const found = await readJson(path).catch((error: unknown) => {
-    if (error instanceof SyntaxError) return {};
+    if (error instanceof FleetError && error.code === "FILE_DAMAGED") return {};
     throw error;
   });
   if (found === undefined) return undefined;
   const release = verifiedRelease(found);
   if (release) return release;
-  throw new FleetError({
+  throw releaseDamaged(path, id);
+}
+
+/** The error of a release's file that is cut, or was changed. */
+export const releaseDamaged = (path: string, id: string): FleetError =>
+  new FleetError({
     code: "RELEASE_DAMAGED",
     what: `The file of the release ${id} is damaged.`,
     at: path,
@@ -115,4 +120,3 @@ export async function readRelease(
     expected: "the release as it was written",
     remedy: "Remove the file: the release is then read from the ledger or the network.",
   });
-}
