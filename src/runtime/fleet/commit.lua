@@ -14,6 +14,7 @@ local registry = require("fleet.registry")
 local shared = require("fleet.shared")
 local state = require("fleet.state")
 local store = require("fleet.store")
+local waiting = require("fleet.waiting")
 
 local commit = {}
 
@@ -124,6 +125,7 @@ function commit.commit(marker)
   if #broken > 0 then
     error("INVARIANT_BROKEN: " .. broken[1].name .. ": " .. broken[1].detail .. ". The load is undone.", 0)
   end
+  waiting.loaded()
   place()
   registry.commit()
   epoch.raise(epoch.parse(marker.epoch))
