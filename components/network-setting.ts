@@ -15,7 +15,13 @@ export function networkSetting(get: (key: SettingKey) => string): NetworkRef {
   const kind = get("network") as NetworkRef["kind"];
   switch (kind) {
     case "local":
-      return { kind, dir: get("localDir") };
+      return {
+        ...{ kind, dir: get("localDir") },
+        // The default stays out of the state, as in states of earlier versions. The schema refuses any other string.
+        ...(["", "legacy"].includes(get("localProtocol"))
+          ? {}
+          : { protocol: get("localProtocol") as "mainnet" }),
+      };
     case "legacy": {
       const present = OPTIONAL.filter((key) => get(key) !== "");
       const fields = [...REQUIRED, ...present].map((key) => [key, get(key)]);

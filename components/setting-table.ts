@@ -25,6 +25,12 @@ export const SETTINGS = {
     description: "Folder of the embedded network; ids and state survive in it",
     default: ".fleet/localnet",
   },
+  localProtocol: {
+    type: "string",
+    description:
+      "Which face of the embedded network hosts the fleet: legacy (messenger, scheduler and compute units) or mainnet (a HyperBEAM node, which drives no crons)",
+    default: "legacy",
+  },
   gatewayUrl: {
     type: "string",
     description: "Gateway that serves data and the index (legacy)",

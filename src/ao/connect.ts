@@ -3,6 +3,9 @@ import type { Journal } from "./journal/index.ts";
 import { connectLegacy, EMBEDDED_LIMITS } from "./legacy/connect.ts";
 import { endpointsOf } from "./legacy/endpoints.ts";
 import { checkNetwork as checkLegacy, dryRunsAs as legacyDryRuns } from "./legacy/preview.ts";
+import { connectMainnet, EMBEDDED_NODE } from "./mainnet/connect.ts";
+import { nodeEndpointsOf } from "./mainnet/endpoints.ts";
+import { checkNetwork as checkNode, dryRunsAs as nodeDryRuns } from "./mainnet/preview.ts";
 import type { ResolvedNetwork } from "./network.ts";
 import type { Ao } from "./port.ts";
 import type { Wait } from "./retry.ts";
@@ -17,11 +20,19 @@ export interface ConnectOptions {
 }
 
 /** The only place that selects the adapter for a network. */
-export const connect = (network: ResolvedNetwork, options: ConnectOptions): Ao =>
-  connectLegacy({
+export function connect(network: ResolvedNetwork, options: ConnectOptions): Ao {
+  const isEmbedded = network.kind === "local";
+  if (network.protocol === "mainnet") {
+    return connectMainnet({
+      ...{ endpoints: nodeEndpointsOf(network), ...options },
+      limits: isEmbedded ? EMBEDDED_NODE : {},
+    });
+  }
+  return connectLegacy({
     ...{ endpoints: endpointsOf(network), ...options },
-    limits: network.kind === "local" ? EMBEDDED_LIMITS : {},
+    limits: isEmbedded ? EMBEDDED_LIMITS : {},
   });
+}
 
 /**
  * Checks that a network can host a fleet: every unit answers and is of the expected kind, and the module exists. Needs no
@@ -33,8 +44,13 @@ export const checkNetwork = (
   network: ResolvedNetwork,
   input: { module?: string; upload?: boolean },
   budget: Budget,
-): Promise<void> => checkLegacy(endpointsOf(network), input, budget);
+): Promise<void> =>
+  network.protocol === "mainnet"
+    ? checkNode(nodeEndpointsOf(network), input, budget)
+    : checkLegacy(endpointsOf(network), input, budget);
 
 /** Dry runs in the name of an address, without its key and without a journal: a preview has neither. */
 export const dryRunsAs = (network: ResolvedNetwork, address: string): Pick<Ao, "address" | "dryrun"> =>
-  legacyDryRuns(endpointsOf(network), address);
+  network.protocol === "mainnet"
+    ? nodeDryRuns(nodeEndpointsOf(network), address)
+    : legacyDryRuns(endpointsOf(network), address);

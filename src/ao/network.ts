@@ -40,6 +40,8 @@ const LocalRefSchema = z.strictObject({
   kind: z.literal("local"),
   /** The folder with its state. */
   dir: z.string().min(1),
+  /** Which of its two faces hosts the fleet: the legacy units, or a HyperBEAM node. @default legacy */
+  protocol: z.enum(["legacy", "mainnet"]).optional(),
   /** Largest accepted message in bytes; a larger program is uploaded. @default 10000000 */
   maxMessageBytes: messageBytes,
 });
@@ -53,9 +55,17 @@ export const NETWORK_KINDS: readonly NetworkRef["kind"][] = NetworkRefSchema.opt
   ({ shape }) => shape.kind.value,
 );
 
-/** A network with its units located. Only the adapter that `kind` selects interprets `units`; everything above `src/ao` passes them on. */
+/** The addresses of a running embedded network: its legacy units, and its node. */
+export interface LocalUnits extends LegacyEndpoints {
+  readonly nodeUrl?: string;
+  readonly nodeAddress?: string;
+}
+
+/** A network with its units located. Only the adapter that `protocol` selects interprets `units`; everything above `src/ao` passes them on. */
 export interface ResolvedNetwork {
   readonly kind: NetworkRef["kind"];
+  /** Selects the adapter. */
+  readonly protocol: "legacy" | "mainnet";
   /** Role of each unit, in the adapter's words → its URL or address. */
   readonly units: Readonly<Record<string, string>>;
   /** Largest message in bytes that the network accepts. */
@@ -70,15 +80,28 @@ export interface ResolvedNetwork {
  */
 export async function resolveNetwork(
   ref: NetworkRef,
-  local: (dir: string) => Promise<LegacyEndpoints>,
+  local: (dir: string) => Promise<LocalUnits>,
 ): Promise<ResolvedNetwork> {
   const parsed = NetworkRefSchema.parse(ref);
   const { maxMessageBytes } = capacityOf(ref);
   if (parsed.kind === "local") {
-    const { gatewayUrl, graphqlUrl, muUrl, cuUrl, suUrl, scheduler, authority } = await local(parsed.dir);
+    const { gatewayUrl, graphqlUrl, muUrl, cuUrl, suUrl, scheduler, authority, ...node } = await local(
+      parsed.dir,
+    );
+    if (parsed.protocol === "mainnet") {
+      const { nodeUrl = "", nodeAddress = "" } = node;
+      const units = { nodeUrl, gatewayUrl, graphqlUrl, uploadUrl: gatewayUrl };
+      return {
+        kind: parsed.kind,
+        protocol: "mainnet",
+        units: { ...units, scheduler: nodeAddress, authority: nodeAddress },
+        maxMessageBytes,
+      };
+    }
     const units = { gatewayUrl, graphqlUrl, muUrl, cuUrl, scheduler, authority, uploadUrl: gatewayUrl };
     return {
       kind: parsed.kind,
+      protocol: "legacy",
       units: { ...units, ...(suUrl === undefined ? {} : { suUrl }) },
       maxMessageBytes,
     };
@@ -86,6 +109,7 @@ export async function resolveNetwork(
   const { kind, maxMessageBytes: _, graphqlUrl, suUrl, uploadUrl, ...units } = parsed;
   return {
     kind,
+    protocol: "legacy",
     units: {
       ...units,
       ...(suUrl === undefined ? {} : { suUrl }),

@@ -4,6 +4,7 @@ import { unitDown } from "../../src/ao/errors.ts";
 import { crashPoint, looksLikeInbox, NetworkRefSchema, resolveNetwork } from "../../src/ao/index.ts";
 import { endpointsOf } from "../../src/ao/legacy/endpoints.ts";
 import { limiterOf } from "../../src/ao/limiter.ts";
+import { nodeEndpointsOf } from "../../src/ao/mainnet/endpoints.ts";
 import { backoffOf, retrying, type Wait } from "../../src/ao/retry.ts";
 import { excerptOf, retryAfterOf } from "../../src/ao/shared/http.ts";
 import { evaluationIn, outputText, tagsOf } from "../../src/ao/shared/shapes.ts";
@@ -196,6 +197,18 @@ describe("network", () => {
     const { units } = await resolveNetwork({ kind: "local", dir: "here" }, local);
     expect(units.gatewayUrl).toBe("http://here");
     expect(units).not.toHaveProperty("pid");
+  });
+
+  test("gives the adapter of a node the node of a local network, and its address as scheduler and authority", async () => {
+    const ref = { kind: "local", dir: "here", protocol: "mainnet" } as const;
+    const node = async () => ({ ...(await local("here")), nodeUrl: "http://n", nodeAddress: "address" });
+    const here = await resolveNetwork(ref, node);
+    expect(here.protocol).toBe("mainnet");
+    expect(nodeEndpointsOf(here)).toEqual({
+      ...{ nodeUrl: "http://n", gatewayUrl: "http://here", graphqlUrl: "g", uploadUrl: "http://here" },
+      ...{ scheduler: "address", authority: "address" },
+    });
+    expect((await resolveNetwork({ kind: "local", dir: "here" }, node)).protocol).toBe("legacy");
   });
 
   test("gives the adapter the units in its own words, and no unit that the network lacks", async () => {

@@ -14,7 +14,6 @@ local registry = require("fleet.registry")
 local shared = require("fleet.shared")
 local state = require("fleet.state")
 local store = require("fleet.store")
-local waiting = require("fleet.waiting")
 
 local commit = {}
 
@@ -125,7 +124,6 @@ function commit.commit(marker)
   if #broken > 0 then
     error("INVARIANT_BROKEN: " .. broken[1].name .. ": " .. broken[1].detail .. ". The load is undone.", 0)
   end
-  waiting.loaded()
   place()
   registry.commit()
   epoch.raise(epoch.parse(marker.epoch))
