@@ -14,8 +14,10 @@ import {
   type Probes,
   type ServiceMeasured,
   stepsOf,
+  sumOfSenders,
+  withoutFaultiest,
 } from "../../src/delivery/index.ts";
-import type { RevisionMetrics, TrafficState } from "../../src/delivery/wire.ts";
+import type { RevisionMetrics, SenderMetrics, TrafficState } from "../../src/delivery/wire.ts";
 import { probe } from "../../src/fleet/health/probe.ts";
 import type { ProcessRef } from "../../src/fleet/health/verdict.ts";
 import type { Session } from "../../src/fleet/session/session.ts";
@@ -108,12 +110,13 @@ async function measured(
 ): Promise<ServiceMeasured> {
   const { strategy } = wanted;
   const place = placeOf(wanted, name);
-  const { green, blue, isBlueCurrent } = figuresOf(wanted, name, state);
+  const { green, blue, isBlueCurrent, served } = figuresOf(wanted, name, state);
   const asksHealth = strategy.checks.some(({ kind }) => kind === "health");
   const list = substituteProbes(wanted, name);
+  const counted = withoutFaultiest(green);
   // If green only refused requests, refusals are no evidence for it, but declared probes can be.
-  const counted = list.length > 0 && green.answered === 0 ? green.errors : completedRequests(green);
-  const missing = Math.min(strategy.probes, leastSamples(strategy.checks) - counted);
+  const n = list.length > 0 && counted.answered === 0 ? counted.errors : completedRequests(counted);
+  const missing = Math.min(strategy.probes, leastSamples(strategy.checks) - n);
   const step = stepsOf(strategy)[(state.table?.step ?? 1) - 1];
   return {
     green,
@@ -121,6 +124,7 @@ async function measured(
     intervalMs: (step?.intervalSeconds ?? strategy.intervalSeconds) * 1000,
     blue,
     isBlueCurrent,
+    served,
     ms: state.metrics && state.at - state.metrics.since,
     health: asksHealth ? await health(session, place, budget) : undefined,
     probes: missing > 0 ? await probing(session, wanted, name, missing, list, budget) : undefined,
@@ -132,7 +136,7 @@ export function figuresOf(
   wanted: Pick<Wanted, "services">,
   name: string,
   { metrics, before }: Pick<TrafficState, "metrics" | "before">,
-): { green: RevisionMetrics; blue: RevisionMetrics | undefined; isBlueCurrent: boolean } {
+): Pick<ServiceMeasured, "green" | "blue" | "served"> & { isBlueCurrent: boolean } {
   const service = wanted.services[name];
   const of = (from: TrafficState["metrics"], id: string | undefined) =>
     id === undefined ? undefined : from?.services[name]?.[id];
@@ -142,10 +146,23 @@ export function figuresOf(
   const own = of(metrics, service?.green.processId) ?? NO_REQUESTS;
   // The rollout itself drains blue, but never green while it is judged: for green, refusals by draining are errors.
   // Results of an earlier step's requests count in the step in which they become known.
-  const earlier = own.earlier ?? 0;
-  const errors = own.errors + (own.draining ?? 0) + earlier;
-  return { green: { ...own, requests: own.requests + earlier, errors, draining: 0 }, blue, isBlueCurrent };
+  const green = { ...own, ...asJudged(own) };
+  if (own.senders)
+    green.senders = Object.fromEntries(
+      Object.entries(own.senders).map(([sender, each]) => [sender, { ...each, ...asJudged(each) }]),
+    );
+  const served = sumOfSenders([
+    ...Object.values(before?.services[name] ?? {}),
+    isBlueCurrent ? now : undefined,
+  ]);
+  return { green, blue, isBlueCurrent, served };
 }
+
+const asJudged = ({ requests, errors, draining = 0, earlier = 0 }: RevisionMetrics | SenderMetrics) => ({
+  requests: requests + earlier,
+  errors: errors + draining + earlier,
+  draining: 0,
+});
 
 /** The number of requests that the checks need: at least one, because no traffic is never a pass. Pure. */
 const leastSamples = (rules: readonly CheckRule[]): number =>

@@ -17,6 +17,7 @@ import {
   withProbes,
 } from "./counts.ts";
 import { completedRequests, type ServiceMeasured } from "./measurement.ts";
+import { failureOf, holdsWithoutAny, ownFigures, senderText, without } from "./senders.ts";
 import { binomialTail, fisher } from "./statistics.ts";
 import type { CheckRule } from "./strategy.ts";
 import type { RevisionMetrics } from "./wire.ts";
@@ -25,44 +26,106 @@ type Rule = Extract<CheckRule, { kind: "errorRate" }>;
 
 /** Fails by faults, with or without probes; passes by callers' requests, by declared probes, or by `Info` probes if there are no callers. Pure. */
 export function errorRate(rule: Rule, service: ServiceMeasured, isLast: boolean): CheckResult {
+  const failure = failureOf(
+    service,
+    (measured) => faultOf(rule, measured),
+    ({ errors }) => errors,
+  );
+  if (failure === undefined) return withoutFailure(rule, service, isLast);
+  const { text, sender } = failure;
+  if (sender === undefined) return checkResult("fail", text);
+  const rest = without(service, sender);
+  const evidence = rest.probes?.declared === true ? withProbes(rest) : callersOf(rest);
+  if (evidence.n < rule.minSamples) {
+    const { now, before } = ownFigures(service, sender);
+    const who = `${text}; only with the requests of one sender (${sender.slice(0, 8)})`;
+    if (completedRequests(before) === 0)
+      return checkResult("inconclusive", `${who}, which no other revision has answered`);
+    if (before.answered > 0 && isWorse(rule, countOf(now), countOf(before)))
+      return checkResult("fail", `${who}, which was served better before`);
+  }
+  const result = withoutFailure(rule, rest, isLast);
+  return { ...result, text: `${result.text}${senderText(service, sender)}` };
+}
+
+const countOf = (of: Pick<RevisionMetrics, "answered" | "errors" | "refused">): Count => ({
+  events: of.errors,
+  n: completedRequests(of),
+});
+const callersOf = ({ green }: ServiceMeasured): Count => countOf(green);
+
+/** Blue's faults, if they are enough to compare with. */
+function comparedWith({ minSamples }: Rule, { blue }: ServiceMeasured): Count | undefined {
+  const count = blue && countOf(blue);
+  return noComparisonReason(count, minSamples) === "" ? count : undefined;
+}
+
+function withoutFailure(rule: Rule, service: ServiceMeasured, isLast: boolean): CheckResult {
   const all = withProbes(service);
-  const callers = { events: service.green.errors, n: completedRequests(service.green) };
-  const blue = service.blue && { events: service.blue.errors, n: completedRequests(service.blue) };
   const text = `${countText("green", all)}${probesText(service)}`;
-  const notCompared = noComparisonReason(blue, rule.minSamples);
-  const compared = notCompared === "" ? blue : undefined;
-  // Probes exercise less than callers do: successful ones do not outweigh callers' faults.
-  const fault =
-    faultOf(rule, all, compared, text) ??
-    faultOf(rule, callers, compared, `${countText("green", callers)} without the probes`);
-  if (fault !== undefined) return checkResult("fail", fault);
-  const open = whyInconclusive(rule, service, { callers, all, isLast });
+  const open = whyInconclusive(rule, service, { callers: callersOf(service), all, isLast });
   if (open !== undefined) return checkResult("inconclusive", `${text}${open}`);
   const allowed = `at most ${rate(rule.max)} allowed`;
-  if (!compared) return checkResult("pass", `${text}, ${allowed}${notCompared}`);
+  const compared = comparedWith(rule, service);
+  if (!compared)
+    return checkResult(
+      "pass",
+      `${text}, ${allowed}${noComparisonReason(service.blue && countOf(service.blue), rule.minSamples)}`,
+    );
+  const limit = share(all) > rule.max ? `more than the ${rate(rule.max)} allowed, as blue has` : allowed;
   return checkResult(
     "pass",
-    `${text} compared with ${countText("blue", compared)}, ${allowed} (p = ${round(fisher(compared, all))})`,
+    `${text} compared with ${countText("blue", compared)}, ${limit} (p = ${round(fisher(compared, all))})`,
   );
 }
 
-/** Why a count fails: significantly more faults than allowed, or than blue's by more than the tolerance. */
-function faultOf(
-  { max, tolerance, confidence }: Rule,
+/** Why green fails. Probes exercise less than callers do: successful ones do not outweigh callers' faults. */
+function faultOf(rule: Rule, service: ServiceMeasured): string | undefined {
+  const [all, callers] = [withProbes(service), callersOf(service)];
+  const blue = comparedWith(rule, service);
+  return (
+    faultOfCount(rule, service, all, blue, `${countText("green", all)}${probesText(service)}`) ??
+    faultOfCount(rule, service, callers, blue, `${countText("green", callers)} without the probes`)
+  );
+}
+
+/**
+ * Why a count fails: significantly more faults than allowed, or than blue's by more than the tolerance. If blue has more than allowed
+ * too, only the comparison decides: to return to blue would help nobody.
+ */
+function faultOfCount(
+  rule: Rule,
+  service: ServiceMeasured,
   own: Count,
   blue: Count | undefined,
   text: string,
 ): string | undefined {
-  const alpha = 1 - confidence;
-  const limit = binomialTail(own.events, own.n, max);
-  if (share(own) > max && limit < alpha)
-    return `${text}, more than the ${rate(max)} allowed (${pText(limit, confidence)})`;
-  if (!blue) return undefined;
-  const difference = share(own) - share(blue);
-  const p = fisher(blue, own);
-  if (difference <= tolerance || p >= alpha) return undefined;
-  return `${text} compared with ${countText("blue", blue)}: worse by ${rate(difference)} (${pText(p, confidence)})`;
+  const { max, confidence } = rule;
+  if (exceeds(rule, own) && !isBlueOverLimit(rule, service)) {
+    const p = binomialTail(own.events, own.n, max);
+    return `${text}, more than the ${rate(max)} allowed (${pText(p, confidence)})`;
+  }
+  if (!blue || !isWorseThan(rule, own, blue)) return undefined;
+  const difference = rate(share(own) - share(blue));
+  return `${text} compared with ${countText("blue", blue)}: worse by ${difference} (${pText(fisher(blue, own), confidence)})`;
 }
+
+const exceeds = ({ max, confidence }: Rule, of: Count): boolean =>
+  share(of) > max && binomialTail(of.events, of.n, max) < 1 - confidence;
+
+const isWorseThan = ({ tolerance, confidence }: Rule, own: Count, other: Count): boolean =>
+  share(own) - share(other) > tolerance && fisher(other, own) < 1 - confidence;
+
+/** Whether blue itself has significantly more faults than allowed, not only because of one sender. */
+const isBlueOverLimit = (rule: Rule, service: ServiceMeasured): boolean =>
+  holdsWithoutAny(service, (measured) => {
+    const blue = comparedWith(rule, measured);
+    return blue !== undefined && exceeds(rule, blue);
+  });
+
+/** Whether one sender is served worse than before. */
+const isWorse = (rule: Rule, now: Count, before: Count): boolean =>
+  share(before) <= rule.max ? exceeds(rule, now) : isWorseThan(rule, now, before);
 
 interface Evidence {
   readonly callers: Count;
@@ -95,8 +158,10 @@ function whyInconclusive(
     return `, and there are callers: ${amount(least, "request of green's callers is", "requests of green's callers are")} needed, or declared probes`;
   if (isByInfo && asks > 0 && completedRequests(green) === 0) return `; ${openRequestsText(service)}`;
   const worst = isByInfo ? Math.max(share(callers), share(all)) : share(counted);
+  const other = isBlueOverLimit(rule, service) ? comparedWith(rule, service) : undefined;
+  const limit = other ? share(other) + rule.tolerance : rule.max;
   // More than allowed, but so few that it may be chance.
-  if (worst > rule.max || (isByInfo && callers.events > 0)) {
+  if (worst > limit || (isByInfo && callers.events > 0)) {
     const p = binomialTail(callers.events, callers.n, rule.max);
     return `, ${rate(rule.max)} allowed (${pText(p, rule.confidence)})`;
   }

@@ -22,6 +22,7 @@ export {
 export * from "./measurement.ts";
 export { type Phase, PhaseSchema } from "./phase.ts";
 export { type KeyRange, movedRanges, ownedRanges } from "./ranges.ts";
+export { sumOfSenders, withoutFaultiest } from "./senders.ts";
 export { isSplit, percent, rolloutSeconds, type Step, stepsOf } from "./steps.ts";
 export * from "./strategy.ts";
 export {

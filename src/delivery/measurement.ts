@@ -1,4 +1,4 @@
-import type { RevisionMetrics } from "./wire.ts";
+import type { RevisionMetrics, SenderMetrics } from "./wire.ts";
 
 /** A revision's health, or why it could not be read. */
 export type HealthMeasured =
@@ -40,6 +40,8 @@ export interface ServiceMeasured {
   readonly blue?: RevisionMetrics | undefined;
   /** Whether blue was measured at the same time, and not in the previous step, when it had all traffic. @default false */
   readonly isBlueCurrent?: boolean | undefined;
+  /** By sender: requests to blue, and to any revision in the step before. @default unknown */
+  readonly served?: Readonly<Record<string, SenderMetrics>> | undefined;
   readonly health?: HealthMeasured | undefined;
   readonly probes?: Probes | undefined;
 }
@@ -64,5 +66,8 @@ export const NO_REQUESTS: RevisionMetrics = {
 };
 
 /** Completed requests. */
-export const completedRequests = ({ answered, errors, refused }: RevisionMetrics): number =>
-  answered + errors + refused;
+export const completedRequests = ({
+  answered,
+  errors,
+  refused,
+}: Pick<RevisionMetrics, "answered" | "errors" | "refused">): number => answered + errors + refused;

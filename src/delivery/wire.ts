@@ -123,8 +123,7 @@ const TableSchema = z.looseObject({
 });
 export type Table = z.infer<typeof TableSchema>;
 
-/** A revision's figures since the start of the step. Latencies are in ms of the scheduler's time, the latest 256. */
-const RevisionMetricsSchema = z.looseObject({
+const counts = {
   /** Requests sent to it, answered or not. */
   requests: z.number(),
   /** Answered successfully. */
@@ -137,12 +136,31 @@ const RevisionMetricsSchema = z.looseObject({
   draining: z.number().optional(),
   /** Faults in this step of requests from an earlier one, in which they are counted. Absent on routers of earlier versions. */
   earlier: z.number().optional(),
+};
+
+/** One sender's part of a revision's figures. */
+const SenderMetricsSchema = z.looseObject({
+  ...counts,
+  /** Its part of the revision's latencies. */
+  latencies: listOf(z.number()),
+  /** The ages of its open requests, as in the revision's figures. */
+  open: listOf(z.number()),
+});
+export type SenderMetrics = z.infer<typeof SenderMetricsSchema>;
+
+/** A revision's figures since the start of the step. Latencies are in ms of the scheduler's time, the latest 256, at most 128 of one sender. */
+const RevisionMetricsSchema = z.looseObject({
+  ...counts,
   latencies: listOf(z.number()),
   /**
    * The age of each open request, whatever step it is from: in ms of the scheduler's time, the oldest 256, oldest first. Absent on
    * routers of earlier versions, and always in the figures of the step before.
    */
   open: listOf(z.number()).optional(),
+  /**
+   * The senders with most faults, refusals and requests. Absent on routers of earlier versions, and if the table is steady.
+   */
+  senders: mapOf(SenderMetricsSchema).optional(),
 });
 export type RevisionMetrics = z.infer<typeof RevisionMetricsSchema>;
 

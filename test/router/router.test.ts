@@ -471,6 +471,43 @@ describe("traffic figures", () => {
     expect(later.before?.services.battle?.[id]?.earlier).toBeUndefined();
   });
 
+  test("name, during a rollout, the senders with most faults, of which there are at most 16", async () => {
+    const p = await half();
+    const lease = { forMs: 3_600_000, revertTo: "r1" };
+    expect(code(await set(p, { ...NEXT, step: 1, services: routes(5000), lease }))).toBe("ok");
+    const sides = new Map<string, number>();
+    const once = async (from: string, data: object) => {
+      const asked = (await ask(p, { From: from })).messages[0];
+      const id = asked?.Target ?? "";
+      sides.set(id, (sides.get(id) ?? 0) + 1);
+      p.now += 10;
+      await answer(p, id, asked, data, { Timestamp: p.now });
+      return id;
+    };
+    const fault = { success: false, error: { code: "INTERNAL", message: "m", remedy: "r" } };
+    const stranger = address("stranger");
+    const id = await once(stranger, fault);
+    for (let i = 0; i < 60; i += 1) await once(address(`honest-${i}`), { success: true });
+    await once(stranger, fault);
+    await ask(p, { From: stranger });
+    const one = (await look(p)).metrics?.services.battle?.[id];
+    expect(Object.keys(one?.senders ?? {})).toHaveLength(16);
+    expect(one?.senders?.[stranger]).toMatchObject({
+      ...{ requests: 3, answered: 0, errors: 2, refused: 0 },
+      ...{ latencies: [10, 10], open: [expect.any(Number)] },
+    });
+    expect(one?.requests).toBe((sides.get(id) ?? 0) + 1);
+    // Nor does one drive the latencies of others out.
+    for (let i = 0; i < 130; i += 1) await once(stranger, fault);
+    const full = (await look(p)).metrics?.services.battle?.[id];
+    expect(full?.senders?.[stranger]?.latencies).toHaveLength(128);
+    expect(full?.latencies).toHaveLength((one?.answered ?? 0) + 128);
+    // Nothing is judged then.
+    const steadied = { release: "r2", step: 1, salt: "r2", expect: { release: "r2", step: 1 } };
+    expect(code(await set(p, { ...steadied, services: routes(5000) }))).toBe("ok");
+    expect((await look(p)).metrics?.services.battle?.[id]?.senders).toBeUndefined();
+  }, 30_000);
+
   test("include the age of each open request, whatever its step, and exclude what is not counted", async () => {
     const p = await half();
     const first = (await ask(p)).messages[0];

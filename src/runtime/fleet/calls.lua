@@ -46,7 +46,7 @@ end
 -- @tparam ?function continuation `function(reply, msg, raw)`; reply is the answer's data as parsed by `fleet.answer`, or
 --   `{ success = false, error = { code = "TIMEOUT" | "CANCELLED", … } }`; msg and raw ({ text, action, tags }) are nil without an answer
 -- @tparam ?table options `tags`: further tags · `timeout`: ms · `text`: sent as Data instead of `data` · `faultWhen`: see `fleet.faults`
---   · `counted`: `calls.counted` includes it while it is open
+--   · `counted`: `calls.counted` includes it while it is open · `sender`: for whom, see `calls.counted`
 -- @treturn string the correlation id
 -- @raise a failure `BUSY` if too many calls are open
 function calls.open(target, name, action, data, continuation, options)
@@ -75,7 +75,7 @@ function calls.open(target, name, action, data, continuation, options)
       target = target, name = name, action = action, continuation = continuation,
       reference = matching.reference(sent), chain = envelope.chain(), faultWhen = options and options.faultWhen,
       deadline = envelope.now() + (options and options.timeout or calls.timeout()),
-      at = envelope.now(), counted = options and options.counted or nil,
+      at = envelope.now(), counted = options and options.counted or nil, sender = options and options.sender,
       origin = Fleet.context and Fleet.context.id,
       key = Fleet.context and Fleet.context.key,
     }
@@ -208,11 +208,11 @@ function calls.expire(msg)
   end
 end
 
---- Calls `fn(name, target, ms)` for each open call that is `counted`, with its age.
+--- Calls `fn(name, target, ms, sender)` for each open call that is `counted`, with its age.
 function calls.counted(fn)
   local now = envelope.now()
   for _, call in pairs(store.calls.open) do
-    if call.counted then fn(call.name, call.target, math.max(0, now - call.at)) end
+    if call.counted then fn(call.name, call.target, math.max(0, now - call.at), call.sender) end
   end
 end
 

@@ -81,13 +81,15 @@ function router.call(service, request, action, data, continuation, options)
   local id = tables.choose(entry, S.table.salt, request)
   options = named(entry, request, options)
   options.counted = not options.uncounted
+  local sender = tostring(request.player)
+  options.sender = sender
   local counted
   local correlation = calls.open(id, service, action, data, function(answer, msg, raw)
     if counted then counted(answer) end
     if continuation then continuation(answer, msg, raw) end
   end, options)
   if options.uncounted then return correlation end
-  counted = metrics.begin(service, id)
+  counted = metrics.begin(service, id, sender)
   if entry.mirror then
     local tags = { Mirror = "true" }
     for name, value in pairs(options.tags) do tags[name] = value end
@@ -97,14 +99,16 @@ function router.call(service, request, action, data, continuation, options)
       if seen then seen(answer) end
     end, {
       tags = tags, timeout = options.timeout, text = options.text, faultWhen = options.faultWhen, counted = true,
+      sender = sender,
     })
-    if ok then seen = metrics.begin(service, entry.mirror) end
+    if ok then seen = metrics.begin(service, entry.mirror, sender) end
   end
   return correlation
 end
 
 registry.on("GET_TRAFFIC", { who = "anyone", readonly = true, always = true }, function(_, msg)
-  local now, before = metrics.report()
+  -- Rollouts end in a steady table: nothing is judged then.
+  local now, before = metrics.report(S.table ~= nil and S.table.mode ~= "steady")
   local proofs = json.object()
   for id, proof in pairs(S.proofs) do proofs[id] = proof end
   return {

@@ -1,0 +1,181 @@
+/** What one sender decides in a judgement, and what it does not. */
+import { describe, expect, it, test } from "vitest";
+import { figuresOf } from "../../providers/traffic/measure.ts";
+import { judge } from "../../src/delivery/judge.ts";
+import { NO_REQUESTS, type ServiceMeasured } from "../../src/delivery/measurement.ts";
+import { sumOfSenders, withoutFaultiest } from "../../src/delivery/senders.ts";
+import { StrategySchema } from "../../src/delivery/strategy.ts";
+import type { RevisionMetrics, SenderMetrics } from "../../src/delivery/wire.ts";
+
+const DEFAULTS = StrategySchema.parse({ kind: "blue-green" }).checks;
+const HEALTHY = { status: "HEALTHY", reasons: [] };
+const INFO = { sent: 30, failed: 0 };
+
+type Counts = readonly [answered: number, errors?: number, refused?: number];
+const own = ([answered, errors = 0, refused = 0]: Counts, latencies: number[] = []): SenderMetrics => ({
+  requests: answered + errors + refused,
+  answered,
+  errors,
+  refused,
+  latencies,
+  open: [],
+});
+
+/** A revision's figures from those of its senders. */
+function revision(senders: Record<string, SenderMetrics>): RevisionMetrics {
+  const sum = (pick: (each: SenderMetrics) => number) =>
+    Object.values(senders).reduce((total, each) => total + pick(each), 0);
+  return {
+    requests: sum((each) => each.requests),
+    answered: sum((each) => each.answered),
+    errors: sum((each) => each.errors),
+    refused: sum((each) => each.refused),
+    latencies: Object.values(senders).flatMap((each) => each.latencies),
+    senders,
+  };
+}
+const many = (n: number, counts: Counts): Record<string, SenderMetrics> =>
+  Object.fromEntries(Array.from({ length: n }, (_, i) => [`caller-${i}`, own(counts)]));
+
+/** All traffic moved at once: blue's figures are those of the step before. */
+function moved(green: RevisionMetrics, blue: RevisionMetrics, more: Partial<ServiceMeasured> = {}) {
+  return {
+    services: { quote: { green, blue, served: sumOfSenders([blue]), health: HEALTHY, ...more } },
+  };
+}
+
+describe("faults of one sender", () => {
+  it("do not fail a release whose old revision answers that sender the same, even if nobody else calls", () => {
+    const green = revision({ stranger: own([0, 26]) });
+    const blue = revision({ stranger: own([0, 19]) });
+    const verdict = judge(DEFAULTS, moved(green, blue, { probes: INFO }), { looks: 3 });
+    expect(verdict.text).toContain("not counted: 26 requests of one sender (stranger), 26 faults, 0 refused");
+    expect(verdict.outcome).toBe("pass");
+  });
+
+  test.each([
+    ["a sender that no other revision served", {}],
+    ["a sender that was served before", { stranger: own([500]) }],
+  ])("do not fail a release that serves others: %s", (_what, before) => {
+    const green = revision({ ...many(10, [4]), stranger: own([0, 200]) });
+    const blue = revision({ ...many(10, [40]), ...before });
+    expect(judge(DEFAULTS, moved(green, blue), { looks: 3 }).outcome).toBe("pass");
+  });
+
+  it("do not fail a canary in which that sender has green, and the others have blue", () => {
+    const green = revision({ ...many(8, [4]), stranger: own([0, 90]) });
+    const blue = revision(Object.fromEntries(Array.from({ length: 16 }, (_, i) => [`b-${i}`, own([50])])));
+    const verdict = judge(DEFAULTS, moved(green, blue, { isBlueCurrent: true, served: {} }), { looks: 18 });
+    expect(verdict.outcome).toBe("pass");
+  });
+
+  it("hold a release if nobody else calls and no other revision has answered that sender", () => {
+    const verdict = judge(DEFAULTS, moved(revision({ new: own([0, 26]) }), NO_REQUESTS, { probes: INFO }));
+    expect(verdict).toMatchObject({
+      outcome: "inconclusive",
+      text: expect.stringContaining(
+        "only with the requests of one sender (new), which no other revision has answered",
+      ),
+    });
+  });
+
+  it("fail a release if that sender is the only caller and the old revision served it", () => {
+    const green = revision({ only: own([0, 13]) });
+    const verdict = judge(DEFAULTS, moved(green, revision({ only: own([30]) }), { probes: INFO }));
+    expect(verdict).toMatchObject({
+      outcome: "fail",
+      text: expect.stringContaining("only with the requests of one sender (only), which was served better"),
+    });
+  });
+
+  it("leave a release to the other callers, however bad the old revision was for that sender", () => {
+    const green = revision({ ...many(10, [2, 2]), stranger: own([0, 40]) });
+    const blue = revision({ ...many(10, [40]), stranger: own([0, 400]) });
+    expect(judge(DEFAULTS, moved(green, blue)).outcome).toBe("fail");
+  });
+});
+
+test("faults of all callers fail a release, as before", () => {
+  for (const faults of [3, 5, 20])
+    expect(judge(DEFAULTS, moved(revision(many(10, [20, faults])), revision(many(10, [40])))).outcome).toBe(
+      "fail",
+    );
+});
+
+describe("a release over the limit whose old revision has as many faults", () => {
+  const side = (n: number, counts: Counts) => revision(many(n, counts));
+  it("passes, and says that blue has them too", () => {
+    const verdict = judge(DEFAULTS, moved(side(10, [5, 5]), side(10, [20, 20])));
+    expect(verdict.text).toContain("more than the 5 % allowed, as blue has");
+    expect(verdict.outcome).toBe("pass");
+  });
+  it("fails if it has more", () => {
+    expect(judge(DEFAULTS, moved(side(10, [2, 8]), side(10, [20, 20]))).outcome).toBe("fail");
+  });
+  it("fails if blue has them only because of one sender", () => {
+    const blue = revision({ ...many(10, [20]), stranger: own([0, 400]) });
+    expect(judge(DEFAULTS, moved(side(10, [5, 5]), blue)).outcome).toBe("fail");
+  });
+  it("is held if more faults may be chance", () => {
+    const verdict = judge(DEFAULTS, moved(side(10, [7, 4]), side(10, [20, 8])));
+    expect(verdict.outcome).toBe("inconclusive");
+  });
+});
+
+describe("refusals and slow answers of one sender", () => {
+  it("do not fail a release that serves others", () => {
+    const green = revision({ ...many(10, [4]), stranger: own([0, 0, 300]) });
+    const blue = revision(many(10, [100]));
+    expect(judge(DEFAULTS, moved(green, blue, { isBlueCurrent: true })).outcome).toBe("pass");
+  });
+  it("fail a release if that sender is the only caller and the old revision served it", () => {
+    const green = revision({ only: own([0, 0, 13]) });
+    expect(judge(DEFAULTS, moved(green, revision({ only: own([30]) }))).outcome).toBe("fail");
+  });
+  const rule = StrategySchema.parse({ checks: [{ kind: "latency" }] }).checks;
+  const times = (n: number, ms: number) => Array.from({ length: n }, (_, i) => ms + (i % 7));
+  it("leave the latency to the other callers", () => {
+    const others = own([40], times(40, 100));
+    const green = revision({ others, stranger: own([200], times(200, 9000)) });
+    const blue = revision({ others: own([60], times(60, 100)), more: own([60], times(60, 100)) });
+    expect(judge(rule, moved(green, blue)).outcome).toBe("pass");
+    const slow = revision({ others: own([40], times(40, 400)), more: own([40], times(40, 400)) });
+    expect(judge(rule, moved(slow, blue)).outcome).toBe("fail");
+    const only = revision({ others: own([40], times(40, 400)) });
+    expect(judge(rule, moved(only, blue)).outcome).toBe("fail");
+    expect(judge(rule, moved(revision({ stranger: own([40], times(40, 400)) }), blue)).outcome).toBe(
+      "inconclusive",
+    );
+  });
+});
+
+test("probes replace the requests of a sender whose faults may not count", () => {
+  expect(withoutFaultiest(revision({ stranger: own([2, 26]), other: own([3]) }))).toMatchObject({
+    answered: 3,
+    errors: 0,
+  });
+  expect(withoutFaultiest(revision({ other: own([30]) }))).toMatchObject({ answered: 30 });
+});
+
+test("the comparison of a sender is what blue and the step before gave it", () => {
+  const state = (services: Record<string, RevisionMetrics>) => ({
+    release: "r",
+    step: 1,
+    since: 0,
+    services: { quote: services },
+  });
+  const late = { ...own([1, 1]), earlier: 2, draining: 1 };
+  const { green, served } = figuresOf(
+    { services: { quote: { blue: { processId: "b" }, green: { processId: "g" } } } } as never,
+    "quote",
+    {
+      metrics: state({
+        g: { ...revision({ a: late }), earlier: 2, draining: 1 },
+        b: revision({ a: own([5]) }),
+      }),
+      before: state({ g: revision({ a: own([1]) }), b: revision({ a: own([7, 1]), z: own([1]) }) }),
+    },
+  );
+  expect(green).toMatchObject({ requests: 4, errors: 4, senders: { a: { requests: 4, errors: 4 } } });
+  expect(served).toMatchObject({ a: { answered: 13, errors: 1 }, z: { answered: 1 } });
+});
