@@ -1,12 +1,12 @@
 import { join } from "node:path";
 import type { Problem } from "../core/errors.ts";
-import { FLEET_PREFIX } from "../core/fleet-actions.ts";
 import { AOS_GLOBALS, isPlainAosModule } from "./aos-modules.ts";
 import type { GlobalFact } from "./facts.ts";
 import type { Files } from "./files.ts";
 import { labelOf } from "./files.ts";
 import type { Graph } from "./graph.ts";
 import type { GraphModule } from "./graph-module.ts";
+import { replacedHandlers, reservedHandlers, sharedActions } from "./handler-clashes.ts";
 import { lineOf, placeOf } from "./problems.ts";
 import { reservedGlobals } from "./reserved-globals.ts";
 import type { Findings } from "./silence.ts";
@@ -35,13 +35,18 @@ export function lint(input: LintInput): Findings {
   const modules = new Map(input.graph.modules.map((module) => [module.file, module]));
   const own = input.graph.modules.filter((module) => !module.library);
   return {
-    errors: [...cycles(input, modules), ...reservedGlobals(own, input.graph)],
+    errors: [
+      ...cycles(input, modules),
+      ...reservedGlobals(own, input.graph),
+      ...own.flatMap((module) => reservedHandlers(module, input.shared)),
+    ],
     warnings: [
       ...own.flatMap((module) => globals(module, input)),
       ...own.flatMap(dynamic),
       ...own.flatMap(shadows),
       ...assumed(input),
-      ...own.flatMap((module) => sharedActions(module, input)),
+      ...own.flatMap((module) => sharedActions(module, input.shared)),
+      ...own.flatMap(replacedHandlers),
       ...swallowing(input, modules),
       ...unused(input, modules),
     ],
@@ -151,20 +156,6 @@ function assumed({ graph, image }: LintInput): Problem[] {
         at: placeOf(module, fact),
       })),
   );
-}
-
-/** Handlers of the program for actions that every process of a fleet handles. */
-function sharedActions(module: GraphModule, { shared }: LintInput): Problem[] {
-  return module.facts.handlers
-    .filter(({ action }) => action !== undefined && shared.includes(action))
-    .map((handler) => ({
-      code: "LUA_ACTION_SHARED",
-      what: `${module.file} handles ${handler.action}, an action that the fleet's library handles in every process.`,
-      got: `the handler ${JSON.stringify(handler.name ?? "?")}`,
-      expected: `the program's handler answers ${handler.action}, and the library answers ${FLEET_PREFIX}${handler.action}`,
-      remedy: `No change is required: the fleet's tools use ${FLEET_PREFIX}${handler.action}. Silence the warning with the reason, or rename the action.`,
-      at: placeOf(module, handler),
-    }));
 }
 
 /** Cycles of requires that certainly run while their module loads. */

@@ -1,6 +1,6 @@
 /**
- * Actions that every process with the fleet's library answers; a test compares the list with a process. A program's own handler for one
- * of them takes precedence; the fleet's handler is then reached as `Fleet.<action>`.
+ * Actions that every process with the fleet's library answers; a test compares the list with a process. A program's own handlers
+ * come first; the fleet's handler is always reached as `Fleet.<action>`.
  */
 export const FLEET_ACTIONS = [
   "ADMIT_PEER",
@@ -29,6 +29,9 @@ export const FLEET_ACTIONS = [
 
 /** Prefix of an action's name that selects the fleet's handler, whatever handlers the program has. */
 export const FLEET_PREFIX = "Fleet.";
+
+/** Prefix of the names of the library's own handlers in aos (`handlers.lua`). */
+export const HANDLER_PREFIX = "ao-fleet.";
 
 /** Tags of a message that is meant for the fleet's action even if the program has one of the same name. */
 export const FLEET_REQUEST = { "Fleet-Request": "1" } as const;

@@ -307,6 +307,41 @@ describe("what loads and may surprise is a warning", () => {
     expect((await bundled(files, { shared: ["Info"], silence })).warnings).toEqual([]);
   });
 
+  test.each(["function() return true end", "{}"])(
+    "warns of a handler for every message: %s",
+    async (pattern) => {
+      const files = { "main.lua": `Handlers.add("all", ${pattern}, print)` };
+      const { warnings } = await bundled(files, { shared: ["Info", "AUDIT"] });
+      expect(warnings).toEqual([
+        expect.objectContaining({
+          code: "LUA_ACTION_SHARED",
+          what: expect.stringContaining("main.lua handles every message"),
+          got: 'the handler "all"',
+          expected: expect.stringContaining("Fleet.<action>"),
+        }),
+      ]);
+      expect((await bundled(files)).warnings).toEqual([]);
+    },
+  );
+
+  test("refuses a handler under a name of the library's, and warns of one under a name of aos", async () => {
+    const files = {
+      "main.lua": 'Handlers.add("_default", "P", print)\nHandlers.once("ao-fleet.mine", "Q", print)',
+    };
+    await expect(bundled(files, { shared: ["Info"] })).rejects.toMatchObject({
+      problems: [
+        expect.objectContaining({
+          code: "LUA_HANDLER_RESERVED",
+          what: 'main.lua adds the handler "ao-fleet.mine", whose name belongs to the fleet\'s library.',
+          at: "main.lua:2:1",
+        }),
+      ],
+    });
+    expect(warned(await bundled(files))).toEqual(["LUA_HANDLER_OF_AOS main.lua:1:1"]);
+    const own = { "main.lua": 'Handlers.add("fleet", "P", print)\nHandlers.add("_info", "Q", print)' };
+    expect(warned(await bundled(own, { shared: ["Info"] }))).toEqual([]);
+  });
+
   test("the prelude's own code causes no warning", async () => {
     const files = {
       "main.lua": "",

@@ -134,16 +134,19 @@ describe.each(["aos2_0_1.wasm", "aos2_0_3.wasm", "aos2_0_6.wasm"])("%s", (image)
     expect(await changed(p)).toEqual([]);
   });
 
-  test("it cannot answer without the fleet's own handler, and the same load repairs that", async () => {
-    const p = await base.clone();
-    await p.eval('Handlers.remove("fleet")');
-    const info = await p.send({ From: OWNER, Action: "Info" });
-    expect(info.reply?.data.error?.code).toBe("UNKNOWN_ACTION");
-    const again = await p.load({ epoch: 2 });
-    expect(JSON.parse(again.output)).toMatchObject({ repaired: [{ kind: "HANDLER", name: "fleet" }] });
-    expect(await changed(p)).toEqual([]);
-    expect(await verdict(p)).toBe("HEALTHY");
-  });
+  test.each(["ao-fleet.first", "ao-fleet.last"])(
+    "it reports the fleet's own handler %s removed",
+    async (name) => {
+      const p = await base.clone();
+      await p.eval(`Handlers.remove("${name}")`);
+      const info = await p.send({ From: OWNER, Action: "Fleet.Info" });
+      expect(info.reply?.data.changedByHand).toEqual([{ kind: "HANDLER", change: "GONE", name }]);
+      const again = await p.load({ epoch: 2 });
+      expect(JSON.parse(again.output)).toMatchObject({ repaired: [{ kind: "HANDLER", name }] });
+      expect(await changed(p)).toEqual([]);
+      expect(await verdict(p)).toBe("HEALTHY");
+    },
+  );
 });
 
 test("an integrity check reports changed declarations of a fleet program: actions, checks and invariants", async () => {

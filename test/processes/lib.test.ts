@@ -82,7 +82,7 @@ test("Info describes what runs", async () => {
     configVersions: {},
     peers: {},
     owner: OWNER,
-    handlers: ["fleet", "fleet.unknown"],
+    handlers: ["ao-fleet.first", "ao-fleet.last"],
     stats: { errors: 0 },
     at: shared.now,
     slot: shared.slot,
@@ -207,7 +207,7 @@ test("a load of an earlier epoch is refused by a value and counted; none of it r
   expect(JSON.parse(done.output)).toMatchObject({
     fleet: "committed",
     epoch: 4,
-    handlers: ["fleet", "fleet.unknown"],
+    handlers: ["ao-fleet.first", "ao-fleet.last"],
   });
   expect((await ask(p, { Action: "Info" }))?.data).toMatchObject({
     epoch: 4,
@@ -323,7 +323,8 @@ test("the log is a ring that LOGGING_CONFIG filters", async () => {
 
 test("a program without the fleet's code is observable, and keeps its inbox and its handlers", async () => {
   const p = await boot("token", { source: FOREIGN });
-  expect((await ask(p, { Action: "Info", Swallow: "yes" }))?.data).toMatchObject({
+  expect((await p.send({ From: STRANGER, Action: "Info", Swallow: "yes" })).messages).toEqual([]);
+  expect((await ask(p, { Action: "Fleet.Info", Swallow: "yes" }))?.data).toMatchObject({
     name: "token",
     status: "ACTIVE",
   });

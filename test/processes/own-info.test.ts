@@ -47,8 +47,13 @@ describe.each(["aos2_0_1.wasm", "aos2_0_6.wasm"])("a token with its own Info, %s
     expect((await ask(p, "Info", FLEET_REQUEST)).tags.Action).toBe("Info-Response");
   });
 
-  test("hides nothing of the fleet's with a catch-all, and gets messages by their action alone", async () => {
-    expect(await json(p, "HEALTH_CHECK", { Loud: "1" })).toMatchObject({ healthStatus: "HEALTHY" });
+  test("comes before the fleet with any handler, in its own order, and hides nothing from the fleet's tools", async () => {
+    expect((await ask(p, "HEALTH_CHECK", { Loud: "1" })).data).toBe("loud");
+    for (const action of ["Fleet.HEALTH_CHECK", "HEALTH_CHECK"])
+      expect(await json(p, action, { Loud: "1", ...FLEET_REQUEST })).toMatchObject({
+        healthStatus: "HEALTHY",
+      });
+    expect(await json(p, "HEALTH_CHECK")).toMatchObject({ healthStatus: "HEALTHY" });
     expect((await ask(p, "Balance", { Loud: "1" })).data).toBe("0");
     expect((await ask(p, "Info", { Loud: "1" })).data).toBe("own");
   });
@@ -68,7 +73,12 @@ describe.each(["aos2_0_1.wasm", "aos2_0_6.wasm"])("a token with its own Info, %s
       { action: "DRAIN", handler: "pause" },
       { action: "Info", handler: "info" },
     ];
-    expect((await json(p, "Fleet.Info")).answeredByProgram).toEqual(expected);
+    // What a handler took whose pattern cannot be read is known afterwards.
+    expect((await json(p, "Fleet.Info")).answeredByProgram).toEqual([
+      expected[0],
+      { action: "HEALTH_CHECK", handler: "all" },
+      expected[1],
+    ]);
     const { output } = await (await p.clone()).load({ epoch: 2 });
     expect(JSON.parse(output)).toMatchObject({ answeredByProgram: expected });
   });
@@ -79,10 +89,9 @@ test.each([
   ['{ Action = "Info" }', "own"],
   ['{ Action = "Info", Kind = "long" }', "fleet"],
   ['function(msg) return msg.Action == "Info" or msg.Action == "Stats" end', "own"],
-  ['function(msg) return msg.Action == "Info" and "continue" end', "fleet"],
-  ["function() return true end", "fleet"],
-  ['{ Action = "_" }', "fleet"],
-  ["function(msg) return msg.nothing.there end", "fleet"],
+  ['function(msg) return msg.Action == "Info" and "continue" end', "own"],
+  ["function() return true end", "own"],
+  ['{ Action = "_" }', "own"],
 ])("pattern %s is answered by: %s", async (pattern, who) => {
   const p = await boot("token", { source: answers(pattern) });
   const { data } = await ask(p, "Info");

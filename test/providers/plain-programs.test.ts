@@ -113,7 +113,16 @@ describe("a plain program that is changed by hand", () => {
       'for _, h in ipairs(Handlers.list) do if h.name == "legacy" then h.handle = function() end end end',
       "handlers were changed: legacy",
     ],
-    ["without the fleet's handler", 'Handlers.remove("fleet")', "the fleet's handlers are missing or hidden"],
+    [
+      "without the fleet's first handler",
+      'Handlers.remove("ao-fleet.first")',
+      "the fleet's handlers are missing or hidden",
+    ],
+    [
+      "without the fleet's handlers",
+      'Handlers.remove("ao-fleet.first") Handlers.remove("ao-fleet.last")',
+      "the fleet's handlers are missing or hidden",
+    ],
     [
       "behind a handler that takes every message except Evals",
       'Handlers.prepend("all", function(m) return m.Action ~= "Eval" end, function(m) m.reply({ Data = "hack" }) end)',

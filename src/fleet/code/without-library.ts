@@ -31,7 +31,7 @@ export function composeWithoutLibrary(
   const drop = strangers.map((name) => ` Handlers.remove(${luaString(name)})`).join("");
   const guard = [
     `local __e = ${commit.epoch}`,
-    `local __f = ${LIBRARY_LUA} if __f then local refused = __f.guard(__e) if refused then return refused end if __f.aosNormalize and ao.normalize == __f.normalize then ao.normalize = __f.aosNormalize end Handlers.remove("fleet") Handlers.remove("fleet.unknown") if rawget(_G, "Fleet") == __f then rawset(_G, "Fleet", nil) end package.loaded[".fleet-library"] = nil end${drop}`,
+    `local __f = ${LIBRARY_LUA} if __f then local refused = __f.guard(__e) if refused then return refused end if __f.aosNormalize and ao.normalize == __f.normalize then ao.normalize = __f.aosNormalize end local u = package.loaded[".utils"] if __f.aosMatchesSpec and u.matchesSpec == __f.matchesSpec then u.matchesSpec = __f.aosMatchesSpec end for _, n in ipairs(__f.handlerNames or { "fleet", "fleet.unknown" }) do Handlers.remove(n) end if rawget(_G, "Fleet") == __f then rawset(_G, "Fleet", nil) end package.loaded[".fleet-library"] = nil end${drop}`,
   ];
   const { release, sourceHash, version, epoch, process } = commit;
   const marker = JSON.stringify({ fleet: "committed", release, sourceHash, version, epoch, process });

@@ -3,19 +3,19 @@ local audit = require("fleet.audit")
 local auth = require("fleet.auth")
 local announce = require("fleet.announce")
 local calls = require("fleet.calls")
-local commit = require("fleet.commit")
 local config = require("fleet.config")
 local envelope = require("fleet.envelope")
 local fail = require("fleet.fail")
+local handlers = require("fleet.handlers")
 local health = require("fleet.health")
 local integrity = require("fleet.integrity")
 local json = require("fleet.json")
 local log = require("fleet.log")
 local migrate = require("fleet.migrate")
 local registry = require("fleet.registry")
-local shared = require("fleet.shared")
 local stats = require("fleet.stats")
 local store = require("fleet.store")
+local taken = require("fleet.taken")
 
 require("fleet.config-actions")
 require("fleet.state-actions")
@@ -35,8 +35,8 @@ on("Info", { data = false, readonly = true, reserved = true }, function(_, msg)
     capabilities = process.capabilities,
     endpoints = #process.endpoints > 0 and process.endpoints or actions,
     actions = actions,
-    handlers = commit.handlers(),
-    answeredByProgram = shared.answered(registry.builtins()),
+    handlers = handlers.names(),
+    answeredByProgram = taken.list(registry.builtins()),
     changedByHand = changed,
     epoch = store.epoch,
     release = marker and marker.release or "",

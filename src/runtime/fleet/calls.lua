@@ -202,7 +202,7 @@ function calls.expire(msg)
   local calling = due(state.open, now)
   local waiting = due(state.deferred, now)
   if #calling == 0 and #waiting == 0 then return end
-  local answered = matching.find(msg)
+  local answered = matching.find(msg) or matching.byChain(msg)
   local asker = answered and state.open[answered].origin
   for _, correlation in ipairs(calling) do
     if state.open[correlation] and correlation ~= answered then

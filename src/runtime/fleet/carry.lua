@@ -14,6 +14,7 @@ local auth = require("fleet.auth")
 local calls = require("fleet.calls")
 local envelope = require("fleet.envelope")
 local fail = require("fleet.fail")
+local handlers = require("fleet.handlers")
 local json = require("fleet.json")
 local once = require("fleet.once")
 local registry = require("fleet.registry")
@@ -164,7 +165,7 @@ function carry.serve(given)
     end
     return { services = services, count = #services }
   end)
-  Handlers.add(options.handler or "fleet.service", carry.matches, carry.handle)
+  handlers.add(options.handler or handlers.SERVICE, carry.matches, carry.handle)
 end
 
 return carry

@@ -1,19 +1,19 @@
 --- The frame of a load: a guard before the bundle, and a commit after it. Both return a value; an error in between
 -- aborts the whole load.
 local announce = require("fleet.announce")
-local dispatch = require("fleet.dispatch")
 local envelope = require("fleet.envelope")
 local epoch = require("fleet.epoch")
 local globals = require("fleet.globals")
+local handlers = require("fleet.handlers")
 local integrity = require("fleet.integrity")
 local json = require("fleet.json")
 local keep = require("fleet.keep")
 local log = require("fleet.log")
 local migrate = require("fleet.migrate")
 local registry = require("fleet.registry")
-local shared = require("fleet.shared")
 local state = require("fleet.state")
 local store = require("fleet.store")
+local taken = require("fleet.taken")
 
 local commit = {}
 
@@ -67,30 +67,12 @@ function commit.restore(text, digest)
   return nil
 end
 
---- Names of the handlers in aos, except aos' own.
-function commit.handlers()
-  local names = {}
-  for _, each in ipairs(Handlers.list) do
-    if type(each.name) == "string" and each.name:sub(1, 1) ~= "_" then names[#names + 1] = each.name end
-  end
-  table.sort(names)
-  return names
-end
-
 -- A program that replaces the library's global would lose what it keeps there: no load and no hand-over carries that name.
 local function assertGlobal(before)
   local now = rawget(_G, "Fleet")
   if rawequal(now, Fleet) or rawequal(now, before and before.Fleet) then return end
   error("LUA_GLOBAL_RESERVED: the program assigns the global Fleet, which is the fleet's library. Rename it, or declare lib: false for this "
     .. "member. The load is undone.", 0)
-end
-
--- One first, so that a catch-all of the program cannot hide the fleet, and one last, for unhandled messages.
-local function place()
-  Handlers.remove("fleet")
-  Handlers.prepend("fleet", dispatch.first, dispatch.handle)
-  Handlers.remove("fleet.unknown")
-  Handlers.append("fleet.unknown", dispatch.matchesUnknown, dispatch.unknown)
 end
 
 --- The last statement of a load: migrates, checks the invariants, activates the new declarations and writes the
@@ -124,7 +106,8 @@ function commit.commit(marker)
   if #broken > 0 then
     error("INVARIANT_BROKEN: " .. broken[1].name .. ": " .. broken[1].detail .. ". The load is undone.", 0)
   end
-  place()
+  handlers.assertNames()
+  handlers.place()
   registry.commit()
   epoch.raise(epoch.parse(marker.epoch))
   store.marker = {
@@ -139,9 +122,9 @@ function commit.commit(marker)
   log.write("INFO", "committed release " .. store.marker.release .. ", version " .. version .. ", code " .. store.marker.sourceHash:sub(1, 12))
   announce.startup()
   return json.encode({
-    fleet = "committed", sourceHash = store.marker.sourceHash, epoch = store.epoch, handlers = commit.handlers(),
+    fleet = "committed", sourceHash = store.marker.sourceHash, epoch = store.epoch, handlers = handlers.names(),
     actions = registry.actions(), migrations = migrations, stateVersion = store.stateVersion, repaired = #repaired > 0 and repaired or nil,
-    kept = kept, answeredByProgram = shared.answered(registry.builtins()),
+    kept = kept, answeredByProgram = taken.list(registry.builtins()),
   })
 end
 

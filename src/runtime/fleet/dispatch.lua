@@ -6,7 +6,6 @@ local calls = require("fleet.calls")
 local envelope = require("fleet.envelope")
 local epoch = require("fleet.epoch")
 local fail = require("fleet.fail")
-local handlers = require("fleet.handlers")
 local json = require("fleet.json")
 local matching = require("fleet.matching")
 local once = require("fleet.once")
@@ -18,6 +17,7 @@ local run = require("fleet.run")
 local shared = require("fleet.shared")
 local stats = require("fleet.stats")
 local store = require("fleet.store")
+local taken = require("fleet.taken")
 local validate = require("fleet.validate")
 
 local dispatch = {}
@@ -159,26 +159,27 @@ local function isRequest(msg)
   return type(action) == "string" and action ~= "" and action ~= "Eval" and not reply.isResponse(action)
 end
 
---- Whether the library handles the message: an awaited reply, a declared action without a handler of the program, or, while the process
--- is draining or retired, everything except the owner's Eval, because changes by the program's handlers would be lost in a hand-over.
-function dispatch.matches(msg)
-  if matching.find(msg) then return true end
-  if STOPPED[store.status] then return not (msg.Action == "Eval" and msg.From == auth.owner()) end
-  if not isRequest(msg) then return false end
-  local entry = registry.find(msg.Action)
-  return entry ~= nil and not shared.isPrograms(entry, msg)
+-- The entry of an action that the library handles, and whether the program's handlers come first.
+local function entryOf(msg)
+  local entry = isRequest(msg) and registry.find(msg.Action) or nil
+  return entry, entry ~= nil and shared.isOffered(entry, msg)
 end
 
---- The pattern of the very first handler, which sees every message: times out calls, then `matches`.
+--- The pattern of the very first handler, which sees every message: an awaited reply, a declared action, or, while the process is draining
+-- or retired, everything except the owner's Eval, because changes by the program's handlers would be lost in a hand-over.
 -- Calls are timed out here because aos empties the outbox after `ao.normalize`.
 function dispatch.first(msg)
   run.aside("calls that wait too long", calls.expire, msg)
-  return dispatch.matches(msg)
+  local entry, isOffered = entryOf(msg)
+  taken.begin(msg, isOffered and entry.action or nil)
+  if matching.find(msg) then return true end
+  if STOPPED[store.status] then return not (msg.Action == "Eval" and msg.From == auth.owner()) end
+  return entry ~= nil and not isOffered
 end
 
 --- Handles a message that `first` matched.
 function dispatch.handle(msg)
-  local call = matching.find(msg)
+  local call = matching.find(msg) or matching.byChain(msg)
   if call then return calls.receive(msg, call) end
   local entry = registry.find(msg.Action)
   if entry then return handle(entry, msg) end
@@ -187,18 +188,25 @@ function dispatch.handle(msg)
   reply.send(reply.address(msg), false, reply.failure(fail.new(table.unpack(STOPPED[store.status]))))
 end
 
---- Matches messages that no other handler matches. A process that uses `fleet.process` answers or drops them here; for other
--- programs they go to the inbox.
-function dispatch.matchesUnknown(msg)
-  if type(msg.Action) ~= "string" or msg.Action == "" or msg.Action == "Eval" or msg.Tags.Type == "Process" then return false end
-  if handlers.takes(msg) then return false end
+--- The pattern of the very last handler, for messages that no handler of the program took: a reply that only its chain identifies, a
+-- built-in action, an unknown one. A process that uses `fleet.process` answers or drops the latter here; for other programs they go to the
+-- inbox.
+function dispatch.matchesLast(msg)
+  if msg.Action == "Eval" or msg.Tags.Type == "Process" then return false end
+  if matching.byChain(msg) then return true end
+  if entryOf(msg) then return not taken.isAnswered(msg) end
+  if type(msg.Action) ~= "string" or msg.Action == "" or taken.isHandled(msg) then return false end
   if store.process.declared then return true end
   return isRequest(msg) and "continue" or false
 end
 
---- Answers an unknown action with `UNKNOWN_ACTION` if a person, or a process by the fleet's protocol, asked for it; drops an answer that
--- is not awaited.
-function dispatch.unknown(msg)
+--- Handles a message that `matchesLast` matched: answers an unknown action with `UNKNOWN_ACTION` if a person, or a process by the fleet's
+-- protocol, asked for it; drops an answer that is not awaited.
+function dispatch.last(msg)
+  local call = matching.byChain(msg)
+  if call then return calls.receive(msg, call) end
+  local entry = entryOf(msg)
+  if entry then return handle(entry, msg) end
   -- A reply from aos' own `msg.reply` that is no longer awaited is not a request either.
   if not isRequest(msg) or envelope.tag(msg, "X-Reference") then return end
   stats.refused()

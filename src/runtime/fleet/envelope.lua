@@ -2,6 +2,7 @@
 -- aos copies every tag to the message, so a sender's tag `Timestamp`, `Id` or `Nonce` would hide the scheduler's.
 -- It also decodes Data before any handler runs if a tag says JSON, and the evaluation fails if it is not. Therefore
 -- `ao.normalize` is wrapped: the scheduler's own fields take precedence, and a wrong content type is dropped.
+local handlers = require("fleet.handlers")
 local integrity = require("fleet.integrity")
 local json = require("fleet.json")
 local store = require("fleet.store")
@@ -71,6 +72,7 @@ end
 local function wrap(original)
   return function(msg)
     trimInbox()
+    pcall(handlers.keepLast)
     -- The message is handled even if this fails.
     pcall(integrity.turn, isEval(msg))
     local own = {}

@@ -2,6 +2,7 @@
 local calls = require("fleet.calls")
 local config = require("fleet.config")
 local envelope = require("fleet.envelope")
+local handlers = require("fleet.handlers")
 local integrity = require("fleet.integrity")
 local registry = require("fleet.registry")
 local stats = require("fleet.stats")
@@ -29,7 +30,7 @@ function builtin.STARTUP(add, request)
   add("program", "HEALTHY", "release " .. marker.release .. ", code " .. marker.sourceHash:sub(1, 8))
   local first = Handlers.list[1]
   local found = false
-  for _, each in ipairs(Handlers.list) do found = found or each.name == "fleet" end
+  for _, each in ipairs(Handlers.list) do found = found or each.name == handlers.FIRST end
   add("handlers", found and "HEALTHY" or "UNHEALTHY", found and "first: " .. tostring(first and first.name) or "the fleet's handler is missing")
   local byHand = integrity.words()
   add("code", byHand == "" and "HEALTHY" or "UNHEALTHY", byHand == "" and "as loaded" or "changed by hand: " .. byHand)

@@ -21,6 +21,7 @@ local config = require("fleet.config")
 local dispatch = require("fleet.dispatch")
 local envelope = require("fleet.envelope")
 local fail = require("fleet.fail")
+local handlers = require("fleet.handlers")
 local json = require("fleet.json")
 local log = require("fleet.log")
 local migrate = require("fleet.migrate")
@@ -28,6 +29,7 @@ local registry = require("fleet.registry")
 local reply = require("fleet.reply")
 local state = require("fleet.state")
 local stats = require("fleet.stats")
+local taken = require("fleet.taken")
 local validate = require("fleet.validate")
 local wiring = require("fleet.wiring")
 
@@ -166,8 +168,7 @@ function Fleet.replyError(msg, code, message, remedy)
   calls.answer(msg, false, reply.failure(fail.new(failure.code, failure.message, failure.remedy, fail.body(failure))))
 end
 
--- Registered under these names by every load, so that a runtime that removes old handlers keeps them.
-Handlers.prepend("fleet", dispatch.first, dispatch.handle)
-Handlers.append("fleet.unknown", dispatch.matchesUnknown, dispatch.unknown)
+taken.install()
+handlers.install(dispatch.first, dispatch.handle, dispatch.matchesLast, dispatch.last)
 
 return Fleet

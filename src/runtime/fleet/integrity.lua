@@ -5,6 +5,8 @@
 -- Compared by identity: handlers (name, pattern, function, order), declared actions, checks and invariants, global functions, and
 -- functions directly in loaded modules and global tables. Not detected: locals and upvalues, functions deeper in tables, metatables,
 -- data, and changes that an Eval defers to a later message (`Receive`).
+local handlers = require("fleet.handlers")
+
 local integrity = {}
 
 -- A table with more fields contains data; scanning it at every Eval is not worth the cost.
@@ -29,9 +31,7 @@ local function shape(value, depth)
 end
 
 -- aos' own temporary handlers for awaited messages.
-local function isPassing(name)
-  return name:find("^_once_") ~= nil
-end
+local isPassing = handlers.isWaiting
 
 local function takeHandlers(items, order)
   local count = {}

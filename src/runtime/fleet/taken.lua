@@ -1,0 +1,152 @@
+--- Who takes a message. A pattern may have effects, so the library never calls one: aos evaluates the handlers, each once and in their
+-- order, and this module only observes what their patterns return. `.utils.matchesSpec`, by which aos evaluates a pattern, is wrapped for
+-- that. What a pattern would match is only concluded from patterns that are data.
+local handlers = require("fleet.handlers")
+
+local taken = {}
+
+local DEEPEST = 3
+
+-- The message that is evaluated; patterns that passed it on; the built-in action in it that the program may take; the number of outgoing
+-- messages before its handlers.
+local current = { continued = {} }
+-- Built-in actions that a handler of the program took since the load: action → its name.
+local took = {}
+
+local function programsName(pattern)
+  for _, each in ipairs(Handlers.list) do
+    if rawequal(each.pattern, pattern) then
+      return not handlers.isOwn(pattern) and not handlers.isAos(each.name) and tostring(each.name) or nil
+    end
+  end
+  return nil
+end
+
+local function observe(pattern, match)
+  if match == "continue" or type(match) == "number" and match > 0 then
+    current.continued[#current.continued + 1] = pattern
+  elseif current.action and (match == true or match == "break" or type(match) == "number" and match < 0) then
+    local name = programsName(pattern)
+    if name then took[current.action] = name end
+  end
+end
+
+--- Installs the observer; a later bundle replaces it instead of wrapping it again.
+function taken.install()
+  local utils = package.loaded[".utils"]
+  if type(utils) ~= "table" or type(utils.matchesSpec) ~= "function" then return end
+  if utils.matchesSpec ~= Fleet.matchesSpec then Fleet.aosMatchesSpec = utils.matchesSpec end
+  local matchesSpec = Fleet.aosMatchesSpec
+  Fleet.matchesSpec = function(msg, pattern)
+    local match = matchesSpec(msg, pattern)
+    if match and rawequal(msg, current.msg) then observe(pattern, match) end
+    return match
+  end
+  utils.matchesSpec = Fleet.matchesSpec
+end
+
+--- Called by the first handler, before those of the program.
+-- @tparam ?string action the built-in action that the program may take
+function taken.begin(msg, action)
+  current = { msg = msg, continued = {}, action = action, sent = #ao.outbox.Messages }
+end
+
+-- Whether a string is a constant of a function, or in its upvalues: what it compares with.
+local function mentions(value, text, depth, seen)
+  if type(value) == "string" then return value == text end
+  if depth > DEEPEST or seen[value] then return false end
+  if type(value) == "table" then
+    seen[value] = true
+    for k, v in next, value do
+      if k == text or mentions(v, text, depth + 1, seen) then return true end
+    end
+  elseif type(value) == "function" then
+    seen[value] = true
+    local ok, code = pcall(string.dump, value, true)
+    -- A constant is stored with its length.
+    if ok and #text < 254 and code:find(string.char(#text + 1) .. text, 1, true) then return true end
+    for i = 1, 60 do
+      local name, upvalue = debug.getupvalue(value, i)
+      if name == nil then break end
+      if upvalue ~= _G and mentions(upvalue, text, depth + 1, seen) then return true end
+    end
+  end
+  return false
+end
+
+--- Whether a handler of the program sent something to the sender of the message.
+function taken.isAnswered(msg)
+  if not rawequal(msg, current.msg) then return false end
+  local sent = ao.outbox.Messages
+  for i = current.sent + 1, #sent do
+    if sent[i].Target == msg.From then return true end
+  end
+  return false
+end
+
+--- Whether a handler that passed the message on did so because of its action. One that watches every message does not contain its action.
+function taken.isHandled(msg)
+  if taken.isAnswered(msg) then return true end
+  if not rawequal(msg, current.msg) then return false end
+  for _, pattern in ipairs(current.continued) do
+    if mentions(pattern, msg.Action, 1, {}) then return true end
+  end
+  return false
+end
+
+local function hasCode(value, depth)
+  if type(value) == "function" then return true end
+  if type(value) ~= "table" or depth > DEEPEST then return false end
+  for _, each in next, value do
+    if hasCode(each, depth + 1) then return true end
+  end
+  return false
+end
+
+-- aos' own pattern for the value of a tag: its action, without calling it.
+local function tagged(pattern)
+  local utils = Handlers.utils
+  if type(utils) ~= "table" or type(utils.hasMatchingTag) ~= "function" then return nil end
+  local ok, sample = pcall(utils.hasMatchingTag, "Action", "x")
+  if not ok or type(sample) ~= "function" then return nil end
+  local a, b = debug.getinfo(sample, "S"), debug.getinfo(pattern, "S")
+  if a.source ~= b.source or a.linedefined ~= b.linedefined or a.what == "C" then return nil end
+  local values = {}
+  for i = 1, 4 do
+    local name, value = debug.getupvalue(pattern, i)
+    if name == nil then break end
+    values[name] = value
+  end
+  return values.name == "Action" and values.value or nil
+end
+
+-- Whether a pattern matches a message by its action, as far as that can be read from it.
+local function isFor(pattern, action)
+  if type(pattern) == "string" then return pattern == action end
+  if type(pattern) == "function" then return tagged(pattern) == action end
+  if type(pattern) ~= "table" or hasCode(pattern, 1) then return false end
+  for key in next, pattern do
+    if key ~= "Action" then return false end
+  end
+  local ok, match = pcall(Fleet.aosMatchesSpec or function() end, { Action = action, Tags = { Action = action } }, pattern)
+  return ok and match == true
+end
+
+--- The built-in actions that the program's handlers answer: those whose pattern can be read, and those that took such an action since the
+-- load.
+-- @tparam table actions their names, sorted
+-- @treturn table a list of { action, handler }
+function taken.list(actions)
+  local list = {}
+  for _, action in ipairs(actions) do
+    local handler = took[action]
+    for _, each in ipairs(Handlers.list) do
+      local isPrograms = not handlers.isOwn(each.pattern) and not handlers.isAos(each.name)
+      if not handler and isPrograms and isFor(each.pattern, action) then handler = tostring(each.name) end
+    end
+    if handler then list[#list + 1] = { action = action, handler = handler } end
+  end
+  return list
+end
+
+return taken
