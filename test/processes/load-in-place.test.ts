@@ -302,6 +302,16 @@ describe("the code's value applies", () => {
     expect(await list(p)).toBe("tea");
   });
 
+  test("of a global that was there before the library, it says that nothing shows who set it", async () => {
+    const p = await boot("notes", { bare: true, id: address("older") });
+    await p.eval(notes());
+    await p.load({ source: notes(), adopted: true });
+    await p.send({ From: STRANGER, Action: "Add", Data: "tea" });
+    const { changes } = await load(p, notes("Notes = {}", 'Ticker = "B"'));
+    expect(changes).toEqual(["PUT_BACK GLOBAL Notes OLDER", "PUT_BACK GLOBAL Ticker OLDER"]);
+    expect(await p.value("Ticker")).toBe("A");
+  });
+
   test("in a new process, which has nothing to keep", async () => {
     const p = await boot("notes", { bare: true, id: address("fresh") });
     const { output } = await p.load({ source: notes() });

@@ -36,6 +36,17 @@ test("a saved state is reported as kept if the process compared it, with what wa
   );
 });
 
+test("a global that was there before the library is not reported as set by messages", async () => {
+  const text = await edited({
+    globals: ["Limit"],
+    states: [],
+    changes: [change("Limit", "PUT_BACK", "OLDER")],
+  });
+  expect(text).toContain("notes kept Limit: the code assigns it at load; it was there before the library");
+  expect(text).toContain("state: { globals: [...] }");
+  expect(text).not.toContain("messages set");
+});
+
 test("nothing is reported as kept without a comparison", async () => {
   const made = await createProcess(await stack.inputs("notes", { state: { seen: { n: 1 } } }));
   await lifecycle.update(

@@ -15,7 +15,7 @@ const ComparedChangeSchema = z.looseObject({
    * value. ASSIGNED: it was assigned by the first load over another program, whose state was unknown.
    */
   change: z.string(),
-  /** For RESET: NONE (state: "none"), NOT_DECLARED (state: { globals }), CODE (the name is now used for code). */
+  /** For PUT_BACK: OLDER (it was there before the library, so it is unknown who set it). For RESET: NONE (state: "none"), NOT_DECLARED (state: { globals }), CODE (the name is now used for code). */
   why: z.string().optional(),
 });
 
@@ -78,7 +78,14 @@ export function stateComparisonLines(
   const say = (phase: ComparisonLine["phase"], found: readonly ComparedChange[], text: string) => {
     if (found.length > 0) lines.push({ phase, text: `${found.map(nameOf).join(", ")}: ${text}` });
   };
-  say("kept", of("PUT_BACK"), "the code assigns it at load; the value that messages set was restored");
+  const [older, set] = halves(of("PUT_BACK"), ({ why }) => why === "OLDER");
+  say("kept", set, "the code assigns it at load; the value that messages set was restored");
+  say(
+    "kept",
+    older,
+    "the code assigns it at load; it was there before the library, so it counts as state and its value was restored, whoever set it. " +
+      "To use the code's value, list the globals that are state: state: { globals: [...] }",
+  );
   say("kept", of("ADDED"), "the code added to it at load; the additions are kept");
   const digest = backup?.digest.slice(0, 8);
   // A process refuses a state that sets a name of its code, and never imports a part of one.

@@ -73,6 +73,11 @@ function globals.isKnown()
   return known.seen
 end
 
+--- Whether a global was there before the library: then nothing shows whether messages or the code had set it.
+function globals.isOlder(name)
+  return known.loaded[name] == false
+end
+
 local function declaredIn(text)
   if type(text) ~= "string" then return nil end
   local names = {}

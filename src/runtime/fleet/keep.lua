@@ -225,7 +225,8 @@ end
 -- @tparam ?table given `before`: all globals before the bundle · `restored`: an earlier state was imported since ·
 --   `own`: only the fleet's programs have run here · `keep`: "none" if nothing must be kept
 -- @treturn ?table { globals, states: names of unchanged state, changes: { kind, name, change, why } }; nil if no state is known.
---   `change`: PUT_BACK · ADDED: the code added to it · RESET: it has the code's value, `why` NONE, NOT_DECLARED or CODE · ASSIGNED: by
+--   `change`: PUT_BACK · ADDED: the code added to it · RESET: it has the code's value, `why` NONE, NOT_DECLARED or CODE; of PUT_BACK, `why` OLDER: it was there before
+--   the library · ASSIGNED: by
 --   the first load over another program, whose state is unknown
 -- @raise JSON with the code STATE_NOT_COMPARED if the code assigned a global and it is unknown whether messages had changed it
 function keep.settle(memory, given)
@@ -250,6 +251,7 @@ function keep.settle(memory, given)
       isKept, change, why = false, "RESET", "CODE"
     elseif found and isKept then
       change = found == "CHANGED" and "PUT_BACK" or "ADDED"
+      if change == "PUT_BACK" and root.kind == "GLOBAL" and globals.isOlder(root.name) then why = "OLDER" end
     elseif found == "CHANGED" then
       change, why = "RESET", given.keep == "none" and "NONE" or "NOT_DECLARED"
     end
