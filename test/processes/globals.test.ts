@@ -196,6 +196,23 @@ describe("which globals are state", () => {
   });
 });
 
+test("a handler for one message that the program registers at load is not pending work; one that a message registers is", async () => {
+  const source = (edition: number) => `-- ${edition}
+Handlers.once({ Action = "Begin" }, function(msg) Started = true end)
+Handlers.add("Later", "Later", function(msg) Handlers.once({ Action = "Go" }, function() Gone = msg.From end) end)`;
+  const p = await boot("once", { source: source(1) });
+  const waiting = async () => (await exported(p)).globals.waiting;
+  expect(await waiting()).toBe(0);
+  await p.send({ From: STRANGER, Action: "Later" });
+  expect(await waiting()).toBe(1);
+  expect((await p.load({ source: source(2) })).error).toBeUndefined();
+  expect(await waiting()).toBe(1);
+  await p.send({ From: STRANGER, Action: "Go" });
+  await p.send({ From: STRANGER, Action: "Begin" });
+  expect(await waiting()).toBe(0);
+  expect(await p.value("{ Started, Gone }")).toEqual([true, STRANGER]);
+});
+
 describe("state that cannot be handed over is refused by its path", () => {
   test.each([
     ["S = { deep = { f = print } }", "S.deep.f is a function"],

@@ -14,6 +14,7 @@ local registry = require("fleet.registry")
 local state = require("fleet.state")
 local store = require("fleet.store")
 local taken = require("fleet.taken")
+local waiting = require("fleet.waiting")
 
 local commit = {}
 
@@ -106,6 +107,7 @@ function commit.commit(marker)
   if #broken > 0 then
     error("INVARIANT_BROKEN: " .. broken[1].name .. ": " .. broken[1].detail .. ". The load is undone.", 0)
   end
+  waiting.loaded()
   handlers.assertNames()
   handlers.place()
   registry.commit()

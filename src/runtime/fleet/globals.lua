@@ -285,13 +285,4 @@ function globals.import(packed, tables)
   error(problem, 0)
 end
 
---- Number of handlers that wait for an answer (`Receive`): their continuations cannot be exported.
-function globals.waiting()
-  local n = 0
-  for _, each in ipairs(Handlers.list) do
-    if type(each.name) == "string" and each.name:find("^_once_") then n = n + 1 end
-  end
-  return n
-end
-
 return globals

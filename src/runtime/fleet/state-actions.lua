@@ -1,13 +1,13 @@
 --- The actions that move the state of a process, or of some of its callers, to another process.
 local envelope = require("fleet.envelope")
 local fail = require("fleet.fail")
-local globals = require("fleet.globals")
 local health = require("fleet.health")
 local migrate = require("fleet.migrate")
 local partition = require("fleet.partition")
 local registry = require("fleet.registry")
 local state = require("fleet.state")
 local store = require("fleet.store")
+local waiting = require("fleet.waiting")
 
 local on = registry.everyProcess
 
@@ -24,7 +24,7 @@ on("EXPORT_STATE", {
   local exported, digest, found = state.export(data.globals, data.whole)
   return {
     state = exported, digest = digest, slot = envelope.of(msg).slot,
-    globals = { carried = found.carried, left = found.left, unknown = found.unknown, waiting = globals.waiting() },
+    globals = { carried = found.carried, left = found.left, unknown = found.unknown, waiting = waiting.count() },
   }
 end)
 

@@ -53,6 +53,8 @@ store.logs = store.logs or { seq = 0, entries = {} }
 store.answered = store.answered or { order = {}, first = 1, next = 1, byKey = {} }
 --- Open calls to peers, and requests whose reply waits for one.
 store.calls = store.calls or { seq = 0, open = {}, count = 0, deferred = {} }
+--- Names of the handlers for one message that the program registered at its load; absent with earlier libraries.
+store.onceAtLoad = store.onceAtLoad
 store.announced = store.announced or { startup = "", errorAt = 0 }
 
 return store
