@@ -419,6 +419,41 @@ describe("a request", () => {
     expect((await ask(await base.clone())).messages[0]?.Target).toBe(BLUE);
   });
 
+  test("takes the place of the oldest one of the sender with most, if the router is full", async () => {
+    const p = await steady();
+    const at = p.now;
+    const stranger = address("stranger");
+    const open = async (from: string, correlation: string) => {
+      p.now = at;
+      return (await ask(p, { From: from, "Correlation-Id": correlation })).messages;
+    };
+    const requests = async () => (await look(p)).metrics?.services.battle?.[BLUE]?.requests;
+    const first = (await open(stranger, "s0"))[0];
+    for (let i = 1; i < 256; i += 1) await open(stranger, `s${i}`);
+    // Nobody has more than the stranger itself.
+    const refused = await open(stranger, "more");
+    expect(JSON.parse(refused[0]?.Data ?? "")).toMatchObject({
+      error: { code: "BUSY", message: "this process already has 256 open requests" },
+    });
+    expect(await requests()).toBe(256);
+    const messages = await open(PLAYER, "mine");
+    const [dropped] = messages.filter(({ Target }) => Target === stranger);
+    expect([tagOf(dropped, "Correlation-Id"), JSON.parse(dropped?.Data ?? "").error]).toEqual([
+      "s0",
+      {
+        code: "BUSY",
+        message: "this process has no place for more open requests, and you have the most",
+        remedy: expect.stringContaining("Check whether the request was performed"),
+      },
+    ]);
+    expect(await requests()).toBe(256);
+    const asked = messages.find(({ Target }) => Target === BLUE);
+    const back = (await answer(p, BLUE, asked, { success: true, n: 7 })).messages;
+    expect(back.map((each) => [each.Target, tagOf(each, "Correlation-Id")])).toEqual([[PLAYER, "mine"]]);
+    // Whoever lost its place gets nothing more.
+    expect((await answer(p, BLUE, first, { success: true })).messages).toEqual([]);
+  }, 60_000);
+
   test("is copied to a mirror, whose answer nobody sees", async () => {
     const p = await steady();
     await prove(p, "r2", { [SHADOW]: "new" });

@@ -61,7 +61,10 @@ export const CONFIG_TYPES = {
     processType: text()
       .optional()
       .meta({ examples: ["BATTLE"], idle: "a process declares its type itself, in its program" }),
-    /** Maximum number of open requests: those whose answer waits for another process. Further ones are answered with `BUSY`. */
+    /**
+     * Maximum number of open requests: those whose answer waits for another process. Further ones are answered with `BUSY`, except those
+     * of a sender with fewer open requests than another: then the sender with the most gets `BUSY` for its oldest one.
+     */
     maxConcurrentRequests: whole()
       .max(1_000_000)
       .optional()

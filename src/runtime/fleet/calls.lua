@@ -1,6 +1,7 @@
 --- Calls to wired peers, and requests whose reply waits for one. Nothing blocks: the reply is another message,
 -- and a call without a reply times out at the first message after its deadline, in scheduler time.
 local answers = require("fleet.answer")
+local auth = require("fleet.auth")
 local config = require("fleet.config")
 local envelope = require("fleet.envelope")
 local fail = require("fleet.fail")
@@ -56,6 +57,7 @@ end
 --   `{ success = false, error = { code = "TIMEOUT" | "CANCELLED", … } }`; msg and raw ({ text, action, tags }) are nil without an answer
 -- @tparam ?table options `tags`: further tags · `timeout`: ms · `text`: sent as Data instead of `data` · `faultWhen`: see `fleet.faults`
 --   · `counted`: `calls.counted` includes it while it is open · `sender`: for whom, see `calls.counted`
+--   · `forwards`: the call ends, and this function runs, if the request that it is for loses its place
 -- @treturn string the correlation id
 -- @raise a failure `BUSY` if too many calls are open
 function calls.open(target, name, action, data, continuation, options)
@@ -85,6 +87,7 @@ function calls.open(target, name, action, data, continuation, options)
       reference = matching.reference(sent), chain = envelope.chain(), faultWhen = options and options.faultWhen,
       deadline = envelope.now() + (options and options.timeout or calls.timeout()),
       at = envelope.now(), counted = options and options.counted or nil, sender = options and options.sender,
+      forwards = options and options.forwards,
       origin = Fleet.context and Fleet.context.id,
       key = Fleet.context and Fleet.context.key,
     }
@@ -97,26 +100,6 @@ function calls.open(target, name, action, data, continuation, options)
     end)
   end
   return correlation
-end
-
---- Defers the reply to a message. A handler that returns nil after this is not answered yet.
--- @raise a failure `BUSY` if `PROCESS_CONFIG.maxConcurrentRequests` requests are deferred
-function calls.later(msg)
-  local id = envelope.of(msg).id
-  local deferred = store.calls.deferred
-  if not deferred[id] and calls.deferred() >= calls.limit() then
-    error(fail.new("BUSY", "this process already has " .. calls.limit() .. " open requests", "Send the request again later."))
-  end
-  if Fleet.context then Fleet.context.deferred = true end
-  if deferred[id] then return nil end
-  deferred[id] = {
-    address = reply.address(msg),
-    onceKey = Fleet.context and Fleet.context.onceKey,
-    -- A chain of calls may take longer than one call; the requester is answered in any case.
-    deadline = envelope.now() + 4 * calls.timeout(),
-  }
-  run.onFailure(function() deferred[id] = nil end)
-  return nil
 end
 
 local function settle(id, ok, text, tags)
@@ -141,6 +124,78 @@ function calls.answer(msg, ok, text, tags)
   else
     log.write("WARN", "a second reply to " .. tostring(msg.Action) .. ", or one that was not deferred with fleet.later")
   end
+end
+
+-- Whose request a deferred one is; requests that an earlier version deferred have only the address.
+local function senderOf(entry)
+  return entry.sender or tostring(entry.address.target)
+end
+
+-- How many deferred requests each sender has, and the sender with the most.
+local function held()
+  local counts, most = {}, nil
+  for _, entry in pairs(store.calls.deferred) do
+    local sender = senderOf(entry)
+    counts[sender] = (counts[sender] or 0) + 1
+  end
+  for sender, n in pairs(counts) do
+    if not most or n > counts[most] or n == counts[most] and sender < most then most = sender end
+  end
+  return counts, most
+end
+
+local function oldestOf(sender)
+  local oldest
+  for id, entry in pairs(store.calls.deferred) do
+    if senderOf(entry) == sender then
+      local other = oldest and store.calls.deferred[oldest]
+      local order, least = entry.order or 0, other and (other.order or 0)
+      if not other or order < least or order == least and id < oldest then oldest = id end
+    end
+  end
+  return oldest
+end
+
+-- Calls that only forward the request end with it; others still get their reply, because a program may have to complete what it began.
+local function drop(id)
+  local state = store.calls
+  for correlation, call in pairs(state.open) do
+    if call.origin == id and call.forwards then
+      state.open[correlation], state.count = nil, state.count - 1
+      run.onFailure(function() state.open[correlation], state.count = call, state.count + 1 end)
+      call.forwards()
+    end
+  end
+  settle(id, false, reply.failure(fail.new("BUSY", "this process has no place for more open requests, and you have the most",
+    "Check whether the request was performed before you send it again, and keep fewer requests open.")))
+end
+
+-- A full process serves every sender: the one with most open requests loses its oldest to one that has clearly fewer.
+local function makeRoom(sender)
+  local counts, most = held()
+  if most and counts[most] > (counts[sender] or 0) + 1 then return drop(oldestOf(most)) end
+  error(fail.new("BUSY", "this process already has " .. calls.limit() .. " open requests", "Send the request again later."))
+end
+
+--- Defers the reply to a message. A handler that returns nil after this is not answered yet.
+-- @raise a failure `BUSY` if `PROCESS_CONFIG.maxConcurrentRequests` requests are deferred, and no sender has more of them than this one
+function calls.later(msg)
+  local id = envelope.of(msg).id
+  local state = store.calls
+  local deferred = state.deferred
+  local sender = tostring(auth.player(msg))
+  if not deferred[id] and calls.deferred() >= calls.limit() then makeRoom(sender) end
+  if Fleet.context then Fleet.context.deferred = true end
+  if deferred[id] then return nil end
+  state.order = (state.order or 0) + 1
+  deferred[id] = {
+    address = reply.address(msg), sender = sender, order = state.order,
+    onceKey = Fleet.context and Fleet.context.onceKey,
+    -- A chain of calls may take longer than one call; the requester is answered in any case.
+    deadline = envelope.now() + 4 * calls.timeout(),
+  }
+  run.onFailure(function() deferred[id] = nil end)
+  return nil
 end
 
 -- The peer has performed the action, whatever happens with its answer here.

@@ -85,6 +85,8 @@ function carry.on(msg, service, action, given)
   tags["On-Behalf-Of"] = player
   router.call(service, request, action, given.data, back(msg), {
     timeout = carry.timeout(), tags = tags, text = given.text, uncounted = rules.OBSERVED[action],
+    -- The sender may lose its place: then nobody waits for the answer.
+    forwards = function() end,
   })
 end
 

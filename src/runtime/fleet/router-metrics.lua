@@ -90,7 +90,7 @@ end
 
 --- Counts a request; the returned function counts its answer, in the step of the request.
 -- @tparam string sender who asks
--- @treturn function `function(answer)` with the result of `fleet.answer`. Neither raises an error: a fault in the metrics must not lose
+-- @treturn function `function(answer)` with the result of `fleet.answer`, or `metrics.DROPPED`. Neither raises an error: a fault in the metrics must not lose
 --   an answer.
 function metrics.begin(service, id, sender)
   local count = run.aside("traffic metrics", metrics.count, service, id, sender)
@@ -98,6 +98,9 @@ function metrics.begin(service, id, sender)
     if count then run.aside("traffic metrics", count, answer) end
   end
 end
+
+--- The answer of a request that lost its place at the router: it is not counted.
+metrics.DROPPED = {}
 
 --- Like `begin`, but may raise an error.
 function metrics.count(service, id, sender)
@@ -107,6 +110,10 @@ function metrics.count(service, id, sender)
   add(one, sender, "requests", 1)
   run.onFailure(function() add(one, sender, "requests", -1) end)
   return function(answer)
+    if answer == metrics.DROPPED then
+      add(one, sender, "requests", -1)
+      return run.onFailure(function() add(one, sender, "requests", 1) end)
+    end
     if answer.success then
       add(one, sender, "answered", 1)
     elseif FAULTS[answer.error.code] then

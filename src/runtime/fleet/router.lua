@@ -84,6 +84,9 @@ function router.call(service, request, action, data, continuation, options)
   local sender = tostring(request.player)
   options.sender = sender
   local counted
+  options.forwards = function()
+    if counted then counted(metrics.DROPPED) end
+  end
   local correlation = calls.open(id, service, action, data, function(answer, msg, raw)
     if counted then counted(answer) end
     if continuation then continuation(answer, msg, raw) end
@@ -100,6 +103,9 @@ function router.call(service, request, action, data, continuation, options)
     end, {
       tags = tags, timeout = options.timeout, text = options.text, faultWhen = options.faultWhen, counted = true,
       sender = sender,
+      forwards = function()
+        if seen then seen(metrics.DROPPED) end
+      end,
     })
     if ok then seen = metrics.begin(service, entry.mirror, sender) end
   end
