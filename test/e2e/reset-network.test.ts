@@ -96,6 +96,10 @@ describe("a stack whose network was reset", { timeout: 240_000 }, () => {
     expect(found).toHaveLength(4);
     for (const health of found) expect(health).toMatchObject({ status: "OFFLINE", code: "PROCESS_GONE" });
     expect((await project.pulumi(["preview"])).text).toContain("[PROCESS_GONE]");
+    const deployed = await fleet("deploy", "--refresh", "--yes");
+    expect(deployed.code).not.toBe(0);
+    expect(deployed.text).toContain("[PROCESS_GONE]");
+    expect(deployed.text).toContain(WAY_ON);
   });
 
   it("is destroyed without waiting for a process, and created again", async () => {
