@@ -1,14 +1,11 @@
-import { z } from "zod";
 import type { Budget } from "../../src/core/budget.ts";
 import { FleetError } from "../../src/core/errors.ts";
 import { faultOf } from "../../src/delivery/faults.ts";
 import type { ProcessRef } from "../../src/fleet/health/verdict.ts";
 import { askPlain } from "../../src/fleet/protocol/ask.ts";
+import { refusalIn } from "../../src/fleet/protocol/reply.ts";
 import type { Session } from "../../src/fleet/session/session.ts";
 import type { Wanted } from "./plan.ts";
-
-/** A refusal in the library's format. */
-const RefusalSchema = z.looseObject({ error: z.looseObject({ message: z.string() }) });
 
 /**
  * Sends a declared message and returns the reply: a JSON object unchanged, anything else as `data`.
@@ -29,10 +26,7 @@ export async function askService(
   const reply = await askPlain(session, { ...place, action, data }, budget);
   const value = jsonOf(reply.data);
   if (faultOf(reply, services[service]?.faultWhen) !== undefined) {
-    const refusal = RefusalSchema.safeParse(value);
-    const words = refusal.success
-      ? refusal.data.error.message
-      : (reply.tags.Error ?? reply.data.slice(0, 200));
+    const words = refusalIn(reply.data)?.message ?? reply.tags.Error ?? reply.data.slice(0, 200);
     throw new FleetError({
       code: "SERVICE_FAULT",
       what: `${place.name} refused ${action}: ${words}`,

@@ -59,7 +59,6 @@ const KeysSchema = z.looseObject({
   sealed: RangesSchema,
   states: luaList(z.string()),
 });
-const ImportedSchema = z.looseObject({ digest: z.string() });
 
 type Report = (name: string, detail: string, phase?: "handed-over" | "state-lost") => Promise<void>;
 
@@ -159,15 +158,14 @@ export class StateHandOver implements HandOver {
   async #copy(move: StateMove, given: Exported): Promise<void> {
     const { name, to, keys } = move;
     const { state, digest } = given;
-    const sent = { state, digest };
-    const taken = keys
-      ? (await this.#control(name, to, "IMPORT_KEYS", ImportedSchema, { ...keys, ...sent })).digest
-      : await importState(
-          this.#session,
-          place(name, to),
-          { epoch: await this.#session.deployment.epoch(), ...sent },
-          this.#budget(),
-        );
+    const epoch = await this.#session.deployment.epoch();
+    const taken = await importState(
+      this.#session,
+      place(name, to),
+      { epoch, state, digest },
+      this.#budget(),
+      keys,
+    );
     if (taken === digest) return;
     throw new FleetError({
       code: "DIGEST_MISMATCH",

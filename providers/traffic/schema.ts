@@ -97,9 +97,3 @@ export interface TrafficOutputs extends TrafficInputs {
    */
   readonly driftFacts?: readonly TrafficDrift[];
 }
-
-/** Reply to `PROVE_TARGETS`. */
-export const ProveTargetsReplySchema = z.looseObject({
-  /** Number of revisions that were asked. Revisions that have already proved their health for this release are not asked again. */
-  count: z.number(),
-});

@@ -1,31 +1,40 @@
 /**
- * Actions that every process with the fleet's library answers; a test compares the list with a process. A program's own handlers
- * come first; the fleet's handler is always reached as `Fleet.<action>`.
+ * Actions that every process with the fleet's library answers, and to whom: `open` to anyone, `closed` to strangers, `control` also
+ * requires an epoch. A test compares them with a process. A program's own handlers come first; the fleet's handler is always reached as
+ * `Fleet.<action>`.
  */
-export const FLEET_ACTIONS = [
-  "ADMIT_PEER",
-  "AUDIT",
-  "DRAIN",
-  "EXPORT_KEYS",
-  "EXPORT_STATE",
-  "GET_CONFIG",
-  "GET_KEYS",
-  "GET_STATISTICS",
-  "HEALTH_CHECK",
-  "IMPORT_KEYS",
-  "IMPORT_STATE",
-  "Info",
-  "LOGS",
-  "PROBE_PEERS",
-  "RESTORE_CONFIG",
-  "RESUME",
-  "RETIRE",
-  "SEAL_KEYS",
-  "SET_ALLOWED",
-  "UNSEAL_KEYS",
-  "UPDATE_CONFIG",
-  "WIRE_PEERS",
-] as const;
+const ACCESS = {
+  ADMIT_PEER: "control",
+  AUDIT: "closed",
+  DRAIN: "control",
+  EXPORT_KEYS: "closed",
+  EXPORT_STATE: "closed",
+  GET_CONFIG: "closed",
+  GET_KEYS: "open",
+  GET_STATISTICS: "open",
+  HEALTH_CHECK: "open",
+  IMPORT_KEYS: "control",
+  IMPORT_STATE: "control",
+  Info: "open",
+  LOGS: "closed",
+  PROBE_PEERS: "closed",
+  RESTORE_CONFIG: "control",
+  RESUME: "control",
+  RETIRE: "control",
+  SEAL_KEYS: "control",
+  SET_ALLOWED: "closed",
+  UNSEAL_KEYS: "control",
+  UPDATE_CONFIG: "control",
+  WIRE_PEERS: "control",
+} as const;
+export type FleetAction = keyof typeof ACCESS;
+
+export const FLEET_ACTIONS = Object.keys(ACCESS) as readonly FleetAction[];
+
+/** Actions that a process refuses to strangers. */
+export const GUARDED_ACTIONS: readonly FleetAction[] = FLEET_ACTIONS.filter(
+  (action) => ACCESS[action] !== "open",
+);
 
 /** Prefix of an action's name that selects the fleet's handler, whatever handlers the program has. */
 export const FLEET_PREFIX = "Fleet.";

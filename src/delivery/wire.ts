@@ -241,11 +241,11 @@ export const TrafficSetSchema = z.looseObject({
 });
 
 /** `PROVE_TARGETS`: a control message; the router checks each process' health. The outcome is in `proofs` of `GET_TRAFFIC`. */
-export const ProveTargetsSchema = z.strictObject({
-  release: z.string().min(1).max(128),
+export interface ProveTargets {
+  readonly release: string;
   /** process id → sha256 of the code that it must run. */
-  targets: z.record(ProcessId, z.string().min(1).max(64)),
-});
+  readonly targets: Readonly<Record<string, string>>;
+}
 
 /** `TRAFFIC_COMMAND`: from a deployer; needs no epoch, so it can be sent during a run. */
 export const TrafficCommandSchema = z.strictObject({

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from "vitest";
-import { FLEET_ACTIONS, FLEET_REQUEST } from "../../src/core/fleet-actions.ts";
+import { FLEET_ACTIONS, FLEET_REQUEST, GUARDED_ACTIONS } from "../../src/core/fleet-actions.ts";
 import { type Aos, address, boot, OWNER } from "./aos.ts";
 import { COUNTER } from "./programs.ts";
 
@@ -122,6 +122,11 @@ test("every name that the plan warns about is answered by a process, and none is
     const { data } = await ask(p, `Fleet.${action}`, { Epoch: "1" }, OWNER);
     expect(data).not.toContain("UNKNOWN_ACTION");
   }
+  const refusing: string[] = [];
+  for (const action of FLEET_ACTIONS)
+    if ((await ask(p, `Fleet.${action}`, { Epoch: "validation" })).data.includes('"FORBIDDEN"'))
+      refusing.push(action);
+  expect(refusing).toEqual(GUARDED_ACTIONS);
   const refused = await p.load({ epoch: 2, source: 'require("fleet").on("Fleet.Mine", {}, function() end)' });
   expect(refused.error).toContain("names with this prefix are reserved for the library");
 });

@@ -4,8 +4,10 @@ import { describe, expect, it } from "vitest";
 import { chosenMembers, isReversed } from "../../components/plan-pinned.ts";
 import type { ReleaseOutputs } from "../../providers/release/schema.ts";
 import { FleetError } from "../../src/core/errors.ts";
+import { FLEET_ACTIONS } from "../../src/core/fleet-actions.ts";
 import { sha256 } from "../../src/core/hash.ts";
 import { bundleIn, composeProgram } from "../../src/fleet/code/program.ts";
+import type { History } from "../../src/fleet/history.ts";
 import type { Manifest } from "../../src/fleet/members/manifest.ts";
 import type { LedgerEntry } from "../../src/fleet/protocol/ledger.ts";
 import type { DeclaredProcess } from "../../src/fleet/releases/declared.ts";
@@ -28,6 +30,7 @@ import { describeChanges } from "../../src/operations/rollback/changes.ts";
 import { entryText, historyOfStack } from "../../src/operations/rollback/entries.ts";
 import { checkGlobals, globalsProblem } from "../../src/operations/rollback/globals.ts";
 import { type LedgerRun, runsOf } from "../../src/operations/rollback/ledger.ts";
+import { countLostMessages } from "../../src/operations/rollback/lost-messages.ts";
 import { isReachable } from "../../src/operations/rollback/migrations.ts";
 import { heldInState, mergeReleases, releaseInState } from "../../src/operations/rollback/releases.ts";
 import { pastStates } from "../../src/operations/rollback/stack.ts";
@@ -62,6 +65,20 @@ const run = (deploymentId: string, more: Partial<LedgerRun> = {}): LedgerRun => 
   interrupted: false,
   rolledBack: false,
   ...more,
+});
+
+describe("the messages that a reset loses", () => {
+  it("are those of clients: none of the library's own actions counts", async () => {
+    const actions = [...FLEET_ACTIONS, "Eval", "BUY"];
+    const history = {
+      latest: async () => actions.length,
+      range: async () => actions.map((action) => ({ action })),
+    } as unknown as History;
+    expect(await countLostMessages(history, { processId: "p", slot: 0 })).toEqual({
+      messages: 1,
+      byAction: { BUY: 1 },
+    });
+  });
 });
 
 describe("a pin", () => {

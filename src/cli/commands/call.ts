@@ -14,6 +14,7 @@ import type { FleetSession } from "../../fleet/fleet-session.ts";
 import { pickMember } from "../../fleet/members/known-fleet.ts";
 import type { Member } from "../../fleet/members/member.ts";
 import { call, dryCall } from "../../fleet/protocol/call.ts";
+import { infoIn } from "../../fleet/protocol/info.ts";
 import type { Reply } from "../../fleet/protocol/reply.ts";
 import { withLibrary } from "../../operations/members-named.ts";
 import { type Cli, type Context, defineCommand, pair, seconds } from "../command.ts";
@@ -121,11 +122,9 @@ async function readData(path: string): Promise<string> {
   }
 }
 
-const EpochSchema = z.looseObject({ epoch: z.number().int() });
-
 async function epochOf(fleet: FleetSession, member: Member, timeout: number): Promise<string> {
   withLibrary(member);
-  const info = await call(fleet, {
+  const reply = await call(fleet, {
     member,
     action: "Info",
     data: "",
@@ -134,12 +133,12 @@ async function epochOf(fleet: FleetSession, member: Member, timeout: number): Pr
     seconds: timeout,
     wait: true,
   });
-  const parsed = EpochSchema.safeParse(jsonOf(info.data));
-  if (parsed.success) return String(parsed.data.epoch);
+  const epoch = infoIn(jsonOf(reply.data), "epoch")?.epoch;
+  if (epoch !== undefined) return String(epoch);
   throw new FleetError({
     code: "NO_EPOCH",
     what: `${member.name} does not report its epoch.`,
-    got: info.data.slice(0, 200) || info.error || info.output || "nothing",
+    got: reply.data.slice(0, 200) || reply.error || reply.output || "nothing",
     expected: "a reply to Info with an epoch",
     remedy: "Check that it runs the fleet's code: npx fleet status",
   });

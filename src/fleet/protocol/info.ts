@@ -82,11 +82,17 @@ const LENIENT = Object.fromEntries(
  *
  * @param needed required fields: if one is of another type, the reply is invalid
  */
-export function infoSchema<K extends Field = never>(...needed: readonly K[]): z.ZodType<Info<K>> {
+function infoSchema<K extends Field = never>(...needed: readonly K[]): z.ZodType<Info<K>> {
   const strict = Object.fromEntries(needed.map((field) => [field, FIELDS[field]]));
   const schema = z.preprocess(rounded, z.looseObject({ ...LENIENT, ...strict }));
   return schema as z.ZodType as z.ZodType<Info<K>>;
 }
+
+/** The `Info` in a reply's data, parsed as JSON; undefined if a needed field is missing. Pure. */
+export const infoIn = <K extends Field = never>(
+  json: unknown,
+  ...needed: readonly K[]
+): Info<K> | undefined => infoSchema(...needed).safeParse(json).data;
 
 /**
  * Reads a process' `Info` by a signed message.

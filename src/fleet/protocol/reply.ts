@@ -77,10 +77,24 @@ interface Named {
   readonly action: string;
 }
 
-const RefusalSchema = z.object({
-  success: z.literal(false),
-  error: z.object({ code: z.string(), message: z.string(), remedy: z.string().optional() }),
+const RefusalSchema = z.looseObject({
+  error: z.looseObject({
+    code: z.string().optional().catch(undefined),
+    message: z.string(),
+    remedy: z.string().optional().catch(undefined),
+  }),
 });
+
+/** A refusal in the library's format. A program that imitates it may leave out everything but the message. */
+interface Refusal {
+  readonly code?: string | undefined;
+  readonly message: string;
+  readonly remedy?: string | undefined;
+}
+
+/** The refusal in a reply's data; undefined if it is none. Pure. */
+export const refusalIn = (data: string): Refusal | undefined =>
+  RefusalSchema.safeParse(jsonOf(data)).data?.error;
 
 /**
  * @param mustSucceed whether the reply has to contain `success: true`
@@ -89,9 +103,8 @@ const RefusalSchema = z.object({
 export function readReply<T>(request: Named, schema: z.ZodType<T>, data: string, mustSucceed: boolean): T {
   const { name, processId, action } = request;
   const json = jsonOf(data);
-  const refusal = RefusalSchema.safeParse(json).data?.error;
-  if (refusal) {
-    const { code, message, remedy } = refusal;
+  const { code, message, remedy } = refusalIn(data) ?? {};
+  if (code !== undefined && z.looseObject({ success: z.literal(false) }).safeParse(json).success) {
     throw new FleetError(
       {
         code,

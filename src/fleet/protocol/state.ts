@@ -1,6 +1,7 @@
 /** Resumes and retires processes, and exports and imports their states. */
 import { z } from "zod";
 import type { Budget } from "../../core/budget.ts";
+import type { KeyRange } from "../../delivery/index.ts";
 import type { ProcessRef } from "../health/verdict.ts";
 import { type Exported, ExportedSchema } from "../snapshot/contents.ts";
 import { ask, type Sender } from "./ask.ts";
@@ -50,15 +51,18 @@ export function exportedState(
 /**
  * Imports states into a process.
  *
+ * @param range the keys of callers whose part of partitioned states is imported; without it, everything is
  * @returns the digest of the imported states, as reported by the process
  * @throws FleetError as `ask`; BAD_STATE, NO_MIGRATION
  */
 export async function importState(
   session: Sender,
   { name, generation, processId }: ProcessRef,
-  { epoch, ...data }: { readonly epoch: number; readonly state: unknown; readonly digest: string },
+  { epoch, ...sent }: { readonly epoch: number; readonly state: unknown; readonly digest: string },
   budget: Budget,
+  range?: KeyRange,
 ): Promise<string> {
-  const request = { name, generation, processId, action: "IMPORT_STATE", epoch, data };
+  const action = range === undefined ? "IMPORT_STATE" : "IMPORT_KEYS";
+  const request = { name, generation, processId, action, epoch, data: { ...range, ...sent } };
   return (await ask(session, request, ImportedSchema, budget)).digest;
 }

@@ -1,19 +1,11 @@
-import { z } from "zod";
 import { type Budget, budgetOf } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
 import { canonicalJson } from "../../core/hash.ts";
 import { ALL_TRAFFIC_BP } from "../../delivery/strategy.ts";
-import {
-  ProveTargetsSchema,
-  type ServiceRoutes,
-  SetTrafficSchema,
-  TrafficSetSchema,
-  type TrafficState,
-} from "../../delivery/wire.ts";
+import type { ServiceRoutes, TrafficState } from "../../delivery/wire.ts";
 import type { FleetSession } from "../../fleet/fleet-session.ts";
-import { ask } from "../../fleet/protocol/ask.ts";
 import { resume } from "../../fleet/protocol/state.ts";
-import { commandTraffic, traffic } from "../../fleet/protocol/traffic.ts";
+import { commandTraffic, proveTargets, setTraffic, traffic } from "../../fleet/protocol/traffic.ts";
 import type { ReleaseDocument } from "../../fleet/releases/document.ts";
 import { ignoreFleetError } from "./info.ts";
 import type { MemberPlan } from "./member-plan.ts";
@@ -152,11 +144,6 @@ function routerClient(
   pause: (seconds: number) => Promise<void>,
 ) {
   let messages = 0;
-  const { name, processId, generation } = router;
-  const post = <T>(action: string, data: unknown, schema: z.ZodType<T>, epoch: number): Promise<T> => {
-    messages += 1;
-    return ask(fleet.session, { name, processId, generation, action, data, epoch }, schema, budget);
-  };
   const read = () => {
     messages += 1;
     return traffic(fleet.session, router, budget);
@@ -168,7 +155,8 @@ function routerClient(
     epoch: number,
   ) => {
     const targets = Object.fromEntries(routes.map((route) => [route.processId, route.revision]));
-    await post("PROVE_TARGETS", ProveTargetsSchema.parse({ release, targets }), z.looseObject({}), epoch);
+    messages += 1;
+    await proveTargets(fleet.session, { ...router, epoch }, { release, targets }, budget);
     for (;;) {
       const { proofs } = await read();
       const asked = Object.keys(targets).map((id) => proofs[id]?.status);
@@ -182,7 +170,12 @@ function routerClient(
     /** Lets a draining process accept requests again. */
     resume: (member: string, id: string, epoch: number) => {
       messages += 1;
-      return resume(fleet.session, { name: member, processId: id, generation }, epoch, budget);
+      return resume(
+        fleet.session,
+        { name: member, processId: id, generation: router.generation },
+        epoch,
+        budget,
+      );
     },
     abort: (release: string) => {
       messages += 1;
@@ -194,14 +187,17 @@ function routerClient(
       services: Record<string, ServiceRoutes>,
       switched: readonly string[],
     ) {
-      const data = SetTrafficSchema.parse({
+      const message = {
         release,
         step: table?.release === release ? table.step + 1 : 0,
         salt: release,
         ...(table ? { expect: { release: table.release, step: table.step, serial } } : {}),
         services,
-      });
-      const send = () => post("SET_TRAFFIC", data, TrafficSetSchema, epoch);
+      };
+      const send = () => {
+        messages += 1;
+        return setTraffic(fleet.session, { ...router, epoch }, message, budget);
+      };
       try {
         return await send();
       } catch (error) {

@@ -1,4 +1,5 @@
 import { amount } from "../../core/amount.ts";
+import { FLEET_ACTIONS } from "../../core/fleet-actions.ts";
 import type { History } from "../../fleet/history.ts";
 import type { Snapshot } from "../../fleet/snapshot/store.ts";
 
@@ -10,23 +11,9 @@ export interface LostMessages {
 }
 
 /** Actions of the fleet itself, which no client sends. */
-const CONTROL = new Set([
+const CONTROL: ReadonlySet<string> = new Set([
+  ...FLEET_ACTIONS,
   "Eval",
-  "Info",
-  "HEALTH_CHECK",
-  "GET_STATISTICS",
-  "UPDATE_CONFIG",
-  "GET_CONFIG",
-  "WIRE_PEERS",
-  "RETIRE",
-  "RESUME",
-  "DRAIN",
-  "EXPORT_STATE",
-  "IMPORT_STATE",
-  "SET_ALLOWED",
-  "AUDIT",
-  "LOGS",
-  "PROBE_PEERS",
   "PROCESS_DISCOVERY",
   "LEDGER",
   "DEPLOYMENT_STATUS",

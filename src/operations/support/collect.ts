@@ -2,6 +2,7 @@ import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { FleetError } from "../../core/errors.ts";
+import type { FleetAction } from "../../core/fleet-actions.ts";
 import { runsWithoutLibrary } from "../../fleet/code/without-library.ts";
 import type { FleetSession } from "../../fleet/fleet-session.ts";
 import type { History } from "../../fleet/history.ts";
@@ -48,7 +49,15 @@ export async function journalOf(fleet: FleetSession): Promise<BundleFile> {
   return { name: "journal.json", text: JSON.stringify(plain, null, 2) };
 }
 
-const READS = ["Info", "HEALTH_CHECK", "GET_STATISTICS", "GET_CONFIG", "AUDIT", "LOGS"] as const;
+/** What a process reports about itself. */
+const READS: readonly FleetAction[] = [
+  "Info",
+  "HEALTH_CHECK",
+  "GET_STATISTICS",
+  "GET_CONFIG",
+  "AUDIT",
+  "LOGS",
+];
 const Anything = z.looseObject({});
 
 /** What a process reports about itself, and its newest messages with truncated data. Failed reads become `failed` entries. */

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import type { Ao, Evaluation, Tags } from "../../ao/port.ts";
 import { replyAmong, type SentRequest } from "../../ao/replies.ts";
 import type { Budget } from "../../core/budget.ts";
+import { GUARDED_ACTIONS } from "../../core/fleet-actions.ts";
 
 /** One message that a process must refuse, and the expected answers. */
 interface Attack {
@@ -14,23 +15,11 @@ interface Attack {
 }
 
 /**
- * An epoch that every process refuses, whoever sends it. So an attack does no harm even if a process lets strangers pass, and the code of
- * the refusal shows that it did.
+ * An epoch that every process refuses, whoever sends it. So a control action does no harm even if a process lets strangers pass, and the
+ * code of the refusal shows that it did. For the other actions the data is invalid.
  */
 const NO_EPOCH = "validation";
 
-const CONTROL = [
-  "UPDATE_CONFIG",
-  "RESTORE_CONFIG",
-  "WIRE_PEERS",
-  "ADMIT_PEER",
-  "RETIRE",
-  "DRAIN",
-  "RESUME",
-  "IMPORT_STATE",
-] as const;
-/** Reads and changes of rights that are closed to strangers; the data is invalid, so nothing happens if one succeeds. */
-const CLOSED = ["EXPORT_STATE", "GET_CONFIG", "AUDIT", "LOGS", "PROBE_PEERS", "SET_ALLOWED"] as const;
 const LEDGER = [
   "DEPLOY_PROCESS",
   "PROCESS_REGISTRATION",
@@ -46,7 +35,7 @@ const FORBIDDEN_OR_UNKNOWN = ["FORBIDDEN", "UNKNOWN_ACTION"];
 /** aos drops a message that claims to be pushed, unless a unit that the process trusts signed it. */
 const FORBIDDEN_OR_DROPPED = ["FORBIDDEN", "nothing"];
 
-/** Every control action, sent by a stranger in its own name and in the name of others. */
+/** Every action that is not open, sent by a stranger in its own name and in the name of others. */
 export function strangersAttacks(isLedger: boolean, owner: string): Attack[] {
   // Schedulers drop a pushed message with the same content as an earlier one.
   const data = JSON.stringify({ allowed: "nobody", nonce: randomUUID() });
@@ -66,7 +55,7 @@ export function strangersAttacks(isLedger: boolean, owner: string): Attack[] {
     refusals,
   });
   return [
-    ...[...CONTROL, ...CLOSED].map((action) => attack(action, FORBIDDEN)),
+    ...GUARDED_ACTIONS.map((action) => attack(action, FORBIDDEN)),
     ...(isLedger ? LEDGER : []).map((action) => attack(action, FORBIDDEN_OR_UNKNOWN)),
     inTheName("carried for the owner", { "On-Behalf-Of": owner }, FORBIDDEN),
     inTheName("with the owner's name in its tags", { From: owner, Owner: owner }, FORBIDDEN),

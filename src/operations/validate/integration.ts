@@ -6,6 +6,7 @@ import type { Member } from "../../fleet/members/member.ts";
 import { call } from "../../fleet/protocol/call.ts";
 import { info } from "../../fleet/protocol/info.ts";
 import { luaMap } from "../../fleet/protocol/lua.ts";
+import { refusalIn } from "../../fleet/protocol/reply.ts";
 import type { Integration } from "./report.ts";
 import {
   answerBudget,
@@ -33,7 +34,6 @@ const ProbedSchema = z.looseObject({
     }),
   ),
 });
-const RefusedSchema = z.looseObject({ error: z.looseObject({ code: z.string(), message: z.string() }) });
 
 /** Validates integration: every process calls its declared peers, and every declared workflow runs from end to end. */
 export async function validateIntegration(subject: Subject): Promise<ValidationResult> {
@@ -103,13 +103,10 @@ async function probe(subject: Subject, member: Member, peers: readonly string[])
     wait: true,
   }).finally(() => over.abort());
   const [reply] = await Promise.all([asked, nudge(subject, member, edgeMs + 250, over.signal)]);
-  const data = jsonOf(reply.error === undefined ? reply.data : "");
-  const probed = ProbedSchema.safeParse(data);
+  const data = reply.error === undefined ? reply.data : "";
+  const probed = ProbedSchema.safeParse(jsonOf(data));
   if (probed.success) return probed.data.peers;
-  const refused = RefusedSchema.safeParse(data);
-  const { code, message } = refused.success
-    ? refused.data.error
-    : { code: "BAD_REPLY", message: (reply.error ?? reply.data).slice(0, 200) };
+  const { code = "BAD_REPLY", message = (reply.error ?? reply.data).slice(0, 200) } = refusalIn(data) ?? {};
   throw new FleetError({
     code,
     what: `${member.name} could not call its peers: ${message}`,
