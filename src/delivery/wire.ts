@@ -4,6 +4,7 @@
  */
 import { z } from "zod";
 import { FaultRulesSchema, RoutedActionsSchema } from "./faults.ts";
+import { luaList } from "./lua.ts";
 import { ALL_TRAFFIC_BP, TrafficKeySchema } from "./strategy.ts";
 
 const ProcessId = z.string().regex(/^[A-Za-z0-9_-]{43}$/, "an AO process id");
@@ -13,9 +14,6 @@ const mapOf = <T extends z.ZodType>(value: T) =>
     (given) => (Array.isArray(given) && given.length === 0 ? {} : given),
     z.record(z.string(), value),
   );
-
-const listOf = <T extends z.ZodType>(item: T) =>
-  z.preprocess((given) => (Array.isArray(given) ? given : []), z.array(item));
 
 /** One revision's share of a service. */
 const RouteSchema = z.strictObject({
@@ -142,21 +140,21 @@ const counts = {
 const SenderMetricsSchema = z.looseObject({
   ...counts,
   /** Its part of the revision's latencies. */
-  latencies: listOf(z.number()),
+  latencies: luaList(z.number()),
   /** The ages of its open requests, as in the revision's figures. */
-  open: listOf(z.number()),
+  open: luaList(z.number()),
 });
 export type SenderMetrics = z.infer<typeof SenderMetricsSchema>;
 
 /** A revision's figures since the start of the step. Latencies are in ms of the scheduler's time, the latest 256, at most 128 of one sender. */
 const RevisionMetricsSchema = z.looseObject({
   ...counts,
-  latencies: listOf(z.number()),
+  latencies: luaList(z.number()),
   /**
    * The age of each open request, whatever step it is from: in ms of the scheduler's time, the oldest 256, oldest first. Absent on
    * routers of earlier versions, and always in the figures of the step before.
    */
-  open: listOf(z.number()).optional(),
+  open: luaList(z.number()).optional(),
   /**
    * The senders with most faults, refusals and requests. Absent on routers of earlier versions, and if the table is steady.
    */

@@ -4,7 +4,7 @@ import type { Evaluation, OutMessage, Tags } from "../port.ts";
 
 const TagSchema = z.object({ name: z.string(), value: z.coerce.string() });
 
-/** Lua's empty table is encoded as `[]` or `{}`, and an absent list as null. */
+/** Lua's empty table is encoded as `[]` or `{}`, and an absent list as null. As `luaList` of `src/delivery`, which this room does not import. */
 const listOf = <T extends z.ZodType>(item: T) =>
   z.preprocess((value) => (Array.isArray(value) ? value : []), z.array(item));
 

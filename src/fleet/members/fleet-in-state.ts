@@ -2,6 +2,7 @@
 import { z } from "zod";
 import type { KnownFleet, Member } from "./member.ts";
 import { type RevisionInState, RevisionSchema } from "./revision-in-state.ts";
+import { outputsOf, resourcesIn } from "./stack-state.ts";
 
 const ProcessSchema = z.looseObject({
   name: z.string(),
@@ -22,24 +23,11 @@ const TrafficSchema = z.looseObject({
   active: z.record(z.string(), z.string()).default({}),
 });
 
-const StateSchema = z.looseObject({
-  deployment: z.looseObject({
-    resources: z
-      .array(z.looseObject({ type: z.string(), outputs: z.record(z.string(), z.unknown()).optional() }))
-      .nullish(),
-  }),
-});
-
 /** @param raw the output of `pulumi stack export`; an invalid one yields a fleet without members */
 export function fleetInState(raw: unknown): KnownFleet {
-  const resources = StateSchema.safeParse(raw).data?.deployment.resources ?? [];
-  const outputsOf = <T extends z.ZodType>(type: string, schema: T) =>
-    resources.flatMap((each) => {
-      const found = each.type.endsWith(`dynamic/ao:${type}`) ? schema.safeParse(each.outputs) : undefined;
-      return found?.success ? [found.data] : [];
-    });
-  const processes = outputsOf("Process", ProcessSchema);
-  const [traffic] = outputsOf("Traffic", TrafficSchema);
+  const resources = resourcesIn(raw) ?? [];
+  const processes = outputsOf(resources, "Process", ProcessSchema);
+  const [traffic] = outputsOf(resources, "Traffic", TrafficSchema);
   const router = traffic?.router.name ?? processes.flatMap(({ strategy }) => strategy?.router ?? [])[0];
   const held = processes.flatMap(({ name, revisions }) => (revisions ? [[name, revisions] as const] : []));
   return {

@@ -1,4 +1,5 @@
 import { readdir } from "node:fs/promises";
+import { isResource, type StateResource } from "../../fleet/members/stack-state.ts";
 import {
   type ReleaseDocument,
   readRelease,
@@ -71,20 +72,11 @@ export function mergeReleases(
   });
 }
 
-/** A resource in a state or checkpoint. */
-export interface StateResource {
-  readonly type: string;
-  /** When an update last wrote it, ISO 8601. */
-  readonly modified?: string | undefined;
-  readonly outputs?: unknown;
-  readonly initErrors?: readonly string[] | null | undefined;
-}
-
 /** The release in an exported state of the stack or in a checkpoint of its history; empty if it failed. Pure. */
 export function releaseInState(resources: readonly StateResource[]): ReleaseDocument[] {
-  return resources.flatMap(({ type, outputs, initErrors }) => {
-    if (!type.endsWith("dynamic/ao:Release") || (initErrors?.length ?? 0) > 0) return [];
-    const release = verifiedRelease(outputs);
+  return resources.flatMap((resource) => {
+    if (!isResource(resource, "Release") || (resource.initErrors?.length ?? 0) > 0) return [];
+    const release = verifiedRelease(resource.outputs);
     return release ? [release] : [];
   });
 }
@@ -95,8 +87,9 @@ export function releaseInState(resources: readonly StateResource[]): ReleaseDocu
  */
 export function heldInState(resources: readonly StateResource[]): string[] {
   const failed = resources.filter(({ initErrors }) => (initErrors?.length ?? 0) > 0);
-  return failed.flatMap(({ type, outputs, modified }) => {
-    if (failed.length > 1 || modified === undefined || !type.endsWith("dynamic/ao:Traffic")) return [];
+  return failed.flatMap((resource) => {
+    const { outputs, modified } = resource;
+    if (failed.length > 1 || modified === undefined || !isResource(resource, "Traffic")) return [];
     return (outputs as { phase?: unknown } | null | undefined)?.phase === "HELD" ? [modified] : [];
   });
 }

@@ -3,10 +3,17 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { gunzip } from "node:zlib";
 import { z } from "zod";
+import {
+  isResource,
+  outputsOf,
+  resourcesIn,
+  resourcesInCheckpoint,
+  type StateResource,
+} from "../../fleet/members/stack-state.ts";
 import type { ReleaseDocument } from "../../fleet/releases/document.ts";
 import { backendFolder } from "../../toolchain/backend.ts";
 import type { PulumiRunner, Workspace } from "../workspace/workspace.ts";
-import { heldInState, releaseInState, type StateResource } from "./releases.ts";
+import { heldInState, releaseInState } from "./releases.ts";
 
 const UpdateSchema = z.looseObject({
   kind: z.string(),
@@ -36,19 +43,6 @@ export async function stackUpdates({ host, workspace, stack }: PulumiStack): Pro
   if (answer.code !== 0 || answer.stdout === "") return [];
   return z.array(UpdateSchema).parse(JSON.parse(answer.stdout) ?? []);
 }
-
-const StateSchema = z.looseObject({
-  resources: z
-    .array(
-      z.looseObject({
-        type: z.string(),
-        modified: z.string().optional(),
-        outputs: z.record(z.string(), z.unknown()).optional(),
-        initErrors: z.array(z.string()).nullish(),
-      }),
-    )
-    .nullish(),
-});
 
 /** What the stack's present state contains. */
 interface StackState {
@@ -90,28 +84,19 @@ export interface Traffic extends z.infer<typeof TrafficSchema> {
 export async function stackState({ host, workspace, stack }: PulumiStack): Promise<StackState> {
   const answer = await host.pulumi(workspace, ["stack", "export", "--stack", stack]);
   if (answer.code !== 0) return { hasRelease: false };
-  const state = z.looseObject({ deployment: StateSchema }).safeParse(JSON.parse(answer.stdout));
-  const resources = state.data?.deployment.resources ?? [];
+  const resources = resourcesIn(JSON.parse(answer.stdout)) ?? [];
   const [release] = releaseInState(resources);
   const [heldAt] = heldInState(resources);
-  const table = resources.find(({ type }) => type.endsWith("dynamic/ao:Traffic"));
-  const traffic = TrafficSchema.safeParse(table?.outputs).data;
+  const [traffic] = outputsOf(resources, "Traffic", TrafficSchema);
   const held = Object.fromEntries(
-    resources.flatMap(({ type, outputs }) => {
-      const found = type.endsWith("dynamic/ao:Process") ? RevisionsSchema.safeParse(outputs).data : undefined;
-      return found ? [[found.name, found.revisions] as const] : [];
-    }),
+    outputsOf(resources, "Process", RevisionsSchema).map(({ name, revisions }) => [name, revisions]),
   );
-  const strategyRouters = resources.flatMap(({ type, outputs }) =>
-    type.endsWith("dynamic/ao:Process")
-      ? (StrategySchema.safeParse(outputs).data?.strategy.router ?? [])
-      : [],
-  );
-  const router = traffic?.router.name ?? strategyRouters[0] ?? null;
+  const [rolledOut] = outputsOf(resources, "Process", StrategySchema);
+  const router = traffic?.router.name ?? rolledOut?.strategy.router ?? null;
   return {
     router,
     ...(release ? { release } : {}),
-    hasRelease: resources.some(({ type }) => type.endsWith("dynamic/ao:Release")),
+    hasRelease: resources.some((resource) => isResource(resource, "Release")),
     ...(traffic ? { traffic: { ...traffic, held } } : {}),
     ...(heldAt === undefined ? {} : { heldAt }),
   };
@@ -135,9 +120,12 @@ export async function pastStates(ask: PulumiStack, updates: readonly StackUpdate
   return { releases: found.flatMap(releaseInState), heldAt: found.flatMap(heldInState) };
 }
 
-async function fromFiles({ project, stack }: PulumiStack, backend: string): Promise<StateResource[][]> {
+async function fromFiles(
+  { project, stack }: PulumiStack,
+  backend: string,
+): Promise<(readonly StateResource[])[]> {
   const folder = join(backend, ".pulumi", "history", project, stack);
-  const found: StateResource[][] = [];
+  const found: (readonly StateResource[])[] = [];
   for (const name of (await readdir(folder).catch(() => [])).sort()) {
     if (!/\.checkpoint\.json(\.gz)?$/.test(name)) continue;
     const bytes = await readFile(join(folder, name));
@@ -147,12 +135,9 @@ async function fromFiles({ project, stack }: PulumiStack, backend: string): Prom
   return found;
 }
 
-const CheckpointSchema = z.looseObject({ checkpoint: z.looseObject({ latest: StateSchema.nullish() }) });
-
-function inCheckpoint(text: string): StateResource[] {
+function inCheckpoint(text: string): readonly StateResource[] {
   try {
-    const { checkpoint } = CheckpointSchema.parse(JSON.parse(text));
-    return checkpoint.latest?.resources ?? [];
+    return resourcesInCheckpoint(JSON.parse(text)) ?? [];
   } catch {
     // A killed run may leave a truncated file.
     return [];
@@ -162,16 +147,16 @@ function inCheckpoint(text: string): StateResource[] {
 async function fromVersions(
   { host, workspace, stack }: PulumiStack,
   updates: readonly StackUpdate[],
-): Promise<StateResource[][]> {
-  const found: StateResource[][] = [];
+): Promise<(readonly StateResource[])[]> {
+  const found: (readonly StateResource[])[] = [];
   for (const { kind, result, version } of updates) {
     if (kind !== "update" || result === "in-progress" || version === 0) continue;
     const args = ["stack", "export", "--version", String(version), "--stack", stack];
     const answer = await host.pulumi(workspace, args);
     // A backend that refuses one version refuses them all.
     if (answer.code !== 0) return found;
-    const state = z.looseObject({ deployment: StateSchema }).safeParse(JSON.parse(answer.stdout));
-    if (state.success) found.push(state.data.deployment.resources ?? []);
+    const resources = resourcesIn(JSON.parse(answer.stdout));
+    if (resources) found.push(resources);
   }
   return found;
 }
