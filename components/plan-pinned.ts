@@ -23,7 +23,7 @@ import { rollbackStrategy, rolloutOf } from "./strategy.ts";
 const READ_SECONDS = 120;
 
 /** A stack, and the settings with which its network is reached. */
-export interface PinnedStack {
+interface PinnedStack {
   readonly project: string;
   readonly stack: string;
   readonly config: StackSettings;

@@ -36,8 +36,9 @@ async function table(): Promise<string> {
   const metrics = await registry.getMetricsAsJSON();
   const labels = (name: string): string => {
     // prom-client declares the labels on each kind of metric, not on what the registry returns.
-    const metric = registry.getSingleMetric(name) as unknown as { labelNames?: readonly string[] };
-    return (metric.labelNames ?? []).map((label) => `\`${label}\``).join(", ");
+    const metric = registry.getSingleMetric(name);
+    const names = metric !== undefined && "labelNames" in metric ? metric.labelNames : [];
+    return (Array.isArray(names) ? names : []).map((label) => `\`${label}\``).join(", ");
   };
   const rows = metrics.map(
     ({ name, type, help }) => `| \`${name}\` | ${String(type)} | ${labels(name)} | ${help} |`,

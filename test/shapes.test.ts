@@ -41,8 +41,8 @@ const BORDERS: Readonly<Record<string, string>> = {
 };
 
 test("`as unknown as` occurs only where a foreign library is called", () => {
-  const found = files("index.ts", "components/**/*.ts", "providers/**/*.ts", "src/**/*.ts").filter(
-    ({ text }) => text.includes(" as unknown as "),
+  const found = files("index.ts", "{components,providers,src,docs}/**/*.ts").filter(({ text }) =>
+    text.includes(" as unknown as "),
   );
   const casts = Object.fromEntries(
     found.map(({ file, text }) => [file, text.split(" as unknown as ").length - 1]),

@@ -1,5 +1,5 @@
 /** A request to end this command, by Ctrl-C or by SIGTERM. */
-export interface UntilSignal {
+interface UntilSignal {
   /** Aborts at the first SIGINT or SIGTERM. */
   readonly signal: AbortSignal;
   /** Stops listening. Until then, this process does not end by the first of these signals. */

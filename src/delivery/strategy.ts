@@ -42,7 +42,7 @@ const sampling = {
 };
 
 /** A check of green. Every check in the list must pass. */
-export const CheckRuleSchema = z.discriminatedUnion("kind", [
+const CheckRuleSchema = z.discriminatedUnion("kind", [
   z.strictObject({
     kind: z.literal("errorRate"),
     /** The largest allowed share of faults (`INTERNAL`, no answer in time, no such process) among green's requests. @default 0.05 */

@@ -3,7 +3,7 @@ import type { History } from "../fleet/history.ts";
 import type { PulumiRunner, Workspace } from "./workspace/workspace.ts";
 
 /** The effects that operations need from their caller. */
-export interface OperationHost extends PulumiRunner {
+interface OperationHost extends PulumiRunner {
   /** Reads the scheduled messages of a fleet's processes. @param seconds time limit of one read */
   history(fleet: FleetSession, seconds: number): Promise<History>;
   /** Waits for the given number of seconds. */

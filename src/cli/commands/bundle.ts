@@ -64,7 +64,7 @@ export function bundleCommand(streams: BundleStreams = process): Command {
 }
 
 /** The output streams of the command; by default the process' own. */
-export interface BundleStreams {
+interface BundleStreams {
   readonly stdout: { write(text: string): unknown };
   readonly stderr: { write(text: string): unknown };
 }

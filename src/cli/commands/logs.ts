@@ -104,7 +104,7 @@ async function follow(
 }
 
 /** A headline, then the result, indented. */
-export function entryLines(
+function entryLines(
   entry: LogEntry,
   { members }: Pick<KnownFleet, "members">,
   explained: string | undefined,

@@ -19,7 +19,7 @@ const Options = z.looseObject({
   list: z.boolean().default(false),
   yes: z.boolean().default(false),
 });
-export type RestoreOptions = z.output<typeof Options>;
+type RestoreOptions = z.output<typeof Options>;
 
 export function restoreCommand(cli: Cli): Command {
   return defineCommand(cli, {

@@ -24,7 +24,7 @@ const message = (
 ) => ({ ...ledger, action: ACTION, tags, data: { deployRequest } });
 
 /** A run at its start. */
-export interface RunBegun {
+interface RunBegun {
   readonly deploymentId: string;
   readonly operator: string;
   /** Take over the fleet although the ledger considers another operator's run alive. @default false */
@@ -64,7 +64,7 @@ interface ProcessProgress {
 }
 
 /** Progress of a run: a numbered sign of life, or the results for processes by member. */
-export type RunProgress =
+type RunProgress =
   | { readonly beat: number }
   | { readonly processes: Readonly<Record<string, ProcessProgress>> };
 
@@ -94,7 +94,7 @@ export async function failRun(
 }
 
 /** What the ledger stores about a completed run. */
-export interface RunCompleted {
+interface RunCompleted {
   readonly releaseHash: string;
   /** Includes the whole release if it fits into a message. */
   readonly manifest: object;

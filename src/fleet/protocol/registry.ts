@@ -31,7 +31,7 @@ const DiscoveredSchema = z.looseObject({ processes: luaMap(RegisteredSchema) });
 export type Registry = Readonly<Record<string, z.output<typeof RegisteredSchema>>>;
 
 /** The registration of a process. */
-export interface Registration {
+interface Registration {
   readonly processId: string;
   readonly processType: string;
   readonly version: string;

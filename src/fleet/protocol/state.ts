@@ -29,7 +29,7 @@ export const retire = (session: Sender, place: ProcessRef, epoch: number, budget
   control(session, place, "RETIRE", epoch, budget);
 
 /** The parameters of an export. */
-export interface ExportRequest {
+interface ExportRequest {
   /** Whether the export includes globals even if there are none. @default false */
   readonly whole?: boolean;
   /** Globals to export. @default those in the declaration, else those that messages changed */

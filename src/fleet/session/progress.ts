@@ -58,7 +58,7 @@ export async function writeStep(scope: Scope, event: StepEvent, stream?: string)
 }
 
 /** The subject of a step: a member, or a resource of a member. */
-export type StepSubject = string | Required<Pick<StepEvent, "name" | "member">>;
+type StepSubject = string | Required<Pick<StepEvent, "name" | "member">>;
 
 /** Reports a step of this run; `started` is a `performance.now()` from which the seconds are counted. */
 export function reportStep(

@@ -5,7 +5,7 @@ import type { Member } from "../../fleet/members/member.ts";
 import { type Snapshot, snapshotStore } from "../../fleet/snapshot/store.ts";
 
 /** A saved state with its text. */
-export interface SnapshotToRestore {
+interface SnapshotToRestore {
   readonly member: Member;
   readonly snapshot: Snapshot;
   readonly text: string;

@@ -101,7 +101,7 @@ export async function quickCheck(fleet: FleetSession, member: Member, timeout: n
 }
 
 /** The row of a member without the library. Version and code are those of the last run, since the process does not report them. */
-export function rowWithoutLibrary(member: Member, look: HealthWithoutLibrary): StatusRow {
+function rowWithoutLibrary(member: Member, look: HealthWithoutLibrary): StatusRow {
   const { version, sourceHash } = member;
   return { ...baseOf(member), version, sourceHash, epoch: null, release: "", ...look };
 }

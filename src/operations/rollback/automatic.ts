@@ -12,7 +12,7 @@ import { prepare } from "./prepare.ts";
 import { lastReport } from "./report.ts";
 
 /** The result of an automatic rollback. */
-export type AutomaticRollback =
+type AutomaticRollback =
   /** The failed run changed nothing. */
   | { readonly kind: "not-needed" }
   | { readonly kind: "done"; readonly rollbackId: string; readonly to: string }
