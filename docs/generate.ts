@@ -55,7 +55,7 @@ const { strategy: _, ...ALL_BUT_STRATEGY } = SHARED;
 const inputs = (schema: z.ZodType, name: string, elsewhere: Elsewhere = SHARED): Row[] =>
   rowsOf(schema, comments.fields(name), elsewhere);
 
-/** Outputs that are an interface: its own members, each beside the inputs. */
+/** Outputs that are an interface: its own members, without the inputs. */
 function outputs(name: string): Row[] {
   const types = comments.types(name);
   return [...comments.fields(name)].map(([path, { text }]) => ({

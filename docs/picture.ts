@@ -105,7 +105,7 @@ if (import.meta.main) {
   const { processes } = Status.parse(JSON.parse(await readText(process.stdin)));
   const manifest = Manifest.parse(JSON.parse(readFileSync(file, "utf8")));
   const dependencies = new Map(Object.entries(manifest.processes).map(([n, p]) => [n, p.dependencies]));
-  // Those that others depend on last in their column: beside them the next column begins.
+  // Those that others depend on last in their column: next to them the next column begins.
   const needed = new Set([...dependencies.values()].flat());
   const order = [...processes].sort((a, b) => Number(needed.has(a.name)) - Number(needed.has(b.name)));
   process.stdout.write(draw(order, dependencies));
