@@ -6,6 +6,7 @@ import { NO_REQUESTS, type ServiceMeasured } from "../../src/delivery/measuremen
 import { sumOfSenders, withoutFaultiest } from "../../src/delivery/senders.ts";
 import { StrategySchema } from "../../src/delivery/strategy.ts";
 import type { RevisionMetrics, SenderMetrics } from "../../src/delivery/wire.ts";
+import { rngOf } from "../simnet/rng.ts";
 
 const DEFAULTS = StrategySchema.parse({ kind: "blue-green" }).checks;
 const HEALTHY = { status: "HEALTHY", reasons: [] };
@@ -100,6 +101,36 @@ test("faults of all callers fail a release, as before", () => {
     expect(judge(DEFAULTS, moved(revision(many(10, [20, faults])), revision(many(10, [40])))).outcome).toBe(
       "fail",
     );
+});
+
+test.each([
+  ["a fifth fails, 50 requests of 10 callers", 0.2, 50, 10, { pass: 0.05 }],
+  ["every second fails, 50 requests of 5 callers", 0.5, 50, 5, { pass: 0 }],
+  ["a tenth fails, 300 requests of 30 callers", 0.1, 300, 30, { pass: 0.05 }],
+  ["the same code, 50 requests of 10 callers", 0.01, 50, 10, { fail: 0.01 }],
+])("%s: the bounds of a judgement without senders hold", (what, errorRate, n, callers, bounds) => {
+  const { next } = rngOf(17);
+  const side = (requests: number, rate: number, senders: number) => {
+    const all: Record<string, SenderMetrics> = {};
+    for (let i = 0; i < requests; i += 1) {
+      const sender = `s${Math.floor(next() * senders)}`;
+      const each = all[sender] ?? own([0]);
+      const isFault = next() < rate;
+      all[sender] = own([each.answered + (isFault ? 0 : 1), each.errors + (isFault ? 1 : 0)]);
+    }
+    const { senders: known, ...figures } = revision(all);
+    // The router knows 16 of them.
+    const listed = Object.entries(known ?? {}).sort(
+      ([, a], [, b]) => b.errors - a.errors || b.requests - a.requests,
+    );
+    return { ...figures, senders: Object.fromEntries(listed.slice(0, 16)) };
+  };
+  const ends = { pass: 0, fail: 0, inconclusive: 0, error: 0 };
+  for (let i = 0; i < 500; i += 1)
+    ends[judge(DEFAULTS, moved(side(n, errorRate, callers), side(900, 0.01, callers))).outcome] += 1;
+  console.log(`${what}: ${JSON.stringify(ends)}`);
+  for (const [end, most] of Object.entries(bounds))
+    expect(ends[end as keyof typeof ends] / 500).toBeLessThanOrEqual(most);
 });
 
 describe("a release over the limit whose old revision has as many faults", () => {
