@@ -71,7 +71,8 @@ export async function programOf(
   const epoch = await session.deployment.epoch();
   const release = session.deployment.id;
   const keeps = policy !== "none";
-  const commit = { process: name, release, sourceHash: bundle.hash, version, epoch, adopted, keeps };
+  const accepts = session.withoutBackup === true;
+  const commit = { process: name, release, sourceHash: bundle.hash, version, epoch, adopted, keeps, accepts };
   return runsWithoutLibrary({ lib })
     ? composeWithoutLibrary(text, commit, strangers)
     : composeProgram(text, commit, state, strangers);
@@ -80,7 +81,7 @@ export async function programOf(
 /**
  * Loads the declared bundle with one Eval, and returns after the process has confirmed the commit.
  *
- * @throws FleetError BUNDLE_GONE, LUA_ERROR (at the user's file and line), STATE_NOT_COMPARED, STALE_EPOCH, NOT_OWNER, LOAD_UNCLEAR
+ * @throws FleetError BUNDLE_GONE, LUA_ERROR (at the user's file and line), STATE_NOT_COMPARED, STATE_IN_CODE, STALE_EPOCH, NOT_OWNER, LOAD_UNCLEAR
  */
 export async function loadBundle(
   session: Session,

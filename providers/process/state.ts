@@ -4,9 +4,9 @@ import type { RestoredState } from "../../src/fleet/code/commit.ts";
 import type { ProcessRef } from "../../src/fleet/health/verdict.ts";
 import { reportStep } from "../../src/fleet/session/progress.ts";
 import type { Session } from "../../src/fleet/session/session.ts";
-import { contentsText, isEmpty } from "../../src/fleet/snapshot/contents.ts";
+import { contentsText, EMPTY_TEXT, isEmpty, notExportedText } from "../../src/fleet/snapshot/contents.ts";
 import { type Snapshot, snapshotStore } from "../../src/fleet/snapshot/store.ts";
-import { takeSnapshot } from "../../src/fleet/snapshot/take.ts";
+import { type ExportedSnapshot, exportAndStore } from "../../src/fleet/snapshot/take.ts";
 import type { ProcessInputs, ProcessOutputs } from "./schema.ts";
 
 /** Seconds that a snapshot may delay an upgrade. */
@@ -30,14 +30,14 @@ export async function keepState(
   budget: Budget,
 ): Promise<Snapshot | undefined> {
   try {
-    const taken = await takeSnapshot(
+    const taken = await exportAndStore(
       session,
       place,
       { reason: "upgrade", sourceHash },
       within(budget, SNAPSHOT_SECONDS),
     );
     await reportStep(session, place.name, "saved", savedWords(taken));
-    return taken;
+    return taken.snapshot;
   } catch (error) {
     // The state of a ruined process cannot be saved, and that error says more.
     if (!(error instanceof FleetError) || error.code === "PROCESS_RUINED") throw error;
@@ -64,11 +64,11 @@ function backupFailed({ name }: ProcessRef, cause: FleetError): FleetError {
 }
 
 /** An empty state is reported as no backup. */
-function savedWords(taken: Snapshot): string {
-  const contents = { states: taken.states ?? [], globals: taken.globals ?? [] };
-  if (isEmpty(contents))
-    return "no state: the tables of fleet.state are empty, and no message changed a global";
-  return `state ${taken.digest.slice(0, 8)}, ${contentsText(contents)}, ${taken.bytes} bytes`;
+function savedWords({ snapshot, code }: Pick<ExportedSnapshot, "snapshot" | "code">): string {
+  const { digest, bytes, states = [], globals = [] } = snapshot;
+  const contents = { states, globals };
+  if (isEmpty(contents)) return `nothing: ${EMPTY_TEXT}${notExportedText(code)}`;
+  return `state ${digest.slice(0, 8)}, ${contentsText(contents)}, ${bytes} bytes${notExportedText(code)}`;
 }
 
 /**

@@ -1,23 +1,30 @@
 /** Messages about a hand-over: what it carried, how that was verified, and why it failed. Pure. */
 import { FleetError } from "../../src/core/errors.ts";
 import { canonicalJson } from "../../src/core/hash.ts";
-import { contentsOf, contentsText, type Exported, isEmpty } from "../../src/fleet/snapshot/contents.ts";
+import {
+  contentsOf,
+  contentsText,
+  EMPTY_TEXT,
+  type Exported,
+  isEmpty,
+  notExportedText,
+} from "../../src/fleet/snapshot/contents.ts";
 import type { StateMove } from "./state-moves.ts";
 
 /** What was carried, between which processes, and how it was verified. Pure. */
 export function carriedText(
   { from, to, keys }: StateMove,
-  { state, digest, slot, globals }: Exported,
+  { state, digest, slot, globals, code }: Exported,
 ): string {
   const move = `${from.slice(0, 8)} → ${to.slice(0, 8)}`;
   const at = slot === undefined || slot === null ? "" : ` at slot ${slot}`;
   const contents = contentsOf(state);
   const left = globals?.left ?? [];
-  const skipped = left.length === 0 ? "" : `, left behind because they are not declared: ${left.join(", ")}`;
+  const undeclared =
+    left.length === 0 ? "" : `, left behind because they are not declared: ${left.join(", ")}`;
+  const skipped = undeclared + notExportedText(keys ? undefined : code);
   if (isEmpty(contents)) {
-    const why = keys
-      ? "these callers have no state"
-      : "the tables of fleet.state are empty, and no message changed a global; local variables are not carried";
+    const why = keys ? "these callers have no state" : EMPTY_TEXT;
     return `carried nothing${at}: ${move}, ${why}${skipped}`;
   }
   return `${digest.slice(0, 8)}${at}: ${move}, ${contentsText(contents)}, ${canonicalJson(state).length} bytes, equal by digest${skipped}`;
@@ -74,7 +81,12 @@ export function servingRuined(name: string, processId: string, cause: FleetError
 }
 
 /** Codes of errors that already say what is at stake and what to do. */
-const SAYS_ALL: readonly string[] = ["STATE_NOT_KNOWN", "STATE_NOT_COMPARED", "SERVING_RUINED"];
+const SAYS_ALL: readonly string[] = [
+  "STATE_NOT_KNOWN",
+  "STATE_NOT_COMPARED",
+  "STATE_IN_CODE",
+  "SERVING_RUINED",
+];
 
 export function handOverFailed(name: string, error: FleetError): FleetError {
   if (SAYS_ALL.includes(error.code)) return error;

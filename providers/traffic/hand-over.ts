@@ -9,7 +9,7 @@ import type { Budget } from "../../src/core/budget.ts";
 import { crashPoint } from "../../src/core/crash.ts";
 import { FleetError } from "../../src/core/errors.ts";
 import { type KeyRange, percent } from "../../src/delivery/index.ts";
-import { notCompared } from "../../src/fleet/code/refused-state.ts";
+import { inCode, notCompared } from "../../src/fleet/code/refused-state.ts";
 import { ask } from "../../src/fleet/protocol/ask.ts";
 import { info } from "../../src/fleet/protocol/info.ts";
 import { luaList } from "../../src/fleet/protocol/lua.ts";
@@ -26,6 +26,7 @@ import {
 } from "./hand-over-messages.ts";
 import { listGlobals } from "./list-globals.ts";
 import { acceptLostState } from "./lost-state.ts";
+import type { TrafficService } from "./schema.ts";
 import type { StateMove, StateOwner } from "./state-moves.ts";
 
 /** Moves state between revisions. The state of a ruined revision is lost: with consent (`--replace`) the rollout continues without it. */
@@ -74,19 +75,19 @@ export class StateHandOver implements HandOver {
   readonly #session: Session;
   readonly #budget: () => Budget;
   readonly #report: Report;
-  readonly #globalsOf: (name: string) => readonly string[] | undefined;
+  readonly #serviceOf: (name: string) => Pick<TrafficService, "globals" | "green"> | undefined;
   readonly #assertLosable: ReturnType<typeof acceptLostState>;
 
   constructor(
     session: Session,
     budget: () => Budget,
     report: Report,
-    globalsOf: (name: string) => readonly string[] | undefined = () => undefined,
+    serviceOf: (name: string) => Pick<TrafficService, "globals" | "green"> | undefined,
   ) {
     this.#session = session;
     this.#budget = budget;
     this.#report = report;
-    this.#globalsOf = globalsOf;
+    this.#serviceOf = serviceOf;
     this.#assertLosable = acceptLostState(session, budget, report);
   }
 
@@ -129,8 +130,9 @@ export class StateHandOver implements HandOver {
       : this.#control(name, processId, "UNSEAL_KEYS", SealedSchema, keys);
   }
 
-  async #exported({ name, from, keys }: StateMove): Promise<Exported> {
-    const globals = this.#globalsOf(name);
+  async #exported(move: StateMove): Promise<Exported> {
+    const { name, from, keys } = move;
+    const globals = this.#serviceOf(name)?.globals;
     const owner = place(name, from);
     const given = keys
       ? await ask(
@@ -150,9 +152,29 @@ export class StateHandOver implements HandOver {
       const left = await listGlobals(this.#session, place(name, from), this.#budget());
       if (left.length > 0) throw globalsNotCarried(name, from, left);
     }
+    return keys === undefined ? this.#judged(move, given) : given;
+  }
+
+  /**
+   * The export without handlers that the new revision registers itself.
+   *
+   * @throws FleetError STATE_NOT_COMPARED, STATE_IN_CODE if a new release could lose state, unless the declaration lists the globals that are
+   * state or the run accepts it. The way back is never refused: what stays behind is reported.
+   */
+  async #judged({ name, from, to }: StateMove, given: Exported): Promise<Exported> {
+    const service = this.#serviceOf(name);
+    const isAccepted = service?.globals !== undefined || this.#session.withoutBackup === true;
+    const isRefused = !isAccepted && service?.green.processId === to;
     const unknown = given.globals?.unknown ?? [];
-    if (unknown.length > 0) throw notCompared(name, unknown, "Its old revision keeps serving");
-    return given;
+    if (unknown.length > 0 && isRefused)
+      throw notCompared(name, unknown, `${from.slice(0, 8)} keeps serving`);
+    if (given.code === undefined || given.code.count === 0) return given;
+    const { handlers } = await info(this.#session, place(name, to), this.#budget(), "handlers");
+    const { items: all, count: every } = given.code;
+    const items = all.filter((one) => one.kind !== "HANDLER" || !handlers.includes(one.name));
+    const count = every - (all.length - items.length);
+    if (count > 0 && isRefused) throw inCode(name, { items, count }, `${from.slice(0, 8)} keeps serving`);
+    return { ...given, code: { ...given.code, items, count } };
   }
 
   async #copy(move: StateMove, given: Exported): Promise<void> {

@@ -129,7 +129,7 @@ async function ensure(
         session,
         budget,
         (name, detail, phase = "handed-over") => reportStep(session, name, phase, detail),
-        (name) => wanted.services[name]?.globals,
+        (name) => wanted.services[name],
       ),
       wait: (ms: number) => sleep(ms),
       report: (phase: Phase, detail: string) => reportStep(session, NAME, phase, detail),

@@ -15,20 +15,24 @@ export interface ProgramOptions {
   version?: string;
   /** Lua code that replaces the process' own entry. */
   source?: string;
+  /** Modules next to that entry: file name → Lua. */
+  files?: Readonly<Record<string, string>>;
   /** The states that it is loaded with. */
   state?: RestoredState;
   /** Whether another program ran in the process before. */
   adopted?: boolean;
   /** Whether to keep state from messages. */
   keeps?: boolean;
+  /** Whether the run accepts that state is lost. */
+  accepts?: boolean;
 }
 
 const bundles = new Map<string, Promise<Bundle>>();
 
 /** A process' program; `name` is its folder unless a source is given. */
 export async function program(name: string, options: ProgramOptions = {}): Promise<string> {
-  const key = `${name}\n${options.source ?? ""}`;
-  const found = bundles.get(key) ?? make(name, options.source);
+  const key = `${name}\n${options.source ?? ""}\n${JSON.stringify(options.files ?? {})}`;
+  const found = bundles.get(key) ?? make(name, options.source, options.files);
   bundles.set(key, found);
   const { text, hash } = await found;
   const commit = {
@@ -39,17 +43,23 @@ export async function program(name: string, options: ProgramOptions = {}): Promi
     epoch: options.epoch ?? 1,
     ...(options.adopted === undefined ? {} : { adopted: options.adopted }),
     ...(options.keeps === undefined ? {} : { keeps: options.keeps }),
+    ...(options.accepts === undefined ? {} : { accepts: options.accepts }),
   };
   return composeProgram(text, commit, options.state).text;
 }
 
-async function make(name: string, source: string | undefined): Promise<Bundle> {
+async function make(
+  name: string,
+  source: string | undefined,
+  files: Readonly<Record<string, string>> = {},
+): Promise<Bundle> {
   const library = { folder: join(ROOT, "src/runtime"), label: "ao-fleet" };
   const options = { name, root: ROOT, library, prelude: [LIBRARY], search: ["src/runtime", "processes"] };
   if (source === undefined) return bundle({ ...options, entry: `processes/${name}/process.lua` });
   const folder = mkdtempSync(join(tmpdir(), "fleet-lua-"));
   try {
-    writeFileSync(join(folder, "process.lua"), source);
+    for (const [file, text] of Object.entries({ ...files, "process.lua": source }))
+      writeFileSync(join(folder, file), text);
     return await bundle({ ...options, entry: join(folder, "process.lua") });
   } finally {
     rmSync(folder, { recursive: true });

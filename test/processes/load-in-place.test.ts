@@ -263,6 +263,112 @@ describe("globals with many entries", () => {
   });
 });
 
+describe("state that messages keep in the code", () => {
+  const BANK = `local bank = { fee = 1 } bank.balances = {} local total = 0
+    function bank.deposit(who) bank.balances[who] = (bank.balances[who] or 0) + 1 total = total + 1 end
+    return bank`;
+  const FILES = { "bank.lua": BANK, "list.lua": "return {}", "quiet.lua": "return { kinds = { 'a' } }" };
+  const bank = (
+    more = "",
+  ) => `local bank = require("bank") Db = require("list") local quiet = require("quiet")
+    Notes = Notes or {}
+    function Fee() return 1 end
+    function Same() return 1 end
+    Handlers.add("Deposit", "Deposit", function(msg) bank.deposit(msg.From) end)
+    Handlers.add("Put", "Put", function(msg) Db[#Db + 1] = msg.Data end)
+    Handlers.add("Swap", "Swap", function(msg)
+      Fee = function() return 100 end
+    end)
+    Handlers.add("Mode", "Mode", function(msg) msg.reply({ Data = "normal" }) end)
+    Handlers.add("Panic", "Panic", function()
+      Handlers.add("Mode", "Mode", function(msg) msg.reply({ Data = "panic" }) end)
+    end)
+    Handlers.add("Subscribe", "Subscribe", function(msg)
+      Handlers.add("sub-" .. msg.Data, { Action = "News", Topic = msg.Data }, function(m) m.reply({ Data = "got it" }) end)
+    end)
+    Handlers.add("Note", "Note", function(msg) table.insert(Notes, msg.Data) end)
+    ${more}`;
+  const withBank = (source = bank()) => boot("bank", { source, files: FILES, id: address(`bank-${made++}`) });
+  const refusal = async (p: Aos, source = bank("Edition = 2"), more: ProgramOptions = {}) => {
+    const { error, output } = await p.load({ source, files: FILES, ...more });
+    if (error === undefined) return readLoadOutcome(output).kind;
+    return JSON.parse(error.slice(error.indexOf("{"), error.lastIndexOf("}") + 1)) as unknown;
+  };
+
+  test.each([
+    [
+      "a table in a module",
+      "Deposit",
+      [{ kind: "MODULE", name: "bank" }],
+      "require('bank').balances ~= nil and next(require('bank').balances) ~= nil",
+    ],
+    [
+      "a module that is a list, with a global name",
+      "Put",
+      [{ kind: "MODULE", name: "list" }],
+      "Db[1] == 'milk'",
+    ],
+    ["a function", "Swap", [{ kind: "FUNCTION", name: "Fee" }], "Fee() == 100"],
+    ["a handler that is replaced", "Panic", [{ kind: "HANDLER", name: "Mode" }], "true"],
+  ])(
+    "%s: the load is undone and names it; a declaration, or a run that accepts it, lets it go",
+    async (_, action, items, check) => {
+      const p = await withBank();
+      expect(await refusal(p)).toBe("committed");
+      await p.send({ From: STRANGER, Action: action, Data: "milk" });
+      expect(await refusal(p)).toEqual({ fleet: "refused", code: "STATE_IN_CODE", items });
+      expect(await p.value(check)).toBe(true);
+      const { code } = (await p.send({ Action: "EXPORT_STATE" })).reply?.data ?? {};
+      expect(code).toMatchObject({ items: [{ ...items[0], change: "CHANGED" }], count: 1, notCompared: [] });
+      const reset = `RESET ${items[0]?.kind} ${items[0]?.name}`;
+      for (const [source, more, why] of [
+        [`FLEET_STATE_GLOBALS = "Notes"\n${bank()}`, {}, "NOT_DECLARED"],
+        [bank(), { keeps: false }, "NONE"],
+        [bank(), { accepts: true }, "ACCEPTED"],
+      ] as const) {
+        const copy = await p.clone();
+        expect((await load(copy, source, { files: FILES, ...more })).changes).toEqual([`${reset} ${why}`]);
+        expect((await copy.send({ Action: "EXPORT_STATE" })).reply?.data.code).toMatchObject({ count: 0 });
+        await copy.drop();
+      }
+    },
+  );
+
+  test("is not named if no message changed it, if the code keeps it, or if a global or a state carries it", async () => {
+    const files = {
+      "kept.lua": "Kept = Kept or { n = 0 } return Kept",
+      "alias.lua":
+        "Shared = Shared or {} return { of = Shared, named = require('fleet').state('s', { n = 0 }) }",
+    };
+    const source = (
+      edition: number,
+    ) => `local kept, alias = require("kept"), require("alias") Edition = ${edition}
+      Handlers.add("Go", "Go", function() kept.n = kept.n + 1 alias.of.x = 1 alias.named.n = 5 end)`;
+    const p = await boot("keeps", { source: source(1), files, id: address(`bank-${made++}`) });
+    await p.send({ From: STRANGER, Action: "Go" });
+    expect(await refusal(p, source(2), { files })).toBe("committed");
+    expect(await p.value("{ Kept.n, Shared.x, Fleet.store.states.s.n }")).toEqual([1, 1, 5]);
+  });
+
+  test("stays with handlers that a message added, which an export names", async () => {
+    const p = await withBank();
+    await p.send({ From: STRANGER, Action: "Subscribe", Data: "tea" });
+    const { code } = (await p.send({ Action: "EXPORT_STATE" })).reply?.data ?? {};
+    expect(code).toMatchObject({ items: [{ kind: "HANDLER", name: "sub-tea", change: "ADDED" }] });
+    expect(await refusal(p)).toBe("committed");
+    expect((await p.send({ From: STRANGER, Action: "News", Topic: "tea" })).reply?.text).toBe("got it");
+  });
+
+  test("is not what an operator changed by hand, which the load reverts and reports", async () => {
+    const p = await withBank();
+    await p.eval('Fee = function() return 7 end Handlers.remove("Note")');
+    await p.eval('Handlers.add("hack", "Hack", print) require("bank").deposit = print');
+    expect((await p.send({ Action: "EXPORT_STATE" })).reply?.data.code).toMatchObject({ count: 0 });
+    expect(await refusal(p)).toBe("committed");
+    expect(await p.value("Fee()")).toBe(1);
+  });
+});
+
 describe("the code's value applies", () => {
   test("with state: none, which resets the state and reports it", async () => {
     const p = await withNotes();

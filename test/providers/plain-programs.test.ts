@@ -186,6 +186,37 @@ Handlers.add("hit", { Action = "Legacy" }, function(msg) Zz.n = Zz.n + 1 msg.rep
   }, 60_000);
 });
 
+describe("a plain program that keeps state in a module", () => {
+  const bank = (edition: number) => ({
+    "processes/bank/ledger.lua":
+      "local M = {} M.sum = 0 function M.add() M.sum = M.sum + 1 return M.sum end return M",
+    "processes/bank/process.lua": `local ledger, edition = require("ledger"), ${edition}
+Handlers.add("add", { Action = "Legacy" }, function(msg) msg.reply({ Data = tostring(ledger.add()) }) end)
+`,
+  });
+
+  test("is refused other code that would lose it, by the module's name; the run may accept that", async () => {
+    writeFiles(bank(1));
+    const made = (await lifecycle.create(await inputs("bank"))).outs;
+    expect(await hand(made, { Action: "Legacy" })).toBe("1");
+    writeFiles(bank(2));
+    const error = await failureOf(lifecycle.update("id", made, await inputs("bank")));
+    for (const part of ["[STATE_IN_CODE]", "got:      module ledger\n", "--without-backup"])
+      expect(String((error as Error).message)).toContain(part);
+    expect(await hand(made, { Action: "Legacy" })).toBe("2");
+    await endRun();
+    process.env.FLEET_WITHOUT_BACKUP = "1";
+    try {
+      const { outs } = await lifecycle.update("id", made, await inputs("bank"));
+      expect(outs.health.status).toBe("HEALTHY");
+      expect(await hand(outs, { Action: "Legacy" })).toBe("1");
+    } finally {
+      delete process.env.FLEET_WITHOUT_BACKUP;
+      await endRun();
+    }
+  }, 60_000);
+});
+
 describe("a member without the library", () => {
   const BARE = { lib: false };
   const bare = () => inputs("bare", BARE);

@@ -29,12 +29,24 @@ describe("the report of a hand-over", () => {
     expect(carriedText(handing, exported(state))).toBe(`abababab at slot 7: blueblue → greengre, ${words}`);
   });
 
+  it("names what is in the code, and modules that are too large to compare", () => {
+    const code = {
+      items: [{ kind: "HANDLER", name: "sub-tea", change: "ADDED" }],
+      count: 3,
+      notCompared: ["words"],
+    };
+    const words = carriedText(handing, exported({ states: {}, globals: { B: 1 } }, { code }));
+    expect(words).toContain(
+      "equal by digest; not included, because it is in the code: handler sub-tea, … 2 more; too large to know whether messages changed them: module words",
+    );
+  });
+
   it.each([[{ states: {} }], [{ states: { shop: {}, list: [] } }]])(
     "never reports an empty hand-over as equal: %j",
     (state) => {
       const words = carriedText(handing, exported(state, known(["Hook"])));
       expect(words).toBe(
-        "carried nothing at slot 7: blueblue → greengre, the tables of fleet.state are empty, and no message changed a global; local variables are not carried, left behind because they are not declared: Hook",
+        "carried nothing at slot 7: blueblue → greengre, the tables of fleet.state are empty, and no message changed the data of a global; local variables and closures are not visible, left behind because they are not declared: Hook",
       );
       expect(words).not.toContain("equal");
     },
@@ -58,6 +70,11 @@ on("Later", function(msg)
 end)
 ${more}
 `;
+/** A message adds a handler. */
+const SUBSCRIBE = `on("Subscribe", function(msg)
+  on("News", function(m) answer(m, { success = true, news = "tea" }) end)
+  answer(msg, { success = true })
+end)`;
 /** The answer of a library from before it handed over globals. */
 const EARLIER = `Fleet.staged.actions.EXPORT_STATE.handler = function()
   local state, digest = require("fleet.state").export({})
@@ -67,19 +84,20 @@ end`;
 describe("a token without the fleet's code", () => {
   let stage: Embedded;
   let player: Player;
-  let [coordinator, blue, green, earlier, third, fourth] = [] as ProcessOutputs[];
+  let [coordinator, blue, green, earlier, third, fourth, next] = [] as ProcessOutputs[];
 
   beforeAll(async () => {
     stage = await Embedded.open();
-    [coordinator, blue, green, earlier, third, fourth] = (await Promise.all([
+    [coordinator, blue, green, earlier, third, fourth, next] = (await Promise.all([
       stage.make("coordinator"),
       stage.make("token-blue", TOKEN("blue")),
-      stage.make("token-green", TOKEN("green")),
+      stage.make("token-green", TOKEN("green", SUBSCRIBE)),
       stage.make("token-earlier", TOKEN("earlier", EARLIER)),
       stage.make("token-third", TOKEN("third")),
       stage.make("token-fourth", TOKEN("fourth")),
+      stage.make("token-next", TOKEN("next", SUBSCRIBE)),
     ])) as ProcessOutputs[];
-    for (const each of [blue, green, earlier, third, fourth] as ProcessOutputs[])
+    for (const each of [blue, green, earlier, third, fourth, next] as ProcessOutputs[])
       await wiring.create({
         ...stage.common(),
         target: targetOf(each),
@@ -99,12 +117,13 @@ describe("a token without the fleet's code", () => {
     from: ProcessOutputs | undefined,
     to: ProcessOutputs | undefined,
     state = "owned",
+    more: object = {},
   ) =>
     traffic.create(
       await stage.traffic(
         coordinator as ProcessOutputs,
         release,
-        { key: "sender", state },
+        { key: "sender", state, ...more },
         [from as ProcessOutputs, to as ProcessOutputs],
         { intervalSeconds: 0, checks: [{ kind: "health" }] },
       ),
@@ -125,8 +144,25 @@ describe("a token without the fleet's code", () => {
     expect(await ask(blue, "Sum")).toMatchObject({ error: { code: "DRAINING" } });
   });
 
+  it("is not handed over without handlers that messages added, which are named, until the declaration says what is state", async () => {
+    await ask(green, "Subscribe");
+    const { sum } = await ask(green, "Sum");
+    const error = await moved("n1", green, next).then(
+      () => undefined,
+      (reason: Error) => reason,
+    );
+    for (const part of ["[STATE_IN_CODE]", "handler News", "keeps serving"])
+      expect(error?.message).toContain(part);
+    expect(await ask(green, "News")).toMatchObject({ news: "tea" });
+    expect(await ask(green, "Sum")).toMatchObject({ edition: "green", sum });
+    const { outs } = await moved("n2", green, next, "owned", { globals: ["Balances"] });
+    expect(outs).toMatchObject({ phase: "COMPLETED" });
+    expect(await ask(next, "Sum")).toMatchObject({ edition: "next", sum });
+    expect(await ask(next, "News")).toMatchObject({ error: { code: "UNKNOWN_ACTION" } });
+  });
+
   it("is not handed over by a library that does not see its globals, which are named; it keeps serving", async () => {
-    expect((await moved("r2", green, earlier)).outs).toMatchObject({ phase: "COMPLETED" });
+    expect((await moved("r2", next, earlier)).outs).toMatchObject({ phase: "COMPLETED" });
     const { sum } = await ask(earlier, "Sum");
     const error = await moved("r3", earlier, third).then(
       () => undefined,

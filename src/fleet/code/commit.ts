@@ -9,6 +9,8 @@ export interface Commit {
   readonly adopted?: boolean;
   /** Whether values that messages set survive the load, even if the code assigns them at load. @default true */
   readonly keeps?: boolean;
+  /** Whether the run accepts that a load loses state, as with `--without-backup`. @default false */
+  readonly accepts?: boolean;
 }
 
 /** A state to restore: the loaded program gets it as it was exported. */

@@ -44,6 +44,7 @@ export function composeProgram(
     "before = __g",
     ...(commit.adopted === true ? ["adopted = true"] : []),
     ...(commit.keeps === false ? ['keep = "none"'] : []),
+    ...(commit.accepts === true ? ["accepts = true"] : []),
     ...(state === undefined
       ? []
       : ["state = __n and __s or nil, again = not __n and __s or nil, digest = __d"]),

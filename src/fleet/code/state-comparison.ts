@@ -5,9 +5,9 @@ import { contentsText } from "../snapshot/contents.ts";
 import type { Snapshot } from "../snapshot/store.ts";
 import { runsWithoutLibrary } from "./without-library.ts";
 
-/** What a load in place did to a table of `fleet.state`, or to a global that may be state. */
+/** What a load in place did to a table of `fleet.state`, to a global that may be state, or to state in the code. */
 const ComparedChangeSchema = z.looseObject({
-  /** STATE or GLOBAL. */
+  /** STATE, GLOBAL, or of the code: MODULE, FUNCTION or HANDLER. */
   kind: z.string(),
   name: z.string(),
   /**
@@ -15,7 +15,10 @@ const ComparedChangeSchema = z.looseObject({
    * value. ASSIGNED: it was assigned by the first load over another program, whose state was unknown.
    */
   change: z.string(),
-  /** For PUT_BACK: OLDER (it was there before the library, so it is unknown who set it). For RESET: NONE (state: "none"), NOT_DECLARED (state: { globals }), CODE (the name is now used for code). */
+  /**
+   * For PUT_BACK: OLDER (it was there before the library, so it is unknown who set it). For RESET: NONE (state: "none"), NOT_DECLARED
+   * (state: { globals }), ACCEPTED (by the run), CODE (the name is now used for code).
+   */
   why: z.string().optional(),
 });
 
@@ -43,6 +46,7 @@ interface ComparisonLine {
 const WHY: Readonly<Record<string, string>> = {
   NONE: `the code assigns it at load, and state: "none" keeps nothing`,
   NOT_DECLARED: "the code assigns it at load, and state: { globals } does not list it",
+  ACCEPTED: "the code creates it again at load, and this run accepts that state is lost",
   CODE: "the name is now used for code",
 };
 
@@ -106,12 +110,14 @@ export function stateComparisonLines(
   return lines;
 }
 
-const nameOf = ({ kind, name }: ComparedChange): string => (kind === "STATE" ? `fleet.state ${name}` : name);
+const nameOf = ({ kind, name }: ComparedChange): string =>
+  kind === "STATE" ? `fleet.state ${name}` : kind === "GLOBAL" ? name : `${kind.toLowerCase()} ${name}`;
 
 const isIn = (
   backup: Pick<Snapshot, "states" | "globals"> | undefined,
   { kind, name }: ComparedChange,
-): boolean => (kind === "STATE" ? backup?.states : backup?.globals)?.includes(name) ?? false;
+): boolean =>
+  (kind === "STATE" ? backup?.states : kind === "GLOBAL" ? backup?.globals : [])?.includes(name) ?? false;
 
 function halves<T>(list: readonly T[], test: (one: T) => boolean): [T[], T[]] {
   return [list.filter(test), list.filter((one) => !test(one))];

@@ -12,6 +12,18 @@ export const StateSchema = z.looseObject({
   globals: z.record(z.string(), z.unknown()).optional(),
 });
 
+/** State that messages keep in the program's code, which no export contains. */
+const InCodeSchema = z.looseObject({
+  /** At most 200. `kind`: MODULE, FUNCTION or HANDLER. */
+  items: luaList(z.looseObject({ kind: z.string(), name: z.string() })),
+  /** Number of all items. */
+  count: z.number(),
+  /** Names of modules that are too large to be compared. */
+  notCompared: luaList(z.string()),
+});
+
+export type InCode = z.infer<typeof InCodeSchema>;
+
 /** The reply to EXPORT_STATE. */
 export const ExportedSchema = z.looseObject({
   digest: z.string(),
@@ -30,6 +42,8 @@ export const ExportedSchema = z.looseObject({
       waiting: z.number(),
     })
     .optional(),
+  /** Absent with earlier libraries, which do not detect it. */
+  code: InCodeSchema.optional(),
 });
 
 export type Exported = z.infer<typeof ExportedSchema>;
@@ -55,6 +69,27 @@ export function contentsText({ states, globals }: Contents): string {
   const parts = [counted(states, "state"), counted(globals, "global")].filter((part) => part !== "");
   return parts.length === 0 ? "nothing" : parts.join(", ");
 }
+
+/** `module bank, function Fee, handler sub-tea`; empty if there is nothing. Pure. */
+export function inCodeText({ items, count }: Pick<InCode, "items" | "count">): string {
+  const shown = items.slice(0, MAX_NAMES).map(({ kind, name }) => `${kind.toLowerCase()} ${name}`);
+  return shown.join(", ") + (count > shown.length ? `, … ${count - shown.length} more` : "");
+}
+
+/** What an export does not contain because it is in the code, as the end of a sentence; empty if there is nothing. Pure. */
+export function notExportedText(code: InCode | undefined): string {
+  if (code === undefined) return "";
+  const changed = code.count === 0 ? "" : `; not included, because it is in the code: ${inCodeText(code)}`;
+  const large =
+    code.notCompared.length === 0
+      ? ""
+      : `; too large to know whether messages changed them: ${code.notCompared.map((name) => `module ${name}`).join(", ")}`;
+  return changed + large;
+}
+
+/** What is said if an export is empty. Pure. */
+export const EMPTY_TEXT =
+  "the tables of fleet.state are empty, and no message changed the data of a global; local variables and closures are not visible";
 
 /** Maximum number of names that are shown. */
 const MAX_NAMES = 6;

@@ -4,7 +4,7 @@ import { canonicalJson, sha256 } from "../../core/hash.ts";
 import type { ProcessRef } from "../health/verdict.ts";
 import { exportedState } from "../protocol/state.ts";
 import type { Session } from "../session/session.ts";
-import { contentsOf } from "./contents.ts";
+import { contentsOf, type InCode } from "./contents.ts";
 import { type Snapshot, snapshotStore } from "./store.ts";
 
 /** The reason for a snapshot, and the running code. */
@@ -19,6 +19,8 @@ export interface ExportedSnapshot {
   readonly carried: readonly string[];
   /** Names of other globals that messages changed. */
   readonly left: readonly string[];
+  /** State in the program's code, which the export does not contain; undefined with earlier libraries. */
+  readonly code?: InCode;
 }
 
 interface Extent {
@@ -71,7 +73,7 @@ export async function exportState(
     ...contentsOf(reply.state),
   };
   const { carried = [], left = [] } = reply.globals ?? {};
-  return { snapshot, text, carried, left };
+  return { snapshot, text, carried, left, ...(reply.code === undefined ? {} : { code: reply.code }) };
 }
 
 /** The same, and stores the snapshot. */
@@ -81,7 +83,17 @@ export async function takeSnapshot(
   occasion: SnapshotReason,
   budget: Budget,
 ): Promise<Snapshot> {
-  const { snapshot, text } = await exportState(session, place, occasion, budget);
-  await snapshotStore(session.scope).put(snapshot, text);
-  return snapshot;
+  return (await exportAndStore(session, place, occasion, budget)).snapshot;
+}
+
+/** The same, with what the snapshot does not contain. */
+export async function exportAndStore(
+  session: Session,
+  place: ProcessRef,
+  occasion: SnapshotReason,
+  budget: Budget,
+): Promise<ExportedSnapshot> {
+  const exported = await exportState(session, place, occasion, budget);
+  await snapshotStore(session.scope).put(exported.snapshot, exported.text);
+  return exported;
 }

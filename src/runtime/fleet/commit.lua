@@ -1,6 +1,7 @@
 --- The frame of a load: a guard before the bundle, and a commit after it. Both return a value; an error in between
 -- aborts the whole load.
 local announce = require("fleet.announce")
+local codeState = require("fleet.code-state")
 local envelope = require("fleet.envelope")
 local epoch = require("fleet.epoch")
 local globals = require("fleet.globals")
@@ -19,7 +20,7 @@ local waiting = require("fleet.waiting")
 local commit = {}
 
 -- The library is evaluated before the program, so this is the state that messages left.
-local memory = keep.take()
+local memory, inCode = keep.take(), codeState.take()
 
 --- Refuses a load of an earlier run by a return value, because an error would also discard the count of refusals. For a load that
 -- continues, manual changes of handlers and functions are undone.
@@ -79,9 +80,9 @@ end
 --- The last statement of a load: migrates, checks the invariants, activates the new declarations and writes the
 -- marker, which proves that everything before it ran.
 -- @tparam table marker release, sourceHash, version, epoch, process; `before`: all globals before the bundle ran; `adopted`: another
---   program ran here first; `keep`: "none" if the state of messages must not be kept; `state` and `digest`: for the first load of a
---   process, another one's state (the result of EXPORT_STATE, as JSON) to start with; `again`: the state that `restore` imported, whose
---   globals are set again after the load.
+--   program ran here first; `keep`: "none" if the state of messages must not be kept; `accepts`: the run accepts that state is lost;
+--   `state` and `digest`: for the first load of a process, another one's state (the result of EXPORT_STATE, as JSON) to start with;
+--   `again`: the state that `restore` imported, whose globals are set again after the load.
 -- @treturn string JSON text { fleet = "committed", sourceHash, epoch, handlers, actions, migrations, stateVersion }, and
 --   `repaired` if there were manual changes, `kept` (see `keep.settle`) if there was state to keep
 function commit.commit(marker)
@@ -92,8 +93,11 @@ function commit.commit(marker)
   local version = tostring(marker.version or process.version)
   local own = marker.adopted ~= true and not (marker.before and marker.before.Fleet)
   globals.declare(marker.before or {})
-  local kept = keep.settle(memory, { before = marker.before, restored = marker.again ~= nil, own = own, keep = marker.keep })
-  memory = nil
+  local kept = keep.settle(memory, {
+    before = marker.before, restored = marker.again ~= nil, own = own, keep = marker.keep, lost = codeState.lost(inCode),
+    accepts = marker.accepts,
+  })
+  memory, inCode = nil, nil
   globals.loaded(marker.before, own)
   if marker.state then bring(exportedIn(marker.state), marker.digest) end
   if marker.again then
@@ -110,6 +114,7 @@ function commit.commit(marker)
   waiting.loaded()
   handlers.assertNames()
   handlers.place()
+  codeState.record()
   registry.commit()
   epoch.raise(epoch.parse(marker.epoch))
   store.marker = {

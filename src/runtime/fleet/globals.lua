@@ -36,6 +36,8 @@ local function isOwn(name)
   return (known.seen and known.aos or image)[name] == true
 end
 
+globals.isOwn = isOwn
+
 -- Names of the program's own globals that are not code, now or when they were loaded.
 local function candidates()
   local names, listed = {}, {}
@@ -116,6 +118,11 @@ local function isLibrary(value)
     if type(v) == "function" then return true end
   end
   return false
+end
+
+--- Whether the bundle lists the globals that are state.
+function globals.isDeclared()
+  return known.declared ~= nil
 end
 
 --- What a hand-over of the program being loaded would do with a global: KEPT, or LEFT if messages changed one that is not

@@ -170,6 +170,12 @@ function integrity.reset()
   Fleet.integrity = { hand = {} }
 end
 
+--- All manual changes since the load: key → { was } or { added }.
+function integrity.hand()
+  settle()
+  return state().hand
+end
+
 local WORDS = { GONE = 1, ADDED = 2, CHANGED = 3, MOVED = 4 }
 
 --- The manual changes that are still in effect; reverted ones are not included.

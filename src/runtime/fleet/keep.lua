@@ -8,6 +8,7 @@
 local globals = require("fleet.globals")
 local json = require("fleet.json")
 local modules = require("fleet.modules")
+local record = require("fleet.memory")
 local store = require("fleet.store")
 
 local keep = {}
@@ -200,35 +201,36 @@ local function correct(memory, before)
 end
 
 -- Whether the code left in a root what was in it before: then nothing is lost, although its tables are new.
-local function isEqual(memory, old, new, seen)
-  if type(old) ~= "table" or type(new) ~= "table" then return same(old, new) or isCode(old) and isCode(new) end
-  if seen[old] then return seen[old] == new end
-  seen[old] = new
-  local copy = memory.copies[old]
-  if not copy then return rawequal(old, new) end
-  for k, v in next, copy do
-    if not isEqual(memory, v, rawget(new, k), seen) then return false end
-  end
-  for k in next, new do
-    if copy[k] == nil then return false end
-  end
-  return true
+local function isEqual(memory, root)
+  local kept = { value = root.value, tables = {}, copies = {} }
+  for t, copy in next, memory.copies do kept.tables[#kept.tables + 1], kept.copies[#kept.copies + 1] = t, copy end
+  return record.equals(kept, current(root))
 end
 
--- Undoes a load that would lose what messages may have set. The error is data, which the tool reads.
-local function refuse(names)
-  error(json.encode({ fleet = "refused", code = "STATE_NOT_COMPARED", globals = names }), 0)
+-- Undoes a load that would lose what messages set. The error is data, which the tool reads.
+local function refuse(code, more)
+  more.fleet, more.code = "refused", code
+  error(json.encode(more), 0)
+end
+
+-- What happens to state that the load would lose: RESET with this reason, or nil if the load is refused.
+local function reasonToLose(given)
+  if given.keep == "none" then return "NONE" end
+  if globals.isDeclared() then return "NOT_DECLARED" end
+  return (given.accepts or given.restored) and "ACCEPTED" or nil
 end
 
 --- Called at the commit, before the state is read: restores values that messages set and the code assigned, and reports what the load did.
 -- @tparam table memory of `take`
 -- @tparam ?table given `before`: all globals before the bundle · `restored`: an earlier state was imported since ·
---   `own`: only the fleet's programs have run here · `keep`: "none" if nothing must be kept
+--   `own`: only the fleet's programs have run here · `keep`: "none" if nothing must be kept · `lost`: see `code-state` · `accepts`: the
+--   run accepts that state is lost
 -- @treturn ?table { globals, states: names of unchanged state, changes: { kind, name, change, why } }; nil if no state is known.
---   `change`: PUT_BACK · ADDED: the code added to it · RESET: it has the code's value, `why` NONE, NOT_DECLARED or CODE; of PUT_BACK, `why` OLDER: it was there before
---   the library · ASSIGNED: by
+--   `change`: PUT_BACK, `why` OLDER if it was there before the library · ADDED: the code added to it · RESET: it has the code's value, `why`
+--   NONE, NOT_DECLARED, ACCEPTED or CODE · ASSIGNED: by
 --   the first load over another program, whose state is unknown
--- @raise JSON with the code STATE_NOT_COMPARED if the code assigned a global and it is unknown whether messages had changed it
+-- @raise JSON with the code STATE_NOT_COMPARED if the code assigned a global and it is unknown whether messages had changed it, or
+--   STATE_IN_CODE if the code created again what messages had changed in it
 function keep.settle(memory, given)
   if given.before and not given.restored then correct(memory, given.before) end
   local isFirst = not globals.isKnown()
@@ -246,7 +248,10 @@ function keep.settle(memory, given)
       if found and root.value ~= nil then change = "ASSIGNED" end
     elseif found and found ~= "ADDED" and isKept and role == "UNKNOWN" then
       isKept = false
-      if not isEqual(memory, root.value, current(root), {}) then unknown[#unknown + 1] = root.name end
+      if not isEqual(memory, root) then
+        unknown[#unknown + 1] = root.name
+        change, why = "RESET", reasonToLose(given)
+      end
     elseif found == "CODE" then
       isKept, change, why = false, "RESET", "CODE"
     elseif found and isKept then
@@ -262,7 +267,10 @@ function keep.settle(memory, given)
       if root.value ~= nil and (root.kind == "GLOBAL" or next(root.value) ~= nil) then table.insert(kept[root.kind], root.name) end
     end
   end
-  if #unknown > 0 and not given.restored then refuse(unknown) end
+  local why = reasonToLose(given)
+  if #unknown > 0 and not why then refuse("STATE_NOT_COMPARED", { globals = unknown }) end
+  if #given.lost > 0 and not why then refuse("STATE_IN_CODE", { items = given.lost }) end
+  for _, each in ipairs(given.lost) do changes[#changes + 1] = { kind = each.kind, name = each.name, change = "RESET", why = why } end
   if needsPutBack then putBack(memory, wanted, marks) end
   return { globals = kept.GLOBAL, states = kept.STATE, changes = changes }
 end

@@ -1,4 +1,5 @@
 --- The actions that move the state of a process, or of some of its callers, to another process.
+local codeState = require("fleet.code-state")
 local envelope = require("fleet.envelope")
 local fail = require("fleet.fail")
 local health = require("fleet.health")
@@ -22,9 +23,11 @@ on("EXPORT_STATE", {
   },
 }, function(data, msg)
   local exported, digest, found = state.export(data.globals, data.whole)
+  local inCode, count, notCompared = codeState.report()
   return {
     state = exported, digest = digest, slot = envelope.of(msg).slot,
     globals = { carried = found.carried, left = found.left, unknown = found.unknown, waiting = waiting.count() },
+    code = { items = inCode, count = count, notCompared = notCompared },
   }
 end)
 
