@@ -126,7 +126,7 @@ export const SETTINGS = {
   withoutBackup: {
     type: "boolean",
     description:
-      "Whether code is changed even if the state of a process could not be backed up; otherwise such a deployment stops (BACKUP_FAILED)",
+      "Whether code is changed even if the state of a process could not be backed up; otherwise such a deployment stops (BACKUP_FAILED, STATE_IN_CODE)",
     default: false,
   },
   maxConcurrentRequests: {

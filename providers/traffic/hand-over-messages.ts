@@ -22,7 +22,12 @@ export function carriedText(
   const left = globals?.left ?? [];
   const undeclared =
     left.length === 0 ? "" : `, left behind because they are not declared: ${left.join(", ")}`;
-  const skipped = undeclared + notExportedText(keys ? undefined : code);
+  const unknown = globals?.unknown ?? [];
+  const mixed =
+    unknown.length === 0
+      ? ""
+      : `, carried although messages may not have changed them: ${unknown.join(", ")}`;
+  const skipped = undeclared + mixed + notExportedText(keys ? undefined : code);
   if (isEmpty(contents)) {
     const why = keys ? "these callers have no state" : EMPTY_TEXT;
     return `carried nothing${at}: ${move}, ${why}${skipped}`;

@@ -87,6 +87,18 @@ test("no command is offered that the process would refuse: a name that is a func
   ]);
 });
 
+test("state in the code that a run lets go is reported by its kind, and no backup is offered for it", () => {
+  const changes = [{ ...change("Notes", "RESET", "ACCEPTED"), kind: "MODULE" }];
+  const backup = { digest: HASH, states: [], globals: ["Notes"] };
+  const lines = stateComparisonLines({ name: "notes" }, { globals: [], states: [], changes }, true, backup);
+  expect(lines).toEqual([
+    {
+      phase: "reset",
+      text: "module Notes: the code creates it again at load, and this run accepts that state is lost. No backup contains it",
+    },
+  ]);
+});
+
 test("a first load over another program reports what it assigned", () => {
   const changes = [change("Notes", "ASSIGNED"), change("Log", "ADDED")];
   expect(

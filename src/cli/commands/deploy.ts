@@ -162,13 +162,16 @@ async function up(
   return code;
 }
 
+/** Codes of a run that stopped because a state, or a part of it, cannot be saved. */
+const NOT_SAVED: readonly string[] = ["BACKUP_FAILED", "STATE_IN_CODE"];
+
 /** Whether to continue a run that stopped only because states could not be saved. Asks on a terminal. */
 async function continuesWithoutBackup(
   { host, out }: Context,
   { status, failures }: DeployOutcome,
   { yes, withoutBackup }: DeployOptions,
 ): Promise<boolean> {
-  const stopped = failures.filter(({ problems }) => problems.some(({ code }) => code === "BACKUP_FAILED"));
+  const stopped = failures.filter(({ problems }) => problems.some(({ code }) => NOT_SAVED.includes(code)));
   if (status !== "failed" || stopped.length === 0 || stopped.length < failures.length) return false;
   if (withoutBackup || yes || out.json || !host.stdin.isTTY) return false;
   const names = stopped.map(({ member }) => member ?? "a process").join(", ");
