@@ -114,7 +114,7 @@ test("handlers of an earlier library are removed by their old names, and those o
   const p = await boot("earlier", { source });
   // As an earlier library left them, under another bundle's name.
   await p.eval(`
-Fleet.handlerNames = nil
+Fleet.handlerNames, Fleet.store.code = nil, nil
 Handlers.remove("ao-fleet.first") Handlers.remove("ao-fleet.last")
 Handlers.prepend("fleet", function(m) return m.Action == "Old" end, function(m) m.reply({ Data = "old" }) end)
 Handlers.append("fleet.unknown", function(m) return false end, function() end)

@@ -5,6 +5,7 @@
 -- It is detected by comparing with what the load left. Not accessible, and so never named: local variables, values in closures and in
 -- metatables, a program's own `_ENV`, fields that a program adds to aos' own tables, and modules that are first required by a message.
 local globals = require("fleet.globals")
+local handlers = require("fleet.handlers")
 local integrity = require("fleet.integrity")
 local memory = require("fleet.memory")
 local store = require("fleet.store")
@@ -87,7 +88,7 @@ end
 
 local function isOwnHandler(entry)
   local name = tostring(entry.name)
-  return name ~= "fleet" and name ~= "fleet.unknown" and name:sub(1, 1) ~= "_"
+  return name:sub(1, #handlers.PREFIX) ~= handlers.PREFIX and not handlers.isAos(name)
 end
 
 --- Called at the end of a load, when all handlers are in place.
@@ -126,17 +127,17 @@ end
 
 -- Manual changes of functions and handlers are not state: the next load reverts and reports them.
 local function byHand()
-  local functions, handlers = {}, {}
+  local functions, named = {}, {}
   for _, each in pairs(integrity.hand()) do
     local item = each.was or each.added
     if item.kind == "FUNCTION" then
       functions[item.of] = functions[item.of] or {}
       functions[item.of][item.key] = true
     elseif item.kind == "HANDLER" then
-      handlers[item.name] = true
+      named[item.name] = true
     end
   end
-  return functions, handlers
+  return functions, named
 end
 
 --- What messages changed in the code since the load.
@@ -145,7 +146,7 @@ end
 function codeState.found()
   local found, notCompared = {}, {}
   if not known.modules then return found, notCompared end
-  local functions, handlers = byHand()
+  local functions, manual = byHand()
   local function add(kind, name, change, value)
     found[#found + 1] = { kind = kind, name = name, change = change, value = value }
   end
@@ -166,11 +167,11 @@ function codeState.found()
   -- During a load, the program's handlers are not in the list.
   for entry, was in pairs(known.handlers) do
     local name = tostring(entry.name)
-    if not handlers[name] and not isSame(was.handle, entry.handle) then add("HANDLER", name, "CHANGED", entry.handle) end
+    if not manual[name] and not isSame(was.handle, entry.handle) then add("HANDLER", name, "CHANGED", entry.handle) end
   end
   for _, entry in ipairs(Handlers.list) do
     local name = tostring(entry.name)
-    if isOwnHandler(entry) and not known.handlers[entry] and not handlers[name] then add("HANDLER", name, "ADDED", entry.handle) end
+    if isOwnHandler(entry) and not known.handlers[entry] and not manual[name] then add("HANDLER", name, "ADDED", entry.handle) end
   end
   table.sort(found, function(a, b) return a.kind == b.kind and a.name < b.name or a.kind > b.kind end)
   return found, notCompared
@@ -206,7 +207,7 @@ end
 -- that are gone.
 -- @treturn table a list of { kind, name }
 function codeState.lost(taken)
-  local lost, handlers = {}, handlersNow()
+  local lost, present = {}, handlersNow()
   for _, each in ipairs(taken) do
     local isLost
     if each.kind == "MODULE" then
@@ -216,7 +217,7 @@ function codeState.lost(taken)
       isLost = not rawequal(rawget(_G, each.name), each.value)
     else
       -- A handler that messages added is not lost if the code registers one of its name.
-      isLost = not handlers[each.change == "ADDED" and each.name or each.value]
+      isLost = not present[each.change == "ADDED" and each.name or each.value]
     end
     if isLost then lost[#lost + 1] = { kind = each.kind, name = each.name } end
   end
@@ -227,7 +228,7 @@ end
 function codeState.waiting()
   local n = 0
   for _, each in ipairs(Handlers.list) do
-    if type(each.name) == "string" and each.name:find("^_once_") then n = n + 1 end
+    if handlers.isWaiting(each.name) then n = n + 1 end
   end
   return n
 end
