@@ -224,13 +224,4 @@ function codeState.lost(taken)
   return lost
 end
 
---- Number of handlers that wait for an answer (`Receive`): their continuations cannot be exported.
-function codeState.waiting()
-  local n = 0
-  for _, each in ipairs(Handlers.list) do
-    if handlers.isWaiting(each.name) then n = n + 1 end
-  end
-  return n
-end
-
 return codeState
