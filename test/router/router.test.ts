@@ -568,17 +568,3 @@ describe("traffic figures", () => {
     expect(await ages()).toHaveLength(1);
   });
 });
-
-test("one sender holds at most as many open requests as it leaves free, so that it cannot shut out others", async () => {
-  const p = await base.clone();
-  await set(p, { release: "r1", step: 1, salt: "r1", services: all, expect: BASE });
-  // All within one moment: none of them times out.
-  const asked = async (From: string) =>
-    code((await ask(p, { From, "Correlation-Id": `s${p.slot}`, Timestamp: p.now })).reply);
-  const limit = Number(await p.value('require("fleet").config("PROCESS_CONFIG", "maxConcurrentRequests")'));
-  const codes: string[] = [];
-  for (let i = 0; i <= limit / 2; i += 1) codes.push(await asked(PLAYER));
-  expect(codes.indexOf("BUSY")).toBe(limit / 2);
-  expect(await asked(address("honest"))).toBe("ok");
-  expect(await asked(PLAYER)).toBe("BUSY");
-});

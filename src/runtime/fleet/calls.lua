@@ -39,15 +39,6 @@ function calls.deferred()
   return n
 end
 
---- Number of deferred requests of one sender.
-function calls.deferredBy(sender)
-  local n = 0
-  for _, entry in pairs(store.calls.deferred) do
-    if entry.address.target == sender then n = n + 1 end
-  end
-  return n
-end
-
 --- Sends an action to a process and calls a function with the reply.
 -- @tparam string target process id
 -- @tparam string name its name in errors

@@ -58,15 +58,6 @@ local function back(msg)
   end
 end
 
--- One sender must not shut the router for all others: it holds at most as many open requests as it leaves free. Members of the fleet, which
--- ask for many players, are exempt.
-local function assertShare(msg)
-  if auth.allows("peer", msg) then return end
-  local own = calls.deferredBy(msg.From)
-  if own == 0 or own < calls.limit() - calls.deferred() then return end
-  error(fail.new("BUSY", "this process already has " .. own .. " open requests of this sender", "Wait for their replies, then send it again."))
-end
-
 --- Forwards on behalf of the sender, to the revision that the table assigns to the sender; the service's answer becomes the answer to the
 -- message.
 -- @tparam table given `data`: parsed, if it is a JSON object · `text`: the text to send, else `data` as JSON · `tags`
@@ -74,7 +65,6 @@ function carry.on(msg, service, action, given)
   local ok, code, message, remedy =
     rules.allowed(service, action, router.knows(service), router.entry(service), options, served())
   if not ok then error(fail.new(code, message, remedy)) end
-  assertShare(msg)
   calls.later(msg)
   local player = auth.player(msg)
   local request = {
