@@ -54,6 +54,18 @@ describe("faults of one sender", () => {
     expect(verdict.outcome).toBe("pass");
   });
 
+  it("fail a release whose only caller was served properly before, whatever declared probes say", () => {
+    const probes = { sent: 30, failed: 0, declared: true };
+    const green = revision({ backend: own([0, 40]) });
+    const served = judge(DEFAULTS, moved(green, revision({ backend: own([40]) }), { probes }), { looks: 3 });
+    expect(served.outcome).toBe("fail");
+    expect(served.text).toMatch(
+      /errorRate of quote fails: green 40 faults in .*, which was served better before/,
+    );
+    const unknown = judge(DEFAULTS, moved(green, revision({}), { probes }), { looks: 3 });
+    expect(unknown.outcome).toBe("inconclusive");
+  });
+
   test.each([
     ["a sender that no other revision served", {}],
     ["a sender that was served before", { stranger: own([500]) }],

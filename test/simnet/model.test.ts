@@ -125,7 +125,7 @@ describe("a deploy's program", () => {
       fleet: "committed",
       sourceHash: "h1.0.0",
       epoch: 3,
-      handlers: ["fleet", "fleet.unknown"],
+      handlers: ["ao-fleet.first", "ao-fleet.last"],
     });
     expect(committed.actions).toContain("START_BATTLE");
     const late = p.eval(program({ epoch: 2, version: "9.9.9" }));

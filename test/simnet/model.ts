@@ -156,7 +156,13 @@ function load(state: ProcessState, program: Program, message: ModelMessage): str
 function freshFleet(startedAt: number): FleetState {
   return {
     ...{ name: "", processType: "", version: "", capabilities: [], release: "", sourceHash: "", epoch: 0 },
-    ...{ status: "ACTIVE", handlers: ["fleet", "fleet.unknown"], actions: [], declared: false, plain: false },
+    ...{
+      status: "ACTIVE",
+      handlers: ["ao-fleet.first", "ao-fleet.last"],
+      actions: [],
+      declared: false,
+      plain: false,
+    },
     ...{
       configs: {},
       configHistory: {},

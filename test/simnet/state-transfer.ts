@@ -6,7 +6,8 @@ import { isObject, type Json, Refusal } from "./reply.ts";
 export function exportState({ fleet, state, message }: Request): Json {
   const exported = { schema: 1, stateVersion: "1", states: state.script.state ?? fleet.state };
   const globals = { carried: [], left: [], unknown: [], waiting: 0 };
-  return { state: exported, digest: hashOf(exported), slot: message.slot, globals };
+  const code = { count: 0, items: [], notCompared: [] };
+  return { state: exported, digest: hashOf(exported), slot: message.slot, globals, code };
 }
 
 /** IMPORT_STATE: accepted as a whole, or refused. */

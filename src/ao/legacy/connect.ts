@@ -11,7 +11,7 @@ import { arrivalOf } from "./arrival.ts";
 import { readDryrun, readResults } from "./cu.ts";
 import { effectsOf } from "./effects.ts";
 import type { LegacyEndpoints } from "./endpoints.ts";
-import { existenceOf, refusingGone } from "./gone.ts";
+import { existenceOf, goneWatch } from "./gone.ts";
 import { historyAt } from "./history.ts";
 import { postMonitor } from "./monitor.ts";
 import { preflight } from "./preflight.ts";
@@ -66,9 +66,14 @@ export const EMBEDDED_LIMITS: LegacyLimits = { firstRead: 0, inFlight: 500, isWh
 
 /** An AO network of the legacy protocol (messenger, compute and scheduler units), including the embedded one. */
 export function connectLegacy(options: LegacyOptions): Ao {
-  const parts = partsOf(options);
+  const watch = goneWatch(() => exists);
+  const onWait = (wait: Wait) => {
+    options.onWait?.(wait);
+    watch.saw(wait);
+  };
+  const parts = partsOf({ ...options, onWait });
   const { evaluation, noteSent } = resultsOf(parts, options.limits);
-  const exists = existenceOf(parts, options);
+  const exists: Ao["exists"] = existenceOf(parts, options);
   const connected: Ao = {
     ...changing(parts, options, noteSent),
     ...reading(parts, options),
@@ -78,7 +83,7 @@ export function connectLegacy(options: LegacyOptions): Ao {
       await evaluation({ processId, messageId: processId }, budget);
     },
   };
-  return refusingGone(connected);
+  return watch.refusing(connected);
 }
 
 type Parts = ReturnType<typeof partsOf>;
