@@ -4,7 +4,7 @@ import type { z } from "zod";
 export const UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9";
 
 /** A problem at the path of an input. Exported because the published type declarations name it. */
-interface CheckFailure {
+export interface CheckFailure {
   readonly property: string;
   readonly reason: string;
 }

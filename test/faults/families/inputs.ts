@@ -61,7 +61,11 @@ const CHECKS = {
 
 /** B1: every field of every resource's inputs, replaced by every invalid value. */
 /** The statements of a load whose program is one assignment: an injection would add or change one. */
-const WHOLE_LOAD = "LocalStatement,ForGenericStatement,IfStatement,AssignmentStatement,ReturnStatement";
+const WHOLE_LOAD = [
+  // The guard, the program, and the commit.
+  ...["LocalStatement", "ForGenericStatement", "LocalStatement", "IfStatement"],
+  ...["AssignmentStatement", "LocalStatement", "ReturnStatement"],
+].join();
 
 export function everyField(kind: keyof typeof CHECKS): FaultCase {
   return {
