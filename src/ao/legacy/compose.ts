@@ -1,6 +1,6 @@
-import { type Problem, throwAll } from "../../core/errors.ts";
-import type { FoundItem, MessageInput, SpawnInput, Tags } from "../port.ts";
+import type { FoundItem, MessageInput, SpawnInput } from "../port.ts";
 import { composer } from "../shared/aoconnect.ts";
+import { type TagList, tagList } from "../shared/tags.ts";
 import type { ItemFields } from "../wallet.ts";
 
 /** The part of aoconnect's legacy mode that composes messages. */
@@ -19,8 +19,6 @@ type Signer = (
   create: (options: { passthrough: true }) => Promise<ItemFields>,
 ) => Promise<{ id: string; raw: Uint8Array }>;
 
-type TagList = { name: string; value: string }[];
-
 /** A spawn with its scheduler and its authority. */
 export type PlacedSpawn = SpawnInput & Required<Pick<SpawnInput, "scheduler" | "authority">>;
 
@@ -31,7 +29,7 @@ export type PlacedSpawn = SpawnInput & Required<Pick<SpawnInput, "scheduler" | "
  * @param module the module as the gateway shows it; aoconnect checks its tags
  */
 export function fieldsOfSpawn(input: PlacedSpawn, module: FoundItem): Promise<ItemFields> {
-  const tags = [{ name: "Authority", value: input.authority }, ...listOf(input.tags)];
+  const tags = [{ name: "Authority", value: input.authority }, ...tagList(input.tags)];
   return fieldsFrom(module, (client, signer) =>
     client.spawn({
       module: input.module,
@@ -49,7 +47,7 @@ export function fieldsOfMessage(input: MessageInput): Promise<ItemFields> {
     client.message({
       process: input.processId,
       signer,
-      tags: listOf(input.tags),
+      tags: tagList(input.tags),
       ...(input.data === undefined ? {} : { data: input.data }),
     }),
   );
@@ -82,47 +80,11 @@ const MESSENGER = "http://messenger.invalid";
 
 function moduleAnswer(module: FoundItem | undefined): unknown {
   const edges = module
-    ? [{ node: { owner: { address: module.owner }, tags: listOf(module.tags), block: module.block ?? null } }]
+    ? [
+        {
+          node: { owner: { address: module.owner }, tags: tagList(module.tags), block: module.block ?? null },
+        },
+      ]
     : [];
   return { data: { transactions: { edges } } };
 }
-
-/** The maximum total size of a data item's tags in bytes (arbundles and ANS-104). */
-const TAG_BYTES = 4096;
-
-/** @throws FleetError `TAGS_INVALID` with every tag that a network would refuse */
-export function checkTags(tags: Tags, at: string): void {
-  const problem = (what: string, got: string, expected: string): Problem => ({
-    code: "TAGS_INVALID",
-    what,
-    at,
-    got,
-    expected,
-    remedy: "Change the tag; long content belongs in the data.",
-  });
-  const problems: Problem[] = [];
-  let bytes = 0;
-  for (const [name, value] of Object.entries(tags)) {
-    bytes += Buffer.byteLength(name) + Buffer.byteLength(value) + 4;
-    if (name === "")
-      problems.push(problem("A tag has no name", `"": ${JSON.stringify(value.slice(0, 80))}`, "a name"));
-    if (value === "") problems.push(problem(`The tag ${name} has no value`, '""', "a value"));
-    if (Buffer.byteLength(name) > 1024) {
-      problems.push(
-        problem(`The name of the tag ${name.slice(0, 40)}… is too long`, `${name.length}`, "1,024 bytes"),
-      );
-    }
-    if (Buffer.byteLength(value) > 3072) {
-      problems.push(
-        problem(`The tag ${name} is too long`, `${Buffer.byteLength(value)} bytes`, "3,072 bytes"),
-      );
-    }
-  }
-  // aoconnect and the spawn add about 400 bytes of their own.
-  if (bytes > TAG_BYTES - 500) {
-    problems.push(problem("The tags are too long in total", `${bytes} bytes`, `${TAG_BYTES - 500} bytes`));
-  }
-  throwAll(problems);
-}
-
-const listOf = (tags: Tags): TagList => Object.entries(tags).map(([name, value]) => ({ name, value }));

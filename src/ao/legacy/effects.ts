@@ -1,6 +1,5 @@
 import { type Budget, within } from "../../core/budget.ts";
 import { crashPoint } from "../../core/crash.ts";
-import { FleetError } from "../../core/errors.ts";
 import { hashOf, sha256 } from "../../core/hash.ts";
 import { reasonOf, UnitError } from "../errors.ts";
 import type { Intent, Journal } from "../journal/index.ts";
@@ -8,10 +7,11 @@ import type { FoundItem, MessageInput, PublishInput, Sent } from "../port.ts";
 import { type Backoff, retrying } from "../retry.ts";
 import type { Unit } from "../shared/http.ts";
 import { MODULE_SECONDS } from "../shared/modules.ts";
-import { uploadItem } from "../shared/upload.ts";
+import { checkTags, tagList } from "../shared/tags.ts";
+import { noUpload, uploadItem } from "../shared/upload.ts";
 import type { ItemFields, SignedItem, Wallet } from "../wallet.ts";
 import { type Arrival, mayHaveArrived, type RouteOptions, routeOf } from "./arrival.ts";
-import { checkTags, fieldsOfMessage, fieldsOfSpawn, type PlacedSpawn } from "./compose.ts";
+import { fieldsOfMessage, fieldsOfSpawn, type PlacedSpawn } from "./compose.ts";
 import { assignItem, postItem } from "./mu.ts";
 
 /** The dependencies of `effectsOf`. */
@@ -192,20 +192,11 @@ class Posting implements Effects {
     if (this.#parts.upload === undefined) throw noUpload(key);
     return this.#once(
       { key, kind: "upload", target: "", content: hashOf({ tags, data: sha256(data) }) },
-      async () => ({ data, tags: Object.entries(tags).map(([name, value]) => ({ name, value })) }),
+      async () => ({ data, tags: tagList(tags) }),
       budget,
     );
   }
 }
-
-const noUpload = (what: string) =>
-  new FleetError({
-    code: "NO_UPLOAD",
-    what: `The network has no upload service for ${what}`,
-    got: "no `uploadUrl`",
-    expected: "a service that takes data items, such as https://up.arweave.net",
-    remedy: "Set the network's `uploadUrl`; uploads may cost money.",
-  });
 
 const isUnknownProcess = (error: unknown) => error instanceof UnitError && error.code === "PROCESS_UNKNOWN";
 

@@ -1,10 +1,10 @@
 import { type Budget, within } from "../../core/budget.ts";
-import { FleetError, type Problem } from "../../core/errors.ts";
 import { UnitError, unitNotAo, unitRefused } from "../errors.ts";
 import type { FoundItem } from "../port.ts";
 import { type Backoff, retrying } from "../retry.ts";
 import type { Answer, Unit } from "../shared/http.ts";
 import { MODULE_SECONDS } from "../shared/modules.ts";
+import { settleAll } from "../shared/settle.ts";
 
 interface PreflightParts {
   readonly mu: Unit;
@@ -38,19 +38,7 @@ export async function preflight(
     ...(upload === undefined ? [] : [checkUnit(upload, () => true, budget, backoff)]),
     input.module === undefined ? index(budget) : module(input.module, within(budget, MODULE_SECONDS)),
   ];
-  const errors: FleetError[] = [];
-  for (const settled of await Promise.allSettled(checks)) {
-    if (settled.status === "fulfilled") continue;
-    if (!(settled.reason instanceof FleetError)) throw settled.reason;
-    errors.push(settled.reason);
-  }
-  const [first, ...rest] = errors.flatMap((error): readonly Problem[] => error.problems);
-  if (first) {
-    throw new FleetError([first, ...rest], {
-      transient: errors.every(({ transient }) => transient),
-      cause: errors[0],
-    });
-  }
+  await settleAll(checks);
 }
 
 /** Locates the scheduler unit and checks that it answers: without it no spawn and no message gets a slot. */

@@ -1,5 +1,6 @@
-import type { MessageInput, SpawnInput, Tags } from "../port.ts";
+import type { MessageInput, SpawnInput } from "../port.ts";
 import { composer } from "../shared/aoconnect.ts";
+import { type TagList, tagList } from "../shared/tags.ts";
 import type { ItemFields } from "../wallet.ts";
 
 /** A spawn with its scheduler and its authority. */
@@ -12,7 +13,7 @@ interface MainnetClient {
 }
 
 interface Composed {
-  readonly tags: { readonly name: string; readonly value: string }[];
+  readonly tags: TagList;
   readonly data?: string;
 }
 
@@ -35,7 +36,7 @@ export function fieldsOfSpawn({
     client.spawn({
       module,
       authority,
-      tags: listOf({ ...tags, ...own }),
+      tags: tagList({ ...tags, ...own }),
       ...(data === undefined ? {} : { data }),
     }),
   );
@@ -44,7 +45,7 @@ export function fieldsOfSpawn({
 /** The fields of a message as aoconnect composes them. */
 export function fieldsOfMessage({ processId, tags, data }: MessageInput): Promise<ItemFields> {
   return fieldsFrom(processId, (client) =>
-    client.message({ process: processId, tags: listOf(tags), ...(data === undefined ? {} : { data }) }),
+    client.message({ process: processId, tags: tagList(tags), ...(data === undefined ? {} : { data }) }),
   );
 }
 
@@ -74,5 +75,3 @@ async function fieldsFrom(
   const { target, anchor, ...rest } = fields;
   return { ...rest, ...(target ? { target } : {}), ...(anchor ? { anchor } : {}) };
 }
-
-const listOf = (tags: Tags) => Object.entries(tags).map(([name, value]) => ({ name, value }));

@@ -19,8 +19,6 @@ export interface MainnetOptions {
   readonly wallet: Wallet;
   readonly journal: Journal;
   readonly limits?: MainnetLimits;
-  /** Receives notices for the user, one line each. Default: none. */
-  readonly log?: (line: string) => void;
   /** Called while a call is slow or waits to be retried. Default: none. */
   readonly onWait?: (wait: Wait) => void;
 }
@@ -53,7 +51,7 @@ export function connectMainnet(options: MainnetOptions): Ao {
 type Parts = ReturnType<typeof partsOf>;
 
 /** The node, the gateway, and the caches of the connection. */
-function partsOf({ endpoints, wallet, journal, limits = {}, log = () => {}, onWait }: MainnetOptions) {
+function partsOf({ endpoints, wallet, journal, limits = {}, onWait }: MainnetOptions) {
   const { concurrency = 8, callSeconds = 60, inFlight = 12_000, page } = limits;
   const backoff = { ...defaultBackoff, ...limits.backoff, ...(onWait ? { observe: onWait } : {}) };
   const unitLimits = { concurrency, timeout: callSeconds * 1000 };
@@ -65,7 +63,7 @@ function partsOf({ endpoints, wallet, journal, limits = {}, log = () => {}, onWa
   const modules = moduleLoader(index, backoff);
   const schedule = scheduleAt(node, page);
   const effects = effectsOf({
-    ...{ wallet, journal, node, schedule, upload, backoff, inFlight, log },
+    ...{ wallet, journal, node, schedule, upload, backoff, inFlight },
     module: modules.load,
     isShown: async (id, budget) =>
       (await readPage(index, { ids: [id] }, { first: 1 }, budget)).items[0] !== undefined,

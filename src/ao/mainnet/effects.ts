@@ -1,6 +1,5 @@
 import { type Budget, within } from "../../core/budget.ts";
 import { crashPoint } from "../../core/crash.ts";
-import { FleetError } from "../../core/errors.ts";
 import { hashOf, sha256 } from "../../core/hash.ts";
 import { notArrived, processUnknown, UnitError, unitNotAo, unitRefused } from "../errors.ts";
 import type { Intent, Journal } from "../journal/index.ts";
@@ -9,7 +8,8 @@ import type { FoundItem, MessageInput, PublishInput, Sent } from "../port.ts";
 import { type Backoff, retrying } from "../retry.ts";
 import type { Unit } from "../shared/http.ts";
 import { MODULE_SECONDS } from "../shared/modules.ts";
-import { uploadItem } from "../shared/upload.ts";
+import { tagList } from "../shared/tags.ts";
+import { noUpload, uploadItem } from "../shared/upload.ts";
 import type { ItemFields, SignedItem, Wallet } from "../wallet.ts";
 import { fieldsOfMessage, fieldsOfSpawn, type PlacedSpawn } from "./compose.ts";
 import type { NodeAnswer, NodeClient } from "./node.ts";
@@ -32,7 +32,6 @@ interface EffectParts {
   module(id: string, budget: Budget): Promise<FoundItem>;
   /** Whether the gateway's index shows an item; a single attempt. */
   isShown(id: string, budget: Budget): Promise<boolean>;
-  readonly log: (line: string) => void;
 }
 
 /** What changes the network: signed once, journaled, then posted until the schedule has it. */
@@ -102,7 +101,7 @@ class Posting implements Effects {
         content: hashOf({ tags, data: sha256(data) }),
         signer: wallet.address,
       },
-      () => wallet.sign({ data, tags: Object.entries(tags).map(([name, value]) => ({ name, value })) }),
+      () => wallet.sign({ data, tags: tagList(tags) }),
     );
     await retrying(
       `sending the item ${intent.id}`,
@@ -243,15 +242,6 @@ function refusal(node: NodeClient, answer: NodeAnswer, process: string): UnitErr
   }
   return unitRefused("node", node.url, Math.max(answer.status, 500), answer.excerpt);
 }
-
-const noUpload = (what: string) =>
-  new FleetError({
-    code: "NO_UPLOAD",
-    what: `The network has no upload service for ${what}`,
-    got: "no `uploadUrl`",
-    expected: "a service that takes data items, such as https://up.arweave.net",
-    remedy: "Set the network's `uploadUrl`; uploads may cost money.",
-  });
 
 function describe({ kind, id, target }: Intent): string {
   return kind === "spawn" ? `the spawn of the process ${id}` : `the message ${id} to the process ${target}`;

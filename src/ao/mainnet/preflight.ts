@@ -1,9 +1,10 @@
 import { type Budget, within } from "../../core/budget.ts";
-import { FleetError, type Problem } from "../../core/errors.ts";
+import { FleetError } from "../../core/errors.ts";
 import { UnitError, unitNotAo, unitRefused } from "../errors.ts";
 import type { FoundItem } from "../port.ts";
 import { type Backoff, retrying } from "../retry.ts";
 import { MODULE_SECONDS } from "../shared/modules.ts";
+import { settleAll } from "../shared/settle.ts";
 import type { NodeEndpoints } from "./endpoints.ts";
 import type { NodeClient } from "./node.ts";
 
@@ -27,23 +28,11 @@ export async function preflight(
   input: { module?: string },
   budget: Budget,
 ): Promise<void> {
-  const looks = [
+  const checks = [
     lookAtNode(parts, budget),
     ...(input.module === undefined ? [] : [parts.module(input.module, within(budget, MODULE_SECONDS))]),
   ];
-  const errors: FleetError[] = [];
-  for (const settled of await Promise.allSettled(looks)) {
-    if (settled.status === "fulfilled") continue;
-    if (!(settled.reason instanceof FleetError)) throw settled.reason;
-    errors.push(settled.reason);
-  }
-  const [first, ...rest] = errors.flatMap((error): readonly Problem[] => error.problems);
-  if (first) {
-    throw new FleetError([first, ...rest], {
-      transient: errors.every(({ transient }) => transient),
-      cause: errors[0],
-    });
-  }
+  await settleAll(checks);
 }
 
 /** The node answers, is a HyperBEAM node, and has the address that the declaration names. */

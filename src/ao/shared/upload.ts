@@ -1,4 +1,5 @@
 import type { Budget } from "../../core/budget.ts";
+import { FleetError } from "../../core/errors.ts";
 import { UnitError, unitNotAo, unitRefused } from "../errors.ts";
 import type { Unit } from "./http.ts";
 
@@ -60,3 +61,13 @@ export async function uploadItem(upload: Unit, { id, raw, what }: Uploaded, budg
   }
   throw unitRefused(upload.name, upload.url, answer.status, answer.excerpt);
 }
+
+/** `NO_UPLOAD`: the network has no service that takes data items of any size. */
+export const noUpload = (what: string) =>
+  new FleetError({
+    code: "NO_UPLOAD",
+    what: `The network has no upload service for ${what}`,
+    got: "no `uploadUrl`",
+    expected: "a service that takes data items, such as https://up.arweave.net",
+    remedy: "Set the network's `uploadUrl`; uploads may cost money.",
+  });

@@ -110,7 +110,8 @@ class Evaluations implements Evaluating {
       message: assignment.message,
       root: rootOf(item.tags) ?? assignment.message,
     };
-    if (this.#isSkipped(assignment)) this.#keep(assignment.process, message, about, { result: EMPTY });
+    if (this.#isSkipped(assignment))
+      this.#keep(assignment.process, message, about, { isOnNode: true, result: EMPTY });
     else await this.#evaluate(assignment.process, message, about);
   }
 
@@ -144,16 +145,16 @@ class Evaluations implements Evaluating {
       dryRun: false,
     });
     const keeps = result.Error === undefined && memory !== null && memory !== before;
-    this.#keep(id, message, about, keeps ? { result, memory } : { result });
+    const isOnNode = process.scheduler === this.#context.node.address;
+    this.#keep(id, message, about, { isOnNode, result, ...(keeps ? { memory } : {}) });
   }
 
   #keep(
     id: string,
     message: EvaluatedMessage,
     about: About,
-    { result, memory }: { result: EvaluationResult; memory?: Uint8Array },
+    { isOnNode, result, memory }: { isOnNode: boolean; result: EvaluationResult; memory?: Uint8Array },
   ): void {
-    const isOnNode = this.#isOnNode(id);
     const patches = isOnNode ? patchesOf(result) : [];
     const record: EvaluationRecord = {
       ...{ process: id, ordinate: about.ordinate, cron: about.cron, message: about.message },

@@ -219,6 +219,16 @@ test("a tag that a node would lose or refuse is named before anything is sent", 
   expect(await (await fetch(`${units.urls.node}/${id}~process@1.0/slot/current`)).text()).toBe("0");
 });
 
+test("a tag that no network accepts is named like on any other network", async () => {
+  const { ao, spawn } = await world();
+  const { id } = await spawn();
+  const send = (tags: Record<string, string>) => ao.send({ intent: "bad", processId: id, tags }, budgetOf(5));
+  await expect(send({ Long: "x".repeat(3073) })).rejects.toMatchObject({ code: "TAGS_INVALID" });
+  await expect(send({ Empty: "" })).rejects.toMatchObject({ code: "TAGS_INVALID" });
+  const many = Object.fromEntries(Array.from({ length: 40 }, (_, n) => [`Tag-${n}`, "x".repeat(90)]));
+  await expect(send(many)).rejects.toMatchObject({ code: "TAGS_INVALID" });
+});
+
 test("preflight names a node of another address, and a server that is no node", async () => {
   const { ao, endpoints, journal } = await world();
   await ao.preflight({}, budgetOf(10));

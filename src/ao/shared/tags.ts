@@ -1,0 +1,54 @@
+import { type Problem, throwAll } from "../../core/errors.ts";
+import type { Tags } from "../port.ts";
+
+/** Tags as data items have them. */
+export type TagList = { name: string; value: string }[];
+
+export const tagList = (tags: Tags): TagList =>
+  Object.entries(tags).map(([name, value]) => ({ name, value }));
+
+/** The maximum total size of a data item's tags in bytes (arbundles and ANS-104). */
+const TAG_BYTES = 4096;
+
+/** What a protocol cannot carry in a tag of this name, and what it can; undefined if it can carry it. */
+type NameCheck = (name: string) => { readonly what: string; readonly expected: string } | undefined;
+
+/**
+ * @param nameProblem refuses names that the protocol cannot carry. @default none
+ * @throws FleetError `TAGS_INVALID` with every tag that a network would refuse
+ */
+export function checkTags(tags: Tags, at: string, nameProblem: NameCheck = () => undefined): void {
+  const problem = (what: string, got: string, expected: string): Problem => ({
+    code: "TAGS_INVALID",
+    what,
+    at,
+    got,
+    expected,
+    remedy: "Change the tag; long content belongs in the data.",
+  });
+  const problems: Problem[] = [];
+  let bytes = 0;
+  for (const [name, value] of Object.entries(tags)) {
+    bytes += Buffer.byteLength(name) + Buffer.byteLength(value) + 4;
+    if (name === "")
+      problems.push(problem("A tag has no name", `"": ${JSON.stringify(value.slice(0, 80))}`, "a name"));
+    if (value === "") problems.push(problem(`The tag ${name} has no value`, '""', "a value"));
+    const unusable = nameProblem(name);
+    if (unusable) problems.push(problem(unusable.what, name, unusable.expected));
+    if (Buffer.byteLength(name) > 1024) {
+      problems.push(
+        problem(`The name of the tag ${name.slice(0, 40)}… is too long`, `${name.length}`, "1,024 bytes"),
+      );
+    }
+    if (Buffer.byteLength(value) > 3072) {
+      problems.push(
+        problem(`The tag ${name} is too long`, `${Buffer.byteLength(value)} bytes`, "3,072 bytes"),
+      );
+    }
+  }
+  // aoconnect and the spawn add about 400 bytes of their own.
+  if (bytes > TAG_BYTES - 500) {
+    problems.push(problem("The tags are too long in total", `${bytes} bytes`, `${TAG_BYTES - 500} bytes`));
+  }
+  throwAll(problems);
+}
