@@ -308,7 +308,9 @@ describe("read", () => {
       expect(props.drift).toEqual(["handlers were added: hack"]);
       const again = await lifecycle.update("id", props as never, await checked(inputs));
       expect(again.outs).toMatchObject({ health: { status: "HEALTHY" }, drift: [] });
-      expect(again.outs.revision?.handlers).toEqual(["fleet", "fleet.unknown"]);
+      expect(again.outs.revision?.handlers).toEqual(
+        older ? ["fleet", "fleet.unknown"] : ["ao-fleet.first", "ao-fleet.last"],
+      );
       expect((await lifecycle.read("id", again.outs)).props).toEqual(again.outs);
       expect(stack.evalsOf("battle")).toBe(3);
     }

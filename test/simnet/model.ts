@@ -130,6 +130,7 @@ function load(state: ProcessState, program: Program, message: ModelMessage): str
     epoch: Math.max(stored?.epoch ?? 0, commit.epoch),
     status: stored?.status === "DRAINING" || stored?.status === "RETIRED" ? stored.status : "ACTIVE",
     actions: [...program.actions],
+    handlers: program.script.older ? ["fleet", "fleet.unknown"] : ["ao-fleet.first", "ao-fleet.last"],
     declared: program.name !== undefined,
     plain: program.plain,
     healthChecks: 0,
@@ -158,7 +159,7 @@ function freshFleet(startedAt: number): FleetState {
     ...{ name: "", processType: "", version: "", capabilities: [], release: "", sourceHash: "", epoch: 0 },
     ...{
       status: "ACTIVE",
-      handlers: ["ao-fleet.first", "ao-fleet.last"],
+      handlers: [],
       actions: [],
       declared: false,
       plain: false,
