@@ -1,5 +1,6 @@
 import leven from "leven";
 import type { Problem } from "../src/core/errors.ts";
+import { jsonIn } from "../src/core/json.ts";
 import { KindSchema } from "../src/delivery/strategy.ts";
 import { nearest } from "../src/fleet/nearest.ts";
 import { SETTINGS, type Setting } from "./setting-table.ts";
@@ -138,10 +139,6 @@ const EXPECTED: Readonly<Record<Setting["type"], (value: string) => string | und
 };
 
 function isObject(text: string): boolean {
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === "object" && value !== null && !Array.isArray(value);
-  } catch {
-    return false;
-  }
+  const value = jsonIn(text);
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

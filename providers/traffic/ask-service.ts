@@ -1,5 +1,6 @@
 import type { Budget } from "../../src/core/budget.ts";
 import { FleetError } from "../../src/core/errors.ts";
+import { jsonIn } from "../../src/core/json.ts";
 import { faultOf } from "../../src/delivery/faults.ts";
 import type { ProcessRef } from "../../src/fleet/health/verdict.ts";
 import { askPlain } from "../../src/fleet/protocol/ask.ts";
@@ -24,7 +25,7 @@ export async function askService(
   budget: Budget,
 ): Promise<Readonly<Record<string, unknown>>> {
   const reply = await askPlain(session, { ...place, action, data }, budget);
-  const value = jsonOf(reply.data);
+  const value = jsonIn(reply.data);
   if (faultOf(reply, services[service]?.faultWhen) !== undefined) {
     const words = refusalIn(reply.data)?.message ?? reply.tags.Error ?? reply.data.slice(0, 200);
     throw new FleetError({
@@ -35,12 +36,4 @@ export async function askService(
   }
   const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
   return isObject ? (value as Record<string, unknown>) : { data: value ?? reply.data };
-}
-
-function jsonOf(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

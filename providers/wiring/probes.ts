@@ -6,6 +6,7 @@ import { replyAmong, replyNaming } from "../../src/ao/replies.ts";
 import type { Budget } from "../../src/core/budget.ts";
 import { FleetError } from "../../src/core/errors.ts";
 import { canonicalJson } from "../../src/core/hash.ts";
+import { jsonIn } from "../../src/core/json.ts";
 import { faultOf } from "../../src/delivery/faults.ts";
 import type { Probe } from "../../src/fleet/health/probe-message.ts";
 import { memberKey } from "../../src/fleet/members/members.ts";
@@ -90,10 +91,6 @@ async function replyTo(
 }
 
 function parsed(text: string): Record<string, unknown> {
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
-  } catch {
-    return {};
-  }
+  const value = jsonIn(text);
+  return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
 }

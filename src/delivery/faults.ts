@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { jsonIn } from "../core/json.ts";
 
 /**
  * Marks replies as faults, for programs that do not answer like the fleet's library. A rule checks a tag of the reply or a member of
@@ -54,7 +55,7 @@ export function faultOf(
   { tags, data }: Answered,
   rules: readonly FaultRule[] = DEFAULT_FAULTS,
 ): "fault" | "refusal" | undefined {
-  const json = jsonOf(data);
+  const json = jsonIn(data);
   const found = rules.find((rule) => {
     const value = rule.tag !== undefined ? tags[rule.tag] : at(json, rule.field ?? "");
     if (rule.equals !== undefined) return value === rule.equals;
@@ -89,11 +90,3 @@ const at = (json: unknown, path: string): unknown =>
           : undefined,
       json,
     );
-
-function jsonOf(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}

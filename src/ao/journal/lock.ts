@@ -6,6 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
 import { atExit } from "../../core/at-exit.ts";
 import { FleetError } from "../../core/errors.ts";
+import { jsonIn } from "../../core/json.ts";
 import { isAlive, startTicksOf } from "../../core/processes.ts";
 import { seconds } from "../errors.ts";
 
@@ -126,13 +127,7 @@ async function readOwner(path: string): Promise<Holder | undefined> {
   try {
     const [text, { mtimeMs }] = await Promise.all([readFile(path, "utf8"), stat(path)]);
     const silence = Date.now() - mtimeMs;
-    let value: unknown;
-    try {
-      value = JSON.parse(text);
-    } catch {
-      value = undefined;
-    }
-    return { owner: OwnerSchema.safeParse(value).data, silence };
+    return { owner: OwnerSchema.safeParse(jsonIn(text)).data, silence };
   } catch {
     return undefined; // Removed in the meantime.
   }

@@ -5,7 +5,7 @@ import type { Command } from "commander";
 import { z } from "zod";
 import { FleetError } from "../../core/errors.ts";
 import { FLEET_REQUEST } from "../../core/fleet-actions.ts";
-import { parseJson } from "../../core/json.ts";
+import { exactJsonIn } from "../../core/json.ts";
 import { UsageError } from "../../core/usage-error.ts";
 import { faultOf } from "../../delivery/faults.ts";
 import { luaErrorIn } from "../../fleet/code/lua-error.ts";
@@ -133,7 +133,7 @@ async function epochOf(fleet: FleetSession, member: Member, timeout: number): Pr
     seconds: timeout,
     wait: true,
   });
-  const epoch = infoIn(jsonOf(reply.data), "epoch")?.epoch;
+  const epoch = infoIn(exactJsonIn(reply.data), "epoch")?.epoch;
   if (epoch !== undefined) return String(epoch);
   throw new FleetError({
     code: "NO_EPOCH",
@@ -223,15 +223,7 @@ async function show(
 
 /** Parses a JSON object or list. Anything else stays a string: `500` does not become a number, nor `null` nothing. */
 function structureOf(text: string): object | undefined {
-  const value = jsonOf(text);
+  const value = exactJsonIn(text);
   // `parseJson` also returns an object for a number that needs all its digits.
   return /^\s*[[{]/.test(text) && typeof value === "object" && value !== null ? value : undefined;
-}
-
-function jsonOf(text: string): unknown {
-  try {
-    return parseJson(text);
-  } catch {
-    return undefined;
-  }
 }

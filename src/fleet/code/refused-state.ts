@@ -1,6 +1,8 @@
 /** State that a load or a hand-over would lose, or that nobody can judge. */
+
 import { z } from "zod";
 import { FleetError } from "../../core/errors.ts";
+import { jsonIn } from "../../core/json.ts";
 import { type InCode, inCodeText } from "../snapshot/contents.ts";
 
 /** The error by which a process undoes a load: data, because aos adds its own words to the text. */
@@ -23,7 +25,7 @@ const RefusedStateSchema = z.discriminatedUnion("code", [
 export function refusedState(name: string, error: string): FleetError | undefined {
   const start = error.indexOf('{"');
   if (start < 0) return undefined;
-  const { data } = RefusedStateSchema.safeParse(parsed(error.slice(start, error.lastIndexOf("}") + 1)));
+  const { data } = RefusedStateSchema.safeParse(jsonIn(error.slice(start, error.lastIndexOf("}") + 1)));
   const outcome = "The load is undone";
   if (data?.code === "STATE_NOT_COMPARED") return notCompared(name, data.globals, outcome);
   if (data?.code === "STATE_IN_CODE")
@@ -53,12 +55,4 @@ export function inCode(name: string, found: Pick<InCode, "items" | "count">, out
     expected: "state in globals (`Name = Name or {}`) or in tables of fleet.state",
     remedy: `Move it there. If it may be lost, as a cache: list the globals that are state, if any: state: { globals: [...] }, or declare state: "none"; or accept it in this run: npx fleet deploy --without-backup (FLEET_WITHOUT_BACKUP=1 pulumi up).`,
   });
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

@@ -5,7 +5,7 @@ import { looksLikeInbox } from "../../ao/inbox.ts";
 import type { Evaluation, OutMessage, Tags } from "../../ao/port.ts";
 import { replyAmong, type SentRequest } from "../../ao/replies.ts";
 import { FleetError } from "../../core/errors.ts";
-import { parseJson, rounded } from "../../core/json.ts";
+import { exactJsonIn, rounded } from "../../core/json.ts";
 
 export interface Reply {
   /** Id of the message; "" for a dry run. */
@@ -94,7 +94,7 @@ interface Refusal {
 
 /** The refusal in a reply's data; undefined if it is none. Pure. */
 export const refusalIn = (data: string): Refusal | undefined =>
-  RefusalSchema.safeParse(jsonOf(data)).data?.error;
+  RefusalSchema.safeParse(exactJsonIn(data)).data?.error;
 
 /**
  * @param mustSucceed whether the reply has to contain `success: true`
@@ -102,7 +102,7 @@ export const refusalIn = (data: string): Refusal | undefined =>
  */
 export function readReply<T>(request: Named, schema: z.ZodType<T>, data: string, mustSucceed: boolean): T {
   const { name, processId, action } = request;
-  const json = jsonOf(data);
+  const json = exactJsonIn(data);
   const { code, message, remedy } = refusalIn(data) ?? {};
   if (code !== undefined && z.looseObject({ success: z.literal(false) }).safeParse(json).success) {
     throw new FleetError(
@@ -127,14 +127,6 @@ export function readReply<T>(request: Named, schema: z.ZodType<T>, data: string,
     expected: parsed ? z.prettifyError(parsed.error) : "{ success: true, … } or { success: false, error }",
     remedy: `If ${name} has its own handler for ${action}, rename it: it hides the fleet's handler.`,
   });
-}
-
-function jsonOf(text: string): unknown {
-  try {
-    return parseJson(text);
-  } catch {
-    return undefined;
-  }
 }
 
 /** Fields that are declared as numbers are read as doubles; other values keep all digits. */

@@ -3,6 +3,7 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
+import { jsonIn } from "../../core/json.ts";
 import { isAlive, startedAt } from "../../core/processes.ts";
 import { backendFolder } from "../../toolchain/backend.ts";
 import { engineOf } from "./engines.ts";
@@ -79,13 +80,7 @@ async function readLock(path: string): Promise<WrittenLock | Pick<TornLock, "pat
 }
 
 function parsed(text: string): WrittenLock | undefined {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-  const lock = LockSchema.safeParse(value).data;
+  const lock = LockSchema.safeParse(jsonIn(text)).data;
   if (lock === undefined) return undefined;
   const { pid, username, hostname: host, timestamp } = lock;
   return { pid, username, hostname: host, since: timestamp, owner: ownerState(pid, host, timestamp) };

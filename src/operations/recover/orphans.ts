@@ -3,6 +3,7 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
+import { jsonIn } from "../../core/json.ts";
 import { isAlive, kill } from "../../core/processes.ts";
 import { engineOf, type Orphan, orphansOf } from "./engines.ts";
 
@@ -56,13 +57,7 @@ async function journalOwner(
 ): Promise<number | "torn" | undefined> {
   const text = await readFile(lockPath(projectDir, project, stack), "utf8").catch(() => undefined);
   if (text === undefined) return undefined;
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    return "torn";
-  }
-  const owner = OwnerSchema.safeParse(value).data;
+  const owner = OwnerSchema.safeParse(jsonIn(text)).data;
   if (owner === undefined) return "torn";
   return owner.host === hostname() ? owner.pid : undefined;
 }

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
 import { FleetError } from "../../core/errors.ts";
+import { jsonIn } from "../../core/json.ts";
 import { NO_LIBRARY_REASON } from "../../fleet/health/without-library.ts";
 import type { Member } from "../../fleet/members/member.ts";
 import { call } from "../../fleet/protocol/call.ts";
@@ -104,7 +105,7 @@ async function probe(subject: Subject, member: Member, peers: readonly string[])
   }).finally(() => over.abort());
   const [reply] = await Promise.all([asked, nudge(subject, member, edgeMs + 250, over.signal)]);
   const data = reply.error === undefined ? reply.data : "";
-  const probed = ProbedSchema.safeParse(jsonOf(data));
+  const probed = ProbedSchema.safeParse(jsonIn(data));
   if (probed.success) return probed.data.peers;
   const { code = "BAD_REPLY", message = (reply.error ?? reply.data).slice(0, 200) } = refusalIn(data) ?? {};
   throw new FleetError({
@@ -139,12 +140,4 @@ function verdict({ fleet }: Subject, peer: string, got: Probed[string] | undefin
   if (got.status !== "ACTIVE")
     return { status: "FAIL", detail: `it answered, but its status is ${got.status ?? "unknown"}`, ...ms };
   return { status: "PASS", detail: `answered in ${got.ms ?? 0} ms by the scheduler's clock`, ...ms };
-}
-
-function jsonOf(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

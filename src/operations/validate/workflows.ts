@@ -4,7 +4,7 @@ import { parse } from "yaml";
 import { z } from "zod";
 import { amount } from "../../core/amount.ts";
 import { FleetError } from "../../core/errors.ts";
-import { numberOf, parseJson } from "../../core/json.ts";
+import { exactJsonIn, numberOf } from "../../core/json.ts";
 import { pickMember } from "../../fleet/members/known-fleet.ts";
 import { call } from "../../fleet/protocol/call.ts";
 import type { Integration } from "./report.ts";
@@ -79,7 +79,7 @@ export async function runWorkflow(subject: Subject, { steps }: Workflow): Promis
         wait: true,
       });
       const text = reply.error ?? reply.data;
-      const data = jsonOf(text);
+      const data = exactJsonIn(text);
       const odd = difference(step.expect, data, "");
       if (reply.error !== undefined || odd !== undefined)
         return {
@@ -129,11 +129,3 @@ function at(data: unknown, path: string): unknown {
 
 const show = (value: unknown): string =>
   value === undefined ? "nothing" : JSON.stringify(value).slice(0, 80);
-
-function jsonOf(text: string): unknown {
-  try {
-    return parseJson(text);
-  } catch {
-    return undefined;
-  }
-}
