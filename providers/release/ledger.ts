@@ -2,6 +2,7 @@ import type { Budget } from "../../src/core/budget.ts";
 import { FleetError } from "../../src/core/errors.ts";
 import { overruledText } from "../../src/delivery/approval.ts";
 import type { Manifest } from "../../src/fleet/members/manifest.ts";
+import { yieldToRegistered } from "../../src/fleet/members/rival.ts";
 import { completeRun } from "../../src/fleet/protocol/deployments.ts";
 import { type Info, info } from "../../src/fleet/protocol/info.ts";
 import { type LedgerAt, register, registry } from "../../src/fleet/protocol/registry.ts";
@@ -14,6 +15,8 @@ import type { ReleaseInputs } from "./schema.ts";
  * Registers every member whose entry in the ledger is missing or outdated, with what it reports about itself. A program that reports no
  * type or version is registered by its name, at the declared version. A member without the library is not asked and is registered as such,
  * so that the ledger sends it no requests either.
+ *
+ * @throws FleetError MEMBER_TAKEN if another operator registered a process of the same member and generation
  */
 export async function registerMembers(
   session: Session,
@@ -26,6 +29,8 @@ export async function registerMembers(
     const { evalId, lib } = known[member.processId]?.metadata ?? {};
     return evalId !== member.evalId || lib !== inputs.declaration[name]?.lib;
   });
+  for (const [name, { processId, generation }] of fresh)
+    await yieldToRegistered(session, known, { name, processId, generation, epoch: ledger.epoch }, budget);
   await Promise.all(
     fresh.map(async ([name, member]) => {
       const started = performance.now();

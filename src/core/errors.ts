@@ -37,10 +37,12 @@ export class FleetError extends Error {
   readonly problems: readonly [Problem, ...Problem[]];
   /** True when a retry can succeed without any change. */
   readonly transient: boolean;
+  /** True for a failure of this machine, such as a full disk: it says nothing about a process. */
+  readonly isLocal: boolean;
 
   constructor(
     problems: Problem | readonly [Problem, ...Problem[]],
-    options: { cause?: unknown; transient?: boolean } = {},
+    options: { cause?: unknown; transient?: boolean; isLocal?: boolean } = {},
   ) {
     const list = (Array.isArray(problems) ? problems : [problems]) as readonly [Problem, ...Problem[]];
     super(list.map(formatProblem).join("\n"), options.cause === undefined ? {} : { cause: options.cause });
@@ -49,6 +51,7 @@ export class FleetError extends Error {
     this.stack = "";
     this.problems = list;
     this.transient = options.transient ?? false;
+    this.isLocal = options.isLocal ?? false;
   }
 
   get code(): string {

@@ -1,6 +1,7 @@
 /** What decides between one post and two: a spawn that is posted twice makes a process that never evaluates a message again. */
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
+import { DataItem } from "@dha-team/arbundles";
 import { beforeEach, describe, expect, test } from "vitest";
 import { type Ao, connectLegacy } from "../../src/ao/index.ts";
 import type { LegacyLimits } from "../../src/ao/legacy/connect.ts";
@@ -77,6 +78,28 @@ describe("a spawn whose post was not answered", () => {
     const { id } = await spawn();
     expect(units.posted).toEqual([id]);
     expect(count("su.process")).toBe(6);
+  });
+
+  test("is posted again if a unit accepted and lost it, as soon as it cannot be in transit any more", async () => {
+    const posts = new Map<string, number>();
+    let spawned = "";
+    units.script(({ endpoint, body }) => {
+      const isThere = posts.get(spawned) === 2;
+      if (endpoint === "su.process") return isThere ? there(spawned) : absent;
+      if (endpoint !== "mu.post") return undefined;
+      const { id } = new DataItem(body);
+      posts.set(id, (posts.get(id) ?? 0) + 1);
+      if (isThere || spawned === "" || id === spawned) return undefined;
+      return { status: 500, json: { error: "Cannot read properties of undefined (reading 'tags')" } };
+    });
+    // Each question before that time must not put it off.
+    const patient = connect({ inFlight: 200, backoff: { base: 20, cap: 20, floor: 20 } });
+    spawned = (await spawn(patient)).id;
+    await patient.send(
+      { intent: "m", processId: spawned, tags: { Action: "Eval" }, data: "return 1" },
+      budgetOf(5),
+    );
+    expect(posts.get(spawned)).toBe(2);
   });
 
   test("fails without another post when the scheduler never answers, and the error names that unit", async () => {

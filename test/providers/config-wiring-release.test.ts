@@ -2,12 +2,16 @@ import { readFile } from "node:fs/promises";
 import { afterEach, describe, expect, it } from "vitest";
 import * as config from "../../providers/config-bundle/lifecycle.ts";
 import * as release from "../../providers/release/lifecycle.ts";
+import { endRun, sessionFor } from "../../providers/run/session.ts";
 import * as wiring from "../../providers/wiring/lifecycle.ts";
+import { budgetOf } from "../../src/core/budget.ts";
 import { hashOf } from "../../src/core/hash.ts";
 import { manifestPath } from "../../src/fleet/members/manifest.ts";
+import { register } from "../../src/fleet/protocol/registry.ts";
 import { keepApproval } from "../../src/fleet/releases/approval.ts";
 import { verifiedRelease } from "../../src/fleet/releases/document.ts";
-import { createProcess, type Stack, simulatedStack, targetOf } from "./fixture.ts";
+import { deploymentKey } from "../../src/fleet/session/scope.ts";
+import { createProcess, type Stack, simulatedStack, statusOf, targetOf } from "./fixture.ts";
 
 let stack: Stack;
 afterEach(() => stack.close());
@@ -221,6 +225,46 @@ describe("a release", () => {
     expect(
       (await release.update("id", outs, { ...raw, evidence: { x: "3" } })).outs.approval,
     ).toBeUndefined();
+  });
+
+  it("gives its process up for one of the same generation that the ledger has, and the next run takes that one over", async () => {
+    stack = await simulatedStack({ ledger: "deployment-coordinator" });
+    const ledger = await createProcess(await stack.inputs("deployment-coordinator"));
+    const battle = await createProcess(await stack.inputs("battle"));
+    // Another operator spawned it at the same moment, and its run reached the ledger first.
+    const session = await sessionFor(stack.scope, (await common()).network);
+    const tags = { "Deployment-Key": deploymentKey(stack.scope, "battle"), Generation: "1" };
+    const module = stack.net.module;
+    const { id: other } = await session.ao.spawn({ intent: "other", module, tags }, budgetOf(30));
+    const epoch = (await session.deployment.ledgerEpoch())?.epoch ?? 0;
+    const registration = {
+      processType: "battle",
+      version: "1.0.0",
+      capabilities: [],
+      metadata: { name: "battle" },
+    };
+    await register(
+      session,
+      { ...targetOf(ledger), epoch },
+      { processId: other, ...registration },
+      budgetOf(30),
+    );
+
+    const member = ({ processId, generation, revision }: typeof ledger) => ({
+      ...{ processId, generation, evalId: revision?.evalId ?? "" },
+    });
+    const raw = {
+      ...(await common()),
+      declaration: { "deployment-coordinator": declaredOf(ledger), battle: declaredOf(battle) },
+      members: { "deployment-coordinator": member(ledger), battle: member(battle) },
+      evidence: {},
+    };
+    await expect(release.create(raw)).rejects.toThrow(
+      new RegExp(`MEMBER_TAKEN[\\s\\S]*${battle.processId}[\\s\\S]*${other}`),
+    );
+    expect(statusOf(stack, battle.processId)).toBe("RETIRED");
+    await endRun();
+    expect((await createProcess(await stack.inputs("battle"))).processId).toBe(other);
   });
 
   it("registers a member without the library as such, and asks it nothing", async () => {

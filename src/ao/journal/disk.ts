@@ -165,7 +165,7 @@ export async function withFileErrorsExplained<T>(path: string, task: () => Promi
           ? "Free some space and run the command again."
           : "Make the folder writable and run the command again.",
       },
-      { cause: error },
+      { cause: error, isLocal: true },
     );
   }
 }

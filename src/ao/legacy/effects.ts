@@ -44,7 +44,7 @@ interface Effects {
   repost(id: string, budget: Budget): Promise<void>;
 }
 
-/** After this many attempts for an unknown process, the scheduler is asked whether its spawn was lost. */
+/** From this attempt for an unknown process on, the scheduler is asked each time whether its spawn was lost. */
 const LOST_AFTER = 4;
 
 export function effectsOf(parts: EffectParts): Effects {
@@ -120,7 +120,7 @@ class Posting implements Effects {
           isInDoubt = hasStarted && mayHaveArrived(error, intent.kind);
           if (isInDoubt) this.#parts.arrival.doubt(intent.id);
           // A unit accepted the spawn, and the network does not know the process: the spawn may have been lost.
-          if (isUnknownProcess(error) && tries % LOST_AFTER === 0) await this.repost(intent.target, budget);
+          if (isUnknownProcess(error) && tries >= LOST_AFTER) await this.repost(intent.target, budget);
           throw error;
         }
       },
@@ -158,6 +158,8 @@ class Posting implements Effects {
         if (assignment !== undefined) await this.#parts.journal.sent(intent.key, assignment);
         this.#parts.log(`sent ${describe(intent)} again: the network did not have it`);
       } catch (error) {
+        // Nothing was posted: an earlier post may still be in transit, and the next attempt asks again.
+        if (error instanceof UnitError && error.code === "NOT_ARRIVED") return;
         if (mayHaveArrived(error, intent.kind)) this.#parts.arrival.doubt(id);
         this.#parts.log(`could not send ${describe(intent)} again: ${reasonOf(error)}`);
       }

@@ -107,7 +107,7 @@ export async function awaitHealthy(
     try {
       last = judge(await probe(session, place, "ALL", expected, time), expected, policy);
     } catch (error) {
-      if (!(error instanceof FleetError)) throw error;
+      if (!(error instanceof FleetError) || error.isLocal) throw error;
       // A slow or unavailable unit says nothing about the process.
       const status = error.code === "NO_REPLY" ? "OFFLINE" : error.transient ? "UNKNOWN" : "UNHEALTHY";
       last = { status, reasons: [error.problems[0].what] };

@@ -1,9 +1,12 @@
+import type { Budget } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
-import { registry } from "../protocol/registry.ts";
+import type { ProcessRef } from "../health/verdict.ts";
+import { type Registry, registry } from "../protocol/registry.ts";
 import { retire } from "../protocol/state.ts";
 import { deploymentKey } from "../session/scope.ts";
 import type { Session } from "../session/session.ts";
-import { type Incarnation, incarnationsIn, memberKey, onNetwork } from "./members.ts";
+import { isLostError } from "./gone.ts";
+import { type Incarnation, incarnationsIn, isRetired, memberKey, onNetwork } from "./members.ts";
 
 /** A ledger of the same generation that another operator created and that takes precedence, because it has the lower id. */
 export async function rivalOf(
@@ -59,6 +62,9 @@ export async function yieldToRival(
   });
 }
 
+/** Codes of a ledger whose code is not loaded. Any other failure says nothing about what it has registered. */
+const WITHOUT_CODE = ["NO_REPLY", "UNKNOWN_ACTION", "PROCESS_ERROR"];
+
 /** The members that a ledger has registered; none if it does not answer, as before its code is loaded. */
 async function registeredWith(
   session: Session,
@@ -67,7 +73,7 @@ async function registeredWith(
 ): Promise<(Incarnation & { name: string })[]> {
   const budget = session.budget(30);
   const found = await registry(session, { name, processId, generation }, budget).catch((error: unknown) => {
-    if (error instanceof FleetError) return {};
+    if (isLostError(error) || (error instanceof FleetError && WITHOUT_CODE.includes(error.code))) return {};
     throw error;
   });
   const names = Object.entries(found).flatMap(([id, { metadata }]) =>
@@ -81,6 +87,37 @@ async function registeredWith(
     ),
   );
   return all.flat();
+}
+
+/**
+ * Gives a process up if the ledger has registered another one of the same member and generation: two operators spawned it at the same
+ * moment, and the one whose run reached the ledger first takes precedence. The next run takes that one over.
+ *
+ * @throws FleetError MEMBER_TAKEN
+ */
+export async function yieldToRegistered(
+  session: Session,
+  known: Registry,
+  own: ProcessRef & { readonly epoch: number },
+  budget: Budget,
+): Promise<void> {
+  const { name, processId, generation, epoch } = own;
+  if (known[processId] !== undefined) return;
+  if (!Object.values(known).some(({ metadata }) => metadata?.name === name)) return;
+  const rivals = (await onNetwork(session, name, budget)).filter(
+    (one) => one.generation === generation && known[one.processId]?.metadata?.name === name,
+  );
+  for (const rival of rivals) {
+    if (await isRetired(session, name, rival, budget)) continue;
+    await retireOrAbandon(session, name, own, epoch);
+    throw new FleetError({
+      code: "MEMBER_TAKEN",
+      what: `Another operator spawned ${name} at the same moment, and the ledger already has that process.`,
+      got: `process ${processId}, generation ${generation}`,
+      expected: `process ${rival.processId}, which is registered`,
+      remedy: "The process of this run was retired. Run pulumi up again to take over the registered one.",
+    });
+  }
 }
 
 /** Retires a process; one that was never loaded cannot answer and is only abandoned. The next run retries failures. */

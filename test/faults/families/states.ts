@@ -382,8 +382,8 @@ async function agreed(lab: Lab, net: Simnet, one: Spec, two: Spec): Promise<stri
   const broken: string[] = [];
   for (const spec of [one, two, one]) {
     const back = await lab.recovering(() => refreshedUp(lab, spec));
-    // The operator whose ledger does not count is told once, and adopts the other's the next time.
-    const lost = back?.errors.some(({ code }) => code === "LEDGER_TAKEN");
+    // The operator whose ledger, or whose process, does not count is told once, and adopts the other's the next time.
+    const lost = back?.errors.some(({ code }) => code === "LEDGER_TAKEN" || code === "MEMBER_TAKEN");
     broken.push(...failuresOf("afterwards", lost ? await refreshedUp(lab, spec) : back));
   }
   const [first, second] = [await ids(one), await ids(two)];
