@@ -25,7 +25,7 @@ import { configureOnce, plannedInputs } from "./fixture.ts";
 
 const PARTS = 41;
 const LIMIT = 100_000;
-const network = { kind: "local" as const, dir: ".fleet/localnet", maxMessageBytes: 3 * LIMIT };
+const network = { kind: "local" as const, dir: ".fleet/localnet", maxMessageBytes: 4 * LIMIT };
 const scopeOf = (home: string) => ({ project: "game", stack: "dev", home, build: "build" });
 const FAST = { timeoutSeconds: 30, intervalSeconds: 0.1, retries: 2 };
 
@@ -42,7 +42,7 @@ beforeAll(async () => {
     "processes/big/price.lua":
       "return function(data)\n  local shop = nil\n  return { price = shop.price }\nend\n",
     "processes/clock/process.lua": `${head("clock")}local ticks = fleet.state("ticks", { n = 0 })\nfleet.on("TICK", { who = fleet.isCron, data = false }, function() ticks.n = ticks.n + 1 end)\nfleet.on("TICKS", { who = "anyone", readonly = true }, function() return { n = ticks.n } end)\n`,
-    "processes/large/process.lua": `${head("large")}return "${"x".repeat(3 * LIMIT)}"\n`,
+    "processes/large/process.lua": `${head("large")}return "${"x".repeat(4 * LIMIT)}"\n`,
   });
   for (let n = 0; n < PARTS; n += 1)
     writeFiles({

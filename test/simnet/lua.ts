@@ -132,7 +132,10 @@ export function parse(source: string): Statement[] {
     const statements: Statement[] = [];
     while (peek().kind !== "end" && !is("end")) {
       if (accept(";")) continue;
-      statements.push(statement());
+      const last = statement();
+      statements.push(last);
+      // A return is the last statement of its block.
+      if (last.s === "return" && !accept(";") && peek().kind !== "end" && !is("end")) fail();
     }
     return statements;
   }

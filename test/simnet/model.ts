@@ -60,6 +60,12 @@ function receive(state: ProcessState, process: ModelProcess, message: ModelMessa
   if (state.fleet) {
     state.fleet.stats.messages += 1;
     state.fleet.stats.lastMessageAt = message.timestamp;
+    // As in the library: the same bytes in another slot are not handled again.
+    if (!state.fleet.plain && !state.script.older) {
+      const { seen, loads } = state.fleet;
+      if ([...seen, ...loads].includes(message.id)) return messageResult(process, state, "", []);
+      state.fleet.seen = [...state.fleet.seen.slice(-4095), message.id];
+    }
   }
   if (!isTrusted(process, message)) {
     const line = `Message is not trusted! From: ${message.from} - Owner: ${message.owner}`;
@@ -101,6 +107,11 @@ function evalText(
 
 function load(state: ProcessState, program: Program, message: ModelMessage): string {
   const stored = state.fleet;
+  // Without the library too, a load that ran before is not run again.
+  if (stored?.plain && stored.loads.includes(message.id)) {
+    const { sourceHash, epoch, handlers } = stored;
+    return JSON.stringify({ fleet: "committed", sourceHash, epoch, handlers });
+  }
   if (program.guard !== undefined && stored && !stored.plain && program.guard < stored.epoch) {
     stored.stats.refused += 1;
     stored.stats.staleEpochs += 1;
@@ -128,6 +139,7 @@ function load(state: ProcessState, program: Program, message: ModelMessage): str
     release: commit.release,
     sourceHash: commit.sourceHash,
     epoch: Math.max(stored?.epoch ?? 0, commit.epoch),
+    loads: [...(stored?.loads ?? []), message.id],
     status: stored?.status === "DRAINING" || stored?.status === "RETIRED" ? stored.status : "ACTIVE",
     actions: [...program.actions],
     handlers: program.script.older ? ["fleet", "fleet.unknown"] : ["ao-fleet.first", "ao-fleet.last"],
@@ -174,6 +186,8 @@ function freshFleet(startedAt: number): FleetState {
       withoutLibrary: [],
       allowed: [],
       state: {},
+      seen: [],
+      loads: [],
       audit: [],
       auditSeq: 0,
       healthChecks: 0,

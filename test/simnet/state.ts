@@ -102,6 +102,9 @@ export interface FleetState {
     startedAt: number;
     lastMessageAt: number;
   };
+  /** Ids of the latest messages, and of all loads. */
+  seen: string[];
+  loads: string[];
   audit: AuditEntry[];
   auditSeq: number;
   healthChecks: number;

@@ -1,9 +1,11 @@
 import { z } from "zod";
 import { luaString } from "../../bundler/index.ts";
 import { sha256 } from "../../core/hash.ts";
+import { jsonIn } from "../../core/json.ts";
 import { type ManualChange, ManualChangesSchema } from "../health/verdict.ts";
 import { luaList } from "../protocol/lua.ts";
 import type { Commit, Program, RestoredState } from "./commit.ts";
+import { EVAL_ID_LUA } from "./eval-id-lua.ts";
 import { LIBRARY_LUA } from "./library-lua.ts";
 import { type StateComparison, StateComparisonSchema } from "./state-comparison.ts";
 import { codeOf, handlersIn } from "./without-library.ts";
@@ -32,7 +34,7 @@ export function composeProgram(
   // The number of lines does not depend on the state, because lines in errors are mapped later without knowing it.
   const guard = [
     // The globals before the bundle runs, to tell them from the bundle's own.
-    `local __e, __g = ${commit.epoch}, {} for k, v in next, _G do __g[k] = v end`,
+    `local __e, __i, __g = ${commit.epoch}, ${EVAL_ID_LUA}, {} for k, v in next, _G do __g[k] = v end`,
     `local __f = ${LIBRARY_LUA} if __f then local refused = __f.guard(__e) if refused then return refused end end${drop}${restore}`,
   ];
   const fields = [
@@ -41,6 +43,7 @@ export function composeProgram(
     `sourceHash = ${luaString(commit.sourceHash)}`,
     `version = ${luaString(commit.version)}`,
     `epoch = ${commit.epoch}`,
+    "id = __i",
     "before = __g",
     ...(commit.adopted === true ? ["adopted = true"] : []),
     ...(commit.keeps === false ? ['keep = "none"'] : []),
@@ -145,10 +148,6 @@ export function readLoadOutcome(output: string): LoadOutcome {
 }
 
 function parseObject(text: string): Record<string, unknown> | undefined {
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : undefined;
-  } catch {
-    return undefined;
-  }
+  const value = jsonIn(text);
+  return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : undefined;
 }

@@ -16,6 +16,7 @@ import { isGoneError } from "../members/gone.ts";
 import { memberKey } from "../members/members.ts";
 import type { Session } from "../session/session.ts";
 import type { Commit, Program } from "./commit.ts";
+import { EVAL_ID_LUA } from "./eval-id-lua.ts";
 import { LIBRARY_LUA } from "./library-lua.ts";
 import { READ_CODE_LUA, readCodeEval } from "./read-code-lua.ts";
 
@@ -29,14 +30,16 @@ export function composeWithoutLibrary(
   strangers: readonly string[] = [],
 ): Program {
   const drop = strangers.map((name) => ` Handlers.remove(${luaString(name)})`).join("");
-  const guard = [
-    `local __e = ${commit.epoch}`,
-    `local __f = ${LIBRARY_LUA} if __f then local refused = __f.guard(__e) if refused then return refused end if __f.aosNormalize and ao.normalize == __f.normalize then ao.normalize = __f.aosNormalize end local u = package.loaded[".utils"] if __f.aosMatchesSpec and u.matchesSpec == __f.matchesSpec then u.matchesSpec = __f.aosMatchesSpec end for _, n in ipairs(__f.handlerNames or { "fleet", "fleet.unknown" }) do Handlers.remove(n) end if rawget(_G, "Fleet") == __f then rawset(_G, "Fleet", nil) end package.loaded[".fleet-library"] = nil end${drop}`,
-  ];
   const { release, sourceHash, version, epoch, process } = commit;
   const marker = JSON.stringify({ fleet: "committed", release, sourceHash, version, epoch, process });
+  const result = `${READ_CODE_LUA}(${luaString(marker)})`;
+  const guard = [
+    // A load that ran before is not run again. The list of loads is no global.
+    `local __e, __i, __l = ${epoch}, ${EVAL_ID_LUA}, package.loaded[".fleet-loads"] or {} if __i and __l[__i] then return ${result} end`,
+    `local __f = ${LIBRARY_LUA} if __f then local refused = __f.guard(__e) if refused then return refused end if __f.aosNormalize and ao.normalize == __f.normalize then ao.normalize = __f.aosNormalize end local u = package.loaded[".utils"] if __f.aosMatchesSpec and u.matchesSpec == __f.matchesSpec then u.matchesSpec = __f.aosMatchesSpec end for _, n in ipairs(__f.handlerNames or { "fleet", "fleet.unknown" }) do Handlers.remove(n) end if rawget(_G, "Fleet") == __f then rawset(_G, "Fleet", nil) end package.loaded[".fleet-library"] = nil end${drop}`,
+  ];
   return {
-    text: `${guard.join("\n")}\n${bundle}\nreturn ${READ_CODE_LUA}(${luaString(marker)})`,
+    text: `${guard.join("\n")}\n${bundle}\nif __i then __l[__i] = true package.loaded[".fleet-loads"] = __l end return ${result}`,
     offsetLines: guard.length,
   };
 }
@@ -74,10 +77,19 @@ export async function readRunningCode(
  * @throws FleetError NOT_OWNER, PROCESS_ERROR, NO_REPLY
  */
 export async function dryReadRunningCode(
-  { ao }: { readonly ao: Pick<Ao, "dryrun"> },
+  { ao }: { readonly ao: Pick<Ao, "dryrun" | "dryRunner"> },
   { name, processId }: Pick<ProcessRef, "name" | "processId">,
   budget: Budget,
 ): Promise<RunningCode> {
+  if (ao.dryRunner === "stranger") {
+    throw new FleetError({
+      code: "NO_REPLY",
+      what: `${name} cannot be read by a dry run: this network evaluates dry runs in the name of a stranger.`,
+      got: "no answer to its owner",
+      expected: "the running handlers",
+      remedy: "Use a signed read: leave out --quick.",
+    });
+  }
   const nonce = randomBytes(12).toString("hex");
   const start = performance.now();
   const input = { processId, tags: { Action: "Eval" }, data: readCodeEval(nonce) };

@@ -12,6 +12,7 @@ local keep = require("fleet.keep")
 local log = require("fleet.log")
 local migrate = require("fleet.migrate")
 local registry = require("fleet.registry")
+local seen = require("fleet.seen")
 local state = require("fleet.state")
 local store = require("fleet.store")
 local taken = require("fleet.taken")
@@ -79,7 +80,7 @@ end
 
 --- The last statement of a load: migrates, checks the invariants, activates the new declarations and writes the
 -- marker, which proves that everything before it ran.
--- @tparam table marker release, sourceHash, version, epoch, process; `before`: all globals before the bundle ran; `adopted`: another
+-- @tparam table marker release, sourceHash, version, epoch, process; `id`: the message of the load; `before`: all globals before the bundle ran; `adopted`: another
 --   program ran here first; `keep`: "none" if the state of messages must not be kept; `accepts`: the run accepts that state is lost;
 --   `state` and `digest`: for the first load of a process, another one's state (the result of EXPORT_STATE, as JSON) to start with;
 --   `again`: the state that `restore` imported, whose globals are set again after the load.
@@ -122,6 +123,7 @@ function commit.commit(marker)
     process = tostring(marker.process or process.name), epoch = store.epoch, at = envelope.now(),
   }
   if store.stats.startedAt == 0 then store.stats.startedAt = envelope.now() end
+  seen.keepLoad(marker.id)
   if store.status == "INITIALIZING" then store.status = "ACTIVE" end
   local repaired = Fleet.repaired or {}
   Fleet.repaired = nil

@@ -165,10 +165,11 @@ local function entryOf(msg)
   return entry, entry ~= nil and shared.isOffered(entry, msg)
 end
 
---- The pattern of the very first handler, which sees every message: an awaited reply, a declared action, or, while the process is draining
+--- The pattern of the very first handler, which sees every message: one that was handled before, an awaited reply, a declared action, or, while the process is draining
 -- or retired, everything except the owner's Eval, because changes by the program's handlers would be lost in a hand-over.
 -- Calls are timed out here because aos empties the outbox after `ao.normalize`.
 function dispatch.first(msg)
+  if envelope.isRepeated(msg) then return true end
   run.aside("calls that wait too long", calls.expire, msg)
   local entry, isOffered = entryOf(msg)
   taken.begin(msg, isOffered and entry.action or nil)
@@ -177,8 +178,18 @@ function dispatch.first(msg)
   return entry ~= nil and not isOffered
 end
 
+-- A caller that lost the answer of an action that runs once may send the same bytes again.
+local function answerAgain(msg)
+  local entry = registry.find(msg.Action)
+  if not (entry and entry.once) or entry.silent then return end
+  local to = reply.address(msg)
+  local earlier = once.find(once.key(auth.player(msg), entry.action, to.correlation))
+  if earlier and earlier.text then reply.send(to, earlier.ok, earlier.text, earlier.tags) end
+end
+
 --- Handles a message that `first` matched.
 function dispatch.handle(msg)
+  if envelope.isRepeated(msg) then return answerAgain(msg) end
   local call = matching.find(msg) or matching.byChain(msg)
   if call then return calls.receive(msg, call) end
   local entry = registry.find(msg.Action)

@@ -5,6 +5,7 @@
 local handlers = require("fleet.handlers")
 local integrity = require("fleet.integrity")
 local json = require("fleet.json")
+local seen = require("fleet.seen")
 local store = require("fleet.store")
 
 local envelope = {}
@@ -86,6 +87,7 @@ local function wrap(original)
       data = msg.Data,
       -- Only trusted in messages that a messenger pushed: a signer can set any tag.
       pushedFor = msg.Owner ~= msg.From and rawTag(msg, "Pushed-For") or nil,
+      target = msg.Target,
     }
     local stats = store.stats
     stats.messages = stats.messages + 1
@@ -127,6 +129,20 @@ function envelope.of(msg)
     cron = false,
     data = msg and msg.Data,
   }
+end
+
+--- Whether a message is one that was handled before: the same bytes in another slot. It is recorded when this is first asked, by the
+-- first pattern, so after aos' own checks of trust. A tick is a message of its own whatever its id, and an assignment of another process'
+-- message may be meant twice.
+function envelope.isRepeated(msg)
+  local current = Fleet.current
+  if not current or current.id ~= msg.Id then return false end
+  if current.repeated == nil then
+    -- The item of the process itself came before the library.
+    local isSpawn = current.id == ao.id
+    current.repeated = isSpawn or not current.cron and current.target == ao.id and seen.take(current.id)
+  end
+  return current.repeated
 end
 
 --- The first message of the chain that the current message was pushed for; nil if it was not pushed, or the network does not report it.

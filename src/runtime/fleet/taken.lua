@@ -1,6 +1,7 @@
 --- Who takes a message. A pattern may have effects, so the library never calls one: aos evaluates the handlers, each once and in their
 -- order, and this module only observes what their patterns return. `.utils.matchesSpec`, by which aos evaluates a pattern, is wrapped for
 -- that. What a pattern would match is only concluded from patterns that are data.
+local envelope = require("fleet.envelope")
 local handlers = require("fleet.handlers")
 
 local taken = {}
@@ -38,6 +39,8 @@ function taken.install()
   if utils.matchesSpec ~= Fleet.matchesSpec then Fleet.aosMatchesSpec = utils.matchesSpec end
   local matchesSpec = Fleet.aosMatchesSpec
   Fleet.matchesSpec = function(msg, pattern)
+    -- Also handlers that stand before the first one, such as those that wait for a message (`Receive`).
+    if type(msg) == "table" and not handlers.isOwn(pattern) and envelope.isRepeated(msg) then return false end
     local match = matchesSpec(msg, pattern)
     if match and rawequal(msg, current.msg) then observe(pattern, match) end
     return match
