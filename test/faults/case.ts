@@ -25,6 +25,9 @@ export interface FaultCase {
   run(lab: Lab): Promise<readonly string[]>;
 }
 
+/** The protocol of the simulated network that a case runs on. */
+export type Face = NonNullable<SimnetOptions["face"]>;
+
 export interface Verdict {
   readonly family: Family;
   readonly name: string;
@@ -35,7 +38,12 @@ export interface Verdict {
   /** Trials inside the case; 1 for most. */
   readonly trials: number;
   readonly seconds: number;
+  /** Posts that its networks received a second time: none on legacy units. */
+  readonly repeated?: number;
 }
+
+/** The share of posts that a HyperBEAM node receives a second time in every case. */
+const REPEATS = 0.3;
 
 /** What a case works with: networks, folders and child processes, all removed when it ends. */
 export interface Lab {
@@ -100,13 +108,14 @@ function prepared() {
 }
 
 /** Runs one case and judges it. What broke is written to `build/faults/<family>-<name>.json`. */
-export async function runCase(fault: FaultCase): Promise<Verdict> {
+export async function runCase(fault: FaultCase, face: Face = "legacy"): Promise<Verdict> {
   const seed = fault.seed ?? 1;
   const { path, secrets } = await prepared();
   const ends: (() => Promise<void> | void)[] = [];
   const recoveries: number[] = [];
   const specs: Spec[] = [];
   let trials = 1;
+  let repeated = 0;
   const start: Lab["start"] = async (task, spec, crashAt, { env = {}, shell } = {}) => {
     specs.push(spec);
     await mkdir(spec.home, { recursive: true });
@@ -135,8 +144,12 @@ export async function runCase(fault: FaultCase): Promise<Verdict> {
     seed,
     walletPath: path,
     async network(options) {
-      const net = await startSimnet({ ...options, faults: { seed, ...options?.faults } });
-      ends.push(() => net.close());
+      const repeats = face === "mainnet" ? REPEATS : 0;
+      const net = await startSimnet({ face, repeats, ...options, faults: { seed, ...options?.faults } });
+      ends.push(() => {
+        repeated += net.repeated();
+        return net.close();
+      });
       return net;
     },
     async folder() {
@@ -174,9 +187,10 @@ export async function runCase(fault: FaultCase): Promise<Verdict> {
     broken,
     recoveries,
     trials,
+    repeated,
     seconds: (performance.now() - from) / 1000,
   };
-  if (broken.length > 0) await keep(verdict, specs);
+  if (broken.length > 0) await keep(verdict, specs, face);
   return verdict;
 }
 
@@ -189,11 +203,11 @@ export function withoutPlace(text: string): string {
 }
 
 /** Everything that is needed to run a broken case again. */
-async function keep(verdict: Verdict, specs: readonly Spec[]): Promise<void> {
+async function keep(verdict: Verdict, specs: readonly Spec[], face: Face): Promise<void> {
   const folder = join("build", "faults");
   await mkdir(folder, { recursive: true });
   const name = `${verdict.family}-${verdict.name}`.replace(/[^\w.-]+/g, "_");
-  const again = `npm run test:faults -- --family ${verdict.family} --case "${verdict.name}"`;
+  const again = `npm run test:faults -- --face ${face} --family ${verdict.family} --case "${verdict.name}"`;
   const text = JSON.stringify({ ...verdict, again, specs }, null, 2);
   await writeFile(join(folder, `${name}.json`), `${text}\n`);
 }

@@ -1,5 +1,13 @@
 import { join } from "node:path";
-import { connectLegacy, loadWallet, openJournal, type WalletSource } from "../../src/ao/index.ts";
+import {
+  connectLegacy,
+  loadWallet,
+  openJournal,
+  resolveNetwork,
+  type WalletSource,
+} from "../../src/ao/index.ts";
+import { connectMainnet } from "../../src/ao/mainnet/connect.ts";
+import { nodeEndpointsOf } from "../../src/ao/mainnet/endpoints.ts";
 import { budgetOf } from "../../src/core/budget.ts";
 import type { Simnet } from "../simnet/index.ts";
 import type { Lab } from "./case.ts";
@@ -18,16 +26,19 @@ export interface Client {
   say(processId: string, tags: Record<string, string>, data?: unknown): Promise<Reply>;
 }
 
+const QUICK = { backoff: { base: 5, cap: 50, floor: 1 } };
+const located = ({ network }: Simnet) =>
+  resolveNetwork(network, () => Promise.reject(new Error("not local")));
+
 /** A client of the network besides the fleet's own tools: the owner by hand, or a stranger. */
 export async function clientOf(lab: Lab, net: Simnet, source: WalletSource): Promise<Client> {
   const journal = await openJournal(join(await lab.folder(), "client.jsonl"));
   lab.onEnd(() => journal.close());
-  const ao = connectLegacy({
-    endpoints: net.endpoints,
-    wallet: await loadWallet(source),
-    journal,
-    limits: { firstRead: 0, backoff: { base: 5, cap: 50, floor: 1 } },
-  });
+  const wallet = await loadWallet(source);
+  const ao =
+    net.network.kind === "legacy"
+      ? connectLegacy({ endpoints: net.endpoints, wallet, journal, limits: { firstRead: 0, ...QUICK } })
+      : connectMainnet({ endpoints: nodeEndpointsOf(await located(net)), wallet, journal, limits: QUICK });
   let count = 0;
   return {
     address: ao.address,

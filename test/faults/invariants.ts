@@ -100,6 +100,7 @@ export function effectsOnce(oracle: Oracle): string[] {
   const repeated = [...seen].filter(([, count]) => count > 1);
   return [
     ...ruined.map(({ id }) => `I4: the spawn of the process ${id} was posted twice`),
+    ...oracle.postedAgain().map((id) => `I4: ${id} has ${oracle.slots(id)} slots, and not by the test`),
     ...repeated.map(([key, count]) => `I4: sent ${count} times: ${key.slice(0, 200)}`),
   ];
 }

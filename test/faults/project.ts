@@ -54,7 +54,7 @@ const MEMBERS = {
 
 export async function cliFleet(lab: Lab): Promise<CliFleet> {
   const net = await lab.network();
-  const network = JSON.stringify({ kind: "legacy", ...net.endpoints });
+  const network = JSON.stringify(net.network);
   const processes = Object.entries(MEMBERS).map(([name, member]) => `    "${name}": ${member},`);
   const project = await newProject("faults", {
     "index.ts": `import { Fleet } from "ao-fleet";

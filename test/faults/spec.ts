@@ -49,7 +49,7 @@ export function smallFleet(net: Simnet, home: string, change: Partial<Spec> = {}
     project: "game",
     stack: "test",
     home,
-    network: { kind: "legacy", ...net.endpoints },
+    network: net.network,
     module: net.module,
     ledger: LEDGER,
     members: {

@@ -5,7 +5,7 @@ const { DataItem } = createRequire(import.meta.url)(
 ) as typeof import("@dha-team/arbundles");
 
 /** The units in front of which a call can be disturbed. */
-export type Unit = "mu" | "cu" | "su" | "gateway";
+export type Unit = "mu" | "cu" | "su" | "gateway" | "node";
 
 /** The purpose of a call. `mu.post` is the root of the MU; a rule may also name the finer `mu.spawn` and `mu.message`. */
 export type Endpoint =
@@ -52,9 +52,13 @@ export interface Call {
   readonly item?: CallItem;
 }
 
-/** The endpoint of a request. */
+/**
+ * The endpoint of a request. A node's paths have the names of the calls that serve the same purpose on legacy units, so that a fault hits
+ * both alike.
+ */
 export function endpointOf(unit: Unit, method: string, path: string, query: URLSearchParams): Endpoint {
   const first = path.split("/")[1] ?? "";
+  if (unit === "node") return nodeEndpointOf(method, path);
   if (unit === "mu") {
     if (first === "monitor") return "mu.monitor";
     if (method !== "POST") return "mu.other";
@@ -75,6 +79,24 @@ export function endpointOf(unit: Unit, method: string, path: string, query: URLS
   return first === "" ? "gateway.other" : "gateway.data";
 }
 
+function nodeEndpointOf(method: string, path: string): Endpoint {
+  const [first = "", stage = ""] = path.split("/").slice(1);
+  if (method === "POST")
+    return first.startsWith("push") || /^(push|schedule)/.test(stage) ? "mu.post" : "mu.other";
+  if (first.startsWith("~scheduler@")) return "su.message";
+  if (first.startsWith("~")) return "cu.other";
+  if (stage.startsWith("as=execution")) return "cu.dryrun";
+  if (stage.startsWith("compute=")) return "cu.result";
+  return stage.startsWith("compute") || stage.startsWith("now") ? "cu.state" : "su.other";
+}
+
+/** The process in a node's path or query, and the message if the path names it: only the spawn, by its slot. */
+function namedOnNode(path: string, query: URLSearchParams): { process?: string; message?: string } {
+  const process = query.get("target") ?? /^\/([\w-]{43})(?:~process@|$)/.exec(path)?.[1];
+  if (process === undefined) return {};
+  return path.includes("/compute=0/") ? { process, message: process } : { process };
+}
+
 /** Reads a request; a body that is not a data item has no `item`. */
 export function callOf(
   unit: Unit,
@@ -84,13 +106,17 @@ export function callOf(
   const url = new URL(request.url, "http://127.0.0.1");
   const endpoint = endpointOf(unit, request.method, url.pathname, url.searchParams);
   const item = endpoint === "mu.post" || endpoint === "gateway.post" ? itemOf(request.body) : undefined;
-  const inPath = url.pathname.split("/")[2];
+  const onNode = unit === "node" ? namedOnNode(url.pathname, url.searchParams) : {};
+  const inPath = unit === "node" ? undefined : url.pathname.split("/")[2];
   const named =
     endpoint === "cu.results" || endpoint === "cu.state" || endpoint === "mu.monitor" ? inPath : undefined;
   const processId =
-    url.searchParams.get("process-id") ?? named ?? (item?.type === "Process" ? item.id : item?.target);
+    url.searchParams.get("process-id") ??
+    onNode.process ??
+    named ??
+    (item?.type === "Process" ? item.id : item?.target);
   const messageId =
-    endpoint === "cu.result" ? inPath : endpoint === "su.message" ? url.pathname.slice(1) : item?.id;
+    item?.id ?? onNode.message ?? (unit === "node" ? undefined : messageIn(endpoint, url, inPath));
   return {
     endpoint,
     n: n(endpoint),
@@ -103,6 +129,11 @@ export function callOf(
     ...(messageId ? { messageId } : {}),
     ...(item ? { item } : {}),
   };
+}
+
+function messageIn(endpoint: Endpoint, url: URL, inPath: string | undefined): string | undefined {
+  if (endpoint === "cu.result") return inPath;
+  return endpoint === "su.message" ? url.pathname.slice(1) : undefined;
 }
 
 function itemOf(body: Buffer): CallItem | undefined {

@@ -6,6 +6,8 @@ export interface Answer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Buffer;
+  /** The whole answer as a node sent it, whose headers may be damaged. A rewritten answer has none. */
+  readonly raw?: Buffer;
 }
 
 /** The effect on a call. All but `delay` end the matching: the first rule in the order of adding wins. */

@@ -1,11 +1,13 @@
+import type { NetworkRef } from "../../src/ao/index.ts";
 import type { LegacyEndpoints } from "../../src/ao/legacy/endpoints.ts";
 import { sqliteStore } from "../../src/localnet/store/sqlite.ts";
 import type { Store } from "../../src/localnet/store/store.ts";
 import type { SpawnedTwice } from "../../src/localnet/units/context.ts";
 import { createUnits } from "../../src/localnet/units/index.ts";
 import { type Behaviours, behavioursOf } from "./behaviours.ts";
+import type { Call } from "./calls.ts";
 import { type EvaluatorKnobs, simulatedEvaluator } from "./evaluator.ts";
-import { type FaultScript, Faults, type Selector } from "./faults.ts";
+import { type FaultRule, type FaultScript, Faults, type Selector } from "./faults.ts";
 import { type Oracle, oracleOf } from "./oracle.ts";
 import { startFaultProxy } from "./proxy.ts";
 import { draw, rngOf, type Span } from "./rng.ts";
@@ -30,6 +32,10 @@ export interface SimnetOptions {
   readonly faults?: FaultScript;
   /** Seconds between blocks. Default 1. */
   readonly blockSeconds?: number;
+  /** Which of its two protocols a fleet is deployed through. Default legacy. */
+  readonly face?: "legacy" | "mainnet";
+  /** The share of posts to its node that arrive there a second time, up to 300 ms later. Default 0. */
+  readonly repeats?: number;
   /** The effect of a spawn that is posted a second time. Default `ruins`, as in the real scheduler unit. */
   readonly spawnedTwice?: SpawnedTwice;
 }
@@ -38,11 +44,20 @@ export interface SimnetOptions {
 export interface Simnet {
   readonly endpoints: LegacyEndpoints;
   readonly suUrl: string;
+  /** Its HyperBEAM node. */
+  readonly node: { readonly nodeUrl: string; readonly nodeAddress: string };
+  /** Where data items are posted to its face, and their content type there. */
+  readonly posts: string;
+  readonly itemType: string;
+  /** The network of a fleet on its face, as declared. */
+  readonly network: NetworkRef;
   /** The id of the simulated aos image. */
   readonly module: string;
   readonly faults: Faults;
   readonly behaviours: Behaviours;
   readonly oracle: Oracle;
+  /** The number of posts to its node that were repeated so far. */
+  repeated(): number;
   close(): Promise<void>;
 }
 
@@ -76,27 +91,78 @@ export async function startSimnet(options: SimnetOptions = {}): Promise<Simnet> 
   });
   const faults = new Faults(options.faults);
   const base = latencyFaults(options.latency);
-  const proxy = await startFaultProxy(units.urls, faults, base);
   const oracle = oracleOf(store);
+  const again = repeating(units.urls.node, oracle.copies, options.repeats ?? 0, options.faults?.seed ?? 1);
+  base.add(again.rule);
+  const proxy = await startFaultProxy(units.urls, faults, base);
+  const gateway = { gatewayUrl: proxy.urls.gateway, graphqlUrl: `${proxy.urls.gateway}/graphql` };
+  const endpoints = {
+    ...gateway,
+    muUrl: proxy.urls.mu,
+    cuUrl: proxy.urls.cu,
+    suUrl: proxy.urls.su,
+    scheduler: units.scheduler,
+    authority: units.authority,
+  };
+  const { node: nodeUrl = "" } = proxy.urls;
   return {
-    endpoints: {
-      gatewayUrl: proxy.urls.gateway,
-      graphqlUrl: `${proxy.urls.gateway}/graphql`,
-      muUrl: proxy.urls.mu,
-      cuUrl: proxy.urls.cu,
-      suUrl: proxy.urls.su,
-      scheduler: units.scheduler,
-      authority: units.authority,
-    },
+    endpoints,
+    node: { nodeUrl, nodeAddress: units.nodeAddress },
+    posts: options.face === "mainnet" ? `${nodeUrl}/push` : endpoints.muUrl,
+    itemType: options.face === "mainnet" ? "application/ans104" : "application/octet-stream",
+    network:
+      options.face === "mainnet"
+        ? { kind: "mainnet", nodeUrl, ...gateway }
+        : { kind: "legacy", ...endpoints },
     suUrl: proxy.urls.su,
     module: SIMULATED_MODULE,
     faults,
     behaviours: behavioursOf({ faults, knobs, oracle, index }),
     oracle,
+    repeated: again.count,
     async close() {
+      again.stop();
       await proxy.close();
       await units.close();
       store.close();
+    },
+  };
+}
+
+/** Posts a share of the items that reach the node once more, as a client that lost the answer would. */
+function repeating(node: string, copies: Map<string, number>, share: number, seed: number) {
+  const { next } = rngOf(seed);
+  const timers = new Set<NodeJS.Timeout>();
+  let count = 0;
+  const repeat = ({ path, body, item }: Call) => {
+    if (item === undefined) return;
+    // Counted when it is planned: it must not be taken for a post of the client.
+    copies.set(item.id, (copies.get(item.id) ?? 0) + 1);
+    const timer = setTimeout(() => {
+      timers.delete(timer);
+      count += 1;
+      const headers = { "content-type": "application/ans104", accept: "application/json" };
+      // The answer of a failing evaluation may be one that `fetch` cannot read.
+      fetch(`${node}${path}`, { method: "POST", headers, body: new Uint8Array(body) }).catch(() => {});
+    }, next() * 300);
+    timers.add(timer);
+  };
+  const rule: FaultRule = {
+    ...{ on: "mu.post", name: "repeated" },
+    match: ({ path }) => share > 0 && path !== "/" && next() < share,
+    fault: {
+      kind: "rewrite",
+      with(answer, call) {
+        repeat(call);
+        return answer;
+      },
+    },
+  };
+  return {
+    rule,
+    count: () => count,
+    stop() {
+      for (const timer of timers) clearTimeout(timer);
     },
   };
 }

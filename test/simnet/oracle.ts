@@ -46,6 +46,12 @@ export interface Oracle {
   messages(process?: string): OracleMessage[];
   /** A message's result; undefined if it is not evaluated. */
   result(process: string, message: string): EvaluationResult | undefined;
+  /** Items that a test posted itself, in addition to the client's posts: id → how often. */
+  readonly copies: Map<string, number>;
+  /** The number of slots that an item has in all processes' orders. */
+  slots(id: string): number;
+  /** Items with more slots than the client's one post and a test's own copies explain. */
+  postedAgain(): string[];
   /** A process' state. */
   state(process: string): ProcessState | undefined;
   counts(): { processes: number; messages: number; evals: number; pushes: number; failed: number };
@@ -57,7 +63,18 @@ export interface Oracle {
 
 /** An oracle over the units' store. */
 export function oracleOf(store: Store): Oracle {
+  const slotsById = (): Map<string, number> => {
+    const counts = new Map<string, number>();
+    for (const id of store.processIds())
+      for (const { message } of store.assignments(id, { limit: Number.MAX_SAFE_INTEGER }))
+        counts.set(message, (counts.get(message) ?? 0) + 1);
+    return counts;
+  };
   const oracle: Oracle = {
+    copies: new Map(),
+    slots: (id) => slotsById().get(id) ?? 0,
+    postedAgain: () =>
+      [...slotsById()].filter(([id, count]) => count > 1 + (oracle.copies.get(id) ?? 0)).map(([id]) => id),
     processes: () => store.processIds().flatMap((id) => oracle.process(id) ?? []),
     process(id) {
       const record = store.process(id);
@@ -110,9 +127,14 @@ export function oracleOf(store: Store): Oracle {
 
 function messagesOf(store: Store, process: string): OracleMessage[] {
   const order = store.assignments(process, { fromNonce: 1, limit: Number.MAX_SAFE_INTEGER });
+  const listed = new Set<string>();
   return order.flatMap(({ message, nonce, timestamp }) => {
     const item = store.item(message);
-    if (!item) return [];
+    // Bytes that were posted twice have two slots on a node, and are one message.
+    if (!item || listed.has(message)) return [];
+    // A spawn that was posted again ruins its process on legacy units, and is nothing on a node.
+    if (message === process && store.meta(repeatedSpawnKey(process)) === undefined) return [];
+    listed.add(message);
     const tags = firsts(item.tags);
     const result = store.evaluation(process, message)?.result;
     return {

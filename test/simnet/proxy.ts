@@ -1,10 +1,10 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import { type AddressInfo, connect } from "node:net";
 import { type Call, callOf, type Unit } from "./calls.ts";
 import { type Answer, type FaultRule, Faults } from "./faults.ts";
 
 /** Where the real (or simulated) units listen. */
-export type Upstream = Readonly<Record<Unit, string>>;
+export type Upstream = Readonly<Record<Exclude<Unit, "node">, string> & { node?: string }>;
 
 /** A fault proxy: one loopback server in front of each unit. */
 export interface FaultProxy {
@@ -14,7 +14,7 @@ export interface FaultProxy {
   close(): Promise<void>;
 }
 
-const UNITS: readonly Unit[] = ["mu", "cu", "su", "gateway"];
+const UNITS: readonly Unit[] = ["mu", "cu", "su", "gateway", "node"];
 const HTML = "<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>";
 
 /**
@@ -44,6 +44,7 @@ export async function startFaultProxy(
     },
   };
   for (const unit of UNITS) {
+    if (upstream[unit] === undefined) continue;
     const server = createServer((request, response) => {
       serve(unit, request, response).catch(() => response.destroy());
     });
@@ -96,17 +97,22 @@ export async function startFaultProxy(
         );
       }
     }
-    let answer = await forward(unit, request, body);
+    let answer = await (unit === "node"
+      ? forwardRaw(upstream.node ?? "", request, body)
+      : forward(unit, request, body));
     for (const rule of rewrites) {
       if (rule.fault.kind !== "rewrite") continue;
       const rewritten = await rule.fault.with(answer, call);
-      if (rewritten !== answer) faults.record(rule, call);
-      answer = rewritten;
+      if (rewritten === answer) continue;
+      faults.record(rule, call);
+      const { raw: _, ...rest } = rewritten;
+      answer = rest;
     }
     if (fault?.kind === "loseAnswer") return void response.destroy();
     if (fault?.kind === "cutJson") {
       const cut = Math.max(1, Math.floor(answer.body.length / 2));
-      return send(response, { ...answer, body: answer.body.subarray(0, cut) });
+      const { raw: _, ...rest } = answer;
+      return send(response, { ...rest, body: answer.body.subarray(0, cut) });
     }
     send(response, answer);
   }
@@ -135,12 +141,47 @@ export async function startFaultProxy(
   }
 }
 
+/** Headers of a request that a node reads. */
+const NODE_HEADERS = ["content-type", "accept", "accept-bundle", "codec-device"];
+
+/** Forwards to a node and keeps the bytes of its answer: no HTTP library passes damaged headers on. */
+async function forwardRaw(base: string, request: IncomingMessage, body: Buffer): Promise<Answer> {
+  const { hostname, port, host } = new URL(base);
+  const given = NODE_HEADERS.flatMap((name) =>
+    request.headers[name] === undefined ? [] : [`${name}: ${request.headers[name]}`],
+  );
+  const lines = [
+    // HTTP/1.0: the answer comes in one piece and ends with the connection.
+    `${request.method} ${request.url} HTTP/1.0`,
+    ...[`host: ${host}`, `content-length: ${body.length}`],
+    ...given,
+  ];
+  const socket = connect(Number(port), hostname);
+  socket.write(`${lines.join("\r\n")}\r\n\r\n`);
+  socket.write(body);
+  const chunks: Buffer[] = [];
+  for await (const chunk of socket) chunks.push(chunk as Buffer);
+  const raw = Buffer.concat(chunks);
+  const end = raw.indexOf("\r\n\r\n");
+  const [start = "", ...rest] = raw.subarray(0, end).toString("latin1").split("\r\n");
+  const headers = Object.fromEntries(
+    rest.flatMap((line) => {
+      const [, name = "", value = ""] = /^([\w-]+): *([^\n]*)$/.exec(line) ?? [];
+      return name === "" || /^(connection|content-length|keep-alive|date)$/i.test(name)
+        ? []
+        : [[name, value]];
+    }),
+  );
+  return { status: Number(start.split(" ")[1]), headers, body: raw.subarray(end + 4), raw };
+}
+
 /** An answer with a text body. */
 export function answerOf(status: number, body: string, contentType = "application/json"): Answer {
   return { status, headers: { "content-type": contentType }, body: Buffer.from(body) };
 }
 
 function send(response: ServerResponse, answer: Answer): void {
+  if (answer.raw !== undefined && response.socket) return void response.socket.end(answer.raw);
   response.writeHead(answer.status, { ...answer.headers, "content-length": answer.body.length });
   response.end(answer.body);
 }

@@ -133,7 +133,8 @@ function inAnyOrder(releases: number, seed: number): FaultCase {
 
 /** The command reads the fleet's network from the stack's settings; the program declares it too. */
 function writeSettings({ project, net }: CliFleet): void {
-  const places = Object.entries({ network: "legacy", ...net.endpoints });
+  const { kind, ...units } = net.network;
+  const places = Object.entries({ network: kind, ...units });
   const lines = [["walletPath", ".fleet/dev-wallet.json"], ...places].map(
     ([key, value]) => `  faults:${key}: ${JSON.stringify(value)}`,
   );
