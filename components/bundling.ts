@@ -103,8 +103,8 @@ async function bundleMember(
         ? { constants: { ...own.constants, [DECLARED_GLOBALS]: globals.join(",") } }
         : {}),
     });
-    const { maxMessageBytes, uploads } = capacityOf(network);
-    if (!uploads) checkSize(made, maxMessageBytes - ENVELOPE);
+    const { maxMessageBytes, uploadsMessages } = capacityOf(network);
+    if (!uploadsMessages) checkSize(made, maxMessageBytes - ENVELOPE);
     if (image) checkImage(made, image, EVAL_OVERHEAD);
     return made;
   } catch (error) {

@@ -1,3 +1,4 @@
+import { capacityOf } from "../src/ao/network.ts";
 import { amount } from "../src/core/amount.ts";
 import type { Problem } from "../src/core/errors.ts";
 import type { FleetDeclaration } from "./declaration.ts";
@@ -27,7 +28,7 @@ export function ticksADay(interval: string): number | undefined {
  * what the process sends at a tick is, and so are the answers. Pure.
  */
 export function cronFindings({ network, processes }: FleetDeclaration, names: readonly string[]): Problem[] {
-  if (network.kind === "local") return [];
+  if (network.kind === "local" || !capacityOf(network).crons) return [];
   return names.flatMap((name): Problem[] => {
     const member = processes[name];
     const interval = member?.tags["Cron-Interval"];

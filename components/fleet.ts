@@ -10,6 +10,7 @@ import type { Members } from "./composition.ts";
 import { explanationOf, keepExplanation } from "./explanation.ts";
 import type { FleetInput } from "./fleet-input.ts";
 import { configResources, networkResource, processResources } from "./member-resources.ts";
+import { pinNode } from "./pinned-node.ts";
 import { type FleetPlan, planFleet } from "./plan.ts";
 import { planPinned } from "./plan-pinned.ts";
 import { preFlight } from "./pre-flight.ts";
@@ -89,9 +90,11 @@ export class Fleet extends pulumi.ComponentResource {
           ? await planFleet(input, folders, running)
           : await planPinned(input, folders, pin, { ...where, config });
       await keepExplanation(where, explanationOf(plan, new Date().toISOString()));
-      if (pulumi.runtime.isDryRun())
-        await preFlight(config, plan.declaration.network, modulesOf(plan), needsUpload(plan));
-      return new Fleet(name, plan, options);
+      const isPreview = pulumi.runtime.isDryRun();
+      const { network, warnings } = await pinNode(plan.declaration.network, isPreview, process.cwd());
+      if (isPreview) await preFlight(config, network, modulesOf(plan), needsUpload(plan));
+      const pinned = { ...plan, declaration: { ...plan.declaration, network } };
+      return new Fleet(name, { ...pinned, warnings: [...plan.warnings, ...warnings] }, options);
     } catch (error) {
       if (error instanceof FleetError) throw new pulumi.RunError(error.message);
       throw error;

@@ -1,8 +1,10 @@
 import type { NetworkRef } from "../src/ao/network.ts";
-import type { SettingKey } from "./setting-table.ts";
+import { defaultOf, type SettingKey } from "./setting-table.ts";
 
 /** Settings that an empty value unsets. The network then works without them, or derives them. */
 const OPTIONAL = ["graphqlUrl", "suUrl", "uploadUrl"] as const;
+const NODE_OPTIONAL = ["graphqlUrl", "uploadUrl"] as const;
+const NODE_ADDRESSES = ["scheduler", "authority"] as const;
 const REQUIRED = ["gatewayUrl", "muUrl", "cuUrl", "scheduler", "authority"] as const;
 
 /**
@@ -25,6 +27,16 @@ export function networkSetting(get: (key: SettingKey) => string): NetworkRef {
     case "legacy": {
       const present = OPTIONAL.filter((key) => get(key) !== "");
       const fields = [...REQUIRED, ...present].map((key) => [key, get(key)]);
+      return { kind, ...Object.fromEntries(fields), maxMessageBytes: Number(get("maxMessageBytes")) };
+    }
+    case "mainnet": {
+      const present = NODE_OPTIONAL.filter((key) => get(key) !== "");
+      // The defaults of these settings are addresses of the legacy network.
+      const own = NODE_ADDRESSES.filter((key) => !["", defaultOf(key)].includes(get(key)));
+      const fields = ["nodeUrl", "gatewayUrl", ...present, ...own].map((key) => [
+        key,
+        get(key as SettingKey),
+      ]);
       return { kind, ...Object.fromEntries(fields), maxMessageBytes: Number(get("maxMessageBytes")) };
     }
     default:

@@ -11,6 +11,7 @@ import type { FleetDeclaration, ProcessDeclaration } from "./declaration.ts";
 import { levelsOf } from "./graph.ts";
 import { latencyFindings } from "./latency-warnings.ts";
 import { type MemberConfig, settingsInDeclaration } from "./layers.ts";
+import { networkProblems } from "./network-problems.ts";
 import { parseDeclaration } from "./parse-declaration.ts";
 import type { Running } from "./running-release.ts";
 import type { SecretValue } from "./secret-value.ts";
@@ -93,6 +94,7 @@ export async function planFleet(raw: unknown, folders: PlanFolders, running: Run
       problems.push(...error.problems);
     }
   }
+  problems.push(...networkProblems(declaration, [...planned.keys()]));
   warnings.push(...cronFindings(declaration, [...planned.keys()]));
   warnings.push(...latencyFindings(declaration, levels.flat()));
   await removeUnusedFacts(folders.home);

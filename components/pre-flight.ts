@@ -27,7 +27,8 @@ export async function preFlight(
   switch (network.kind) {
     case "local":
       break;
-    case "legacy": {
+    case "legacy":
+    case "mainnet": {
       const resolved = await resolveNetwork(network, () => Promise.reject(new Error("not local")));
       const wanted = modules.length > 0 ? [...new Set(modules)].map((module) => ({ module })) : [{}];
       for (const each of wanted)

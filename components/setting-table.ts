@@ -17,7 +17,7 @@ export const SETTINGS = {
   network: {
     type: "string",
     description:
-      "Where the fleet lives: local (embedded, for development) or legacy (messenger, scheduler and compute units)",
+      "Where the fleet lives: local (embedded, for development), mainnet (a HyperBEAM node) or legacy (messenger, scheduler and compute units)",
     default: "local",
   },
   localDir: {
@@ -31,14 +31,20 @@ export const SETTINGS = {
       "Which face of the embedded network hosts the fleet: legacy (messenger, scheduler and compute units) or mainnet (a HyperBEAM node, which drives no crons)",
     default: "legacy",
   },
+  nodeUrl: {
+    type: "string",
+    description:
+      "HyperBEAM node that orders, evaluates and delivers messages (mainnet). Pinned in fleet.lock.json",
+    default: "https://push.forward.computer",
+  },
   gatewayUrl: {
     type: "string",
-    description: "Gateway that serves data and the index (legacy)",
+    description: "Gateway that serves data and the index (mainnet, legacy)",
     default: "https://arweave.net",
   },
   graphqlUrl: {
     type: "string",
-    description: "GraphQL endpoint of the index (legacy). Empty for /graphql below the gateway",
+    description: "GraphQL endpoint of the index (mainnet, legacy). Empty for /graphql below the gateway",
     default: "",
   },
   muUrl: {
@@ -53,7 +59,8 @@ export const SETTINGS = {
   },
   scheduler: {
     type: "string",
-    description: "Address of the scheduler for new processes (legacy)",
+    description:
+      "Address of the scheduler for new processes (legacy; on mainnet, if it is set, instead of the one that the node names)",
     default: "_GQ33BkPtZrqxA84vM8Zk-N2aO0toNNu_C-l-rawrBA",
   },
   suUrl: {
@@ -63,18 +70,19 @@ export const SETTINGS = {
   },
   authority: {
     type: "string",
-    description: "Address whose pushes between processes are trusted (legacy)",
+    description:
+      "Address whose pushes between processes are trusted (legacy; on mainnet, if it is set, instead of the node)",
     default: "fcoN_xJeisVsPXA-trzVAuIiqO3ydLQxM-L4XbrQKzY",
   },
   uploadUrl: {
     type: "string",
     description:
-      "Upload service for data items of any size (legacy). Modules and programs larger than a message are uploaded there, which may cost. Empty for none",
+      "Upload service for data items of any size (mainnet, legacy). Modules are uploaded there, and on legacy also programs that are larger than a message, which may cost. Empty for none",
     default: "",
   },
   maxMessageBytes: {
     type: "integer",
-    description: "Largest message in bytes that the messenger unit accepts (legacy)",
+    description: "Largest message in bytes that the network accepts (mainnet, legacy)",
     default: 10_000_000,
   },
   module: {

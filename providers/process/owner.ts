@@ -93,7 +93,7 @@ async function othersOf(scope: Scope): Promise<Asked[]> {
 
 /** The processes that belong to another wallet. @param whenUnknown the result for a process whose owner is unknown; undefined to skip it */
 async function foreignAmong(
-  ao: Pick<Ao, "address" | "dryrun">,
+  ao: Pick<Ao, "address" | "dryrun" | "dryRunner">,
   list: readonly Asked[],
   budget: Budget,
   whenUnknown: (one: Asked) => Foreign | undefined,
@@ -113,7 +113,7 @@ const OwnerSchema = z.looseObject({ success: z.literal(true), owner: z.string() 
 
 /** Asks one process for its owner, by dry runs: nothing is signed or stored. */
 async function ownershipOf(
-  ao: Pick<Ao, "address" | "dryrun">,
+  ao: Pick<Ao, "address" | "dryrun" | "dryRunner">,
   process: Asked,
   budget: Budget,
 ): Promise<Ownership> {

@@ -5,10 +5,13 @@ import { endpointsOf } from "./legacy/endpoints.ts";
 import { checkNetwork as checkLegacy, dryRunsAs as legacyDryRuns } from "./legacy/preview.ts";
 import { connectMainnet, EMBEDDED_NODE } from "./mainnet/connect.ts";
 import { nodeEndpointsOf } from "./mainnet/endpoints.ts";
-import { checkNetwork as checkNode, dryRunsAs as nodeDryRuns } from "./mainnet/preview.ts";
-import type { ResolvedNetwork } from "./network.ts";
-import type { Ao } from "./port.ts";
+import type { NodeIdentity } from "./mainnet/identity.ts";
+import { checkNetwork as checkNode, identifyNode, dryRunsAs as nodeDryRuns } from "./mainnet/preview.ts";
+import { checkTags as checkNodeTags } from "./mainnet/tags.ts";
+import { type NetworkRef, protocolOf, type ResolvedNetwork } from "./network.ts";
+import type { Ao, Tags } from "./port.ts";
 import type { Wait } from "./retry.ts";
+import { checkTags as checkLegacyTags } from "./shared/tags.ts";
 import type { Wallet } from "./wallet.ts";
 
 /** The wallet that signs and the journal that records what was signed. */
@@ -49,8 +52,24 @@ export const checkNetwork = (
     ? checkNode(nodeEndpointsOf(network), input, budget)
     : checkLegacy(endpointsOf(network), input, budget);
 
+/** Who the one server of a network is, where it consists of one; undefined for a network of several units. */
+export async function identify(network: ResolvedNetwork, budget: Budget): Promise<NodeIdentity | undefined> {
+  return network.protocol === "mainnet" ? identifyNode(nodeEndpointsOf(network), budget) : undefined;
+}
+
+/**
+ * Checks the tags of a spawn or a message on a declared network, without contacting it.
+ *
+ * @throws FleetError `TAGS_INVALID` with every tag that the network cannot carry
+ */
+export const checkTags = (ref: NetworkRef, tags: Tags, at: string): void =>
+  protocolOf(ref) === "mainnet" ? checkNodeTags(tags, at) : checkLegacyTags(tags, at);
+
 /** Dry runs in the name of an address, without its key and without a journal: a preview has neither. */
-export const dryRunsAs = (network: ResolvedNetwork, address: string): Pick<Ao, "address" | "dryrun"> =>
+export const dryRunsAs = (
+  network: ResolvedNetwork,
+  address: string,
+): Pick<Ao, "address" | "dryrun" | "dryRunner"> =>
   network.protocol === "mainnet"
     ? nodeDryRuns(nodeEndpointsOf(network), address)
     : legacyDryRuns(endpointsOf(network), address);

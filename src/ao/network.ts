@@ -35,6 +35,27 @@ const LegacyRefSchema = z.strictObject({
   maxMessageBytes: messageBytes,
 });
 
+/** AO's production network, reached through one HyperBEAM node. */
+const MainnetRefSchema = z.strictObject({
+  kind: z.literal("mainnet"),
+  /** The node that orders, evaluates and delivers messages. Default `https://push.forward.computer`. */
+  nodeUrl: url.default("https://push.forward.computer"),
+  /** Serves data. Default `https://arweave.net`. */
+  gatewayUrl: url.default("https://arweave.net"),
+  /** Serves the index. Default: `graphql` below the gateway. */
+  graphqlUrl: url.optional(),
+  /** The node's own address: a node that names another one is refused. Default: not checked. `Fleet` pins it in `fleet.lock.json`. */
+  nodeAddress: address.optional(),
+  /** The address of the scheduler for new processes. Default: the node's. */
+  scheduler: address.optional(),
+  /** The address whose pushes between processes are trusted. Default: the node's. */
+  authority: address.optional(),
+  /** An upload service for data items of any size (`POST <url>/tx`). Modules are uploaded there. @default none */
+  uploadUrl: url.optional(),
+  /** Largest accepted message in bytes. @default 10000000 */
+  maxMessageBytes: messageBytes,
+});
+
 /** The embedded network, whose state is in a folder. */
 const LocalRefSchema = z.strictObject({
   kind: z.literal("local"),
@@ -47,8 +68,14 @@ const LocalRefSchema = z.strictObject({
 });
 
 /** The network of a fleet, as declared. */
-export const NetworkRefSchema = z.discriminatedUnion("kind", [LegacyRefSchema, LocalRefSchema]);
+export const NetworkRefSchema = z.discriminatedUnion("kind", [
+  LegacyRefSchema,
+  MainnetRefSchema,
+  LocalRefSchema,
+]);
 export type NetworkRef = z.input<typeof NetworkRefSchema>;
+/** The same with its defaults. */
+export type CompleteNetworkRef = z.output<typeof NetworkRefSchema>;
 
 /** Every kind of network. */
 export const NETWORK_KINDS: readonly NetworkRef["kind"][] = NetworkRefSchema.options.map(
@@ -94,7 +121,7 @@ export async function resolveNetwork(
       return {
         kind: parsed.kind,
         protocol: "mainnet",
-        units: { ...units, scheduler: nodeAddress, authority: nodeAddress },
+        units: { ...units, nodeAddress, scheduler: nodeAddress, authority: nodeAddress },
         maxMessageBytes,
       };
     }
@@ -106,22 +133,40 @@ export async function resolveNetwork(
       maxMessageBytes,
     };
   }
-  const { kind, maxMessageBytes: _, graphqlUrl, suUrl, uploadUrl, ...units } = parsed;
-  return {
-    kind,
-    protocol: "legacy",
-    units: {
-      ...units,
-      ...(suUrl === undefined ? {} : { suUrl }),
-      ...(uploadUrl === undefined ? {} : { uploadUrl }),
-      graphqlUrl: graphqlUrl ?? `${units.gatewayUrl.replace(/\/+$/, "")}/graphql`,
-    },
-    maxMessageBytes,
-  };
+  const { kind, maxMessageBytes: _, ...declared } = parsed;
+  const graphqlUrl = declared.graphqlUrl ?? `${declared.gatewayUrl.replace(/\/+$/, "")}/graphql`;
+  const units = Object.fromEntries(
+    Object.entries({ ...declared, graphqlUrl }).flatMap(([role, unit]) =>
+      unit === undefined ? [] : [[role, unit]],
+    ),
+  );
+  return { kind, protocol: protocolOf(ref), units, maxMessageBytes };
 }
 
-/** The message size and upload support of a declared network, known without contacting it. */
-export function capacityOf(ref: NetworkRef): { maxMessageBytes: number; uploads: boolean } {
-  const maxMessageBytes = ref.maxMessageBytes ?? MAX_MESSAGE_BYTES;
-  return { maxMessageBytes, uploads: ref.kind === "local" || ref.uploadUrl !== undefined };
+/** The protocol of a declared network. */
+export function protocolOf(ref: NetworkRef): ResolvedNetwork["protocol"] {
+  return ref.kind === "local" ? (ref.protocol ?? "legacy") : ref.kind;
+}
+
+/** What a declared network can do, known without contacting it. */
+export interface Capacity {
+  /** Largest message in bytes. */
+  readonly maxMessageBytes: number;
+  /** Whether modules can be uploaded. */
+  readonly uploads: boolean;
+  /** Whether a message that is larger is uploaded. */
+  readonly uploadsMessages: boolean;
+  /** Whether its units send the ticks of `Cron-Interval`. */
+  readonly crons: boolean;
+}
+
+export function capacityOf(ref: NetworkRef): Capacity {
+  const uploads = ref.kind === "local" || ref.uploadUrl !== undefined;
+  const isLegacy = protocolOf(ref) === "legacy";
+  return {
+    maxMessageBytes: ref.maxMessageBytes ?? MAX_MESSAGE_BYTES,
+    uploads,
+    uploadsMessages: uploads && isLegacy,
+    crons: isLegacy,
+  };
 }

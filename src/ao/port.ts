@@ -55,6 +55,9 @@ export interface Ao {
   /** Marks the intent as done: its effect was read back, so the same key is never used for a resend. */
   settle(intent: string): Promise<void>;
 
+  /** In whose name the network evaluates dry runs. A stranger's Eval is not run, so it proves nothing about the owner. */
+  readonly dryRunner: "wallet" | "stranger";
+
   /** A read without side effects. Cached, rate limited and unauthenticated on real units: for display, never for a verdict. */
   dryrun(input: { processId: string; tags: Tags; data?: string }, budget: Budget): Promise<Evaluation>;
 

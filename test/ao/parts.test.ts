@@ -193,6 +193,21 @@ describe("network", () => {
     expect(own.units).toMatchObject({ graphqlUrl: "http://localhost:1/graphql", muUrl: "http://x:2" });
   });
 
+  test("gives a mainnet network the default node, and leaves scheduler and authority to it", async () => {
+    const known = await resolveNetwork({ kind: "mainnet" }, local);
+    expect([known.kind, known.protocol]).toEqual(["mainnet", "mainnet"]);
+    expect(nodeEndpointsOf(known)).toEqual({
+      nodeUrl: "https://push.forward.computer",
+      gatewayUrl: "https://arweave.net",
+      graphqlUrl: "https://arweave.net/graphql",
+    });
+    const scheduler = "s".repeat(43);
+    const own = nodeEndpointsOf(
+      await resolveNetwork({ kind: "mainnet", nodeUrl: "http://n", scheduler }, local),
+    );
+    expect(own).toMatchObject({ nodeUrl: "http://n", scheduler });
+  });
+
   test("asks a local network for its endpoints and takes nothing else", async () => {
     const { units } = await resolveNetwork({ kind: "local", dir: "here" }, local);
     expect(units.gatewayUrl).toBe("http://here");
@@ -206,7 +221,7 @@ describe("network", () => {
     expect(here.protocol).toBe("mainnet");
     expect(nodeEndpointsOf(here)).toEqual({
       ...{ nodeUrl: "http://n", gatewayUrl: "http://here", graphqlUrl: "g", uploadUrl: "http://here" },
-      ...{ scheduler: "address", authority: "address" },
+      ...{ nodeAddress: "address", scheduler: "address", authority: "address" },
     });
     expect((await resolveNetwork({ kind: "local", dir: "here" }, node)).protocol).toBe("legacy");
   });
@@ -226,6 +241,8 @@ describe("network", () => {
     { kind: "legacy", scheduler: "short" },
     { kind: "legacy", muURL: "http://x" },
     { kind: "local", dir: "" },
-    { kind: "mainnet" },
+    { kind: "mainnet", nodeUrl: "ftp://x" },
+    { kind: "mainnet", muUrl: "http://x" },
+    { kind: "testnet" },
   ])("refuses %o", (ref) => expect(NetworkRefSchema.safeParse(ref).success).toBe(false));
 });

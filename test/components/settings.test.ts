@@ -140,6 +140,12 @@ describe("the network of a stack's settings", () => {
     ["every unit", units],
     ["the default units", legacy],
     ["empty units that are optional", { ...units, graphqlUrl: "", suUrl: "", uploadUrl: "" }],
+    ["the default node", { network: "mainnet" }],
+    [
+      "a node with a scheduler of its own",
+      { ...units, network: "mainnet", nodeUrl: "https://n.example.org" },
+    ],
+    ["the embedded network's node", { localProtocol: "mainnet" }],
     ["a folder", { localDir: "here/net" }],
     ["an absolute folder", { localDir: "/srv/net" }],
   ])("is the same for the program and for fleet: %s", (_what, values) => {
@@ -147,7 +153,17 @@ describe("the network of a stack's settings", () => {
     expect(fleet()).toEqual(up());
   });
 
+  test("does not give a node the addresses of the legacy network, unless the stack sets them", () => {
+    const declared = (values: Record<string, string>) => bothOf({ network: "mainnet", ...values }).up();
+    const plain = declared({});
+    expect(plain).toMatchObject({ kind: "mainnet", nodeUrl: SETTINGS.nodeUrl.default });
+    for (const key of ["scheduler", "authority", "muUrl", "cuUrl"]) expect(plain).not.toHaveProperty(key);
+    expect(declared({ scheduler: "s".repeat(43) })).toHaveProperty("scheduler", "s".repeat(43));
+  });
+
   test.each<[string, Record<string, string>]>([
+    ["a node that is not a URL", { network: "mainnet", nodeUrl: "push.example.org" }],
+    ["no node", { network: "mainnet", nodeUrl: "" }],
     ["no folder", { localDir: "" }],
     ["no messenger unit", { ...legacy, muUrl: "" }],
     ["no scheduler", { ...legacy, scheduler: "" }],

@@ -176,6 +176,7 @@ function reading(
         () => postMonitor(mu, wallet, input, budget),
         backoff,
       ),
+    dryRunner: "wallet",
     dryrun: ({ processId, tags, data }, budget) =>
       retrying(
         `a dry run on the process ${processId}`,

@@ -1,7 +1,7 @@
 import { type Budget, within } from "../../core/budget.ts";
-import { UnitError, unitNotAo, unitRefused } from "../errors.ts";
 import type { FoundItem } from "../port.ts";
 import { type Backoff, retrying } from "../retry.ts";
+import { checkUnit } from "../shared/check-unit.ts";
 import type { Answer, Unit } from "../shared/http.ts";
 import { MODULE_SECONDS } from "../shared/modules.ts";
 import { settleAll } from "../shared/settle.ts";
@@ -49,29 +49,6 @@ async function checkScheduler(
 ): Promise<void> {
   const su = await retrying("finding the scheduler unit", budget, () => scheduler(budget), backoff);
   await checkUnit(su, isScheduler, budget, backoff);
-}
-
-function checkUnit(
-  unit: Unit,
-  isIt: (answer: Answer) => boolean,
-  budget: Budget,
-  backoff: Backoff,
-): Promise<void> {
-  return retrying(
-    `reaching the ${unit.name}`,
-    budget,
-    async () => {
-      const answer = await unit.ask({ url: `${unit.url}/`, headers: { accept: "*/*" } }, budget);
-      if (answer.status >= 500) throw unitRefused(unit.name, unit.url, answer.status, answer.excerpt);
-      if (isIt(answer)) return;
-      // The address is a setting: after three wrong answers in a row it is the wrong server.
-      throw new UnitError(
-        unitNotAo(unit.name, unit.url, `${answer.status} ${answer.excerpt}`).problems[0],
-        "doubtful",
-      );
-    },
-    backoff,
-  );
 }
 
 /** The real one greets with "ao messenger unit"; others answer JSON with their address. */

@@ -40,10 +40,14 @@ export function checkNetwork(
 }
 
 /** Dry runs in the name of an address, without its key and without a journal: a preview has neither. */
-export function dryRunsAs(endpoints: LegacyEndpoints, address: string): Pick<Ao, "address" | "dryrun"> {
+export function dryRunsAs(
+  endpoints: LegacyEndpoints,
+  address: string,
+): Pick<Ao, "address" | "dryrun" | "dryRunner"> {
   const cu = unitAt("compute unit", endpoints.cuUrl, { concurrency: 4, timeout: 20_000 });
   return {
     address,
+    dryRunner: "wallet",
     dryrun: ({ processId, tags, data }, budget) =>
       retrying(
         `a dry run on the process ${processId}`,

@@ -9,6 +9,7 @@ import { moduleLoader } from "../shared/modules.ts";
 import type { Wallet } from "../wallet.ts";
 import { effectsOf } from "./effects.ts";
 import type { NodeEndpoints } from "./endpoints.ts";
+import { identityOf } from "./identity.ts";
 import { nodeAt } from "./node.ts";
 import { preflight } from "./preflight.ts";
 import { resultsAt } from "./results.ts";
@@ -75,12 +76,21 @@ function partsOf({ endpoints, wallet, journal, limits = {}, onWait }: MainnetOpt
 
 /** The methods that change the network. */
 function changing(
-  { effects, modules }: Parts,
-  { endpoints: { scheduler, authority }, wallet, journal }: MainnetOptions,
+  { effects, modules, node, backoff }: Parts,
+  { endpoints, wallet, journal }: MainnetOptions,
 ): Pick<Ao, "address" | "spawn" | "send" | "publish" | "settle" | "monitor"> {
+  let known: string | undefined;
+  /** The node's own address. */
+  const own = async (budget: Budget) => {
+    known ??= endpoints.nodeAddress ?? (await identityOf(node, backoff, budget)).address;
+    return known;
+  };
   return {
     address: wallet.address,
-    spawn: (input, budget) => effects.spawn({ scheduler, authority, ...input }, budget),
+    async spawn(input, budget) {
+      const { scheduler = await own(budget), authority = await own(budget) } = { ...endpoints, ...input };
+      return effects.spawn({ ...input, scheduler, authority }, budget);
+    },
     send: (input, budget) => effects.send(input, budget),
     async publish(input, budget) {
       const sent = await effects.publish(input, budget);
@@ -123,6 +133,8 @@ function reading(
         budget,
         async () => (await slots.of(processId, messageId, budget)) !== undefined,
       ),
+    // A node drops the signature of a dry run.
+    dryRunner: "stranger",
     dryrun: (input, budget) =>
       again(`a dry run on the process ${input.processId}`, budget, () => results.dryrun(input, budget)),
     results: (input, budget) => pageOfResults(parts, input, budget),

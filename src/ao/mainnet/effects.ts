@@ -1,5 +1,6 @@
 import { type Budget, within } from "../../core/budget.ts";
 import { crashPoint } from "../../core/crash.ts";
+import { FleetError } from "../../core/errors.ts";
 import { hashOf, sha256 } from "../../core/hash.ts";
 import { notArrived, processUnknown, UnitError, unitNotAo, unitRefused } from "../errors.ts";
 import type { Intent, Journal } from "../journal/index.ts";
@@ -146,27 +147,31 @@ class Posting implements Effects {
   ): Promise<number> {
     const process = processOf(intent);
     let isInDoubt = mayBeThere;
+    let refused: UnitError | undefined;
     return retrying(
       `sending ${describe(intent)}`,
       budget,
       async () => {
         if (isInDoubt) {
-          const slot = await this.#find(intent, budget);
-          if (slot !== undefined) return this.#seen(process, slot);
+          const slot = await this.#find(intent, mayBeThere, budget);
+          if (slot !== undefined) return slot;
           const patience =
             (this.#doubts.get(intent.id) ?? this.#opened) + this.#parts.inFlight - performance.now();
           if (patience > 0) throw notArrived(intent.id, patience);
+          // The node refused the item itself, and did not schedule it: it would do so again.
+          if (refused !== undefined) throw new FleetError(refused.problems, { cause: refused });
         }
         if (intent.kind === "message") await this.#learnFloor(process, budget);
         try {
           const answer = await this.#post(process, path, item, budget);
           const slot = slotIn(answer);
           // After an earlier post that may have arrived, the slot of this one need not be the first.
-          if (slot !== undefined && !isInDoubt) return this.#seen(process, slot);
+          if (slot !== undefined && !isInDoubt) return slot;
           throw slot === undefined
             ? refusal(this.#parts.node, answer, process)
             : notArrived(intent.id, this.#parts.inFlight);
         } catch (error) {
+          if (error instanceof UnitError && error.code === "ITEM_INVALID") refused = error;
           isInDoubt = !(error instanceof UnitError && error.hadNoEffect);
           if (isInDoubt) this.#doubts.set(intent.id, performance.now());
           throw error;
@@ -190,13 +195,14 @@ class Posting implements Effects {
     );
   }
 
-  async #find(intent: Intent, budget: Budget): Promise<number | undefined> {
+  /** @param isOlder whether an earlier run may have posted it: then it may stand before the slot from which this connection looks */
+  async #find(intent: Intent, isOlder: boolean, budget: Budget): Promise<number | undefined> {
     const { schedule } = this.#parts;
     const process = processOf(intent);
     // A process has slot 0 by being there.
     if (intent.kind === "spawn")
       return (await schedule.current(process, budget)) === undefined ? undefined : 0;
-    const from = this.#floors.get(process);
+    const from = isOlder ? undefined : this.#floors.get(process);
     return from === undefined
       ? schedule.slotSince({ processId: process, id: intent.id, since: intent.at }, budget)
       : schedule.slotOf({ processId: process, id: intent.id, from }, budget);
@@ -208,11 +214,6 @@ class Posting implements Effects {
     const current = await this.#parts.schedule.current(process, budget);
     if (current === undefined) throw processUnknown(process, "the node does not hold it");
     this.#floors.set(process, current);
-  }
-
-  #seen(process: string, slot: number): number {
-    if (!this.#floors.has(process)) this.#floors.set(process, slot);
-    return slot;
   }
 }
 

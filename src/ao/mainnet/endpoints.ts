@@ -5,10 +5,12 @@ export interface NodeEndpoints {
   readonly nodeUrl: string;
   readonly gatewayUrl: string;
   readonly graphqlUrl: string;
-  /** The node's address, which schedules new processes. */
-  readonly scheduler: string;
-  /** The address that may push messages between processes: the node's. */
-  readonly authority: string;
+  /** The node's own address, if it has to be this one. */
+  readonly nodeAddress?: string;
+  /** The address that schedules new processes. Default: the node's, which is asked. */
+  readonly scheduler?: string;
+  /** The address that may push messages between processes. Default: the node's, which is asked. */
+  readonly authority?: string;
   /** Upload service for modules; without it nothing can be published. */
   readonly uploadUrl?: string;
 }
@@ -17,8 +19,9 @@ const UnitsSchema = z.object({
   nodeUrl: z.string(),
   gatewayUrl: z.string(),
   graphqlUrl: z.string(),
-  scheduler: z.string(),
-  authority: z.string(),
+  nodeAddress: z.string().optional(),
+  scheduler: z.string().optional(),
+  authority: z.string().optional(),
   uploadUrl: z.string().optional(),
 });
 
@@ -26,6 +29,7 @@ const UnitsSchema = z.object({
 export function nodeEndpointsOf(network: {
   readonly units: Readonly<Record<string, string>>;
 }): NodeEndpoints {
-  const { uploadUrl, ...rest } = UnitsSchema.parse(network.units);
-  return { ...rest, ...(uploadUrl === undefined ? {} : { uploadUrl }) };
+  const { nodeUrl, gatewayUrl, graphqlUrl, ...optional } = UnitsSchema.parse(network.units);
+  const given = Object.entries(optional).filter(([, unit]) => unit !== undefined);
+  return { nodeUrl, gatewayUrl, graphqlUrl, ...Object.fromEntries(given) };
 }

@@ -1,6 +1,7 @@
 import { Agent, type IncomingMessage, request } from "node:http";
 import { Agent as SecureAgent, request as secureRequest } from "node:https";
 import type { Budget } from "../../core/budget.ts";
+import { jsonIn } from "../../core/json.ts";
 import { rateLimited, unitDown, unitSlow } from "../errors.ts";
 import { limiterOf } from "../limiter.ts";
 import { excerptOf, retryAfterOf } from "../shared/http.ts";
@@ -98,11 +99,7 @@ async function exchange(
     text,
     excerpt: excerptOf(text),
     get json() {
-      try {
-        return JSON.parse(text) as unknown;
-      } catch {
-        return undefined;
-      }
+      return jsonIn(text);
     },
   };
 }

@@ -1,22 +1,24 @@
 import { type Budget, within } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
-import { UnitError, unitNotAo, unitRefused } from "../errors.ts";
 import type { FoundItem } from "../port.ts";
-import { type Backoff, retrying } from "../retry.ts";
+import type { Backoff } from "../retry.ts";
+import { checkUnit } from "../shared/check-unit.ts";
+import type { Unit } from "../shared/http.ts";
 import { MODULE_SECONDS } from "../shared/modules.ts";
 import { settleAll } from "../shared/settle.ts";
 import type { NodeEndpoints } from "./endpoints.ts";
+import { identityOf } from "./identity.ts";
 import type { NodeClient } from "./node.ts";
 
 interface PreflightParts {
+  /** The upload service, if something has to be uploaded. */
+  readonly upload?: Unit;
   readonly node: NodeClient;
   readonly endpoints: NodeEndpoints;
   readonly backoff: Backoff;
   /** Asks the gateway's index for the module, with its own retries. */
   module(id: string, budget: Budget): Promise<FoundItem>;
 }
-
-const ADDRESS = /^[\w-]{43}$/;
 
 /**
  * Checks the node and the module in parallel, before anything is spent.
@@ -30,31 +32,18 @@ export async function preflight(
 ): Promise<void> {
   const checks = [
     lookAtNode(parts, budget),
+    // Its root may answer anything: an upload service is recognised only by an upload.
+    ...(parts.upload === undefined ? [] : [checkUnit(parts.upload, () => true, budget, parts.backoff)]),
     ...(input.module === undefined ? [] : [parts.module(input.module, within(budget, MODULE_SECONDS))]),
   ];
   await settleAll(checks);
 }
 
-/** The node answers, is a HyperBEAM node, and has the address that the declaration names. */
-function lookAtNode({ node, endpoints, backoff }: PreflightParts, budget: Budget): Promise<void> {
-  return retrying(
-    "reaching the node",
-    budget,
-    async () => {
-      const answer = await node.ask({ path: "/~meta@1.0/info/address" }, budget);
-      if (answer.status >= 500) throw unitRefused("node", node.url, answer.status, answer.excerpt);
-      const address = answer.text.trim();
-      if (!answer.ok || !ADDRESS.test(address)) {
-        // The address is a setting: after three wrong answers in a row it is the wrong server.
-        throw new UnitError(
-          unitNotAo("node", node.url, `${answer.status} ${answer.excerpt}`).problems[0],
-          "doubtful",
-        );
-      }
-      if (address !== endpoints.scheduler) throw otherNode(node.url, address, endpoints.scheduler);
-    },
-    backoff,
-  );
+/** The node answers, is a HyperBEAM node, and has the address that the network names. */
+async function lookAtNode({ node, endpoints, backoff }: PreflightParts, budget: Budget): Promise<void> {
+  const { address } = await identityOf(node, backoff, budget);
+  const { nodeAddress } = endpoints;
+  if (nodeAddress !== undefined && address !== nodeAddress) throw otherNode(node.url, address, nodeAddress);
 }
 
 const otherNode = (url: string, got: string, expected: string) =>

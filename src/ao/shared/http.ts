@@ -1,4 +1,5 @@
 import type { Budget } from "../../core/budget.ts";
+import { jsonIn } from "../../core/json.ts";
 import { rateLimited, type UnitName, unitDown, unitSlow } from "../errors.ts";
 import { type Limiter, limiterOf } from "../limiter.ts";
 
@@ -84,11 +85,7 @@ async function exchange(name: UnitName, base: string, call: Call, milliseconds: 
     bytes,
     excerpt: excerptOf(text),
     get json() {
-      try {
-        return JSON.parse(text) as unknown;
-      } catch {
-        return undefined;
-      }
+      return jsonIn(text);
     },
   };
 }

@@ -48,10 +48,13 @@ async function ownership(
   prove: boolean,
   budget: Budget,
 ): Promise<Ownership> {
-  if (prove && (await isProved(ao, processId, budget))) return { kind: "ours" };
+  const canProve = ao.dryRunner === "wallet";
+  if (prove && canProve && (await isProved(ao, processId, budget))) return { kind: "ours" };
   const [spawn] = await ao.find({ ids: [processId] }, budget);
   if (!spawn) return { kind: "unknown" };
-  return spawn.owner === ao.address ? { kind: "ours" } : { kind: "other", owner: spawn.owner };
+  if (spawn.owner === ao.address) return { kind: "ours" };
+  // The spawner may have transferred it to this wallet.
+  return canProve ? { kind: "other", owner: spawn.owner } : { kind: "unknown" };
 }
 
 async function isProved(

@@ -49,8 +49,7 @@ async function world(
     nodeUrl: units.urls.node,
     gatewayUrl: units.urls.gateway,
     graphqlUrl: units.graphqlUrl,
-    scheduler: units.nodeAddress,
-    authority: units.nodeAddress,
+    nodeAddress: units.nodeAddress,
     uploadUrl: units.urls.gateway,
   };
   const connect = async () => {
@@ -239,7 +238,7 @@ test("preflight names a node of another address, and a server that is no node", 
       journal,
       limits: { backoff: { base: 1, cap: 2 } },
     }).preflight({}, budgetOf(10));
-  await expect(at({ scheduler: "z".repeat(43) })).rejects.toMatchObject({ code: "NODE_CHANGED" });
+  await expect(at({ nodeAddress: "z".repeat(43) })).rejects.toMatchObject({ code: "NODE_CHANGED" });
   await expect(at({ nodeUrl: endpoints.gatewayUrl })).rejects.toMatchObject({ code: "UNIT_NOT_AO" });
 });
 

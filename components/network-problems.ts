@@ -1,0 +1,41 @@
+import { checkTags } from "../src/ao/connect.ts";
+import { capacityOf } from "../src/ao/network.ts";
+import { FleetError, type Problem } from "../src/core/errors.ts";
+import type { FleetDeclaration } from "./declaration.ts";
+
+/** What the declared network cannot do for its members: crons that nobody would drive, and tags that it cannot carry. Pure. */
+export function networkProblems(
+  { network, processes }: FleetDeclaration,
+  names: readonly string[],
+): Problem[] {
+  return names.flatMap((name) => {
+    const tags = processes[name]?.tags ?? {};
+    const at = `processes.${name}.tags`;
+    return [...cronProblems(name, tags["Cron-Interval"], capacityOf(network).crons), ...tagProblems(at)];
+
+    function tagProblems(path: string): readonly Problem[] {
+      try {
+        checkTags(network, tags, path);
+        return [];
+      } catch (error) {
+        if (error instanceof FleetError) return error.problems;
+        throw error;
+      }
+    }
+  });
+}
+
+function cronProblems(name: string, interval: string | undefined, areDriven: boolean): Problem[] {
+  if (interval === undefined || areDriven) return [];
+  return [
+    {
+      code: "CRON_NOT_DRIVEN",
+      what: `The cron of ${name} would never tick: a HyperBEAM node drives no crons.`,
+      at: `processes.${name}.tags.Cron-Interval`,
+      got: interval,
+      expected: "no Cron-Interval on this network",
+      remedy:
+        "Remove the tag in this stack (for healthCron: pulumi config set healthCronSeconds 0). fleet monitor checks the fleet from outside.",
+    },
+  ];
+}

@@ -1,0 +1,82 @@
+import { identify } from "../src/ao/connect.ts";
+import { type CompleteNetworkRef, resolveNetwork } from "../src/ao/network.ts";
+import { budgetOf } from "../src/core/budget.ts";
+import { FleetError, type Problem } from "../src/core/errors.ts";
+import { LOCK_FILE, type PinnedNode, readNodeLock, writeNodeLock } from "../src/fleet/node-lock.ts";
+
+/** Seconds that a run waits for a node that does not answer. */
+const NODE_SECONDS = 15;
+
+/** A declared network with its node pinned, and what a preview says about it. */
+interface Pinned {
+  readonly network: CompleteNetworkRef;
+  readonly warnings: readonly Problem[];
+}
+
+/**
+ * Pins the node of a mainnet stack: new processes get the scheduler and the authority that the lock file names. The first `pulumi up`
+ * with a node writes them; a node that is another one than last time is refused. Other networks are returned as they are.
+ *
+ * @param isPreview nothing is written then
+ * @throws FleetError NODE_CHANGED; LOCK_DAMAGED; UNIT_DOWN and the like while the node does not answer
+ */
+export async function pinNode(
+  network: CompleteNetworkRef,
+  isPreview: boolean,
+  folder: string,
+): Promise<Pinned> {
+  if (network.kind !== "mainnet") return { network, warnings: [] };
+  // One node, however its URL is written.
+  const nodeUrl = network.nodeUrl.replace(/\/+$/, "");
+  const lock = await readNodeLock(folder);
+  const resolved = await resolveNetwork(network, () => Promise.reject(new Error("not local")));
+  const before = lock.nodes[nodeUrl];
+  const { address, build = before?.build } = (await identify(resolved, budgetOf(NODE_SECONDS))) ?? {
+    address: "",
+  };
+  if (before !== undefined && before.address !== address) throw changedNode(nodeUrl, before.address, address);
+  const { scheduler = address, authority = address } = before ?? {};
+  const now: PinnedNode = { address, scheduler, authority, ...(build === undefined ? {} : { build }) };
+  if (!isPreview && JSON.stringify(now) !== JSON.stringify(before))
+    await writeNodeLock(folder, { ...lock, nodes: { ...lock.nodes, [nodeUrl]: now } });
+  return {
+    // What the stack declares wins over what is pinned.
+    network: { scheduler, authority, ...network, nodeAddress: address },
+    warnings: isPreview ? warningsOf(nodeUrl, before, now) : [],
+  };
+}
+
+function warningsOf(nodeUrl: string, before: PinnedNode | undefined, now: PinnedNode): Problem[] {
+  if (before === undefined) {
+    return [
+      {
+        code: "NODE_NOT_PINNED",
+        what: `The node at ${nodeUrl} is used for the first time.`,
+        at: LOCK_FILE,
+        got: `${now.address}${now.build === undefined ? "" : `, ${now.build}`}`,
+        remedy: `Compare the address with the one that the node's operator publishes. pulumi up pins it in ${LOCK_FILE}; commit the file.`,
+      },
+    ];
+  }
+  if (before.build === now.build) return [];
+  return [
+    {
+      code: "NODE_UPDATED",
+      what: `The node at ${nodeUrl} runs another build than last time.`,
+      at: LOCK_FILE,
+      got: now.build ?? "a node that does not name its build",
+      expected: before.build ?? "a node that does not name its build",
+      remedy: "Deploy to a staging stack on this node first. pulumi up updates the file.",
+    },
+  ];
+}
+
+const changedNode = (nodeUrl: string, expected: string, got: string) =>
+  new FleetError({
+    code: "NODE_CHANGED",
+    what: `The node at ${nodeUrl} is not the one that ${LOCK_FILE} pins.`,
+    at: LOCK_FILE,
+    got,
+    expected,
+    remedy: `Check nodeUrl. Processes stay on the node that scheduled them; if this fleet has none, remove the node from ${LOCK_FILE}.`,
+  });

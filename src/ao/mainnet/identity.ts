@@ -1,0 +1,56 @@
+import { z } from "zod";
+import type { Budget } from "../../core/budget.ts";
+import { UnitError, unitNotAo, unitRefused } from "../errors.ts";
+import { type Backoff, retrying } from "../retry.ts";
+import type { NodeClient } from "./node.ts";
+
+/** What a node says of itself. */
+export interface NodeIdentity {
+  /** The address of its key, which signs what it schedules and delivers. */
+  readonly address: string;
+  /** Its program and version, such as `HyperBEAM 0.9 (a1b2c3d)`; undefined if it does not say. */
+  readonly build?: string;
+}
+
+const ADDRESS = /^[\w-]{43}$/;
+
+const BuildSchema = z.looseObject({
+  node: z.string(),
+  version: z.union([z.string(), z.number()]),
+  "source-short": z.string().optional(),
+});
+
+/**
+ * Asks a node who it is.
+ *
+ * @throws FleetError `UNIT_NOT_AO` if it is not a HyperBEAM node; transient errors while it does not answer
+ */
+export function identityOf(node: NodeClient, backoff: Backoff, budget: Budget): Promise<NodeIdentity> {
+  return retrying(
+    "reaching the node",
+    budget,
+    async () => {
+      const answer = await node.ask({ path: "/~meta@1.0/info/address" }, budget);
+      if (answer.status >= 500) throw unitRefused("node", node.url, answer.status, answer.excerpt);
+      const address = answer.text.trim();
+      if (!answer.ok || !ADDRESS.test(address)) {
+        // The address is a setting: after three wrong answers in a row it is the wrong server.
+        throw new UnitError(
+          unitNotAo("node", node.url, `${answer.status} ${answer.excerpt}`).problems[0],
+          "doubtful",
+        );
+      }
+      const build = await buildOf(node, budget);
+      return build === undefined ? { address } : { address, build };
+    },
+    backoff,
+  );
+}
+
+async function buildOf(node: NodeClient, budget: Budget): Promise<string | undefined> {
+  const answer = await node.ask({ path: "/~meta@1.0/build" }, budget);
+  const parsed = BuildSchema.safeParse(answer.json);
+  if (!answer.ok || !parsed.success) return undefined;
+  const { node: name, version, "source-short": source } = parsed.data;
+  return `${name} ${version}${source === undefined ? "" : ` (${source})`}`;
+}

@@ -1,0 +1,54 @@
+import { join } from "node:path";
+import { z } from "zod";
+import { FleetError } from "../core/errors.ts";
+import { replaceFile } from "../core/replace-file.ts";
+import { readJson } from "./files.ts";
+
+/** The file next to Pulumi.yaml, to be committed, that pins the HyperBEAM nodes of a project's stacks. */
+export const LOCK_FILE = "fleet.lock.json";
+
+const address = z.string().regex(/^[\w-]{43}$/);
+
+const PinnedNodeSchema = z.strictObject({
+  /** The node's own address. */
+  address,
+  /** The scheduler and the authority of processes that are spawned through it. */
+  scheduler: address,
+  authority: address,
+  /** Its program and version when it was pinned or last updated. */
+  build: z.string().optional(),
+});
+export type PinnedNode = z.infer<typeof PinnedNodeSchema>;
+
+const LockSchema = z.strictObject({
+  version: z.literal(1),
+  /** By URL. */
+  nodes: z.record(z.string(), PinnedNodeSchema),
+});
+export type NodeLock = z.infer<typeof LockSchema>;
+
+/**
+ * The lock file of a project; empty if there is none.
+ *
+ * @throws FleetError LOCK_DAMAGED, FILE_DAMAGED
+ */
+export async function readNodeLock(folder: string): Promise<NodeLock> {
+  const path = join(folder, LOCK_FILE);
+  const parsed = LockSchema.safeParse((await readJson(path)) ?? { version: 1, nodes: {} });
+  if (parsed.success) return parsed.data;
+  throw new FleetError({
+    code: "LOCK_DAMAGED",
+    what: `${LOCK_FILE} is not a lock file of this version.`,
+    at: path,
+    got: z.prettifyError(parsed.error),
+    expected: "the file as pulumi up wrote it",
+    remedy: "Restore it from version control, or remove it: the next pulumi up pins the nodes again.",
+  });
+}
+
+/** Writes the lock file with its nodes in order, so that a change of one node is a change of its lines alone. */
+export async function writeNodeLock(folder: string, { version, nodes }: NodeLock): Promise<void> {
+  const sorted = Object.fromEntries(Object.entries(nodes).sort(([a], [b]) => (a < b ? -1 : 1)));
+  const text = `${JSON.stringify({ version, nodes: sorted }, null, 2)}\n`;
+  await replaceFile(join(folder, LOCK_FILE), text, { mode: 0o644 });
+}

@@ -1,0 +1,38 @@
+import { describe, expect, it } from "vitest";
+import { FleetDeclarationSchema } from "../../components/declaration.ts";
+import { networkProblems } from "../../components/network-problems.ts";
+import type { NetworkRef } from "../../src/ao/network.ts";
+
+const fleetOn = (network: NetworkRef, tags: Record<string, string>) =>
+  FleetDeclarationSchema.parse({ network, processes: { admin: { tags }, shop: {} } });
+const names = ["admin", "shop"];
+const NODES: NetworkRef[] = [{ kind: "mainnet" }, { kind: "local", dir: "x", protocol: "mainnet" }];
+const UNITS: NetworkRef[] = [{ kind: "legacy" }, { kind: "local", dir: "x" }];
+
+describe("what the network of a fleet cannot do", () => {
+  it.each(NODES)("is a cron on a node: $kind", (network) => {
+    const tags = { "Cron-Interval": "30-seconds", "Cron-Tag-Action": "Tick" };
+    expect(networkProblems(fleetOn(network, tags), names)).toMatchObject([
+      { code: "CRON_NOT_DRIVEN", at: "processes.admin.tags.Cron-Interval", got: "30-seconds" },
+    ]);
+    for (const units of UNITS) expect(networkProblems(fleetOn(units, tags), names)).toEqual([]);
+  });
+
+  it.each(NODES)("are tags that a node cannot encode or takes for its own: $kind", (network) => {
+    const tags = { "a.b": "1", body: "2", Device: "3", "Fleet-Release": "4" };
+    const found = networkProblems(fleetOn(network, tags), names);
+    expect(found.map(({ code, at, got }) => [code, at, got])).toEqual(
+      ["a.b", "body", "Device"].map((tag) => ["TAGS_INVALID", "processes.admin.tags", tag]),
+    );
+    for (const units of UNITS) expect(networkProblems(fleetOn(units, tags), names)).toEqual([]);
+  });
+
+  it("are tags that are too long for any network", () => {
+    for (const network of [...NODES, ...UNITS]) {
+      expect(networkProblems(fleetOn(network, { Long: "x".repeat(4000) }), names)).toMatchObject([
+        { code: "TAGS_INVALID", at: "processes.admin.tags" },
+        { code: "TAGS_INVALID", at: "processes.admin.tags" },
+      ]);
+    }
+  });
+});

@@ -1,0 +1,100 @@
+import { existsSync } from "node:fs";
+import { mkdtemp, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { pinNode } from "../../components/pinned-node.ts";
+import { NetworkRefSchema } from "../../src/ao/network.ts";
+import { problemsOf } from "../kit/failure.ts";
+import { temporaryFolder } from "../kit/folder.ts";
+import { type Simnet, startSimnet } from "../simnet/index.ts";
+
+const root = temporaryFolder("pinned-node");
+let net: Simnet;
+
+beforeAll(async () => {
+  net = await startSimnet();
+});
+afterAll(() => net.close());
+
+const project = () => mkdtemp(join(root, "project-"));
+const mainnet = (more: object = {}) =>
+  NetworkRefSchema.parse({
+    ...{ kind: "mainnet", nodeUrl: net.node.nodeUrl, gatewayUrl: net.endpoints.gatewayUrl },
+    ...more,
+  });
+const lockOf = async (folder: string) => JSON.parse(await readFile(join(folder, "fleet.lock.json"), "utf8"));
+const codesOf = ({ warnings }: Awaited<ReturnType<typeof pinNode>>) => warnings.map(({ code }) => code);
+
+describe("the node of a mainnet stack", () => {
+  it("is pinned by the first up; previews write nothing, and the next one is silent", async () => {
+    const folder = await project();
+    const { nodeUrl, nodeAddress } = net.node;
+    const preview = await pinNode(mainnet(), true, folder);
+    expect(codesOf(preview)).toEqual(["NODE_NOT_PINNED"]);
+    expect(existsSync(join(folder, "fleet.lock.json"))).toBe(false);
+    const up = await pinNode(mainnet(), false, folder);
+    const addresses = { scheduler: nodeAddress, authority: nodeAddress };
+    expect(up.network).toMatchObject({ kind: "mainnet", nodeUrl, nodeAddress, ...addresses });
+    expect(up.network).toEqual(preview.network);
+    expect(await lockOf(folder)).toEqual({
+      version: 1,
+      nodes: { [nodeUrl]: { address: nodeAddress, ...addresses, build: "HyperBEAM 0.9 (embedded)" } },
+    });
+    expect(await pinNode(mainnet(), true, folder)).toEqual({ network: up.network, warnings: [] });
+  });
+
+  it("keeps a scheduler that the stack declares out of the lock file", async () => {
+    const folder = await project();
+    const scheduler = "s".repeat(43);
+    const { network } = await pinNode(mainnet({ scheduler }), false, folder);
+    expect(network).toMatchObject({ scheduler, authority: net.node.nodeAddress });
+    expect((await lockOf(folder)).nodes[net.node.nodeUrl].scheduler).toBe(net.node.nodeAddress);
+  });
+
+  it("is refused if it is another one than last time, and named if it runs another build", async () => {
+    const folder = await project();
+    await pinNode(mainnet(), false, folder);
+    const lock = await lockOf(folder);
+    const edit = (more: object) =>
+      writeFile(
+        join(folder, "fleet.lock.json"),
+        JSON.stringify({
+          ...lock,
+          nodes: { [net.node.nodeUrl]: { ...lock.nodes[net.node.nodeUrl], ...more } },
+        }),
+      );
+    await edit({ build: "HyperBEAM 0.8 (older)" });
+    expect((await pinNode(mainnet(), true, folder)).warnings).toMatchObject([
+      { code: "NODE_UPDATED", got: "HyperBEAM 0.9 (embedded)", expected: "HyperBEAM 0.8 (older)" },
+    ]);
+    await pinNode(mainnet(), false, folder);
+    expect(await lockOf(folder)).toEqual(lock);
+    await edit({ address: "n".repeat(43) });
+    for (const isPreview of [true, false]) {
+      expect(await problemsOf(pinNode(mainnet(), isPreview, folder))).toMatchObject([
+        { code: "NODE_CHANGED", got: net.node.nodeAddress, expected: "n".repeat(43), at: "fleet.lock.json" },
+      ]);
+    }
+  });
+
+  it("is not asked for if the lock file is damaged, and a unit of another protocol is named", async () => {
+    const folder = await project();
+    const legacy = mainnet({ nodeUrl: net.endpoints.cuUrl });
+    expect(await problemsOf(pinNode(legacy, true, folder))).toMatchObject([{ code: "UNIT_NOT_AO" }]);
+    for (const [text, code] of [
+      ['{"version":2,"nodes":{}}', "LOCK_DAMAGED"],
+      ['{"version":1,"no', "FILE_DAMAGED"],
+    ] as const) {
+      await writeFile(join(folder, "fleet.lock.json"), text);
+      expect(await problemsOf(pinNode(mainnet(), false, folder))).toMatchObject([{ code }]);
+      expect(await readFile(join(folder, "fleet.lock.json"), "utf8")).toBe(text);
+    }
+  });
+
+  it("leaves other networks as they are", async () => {
+    const folder = await project();
+    const network = { kind: "local", dir: "x", protocol: "mainnet" } as const;
+    expect(await pinNode(network, false, folder)).toEqual({ network, warnings: [] });
+    expect(existsSync(join(folder, "fleet.lock.json"))).toBe(false);
+  });
+});

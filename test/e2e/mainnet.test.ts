@@ -1,0 +1,113 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { start } from "../../src/localnet/index.ts";
+import { fleet as fleetCommand } from "../rollback/fleet.ts";
+import { newProject, type Project, type Ran } from "./project.ts";
+
+/** A fleet on `network: mainnet`, with the real pulumi, real aos and the embedded network's HyperBEAM node in the place of a public one. */
+
+const INDEX = `import * as pulumi from "@pulumi/pulumi";
+import { Fleet, settings } from "ao-fleet";
+const fleet = await Fleet.create("node", {
+  ...settings(new pulumi.Config()),
+  processes: {
+    coordinator: { peers: ["counter"] },
+    counter: { dependsOn: ["coordinator"], config: { PROCESS_CONFIG: { maxConcurrentRequests: 101 } } },
+  },
+});
+export const processes = fleet.processes;
+`;
+const COORDINATOR = `local fleet = require("fleet")
+fleet.process { name = "coordinator", version = "1.0.0", capabilities = {} }
+require("fleet.carry").serve()
+`;
+const COUNTER = `local fleet = require("fleet")
+fleet.process { name = "counter", version = "1.0.0", capabilities = {} }
+local S = fleet.state("counter", { n = 0 })
+fleet.on("COUNT", { who = "anyone" }, function()
+  S.n = S.n + 1
+  return { n = S.n, edition = 1 }
+end)
+`;
+const INSTANT = { kind: "blue-green", intervalSeconds: 0, checks: [{ kind: "health" }], probes: 3 };
+
+let project: Project;
+let address: string;
+
+const ok = (ran: Ran) => expect([ran.code, ran.code === 0 ? "" : ran.text]).toEqual([0, ""]);
+const refused = (ran: Ran, code: string) => {
+  expect(ran.code).not.toBe(0);
+  expect(ran.text).toContain(`[${code}]`);
+};
+const fleet = (...args: string[]) => fleetCommand(project, [...args, "--stack", "dev"]);
+const up = (strategy: object = { kind: "parallel" }) =>
+  project.pulumi(["up", "--yes", "--skip-preview", "--config", `node:strategy=${JSON.stringify(strategy)}`]);
+const count = async () => (await fleet("call", "counter", "COUNT")).text;
+const releaseNow = () =>
+  project.json<{ deploymentId: string }>("build/deployment-manifest.json").deploymentId;
+
+beforeAll(async () => {
+  project = await newProject("node", {
+    "index.ts": INDEX,
+    "processes/coordinator/process.lua": COORDINATOR,
+    "processes/counter/process.lua": COUNTER,
+  });
+  const { nodeUrl, nodeAddress, gatewayUrl, modules } = await start(join(project.dir, ".fleet/localnet"));
+  address = nodeAddress;
+  const settings = { network: "mainnet", nodeUrl, gatewayUrl, module: modules.aos };
+  const lines = Object.entries(settings).map(([key, value]) => `  node:${key}: ${value}\n`);
+  const rest = project.text("Pulumi.dev.yaml").replace(/^ {2}node:(network|healthCronSeconds): .*\n/gm, "");
+  project.write("Pulumi.dev.yaml", rest.replace("config:\n", `config:\n${lines.join("")}`));
+});
+afterAll(() => project.close());
+
+/** One story, in order: each step continues after the one before. */
+describe("a fleet on a HyperBEAM node", { timeout: 240_000 }, () => {
+  let first: string;
+
+  it("is previewed without a trace, and the first up pins the node", async () => {
+    const preview = await project.pulumi(["preview"]);
+    ok(preview);
+    expect(preview.text).toContain("[NODE_NOT_PINNED]");
+    expect(preview.text).toContain(address);
+    expect(existsSync(join(project.dir, "fleet.lock.json"))).toBe(false);
+    ok(await up());
+    expect(Object.values(project.json<{ nodes: object }>("fleet.lock.json").nodes)).toEqual([
+      { address, scheduler: address, authority: address, build: "HyperBEAM 0.9 (embedded)" },
+    ]);
+    first = releaseNow();
+    expect(await project.idle()).toBe("");
+    expect(await count()).toContain('"n": 1');
+    expect((await fleet("status")).text).toMatch(/counter.*HEALTHY/);
+  });
+
+  it("moves its traffic to new code with its state, and returns to the first release with it", async () => {
+    project.edit("processes/counter/process.lua", "edition = 1", "edition = 2");
+    ok(await up(INSTANT));
+    expect(await count()).toMatch(/"edition": 2[\s\S]*"n": 2|"n": 2[\s\S]*"edition": 2/);
+    ok(await fleet("rollback", "--to", first, "--yes"));
+    expect(await count()).toMatch(/"edition": 1[\s\S]*"n": 3|"n": 3[\s\S]*"edition": 1/);
+    ok(await fleet("rollback", "--clear"));
+  });
+
+  it("passes the checks of health", async () => {
+    const ran = await fleet("validate", "--types", "health");
+    expect([ran.code, ran.text]).toEqual([0, expect.stringContaining("0 failed")]);
+  });
+
+  it("is refused with a cron, before anything is sent", async () => {
+    project.edit("index.ts", "counter: {", 'counter: { tags: { "Cron-Interval": "30-seconds" },');
+    refused(await project.pulumi(["preview"]), "CRON_NOT_DRIVEN");
+    project.edit("index.ts", 'tags: { "Cron-Interval": "30-seconds" },', "");
+  });
+
+  it("is refused on another node than the lock file's", async () => {
+    const lock = project.text("fleet.lock.json");
+    project.write("fleet.lock.json", lock.replace(address, "n".repeat(43)));
+    for (const args of [["preview"], ["up", "--yes", "--skip-preview"]])
+      refused(await project.pulumi(args), "NODE_CHANGED");
+    project.write("fleet.lock.json", lock);
+    ok(await project.pulumi(["preview"]));
+  });
+});
