@@ -7,7 +7,8 @@ import { limiterOf } from "../../src/ao/limiter.ts";
 import { nodeEndpointsOf } from "../../src/ao/mainnet/endpoints.ts";
 import { backoffOf, retrying, type Wait } from "../../src/ao/retry.ts";
 import { excerptOf, retryAfterOf } from "../../src/ao/shared/http.ts";
-import { evaluationIn, outputText, tagsOf } from "../../src/ao/shared/shapes.ts";
+import { evaluationIn, outputText } from "../../src/ao/shared/shapes.ts";
+import { senderOf, tagsOf } from "../../src/ao/shared/tags.ts";
 import { budgetOf } from "../../src/core/budget.ts";
 import { FleetError } from "../../src/core/errors.ts";
 
@@ -139,6 +140,12 @@ describe("shapes", () => {
       { name: "constructor", value: "3" },
     ];
     expect(tagsOf(tags)).toEqual({ A: "1", constructor: "3" });
+  });
+
+  test("takes the signer for the sender if no process is named", () => {
+    expect(senderOf({ "From-Process": "p" }, "o")).toBe("p");
+    expect(senderOf({}, "o")).toBe("o");
+    expect(senderOf({ "From-Process": "" }, "o")).toBe("o");
   });
 
   test("makes an excerpt short, on one line, without markup", () => {

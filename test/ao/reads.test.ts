@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import { type Ao, connectLegacy, type LegacyLimits } from "../../src/ao/index.ts";
+import { scheduleAt } from "../../src/ao/mainnet/schedule.ts";
 import { budgetOf } from "../../src/core/budget.ts";
 import { journal, units, wallet } from "./bench.ts";
 import {
@@ -263,6 +264,39 @@ describe("find", () => {
       json: nth === 1 ? { errors: [{ message: "busy" }], data: null } : page([node(1)]),
     }));
     expect(await ao.find({ ids: ["id-1"] }, budgetOf(5))).toHaveLength(1);
+  });
+});
+
+describe("the message order", () => {
+  // Compute units take the first of two tags with the same name; a reader that takes the last one names another sender than the process saw.
+  const tags = [
+    { name: "Action", value: "Hi" },
+    { name: "From-Process", value: P },
+    { name: "From-Process", value: M },
+  ];
+  const order = [{ name: "Nonce", value: "3" }];
+  const range = { processId: P, from: 3, to: 3 };
+  const entry = { slot: 3, messageId: M, from: P, action: "Hi", tags: { Action: "Hi", "From-Process": P } };
+
+  test("names the first of two senders, from a scheduler unit", async () => {
+    const message = { id: M, owner: { address: AUTHORITY }, tags, data: "x" };
+    const node = { message, assignment: { id: "a", tags: order } };
+    const json = { page_info: { has_next_page: false }, edges: [{ cursor: "3", node }] };
+    units.script(({ endpoint }) => (endpoint === "su.range" ? { json } : undefined));
+    expect(await ao.range(range, budgetOf(5))).toMatchObject([entry]);
+  });
+
+  test("names the first of two senders, from a node", async () => {
+    const message = { Id: M, Owner: AUTHORITY, Tags: tags, Data: "x" };
+    const json = { edges: [{ cursor: 3, node: { message, assignment: { Tags: order } } }] };
+    const answer = { status: 200, ok: true, headers: {}, text: "", excerpt: "", json };
+    const schedule = scheduleAt({ name: "node", url: "http://node", ask: async () => answer });
+    expect(await schedule.range(range, budgetOf(5))).toMatchObject([entry]);
+  });
+
+  test("does not end at a page that does not say whether it is the last", async () => {
+    units.script(({ endpoint }) => (endpoint === "su.range" ? { json: { edges: [] } } : undefined));
+    await expect(ao.range(range, budgetOf(5))).rejects.toMatchObject({ code: "UNIT_NOT_AO" });
   });
 });
 

@@ -158,7 +158,7 @@ function endpointOf({ url = "", method }: IncomingMessage): Endpoint {
   if (url.startsWith("/cu")) return "cu.root";
   if (url.startsWith("/su/processes/")) return "su.process";
   if (url === "/su/") return "su.root";
-  if (url.startsWith("/su/")) return url.includes("from=") ? "su.range" : "su.message";
+  if (url.startsWith("/su/")) return /from(-nonce)?=/.test(url) ? "su.range" : "su.message";
   return url.startsWith("/graphql") ? "graphql" : "data";
 }
 

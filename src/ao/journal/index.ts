@@ -1,2 +1,2 @@
 export { type Journal, type JournalOptions, openJournal, readJournal } from "./journal.ts";
-export type { Intent, IntentState } from "./records.ts";
+export { describeIntent, type Intent, type IntentState, isOpenIntent } from "./records.ts";

@@ -6,7 +6,7 @@ import { type Appender, type Blobs, blobsIn, openAppender, withFileErrorsExplain
 import { Intents } from "./intents.ts";
 import { acquireLock, type FileLock, type LockOptions } from "./lock.ts";
 import { parseJournal, readIfThere } from "./parse.ts";
-import { type Body, encodeRecord, type Intent, type JournalRecord } from "./records.ts";
+import { type Body, encodeRecord, type Intent, isOpenIntent, type JournalRecord } from "./records.ts";
 
 /**
  * The record of everything that was signed: one append-only file per stack. A signed item is on disk before it is sent, so
@@ -162,7 +162,7 @@ class SharedJournal {
         this.inTurn(key, () => this.move(key, "sent", assignment === undefined ? {} : { assignment })),
       settle: (key) => this.inTurn(key, () => this.move(key, "settled")),
       void: (key, reason) => this.inTurn(key, () => this.move(key, "voided", { reason })),
-      open: () => this.intents.list().filter(isOpen),
+      open: () => this.intents.list().filter(isOpenIntent),
       history: () => this.intents.list(),
       byId: (id) => this.intents.byId(id),
       item: (intent) => this.item(intent),
@@ -261,5 +261,3 @@ interface DiskParts {
   readonly blobs: Blobs;
   readonly intents: Intents;
 }
-
-const isOpen = ({ state }: Intent) => state === "signed" || state === "sent";

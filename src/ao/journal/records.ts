@@ -36,6 +36,16 @@ export interface Intent {
   readonly assignment?: string;
 }
 
+/** Whether it is neither settled nor voided. */
+export const isOpenIntent = ({ state }: Pick<Intent, "state">): boolean =>
+  state === "signed" || state === "sent";
+
+/** What it is, for progress and errors. */
+export function describeIntent({ kind, id, target }: Pick<Intent, "kind" | "id" | "target">): string {
+  if (kind === "upload") return `the item ${id}`;
+  return kind === "spawn" ? `the spawn of the process ${id}` : `the message ${id} to the process ${target}`;
+}
+
 /** The location of the signed bytes: in the record, or in a file next to the journal that is named by this sha256. */
 export type Body = { readonly raw: string } | { readonly blob: string } | { readonly gone: true };
 

@@ -2,7 +2,7 @@ import { type Budget, within } from "../../core/budget.ts";
 import { crashPoint } from "../../core/crash.ts";
 import { hashOf, sha256 } from "../../core/hash.ts";
 import { reasonOf, UnitError } from "../errors.ts";
-import type { Intent, Journal } from "../journal/index.ts";
+import { describeIntent, type Intent, isOpenIntent, type Journal } from "../journal/index.ts";
 import type { FoundItem, MessageInput, PublishInput, Sent } from "../port.ts";
 import { type Backoff, retrying } from "../retry.ts";
 import type { Unit } from "../shared/http.ts";
@@ -106,7 +106,7 @@ class Posting implements Effects {
     let isInDoubt = mayBeThere;
     const route = routeOf(intent, item, this.#parts.routes);
     return retrying(
-      `sending ${describe(intent)}`,
+      `sending ${describeIntent(intent)}`,
       budget,
       async (tries) => {
         const known = this.#parts.journal.byId(intent.id) ?? intent;
@@ -130,7 +130,7 @@ class Posting implements Effects {
 
   /** @returns its assignment, if it has one and the unit names it */
   async #post(intent: Intent, item: SignedItem, budget: Budget): Promise<string | undefined> {
-    const posted = { ...item, what: describe(intent) };
+    const posted = { ...item, what: describeIntent(intent) };
     const route = routeOf(intent, item, this.#parts.routes);
     if (route === "post") return postItem(this.#parts.mu, posted, budget);
     if (this.#parts.upload === undefined) throw noUpload(posted.what);
@@ -142,7 +142,7 @@ class Posting implements Effects {
 
   async repost(id: string, budget: Budget): Promise<void> {
     const intent = this.#parts.journal.byId(id);
-    if ((intent?.state !== "signed" && intent?.state !== "sent") || this.#turns.has(id)) return;
+    if (intent === undefined || !isOpenIntent(intent) || this.#turns.has(id)) return;
     await this.#inTurn(id, async () => {
       try {
         const item = await this.#parts.journal.item(intent);
@@ -156,12 +156,12 @@ class Posting implements Effects {
         this.#uploaded.delete(id);
         const assignment = await this.#post(intent, item, budget);
         if (assignment !== undefined) await this.#parts.journal.sent(intent.key, assignment);
-        this.#parts.log(`sent ${describe(intent)} again: the network did not have it`);
+        this.#parts.log(`sent ${describeIntent(intent)} again: the network did not have it`);
       } catch (error) {
         // Nothing was posted: an earlier post may still be in transit, and the next attempt asks again.
         if (error instanceof UnitError && error.code === "NOT_ARRIVED") return;
         if (mayHaveArrived(error, intent.kind)) this.#parts.arrival.doubt(id);
-        this.#parts.log(`could not send ${describe(intent)} again: ${reasonOf(error)}`);
+        this.#parts.log(`could not send ${describeIntent(intent)} again: ${reasonOf(error)}`);
       }
     });
   }
@@ -201,8 +201,3 @@ class Posting implements Effects {
 }
 
 const isUnknownProcess = (error: unknown) => error instanceof UnitError && error.code === "PROCESS_UNKNOWN";
-
-function describe({ kind, id, target }: Intent): string {
-  if (kind === "upload") return `the item ${id}`;
-  return kind === "spawn" ? `the spawn of the process ${id}` : `the message ${id} to the process ${target}`;
-}

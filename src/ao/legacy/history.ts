@@ -4,23 +4,10 @@ import { unitNotAo } from "../errors.ts";
 import type { Ao, Scheduled } from "../port.ts";
 import { retrying } from "../retry.ts";
 import type { Unit } from "../shared/http.ts";
+import { actionOf, senderOf, tagsOf } from "../shared/tags.ts";
+import { FullEntrySchema, pageOf } from "./entries.ts";
 
-const tag = z.object({ name: z.string(), value: z.string() });
-const NodeSchema = z.looseObject({
-  message: z
-    .looseObject({
-      id: z.string(),
-      owner: z.looseObject({ address: z.string() }),
-      tags: z.array(tag),
-      data: z.string().nullish(),
-    })
-    .nullish(),
-  assignment: z.looseObject({ id: z.string(), tags: z.array(tag) }),
-});
-const PageSchema = z.looseObject({
-  page_info: z.looseObject({ has_next_page: z.boolean() }).optional(),
-  edges: z.array(z.looseObject({ node: NodeSchema })),
-});
+const PageSchema = pageOf(FullEntrySchema);
 
 /** Time limit of one call in seconds. */
 const CALL_SECONDS = 30;
@@ -47,7 +34,7 @@ export function historyAt(parts: HistoryParts): Pick<Ao, "latest" | "range"> {
     async latest(processId, budget) {
       const su = await unit(budget);
       const answer = await ask(su, `${processId}/latest`, budget);
-      if (answer !== "refused") return scheduled(NodeSchema.parse(answer)).slot;
+      if (answer !== "refused") return scheduled(FullEntrySchema.parse(answer)).slot;
       // The unit does not count the spawn as a message: a process without messages is looked up itself.
       return (await ask(su, `processes/${processId}`, budget)) === "refused" ? undefined : 0;
     },
@@ -66,7 +53,7 @@ export function historyAt(parts: HistoryParts): Pick<Ao, "latest" | "range"> {
         const slots = edges.map(({ node }) => scheduled(node));
         found.push(...slots.filter(({ slot }) => slot >= from && slot <= to));
         const last = Math.max(after, ...slots.map(({ slot }) => slot));
-        if (page_info?.has_next_page !== true || last === after) break;
+        if (!page_info.has_next_page || last === after) break;
         after = last;
       }
       found.sort((a, b) => a.slot - b.slot);
@@ -75,16 +62,16 @@ export function historyAt(parts: HistoryParts): Pick<Ao, "latest" | "range"> {
   };
 }
 
-function scheduled({ message, assignment }: z.infer<typeof NodeSchema>): Scheduled {
-  const order = record(assignment.tags);
-  const tags = record(message?.tags ?? []);
+function scheduled({ message, assignment }: z.infer<typeof FullEntrySchema>): Scheduled {
+  const order = tagsOf(assignment.tags);
+  const tags = tagsOf(message?.tags ?? []);
   return {
     slot: Number(order.Nonce ?? -1),
     messageId: message?.id ?? order.Message ?? "",
     ...(message ? {} : { assignmentId: assignment.id }),
     timestamp: Number(order.Timestamp ?? 0),
-    from: tags["From-Process"] ?? message?.owner.address ?? "",
-    action: tags.Action ?? (tags.Type === "Process" ? "(spawn)" : ""),
+    from: senderOf(tags, message?.owner.address ?? ""),
+    action: actionOf(tags),
     tags,
     data: message?.data ?? "",
   };
@@ -110,7 +97,7 @@ async function withAssigned(
       const { tags, owner } = item;
       return {
         ...one,
-        from: tags["From-Process"] ?? owner,
+        from: senderOf(tags, owner),
         action: tags.Action ?? "",
         tags,
         data: new TextDecoder().decode(data),
@@ -118,9 +105,6 @@ async function withAssigned(
     }),
   );
 }
-
-const record = (tags: readonly { name: string; value: string }[]): Record<string, string> =>
-  Object.fromEntries(tags.map(({ name, value }) => [name, value]));
 
 /** The unit's answer, or "refused" (400, 404): it does not know the process or message, or the call was invalid. */
 async function ask(su: Unit, path: string, budget: Budget): Promise<unknown> {

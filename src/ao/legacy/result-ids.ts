@@ -1,5 +1,5 @@
 import type { Budget } from "../../core/budget.ts";
-import type { Intent, Journal } from "../journal/index.ts";
+import { isOpenIntent, type Journal } from "../journal/index.ts";
 import type { FoundItem } from "../port.ts";
 import { type RouteOptions, routeOf } from "./arrival.ts";
 import type { Schedulers } from "./scheduler.ts";
@@ -78,7 +78,7 @@ export function resultIdsOf({ journal, schedulers, routes, shown }: ResultIdPart
       const intent = journal.byId(messageId);
       if (intent === undefined) return foreign.get(messageId) ?? messageId;
       if (intent.assignment !== undefined) return intent.assignment;
-      if (!isOpen(intent)) return foreign.get(messageId) ?? messageId;
+      if (!isOpenIntent(intent)) return foreign.get(messageId) ?? messageId;
       if (own.has(messageId)) return messageId;
       if (routeOf(intent, await journal.item(intent), routes) !== "assign") {
         own.add(messageId);
@@ -94,7 +94,7 @@ export function resultIdsOf({ journal, schedulers, routes, shown }: ResultIdPart
       if (ref.messageId === ref.processId) return;
       const intent = journal.byId(ref.messageId);
       // For an open one, `of` asks itself.
-      if (intent === undefined || !isOpen(intent)) await assigned(ref, budget);
+      if (intent === undefined || !isOpenIntent(intent)) await assigned(ref, budget);
     },
 
     async isPlaced({ processId, messageId }, budget) {
@@ -104,5 +104,3 @@ export function resultIdsOf({ journal, schedulers, routes, shown }: ResultIdPart
     },
   };
 }
-
-const isOpen = ({ state }: Intent) => state === "signed" || state === "sent";

@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { notEvaluated, UnitError } from "../errors.ts";
-import type { Ao, Evaluation } from "../port.ts";
+import type { Ao } from "../port.ts";
 import { type Backoff, retrying } from "../retry.ts";
 import type { Unit } from "../shared/http.ts";
+import { isEmptyEvaluation } from "../shared/shapes.ts";
 import { readResult } from "./cu.ts";
 import type { effectsOf } from "./effects.ts";
 import type { resultIdsOf } from "./result-ids.ts";
@@ -49,8 +50,9 @@ export function resultsOf(
         try {
           const resultId = await resultIds.of(messageId, budget);
           const result = await readResult(cu, processId, { messageId, resultId }, budget);
-          if (expectOutput && isEmpty(result)) throw notEvaluated(processId, messageId, "an empty output");
-          if (!isEmpty(result)) {
+          if (expectOutput && isEmptyEvaluation(result))
+            throw notEvaluated(processId, messageId, "an empty output");
+          if (!isEmptyEvaluation(result)) {
             answered.add(processId);
             unanswered.delete(processId);
           }
@@ -78,9 +80,6 @@ export function resultsOf(
 
   return { evaluation, noteSent };
 }
-
-const isEmpty = ({ output, error, messages, spawns }: Evaluation) =>
-  output === "" && error === undefined && messages.length === 0 && spawns.length === 0;
 
 /** The compute unit did not find it, or failed on it. */
 const isUnknownThere = (error: unknown) =>

@@ -4,6 +4,7 @@ import { schedulerUnknown, UnitError, unitNotAo, unitRefused } from "../errors.t
 import { readPage } from "../shared/gateway.ts";
 import type { Answer, Unit } from "../shared/http.ts";
 import type { LegacyEndpoints } from "./endpoints.ts";
+import { EntrySchema, pageOf } from "./entries.ts";
 
 /** An item that a scheduler unit may have scheduled. */
 export type ScheduledItem =
@@ -50,16 +51,8 @@ const CLOCK_SKEW = 600_000;
 /** Entries per page. Small, because a page includes the data of its messages. */
 const PAGE = 50;
 
-const tagsSchema = z.array(z.looseObject({ name: z.string(), value: z.string() }));
 const ProcessSchema = z.looseObject({ process_id: z.string() });
-const EntrySchema = z.looseObject({
-  message: z.looseObject({ id: z.string() }).nullish(),
-  assignment: z.looseObject({ id: z.string(), tags: tagsSchema }),
-});
-const PageSchema = z.looseObject({
-  page_info: z.looseObject({ has_next_page: z.boolean() }),
-  edges: z.array(z.looseObject({ cursor: z.string(), node: EntrySchema })),
-});
+const PageSchema = pageOf(EntrySchema);
 
 // biome-ignore lint/complexity/noExcessiveLinesPerFunction: all calls share the cached units and schedulers.
 export function schedulersOf(parts: {

@@ -1,11 +1,12 @@
 import type { Budget } from "../../core/budget.ts";
 import { notEvaluated } from "../errors.ts";
 import type { Journal } from "../journal/index.ts";
-import type { Ao, Evaluation } from "../port.ts";
+import type { Ao } from "../port.ts";
 import { type Backoff, defaultBackoff, retrying, type Wait } from "../retry.ts";
 import { findAll, readData, readPage } from "../shared/gateway.ts";
 import { unitAt } from "../shared/http.ts";
 import { moduleLoader } from "../shared/modules.ts";
+import { isEmptyEvaluation } from "../shared/shapes.ts";
 import type { Wallet } from "../wallet.ts";
 import { effectsOf } from "./effects.ts";
 import type { NodeEndpoints } from "./endpoints.ts";
@@ -118,7 +119,8 @@ function reading(
       const slot = await slots.of(processId, messageId, budget);
       if (slot === undefined) throw notEvaluated(processId, messageId, "the node has not scheduled it");
       const result = await results.at({ processId, messageId, slot }, budget);
-      if (expectOutput && isEmpty(result)) throw notEvaluated(processId, messageId, "an empty output");
+      if (expectOutput && isEmptyEvaluation(result))
+        throw notEvaluated(processId, messageId, "an empty output");
       return result;
     });
   const schedules = (processId: string) => `reading the schedule of the process ${processId}`;
@@ -196,6 +198,3 @@ function slotsOf(journal: Pick<Journal, "byId">, schedule: ReturnType<typeof sch
     },
   };
 }
-
-const isEmpty = ({ output, error, messages, spawns }: Evaluation) =>
-  output === "" && error === undefined && messages.length === 0 && spawns.length === 0;

@@ -3,7 +3,7 @@ import { crashPoint } from "../../core/crash.ts";
 import { FleetError } from "../../core/errors.ts";
 import { hashOf, sha256 } from "../../core/hash.ts";
 import { notArrived, processUnknown, UnitError, unitNotAo, unitRefused } from "../errors.ts";
-import type { Intent, Journal } from "../journal/index.ts";
+import { describeIntent, type Intent, type Journal } from "../journal/index.ts";
 import { type Limiter, limiterOf } from "../limiter.ts";
 import type { FoundItem, MessageInput, PublishInput, Sent } from "../port.ts";
 import { type Backoff, retrying } from "../retry.ts";
@@ -105,11 +105,11 @@ class Posting implements Effects {
       () => wallet.sign({ data, tags: tagList(tags) }),
     );
     await retrying(
-      `sending the item ${intent.id}`,
+      `sending ${describeIntent(intent)}`,
       budget,
       async () => {
         if (resent && (await this.#parts.isShown(intent.id, budget))) return;
-        await uploadItem(upload, { ...item, what: `the item ${intent.id}` }, budget);
+        await uploadItem(upload, { ...item, what: describeIntent(intent) }, budget);
       },
       backoff,
     );
@@ -149,7 +149,7 @@ class Posting implements Effects {
     let isInDoubt = mayBeThere;
     let refused: UnitError | undefined;
     return retrying(
-      `sending ${describe(intent)}`,
+      `sending ${describeIntent(intent)}`,
       budget,
       async () => {
         if (isInDoubt) {
@@ -242,8 +242,4 @@ function refusal(node: NodeClient, answer: NodeAnswer, process: string): UnitErr
     );
   }
   return unitRefused("node", node.url, Math.max(answer.status, 500), answer.excerpt);
-}
-
-function describe({ kind, id, target }: Intent): string {
-  return kind === "spawn" ? `the spawn of the process ${id}` : `the message ${id} to the process ${target}`;
 }

@@ -2,20 +2,19 @@ import { z } from "zod";
 import type { Budget } from "../../core/budget.ts";
 import { processUnknown, unitNotAo, unitRefused } from "../errors.ts";
 import type { Scheduled } from "../port.ts";
-import { tagsOf } from "../shared/shapes.ts";
+import { actionOf, LooseTagSchema, senderOf, tagsOf } from "../shared/tags.ts";
 import type { NodeClient } from "./node.ts";
 
-const TagSchema = z.object({ name: z.string(), value: z.coerce.string() });
 const EntrySchema = z.looseObject({
   cursor: z.coerce.number().int().nonnegative(),
   node: z.looseObject({
     message: z.looseObject({
       Id: z.string(),
       Owner: z.string(),
-      Tags: z.array(TagSchema),
+      Tags: z.array(LooseTagSchema),
       Data: z.string().nullish(),
     }),
-    assignment: z.looseObject({ Tags: z.array(TagSchema) }).nullish(),
+    assignment: z.looseObject({ Tags: z.array(LooseTagSchema) }).nullish(),
   }),
 });
 const PageSchema = z.looseObject({ edges: z.array(EntrySchema) });
@@ -132,8 +131,8 @@ function scheduled({ cursor, node: { message, assignment } }: z.infer<typeof Ent
     slot: cursor,
     messageId: message.Id,
     timestamp: Number(order.Timestamp ?? order.timestamp ?? 0) || 0,
-    from: tags["From-Process"] ?? message.Owner,
-    action: tags.Action ?? (tags.Type === "Process" ? "(spawn)" : ""),
+    from: senderOf(tags, message.Owner),
+    action: actionOf(tags),
     tags,
     data: message.Data ?? "",
   };

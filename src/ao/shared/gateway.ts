@@ -3,7 +3,7 @@ import type { Budget } from "../../core/budget.ts";
 import { UnitError, unitNotAo, unitRefused } from "../errors.ts";
 import type { Ao, FoundItem } from "../port.ts";
 import type { Unit } from "./http.ts";
-import { tagsOf } from "./shapes.ts";
+import { TagSchema, tagsOf } from "./tags.ts";
 
 /** Items per page; the limit of public gateways. */
 const PAGE = 100;
@@ -26,7 +26,7 @@ const PageSchema = z.object({
             id: z.string(),
             recipient: z.string().nullish(),
             owner: z.object({ address: z.string() }),
-            tags: z.array(z.object({ name: z.string(), value: z.string() })),
+            tags: z.array(TagSchema),
             block: z.object({ height: z.coerce.number(), timestamp: z.coerce.number() }).nullish(),
           }),
         }),

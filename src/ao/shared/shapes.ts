@@ -1,8 +1,7 @@
 import { stripVTControlCharacters } from "node:util";
 import { z } from "zod";
-import type { Evaluation, OutMessage, Tags } from "../port.ts";
-
-const TagSchema = z.object({ name: z.string(), value: z.coerce.string() });
+import type { Evaluation, OutMessage } from "../port.ts";
+import { LooseTagSchema, tagsOf } from "./tags.ts";
 
 /** Lua's empty table is encoded as `[]` or `{}`, and an absent list as null. As `luaList` of `src/delivery`, which this room does not import. */
 const listOf = <T extends z.ZodType>(item: T) =>
@@ -10,7 +9,7 @@ const listOf = <T extends z.ZodType>(item: T) =>
 
 const OutMessageSchema = z.looseObject({
   Target: z.coerce.string().optional(),
-  Tags: listOf(TagSchema),
+  Tags: listOf(LooseTagSchema),
   Data: z.unknown().optional(),
   Anchor: z.unknown().optional(),
 });
@@ -85,9 +84,6 @@ function outMessage(message: z.infer<typeof OutMessageSchema>): OutMessage {
   };
 }
 
-/** Tags as a record; if a name occurs twice, the first value wins. */
-export function tagsOf(tags: readonly { readonly name: string; readonly value: string }[]): Tags {
-  const record: Record<string, string> = {};
-  for (const { name, value } of tags) if (!Object.hasOwn(record, name)) record[name] = value;
-  return record;
-}
+/** Whether an evaluation has no output, no error and no outbox, as a result that a unit gives too early. */
+export const isEmptyEvaluation = ({ output, error, messages, spawns }: Evaluation): boolean =>
+  output === "" && error === undefined && messages.length === 0 && spawns.length === 0;

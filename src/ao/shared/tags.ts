@@ -1,11 +1,34 @@
+import { z } from "zod";
 import { type Problem, throwAll } from "../../core/errors.ts";
 import type { Tags } from "../port.ts";
+
+/** A tag of a data item. */
+export const TagSchema = z.object({ name: z.string(), value: z.string() });
+
+/** A tag whose value may be a number or a boolean: Lua programs and nodes send them as they are. */
+export const LooseTagSchema = TagSchema.extend({ value: z.coerce.string() });
 
 /** Tags as data items have them. */
 export type TagList = { name: string; value: string }[];
 
 export const tagList = (tags: Tags): TagList =>
   Object.entries(tags).map(([name, value]) => ({ name, value }));
+
+/**
+ * Tags as a record. If a name occurs twice, the first value wins, as in compute units: they take the sender of a message from its first
+ * `From-Process`.
+ */
+export function tagsOf(tags: readonly { readonly name: string; readonly value: string }[]): Tags {
+  const record: Record<string, string> = {};
+  for (const { name, value } of tags) if (!Object.hasOwn(record, name)) record[name] = value;
+  return record;
+}
+
+/** The sender of a message as compute units tell it: the process that it was pushed for, or its signer. */
+export const senderOf = (tags: Tags, owner: string): string => tags["From-Process"] || owner;
+
+/** The action of an entry of the message order. */
+export const actionOf = (tags: Tags): string => tags.Action ?? (tags.Type === "Process" ? "(spawn)" : "");
 
 /** The maximum total size of a data item's tags in bytes (arbundles and ANS-104). */
 const TAG_BYTES = 4096;

@@ -1,3 +1,4 @@
+import { isOpenIntent } from "../../ao/journal/index.ts";
 import { amount } from "../../core/amount.ts";
 import { type AuditedMessage, type AuditFinding, auditFinding, type Sources } from "./sources.ts";
 
@@ -32,7 +33,7 @@ function spawns({ journal, members, routed = [], ruined = [] }: Sources): AuditF
 function messages({ owner, journal, members }: Sources): AuditFinding[] {
   const own = new Set(journal.map(({ id }) => id));
   const findings: AuditFinding[] = [];
-  const open = journal.filter(({ state }) => state === "signed" || state === "sent");
+  const open = journal.filter(isOpenIntent);
   if (open.length > 0)
     findings.push(
       auditFinding(

@@ -1,6 +1,7 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
+import { isOpenIntent } from "../../ao/journal/index.ts";
 import { FleetError } from "../../core/errors.ts";
 import type { FleetAction } from "../../core/fleet-actions.ts";
 import { runsWithoutLibrary } from "../../fleet/code/without-library.ts";
@@ -42,7 +43,7 @@ export async function filesOf(projectDir: string): Promise<BundleFile[]> {
 /** What this machine signed, without the signed bytes. */
 export async function journalOf(fleet: FleetSession): Promise<BundleFile> {
   const intents = await journals(fleet.session.scope);
-  const open = intents.filter(({ state }) => state === "signed" || state === "sent");
+  const open = intents.filter(isOpenIntent);
   const states: Record<string, number> = {};
   for (const { state } of intents) states[state] = (states[state] ?? 0) + 1;
   const plain = { states, open, newest: intents.slice(-200) };
