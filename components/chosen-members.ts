@@ -1,8 +1,8 @@
+import { isAddress } from "../src/core/address.ts";
 import { type Problem, throwAll } from "../src/core/errors.ts";
 import type { DeclaredProcess } from "../src/fleet/releases/declared.ts";
 import { readRunRequest } from "../src/fleet/session/run-request.ts";
 import type { FleetDeclaration, ProcessDeclaration } from "./declaration.ts";
-import { ADDRESS } from "./parse-declaration.ts";
 import type { Running } from "./running-release.ts";
 
 /** A member that this run declares. */
@@ -64,7 +64,7 @@ export function chooseMembers(declaration: FleetDeclaration, running: Running): 
     process: {
       ...member.process,
       peers: member.process.peers.filter((peer) => present.has(peer)),
-      allowed: member.process.allowed.filter((one) => present.has(one) || ADDRESS.test(one)),
+      allowed: member.process.allowed.filter((one) => present.has(one) || isAddress(one)),
     },
   }));
 }
@@ -76,6 +76,6 @@ export function dropAllowedWithoutId(
 ): FleetDeclaration {
   if (declaration.allowed === undefined) return declaration;
   const present = new Set(chosen.map(({ name }) => name));
-  const allowed = declaration.allowed.filter((one) => present.has(one) || ADDRESS.test(one));
+  const allowed = declaration.allowed.filter((one) => present.has(one) || isAddress(one));
   return { ...declaration, allowed };
 }

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { AdoptSchema } from "../providers/process/schema.ts";
 import { NetworkRefSchema } from "../src/ao/network.ts";
+import { ADDRESS } from "../src/core/address.ts";
 import { FaultRulesSchema, RoutedActionsSchema } from "../src/delivery/faults.ts";
 import {
   GlobalsSchema,
@@ -32,7 +33,7 @@ const secrets = z.record(
 );
 /** Who may change a process in addition to its owner. */
 const allowed = z.array(
-  z.union([name, z.string().regex(/^[A-Za-z0-9_-]{43}$/)], {
+  z.union([name, z.string().regex(ADDRESS)], {
     error: "the name of a member, or an address of 43 characters",
   }),
 );

@@ -1,3 +1,4 @@
+import { isAddress } from "../src/core/address.ts";
 import { type Problem, throwAll } from "../src/core/errors.ts";
 import { nearest, withSuggestion } from "../src/fleet/nearest.ts";
 import type { Configuration } from "./configuration.ts";
@@ -43,9 +44,6 @@ export function parseDeclaration(raw: unknown, configuration: Configuration): Fl
   return parsed.data;
 }
 
-/** Matches an address or id, and no member's name. */
-export const ADDRESS = /^[A-Za-z0-9_-]{43}$/;
-
 function unknownAllowed({ allowed = [], processes }: FleetDeclaration): Problem[] {
   const names = Object.keys(processes);
   const lists = [
@@ -54,7 +52,7 @@ function unknownAllowed({ allowed = [], processes }: FleetDeclaration): Problem[
   ];
   return lists.flatMap(([path, list]) =>
     list.flatMap((one, index) => {
-      if (names.includes(one) || ADDRESS.test(one)) return [];
+      if (names.includes(one) || isAddress(one)) return [];
       const near = nearest(one, names);
       return [
         {

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { ADDRESS } from "../../src/core/address.ts";
 import { HealthOutputSchema, HealthPolicySchema } from "../../src/fleet/health/schema.ts";
 import { DriftCodeSchema } from "../../src/fleet/health/stored-drift.ts";
 import { HeldRevisionSchema, RevisionSchema } from "../../src/fleet/members/revision.ts";
@@ -18,7 +19,7 @@ const BundleRefSchema = z.strictObject({
 
 /** An existing process to take over: its AO id, or the `Name` with which this stack's wallet spawned it. */
 export const AdoptSchema = z.union([
-  z.string().regex(/^[A-Za-z0-9_-]{43}$/, "an AO process id has 43 characters of base64url"),
+  z.string().regex(ADDRESS, "an AO process id has 43 characters of base64url"),
   z.strictObject({
     /** Its `Name` tag. If several processes have it, the error `ADOPT_SEVERAL` lists them, and the id is needed. */
     name: z.string().min(1).max(200),

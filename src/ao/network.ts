@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { ADDRESS } from "../core/address.ts";
 import type { LegacyEndpoints } from "./legacy/endpoints.ts";
 
 /** The largest message body that messenger units of the legacy protocol accept: 10 MB. */
@@ -7,7 +8,7 @@ const messageBytes = z.number().int().min(20_000).optional();
 
 const url = z.url({ protocol: /^https?$/ });
 /** 32 bytes in base64url: an address or an id. */
-const address = z.string().regex(/^[A-Za-z0-9_-]{43}$/, "expected 43 characters of base64url");
+const address = z.string().regex(ADDRESS, "expected 43 characters of base64url");
 
 /** A network that is run by others, reached by the legacy protocol. */
 const LegacyRefSchema = z.strictObject({

@@ -3,11 +3,12 @@
  * unless it is marked, so maps are parsed leniently.
  */
 import { z } from "zod";
+import { ADDRESS } from "../core/address.ts";
 import { FaultRulesSchema, RoutedActionsSchema } from "./faults.ts";
 import { luaList } from "./lua.ts";
 import { ALL_TRAFFIC_BP, TrafficKeySchema } from "./strategy.ts";
 
-const ProcessId = z.string().regex(/^[A-Za-z0-9_-]{43}$/, "an AO process id");
+const ProcessId = z.string().regex(ADDRESS, "an AO process id");
 
 const mapOf = <T extends z.ZodType>(value: T) =>
   z.preprocess(

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { z } from "zod";
+import { ADDRESS } from "../core/address.ts";
 import { FleetError } from "../core/errors.ts";
 import { replaceFile } from "../core/replace-file.ts";
 import { readJson } from "./files.ts";
@@ -7,7 +8,7 @@ import { readJson } from "./files.ts";
 /** The file next to Pulumi.yaml, to be committed, that pins the HyperBEAM nodes of a project's stacks. */
 export const LOCK_FILE = "fleet.lock.json";
 
-const address = z.string().regex(/^[\w-]{43}$/);
+const address = z.string().regex(ADDRESS);
 
 const PinnedNodeSchema = z.strictObject({
   /** The node's own address. */

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { isAddress } from "../../core/address.ts";
 import type { Budget } from "../../core/budget.ts";
 import { UnitError, unitNotAo, unitRefused } from "../errors.ts";
 import { type Backoff, retrying } from "../retry.ts";
@@ -11,8 +12,6 @@ export interface NodeIdentity {
   /** Its program and version, such as `HyperBEAM 0.9 (a1b2c3d)`; undefined if it does not say. */
   readonly build?: string;
 }
-
-const ADDRESS = /^[\w-]{43}$/;
 
 const BuildSchema = z.looseObject({
   node: z.string(),
@@ -33,7 +32,7 @@ export function identityOf(node: NodeClient, backoff: Backoff, budget: Budget): 
       const answer = await node.ask({ path: "/~meta@1.0/info/address" }, budget);
       if (answer.status >= 500) throw unitRefused("node", node.url, answer.status, answer.excerpt);
       const address = answer.text.trim();
-      if (!answer.ok || !ADDRESS.test(address)) {
+      if (!answer.ok || !isAddress(address)) {
         // The address is a setting: after three wrong answers in a row it is the wrong server.
         throw new UnitError(
           unitNotAo("node", node.url, `${answer.status} ${answer.excerpt}`).problems[0],

@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { z } from "zod";
+import { isAddress } from "../../core/address.ts";
 import { amount } from "../../core/amount.ts";
 import { FleetError } from "../../core/errors.ts";
 import { luaExplainer } from "../../fleet/code/lua-errors.ts";
@@ -59,10 +60,10 @@ export function traceCommand(cli: Cli): Command {
 export function linesOf(hop: Hop, error: string | undefined): string[] {
   const inset = "  ".repeat(hop.depth);
   const mark = hop.status === "error" ? " (error)" : hop.status === "none" ? " (no result yet)" : "";
-  const from = /^[\w-]{43}$/.test(hop.from) ? hop.from.slice(0, 8) : hop.from;
+  const from = isAddress(hop.from) ? hop.from.slice(0, 8) : hop.from;
   const head = `${`+${hop.afterMs} ms`.padStart(10)}  ${inset}${hop.process} slot ${hop.slot}  ${hop.action} from ${from}${mark}`;
   const sent = hop.sent.map(({ action, to }) => {
-    const short = /^[\w-]{43}$/.test(to) ? to.slice(0, 8) : to;
+    const short = isAddress(to) ? to.slice(0, 8) : to;
     return `${" ".repeat(12)}${inset}  → ${action} to ${short}`;
   });
   return [head, ...(error === undefined ? [] : [`${" ".repeat(12)}${inset}  ${error}`]), ...sent];

@@ -1,3 +1,4 @@
+import { isAddress } from "../../core/address.ts";
 import type { Budget } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
 import { reportStep } from "../session/progress.ts";
@@ -114,7 +115,7 @@ const gone = (hash: string, home: string) =>
 export function moduleId(session: Session, module: string): string {
   const known = session.modules[module] ?? publishedModule(session, module);
   if (known !== undefined) return known;
-  if (/^[A-Za-z0-9_-]{43}$/.test(module)) return module;
+  if (isAddress(module)) return module;
   const aliases = Object.keys(session.modules);
   throw new FleetError({
     code: "MODULE_UNKNOWN",

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { ADDRESS } from "../../core/address.ts";
 import { FleetError } from "../../core/errors.ts";
 import { readJson } from "../files.ts";
 import type { Session } from "../session/session.ts";
@@ -6,7 +7,7 @@ import type { Session } from "../session/session.ts";
 /** The process that `fleet adopt` found for one member and was told to adopt. */
 const AdoptedSchema = z.strictObject({
   /** Its AO process id. */
-  processId: z.string().regex(/^[A-Za-z0-9_-]{43}$/),
+  processId: z.string().regex(ADDRESS),
   /** Number of this process among those that the member has had. */
   generation: z.number().int().positive(),
   /** sha256 of the code that it reports; "" if none was ever loaded. */

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { z } from "zod";
+import { isAddress } from "../../core/address.ts";
 import { FleetError } from "../../core/errors.ts";
 import { readJson } from "../files.ts";
 import { nearest } from "../nearest.ts";
@@ -118,7 +119,7 @@ function guideLedger(members: readonly Member[]): string | undefined {
 export function pickMember({ members }: KnownFleet, wanted: string): Member {
   const found = members.find(({ name, processId }) => name === wanted || processId === wanted);
   if (found) return found;
-  if (/^[A-Za-z0-9_-]{43}$/.test(wanted)) {
+  if (isAddress(wanted)) {
     return { name: wanted, processId: wanted, generation: 1, version: "", sourceHash: "", status: "UNKNOWN" };
   }
   const names = members.map(({ name }) => name);
