@@ -1,7 +1,7 @@
 /** Differences that a refresh finds between a bundle and its targets' settings: as data, and as sentences. Pure. */
 import type { HeldConfig } from "../../src/fleet/config/reported-configs.ts";
 import { changedFields, type FieldChange, fieldText } from "../../src/fleet/config/setting-text.ts";
-import type { SentenceOnly } from "../run/drift.ts";
+import type { SentenceOnly } from "../run/drift-facts.ts";
 
 /**
  * - `UNPROVED`: not all targets accepted the last distribution

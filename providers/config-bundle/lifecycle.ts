@@ -15,7 +15,7 @@ import { reportStep } from "../../src/fleet/session/progress.ts";
 import { deploymentKey } from "../../src/fleet/session/scope.ts";
 import type { Session } from "../../src/fleet/session/session.ts";
 import { membersWithNewCode } from "../run/code-changes.ts";
-import { driftIn, toStoredDrift, withoutDrift } from "../run/drift.ts";
+import { readDriftFacts, storeDriftFacts, withoutDrift } from "../run/drift-facts.ts";
 import { assumeUnchanged, checkInputs, hasUnknown, ownInputs } from "../run/inputs.ts";
 import { PartialFailure } from "../run/partial-failure.ts";
 import { configure, sessionFor } from "../run/session.ts";
@@ -78,7 +78,7 @@ export async function diff(_id: string, olds: ConfigBundleOutputs, rawNews: Raw)
 export function explainChanges(olds: ConfigBundleOutputs, news: ConfigBundleInputs): string[] {
   const fields = [...explainData(olds.configData, news.configData), ...explainSecrets(olds, news)];
   const reasons = fields.map((field) => `${field} on ${namesOf(news.targets)}`);
-  for (const finding of driftIn(olds)) {
+  for (const finding of readDriftFacts(olds)) {
     const isByHand = finding.code !== "UNPROVED" && finding.code !== "UNTOLD";
     reasons.push(`${isByHand ? "changed by hand: " : ""}${driftText(olds.configType, finding)}`);
   }
@@ -133,7 +133,7 @@ export async function read(id: string, props: ConfigBundleOutputs) {
 }
 
 const kept = ({ configType }: Pick<ConfigBundleInputs, "configType">, found: readonly ConfigDrift[]) =>
-  toStoredDrift(found, (finding) => driftText(configType, finding));
+  storeDriftFacts(found, (finding) => driftText(configType, finding));
 
 /** Withdraws the settings, so that the defaults apply again, unless somebody has changed them since. */
 export async function remove(_id: string, props: ConfigBundleOutputs): Promise<void> {

@@ -1,7 +1,7 @@
 import type { Budget } from "../../src/core/budget.ts";
 import { moduleId } from "../../src/fleet/code/module.ts";
 import { runsWithoutLibrary } from "../../src/fleet/code/without-library.ts";
-import { driftIn, hasDrift } from "../../src/fleet/health/stored-drift.ts";
+import { hasDrift, readDriftCodes } from "../../src/fleet/health/drift-codes.ts";
 import type { ProcessRef } from "../../src/fleet/health/verdict.ts";
 import { assertMayCreate } from "../../src/fleet/members/adoption.ts";
 import {
@@ -132,7 +132,7 @@ export async function currentProcess(
   // Without the library, the next Eval shows whether the wallet owns it.
   if (olds.owner !== session.ao.address && !runsWithoutLibrary(olds))
     await assertOwned(session, place, budget);
-  const found = driftIn(olds);
+  const found = readDriftCodes(olds);
   if (hasDrift(found, "EPOCH_AHEAD")) await session.deployment.catchUp(place, inputs.name);
   if (hasDrift(found, "RIVAL_LEDGER")) {
     // An earlier run gave this ledger up and said so.

@@ -4,9 +4,9 @@ import { crashPoint } from "../../src/core/crash.ts";
 import { FleetError } from "../../src/core/errors.ts";
 import { ensureModule } from "../../src/fleet/code/module.ts";
 import { awaitHealthyWithoutLibrary, runsWithoutLibrary } from "../../src/fleet/code/without-library.ts";
+import { storeDriftCodes } from "../../src/fleet/health/drift-codes.ts";
 import { awaitHealthy } from "../../src/fleet/health/probe.ts";
 import type { HealthOutput } from "../../src/fleet/health/schema.ts";
-import { toStoredDrift } from "../../src/fleet/health/stored-drift.ts";
 import type { Expected, ProcessRef } from "../../src/fleet/health/verdict.ts";
 import { type ManifestProcess, record } from "../../src/fleet/members/manifest.ts";
 import { memberKey } from "../../src/fleet/members/members.ts";
@@ -80,7 +80,7 @@ function knownOutputs(
     ...(inputs.strategy === undefined || olds?.blue === undefined ? {} : { blue: olds.blue }),
     ...ruinedOf(olds, place),
     health: { status: "UNKNOWN", reasons: [] },
-    ...toStoredDrift([]),
+    ...storeDriftCodes([]),
   };
 }
 

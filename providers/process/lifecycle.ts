@@ -2,7 +2,7 @@ import { amount } from "../../src/core/amount.ts";
 import { crashPoint } from "../../src/core/crash.ts";
 import { FleetError } from "../../src/core/errors.ts";
 import { runsWithoutLibrary } from "../../src/fleet/code/without-library.ts";
-import { hasDrift, toStoredDrift } from "../../src/fleet/health/stored-drift.ts";
+import { hasDrift, storeDriftCodes } from "../../src/fleet/health/drift-codes.ts";
 import type { ProcessRef } from "../../src/fleet/health/verdict.ts";
 import { isGoneError } from "../../src/fleet/members/gone.ts";
 import { record } from "../../src/fleet/members/manifest.ts";
@@ -86,7 +86,7 @@ export async function read(id: string, props: ProcessOutputs) {
   justRead.add(id);
   const kept = revisions === undefined ? {} : { revisions };
   const { driftCodes: _, ...others } = props;
-  return { id, props: { ...others, owner, health, ...toStoredDrift(found), ...kept } };
+  return { id, props: { ...others, owner, health, ...storeDriftCodes(found), ...kept } };
 }
 
 /**

@@ -2,7 +2,7 @@ import { observeWithoutLibrary, runsWithoutLibrary } from "../../src/fleet/code/
 import { codeChanges, describeManualChanges, probeFailureReason } from "../../src/fleet/health/code-drift.ts";
 import { probe, short } from "../../src/fleet/health/probe.ts";
 import type { HealthOutput } from "../../src/fleet/health/schema.ts";
-import type { Drift } from "../../src/fleet/health/stored-drift.ts";
+import type { Drift } from "../../src/fleet/health/drift-codes.ts";
 import type { ProcessRef } from "../../src/fleet/health/verdict.ts";
 import { rivalOf } from "../../src/fleet/members/rival.ts";
 import { type Info, info } from "../../src/fleet/protocol/info.ts";

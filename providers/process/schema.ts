@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { ADDRESS } from "../../src/core/address.ts";
+import { DriftCodeSchema } from "../../src/fleet/health/drift-codes.ts";
 import { HealthOutputSchema, HealthPolicySchema } from "../../src/fleet/health/schema.ts";
-import { DriftCodeSchema } from "../../src/fleet/health/stored-drift.ts";
 import { HeldRevisionSchema, RevisionSchema } from "../../src/fleet/members/revision.ts";
 import { CommonInputs } from "../../src/fleet/session/scope.ts";
 

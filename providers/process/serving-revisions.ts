@@ -1,6 +1,6 @@
 import type { Budget } from "../../src/core/budget.ts";
 import { FleetError } from "../../src/core/errors.ts";
-import { driftIn, hasDrift, toStoredDrift } from "../../src/fleet/health/stored-drift.ts";
+import { hasDrift, readDriftCodes, storeDriftCodes } from "../../src/fleet/health/drift-codes.ts";
 import type { ProcessRef } from "../../src/fleet/health/verdict.ts";
 import type { HeldRevision } from "../../src/fleet/members/revision.ts";
 import { resume } from "../../src/fleet/protocol/state.ts";
@@ -107,7 +107,7 @@ async function findingOf(
   const found = isSteadySplit(view, props) ? seen.found : seen.found.filter(({ code }) => code !== "STOPPED");
   const onPurpose = found.length < seen.found.length;
   if (found.length === 0 && (isWell || onPurpose)) return undefined;
-  return { health: seen.health, ...toStoredDrift(found) };
+  return { health: seen.health, ...storeDriftCodes(found) };
 }
 
 /** The state of the member as if a held revision were the declared one. Pure. */
@@ -152,8 +152,8 @@ async function repairRevision(
   const bundle = { ...inputs.bundle, hash: sourceHash };
   const own: ProcessInputs = { ...declared, version, bundle, ...libOf(held, inputs) };
   try {
-    if (hasDrift(driftIn(known), "EPOCH_AHEAD")) await session.deployment.catchUp(place, name);
-    if (hasDrift(driftIn(known), "STOPPED")) {
+    if (hasDrift(readDriftCodes(known), "EPOCH_AHEAD")) await session.deployment.catchUp(place, name);
+    if (hasDrift(readDriftCodes(known), "STOPPED")) {
       const epoch = await session.deployment.epoch();
       await resume(session, place, epoch, budget);
     }

@@ -1,7 +1,7 @@
 /** Differences that a refresh finds between the router's table and the last run's: as data, and as sentences. Pure. */
 import { tableName, weightsText } from "../../src/delivery/index.ts";
 import type { Table } from "../../src/delivery/wire.ts";
-import type { SentenceOnly } from "../run/drift.ts";
+import type { SentenceOnly } from "../run/drift-facts.ts";
 
 /** A table's identity and shares. */
 export type Shares = Pick<Table, "release" | "step" | "services">;

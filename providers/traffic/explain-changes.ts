@@ -3,7 +3,7 @@ import { ALL_TRAFFIC_BP, percent, weightsText } from "../../src/delivery/index.t
 import { isOver } from "../../src/delivery/phase.ts";
 import type { Route } from "../../src/delivery/wire.ts";
 import { codeChanges, valueOfMember } from "../run/code-changes.ts";
-import { driftIn } from "../run/drift.ts";
+import { readDriftFacts } from "../run/drift-facts.ts";
 import { hasUnknown } from "../run/inputs.ts";
 import { driftText } from "./drift.ts";
 import { finalOf, hasSameShares } from "./plan.ts";
@@ -14,7 +14,7 @@ import type { TrafficInputs, TrafficOutputs } from "./schema.ts";
  * what the last run left: the router may have continued or reverted it since.
  */
 export function explainTraffic(olds: TrafficOutputs, news: TrafficInputs): string[] {
-  const reasons = driftIn(olds).map((finding) => {
+  const reasons = readDriftFacts(olds).map((finding) => {
     const isByHand = finding.code !== "UNANSWERED" && finding.code !== "UNTOLD";
     return `${isByHand ? "changed by hand: " : ""}${driftText(finding)}`;
   });

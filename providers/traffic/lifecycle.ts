@@ -9,7 +9,7 @@ import { keepApproval } from "../../src/fleet/releases/approval.ts";
 import { reportStep } from "../../src/fleet/session/progress.ts";
 import { deploymentKey } from "../../src/fleet/session/scope.ts";
 import type { Session } from "../../src/fleet/session/session.ts";
-import { toStoredDrift, withoutDrift } from "../run/drift.ts";
+import { storeDriftFacts, withoutDrift } from "../run/drift-facts.ts";
 import { assumeUnchanged, checkInputs, hasUnknown, ownInputs } from "../run/inputs.ts";
 import { PartialFailure } from "../run/partial-failure.ts";
 import { configure, sessionFor } from "../run/session.ts";
@@ -74,7 +74,7 @@ export async function read(id: string, props: TrafficOutputs) {
   const now = state === undefined || state === "refused" ? props : refreshedFromRouter(props, state);
   const found: TrafficDrift[] =
     state === "refused" ? [{ code: "UNTOLD", router: props.router.name }] : tableDrift(now, state);
-  return { id, props: { ...withoutDrift(now), ...toStoredDrift(found, driftText) } };
+  return { id, props: { ...withoutDrift(now), ...storeDriftFacts(found, driftText) } };
 }
 
 /** Sets an empty table, so that requests follow the wiring. A router that is gone needs none. */

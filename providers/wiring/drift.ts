@@ -1,5 +1,5 @@
 /** Differences that a refresh finds in a wiring, and changes of its declaration: as data, and as sentences. Pure. */
-import type { SentenceOnly } from "../run/drift.ts";
+import type { SentenceOnly } from "../run/drift-facts.ts";
 
 /**
  * A difference between two tables of peers, or between two lists of who may change a process:

@@ -14,7 +14,7 @@ import { luaList } from "../../src/fleet/protocol/lua.ts";
 import { reportStep } from "../../src/fleet/session/progress.ts";
 import { deploymentKey } from "../../src/fleet/session/scope.ts";
 import type { Session } from "../../src/fleet/session/session.ts";
-import { driftIn, toStoredDrift, withoutDrift } from "../run/drift.ts";
+import { readDriftFacts, storeDriftFacts, withoutDrift } from "../run/drift-facts.ts";
 import { assumeUnchanged, checkInputs, ownInputs } from "../run/inputs.ts";
 import { PartialFailure } from "../run/partial-failure.ts";
 import { configure, sessionFor } from "../run/session.ts";
@@ -64,7 +64,7 @@ export async function diff(_id: string, olds: WiringOutputs, rawNews: Raw) {
     ...deployerChanges(olds.deployers ?? {}, Object.values(news.deployers ?? {}), news.deployers).map(
       changeText,
     ),
-    ...driftIn(olds).map(driftReason),
+    ...readDriftFacts(olds).map(driftReason),
   ];
   if (olds.target.processId !== news.target.processId) reasons.push("the process id changed");
   for (const reason of reasons) console.log(`${news.target.name} wiring: ${reason}`);
@@ -98,7 +98,7 @@ export async function read(id: string, props: WiringOutputs) {
         ...(props.deployers ? deployerChanges(props.deployers, reported.allowed) : []),
       ]
     : [{ code: "UNANSWERED", target: props.target.name }];
-  return { id, props: { ...withoutDrift(props), ...toStoredDrift(found, driftText) } };
+  return { id, props: { ...withoutDrift(props), ...storeDriftFacts(found, driftText) } };
 }
 
 /** Does nothing: a retired process calls no peers. */
@@ -144,7 +144,7 @@ async function ensure(
     await session.deployment.failed(error instanceof FleetError ? error.problems[0].what : String(error));
     throw new PartialFailure(
       idOf(inputs),
-      { ...outputs, ...toStoredDrift<WiringDrift>([{ code: "UNPROVED" }], driftText) },
+      { ...outputs, ...storeDriftFacts<WiringDrift>([{ code: "UNPROVED" }], driftText) },
       withReplaceRemedy(target.name, error),
     );
   }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { type Drift, driftIn, hasDrift, toStoredDrift } from "../../src/fleet/health/stored-drift.ts";
+import { type Drift, hasDrift, readDriftCodes, storeDriftCodes } from "../../src/fleet/health/drift-codes.ts";
 
 const found: Drift[] = [
   { code: "STOPPED", text: "it is retired instead of active" },
@@ -8,22 +8,22 @@ const found: Drift[] = [
 
 describe("a refresh's findings in a state", () => {
   it("are the sentences, and a code for each in the same order", () => {
-    const kept = toStoredDrift(found);
+    const kept = storeDriftCodes(found);
     expect(kept).toEqual({
       drift: ["it is retired instead of active", "handlers were added: hack"],
       driftCodes: ["STOPPED", "HAND_CHANGE"],
     });
-    expect(driftIn(kept)).toEqual(found);
+    expect(readDriftCodes(kept)).toEqual(found);
   });
 
   it("have no codes if nothing was found: a refresh of a state of version 0.1.0 changes nothing", () => {
-    expect(Object.keys(toStoredDrift([]))).toEqual(["drift"]);
+    expect(Object.keys(storeDriftCodes([]))).toEqual(["drift"]);
   });
 
   it("are decided by their codes, whatever the sentences say", () => {
     const kept = { drift: ["it is at epoch 9, the ledger at 3"], driftCodes: ["HAND_CHANGE" as const] };
-    expect(hasDrift(driftIn(kept), "EPOCH_AHEAD")).toBe(false);
-    expect(hasDrift(driftIn({ ...kept, driftCodes: ["EPOCH_AHEAD"] }), "EPOCH_AHEAD")).toBe(true);
+    expect(hasDrift(readDriftCodes(kept), "EPOCH_AHEAD")).toBe(false);
+    expect(hasDrift(readDriftCodes({ ...kept, driftCodes: ["EPOCH_AHEAD"] }), "EPOCH_AHEAD")).toBe(true);
   });
 });
 
@@ -37,6 +37,6 @@ describe("a state of version 0.1.0, which has sentences alone, is read as", () =
     // A handler may have any name.
     ["UNKNOWN", "handlers were added: it is at epoch 9, somebody else made the ledger that counts: x"],
   ] as const)("%s: %s", (code, text) => {
-    expect(driftIn({ drift: [text] })).toEqual([{ code, text }]);
+    expect(readDriftCodes({ drift: [text] })).toEqual([{ code, text }]);
   });
 });

@@ -6,7 +6,7 @@ import {
 } from "../../providers/config-bundle/drift.ts";
 import { explainChanges } from "../../providers/config-bundle/lifecycle.ts";
 import type { ConfigBundleOutputs } from "../../providers/config-bundle/schema.ts";
-import { driftIn, toStoredDrift } from "../../providers/run/drift.ts";
+import { readDriftFacts, storeDriftFacts } from "../../providers/run/drift-facts.ts";
 import { type TrafficDrift, driftText as trafficText } from "../../providers/traffic/drift.ts";
 import { explainTraffic } from "../../providers/traffic/explain-changes.ts";
 import { tableDrift } from "../../providers/traffic/rollout-progress.ts";
@@ -27,21 +27,23 @@ describe("a refresh's findings in a state", () => {
   ];
 
   it("are a sentence each, and its content as data", () => {
-    const kept = toStoredDrift(found, wiringText);
+    const kept = storeDriftFacts(found, wiringText);
     expect(kept).toEqual({
       drift: ["peer shop has another process id", "the router is gate"],
       driftFacts: found,
     });
-    expect(driftIn(kept)).toEqual(found);
+    expect(readDriftFacts(kept)).toEqual(found);
   });
 
   it("have no data if nothing was found: a refresh of a state of version 0.1.0 changes nothing", () => {
-    expect(Object.keys(toStoredDrift([], wiringText))).toEqual(["drift"]);
+    expect(Object.keys(storeDriftFacts([], wiringText))).toEqual(["drift"]);
   });
 
   it("are the sentences if an earlier version wrote them since and left the older data", () => {
-    expect(driftIn({ drift: ["words"], driftFacts: found })).toEqual([{ code: "UNKNOWN", text: "words" }]);
-    expect(driftIn({ drift: [], driftFacts: found })).toEqual([]);
+    expect(readDriftFacts({ drift: ["words"], driftFacts: found })).toEqual([
+      { code: "UNKNOWN", text: "words" },
+    ]);
+    expect(readDriftFacts({ drift: [], driftFacts: found })).toEqual([]);
   });
 });
 
@@ -144,7 +146,7 @@ describe("a plan reports a refresh's findings, from the data, or from a state of
     const driftFacts: ConfigDrift[] = [{ code: "NOT_HELD", target: "battle" }];
     for (const state of [olds, { ...olds, driftFacts, drift: ["other words"] }])
       expect(explainChanges(state, olds)).toEqual(["changed by hand: battle holds no SERVICES"]);
-    const unproved = { ...olds, ...toStoredDrift<ConfigDrift>([{ code: "UNPROVED" }], () => "") };
+    const unproved = { ...olds, ...storeDriftFacts<ConfigDrift>([{ code: "UNPROVED" }], () => "") };
     expect(explainChanges(unproved, olds)).toEqual(["not all targets accepted the last distribution"]);
   });
 
@@ -160,7 +162,7 @@ describe("a plan reports a refresh's findings, from the data, or from a state of
     try {
       for (const state of [olds, { ...olds, driftFacts, drift: ["other words"] }])
         expect(await wiring.diff("id", state, raw)).toMatchObject({ changes: true });
-      const unproved = { ...olds, ...toStoredDrift<WiringDrift>([{ code: "UNPROVED" }], () => "") };
+      const unproved = { ...olds, ...storeDriftFacts<WiringDrift>([{ code: "UNPROVED" }], () => "") };
       expect(await wiring.diff("id", unproved, raw)).toMatchObject({ changes: true });
     } finally {
       spy.mockRestore();

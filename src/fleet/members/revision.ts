@@ -1,6 +1,6 @@
 import { z } from "zod";
+import { DriftCodeSchema } from "../health/drift-codes.ts";
 import { HealthOutputSchema } from "../health/schema.ts";
-import { DriftCodeSchema } from "../health/stored-drift.ts";
 
 /** One deployed version of a member. */
 export const RevisionSchema = z.strictObject({

@@ -1,6 +1,7 @@
 /**
  * The drift that a refresh found in a process: a code for decisions, and a sentence for people. The state keeps the sentences as
- * `drift` and the codes as `driftCodes`; states of version 0.1.0 have only the sentences, which only this file parses. Pure.
+ * `drift` and the codes as `driftCodes`; states of version 0.1.0 have only the sentences, which only this file parses. The other
+ * resources store `driftFacts` (`providers/run/drift-facts.ts`); states keep both formats. Pure.
  */
 import { z } from "zod";
 
@@ -36,19 +37,19 @@ export interface Drift {
 }
 
 /** Drift in the format of the state. */
-export interface StoredDrift {
+export interface StoredDriftCodes {
   readonly drift: readonly string[];
   readonly driftCodes?: readonly DriftCode[] | undefined;
 }
 
 /** Findings in the format of the state; without codes if nothing was found, as in a state of version 0.1.0. */
-export const toStoredDrift = (found: readonly Drift[]): { drift: string[]; driftCodes?: DriftCode[] } => ({
+export const storeDriftCodes = (found: readonly Drift[]): { drift: string[]; driftCodes?: DriftCode[] } => ({
   drift: found.map(({ text }) => text),
   ...(found.length === 0 ? {} : { driftCodes: found.map(({ code }) => code) }),
 });
 
 /** The findings in a state, including one of version 0.1.0. */
-export const driftIn = ({ drift, driftCodes }: StoredDrift): Drift[] =>
+export const readDriftCodes = ({ drift, driftCodes }: StoredDriftCodes): Drift[] =>
   drift.map((text, at) => ({
     code: (driftCodes?.length === drift.length ? driftCodes[at] : undefined) ?? codeOfSentence(text),
     text,

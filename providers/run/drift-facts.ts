@@ -1,6 +1,7 @@
 /**
  * The findings of a refresh as the state stores them: `drift`, sentences for people, and `driftFacts`, the same as data. States of version
- * 0.1.0 have only the sentences. Pure.
+ * 0.1.0 have only the sentences. A process stores `driftCodes` instead (`src/fleet/health/drift-codes.ts`): its sentences are not made
+ * from its codes alone. Pure.
  */
 
 /** A finding that a state stores only as a sentence. */
@@ -11,13 +12,13 @@ export interface SentenceOnly {
 }
 
 /** The findings in a state. `F` is the type of a resource's findings. */
-export interface StoredDrift<F> {
+export interface StoredDriftFacts<F> {
   readonly drift: readonly string[];
   readonly driftFacts?: readonly F[] | undefined;
 }
 
 /** Findings for the state. Without findings there are no facts, as in a state of version 0.1.0. */
-export const toStoredDrift = <F>(
+export const storeDriftFacts = <F>(
   found: readonly F[],
   textOf: (finding: F) => string,
 ): { drift: string[]; driftFacts?: readonly F[] } => ({
@@ -26,13 +27,18 @@ export const toStoredDrift = <F>(
 });
 
 /** The findings in a state, including states of version 0.1.0 and states that an earlier version has updated since. */
-export const driftIn = <F>({ drift, driftFacts }: StoredDrift<F>): readonly (F | SentenceOnly)[] =>
+export const readDriftFacts = <F>({
+  drift,
+  driftFacts,
+}: StoredDriftFacts<F>): readonly (F | SentenceOnly)[] =>
   driftFacts?.length === drift.length
     ? driftFacts
     : drift.map((text): SentenceOnly => ({ code: "UNKNOWN", text }));
 
 /** Outputs without the findings of an earlier refresh. */
-export function withoutDrift<T extends StoredDrift<unknown>>(outputs: T): Omit<T, "drift" | "driftFacts"> {
+export function withoutDrift<T extends StoredDriftFacts<unknown>>(
+  outputs: T,
+): Omit<T, "drift" | "driftFacts"> {
   const { drift: _, driftFacts: __, ...others } = outputs;
   return others;
 }
