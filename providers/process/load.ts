@@ -3,12 +3,12 @@ import { looksLikeInbox } from "../../src/ao/inbox.ts";
 import { excerptOf, explainLuaError, type StoredBundle, store } from "../../src/bundler/index.ts";
 import { type Budget, within } from "../../src/core/budget.ts";
 import { FleetError } from "../../src/core/errors.ts";
+import { shortHash } from "../../src/core/hash.ts";
 import type { Program, RestoredState } from "../../src/fleet/code/commit.ts";
 import { composeProgram, type OwnAnswer, readLoadOutcome } from "../../src/fleet/code/program.ts";
 import { refusedState } from "../../src/fleet/code/refused-state.ts";
 import type { StateComparison } from "../../src/fleet/code/state-comparison.ts";
 import { composeWithoutLibrary, runsWithoutLibrary } from "../../src/fleet/code/without-library.ts";
-import { short } from "../../src/fleet/health/probe.ts";
 import type { ManualChange, ProcessRef } from "../../src/fleet/health/verdict.ts";
 import { adoption } from "../../src/fleet/members/adoption.ts";
 import { memberKey } from "../../src/fleet/members/members.ts";
@@ -135,7 +135,7 @@ export async function loadBundle(
     code: "LOAD_UNCLEAR",
     what: `${place.name} did not confirm the load.`,
     got: evaluation.output.slice(0, 300) || "an empty output",
-    expected: `a commit of ${short(inputs.bundle.hash)}`,
+    expected: `a commit of ${shortHash(inputs.bundle.hash)}`,
     remedy: `npx fleet logs ${place.name}`,
   });
 }

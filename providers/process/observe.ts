@@ -1,8 +1,13 @@
 import { observeWithoutLibrary, runsWithoutLibrary } from "../../src/fleet/code/without-library.ts";
-import { codeChanges, describeManualChanges, probeFailureReason } from "../../src/fleet/health/code-drift.ts";
-import { probe, short } from "../../src/fleet/health/probe.ts";
-import type { HealthOutput } from "../../src/fleet/health/schema.ts";
+import {
+  codeChanges,
+  describeManualChanges,
+  otherCodeText,
+  probeFailureReason,
+} from "../../src/fleet/health/code-drift.ts";
 import type { Drift } from "../../src/fleet/health/drift-codes.ts";
+import { probe } from "../../src/fleet/health/probe.ts";
+import type { HealthOutput } from "../../src/fleet/health/schema.ts";
 import type { ProcessRef } from "../../src/fleet/health/verdict.ts";
 import { rivalOf } from "../../src/fleet/members/rival.ts";
 import { type Info, info } from "../../src/fleet/protocol/info.ts";
@@ -73,8 +78,7 @@ function driftOf(
 ): Drift[] {
   const found: Drift[] = [];
   const hash = props.revision?.sourceHash ?? props.bundle.hash;
-  if (info.sourceHash !== hash)
-    found.push({ code: "CODE", text: `it runs code ${short(info.sourceHash)} instead of ${short(hash)}` });
+  if (info.sourceHash !== hash) found.push({ code: "CODE", text: otherCodeText(info.sourceHash, hash) });
   if (info.version !== props.version)
     found.push({
       code: "VERSION",

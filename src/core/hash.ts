@@ -30,3 +30,6 @@ export function canonicalJson(value: unknown): string {
 export function hashOf(value: unknown): string {
   return sha256(canonicalJson(value));
 }
+
+/** A hash in a sentence: its first eight characters, or `none`. */
+export const shortHash = (hash: string): string => (hash === "" ? "none" : hash.slice(0, 8));

@@ -1,9 +1,9 @@
 import type { Command } from "commander";
 import { z } from "zod";
 import { brief } from "../../core/brief.ts";
+import { shortHash } from "../../core/hash.ts";
 import { UsageError } from "../../core/usage-error.ts";
 import type { FleetSession } from "../../fleet/fleet-session.ts";
-import { short } from "../../fleet/health/probe.ts";
 import { servingIn } from "../../fleet/members/known-fleet.ts";
 import { saveLastKnown } from "../../operations/observe/last-known.ts";
 import { markReplaced } from "../../operations/observe/mark-replaced.ts";
@@ -107,7 +107,7 @@ function print(
     row.processId,
     out.style(COLOUR[row.health] ?? "red", row.health),
     row.version,
-    short(row.sourceHash),
+    shortHash(row.sourceHash),
     String(row.generation),
     row.epoch === null ? "" : String(row.epoch),
     row.release,

@@ -1,9 +1,14 @@
 import type { Budget } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
+import { shortHash } from "../../core/hash.ts";
 import type { Revision } from "../members/revision.ts";
 import { info } from "../protocol/info.ts";
 import type { Session } from "../session/session.ts";
 import type { ManualChange, ProcessRef, Verdict } from "./verdict.ts";
+
+/** `it runs code 1a2b3c4d instead of 9f8e7d6c`. */
+export const otherCodeText = (runs: string, expected: string): string =>
+  `it runs code ${shortHash(runs)} instead of ${shortHash(expected)}`;
 
 const VERBS: Readonly<Record<string, string>> = { GONE: "gone", ADDED: "added", CHANGED: "changed" };
 

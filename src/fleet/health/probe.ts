@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Budget, within } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
+import { shortHash } from "../../core/hash.ts";
 import type { FleetSession } from "../fleet-session.ts";
 import { isLostError } from "../members/gone.ts";
 import type { Member } from "../members/member.ts";
@@ -77,7 +78,9 @@ export function judge(
     status = "UNHEALTHY";
   }
   if (verdict.sourceHash !== expected.sourceHash) {
-    reasons.push(`startup: runs code ${short(verdict.sourceHash)}, expected ${short(expected.sourceHash)}`);
+    reasons.push(
+      `startup: runs code ${shortHash(verdict.sourceHash)}, expected ${shortHash(expected.sourceHash)}`,
+    );
     status = "UNHEALTHY";
   }
   if (verdict.responseMs > policy.maxResponseMs) {
@@ -120,8 +123,6 @@ export async function awaitHealthy(
 
 /** Codes that another probe would not change. */
 const FINAL = new Set(["STALE_EPOCH", "FORBIDDEN", "PROCESS_RUINED", "PROCESS_GONE"]);
-
-export const short = (hash: string): string => (hash === "" ? "none" : hash.slice(0, 8));
 
 /** For `catch`: a process that does not answer never had the fleet's code; rethrows any other error. */
 export function ignoreNoReply(error: unknown): undefined {

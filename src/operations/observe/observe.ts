@@ -19,6 +19,7 @@ import type { Watched } from "../../monitor/watch.ts";
 import type { Clock } from "./clock.ts";
 import type { RateLimit } from "./rate-limit.ts";
 import { classifyFailedRead } from "./unanswered.ts";
+import { codeDrift } from "./verdict.ts";
 
 /** Reads of the compute unit per process and round. */
 export const READS_PER_PROCESS = 2;
@@ -179,7 +180,6 @@ const rateLimitedRead = <T>(
   withinRateLimit(context, (seconds) => dryAsk(context.fleet, { ...request, seconds }, schema));
 
 function driftOf(expected: Expected, info: Info): string[] {
-  const short = (hash: string) => (hash === "" ? "none" : hash.slice(0, 8));
   const configs = Object.entries(expected.configVersions).flatMap(([type, version]) => {
     const held = info.configVersions?.[type];
     return info.configVersions === undefined || held === version
@@ -190,9 +190,7 @@ function driftOf(expected: Expected, info: Info): string[] {
   });
   return [
     ...(info.status === "RETIRED" ? ["it is retired"] : []),
-    ...(expected.sourceHash === "" || expected.sourceHash === info.sourceHash
-      ? []
-      : [`it runs code ${short(info.sourceHash)} instead of ${short(expected.sourceHash)}`]),
+    ...codeDrift(expected, info.sourceHash),
     ...configs,
   ];
 }

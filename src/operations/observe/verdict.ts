@@ -1,4 +1,4 @@
-import { short } from "../../fleet/health/probe.ts";
+import { otherCodeText } from "../../fleet/health/code-drift.ts";
 import type { Member } from "../../fleet/members/member.ts";
 import { replaceRemedy } from "../../fleet/members/ruined.ts";
 import { describeLastKnown, type LastKnown } from "./last-known.ts";
@@ -8,7 +8,7 @@ import { classifyFailedRead } from "./unanswered.ts";
 /** Drift as text: the process runs other code than the last run loaded. Empty if it does not. */
 export function codeDrift({ sourceHash }: Pick<Member, "sourceHash">, runs: string): string[] {
   if (sourceHash === "" || sourceHash === runs) return [];
-  return [`it runs code ${short(runs)} instead of ${short(sourceHash)}`];
+  return [otherCodeText(runs, sourceHash)];
 }
 
 /**

@@ -1,5 +1,5 @@
 import { amount } from "../../core/amount.ts";
-import { hashOf } from "../../core/hash.ts";
+import { hashOf, shortHash } from "../../core/hash.ts";
 import { type HeldConfig, readConfigs } from "../../fleet/config/reported-configs.ts";
 import { CONFIG_TYPES, type ConfigType, isBuiltIn } from "../../fleet/config/types.ts";
 import { NO_LIBRARY_REASON } from "../../fleet/health/without-library.ts";
@@ -52,8 +52,8 @@ async function checkMember(subject: Subject, member: Member, findings: Findings)
     const said = await info(session, member, answerBudget(subject), "sourceHash", "owner");
     const hash = declared?.sourceHash ?? member.sourceHash;
     const same = hash === "" || hash === said.sourceHash;
-    const runs = `runs code ${short(said.sourceHash)}`;
-    findings.judge(name, "source", same, same ? runs : `${runs} instead of ${short(hash)}: drift`);
+    const runs = `runs code ${shortHash(said.sourceHash)}`;
+    findings.judge(name, "source", same, same ? runs : `${runs} instead of ${shortHash(hash)}: drift`);
     const owner = session.ao.address;
     const mine = said.owner === undefined || said.owner === "" || said.owner === owner;
     findings.judge(
@@ -80,7 +80,7 @@ function settings(
     const wanted = hashOf(data);
     const same = own?.hash === wanted;
     const detail = own
-      ? `version ${own.version}, hash ${short(own.hash)}${same ? "" : ` instead of ${short(wanted)}: drift`}`
+      ? `version ${own.version}, hash ${shortHash(own.hash)}${same ? "" : ` instead of ${shortHash(wanted)}: drift`}`
       : "it holds none, but one is declared";
     findings.judge(name, type, same, detail);
   }
@@ -133,5 +133,3 @@ function peers(
     wrong.length === 0 ? detail : `${wrong.join("; ")}: drift`,
   );
 }
-
-const short = (hash: string): string => (hash === "" ? "none" : hash.slice(0, 8));

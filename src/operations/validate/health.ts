@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { amount } from "../../core/amount.ts";
 import { FleetError } from "../../core/errors.ts";
+import { shortHash } from "../../core/hash.ts";
 import { runsWithoutLibrary } from "../../fleet/code/without-library.ts";
 import { CHECK_KINDS } from "../../fleet/health/check-types.ts";
 import { probe } from "../../fleet/health/probe.ts";
@@ -188,10 +189,10 @@ async function identity(
       ? [`version ${said.version} instead of ${expected.version}`]
       : []),
     ...(expected.sourceHash !== "" && said.sourceHash !== expected.sourceHash
-      ? [`code ${short(said.sourceHash)} instead of ${short(expected.sourceHash)}`]
+      ? [`code ${shortHash(said.sourceHash)} instead of ${shortHash(expected.sourceHash)}`]
       : []),
   ];
-  const runs = `version ${said.version}, code ${short(said.sourceHash)}`;
+  const runs = `version ${said.version}, code ${shortHash(said.sourceHash)}`;
   findings.judge(
     name,
     "version",
@@ -269,5 +270,3 @@ async function registrations(subject: Subject): Promise<Registry | undefined> {
     return undefined;
   }
 }
-
-const short = (hash: string): string => (hash === "" ? "none" : hash.slice(0, 8));
