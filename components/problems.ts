@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { Problem } from "../src/core/errors.ts";
+import { valueAt } from "../src/core/json.ts";
 import { nearest } from "../src/fleet/nearest.ts";
 
 /** Every zod issue as a problem at its path; for an unknown key, with the closest known one. */
@@ -49,12 +50,4 @@ function* keysOf(shape: unknown): Generator<string> {
   const { properties } = shape as { properties?: unknown };
   if (typeof properties === "object" && properties !== null) yield* Object.keys(properties);
   for (const inner of Object.values(shape)) yield* keysOf(inner);
-}
-
-function valueAt(root: unknown, path: readonly PropertyKey[]): unknown {
-  return path.reduce<unknown>(
-    (value, key) =>
-      typeof value === "object" && value !== null ? (value as Record<PropertyKey, unknown>)[key] : undefined,
-    root,
-  );
 }

@@ -1,4 +1,5 @@
 import type { z } from "zod";
+import { valueAt } from "../../src/core/json.ts";
 
 /** Pulumi's placeholder for a value that is not known yet, in a preview. */
 export const UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9";
@@ -52,7 +53,7 @@ export function checkInputs(
   const parsed = schema.safeParse(own);
   if (parsed.success) return { inputs: parsed.data as Record<string, unknown>, failures: [] };
   const failures = parsed.error.issues
-    .filter((issue) => valueAt(own, issue.path) !== UNKNOWN)
+    .filter((issue) => !isUnknownAt(own, issue.path))
     .map(({ path, message }) => {
       const [field] = path;
       // A problem of the inputs as a whole would show their secrets.
@@ -66,12 +67,6 @@ export function checkInputs(
   return { inputs: own, failures };
 }
 
-function valueAt(root: unknown, path: readonly PropertyKey[]): unknown {
-  let value = root;
-  for (const key of path) {
-    if (value === UNKNOWN) return UNKNOWN;
-    value =
-      typeof value === "object" && value !== null ? (value as Record<PropertyKey, unknown>)[key] : undefined;
-  }
-  return value;
-}
+/** Whether the value at a path, or one that contains it, is not known yet. */
+const isUnknownAt = (root: unknown, path: readonly PropertyKey[]): boolean =>
+  path.some((_, at) => valueAt(root, path.slice(0, at + 1)) === UNKNOWN);

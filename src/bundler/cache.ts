@@ -1,6 +1,7 @@
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync } from "node:fs";
 import { readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { replaceFileSync } from "../core/replace-file.ts";
 import { analyse } from "./analyse.ts";
 import type { Facts } from "./facts.ts";
 
@@ -82,9 +83,7 @@ function write(hash: string, facts: Facts, { folder }: FactCache): void {
   if (folder === undefined) return;
   try {
     mkdirSync(folder, { recursive: true });
-    const path = join(folder, `${hash}.json`);
-    writeFileSync(`${path}.${process.pid}`, JSON.stringify({ format: FORMAT, facts }));
-    renameSync(`${path}.${process.pid}`, path);
+    replaceFileSync(join(folder, `${hash}.json`), JSON.stringify({ format: FORMAT, facts }));
   } catch {
     // Without the cache, bundling is only slower.
   }

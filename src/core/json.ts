@@ -89,3 +89,11 @@ function integerOf(value: unknown): bigint | undefined {
   if (Number.isInteger(value)) return BigInt(value as number);
   return isExactNumber(value) && /^-?\d+$/.test(value.rawJSON) ? BigInt(value.rawJSON) : undefined;
 }
+
+/** The value at a path in plain data; undefined if there is none. */
+export const valueAt = (root: unknown, path: readonly PropertyKey[]): unknown =>
+  path.reduce<unknown>(
+    (value, key) =>
+      typeof value === "object" && value !== null ? (value as Record<PropertyKey, unknown>)[key] : undefined,
+    root,
+  );

@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { renameSync, writeFileSync } from "node:fs";
 import { open, rename, unlink } from "node:fs/promises";
 import { dirname } from "node:path";
 
@@ -37,6 +38,16 @@ export async function replaceFile(
     throw error;
   }
   await syncFolder(dirname(path));
+}
+
+/**
+ * The same in one step of the program and without flushing: after a crash of the machine, the file may be empty. For what can be made again,
+ * and for an update that no other task may come between.
+ */
+export function replaceFileSync(path: string, content: string): void {
+  const draft = `${path}.${process.pid}`;
+  writeFileSync(draft, content);
+  renameSync(draft, path);
 }
 
 /** Flushes a folder: a new file name is on disk only then. Windows cannot open folders and does not need this. */

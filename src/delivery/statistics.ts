@@ -1,7 +1,7 @@
 /**
  * Tests of two samples: by ranks for latencies, by counts for errors. All tests are one-sided: is the second worse?
  */
-import { errorFunction, gammaln } from "simple-statistics";
+import { errorFunction, gammaln, median as medianOf } from "simple-statistics";
 
 /** Largest samples that are compared exactly; larger ones, and those with ties, use the normal approximation. */
 const EXACT = 20;
@@ -117,10 +117,5 @@ export function fisher(first: { events: number; n: number }, second: { events: n
 }
 
 /** The median; NaN for no values. */
-export function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const half = sorted.length / 2;
-  if (sorted.length === 0) return Number.NaN;
-  const upper = sorted[Math.floor(half)] as number;
-  return Number.isInteger(half) ? (upper + (sorted[half - 1] as number)) / 2 : upper;
-}
+export const median = (values: readonly number[]): number =>
+  values.length === 0 ? Number.NaN : medianOf(values);

@@ -1,7 +1,8 @@
 /** The users of a folder's network: one file each in `<dir>/users`, so that the last user can stop it. */
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { replaceFileSync } from "../core/replace-file.ts";
 
 const folderOf = (dir: string) => join(dir, "users");
 
@@ -12,9 +13,7 @@ const fileOf = (dir: string, user: string) =>
 /** Adds a user. Idempotent. */
 export function addUser(dir: string, user: string): void {
   mkdirSync(folderOf(dir), { recursive: true });
-  const file = fileOf(dir, user);
-  writeFileSync(`${file}.${process.pid}`, user);
-  renameSync(`${file}.${process.pid}`, file);
+  replaceFileSync(fileOf(dir, user), user);
 }
 
 export function removeUser(dir: string, user: string): void {

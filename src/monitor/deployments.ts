@@ -1,3 +1,5 @@
+import { median } from "simple-statistics";
+
 /** One run, as recorded in the ledger. */
 export interface Run {
   readonly deploymentId: string;
@@ -103,16 +105,11 @@ export function doraOf(runs: readonly Run[], commits: readonly number[], now: nu
   return {
     windowDays,
     deploymentFrequency: good.filter(({ finishedAt }) => finishedAt >= from).length / windowDays,
-    leadTimeSeconds: median(leads),
+    leadTimeSeconds: medianOrNull(leads),
     changeFailureRate: recent.length === 0 ? null : wrong.length / recent.length,
-    timeToRestoreSeconds: median(restores),
+    timeToRestoreSeconds: medianOrNull(restores),
   };
 }
 
-function median(values: readonly number[]): number | null {
-  if (values.length === 0) return null;
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  const upper = sorted[middle] ?? 0;
-  return sorted.length % 2 === 1 ? upper : (upper + (sorted[middle - 1] ?? 0)) / 2;
-}
+const medianOrNull = (values: readonly number[]): number | null =>
+  values.length === 0 ? null : median(values);

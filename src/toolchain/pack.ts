@@ -6,18 +6,10 @@
  *     prepack:  node src/toolchain/pack.ts prepare
  *     postpack: node src/toolchain/pack.ts restore
  */
-import {
-  cpSync,
-  existsSync,
-  globSync,
-  mkdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { cpSync, existsSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { FleetError } from "../core/errors.ts";
+import { replaceFileSync } from "../core/replace-file.ts";
 import { packageDir } from "./paths.ts";
 import { runHere } from "./run.ts";
 
@@ -120,11 +112,8 @@ function restore(folder: string): void {
 const keptIn = (folder: string): string => join(folder, "build", "package.json.repository");
 
 /** Replaces the file atomically, because others may read it at the same time. */
-function replaceManifest(folder: string, text: string): void {
-  const file = join(folder, "package.json");
-  writeFileSync(`${file}.new`, text);
-  renameSync(`${file}.new`, file);
-}
+const replaceManifest = (folder: string, text: string): void =>
+  replaceFileSync(join(folder, "package.json"), text);
 
 function failed(what: string, got: string): FleetError {
   return new FleetError({ code: "PACK_FAILED", what, got, remedy: "See the compiler's messages above." });

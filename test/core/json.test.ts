@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { canonicalJson, hashOf, sha256 } from "../../src/core/hash.ts";
-import { compareNumbers, isExactNumber, numberOf, parseJson, rounded } from "../../src/core/json.ts";
+import { compareNumbers, isExactNumber, numberOf, parseJson, rounded, valueAt } from "../../src/core/json.ts";
 
 const BIG = "9007199254740993";
 
@@ -58,4 +58,12 @@ test("exact numbers are compared by all their digits", () => {
   expect(compareNumbers(1, 2)).toBeLessThan(0);
   expect(compareNumbers(big, BIG)).toBeUndefined();
   expect(compareNumbers(undefined, 1)).toBeUndefined();
+});
+
+test("a path that leads nowhere has no value", () => {
+  const data = { a: [{ b: 1 }], c: "text", d: null };
+  expect(valueAt(data, [])).toBe(data);
+  expect(valueAt(data, ["a", 0, "b"])).toBe(1);
+  for (const path of [["a", 1, "b"], ["c", "length"], ["d", "e"], ["f"]])
+    expect(valueAt(data, path)).toBeUndefined();
 });

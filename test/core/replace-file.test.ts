@@ -3,7 +3,7 @@ import { mkdtempSync, readdirSync, readFileSync, statSync, writeFileSync } from 
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { expect, test } from "vitest";
-import { replaceFile } from "../../src/core/replace-file.ts";
+import { replaceFile, replaceFileSync } from "../../src/core/replace-file.ts";
 import { temporaryFolder } from "../kit/folder.ts";
 
 const folder = temporaryFolder("replace");
@@ -17,6 +17,13 @@ test("replaces a file, with the mode that it is given", async () => {
   expect(statSync(path).mode & 0o777).toBe(0o600);
   await replaceFile(path, "three", { mode: 0o644 });
   expect(statSync(path).mode & 0o777).toBe(0o644 & ~process.umask());
+});
+
+test("replaces a file at once, and leaves no draft", () => {
+  const at = fresh();
+  replaceFileSync(join(at, "file"), "one");
+  replaceFileSync(join(at, "file"), "two");
+  expect([readFileSync(join(at, "file"), "utf8"), readdirSync(at)]).toEqual(["two", ["file"]]);
 });
 
 test("keeps the old content, and leaves no draft, if the caller no longer wants it", async () => {

@@ -1,8 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { z } from "zod";
 import { explainData } from "../../providers/config-bundle/lifecycle.ts";
 import { explainModules } from "../../providers/process/explain-changes.ts";
-import { assumeUnchanged, UNKNOWN } from "../../providers/run/inputs.ts";
+import { assumeUnchanged, checkInputs, UNKNOWN } from "../../providers/run/inputs.ts";
 import { changeText } from "../../providers/wiring/drift.ts";
 import { peerChanges } from "../../providers/wiring/table.ts";
 import { composeProgram, readLoadOutcome } from "../../src/fleet/code/program.ts";
@@ -101,5 +102,17 @@ describe("unknown values in a preview", () => {
       olds,
     );
     expect(assumeUnchanged({}, { target: UNKNOWN })).toEqual({ target: undefined });
+  });
+  it("are no problem of the inputs, nor is anything in them", () => {
+    const schema = z
+      .object({ name: z.string().min(3), targets: z.any() })
+      .superRefine((_, context) =>
+        context.addIssue({ code: "custom", message: "no target", path: ["targets", "battle"] }),
+      );
+    const problems = (name: string, targets: unknown) =>
+      checkInputs(schema, { name, targets }).failures.map(({ property }) => property);
+    expect(problems("shop", UNKNOWN)).toEqual([]);
+    expect(problems("shop", {})).toEqual(["targets.battle"]);
+    expect(problems("x", UNKNOWN)).toEqual(["name"]);
   });
 });

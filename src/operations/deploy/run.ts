@@ -27,9 +27,7 @@ export interface DeployRequest {
   /** How often a run that failed for transient reasons is repeated. */
   readonly retries: number;
   /** The most resource operations at a time. */
-  /** The most resource operations at a time. */
   readonly parallel: number;
-  /** Reads every resource back first. */
   /** Reads every resource back first. */
   readonly refresh: boolean;
   /** Members that get a new process if theirs is ruined; its state is lost. @default none */

@@ -1,6 +1,7 @@
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { z } from "zod";
+import { replaceFileSync } from "../../core/replace-file.ts";
 import type { Scope } from "../../fleet/session/scope.ts";
 
 const LastSchema = z.object({
@@ -33,16 +34,17 @@ export function lastKnown(scope: StackFiles): ReadonlyMap<string, LastKnown> {
   }
 }
 
-/** Saves answers next to those of other processes. Failures are ignored: a status command must not fail for them. */
+/**
+ * Saves answers next to those of other processes, in one step, because others may be saved at the same time. Failures are ignored: a status
+ * command must not fail for them.
+ */
 export function saveLastKnown(scope: StackFiles, answers: ReadonlyMap<string, LastKnown>): void {
   if (answers.size === 0 || !existsSync(scope.home)) return;
   const path = pathOf(scope);
   try {
     mkdirSync(dirname(path), { recursive: true });
     const all = Object.fromEntries([...lastKnown(scope), ...answers]);
-    const temporary = `${path}.${process.pid}`;
-    writeFileSync(temporary, `${JSON.stringify(all)}\n`);
-    renameSync(temporary, path);
+    replaceFileSync(path, `${JSON.stringify(all)}\n`);
   } catch {
     // Only the time of the last answer is lost.
   }
