@@ -3,6 +3,7 @@ import { type Problem, throwAll } from "../src/core/errors.ts";
 import type { DeclaredProcess } from "../src/fleet/releases/declared.ts";
 import { readRunRequest } from "../src/fleet/session/run-request.ts";
 import type { FleetDeclaration, ProcessDeclaration } from "./declaration.ts";
+import { dependencyNotRunning, unknownProcess } from "./problems.ts";
 import type { Running } from "./running-release.ts";
 
 /** A member that this run declares. */
@@ -24,13 +25,11 @@ export function chooseMembers(declaration: FleetDeclaration, running: Running): 
   const unknown = (option: string, names: readonly string[]): Problem[] =>
     names
       .filter((name) => !known.includes(name))
-      .map((name) => ({
-        code: "UNKNOWN_PROCESS",
-        what: `${option} refers to "${name}", which is not in the fleet.`,
-        got: name,
-        expected: `some of ${known.join(", ")}`,
-        remedy: "Fix the name.",
-      }));
+      .map((name) =>
+        unknownProcess(name, known, "some", {
+          what: `${option} refers to "${name}", which is not in the fleet.`,
+        }),
+      );
   const problems = [
     ...unknown("--only", only ?? []),
     ...unknown("--replace", readRunRequest().replace ?? []),
@@ -49,13 +48,12 @@ export function chooseMembers(declaration: FleetDeclaration, running: Running): 
   const present = new Set(chosen.map(({ name }) => name));
   for (const { name, process } of chosen) {
     for (const missing of process.dependsOn.filter((other) => !present.has(other))) {
-      problems.push({
-        code: "DEPENDENCY_NOT_RUNNING",
-        what: `${name} depends on ${missing}, which neither runs nor is in --only.`,
-        got: `--only "${only.join(" ")}"`,
-        expected: `${missing} in --only too, or deployed before`,
-        remedy: `--only "${[missing, ...only].join(" ")}"`,
-      });
+      problems.push(
+        dependencyNotRunning(missing, only, {
+          what: `${name} depends on ${missing}, which neither runs nor is in --only.`,
+          expected: `${missing} in --only too, or deployed before`,
+        }),
+      );
     }
   }
   throwAll(problems);

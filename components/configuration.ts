@@ -6,6 +6,7 @@ import { type Rule, ruleOf } from "../src/fleet/config/rules.ts";
 import { publicKeyProblem } from "../src/fleet/config/seal.ts";
 import { nearest, withSuggestion } from "../src/fleet/nearest.ts";
 import { type FleetConfigParts, type MemberConfig, mergedSettings } from "./layers.ts";
+import { badValue, unknownKey, unknownProcess } from "./problems.ts";
 
 /** The settings of every member, and everything that is wrong with them. */
 export interface Configuration {
@@ -111,27 +112,16 @@ function problemOf(
 ): Problem {
   const path = dotted.replace(/^\./, "");
   const at = settingPath(name, type, path, member);
-  if (!isUnknownKey)
-    return {
-      code: "BAD_VALUE",
-      what: `Invalid value for ${at}.`,
-      at,
-      got,
-      expected,
-      remedy: at.startsWith("overrides")
-        ? "Change the value in the stack's config: pulumi config set --path."
-        : "Change the value in index.ts, or in the stack's config if it is set there.",
-    };
-  const key = path.split(".").at(-1) ?? "";
-  const near = nearest(key, Object.keys(rule.fields ?? {}));
-  return {
-    code: "UNKNOWN_KEY",
-    what: `"${key}" is not a setting.`,
+  if (isUnknownKey)
+    return unknownKey(at, path.split(".").at(-1) ?? "", Object.keys(rule.fields ?? {}), expected);
+  return badValue({
     at,
-    got: key,
-    expected: withSuggestion(near, expected),
-    remedy: near === undefined ? "Remove it." : `Write "${near}", or remove it.`,
-  };
+    got,
+    expected,
+    ...(at.startsWith("overrides")
+      ? { remedy: "Change the value in the stack's config: pulumi config set --path." }
+      : {}),
+  });
 }
 
 function unknownType(
@@ -166,13 +156,7 @@ function refinementProblems(
     .filter(({ path }) => !secrets.includes(String(path[0])))
     .map(({ path, message }) => {
       const at = settingPath(name, type, path.map(String).join("."), member);
-      return {
-        code: "BAD_VALUE",
-        what: `${at} does not match its schema.`,
-        at,
-        expected: message,
-        remedy: "Change the value in index.ts, or in the stack's config if it is set there.",
-      };
+      return badValue({ what: `${at} does not match its schema.`, at, expected: message });
     });
 }
 
@@ -243,15 +227,11 @@ function unknownTargets({ overrides = {}, secretOverrides = {}, processes }: Fle
     ...Object.keys(secretOverrides).map((name) => ["secrets", name] as const),
   ]
     .filter(([, name]) => !known.includes(name))
-    .map(([key, name]) => {
-      const near = nearest(name, known);
-      return {
-        code: "UNKNOWN_PROCESS",
+    .map(([key, name]) =>
+      unknownProcess(name, known, "one", {
         what: `The stack's settings refer to "${name}", which is not in the fleet.`,
         at: `${key}.${name}`,
-        got: name,
-        expected: withSuggestion(near, `one of ${known.join(", ")}`),
         remedy: `Fix the name: pulumi config rm --path ${key}.${name}`,
-      };
-    });
+      }),
+    );
 }

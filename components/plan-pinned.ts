@@ -4,7 +4,6 @@ import { store } from "../src/bundler/index.ts";
 import { budgetOf } from "../src/core/budget.ts";
 import { FleetError, type Problem, throwAll } from "../src/core/errors.ts";
 import { writeAtomically } from "../src/fleet/files.ts";
-import { nearest, withSuggestion } from "../src/fleet/nearest.ts";
 import type { DeclaredProcess, MemberPolicySchema } from "../src/fleet/releases/declared.ts";
 import { type ReleaseDocument, readRelease } from "../src/fleet/releases/document.ts";
 import type { Pin } from "../src/fleet/releases/pin.ts";
@@ -15,7 +14,7 @@ import { type FleetDeclaration, FleetDeclarationSchema } from "./declaration.ts"
 import { levelsOf } from "./graph.ts";
 import { settingsInDeclaration } from "./layers.ts";
 import { type FleetPlan, type PlanFolders, type PlannedProcess, secretsOf } from "./plan.ts";
-import { problemsOf } from "./problems.ts";
+import { dependencyNotRunning, problemsOf, unknownProcess } from "./problems.ts";
 import { membersOf } from "./running-release.ts";
 import { rollbackStrategy, rolloutOf } from "./strategy.ts";
 
@@ -205,30 +204,23 @@ export function chosenMembers(
   }
   const problems: Problem[] = only
     .filter((name) => target.declaration[name] === undefined)
-    .map((name) => {
-      const names = Object.keys(target.declaration);
-      const near = nearest(name, names);
-      return {
-        code: "UNKNOWN_PROCESS",
+    .map((name) =>
+      unknownProcess(name, Object.keys(target.declaration), "some", {
         what: `The release ${target.deploymentId} has no member "${name}".`,
-        got: name,
-        expected: withSuggestion(near, `some of ${names.join(", ")}`),
-        remedy: "Fix the name.",
-      };
-    });
+      }),
+    );
   throwAll(problems);
   const back = Object.fromEntries(only.map((name) => [name, target.declaration[name]]));
   const members = { ...current?.declaration, ...back } as Record<string, DeclaredProcess>;
   const all = { ...current?.warm, ...members };
   for (const name of only) {
     for (const missing of members[name]?.dependsOn.filter((other) => all[other] === undefined) ?? []) {
-      problems.push({
-        code: "DEPENDENCY_NOT_RUNNING",
-        what: `${name} of the release ${target.deploymentId} depends on ${missing}, which does not run.`,
-        got: `--only "${only.join(" ")}"`,
-        expected: `${missing} in --only too`,
-        remedy: `--only "${[missing, ...only].join(" ")}"`,
-      });
+      problems.push(
+        dependencyNotRunning(missing, only, {
+          what: `${name} of the release ${target.deploymentId} depends on ${missing}, which does not run.`,
+          expected: `${missing} in --only too`,
+        }),
+      );
     }
   }
   throwAll(problems);

@@ -141,7 +141,10 @@ describe("only", () => {
 
   it("refuses a name that is not in the fleet", async () => {
     const found = await problemsOf(plan(members, { only: ["battel"] }));
-    expect(found[0]).toMatchObject({ code: "UNKNOWN_PROCESS" });
+    expect(found[0]).toMatchObject({
+      ...{ code: "UNKNOWN_PROCESS", got: "battel" },
+      expected: expect.stringContaining('perhaps "battle"; some of '),
+    });
   });
 
   it("refuses to replace a member that is not in the fleet", async () => {

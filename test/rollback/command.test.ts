@@ -302,7 +302,8 @@ describe("fleet rollback refuses, without any change,", () => {
 
   it("to continue without a terminal and without --yes", async () => {
     const ran = await rollback(["--to", "1", "--json"]);
-    expect([ran.code, ran.json()]).toMatchObject([2, { error: { code: "NOT_CONFIRMED" } }]);
+    const problems = [{ what: "Not a terminal: pass --yes to confirm." }];
+    expect([ran.code, ran.json()]).toMatchObject([2, { error: { code: "NOT_CONFIRMED", problems } }]);
     expect(ran.touched).toBe(false);
   });
 });

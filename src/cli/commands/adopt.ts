@@ -13,6 +13,7 @@ import { problemsOf, type Verdict, verdictOn } from "../../operations/adopt/verd
 import { startClock } from "../../operations/deploy/clock.ts";
 import { freeStack } from "../../operations/recover/free-stack.ts";
 import { choicesOf } from "../adopt/choose.ts";
+import { assertCanConfirm } from "../can-confirm.ts";
 import { type Cli, type Context, count, defineCommand, names, pair, seconds } from "../command.ts";
 import { failureLines } from "../deploy/report.ts";
 import { runUp } from "../deploy/up.ts";
@@ -64,14 +65,11 @@ export function adoptCommand(cli: Cli): Command {
 
 async function run(context: Context, options: AdoptOptions): Promise<ExitCode> {
   const { host, out } = context;
-  if (!options.dryRun && !options.yes && !host.stdin.isTTY) {
-    throw new UsageError({
-      code: "NOT_CONFIRMED",
-      what: "Not a terminal: pass --yes to confirm.",
-      expected: "a terminal, or --yes",
-      remedy: "Pass --yes to adopt without confirmation, or --dry-run to only show what was found.",
-    });
-  }
+  assertCanConfirm(
+    context,
+    options.dryRun || options.yes,
+    "Pass --yes to adopt without confirmation, or --dry-run to only show what was found.",
+  );
   const free = await freeStack(context, context.out);
   if (!free) return EXIT.locked;
   const { stack, workspace } = free;

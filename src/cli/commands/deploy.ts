@@ -1,12 +1,12 @@
 import type { Command } from "commander";
 import { z } from "zod";
-import { UsageError } from "../../core/usage-error.ts";
 import { startClock } from "../../operations/deploy/clock.ts";
 import type { Engine } from "../../operations/deploy/engine.ts";
 import { type Plan, planLines, preview } from "../../operations/deploy/preview.ts";
 import type { DeployOutcome } from "../../operations/deploy/run.ts";
 import { freeStack } from "../../operations/recover/free-stack.ts";
 import { readStackConfig } from "../../operations/workspace/stack-config.ts";
+import { assertCanConfirm } from "../can-confirm.ts";
 import { type Cli, type Context, count, defineCommand, names, seconds } from "../command.ts";
 import { failureLines } from "../deploy/report.ts";
 import { runUp } from "../deploy/up.ts";
@@ -82,14 +82,11 @@ export function deployCommand(cli: Cli): Command {
 async function run(context: Context, options: DeployOptions): Promise<ExitCode> {
   const { host, out } = context;
   const looksOnly = options.dryRun || options.expectNoChanges;
-  if (!looksOnly && !options.yes && !host.stdin.isTTY) {
-    throw new UsageError({
-      code: "NOT_CONFIRMED",
-      what: "Not a terminal: pass --yes to confirm.",
-      expected: "a terminal, or --yes",
-      remedy: "Pass --yes to deploy without confirmation, or --dry-run to only show the plan.",
-    });
-  }
+  assertCanConfirm(
+    context,
+    looksOnly || options.yes,
+    "Pass --yes to deploy without confirmation, or --dry-run to only show the plan.",
+  );
   const free = await freeStack(context, context.out);
   if (!free) return EXIT.locked;
   const { stack, workspace } = free;

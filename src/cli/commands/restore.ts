@@ -2,13 +2,13 @@ import type { Command } from "commander";
 import { z } from "zod";
 import { FleetError, throwAll } from "../../core/errors.ts";
 import { parseJson } from "../../core/json.ts";
-import { UsageError } from "../../core/usage-error.ts";
 import { contentsOf, contentsText, StateSchema } from "../../fleet/snapshot/contents.ts";
 import { type Snapshot, snapshotStore } from "../../fleet/snapshot/store.ts";
 import { snapshotFor } from "../../operations/backup/find.ts";
 import { restoreLines, restoreState } from "../../operations/backup/restore.ts";
 import { membersWithLibrary } from "../../operations/members-named.ts";
 import { describeOwner, recover } from "../../operations/recover/index.ts";
+import { assertCanConfirm } from "../can-confirm.ts";
 import { type Cli, type Context, defineCommand } from "../command.ts";
 import { EXIT, type ExitCode } from "../exit.ts";
 
@@ -50,14 +50,11 @@ export function restoreCommand(cli: Cli): Command {
 
 async function run(context: Context, options: RestoreOptions, names: readonly string[]): Promise<ExitCode> {
   const { out, host } = context;
-  if (!options.list && !options.yes && !host.stdin.isTTY) {
-    throw new UsageError({
-      code: "NOT_CONFIRMED",
-      what: "Not a terminal: pass --yes to confirm.",
-      expected: "a terminal, or --yes",
-      remedy: "Pass --yes to restore without confirmation, or --list to only list the saved states.",
-    });
-  }
+  assertCanConfirm(
+    context,
+    options.list || options.yes,
+    "Pass --yes to restore without confirmation, or --list to only list the saved states.",
+  );
   const fleet = await context.fleet({ journal: "discard", wallet: !options.list });
   const members = membersWithLibrary(fleet, names, options.all || options.list, out);
   const store = snapshotStore(fleet.session.scope);

@@ -7,6 +7,7 @@ import { perform } from "../../operations/rollback/perform.ts";
 import { currentPin, setPin } from "../../operations/rollback/pin.ts";
 import { prepare } from "../../operations/rollback/prepare.ts";
 import type { StackHistory } from "../../operations/rollback/read-history.ts";
+import { assertCanConfirm } from "../can-confirm.ts";
 import { type Cli, type Context, count, defineCommand, names, seconds } from "../command.ts";
 import { EXIT_OF } from "../deploy/report.ts";
 import { EXIT, type ExitCode, exitCodesText } from "../exit.ts";
@@ -107,28 +108,24 @@ async function run(context: Context, options: RollbackOptions): Promise<ExitCode
   return outcome.status === "succeeded" ? EXIT.failed : EXIT_OF[outcome.status];
 }
 
-function checkUsage({ host }: Context, options: RollbackOptions): void {
+function checkUsage(context: Context, options: RollbackOptions): void {
   const { to, deploymentId, clear: only, yes, dryRun, emergency } = options;
-  const wrong = (code: string, what: string, expected: string, remedy: string) =>
-    new UsageError({ code, what, expected, remedy });
   if (only) return;
   if (to !== undefined && deploymentId !== undefined) {
-    throw wrong(
-      "OPTIONS_CLASH",
-      "--to and --deployment-id cannot be combined: one names the release to return to, the other the deployment to undo.",
-      "--to or --deployment-id",
-      "Remove one of them.",
-    );
+    throw new UsageError({
+      code: "OPTIONS_CLASH",
+      what: "--to and --deployment-id cannot be combined: one names the release to return to, the other the deployment to undo.",
+      expected: "--to or --deployment-id",
+      remedy: "Remove one of them.",
+    });
   }
-  if (host.stdin.isTTY || (to === undefined && deploymentId === undefined)) return;
-  if (!yes && !dryRun && !emergency) {
-    throw wrong(
-      "NOT_CONFIRMED",
-      "Not a terminal: the rollback cannot be confirmed.",
-      "a terminal, or --yes",
-      "Pass --yes to confirm, or --dry-run to only show the plan.",
-    );
-  }
+  // Without a target, the command asks for one first.
+  const asksFirst = to === undefined && deploymentId === undefined;
+  assertCanConfirm(
+    context,
+    asksFirst || yes || dryRun || emergency,
+    "Pass --yes to confirm, or --dry-run to only show the plan.",
+  );
 }
 
 async function clear(context: Context, stack: string): Promise<ExitCode> {

@@ -1,4 +1,4 @@
-import { UsageError } from "../../core/usage-error.ts";
+import { assertCanConfirm } from "../can-confirm.ts";
 import type { Context } from "../command.ts";
 
 /**
@@ -6,15 +6,10 @@ import type { Context } from "../command.ts";
  *
  * @throws UsageError NOT_CONFIRMED if stdin is not a terminal
  */
-export async function askToConfirm({ host, out }: Context, yes: boolean, question: string): Promise<boolean> {
+export async function askToConfirm(context: Context, yes: boolean, question: string): Promise<boolean> {
+  const { host, out } = context;
   if (yes) return true;
-  if (!host.stdin.isTTY)
-    throw new UsageError({
-      code: "NOT_CONFIRMED",
-      what: "Not a terminal: pass --yes to confirm.",
-      expected: "a terminal, or --yes",
-      remedy: "Pass --yes to confirm.",
-    });
+  assertCanConfirm(context, false);
   if (await host.confirm(question)) return true;
   out.note("Nothing was changed.");
   out.document({ success: true, sent: [] });
