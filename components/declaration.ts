@@ -13,6 +13,7 @@ import { TestersSchema } from "../src/delivery/testers.ts";
 import { ProbeSchema } from "../src/fleet/health/probe-message.ts";
 import { HealthPolicySchema } from "../src/fleet/health/schema.ts";
 import { SecretValue } from "./secret-value.ts";
+import { SETTINGS } from "./setting-table.ts";
 
 const name = z
   .string()
@@ -194,19 +195,19 @@ export const FleetDeclarationSchema = z.strictObject({
   /** The AO network that the fleet is deployed to. */
   network: NetworkRefSchema,
   /** AO module: an alias of the network, an id, or a WebAssembly file of the project. @default "aos" */
-  module: z.union([z.string().min(1), WasmModuleSchema]).default("aos"),
+  module: z.union([z.string().min(1), WasmModuleSchema]).default(SETTINGS.module.default),
   /** Version of members that declare none, 1 to 64 characters. @default "1.0.0" */
-  version: z.string().min(1).max(64).default("1.0.0"),
+  version: z.string().min(1).max(64).default(SETTINGS.version.default),
   /** Health policy of members that declare none. */
   health: HealthPolicySchema.prefault({}),
   /** Seconds that a create or update of one process may take. @default 600 */
-  timeoutSeconds: z.number().positive().max(86_400).default(600),
+  timeoutSeconds: z.number().positive().max(86_400).default(SETTINGS.timeoutSeconds.default),
   /** Member that keeps the ledger and the epoch. Without one, concurrent runs are not fenced off. @default none */
   ledger: name.optional(),
   /** Members to deploy. The others stay as they run now. @default all */
   only: z.array(name).optional(),
   /** Whether Pulumi protects the processes against deletion. @default false */
-  protect: z.boolean().default(false),
+  protect: z.boolean().default(SETTINGS.protect.default),
   /** Settings of every member, by config type. @default none */
   config: settings.default({}),
   /** Secret settings of every member, by config type. @default none */

@@ -1,3 +1,6 @@
+import { MAX_MESSAGE_BYTES, NETWORK_DEFAULTS } from "../src/ao/network.ts";
+import { HealthPolicySchema } from "../src/fleet/health/schema.ts";
+
 /** One setting of a stack (`pulumi config set <key> <value>`). */
 export interface Setting {
   /** `object`: set as JSON, or with `pulumi config set --path`. */
@@ -9,8 +12,10 @@ export interface Setting {
   readonly internal?: true;
 }
 
+const HEALTH = HealthPolicySchema.parse({});
+
 /**
- * Every setting that a fleet reads from its stack, with its default. This is the only definition: a project needs no `config` block in its
+ * Every setting that a fleet reads from its stack, with its default. This is the only list: a project needs no `config` block in its
  * `Pulumi.yaml`, and a test compares this repository's block with it.
  */
 export const SETTINGS = {
@@ -35,12 +40,12 @@ export const SETTINGS = {
     type: "string",
     description:
       "HyperBEAM node that orders, evaluates and delivers messages (mainnet). Pinned in fleet.lock.json",
-    default: "https://push.forward.computer",
+    default: NETWORK_DEFAULTS.nodeUrl,
   },
   gatewayUrl: {
     type: "string",
     description: "Gateway that serves data and the index (mainnet, legacy)",
-    default: "https://arweave.net",
+    default: NETWORK_DEFAULTS.gatewayUrl,
   },
   graphqlUrl: {
     type: "string",
@@ -50,18 +55,18 @@ export const SETTINGS = {
   muUrl: {
     type: "string",
     description: "Messenger unit (legacy)",
-    default: "https://mu.ao-testnet.xyz",
+    default: NETWORK_DEFAULTS.muUrl,
   },
   cuUrl: {
     type: "string",
     description: "Compute unit (legacy)",
-    default: "https://cu.ao-testnet.xyz",
+    default: NETWORK_DEFAULTS.cuUrl,
   },
   scheduler: {
     type: "string",
     description:
       "Address of the scheduler for new processes (legacy; on mainnet, if it is set, instead of the one that the node names)",
-    default: "_GQ33BkPtZrqxA84vM8Zk-N2aO0toNNu_C-l-rawrBA",
+    default: NETWORK_DEFAULTS.scheduler,
   },
   suUrl: {
     type: "string",
@@ -72,7 +77,7 @@ export const SETTINGS = {
     type: "string",
     description:
       "Address whose pushes between processes are trusted (legacy; on mainnet, if it is set, instead of the node)",
-    default: "fcoN_xJeisVsPXA-trzVAuIiqO3ydLQxM-L4XbrQKzY",
+    default: NETWORK_DEFAULTS.authority,
   },
   uploadUrl: {
     type: "string",
@@ -83,7 +88,7 @@ export const SETTINGS = {
   maxMessageBytes: {
     type: "integer",
     description: "Largest message in bytes that the network accepts (mainnet, legacy)",
-    default: 10_000_000,
+    default: MAX_MESSAGE_BYTES,
   },
   module: {
     type: "string",
@@ -98,17 +103,17 @@ export const SETTINGS = {
   healthTimeoutSeconds: {
     type: "integer",
     description: "Seconds that a new revision may take to become healthy",
-    default: 300,
+    default: HEALTH.timeoutSeconds,
   },
   healthIntervalSeconds: {
     type: "integer",
     description: "Seconds between two probes of a revision that is not healthy yet",
-    default: 10,
+    default: HEALTH.intervalSeconds,
   },
   healthRetries: {
     type: "integer",
     description: "Number of retries after an unhealthy probe before the verdict is final",
-    default: 3,
+    default: HEALTH.retries,
   },
   timeoutSeconds: {
     type: "integer",

@@ -2,6 +2,16 @@ import { z } from "zod";
 import { ADDRESS } from "../core/address.ts";
 import type { LegacyEndpoints } from "./legacy/endpoints.ts";
 
+/** Where a network is reached that a declaration does not name: public nodes, units and addresses. */
+export const NETWORK_DEFAULTS = {
+  gatewayUrl: "https://arweave.net",
+  nodeUrl: "https://push.forward.computer",
+  muUrl: "https://mu.ao-testnet.xyz",
+  cuUrl: "https://cu.ao-testnet.xyz",
+  scheduler: "_GQ33BkPtZrqxA84vM8Zk-N2aO0toNNu_C-l-rawrBA",
+  authority: "fcoN_xJeisVsPXA-trzVAuIiqO3ydLQxM-L4XbrQKzY",
+} as const;
+
 /** The largest message body that messenger units of the legacy protocol accept: 10 MB. */
 export const MAX_MESSAGE_BYTES = 10_000_000;
 const messageBytes = z.number().int().min(20_000).optional();
@@ -14,19 +24,19 @@ const address = z.string().regex(ADDRESS, "expected 43 characters of base64url")
 const LegacyRefSchema = z.strictObject({
   kind: z.literal("legacy"),
   /** Serves data. Default `https://arweave.net`. */
-  gatewayUrl: url.default("https://arweave.net"),
+  gatewayUrl: url.default(NETWORK_DEFAULTS.gatewayUrl),
   /** Serves the index. Default: `graphql` below the gateway. */
   graphqlUrl: url.optional(),
   /** The messenger unit. Default `https://mu.ao-testnet.xyz`. */
-  muUrl: url.default("https://mu.ao-testnet.xyz"),
+  muUrl: url.default(NETWORK_DEFAULTS.muUrl),
   /** The compute unit. Default `https://cu.ao-testnet.xyz`. */
-  cuUrl: url.default("https://cu.ao-testnet.xyz"),
+  cuUrl: url.default(NETWORK_DEFAULTS.cuUrl),
   /** The address of the scheduler for new processes. Default: the well-known one. */
-  scheduler: address.default("_GQ33BkPtZrqxA84vM8Zk-N2aO0toNNu_C-l-rawrBA"),
+  scheduler: address.default(NETWORK_DEFAULTS.scheduler),
   /** The unit of that scheduler. Default: the URL that the scheduler published on the gateway (`Scheduler-Location`). */
   suUrl: url.optional(),
   /** The address whose pushes between processes are trusted. Default: the well-known messenger unit's. */
-  authority: address.default("fcoN_xJeisVsPXA-trzVAuIiqO3ydLQxM-L4XbrQKzY"),
+  authority: address.default(NETWORK_DEFAULTS.authority),
   /**
    * An upload service for data items of any size (`POST <url>/tx`), such as `https://up.arweave.net`; uploads may cost money.
    * Modules, and programs that are too large for one message, are uploaded there. @default none
@@ -40,9 +50,9 @@ const LegacyRefSchema = z.strictObject({
 const MainnetRefSchema = z.strictObject({
   kind: z.literal("mainnet"),
   /** The node that orders, evaluates and delivers messages. Default `https://push.forward.computer`. */
-  nodeUrl: url.default("https://push.forward.computer"),
+  nodeUrl: url.default(NETWORK_DEFAULTS.nodeUrl),
   /** Serves data. Default `https://arweave.net`. */
-  gatewayUrl: url.default("https://arweave.net"),
+  gatewayUrl: url.default(NETWORK_DEFAULTS.gatewayUrl),
   /** Serves the index. Default: `graphql` below the gateway. */
   graphqlUrl: url.optional(),
   /** The node's own address: a node that names another one is refused. Default: not checked. `Fleet` pins it in `fleet.lock.json`. */

@@ -3,11 +3,12 @@ import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import { afterEach, describe, expect, test } from "vitest";
 import { parse, stringify } from "yaml";
+import { FleetDeclarationSchema } from "../../components/declaration.ts";
 import { checkWorkingFolder } from "../../components/project-file.ts";
 import { type StackValues, settingProblems } from "../../components/setting-problems.ts";
 import { SETTINGS, type Setting } from "../../components/setting-table.ts";
 import { healthCron, serviceConfig, settings } from "../../components/settings.ts";
-import { type NetworkRef, NetworkRefSchema } from "../../src/ao/network.ts";
+import { capacityOf, type NetworkRef, NetworkRefSchema } from "../../src/ao/network.ts";
 import {
   localFolderOf,
   networkOf,
@@ -76,6 +77,29 @@ describe("defaults", () => {
       health: { retries: 0 },
       protect: true,
       strategy: { kind: "rolling", maxParallel: 2 },
+    });
+  });
+
+  test("are those of a declaration that leaves them out", () => {
+    const preset = (...keys: (keyof typeof SETTINGS)[]) =>
+      Object.fromEntries(keys.map((key) => [key, table[key]?.default]));
+    expect(NetworkRefSchema.parse({ kind: "legacy" })).toEqual({
+      kind: "legacy",
+      ...preset("gatewayUrl", "muUrl", "cuUrl", "scheduler", "authority"),
+    });
+    expect(NetworkRefSchema.parse({ kind: "mainnet" })).toEqual({
+      kind: "mainnet",
+      ...preset("gatewayUrl", "nodeUrl"),
+    });
+    const network: NetworkRef = { kind: "local", dir: ".fleet/localnet" };
+    expect(capacityOf(network).maxMessageBytes).toBe(SETTINGS.maxMessageBytes.default);
+    expect(FleetDeclarationSchema.parse({ network, processes: {} })).toMatchObject({
+      ...preset("module", "version", "timeoutSeconds", "protect"),
+      health: {
+        timeoutSeconds: SETTINGS.healthTimeoutSeconds.default,
+        intervalSeconds: SETTINGS.healthIntervalSeconds.default,
+        retries: SETTINGS.healthRetries.default,
+      },
     });
   });
 
