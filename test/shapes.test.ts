@@ -33,6 +33,15 @@ describe("Lua", () => {
   });
 });
 
+// Biome counts no line ends within comments and templates.
+test(`no TypeScript file has more than ${FILE} lines`, () => {
+  const found = files("index.ts", "{components,providers,src,docs,bench,scripts}/**/*.ts");
+  expect(found.length).toBeGreaterThan(300);
+  expect(
+    found.filter(({ text }) => text.trimEnd().split("\n").length > FILE).map(({ file }) => file),
+  ).toEqual([]);
+});
+
 /** A foreign library with incomplete declarations → the only file that casts its values. */
 const BORDERS: Readonly<Record<string, string>> = {
   "@permaweb/ao-loader": "src/localnet/wasm/instance.ts",

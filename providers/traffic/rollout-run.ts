@@ -51,9 +51,9 @@ import {
   isLeaseExpired,
   isSteadyAt,
   resumeAt,
+  setAgain,
   stepMessage,
   stepName,
-  tableMessage,
   waitReason,
 } from "./rollout-state.ts";
 import { type RolloutEffects, RouterTable } from "./router-table.ts";
@@ -129,8 +129,7 @@ export class RolloutRun {
       "PREPARING",
       `${table ? tableName(table) : "a rollout"} was in progress: starting from the last proven table`,
     );
-    if (table && proven)
-      await this.#router.switch(state, { ...tableMessage(proven), ...expectSameTable(state) });
+    if (table && proven) await this.#router.switch(state, setAgain(proven, state));
     return this.#router.read();
   }
 
@@ -254,11 +253,7 @@ export class RolloutRun {
 
   /** Has the router hold a table without a lease, with the reason. */
   async #setHeld(state: TrafficState, table: Table, code: HoldCode, text: string): Promise<void> {
-    await this.#router.set({
-      ...tableMessage(table),
-      ...expectSameTable(state),
-      ...holdFields(state, code, text),
-    });
+    await this.#router.set({ ...setAgain(table, state), ...holdFields(state, code, text) });
   }
 
   async #hold(state: TrafficState, { why, reason }: Extract<Move, { kind: "hold" }>): Promise<void> {
@@ -279,7 +274,7 @@ export class RolloutRun {
     if (!state.proven) throw trafficTaken("there is no proven table");
     await this.#router.report("ROLLING_BACK", tableName(state.proven));
     try {
-      await this.#router.switch(state, { ...tableMessage(state.proven), ...expectSameTable(state) });
+      await this.#router.switch(state, setAgain(state.proven, state));
     } catch (error) {
       // The old revision cannot import the changes since the switch: a person decides, and until then nothing is lost.
       // A router of version 0.1.0 stores this sentence without a code, and `holdOf` reads it from there.

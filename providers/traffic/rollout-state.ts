@@ -9,7 +9,7 @@ export const stepName = (steps: readonly Step[], step: number): string =>
   `step ${step + 1} of ${steps.length}, ${percent(steps[step]?.weightBp ?? 0)}${steps[step]?.mirror ? " and copies" : ""}`;
 
 /** The message that sets a table again. */
-export const tableMessage = ({ release, step, salt, services }: Table): SetTraffic => ({
+const tableMessage = ({ release, step, salt, services }: Table): SetTraffic => ({
   release,
   step,
   salt,
@@ -19,6 +19,12 @@ export const tableMessage = ({ release, step, salt, services }: Table): SetTraff
 /** The compare-and-set condition: the router's table is still the one in this state. */
 export const expectSameTable = ({ table, serial }: TrafficState): Pick<SetTraffic, "expect"> =>
   table ? { expect: { release: table.release, step: table.step, serial } } : {};
+
+/** The message that sets a table again, if the router's table is still the one in this state. */
+export const setAgain = (table: Table, state: TrafficState): SetTraffic => ({
+  ...tableMessage(table),
+  ...expectSameTable(state),
+});
 
 /** The message that gives green its share at a step. Its lease ends in the proven table or, if state is handed over, holds the table. */
 export function stepMessage(

@@ -11,7 +11,8 @@ import {
 import { seedImages, storedModule } from "./modules.ts";
 import { isPermitted, register, revoke, unregister } from "./permits.ts";
 import { FIRST_HEIGHT } from "./scheduler/blocks.ts";
-import { StoreBusy, sqliteStore } from "./store/sqlite.ts";
+import { StoreBusy } from "./store/database.ts";
+import { sqliteStore } from "./store/sqlite.ts";
 import type { Store } from "./store/store.ts";
 import { createUnits } from "./units/index.ts";
 import { wasmEvaluator } from "./wasm/evaluator.ts";
