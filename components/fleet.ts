@@ -16,6 +16,7 @@ import { planPinned } from "./plan-pinned.ts";
 import { preFlight } from "./pre-flight.ts";
 import { checkWorkingFolder } from "./project-file.ts";
 import { releaseResource, trafficResource } from "./release-resources.ts";
+import { runError } from "./run-error.ts";
 import { runningRelease } from "./running-release.ts";
 import { openSecrets } from "./secrets.ts";
 import { activeOf } from "./traffic.ts";
@@ -96,7 +97,7 @@ export class Fleet extends pulumi.ComponentResource {
       const pinned = { ...plan, declaration: { ...plan.declaration, network } };
       return new Fleet(name, { ...pinned, warnings: [...plan.warnings, ...warnings] }, options);
     } catch (error) {
-      if (error instanceof FleetError) throw new pulumi.RunError(error.message);
+      if (error instanceof FleetError) throw runError(error.problems);
       throw error;
     }
   }

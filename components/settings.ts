@@ -1,12 +1,13 @@
 import { readFileSync } from "node:fs";
 import * as pulumi from "@pulumi/pulumi";
 import { parse } from "yaml";
-import { FleetError, formatProblem } from "../src/core/errors.ts";
+import { FleetError } from "../src/core/errors.ts";
 import type { Kind, StrategyInput } from "../src/delivery/strategy.ts";
 import { namesIn, readRunRequest } from "../src/fleet/session/run-request.ts";
 import type { OverridesInput, OverridesText } from "./fleet-input.ts";
 import { networkSetting } from "./network-setting.ts";
 import { projectFile } from "./project-file.ts";
+import { runError } from "./run-error.ts";
 import { isJsonStrategy, type StackValues, settingProblems } from "./setting-problems.ts";
 import { defaultOf, type SettingKey } from "./setting-table.ts";
 
@@ -54,7 +55,7 @@ function onlyOf(config: pulumi.Config): string[] {
   try {
     return readRunRequest().only ?? namesIn(config.get("only") ?? "");
   } catch (error) {
-    if (error instanceof FleetError) throw new pulumi.RunError(error.message);
+    if (error instanceof FleetError) throw runError(error.problems);
     throw error;
   }
 }
@@ -157,7 +158,7 @@ const number = (config: pulumi.Config, key: SettingKey): number => Number(text(c
 /** Checks all of the stack's settings, whichever were asked for, so that one preview reports every mistake. */
 function checkSettings(config: pulumi.Config): void {
   const problems = settingProblems(valuesOf(config));
-  if (problems.length > 0) throw new pulumi.RunError(problems.map(formatProblem).join("\n"));
+  if (problems.length > 0) throw runError(problems);
 }
 
 function valuesOf(config: pulumi.Config): StackValues {

@@ -18,6 +18,7 @@ import { membersWithNewCode } from "../run/code-changes.ts";
 import { readDriftFacts, storeDriftFacts, withoutDrift } from "../run/drift-facts.ts";
 import { assumeUnchanged, checkInputs, hasUnknown, ownInputs } from "../run/inputs.ts";
 import { PartialFailure } from "../run/partial-failure.ts";
+import { reporting } from "../run/reporting.ts";
 import { configure, sessionFor } from "../run/session.ts";
 import { step } from "../run/step.ts";
 import { type ConfigDrift, configDriftOf, driftText } from "./drift.ts";
@@ -114,7 +115,10 @@ export async function update(_id: string, olds: ConfigBundleOutputs, raw: Raw) {
   return { outs: await configured(ConfigBundleInputsSchema.parse(ownInputs(raw)), raw, olds) };
 }
 
-export async function read(id: string, props: ConfigBundleOutputs) {
+export const read = (id: string, props: ConfigBundleOutputs) =>
+  reporting(subjectOf(props), () => refreshed(id, props));
+
+async function refreshed(id: string, props: ConfigBundleOutputs) {
   const session = await sessionFor(props.scope, props.network);
   const wanted = { ...props.configData, ...props.sealed };
   const findings = await Promise.all(
@@ -136,7 +140,10 @@ const kept = ({ configType }: Pick<ConfigBundleInputs, "configType">, found: rea
   storeDriftFacts(found, (finding) => driftText(configType, finding));
 
 /** Withdraws the settings, so that the defaults apply again, unless somebody has changed them since. */
-export async function remove(_id: string, props: ConfigBundleOutputs): Promise<void> {
+export const remove = (_id: string, props: ConfigBundleOutputs): Promise<void> =>
+  reporting(subjectOf(props), () => withdrawAll(props));
+
+async function withdrawAll(props: ConfigBundleOutputs): Promise<void> {
   const session = await sessionFor(props.scope, props.network);
   await clear(session, props.targets, props);
 }

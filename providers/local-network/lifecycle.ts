@@ -1,9 +1,13 @@
 import { type LocalNetworkInfo, start, status, stop } from "../../src/localnet/index.ts";
 import { addUser, isUser, removeUser, usersOf } from "../../src/localnet/users.ts";
 import { checkInputs, ownInputs } from "../run/inputs.ts";
+import { reporting } from "../run/reporting.ts";
 import { type LocalNetworkInputs, LocalNetworkInputsSchema, type LocalNetworkOutputs } from "./schema.ts";
 
 type Raw = Record<string, unknown>;
+
+/** Name of the resource in progress lines and errors. */
+const NAME = "local network";
 
 /** Does nothing: this provider needs no settings and no wallet. */
 export function configure(): void {}
@@ -45,17 +49,23 @@ export async function read(id: string, props: LocalNetworkOutputs) {
 }
 
 /** Stops the network unless it has another user: another fleet or stack on the same folder, or this fleet under a new name. */
-export async function remove(_id: string, { dir, user }: LocalNetworkOutputs): Promise<void> {
+export const remove = (_id: string, props: LocalNetworkOutputs): Promise<void> =>
+  reporting(NAME, () => leave(props));
+
+async function leave({ dir, user }: LocalNetworkOutputs): Promise<void> {
   if (user !== undefined) removeUser(dir, user);
   const others = usersOf(dir);
-  if (others.length > 0) return console.log(`local network: keeps running for ${others.join(", ")}`);
+  if (others.length > 0) return console.log(`${NAME}: keeps running for ${others.join(", ")}`);
   await stop(dir);
   // A user that was added in the meantime expects it to run. A stop and a start lose nothing.
   if (usersOf(dir).length > 0) await start(dir);
 }
 
-async function ensure(inputs: LocalNetworkInputs, raw: Raw): Promise<LocalNetworkOutputs> {
-  const started = performance.now();
+const ensure = (inputs: LocalNetworkInputs, raw: Raw): Promise<LocalNetworkOutputs> =>
+  reporting(NAME, () => started(inputs, raw));
+
+async function started(inputs: LocalNetworkInputs, raw: Raw): Promise<LocalNetworkOutputs> {
+  const began = performance.now();
   const { dir, user, timeoutSeconds } = inputs;
   const isNew = user !== undefined && !isUser(dir, user);
   // Added before the start, so that a concurrent delete of the last other user either sees this one or starts the network again.
@@ -65,7 +75,7 @@ async function ensure(inputs: LocalNetworkInputs, raw: Raw): Promise<LocalNetwor
     throw error;
   });
   console.log(
-    `${"local network".padEnd(22)} running at ${info.gatewayUrl}  ${((performance.now() - started) / 1000).toFixed(1)} s`,
+    `${NAME.padEnd(22)} running at ${info.gatewayUrl}  ${((performance.now() - began) / 1000).toFixed(1)} s`,
   );
   return { ...raw, ...inputs, ...stable(info) };
 }

@@ -11,6 +11,7 @@ import { reportStep } from "../../src/fleet/session/progress.ts";
 import { readRunRequest } from "../../src/fleet/session/run-request.ts";
 import { deploymentKey } from "../../src/fleet/session/scope.ts";
 import { checkInputs, ownInputs } from "../run/inputs.ts";
+import { reporting } from "../run/reporting.ts";
 import { configure, sessionFor } from "../run/session.ts";
 import { step } from "../run/step.ts";
 import { assertExists } from "./assert-exists.ts";
@@ -41,7 +42,10 @@ const justRead = new Set<string>();
  * Prints what changes and why. Drift is taken from the last refresh; the network is asked only if the state does not show that this wallet
  * owns the process, and the embedded network whether it has the process.
  */
-export async function diff(id: string, olds: ProcessOutputs, rawNews: Raw) {
+export const diff = (id: string, olds: ProcessOutputs, news: Raw) =>
+  reporting(olds.name, () => changes(id, olds, news));
+
+async function changes(id: string, olds: ProcessOutputs, rawNews: Raw) {
   const isRefresh = justRead.delete(id);
   const news = ProcessInputsSchema.parse(ownInputs(rawNews));
   if (!isRefresh) await assertExists(olds, news.network);
@@ -76,7 +80,9 @@ export async function update(_id: string, olds: ProcessOutputs, raw: Raw) {
 }
 
 /** Asks the process itself, by signed messages. A process that does not answer is never reported as deleted. */
-export async function read(id: string, props: ProcessOutputs) {
+export const read = (id: string, props: ProcessOutputs) => reporting(props.name, () => refreshed(id, props));
+
+async function refreshed(id: string, props: ProcessOutputs) {
   const session = await sessionFor(props.scope, props.network);
   const place: ProcessRef = { name: props.name, generation: props.generation, processId: props.processId };
   const { health, found, owner = props.owner } = await observe(session, place, props).catch(observedLoss);
@@ -104,7 +110,9 @@ function observedLoss(error: unknown): Observed {
 }
 
 /** Retires the process: AO processes are permanent, so a deleted one answers `GONE` from then on. Idempotent. */
-export async function remove(_id: string, props: ProcessOutputs) {
+export const remove = (_id: string, props: ProcessOutputs) => reporting(props.name, () => retireAll(props));
+
+async function retireAll(props: ProcessOutputs): Promise<void> {
   if (props.processId === undefined) return;
   const session = await sessionFor(props.scope, props.network);
   const place = { name: props.name, generation: props.generation, processId: props.processId };

@@ -12,6 +12,7 @@ import type { Session } from "../../src/fleet/session/session.ts";
 import { storeDriftFacts, withoutDrift } from "../run/drift-facts.ts";
 import { assumeUnchanged, checkInputs, hasUnknown, ownInputs } from "../run/inputs.ts";
 import { PartialFailure } from "../run/partial-failure.ts";
+import { reporting } from "../run/reporting.ts";
 import { configure, sessionFor } from "../run/session.ts";
 import { step } from "../run/step.ts";
 import { driftText, type TrafficDrift } from "./drift.ts";
@@ -66,7 +67,9 @@ export async function update(_id: string, olds: TrafficOutputs, raw: Raw) {
 }
 
 /** Asks the router itself. */
-export async function read(id: string, props: TrafficOutputs) {
+export const read = (id: string, props: TrafficOutputs) => reporting(NAME, () => refreshed(id, props));
+
+async function refreshed(id: string, props: TrafficOutputs) {
   const session = await sessionFor(props.scope, props.network);
   const router = routerOf(session, props.router, () => session.budget(props.timeoutSeconds));
   const state = await router.read().catch(ignoreProbeFailureOrRefusal);
@@ -78,7 +81,10 @@ export async function read(id: string, props: TrafficOutputs) {
 }
 
 /** Sets an empty table, so that requests follow the wiring. A router that is gone needs none. */
-export async function remove(_id: string, props: TrafficOutputs): Promise<void> {
+export const remove = (_id: string, props: TrafficOutputs): Promise<void> =>
+  reporting(NAME, () => clearTable(props));
+
+async function clearTable(props: TrafficOutputs): Promise<void> {
   const session = await sessionFor(props.scope, props.network);
   const router = routerOf(session, props.router, () => session.budget(props.timeoutSeconds));
   try {

@@ -17,6 +17,7 @@ import type { Session } from "../../src/fleet/session/session.ts";
 import { readDriftFacts, storeDriftFacts, withoutDrift } from "../run/drift-facts.ts";
 import { assumeUnchanged, checkInputs, ownInputs } from "../run/inputs.ts";
 import { PartialFailure } from "../run/partial-failure.ts";
+import { reporting } from "../run/reporting.ts";
 import { configure, sessionFor } from "../run/session.ts";
 import { step } from "../run/step.ts";
 import { changeText, driftText, type WiringDrift } from "./drift.ts";
@@ -86,7 +87,10 @@ export async function update(_id: string, olds: WiringOutputs, raw: Raw) {
   return { outs: await wired(WiringInputsSchema.parse(ownInputs(raw)), raw, olds) };
 }
 
-export async function read(id: string, props: WiringOutputs) {
+export const read = (id: string, props: WiringOutputs) =>
+  reporting(props.target.name, () => refreshed(id, props));
+
+async function refreshed(id: string, props: WiringOutputs) {
   // The wiring that follows traffic may have rewired the process since.
   if (props.newOnly) return { id, props };
   const session = await sessionFor(props.scope, props.network);

@@ -45,7 +45,7 @@ export class FleetError extends Error {
     options: { cause?: unknown; transient?: boolean; isLocal?: boolean } = {},
   ) {
     const list = (Array.isArray(problems) ? problems : [problems]) as readonly [Problem, ...Problem[]];
-    super(list.map(formatProblem).join("\n"), options.cause === undefined ? {} : { cause: options.cause });
+    super(formatProblems(list), options.cause === undefined ? {} : { cause: options.cause });
     this.name = "FleetError";
     // A stack trace does not help the person who can fix the problem, and Pulumi prints the stack of whatever a provider throws.
     this.stack = "";
@@ -74,3 +74,7 @@ export function formatProblem(problem: Problem): string {
   lines.push(`  fix:      ${problem.remedy}`);
   return lines.join("\n");
 }
+
+/** Several problems as one text, which is also the message of their FleetError. */
+export const formatProblems = (problems: readonly Problem[]): string =>
+  problems.map(formatProblem).join("\n");

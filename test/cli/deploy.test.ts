@@ -1,7 +1,7 @@
 import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { FleetError } from "../../src/core/errors.ts";
+import { FleetError, formatProblem, type Problem } from "../../src/core/errors.ts";
 import type { FleetSession } from "../../src/fleet/fleet-session.ts";
 import {
   type Answer,
@@ -39,8 +39,9 @@ const reported = (
   code: string | undefined,
   transient: boolean,
   phase = "failed",
+  problems?: readonly Problem[],
 ): void => {
-  const event = { at: "now", deploymentId: "d", name, phase, detail: "", code, transient };
+  const event = { at: "now", deploymentId: "d", name, phase, detail: "", code, transient, problems };
   appendFileSync(env.FLEET_EVENTS ?? "", `${JSON.stringify(event)}\n`);
 };
 
@@ -361,6 +362,31 @@ describe("fleet deploy", () => {
     expect(taken.engine.runs).toHaveLength(1);
   });
 
+  test("decides by the problems that a step reports, and does not read their text", async () => {
+    // As text, the last line of `got` is another problem, of a rollout that failed.
+    const gate = {
+      code: "GATE",
+      what: "The rollout waits.",
+      got: "shop has errors:\nit could not be loaded [LUA_ERROR]",
+      remedy: "Look.",
+    };
+    const waiting = await deploy(["--yes", "--json"], async (run) => {
+      reported(run, "traffic", "GATE", false, "waiting", [gate]);
+      for (const event of failed("Traffic", "rolling-traffic", formatProblem(gate))) run.say(event);
+      return { ok: false };
+    });
+    expect(waiting.code).toBe(4);
+    expect(waiting.json()).toMatchObject({ failures: [{ member: "traffic", problems: [gate] }] });
+    const busy = { ...gate, code: "DEPLOYMENT_IN_PROGRESS" };
+    const occupied = await deploy(["--yes"], async (run) => {
+      const event = { at: "now", member: "battle", problems: [busy] };
+      appendFileSync(run.env.FLEET_EVENTS ?? "", `${JSON.stringify(event)}\n`);
+      for (const one of failed("Process", "battle", "the text is lost")) run.say(one);
+      return { ok: false };
+    });
+    expect(occupied.code).toBe(5);
+  });
+
   test("ends the run at --timeout and names what was in progress, with exit code 124", async () => {
     const { code, stderr, json } = await deploy(
       ["--yes", "--timeout", "0.2", "--json"],
@@ -480,6 +506,20 @@ describe("fleet deploy", () => {
     );
     expect(code).toBe(1);
     expect(stderr).toContain("[DEPENDENCY_CYCLE]\n  got:      a → b → a");
+  });
+
+  test("takes the program's problems in a plan as data", async () => {
+    const problems = [
+      { code: "BAD_VALUE", what: "Invalid value for a.", got: "one\nof these [OLD]", remedy: "Fix it." },
+    ];
+    const { code, json } = await deploy(["--dry-run", "--json"], async ({ say, env }) => {
+      appendFileSync(env.FLEET_EVENTS ?? "", `${JSON.stringify({ at: "now", problems })}\n`);
+      const message = problems.map(formatProblem).join("\n");
+      say({ diagnosticEvent: { severity: "error", message, color: "never" } });
+      return { ok: false };
+    });
+    expect(code).toBe(1);
+    expect(json<{ failures: unknown[] }>().failures).toEqual([{ problems }]);
   });
 });
 

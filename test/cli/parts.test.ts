@@ -99,7 +99,7 @@ test("steps are followed in their order; a line of another version, with a phase
   );
   writeFileSync(path, `${lines.join("\n")}\n`);
   const seen: string[] = [];
-  await followSteps(path, ({ phase }) => seen.push(phase)).stop();
+  await followSteps(path, { onStep: ({ phase }) => seen.push(phase) }).stop();
   expect(seen).toEqual(["loaded", "ready"]);
 });
 

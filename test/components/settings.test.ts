@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
-import { afterEach, describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import { parse, stringify } from "yaml";
 import { FleetDeclarationSchema } from "../../components/declaration.ts";
 import { checkWorkingFolder } from "../../components/project-file.ts";
@@ -24,7 +24,10 @@ function stack(values: Record<string, string>): pulumi.Config {
   pulumi.runtime.setAllConfig(values);
   return new pulumi.Config("two");
 }
-afterEach(() => pulumi.runtime.setAllConfig({}));
+afterEach(() => {
+  pulumi.runtime.setAllConfig({});
+  vi.unstubAllEnvs();
+});
 
 const problems = (values: Record<string, string>, declared: string[] = []) =>
   settingProblems({ project: "two", stack: "dev", values, secret: [], declared } satisfies StackValues);
@@ -263,6 +266,15 @@ describe("mistakes in settings", () => {
       expect(message).toContain('perhaps "network"');
       expect(message.match(/\[SETTING_\w+\]/g)).toHaveLength(6);
     }
+  });
+
+  test("reach fleet deploy as data", () => {
+    const events = sandbox().file("events.jsonl");
+    vi.stubEnv("FLEET_EVENTS", events);
+    expect(() => settings(stack({ "two:healthRetries": "many" }))).toThrow("SETTING_INVALID");
+    expect(JSON.parse(readFileSync(events, "utf8"))).toMatchObject({
+      problems: [{ code: "SETTING_INVALID" }],
+    });
   });
 
   test.each([

@@ -1,5 +1,8 @@
+import { appendFileSync } from "node:fs";
 import { appendFile, mkdir } from "node:fs/promises";
 import { join } from "node:path";
+import type { Problem } from "../../core/errors.ts";
+import { eventsFile } from "./run-request.ts";
 import type { Scope } from "./scope.ts";
 import type { Session } from "./session.ts";
 import { type StepPhase, stepText } from "./step-phases.ts";
@@ -20,6 +23,16 @@ export interface StepEvent {
   readonly code?: string;
   /** With `failed`: whether a retry can succeed without any change. */
   readonly transient?: boolean;
+  /** What the error says, as data: pulumi passes on only its text. None for an internal error. */
+  readonly problems?: readonly Problem[];
+}
+
+/** A failure that is no step, as data: of the program, or of a read, diff or delete. Pulumi prints its text. */
+export interface FailureEvent {
+  readonly at: string;
+  /** As `name` of a step. Absent if the program failed. */
+  readonly member?: string;
+  readonly problems: readonly Problem[];
 }
 
 /** Name of a run's log in `build/logs`: `deploy-<time>-<random>.log`. Generated ids already start with `deploy-`. */
@@ -53,9 +66,32 @@ export async function writeStep(scope: Scope, event: StepEvent, stream?: string)
     for (const file of files) await appendFile(join(logs, file), line);
     if (stream !== undefined) await appendFile(stream, `${JSON.stringify(event)}\n`);
   } catch (error) {
-    console.warn(`cannot write the log: ${error instanceof Error ? error.message : String(error)}`);
+    warnUnwritten(error);
   }
 }
+
+/**
+ * Appends a failure that is no step to the run's events, if somebody reads them. Synchronous, because the program's settings are read so.
+ *
+ * @param member as in `FailureEvent`
+ */
+export function reportFailure(problems: readonly Problem[], member?: string): void {
+  const stream = eventsFile();
+  if (stream === undefined) return;
+  const event: FailureEvent = {
+    at: new Date().toISOString(),
+    ...(member === undefined ? {} : { member }),
+    problems,
+  };
+  try {
+    appendFileSync(stream, `${JSON.stringify(event)}\n`);
+  } catch (error) {
+    warnUnwritten(error);
+  }
+}
+
+const warnUnwritten = (error: unknown): void =>
+  console.warn(`cannot write the log: ${error instanceof Error ? error.message : String(error)}`);
 
 /** The subject of a step: a member, or a resource of a member. */
 type StepSubject = string | Required<Pick<StepEvent, "name" | "member">>;

@@ -118,7 +118,7 @@ export const RUN_VARIABLES: Readonly<Record<keyof RunRequest, Variable>> = {
   events: {
     name: "FLEET_EVENTS",
     expected: "a file",
-    description: "File that gets every step of the run as a line of JSON",
+    description: "File that gets every step and every failure of the run as a line of JSON",
   },
   adopt: {
     name: "FLEET_ADOPT",
@@ -158,6 +158,10 @@ export function readRunRequest(env: Env = process.env): RunRequest {
   throwAll([...bad].map((part) => problemWith(RUN_VARIABLES[part], env)));
   throw parsed.error;
 }
+
+/** The file of the run's events, also if another part of the request is invalid. */
+export const eventsFile = (env: Env = process.env): string | undefined =>
+  env[RUN_VARIABLES.events.name]?.trim() || undefined;
 
 const problemWith = ({ name, expected, code = "RUN_VARIABLE_INVALID" }: Variable, env: Env): Problem => ({
   code,

@@ -1,6 +1,6 @@
-import type { Problem } from "../../core/errors.ts";
+import { formatProblems, type Problem } from "../../core/errors.ts";
 import { isWaitingCode } from "../../delivery/phase.ts";
-import type { Diagnostic, StepFailure } from "./progress.ts";
+import type { Diagnostic, ReportedFailure, StepFailure } from "./progress.ts";
 import { isConnectionLost } from "./pulumi-text.ts";
 
 /** Why one member, or the run as a whole, failed. */
@@ -11,15 +11,29 @@ export interface Failure {
   readonly problems: readonly Problem[];
 }
 
-/** The errors of a run by member, without duplicates. Pure. */
-export function failuresOf(diagnostics: readonly Diagnostic[]): Failure[] {
+/**
+ * The errors of a run by member, without duplicates. Pulumi repeats what was reported as data as the text of a diagnostic, which is not
+ * read. Any other text is foreign, and is parsed. Pure.
+ *
+ * @param reported what the program and the providers reported
+ */
+export function failuresOf(
+  diagnostics: readonly Diagnostic[],
+  reported: readonly ReportedFailure[],
+): Failure[] {
   const byMember = new Map<string | undefined, Map<string, Problem>>();
+  const add = (member: string | undefined, found: readonly Problem[]) => {
+    const problems = byMember.get(member) ?? new Map<string, Problem>();
+    for (const problem of found) problems.set(`${problem.code} ${problem.what} ${problem.at}`, problem);
+    byMember.set(member, problems);
+  };
+  for (const { member, problems } of reported) add(member, problems);
   for (const { severity, member, text } of diagnostics) {
     if (severity !== "error") continue;
-    const problems = byMember.get(member) ?? new Map<string, Problem>();
-    for (const problem of parseProblems(text))
-      problems.set(`${problem.code} ${problem.what} ${problem.at}`, problem);
-    byMember.set(member, problems);
+    const isReported = reported.some(
+      (one) => one.member === member && text.includes(formatProblems(one.problems).trim()),
+    );
+    if (!isReported) add(member, parseProblems(text));
   }
   return [...byMember].map(([member, problems]) => ({
     ...(member === undefined ? {} : { member }),
@@ -83,7 +97,10 @@ const MEMORY = "If nobody stopped it, the machine may be out of memory.";
 
 const FIELD = /^ {2}(at|got|expected|fix): +(.*)$/;
 
-/** Parses what `formatProblem` printed, since pulumi passes on only the text. Text without a code becomes one problem with the code `ENGINE`. */
+/**
+ * Parses text that nobody reported as data: pulumi's own, what a program throws itself, and the errors of a provider of version 0.1.0, which
+ * are as `formatProblem` prints them. Text without a code becomes one problem with the code `ENGINE`.
+ */
 export function parseProblems(text: string): Problem[] {
   const found: { what: string; code: string; fields: Record<string, string> }[] = [];
   let last: string | undefined;

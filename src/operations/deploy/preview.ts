@@ -1,9 +1,13 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import type { RunClock } from "./clock.ts";
 import type { Engine, EngineEvent } from "./engine.ts";
 import type { Failure } from "./failure.ts";
 import { type Diagnostic, type PlannedStep, Progress } from "./progress.ts";
 import { lockHolders } from "./pulumi-text.ts";
 import { type DeployRequest, failuresIn, runEnvironment } from "./run.ts";
+import { readSteps } from "./steps.ts";
 
 /** The result of a preview. */
 export interface Plan {
@@ -32,17 +36,24 @@ export async function preview(
   listen: (event: EngineEvent) => void = () => {},
 ): Promise<Plan> {
   const progress = new Progress();
-  const result = await engine.run({
-    kind: "preview",
-    env: runEnvironment(request, clock),
-    parallel: request.parallel,
-    refresh: request.refresh,
-    signal: clock.signal,
-    onEvent(event) {
-      progress.apply(event, 0);
-      listen(event);
-    },
-  });
+  const folder = await mkdtemp(join(tmpdir(), "fleet-preview-"));
+  const events = join(folder, "events.jsonl");
+  const result = await engine
+    .run({
+      kind: "preview",
+      env: runEnvironment(request, clock, { events }),
+      parallel: request.parallel,
+      refresh: request.refresh,
+      signal: clock.signal,
+      onEvent(event) {
+        progress.apply(event, 0);
+        listen(event);
+      },
+    })
+    .finally(async () => {
+      await readSteps(events, { onFailure: (event) => progress.failure(event) });
+      await rm(folder, { recursive: true, force: true });
+    });
   const said = (severity: Diagnostic["severity"]) =>
     progress.diagnostics.filter((diagnostic) => diagnostic.severity === severity);
   return {

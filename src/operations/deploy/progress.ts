@@ -1,4 +1,4 @@
-import type { StepEvent } from "../../fleet/session/progress.ts";
+import type { FailureEvent, StepEvent } from "../../fleet/session/progress.ts";
 import type { StepPhase } from "../../fleet/session/step-phases.ts";
 import type { EngineEvent } from "./engine.ts";
 import { diagnosisIn } from "./pulumi-text.ts";
@@ -40,6 +40,9 @@ export interface StepFailure {
   readonly code?: string;
   readonly transient: boolean;
 }
+
+/** The problems of one failure as its provider, or the program, reported them. */
+export type ReportedFailure = Pick<FailureEvent, "member" | "problems">;
 
 /** One step of the plan: pulumi's operation, and the inputs that differ. */
 export interface PlannedStep {
@@ -97,6 +100,8 @@ export class Progress {
   readonly diagnostics: Diagnostic[] = [];
   readonly steps: PlannedStep[] = [];
   readonly stepFailures: StepFailure[] = [];
+  /** The problems that the program and the providers reported as data, of failed and of waiting steps. */
+  readonly reported: ReportedFailure[] = [];
   /** Number of resources by operation, from the engine's summary. */
   changes: Readonly<Record<string, number>> = {};
   /** Whether the engine's summary says that the run succeeded. */
@@ -143,7 +148,9 @@ export class Progress {
   step(event: StepEvent, now: number): void {
     // This phase is about the network's units, not about a member.
     if (event.phase === "delayed") return;
-    const row = this.#row(event.member ?? event.name, "process");
+    const member = event.member ?? event.name;
+    const row = this.#row(member, "process");
+    if (event.problems !== undefined) this.reported.push({ member, problems: event.problems });
     row.phases.push({
       phase: event.phase,
       detail: event.detail,
@@ -159,6 +166,11 @@ export class Progress {
     else if (event.phase === "waiting") row.end = "held";
     else if (CHANGING.has(event.phase)) row.reported = "changed";
     else row.reported ??= "unchanged";
+  }
+
+  /** A failure that is no step. The engine reports its end, so it changes no row. */
+  failure({ member, problems }: FailureEvent): void {
+    this.reported.push({ ...(member === undefined ? {} : { member }), problems });
   }
 
   #begin(metadata: StepMetadata, now: number): void {

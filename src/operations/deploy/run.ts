@@ -120,9 +120,12 @@ async function runOnce(
   const progress = new Progress();
   const watcher = watch(progress, deploymentId);
   const events = join(logs, `events-${deploymentId}.jsonl`);
-  const steps = followSteps(events, (event) => {
-    progress.step(event, performance.now());
-    watcher.step(event);
+  const steps = followSteps(events, {
+    onStep(event) {
+      progress.step(event, performance.now());
+      watcher.step(event);
+    },
+    onFailure: (event) => progress.failure(event),
   });
   let result: EngineResult | undefined;
   let busy: ReturnType<Progress["busy"]> = [];
@@ -177,7 +180,7 @@ async function runOnce(
  * the errors in pulumi's output, or its last lines.
  */
 export function failuresIn(progress: Progress, result: EngineResult | undefined): Failure[] {
-  const failures = failuresOf(progress.diagnostics);
+  const failures = failuresOf(progress.diagnostics, result?.ok ? [] : progress.reported);
   if (result === undefined || result.ok || result.locked) return failures;
   if (result.killedBy !== undefined) return [{ problems: [engineKilled(result.killedBy)] }, ...failures];
   if (failures.length > 0) return failures;

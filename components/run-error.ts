@@ -1,0 +1,9 @@
+import * as pulumi from "@pulumi/pulumi";
+import { formatProblems, type Problem } from "../src/core/errors.ts";
+import { reportFailure } from "../src/fleet/session/progress.ts";
+
+/** The error that ends the program. Pulumi prints only its text, so `fleet deploy` gets the problems as data. */
+export function runError(problems: readonly Problem[]): pulumi.RunError {
+  reportFailure(problems);
+  return new pulumi.RunError(formatProblems(problems));
+}
