@@ -7,6 +7,7 @@ import { publicKeyProblem } from "../src/fleet/config/seal.ts";
 import { nearest, withSuggestion } from "../src/fleet/nearest.ts";
 import { type FleetConfigParts, type MemberConfig, mergedSettings } from "./layers.ts";
 import { badValue, unknownKey, unknownProcess } from "./problems.ts";
+import { layerPath, type SettingLayer } from "./setting-layer.ts";
 
 /** The settings of every member, and everything that is wrong with them. */
 export interface Configuration {
@@ -77,7 +78,11 @@ function problemsOf(
     problems.push({
       code: "UNKNOWN_MEMBER",
       what: `A service of ${name} refers to "${missing}", which is not in the fleet.`,
-      at: `${member.origins.SERVICES?.[serviceOf(member, missing)] ?? `processes.${name}.config`}.SERVICES.${serviceOf(member, missing)}.member`,
+      at: settingPath(
+        member.origins.SERVICES?.[serviceOf(member, missing)] ?? ownLayer(name),
+        "SERVICES",
+        `${serviceOf(member, missing)}.member`,
+      ),
       got: missing,
       expected: withSuggestion(near, `one of ${Object.keys(fleet.processes).join(", ")}`),
       remedy: "Declare it, or fix the name. For a process outside the fleet, give its id: { process: … }.",
@@ -93,14 +98,25 @@ function serviceOf({ data }: MemberConfig, member: string): string {
   return found?.[0] ?? "";
 }
 
-/** Path of a setting in the declaration: the path of its layer, then its own. */
-function settingPath(name: string, type: string, path: string, { origins }: MemberConfig): string {
+/** The layer of a setting. A setting that nothing sets, such as a required one, belongs in the member's own. */
+function layerOf(name: string, type: string, path: string, { origins }: MemberConfig): SettingLayer {
   const known = Object.keys(origins[type] ?? {}).filter(
     (key) => path === key || path.startsWith(`${key}.`) || path.startsWith(`${key}[`),
   );
   const [key] = known.sort((a, b) => b.length - a.length);
-  const layer = (key === undefined ? undefined : origins[type]?.[key]) ?? `processes.${name}.config`;
-  return `${layer}.${type}${path === "" ? "" : `.${path}`}`;
+  return (key === undefined ? undefined : origins[type]?.[key]) ?? ownLayer(name);
+}
+
+const ownLayer = (member: string): SettingLayer => ({ layer: "member", kind: "config", member });
+
+/** Path of a setting in the declaration: the path of its layer, then its own. */
+const settingPath = (layer: SettingLayer, type: string, path: string): string =>
+  `${layerPath(layer)}.${type}${path === "" ? "" : `.${path}`}`;
+
+/** What to do about a value. Only the stack's config has the settings of its own layers. */
+function changeValue({ layer, kind }: SettingLayer): string {
+  if (layer !== "stack") return "Change the value in index.ts, or in the stack's config if it is set there.";
+  return `Change the value in the stack's config: pulumi config set ${kind === "secrets" ? "--secret " : ""}--path.`;
 }
 
 function problemOf(
@@ -111,16 +127,13 @@ function problemOf(
   rule: Rule,
 ): Problem {
   const path = dotted.replace(/^\./, "");
-  const at = settingPath(name, type, path, member);
+  const layer = layerOf(name, type, path, member);
+  const at = settingPath(layer, type, path);
   if (isUnknownKey)
     return unknownKey(at, path.split(".").at(-1) ?? "", Object.keys(rule.fields ?? {}), expected);
   return badValue({
     at,
-    got,
-    expected,
-    ...(at.startsWith("overrides")
-      ? { remedy: "Change the value in the stack's config: pulumi config set --path." }
-      : {}),
+    ...{ got, expected, remedy: changeValue(layer) },
   });
 }
 
@@ -130,12 +143,12 @@ function unknownType(
   name: string,
   known: readonly string[],
 ): Problem {
-  const [layer = `processes.${name}.config`] = Object.values(origins[type] ?? {});
+  const [layer = ownLayer(name)] = Object.values(origins[type] ?? {});
   const near = nearest(type, known);
   return {
     code: "UNKNOWN_CONFIG_TYPE",
     what: `"${type}" is not a config type.`,
-    at: `${layer}.${type}`,
+    at: settingPath(layer, type, ""),
     got: type,
     expected: withSuggestion(near, `one of ${known.join(" ")}`),
     remedy: "Fix the name, or declare the type with its zod schema in configTypes.",
@@ -155,8 +168,13 @@ function refinementProblems(
   return issues
     .filter(({ path }) => !secrets.includes(String(path[0])))
     .map(({ path, message }) => {
-      const at = settingPath(name, type, path.map(String).join("."), member);
-      return badValue({ what: `${at} does not match its schema.`, at, expected: message });
+      const inside = path.map(String).join(".");
+      const layer = layerOf(name, type, inside, member);
+      const at = settingPath(layer, type, inside);
+      return badValue({
+        what: `${at} does not match its schema.`,
+        ...{ at, expected: message, remedy: changeValue(layer) },
+      });
     });
 }
 
@@ -169,7 +187,7 @@ function idleOf(name: string, member: MemberConfig, own: Readonly<Record<string,
         {
           code: SETTING_IDLE,
           what: `${type}.${key} of ${name} is stored and reported, but nothing enforces it: ${why}.`,
-          at: settingPath(name, type, key, member),
+          at: settingPath(layerOf(name, type, key, member), type, key),
           remedy: `Remove it. If it is there for people to read, accept the warning: silence: { ${SETTING_IDLE}: "<reason>" }`,
         },
       ];

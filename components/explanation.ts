@@ -4,6 +4,7 @@ import { RULES } from "../src/fleet/config/lua.ts";
 import { readJson, writeAtomically } from "../src/fleet/files.ts";
 import type { Scope } from "../src/fleet/session/scope.ts";
 import type { FleetPlan } from "./plan.ts";
+import { layerAt, layerPath, type SettingLayer, SettingLayerSchema } from "./setting-layer.ts";
 
 const SettingSchema = z.strictObject({
   /** Its value. Left out for a secret. */
@@ -12,6 +13,8 @@ const SettingSchema = z.strictObject({
   secret: z.boolean().optional(),
   /** Where its value comes from: the path of the layer in the declaration, or the release that the stack is pinned to. */
   from: z.string(),
+  /** The layer that sets it. Left out for a value of a release, and in files of version 0.1.0. */
+  layer: SettingLayerSchema.optional(),
   /** Why nothing on AO can enforce it. */
   idle: z.string().optional(),
 });
@@ -30,19 +33,17 @@ export type ExplainedSetting = z.infer<typeof SettingSchema>;
 /** The settings of a plan, each with its origin. Pure. */
 export function explanationOf({ levels, pinned }: FleetPlan, at: string): Explanation {
   const members = levels.flat().map(({ name, declared, origins }) => {
-    const from = pinned ? `release ${pinned.release.deploymentId}` : "the release that runs";
+    const release = pinned ? `release ${pinned.release.deploymentId}` : "the release that runs";
     const types = Object.entries(declared.config).map(([type, data]) => {
       const fields = (RULES[type] ?? declared.rules?.[type])?.fields ?? {};
       const settings = Object.entries(data).map(([key, value]): [string, ExplainedSetting] => {
         const idle = fields[key]?.idle;
-        return [
-          key,
-          { value, from: origins?.[type]?.[key] ?? from, ...(idle === undefined ? {} : { idle }) },
-        ];
+        const origin = originIn(origins?.[type]?.[key], release);
+        return [key, { value, ...origin, ...(idle === undefined ? {} : { idle }) }];
       });
       const secrets = (declared.secrets?.[type] ?? []).map((key): [string, ExplainedSetting] => [
         key,
-        { secret: true, from: origins?.[type]?.[key] ?? from },
+        { secret: true, ...originIn(origins?.[type]?.[key], release) },
       ]);
       return [type, Object.fromEntries([...settings, ...secrets])] as const;
     });
@@ -50,6 +51,17 @@ export function explanationOf({ levels, pinned }: FleetPlan, at: string): Explan
   });
   return { at, members: Object.fromEntries(members) };
 }
+
+/** The origin of a setting that a layer sets, otherwise of one that is as in a release. */
+const originIn = (
+  layer: SettingLayer | undefined,
+  release: string,
+): Pick<ExplainedSetting, "from" | "layer"> =>
+  layer === undefined ? { from: release } : { from: layerPath(layer), layer };
+
+/** The layer of a setting. Files of version 0.1.0 have only its path. Pure. */
+export const layerOf = ({ from, layer }: ExplainedSetting): SettingLayer | undefined =>
+  layer ?? layerAt(from);
 
 const pathOf = ({ home, project, stack }: Pick<Scope, "home" | "project" | "stack">): string =>
   join(home, "config", `${project}.${stack}.json`);

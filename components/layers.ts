@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { Rule } from "../src/fleet/config/rules.ts";
 import { SecretValue } from "./secret-value.ts";
+import type { SettingLayer } from "./setting-layer.ts";
 
 /** Settings by config type. */
 type Settings = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
@@ -31,15 +32,30 @@ export interface MemberConfig {
   readonly sealTo?: string;
   /** Rules of the fleet's own config types that the member has settings of. */
   readonly rules: Readonly<Record<string, Rule>>;
-  /** Config type → setting → path in the declaration of the layer that sets it. */
-  readonly origins: Readonly<Record<string, Readonly<Record<string, string>>>>;
+  /** Config type → setting → the layer that sets it. */
+  readonly origins: Readonly<Record<string, Readonly<Record<string, SettingLayer>>>>;
   /** Members that settings refer to, in order. */
   readonly named: readonly string[];
 }
 
-interface Layer {
-  readonly path: string;
-  readonly settings: Settings;
+interface Layer<T> {
+  readonly origin: SettingLayer;
+  readonly settings: T;
+}
+
+/** The layers that one member has, lowest precedence first. */
+function layersOf<T>(
+  kind: SettingLayer["kind"],
+  member: string,
+  [fleet, own, all, one]: readonly (T | undefined)[],
+): Layer<T>[] {
+  const layers: [SettingLayer, T | undefined][] = [
+    [{ layer: "fleet", kind }, fleet],
+    [{ layer: "member", kind, member }, own],
+    [{ layer: "stack", kind, member: "*" }, all],
+    [{ layer: "stack", kind, member }, one],
+  ];
+  return layers.flatMap(([origin, settings]) => (settings === undefined ? [] : [{ origin, settings }]));
 }
 
 /**
@@ -53,39 +69,31 @@ export function mergedSettings(
   own: Readonly<Record<string, Rule>>,
 ): MemberConfig {
   const process = fleet.processes[name] ?? {};
-  const layers: Layer[] = [
-    { path: "config", settings: fleet.config ?? {} },
-    { path: `processes.${name}.config`, settings: process.config ?? {} },
-    { path: "overrides.*", settings: fleet.overrides?.["*"] ?? {} },
-    { path: `overrides.${name}`, settings: fleet.overrides?.[name] ?? {} },
-  ];
+  const { config, secrets: sealed, overrides, secretOverrides } = fleet;
+  const open = [config, process.config, overrides?.["*"], overrides?.[name]];
+  const closed = [sealed, process.secrets, secretOverrides?.["*"], secretOverrides?.[name]];
   const data: Record<string, Record<string, unknown>> = {};
   const secrets: Record<string, Record<string, SecretValue>> = {};
-  const origins: Record<string, Record<string, string>> = {};
-  for (const { path, settings } of layers) {
+  const origins: Record<string, Record<string, SettingLayer>> = {};
+  for (const { origin, settings } of layersOf("config", name, open)) {
     for (const [type, fields] of Object.entries(settings)) {
       data[type] ??= {};
       for (const [key, value] of Object.entries(fields)) {
         if (value === undefined) continue;
         data[type][key] = value;
-        origins[type] = { ...origins[type], [key]: path };
+        origins[type] = { ...origins[type], [key]: origin };
       }
     }
   }
-  for (const { path, settings } of [
-    { path: "secrets", settings: fleet.secrets ?? {} },
-    { path: `processes.${name}.secrets`, settings: process.secrets ?? {} },
-    { path: "secretOverrides.*", settings: fleet.secretOverrides?.["*"] ?? {} },
-    { path: `secretOverrides.${name}`, settings: fleet.secretOverrides?.[name] ?? {} },
-  ]) {
+  for (const { origin, settings } of layersOf("secrets", name, closed)) {
     for (const [type, fields] of Object.entries(settings)) {
-      const { ...open } = data[type] ?? {};
+      const { ...others } = data[type] ?? {};
       for (const [key, secret] of Object.entries(fields)) {
         secrets[type] = { ...secrets[type], [key]: secret };
-        origins[type] = { ...origins[type], [key]: path };
-        delete open[key];
+        origins[type] = { ...origins[type], [key]: origin };
+        delete others[key];
       }
-      data[type] = open;
+      data[type] = others;
     }
   }
   const sealTo = process.sealTo ?? fleet.sealTo;

@@ -22,7 +22,7 @@ export function problemsWithoutLibrary(
   config: MemberConfig | undefined,
 ): Problem[] {
   const own = Object.entries(config?.origins ?? {}).flatMap(([type, origins]) =>
-    Object.values(origins).some((layer) => layer.includes(`.${name}`)) ? [type] : [],
+    Object.values(origins).some((origin) => origin.layer !== "fleet" && origin.member === name) ? [type] : [],
   );
   const needs: [field: string, got: string, isDeclared: boolean][] = [
     ["config", own.join(", "), own.length > 0],

@@ -40,13 +40,17 @@ describe("the layers of settings", () => {
       ENVIRONMENT_VARS: { MODE: "c" },
     });
     expect(members.battle?.secrets.ENVIRONMENT_VARS?.KEY?.reveal()).toBe(CANARY);
+    const stack = (member: string) => ({ layer: "stack", kind: "config", member });
     expect(members.battle?.origins).toEqual({
       PROCESS_CONFIG: {
-        maxConcurrentRequests: "config",
-        requestTimeout: "processes.battle.config",
-        enableMetrics: "overrides.*",
+        maxConcurrentRequests: { layer: "fleet", kind: "config" },
+        requestTimeout: { layer: "member", kind: "config", member: "battle" },
+        enableMetrics: stack("*"),
       },
-      ENVIRONMENT_VARS: { MODE: "overrides.battle", KEY: "processes.battle.secrets" },
+      ENVIRONMENT_VARS: {
+        MODE: stack("battle"),
+        KEY: { layer: "member", kind: "secrets", member: "battle" },
+      },
     });
     expect(members.shop?.data.ENVIRONMENT_VARS).toEqual({ MODE: "b" });
   });
@@ -79,6 +83,21 @@ describe("a problem with a setting", () => {
       "BAD_VALUE config.LOGGING_CONFIG.logLevel one of DEBUG INFO WARN ERROR FATAL",
       'UNKNOWN_CONFIG_TYPE config.PROCES_CONFIG perhaps "PROCESS_CONFIG"',
       "BAD_VALUE overrides.shop.RATE_LIMITS.BUY.perSecond a number from 0.0001 to 100000, for example 1",
+    ]);
+  });
+
+  test("names the stack's config as the only place of a value that it sets, a secret too", () => {
+    const secret = { PROCESS_CONFIG: { requestTimeout: new SecretValue("5") } };
+    const { problems } = of({
+      config: { LOGGING_CONFIG: { logLevel: "LOUD" } },
+      overrides: { shop: { LOGGING_CONFIG: { logLevel: "LOUD" } } },
+      secretOverrides: { shop: secret },
+      sealTo,
+    });
+    expect(problems.map(({ at, remedy }) => `${at}: ${remedy}`)).toEqual([
+      "config.LOGGING_CONFIG.logLevel: Change the value in index.ts, or in the stack's config if it is set there.",
+      "overrides.shop.LOGGING_CONFIG.logLevel: Change the value in the stack's config: pulumi config set --path.",
+      "secretOverrides.shop.PROCESS_CONFIG.requestTimeout: Change the value in the stack's config: pulumi config set --secret --path.",
     ]);
   });
 

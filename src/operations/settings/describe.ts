@@ -1,3 +1,5 @@
+import { type ExplainedSetting, layerOf } from "../../../components/explanation.ts";
+import { layerPath } from "../../../components/setting-layer.ts";
 import type { HeldConfig, HistoryEntry } from "../../fleet/config/reported-configs.ts";
 import { settingText } from "../../fleet/config/setting-text.ts";
 import type { FleetSession } from "../../fleet/fleet-session.ts";
@@ -34,13 +36,12 @@ export function fieldsOf(data: Readonly<Record<string, unknown>>): string {
 }
 
 /** Where a setting is declared: the file, and the path in it. Pure. */
-export function originOf(from: string, stack: string): string {
-  if (from === "config" || from === "secrets") return `index.ts: ${from} of every member`;
-  if (from.startsWith("processes.")) return `index.ts: ${from}`;
-  if (from.startsWith("overrides.")) return `Pulumi.${stack}.yaml: ${from}`;
-  if (from.startsWith("secretOverrides."))
-    return `Pulumi.${stack}.yaml: ${from.replace("secretOverrides", "secrets")}`;
-  return from;
+export function originOf(setting: ExplainedSetting, stack: string): string {
+  const origin = layerOf(setting);
+  if (origin === undefined) return setting.from;
+  if (origin.layer === "stack")
+    return `Pulumi.${stack}.yaml: ${origin.kind === "secrets" ? "secrets" : "overrides"}.${origin.member}`;
+  return `index.ts: ${layerPath(origin)}${origin.layer === "fleet" ? " of every member" : ""}`;
 }
 
 /** What a manual change means for the next run. */

@@ -53,11 +53,11 @@ export function explainCommand(cli: Cli): Command {
         names.length > 0 ? names.map((name) => pickMember(known, name).name) : Object.keys(plan.members);
       const rows = chosen.flatMap((name) => rowsOf(plan, name, options));
       out.document({ success: true, stack, plannedAt: plan.at, settings: rows });
-      const cells = rows.map(({ member, configType, setting, from, idle, ...row }) => [
+      const cells = rows.map(({ member, configType, setting, idle, ...row }) => [
         member,
         `${configType}.${setting}`,
         row.secret === true ? "(secret)" : settingText(row.value),
-        `${originOf(from, stack)}${idle === undefined ? "" : ` (not enforceable: ${idle})`}`,
+        `${originOf(row, stack)}${idle === undefined ? "" : ` (not enforceable: ${idle})`}`,
       ]);
       if (cells.length === 0) out.line("No settings are declared, and none has a default.");
       else for (const line of table(["process", "setting", "value", "from"], cells)) out.line(line);
