@@ -9,8 +9,8 @@ import { explainData, settingText } from "../../src/fleet/config/setting-text.ts
 import { ignoreNoReply, ignoreProbeFailureOrRefusal } from "../../src/fleet/health/probe.ts";
 import { isLostError } from "../../src/fleet/members/gone.ts";
 import { record } from "../../src/fleet/members/manifest.ts";
-import { memberKey } from "../../src/fleet/members/members.ts";
 import type { Target } from "../../src/fleet/members/target.ts";
+import type { MemberStep } from "../../src/fleet/session/member-key.ts";
 import { reportStep } from "../../src/fleet/session/progress.ts";
 import { deploymentKey } from "../../src/fleet/session/scope.ts";
 import type { Session } from "../../src/fleet/session/session.ts";
@@ -200,7 +200,7 @@ async function ensure(
   );
   for (const [index, target] of targets.entries()) {
     // The target has the settings, so a message of an earlier run with them is not needed any longer.
-    if (reported[index]?.held?.hash === hash) await session.supersede(stepOf(session, target), "");
+    if (reported[index]?.held?.hash === hash) await session.supersede(stepOf(target));
   }
   const otherRule = olds !== undefined && hashOf(olds.rule ?? null) !== hashOf(inputs.rule ?? null);
   const pending = targets.filter((_target, index) => otherRule || reported[index]?.held?.hash !== hash);
@@ -291,5 +291,4 @@ function nextVersion(reported: readonly TargetConfig[], hash: string, before: nu
   return Math.max(before, ...reported.map(({ highest }) => highest)) + 1;
 }
 
-const stepOf = ({ scope }: Session, { name, generation }: Target): string =>
-  memberKey(scope, name, generation, "UPDATE_CONFIG/");
+const stepOf = ({ name, generation }: Target): MemberStep => ({ name, generation, step: "UPDATE_CONFIG" });

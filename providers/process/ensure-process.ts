@@ -8,11 +8,11 @@ import {
   incarnationsIn,
   isRetired,
   liveAmong,
-  memberKey,
   newestIncarnation,
   onNetwork,
 } from "../../src/fleet/members/members.ts";
 import { resume } from "../../src/fleet/protocol/state.ts";
+import { memberKey } from "../../src/fleet/session/member-key.ts";
 import { deploymentKey } from "../../src/fleet/session/scope.ts";
 import type { Session } from "../../src/fleet/session/session.ts";
 import { findProcessToAdopt } from "./adopt.ts";

@@ -11,7 +11,7 @@ import type { StateComparison } from "../../src/fleet/code/state-comparison.ts";
 import { composeWithoutLibrary, runsWithoutLibrary } from "../../src/fleet/code/without-library.ts";
 import type { ManualChange, ProcessRef } from "../../src/fleet/health/verdict.ts";
 import { adoption } from "../../src/fleet/members/adoption.ts";
-import { memberKey } from "../../src/fleet/members/members.ts";
+import { isStep, memberKey, parseKey } from "../../src/fleet/session/member-key.ts";
 import type { Session } from "../../src/fleet/session/session.ts";
 import type { ProcessInputs } from "./schema.ts";
 import { wrongWallet } from "./wrong-wallet.ts";
@@ -99,7 +99,7 @@ export async function loadBundle(
     place.generation,
     `load/${inputs.bundle.hash}/e${epoch}`,
   );
-  await session.supersede(memberKey(session.scope, place.name, place.generation, "load/"), intent);
+  await session.supersede({ name: place.name, generation: place.generation, step: "load" }, intent);
   const sent = await session.ao.send(
     { intent, processId: place.processId, tags: { Action: "Eval" }, data: program.text },
     budget,
@@ -177,10 +177,11 @@ export interface Load {
  * `fleet adopt`, the one in the ledger.
  */
 export async function loadsOf(session: Session, place: ProcessRef, hash: string): Promise<Load[]> {
-  const step = memberKey(session.scope, place.name, place.generation, `load/${hash}/`);
+  const step = { name: place.name, generation: place.generation, step: "load" };
+  const isLoad = (key: string) => isStep(session.scope, key, step) && parseKey(key)?.rest[0] === hash;
   const sent = session.journal
     .history()
-    .filter(({ key, target }) => key.startsWith(step) && target === place.processId)
+    .filter(({ key, target }) => target === place.processId && isLoad(key))
     .reverse();
   const taken = (await adoption(session))?.members[place.name];
   if (taken?.evalId === undefined || taken.sourceHash !== hash || taken.processId !== place.processId)

@@ -129,7 +129,7 @@ async function ensure(session: Session, inputs: ReleaseInputs, raw: Raw): Promis
       deployment.finished();
     }
     // Everything declared is deployed, so unfinished messages of earlier runs are no longer needed.
-    await session.supersede("", "");
+    await session.supersede();
     crashPoint("release.finished");
     const release: ReleaseOutputs = { ...outputs, epoch };
     const text = `${JSON.stringify({ ...ownInputs({ ...release }), manifest }, null, 2)}\n`;

@@ -4,6 +4,7 @@ import type { NetworkRef } from "../../src/ao/network.ts";
 import { loadWallet } from "../../src/ao/wallet.ts";
 import { type Budget, budgetOf, within } from "../../src/core/budget.ts";
 import { canonicalJson } from "../../src/core/hash.ts";
+import { isStep, parseKey } from "../../src/fleet/session/member-key.ts";
 import { openSession } from "../../src/fleet/session/open.ts";
 import { readRunRequest } from "../../src/fleet/session/run-request.ts";
 import type { Scope } from "../../src/fleet/session/scope.ts";
@@ -78,7 +79,7 @@ async function open(scope: Scope, network: NetworkRef): Promise<Session> {
       },
       async supersede(step, intent) {
         for (const key of inherited) {
-          if (key === intent || !key.startsWith(step)) continue;
+          if (key === intent || (step !== undefined && !isStep(scope, key, step))) continue;
           inherited.delete(key);
           await journal.void(key, "superseded");
         }
@@ -108,7 +109,8 @@ async function leftOpen(journal: Journal): Promise<Set<string>> {
   inheritedKeys.set(journal.path, keys);
   for (const { kind, key } of journal.open()) {
     if (kind !== "message") continue;
-    if (key.endsWith("/e0") || key.includes("/RETIRE/")) keys.add(key);
+    const { epoch, step } = parseKey(key) ?? {};
+    if (epoch === 0 || step === "RETIRE") keys.add(key);
     else await journal.void(key, "its run has ended");
   }
   return keys;

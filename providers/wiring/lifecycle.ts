@@ -4,13 +4,13 @@ import { crashPoint } from "../../src/core/crash.ts";
 import { FleetError } from "../../src/core/errors.ts";
 import { hashOf } from "../../src/core/hash.ts";
 import { ignoreProbeFailure, probe } from "../../src/fleet/health/probe.ts";
-import { memberKey } from "../../src/fleet/members/members.ts";
 import { wiringName } from "../../src/fleet/members/resource-names.ts";
 import { withReplaceRemedy } from "../../src/fleet/members/ruined.ts";
 import type { Target } from "../../src/fleet/members/target.ts";
 import { ask } from "../../src/fleet/protocol/ask.ts";
 import { info } from "../../src/fleet/protocol/info.ts";
 import { luaList } from "../../src/fleet/protocol/lua.ts";
+import { isStep, type MemberStep } from "../../src/fleet/session/member-key.ts";
 import { reportStep } from "../../src/fleet/session/progress.ts";
 import { deploymentKey } from "../../src/fleet/session/scope.ts";
 import type { Session } from "../../src/fleet/session/session.ts";
@@ -220,11 +220,11 @@ async function wiredAlready(
   table: Table,
 ): Promise<Table | undefined> {
   const { name, generation } = inputs.target;
-  const step = memberKey(session.scope, name, generation, "WIRE_PEERS/");
-  if (!session.journal.history().some(({ key }) => key.startsWith(step))) return undefined;
+  const step: MemberStep = { name, generation, step: "WIRE_PEERS" };
+  if (!session.journal.history().some(({ key }) => isStep(session.scope, key, step))) return undefined;
   const held = reportedTable(await infoOf(session, inputs), table);
   if (tableHash(held) !== tableHash(table)) return undefined;
-  await session.supersede(step, "");
+  await session.supersede(step);
   return held;
 }
 

@@ -9,8 +9,8 @@ import { canonicalJson } from "../../src/core/hash.ts";
 import { jsonIn } from "../../src/core/json.ts";
 import { faultOf } from "../../src/delivery/faults.ts";
 import type { Probe } from "../../src/fleet/health/probe-message.ts";
-import { memberKey } from "../../src/fleet/members/members.ts";
 import type { Target } from "../../src/fleet/members/target.ts";
+import { memberKey } from "../../src/fleet/session/member-key.ts";
 import type { Session } from "../../src/fleet/session/session.ts";
 
 /** Milliseconds between two polls for a late reply. */

@@ -117,6 +117,17 @@ describe("reports what a person should know as a note", () => {
     expect(codes(sources, "problem")).toEqual([]);
   });
 
+  test("takes no process for retired because of a name in its key", () => {
+    const of = (step: string) => `game/RETIRE/shop/g1/${step}`;
+    const journal = [
+      intent({ kind: "spawn", id: "lost", target: "", key: of("spawn") }),
+      intent({ id: "m1", target: "lost", key: of("WIRE_PEERS/x/e2") }),
+    ];
+    expect(codes({ ...whole, journal }, "note")).toContain("PROCESS_LEFT");
+    const retired = intent({ id: "m2", target: "lost", key: of("RETIRE/x/e2") });
+    expect(codes({ ...whole, journal: [...journal, retired] }, "note")).not.toContain("PROCESS_LEFT");
+  });
+
   test("does not report a process that the ledger lists as ruined as kept warm or lost", () => {
     const journal = [intent({ kind: "spawn", id: "old", target: "", key: "game/dev/shop/g1/spawn/x/e1/1" })];
     const findings = audit({ ...whole, journal, ruined: ["old"] });

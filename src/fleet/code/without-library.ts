@@ -13,7 +13,7 @@ import { describeManualChanges } from "../health/code-drift.ts";
 import type { HealthOutput, HealthPolicy } from "../health/schema.ts";
 import type { ManualChange, ProcessRef } from "../health/verdict.ts";
 import { isGoneError } from "../members/gone.ts";
-import { memberKey } from "../members/members.ts";
+import { memberKey } from "../session/member-key.ts";
 import type { Session } from "../session/session.ts";
 import type { Commit, Program } from "./commit.ts";
 import { EVAL_ID_LUA } from "./eval-id-lua.ts";

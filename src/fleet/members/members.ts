@@ -2,6 +2,7 @@ import type { Intent } from "../../ao/journal/index.ts";
 import type { Budget } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
 import { info } from "../protocol/info.ts";
+import { parseKeyOf } from "../session/member-key.ts";
 import { deploymentKey, type Scope } from "../session/scope.ts";
 import type { Session } from "../session/session.ts";
 import { adoption } from "./adoption.ts";
@@ -16,9 +17,6 @@ export interface Incarnation {
   /** Whether its spawn was signed without proof that a unit accepted it: then it must be sent again before it is used. */
   readonly unsent: boolean;
 }
-
-export const memberKey = (scope: Scope, name: string, generation: number, step: string): string =>
-  `${deploymentKey(scope, name)}/g${generation}/${step}`;
 
 /**
  * The member's newest process: from the journal, which contains every spawn of this machine. If the journal has no active
@@ -84,16 +82,15 @@ export const incarnationsIn = (session: Session, name: string): Incarnation[] =>
 
 /** The same from a journal's entries. Pure. */
 export function incarnationsOf(entries: Iterable<Intent>, scope: Scope, name: string): Incarnation[] {
-  const prefix = `${deploymentKey(scope, name)}/g`;
   const made = new Map<number, Incarnation>();
   const retired = new Set<number>();
   for (const { key, kind, state, id } of entries) {
-    if (!key.startsWith(prefix)) continue;
-    const [generation, step] = key.slice(prefix.length).split("/");
-    const number = Number(generation);
+    const parsed = parseKeyOf(scope, key);
+    if (parsed?.name !== name) continue;
+    const { generation, step } = parsed;
     if (kind === "spawn" && state !== "voided")
-      made.set(number, { processId: id, generation: number, retired: false, unsent: state === "signed" });
-    if (step === "RETIRE" && state === "settled") retired.add(number);
+      made.set(generation, { processId: id, generation, retired: false, unsent: state === "signed" });
+    if (step === "RETIRE" && state === "settled") retired.add(generation);
   }
   return [...made.values()]
     .map((one) => ({ ...one, retired: retired.has(one.generation) }))

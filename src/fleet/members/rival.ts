@@ -3,10 +3,11 @@ import { FleetError } from "../../core/errors.ts";
 import type { ProcessRef } from "../health/verdict.ts";
 import { type Registry, registry } from "../protocol/registry.ts";
 import { retire } from "../protocol/state.ts";
+import { memberKey, parseKeyOf } from "../session/member-key.ts";
 import { deploymentKey } from "../session/scope.ts";
 import type { Session } from "../session/session.ts";
 import { isLostError } from "./gone.ts";
-import { type Incarnation, incarnationsIn, isRetired, memberKey, onNetwork } from "./members.ts";
+import { type Incarnation, incarnationsIn, isRetired, onNetwork } from "./members.ts";
 
 /** A ledger of the same generation that another operator created and that takes precedence, because it has the lower id. */
 export async function rivalOf(
@@ -143,10 +144,9 @@ export async function retireOrAbandon(
 }
 
 function membersIn(session: Session): string[] {
-  const prefix = deploymentKey(session.scope, "");
-  const names = session.journal
-    .history()
-    .filter(({ kind, key }) => kind === "spawn" && key.startsWith(prefix))
-    .map(({ key }) => key.slice(prefix.length).split("/")[0] ?? "");
+  const names = session.journal.history().flatMap(({ kind, key }) => {
+    const name = kind === "spawn" ? parseKeyOf(session.scope, key)?.name : undefined;
+    return name === undefined ? [] : [name];
+  });
   return [...new Set(names)];
 }

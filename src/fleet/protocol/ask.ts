@@ -6,6 +6,7 @@ import type { Budget } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
 import { FLEET_REQUEST } from "../../core/fleet-actions.ts";
 import { canonicalJson, sha256 } from "../../core/hash.ts";
+import { memberKey } from "../session/member-key.ts";
 import type { Session } from "../session/session.ts";
 import { readReply } from "./reply.ts";
 
@@ -78,19 +79,19 @@ async function sent<T>(
   own: Tags = {},
 ): Promise<T> {
   const data = canonicalJson(request.data ?? {});
-  const { project, stack } = session.scope;
   const content = sha256(`${data}\n${canonicalJson(request.tags ?? {})}`).slice(0, 16);
   const nonce = request.epoch === undefined ? randomBytes(8).toString("hex") : undefined;
-  const step = `${project}/${stack}/${request.name}/g${request.generation}/${request.action}/`;
-  const intent = `${step}${content}/${nonce === undefined ? `e${request.epoch}` : `read-${nonce}`}`;
+  const { name, generation, action } = request;
+  const suffix = nonce === undefined ? `e${request.epoch}` : `read-${nonce}`;
+  const intent = memberKey(session.scope, name, generation, `${action}/${content}/${suffix}`);
   const tags: Record<string, string> = {
-    Action: request.action,
+    Action: action,
     "Content-Type": "application/json",
     ...(nonce === undefined ? { Epoch: String(request.epoch) } : { Nonce: nonce }),
     ...own,
     ...request.tags,
   };
-  if (nonce === undefined) await session.supersede(step, intent);
+  if (nonce === undefined) await session.supersede({ name, generation, step: action }, intent);
   const evaluation = await evaluated(session, request.processId, { intent, tags, data }, budget).catch(
     async (error: unknown) => {
       if (nonce !== undefined) await session.journal.void(intent, "no longer awaited");

@@ -207,7 +207,7 @@ export class Deployment implements Run {
     this.#running = { ...to, epoch };
     this.#keepAlive(this.#running);
     // Messages that were signed before this epoch are obsolete.
-    await session.supersede("", "");
+    await session.supersede();
     return epoch;
   }
 }

@@ -2,6 +2,7 @@ import type { Journal } from "../../ao/journal/index.ts";
 import type { ResolvedNetwork } from "../../ao/network.ts";
 import type { Ao } from "../../ao/port.ts";
 import type { Budget } from "../../core/budget.ts";
+import type { MemberStep } from "./member-key.ts";
 import type { RunRequest } from "./run-request.ts";
 import type { Scope } from "./scope.ts";
 
@@ -27,8 +28,13 @@ export interface Session {
   budget(seconds: number): Budget;
   /** Whether code may be changed without a backup of the state, as set by the run or the stack. */
   readonly withoutBackup?: boolean;
-  /** Abandons messages of one step that an earlier run left open, except the one that is sent now. */
-  supersede(step: string, intent: string): Promise<void>;
+  /**
+   * Abandons messages that an earlier run left open.
+   *
+   * @param step @default every step
+   * @param intent key of the message that is sent now, and is kept. @default none
+   */
+  supersede(step?: MemberStep, intent?: string): Promise<void>;
 }
 
 /** One AO process of a member. */

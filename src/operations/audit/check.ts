@@ -1,4 +1,5 @@
 import { amount } from "../../core/amount.ts";
+import { parseKey } from "../../fleet/session/member-key.ts";
 import { auditProcesses } from "./processes.ts";
 import { type AuditFinding, auditFinding, type Sources } from "./sources.ts";
 
@@ -109,7 +110,7 @@ function runs({ runs, now }: Sources): AuditFinding[] {
 function epochs({ runs, journal }: Sources): AuditFinding[] {
   if (!runs) return [];
   const given = new Set(runs.map(({ epoch }) => epoch));
-  const used = new Set(journal.flatMap(({ key }) => Number(/\/e(\d+)$/.exec(key)?.[1] ?? 0)));
+  const used = new Set(journal.map(({ key }) => parseKey(key)?.epoch ?? 0));
   used.delete(0);
   const unknown = [...used].filter((epoch) => !given.has(epoch)).sort((a, b) => a - b);
   if (unknown.length > 0)

@@ -1,5 +1,6 @@
 import { isOpenIntent } from "../../ao/journal/index.ts";
 import { amount } from "../../core/amount.ts";
+import { parseKey } from "../../fleet/session/member-key.ts";
 import { type AuditedMessage, type AuditFinding, auditFinding, type Sources } from "./sources.ts";
 
 /** Compares what the processes received with what this machine signed, and names other senders. Pure. */
@@ -12,11 +13,13 @@ export const auditProcesses = (sources: Sources): AuditFinding[] => [
 /** Every process that this machine spawned must be a member, be in the router's table, or be retired. */
 function spawns({ journal, members, routed = [], ruined = [] }: Sources): AuditFinding[] {
   const made = journal.filter(({ kind, state }) => kind === "spawn" && state !== "voided");
-  const retired = new Set(journal.filter(({ key }) => key.includes("/RETIRE/")).map(({ target }) => target));
+  const retired = new Set(
+    journal.filter(({ key }) => parseKey(key)?.step === "RETIRE").map(({ target }) => target),
+  );
   const current = new Set([...routed, ...members.map(({ processId }) => processId)]);
   const lost = made.filter(({ id }) => !current.has(id) && !retired.has(id));
   return lost.map(({ id, key }) => {
-    const about = key.split("/")[2] ?? "fleet";
+    const about = parseKey(key)?.name ?? "fleet";
     // A ruined process never evaluates a message again, so it cannot be retired.
     if (ruined.includes(id))
       return auditFinding("note", "PROCESS_RUINED", about, `the process ${id} is ruined and was replaced`);
