@@ -2,6 +2,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { UNKNOWN } from "../../providers/run/inputs.ts";
+import { failureLines } from "../../src/cli/deploy/report.ts";
 import { treeLines } from "../../src/cli/deploy/tree.ts";
 import { findProject } from "../../src/cli/project.ts";
 import { table } from "../../src/cli/table.ts";
@@ -252,6 +253,18 @@ describe("progress", () => {
     expect(small[1]).toContain(" a ");
     expect(small[3]).toContain("and 1 more");
   });
+});
+
+test.each([
+  ["shop could not be loaded.", "shop could not be loaded."],
+  ["shop's state was not saved.", "shop's state was not saved."],
+  ["shopper could not be loaded.", "shop: shopper could not be loaded."],
+  ["shop-2 could not be loaded.", "shop: shop-2 could not be loaded."],
+  ["shop.lua has a syntax error.", "shop: shop.lua has a syntax error."],
+  ["The load failed.", "shop: The load failed."],
+])("a failure of the member shop is told with its name once: %s", (what, line) => {
+  const problems = [{ code: "X", what, remedy: "Look." }];
+  expect(failureLines({ member: "shop", problems })[0]?.split(" [X]")[0]).toBe(line);
 });
 
 test("tables align by visible characters, not by colour codes", () => {

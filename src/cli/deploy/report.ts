@@ -91,9 +91,13 @@ const DRAINING_REMEDY =
 export function failureLines({ member, problems }: Failure): string[] {
   return problems.map((problem) => {
     const text = formatProblem(problem);
-    return member === undefined || text.startsWith(member) ? text : `${member}: ${text}`;
+    return member === undefined || isNamedFirst(text, member) ? text : `${member}: ${text}`;
   });
 }
+
+/** Whether a sentence starts with a member's name, and not with a longer word: `shopper` is not `shop`. */
+const isNamedFirst = (text: string, member: string): boolean =>
+  text.startsWith(member) && /^(?:[\s:,;'(]|$)/.test(text.slice(member.length));
 
 /** Suggests only commands that can work: only a member with a process has logs. */
 function afterFailure(failures: readonly Failure[], manifest: Manifest | undefined): string {
