@@ -22,8 +22,11 @@ export function countStates(states: readonly (State | "UNKNOWN")[]): StateCounts
 
 /**
  * The fleet's state: more than a quarter OFFLINE → OFFLINE; fewer than 95 % up → UNHEALTHY; more than a quarter DEGRADED →
- * DEGRADED. An empty fleet is UNHEALTHY. As in `src/runtime/monitor/verdict.lua`, over those that could be read;
- * UNKNOWN if more than a quarter could not.
+ * DEGRADED; over those that could be read. UNKNOWN if more than a quarter could not, and UNHEALTHY for an empty fleet.
+ *
+ * As in `src/runtime/monitor/verdict.lua`, except for UNKNOWN. Here it means that a unit kept a process from being read in this round, which
+ * passes by itself and may hide a fault: too many of them leave the fleet unknown. There it is a peer without the library, which nobody can
+ * ever ask, so it is left out.
  */
 export function overall(counts: StateCounts, limits: Limits): State | "UNKNOWN" {
   const { HEALTHY, DEGRADED, OFFLINE, UNKNOWN } = counts;
@@ -35,7 +38,10 @@ export function overall(counts: StateCounts, limits: Limits): State | "UNKNOWN" 
   return DEGRADED / total > limits.degradedShare ? "DEGRADED" : "HEALTHY";
 }
 
-/** Whether the fleet passes: at least 95 % healthy, at most 10 % offline, at most 5 % unhealthy. */
+/**
+ * Whether the fleet passes: at least 95 % healthy, at most 10 % offline, at most 5 % unhealthy, of all processes: one that could not be read
+ * is not known to be healthy, so it does not pass.
+ */
 export function passes(counts: StateCounts, limits: Limits): boolean {
   const { HEALTHY, UNHEALTHY, OFFLINE, total } = counts;
   return (

@@ -18,7 +18,7 @@ function verdict.ofReply(reply)
   return code == "TIMEOUT" and "OFFLINE" or "UNHEALTHY"
 end
 
---- Counts states. UNKNOWN, for processes that cannot be asked, counts in `total` but is neither healthy nor unhealthy.
+--- Counts states. UNKNOWN, for peers without the library, which nobody can ever ask, counts in `total` but is neither healthy nor unhealthy.
 -- @tparam table states key → state
 function verdict.count(states)
   local counts = { HEALTHY = 0, DEGRADED = 0, UNHEALTHY = 0, OFFLINE = 0, UNKNOWN = 0, total = 0 }
@@ -31,7 +31,8 @@ end
 
 --- The fleet's state: more than a quarter OFFLINE → OFFLINE; fewer than 95 % up (healthy or degraded) → UNHEALTHY; more
 -- than a quarter DEGRADED → DEGRADED; over the processes that can be asked. UNKNOWN if none can be asked, and UNHEALTHY for an
--- empty fleet.
+-- empty fleet. As in `src/monitor/verdict.ts`, except for UNKNOWN: there a unit kept a process from being read in this round, so too many of
+-- them leave the fleet unknown, and they do not count as healthy.
 function verdict.overall(counts, limits)
   limits = limits or verdict.DEFAULTS
   local n = counts.total - counts.UNKNOWN
