@@ -33,7 +33,7 @@ const checks = {
   passOfflineShare: share.default(0.1),
   /** Largest share of UNHEALTHY processes with which the fleet passes. */
   passUnhealthyShare: share.default(0.05),
-  /** Largest share of failed checks in a round, and of failed requests of a process between two rounds. */
+  /** Largest share of failed checks in a round, and of failed requests of a process: between two rounds, and in its own health check. */
   errorRate: share.default(0.05),
   /** A process that answers more slowly is DEGRADED. */
   responseMs: responseTime.default(5000),

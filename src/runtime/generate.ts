@@ -9,7 +9,7 @@ import { DEPLOYMENT_STRATEGIES, TrafficStrategySchema } from "../delivery/strate
 import { HOLD_CODES } from "../delivery/wire.ts";
 import { luaRules } from "../fleet/config/lua.ts";
 import { ruleOf } from "../fleet/config/rules.ts";
-import { CHECK_KINDS, CHECK_SETS } from "../fleet/health/check-types.ts";
+import { CHECK_KINDS, CHECK_SETS, PERFORMANCE_SAMPLE } from "../fleet/health/check-types.ts";
 import { ROLLBACK_NEXT, ROLLBACK_TYPES } from "../fleet/protocol/rollback.ts";
 import { MAX_ALERTS, POLICY } from "../monitor/book.ts";
 import { AdminLimitsSchema, CHECK_LIMITS, DEPLOYMENT_LIMITS } from "../monitor/limits.ts";
@@ -22,10 +22,15 @@ export const generated: ReadonlyMap<string, string> = new Map([
     "fleet/check-types.lua",
     luaModule(
       [
-        "The kinds of health checks, the kinds that each checkType of a request runs, and the names of these sets.",
-        "Generated from src/fleet/health/check-types.ts by `npm run docs`; a test compares the two.",
+        "The kinds of health checks, the kinds that each checkType of a request runs, the names of these sets, and the limits of PERFORMANCE.",
+        "Generated from src/fleet/health/check-types.ts and src/monitor/limits.ts by `npm run docs`; a test compares them.",
       ],
-      { kinds: CHECK_KINDS, sets: CHECK_SETS, names: Object.keys(CHECK_SETS).sort() },
+      {
+        kinds: CHECK_KINDS,
+        sets: CHECK_SETS,
+        names: Object.keys(CHECK_SETS).sort(),
+        performance: { errorRate: CHECK_LIMITS.errorRate, sample: PERFORMANCE_SAMPLE },
+      },
     ),
   ],
   [

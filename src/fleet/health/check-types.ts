@@ -19,3 +19,6 @@ export const CHECK_SETS = {
 
 /** The `checkType` of a request. */
 export type CheckSet = keyof typeof CHECK_SETS;
+
+/** The latest requests that a process needs before its `PERFORMANCE` check judges their share of faults. */
+export const PERFORMANCE_SAMPLE = 20;

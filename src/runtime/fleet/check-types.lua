@@ -1,5 +1,5 @@
---- The kinds of health checks, the kinds that each checkType of a request runs, and the names of these sets.
--- Generated from src/fleet/health/check-types.ts by `npm run docs`; a test compares the two.
+--- The kinds of health checks, the kinds that each checkType of a request runs, the names of these sets, and the limits of PERFORMANCE.
+-- Generated from src/fleet/health/check-types.ts and src/monitor/limits.ts by `npm run docs`; a test compares them.
 return {
   kinds = { "STARTUP", "READINESS", "LIVENESS", "PERFORMANCE" },
   sets = {
@@ -24,4 +24,5 @@ return {
     "ROLLBACK_VERIFICATION",
     "STARTUP",
   },
+  performance = { errorRate = 0.05, sample = 20 },
 }

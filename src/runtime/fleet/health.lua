@@ -17,8 +17,8 @@ health.SETS = types.sets
 --- The names of the sets, sorted.
 health.TYPES = types.names
 
---- The largest healthy share of faults among the latest requests, and the minimum number of requests for a verdict.
-local MAX_ERROR_RATE, MIN_SAMPLE = 0.05, 20
+--- The largest healthy share of faults among the latest requests (`errorRate`), and the number of requests for a verdict (`sample`).
+local LIMITS = types.performance
 
 local WORSE = { HEALTHY = 1, DEGRADED = 2, UNHEALTHY = 3 }
 
@@ -67,8 +67,8 @@ end
 
 function builtin.PERFORMANCE(add)
   local rate, sample = stats.errorRate()
-  local judged = sample >= MIN_SAMPLE
-  add("errorRate", judged and rate > MAX_ERROR_RATE and "UNHEALTHY" or "HEALTHY",
+  local judged = sample >= LIMITS.sample
+  add("errorRate", judged and rate > LIMITS.errorRate and "UNHEALTHY" or "HEALTHY",
     judged and string.format("%.3f over %d requests", rate, sample) or sample .. " requests are too few for a verdict")
   local used, most = stats.heapKB() / 1024, config.get("RESOURCE_LIMITS", "maxMemoryMB")
   add("luaHeap", most and used > most and "DEGRADED" or "HEALTHY",
