@@ -3,10 +3,12 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { FleetSession, OpenOptions } from "../fleet/fleet-session.ts";
 import type { History } from "../fleet/history.ts";
 import type * as Localnet from "../localnet/index.ts";
+import type { Interrupts } from "../operations/context.ts";
 import type { Engine } from "../operations/deploy/engine.ts";
 import type { PulumiRunner, Workspace } from "../operations/workspace/workspace.ts";
 import type { Env } from "../toolchain/paths.ts";
 import { run } from "../toolchain/run.ts";
+import { interruptsBySignal } from "./interrupts.ts";
 import type { Streams } from "./output.ts";
 import { tolerateClosedPipe } from "./pipes.ts";
 
@@ -28,6 +30,8 @@ export interface Host extends Streams, PulumiRunner {
   choose<T>(question: string, choices: readonly Choice<T>[]): Promise<T>;
   /** Asks a person a yes-or-no question. */
   confirm(question: string): Promise<boolean>;
+  /** Requests to end a run. */
+  readonly interrupts: Interrupts;
   /** Waits for a number of seconds. */
   pause(seconds: number): Promise<void>;
 }
@@ -86,6 +90,7 @@ export function realHost(): Host {
         reader.close();
       }
     },
+    interrupts: interruptsBySignal(stdin.isTTY === true),
     pause: (seconds) => sleep(seconds * 1000),
   };
 }

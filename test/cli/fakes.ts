@@ -234,6 +234,7 @@ export async function fleet(
     /** The backend of the stacks' state, as in `PULUMI_BACKEND_URL`. */
     backend?: string;
     env?: Record<string, string>;
+    interrupts?: Host["interrupts"];
     pause?: () => Promise<void>;
   } = {},
 ): Promise<Ran> {
@@ -280,6 +281,7 @@ export async function fleet(
       return chosen.value;
     },
     confirm: async () => fakes.confirm ?? false,
+    interrupts: fakes.interrupts ?? (() => () => {}),
     pause: fakes.pause ?? (() => Promise.resolve()),
   };
   const code = await main(words, host);

@@ -74,7 +74,11 @@ async function run(context: Context, options: AdoptOptions): Promise<ExitCode> {
   if (!free) return EXIT.locked;
   const { stack, workspace } = free;
   const engine = await host.engine(workspace, stack, (line) => out.note(line));
-  const clock = startClock(options.timeout, (why) => out.alert(`stopping the preview: ${why}`));
+  const clock = startClock(
+    options.timeout,
+    (why) => out.alert(`stopping the preview: ${why}`),
+    host.interrupts,
+  );
   const declared = await declaredMembers(
     engine,
     { ...options, projectDir: context.projectDir },

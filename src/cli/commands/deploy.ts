@@ -92,7 +92,11 @@ async function run(context: Context, options: DeployOptions): Promise<ExitCode> 
   const { stack, workspace } = free;
   const engine = await host.engine(workspace, stack, (line) => out.note(line));
   if (looksOnly || !options.yes) {
-    const clock = startClock(options.timeout, (why) => out.alert(`stopping the preview: ${why}`));
+    const clock = startClock(
+      options.timeout,
+      (why) => out.alert(`stopping the preview: ${why}`),
+      host.interrupts,
+    );
     const plan = await preview(engine, options, clock).finally(() => clock.stop());
     const code = showPlan(context, stack, plan, options);
     if (looksOnly || code !== EXIT.ok || plan.steps.length === 0) return code;

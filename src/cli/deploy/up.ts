@@ -47,12 +47,15 @@ export async function runUp(
   const before = await readManifest(scope);
   const expected = request.only.length > 0 ? request.only : Object.keys(before?.processes ?? {});
   let note = (text: string) => out.alert(text);
-  const clock = startClock(timeout, (why) =>
-    note(
-      why === "timeout"
-        ? `the time limit of ${timeout} s is reached: stopping the run`
-        : "stopping after the running steps; interrupt again to stop at once",
-    ),
+  const clock = startClock(
+    timeout,
+    (why) =>
+      note(
+        why === "timeout"
+          ? `the time limit of ${timeout} s is reached: stopping the run`
+          : "stopping after the running steps; interrupt again to stop at once",
+      ),
+    context.host.interrupts,
   );
   try {
     const watch = (progress: Progress, id: string) => {

@@ -36,7 +36,11 @@ export async function showAndConfirm(
   // Nobody can accept the loss here, so a preview would be useless.
   if (isLossy && !options.acceptDivergence && !options.dryRun && !asked) return refuseLoss(context, diverged);
   if (!options.emergency || options.dryRun) {
-    const clock = startClock(options.timeout, (why) => out.alert(`stopping the preview: ${why}`));
+    const clock = startClock(
+      options.timeout,
+      (why) => out.alert(`stopping the preview: ${why}`),
+      host.interrupts,
+    );
     const plan = await preview(
       engine,
       { only: [], parallel: options.parallel, refresh: false, runRequest: pinRequest(prepared) },

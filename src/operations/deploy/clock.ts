@@ -1,3 +1,4 @@
+import type { Interrupts } from "../context.ts";
 import { interrupt } from "./engine.ts";
 
 /** Seconds for running steps to finish after the time limit, before pulumi is told to stop at once. */
@@ -7,7 +8,7 @@ const KILL_AFTER = 10;
 
 type Ended = "timeout" | "interrupted";
 
-/** The time limit of a whole run. Stops it at the limit or on a signal: gracefully first, then at once. */
+/** The time limit of a whole run. Stops it at the limit or on an interrupt: gracefully first, then at once. */
 export interface RunClock {
   readonly signal: AbortSignal;
   /** Why the run was asked to stop; undefined if it was not. */
@@ -25,11 +26,13 @@ export interface RunClock {
 /**
  * @param limit seconds for the run; undefined for no limit
  * @param onEnd called when the run is asked to stop
+ * @param interrupts requests to stop by a person or by a supervisor
  * @param grace seconds after the limit until pulumi is told to stop at once (`soft`), and then until it counts as unresponsive (`hard`)
  */
 export function startClock(
   limit: number | undefined,
   onEnd: (why: Ended) => void,
+  interrupts: Interrupts,
   grace: { readonly soft: number; readonly hard: number } = { soft: GRACE, hard: KILL_AFTER },
 ): RunClock {
   const began = performance.now();
@@ -60,16 +63,13 @@ export function startClock(
     after(limit + grace.soft, () => end("timeout"));
     after(limit + grace.soft + grace.hard, () => giveUp());
   }
-  const onSignal = (signal: NodeJS.Signals) => {
-    // A terminal sends Ctrl-C to pulumi too; a second interrupt from here would make it cancel running steps.
-    if (signal === "SIGINT" && process.stdin.isTTY) {
-      ended ??= "interrupted";
-      tellEnded();
-      onEnd("interrupted");
-    } else end("interrupted");
-  };
-  process.on("SIGINT", onSignal);
-  process.on("SIGTERM", onSignal);
+  const forget = interrupts((reachesPulumi) => {
+    if (!reachesPulumi) return end("interrupted");
+    // A second interrupt from here would make pulumi cancel running steps.
+    ended ??= "interrupted";
+    tellEnded();
+    onEnd("interrupted");
+  });
   return {
     signal: controller.signal,
     get ended() {
@@ -81,8 +81,7 @@ export function startClock(
     hopeless,
     stop() {
       for (const timer of timers) clearTimeout(timer);
-      process.removeListener("SIGINT", onSignal);
-      process.removeListener("SIGTERM", onSignal);
+      forget();
     },
   };
 }

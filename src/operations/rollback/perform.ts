@@ -136,7 +136,7 @@ async function deployPinned(
   { timeout, parallel }: PerformRequest,
   observer: RollbackObserver,
 ): Promise<DeployOutcome> {
-  const clock = startClock(timeout, (why) => observer.ending(why));
+  const clock = startClock(timeout, (why) => observer.ending(why), host.interrupts);
   try {
     return await deploy(
       engine,
