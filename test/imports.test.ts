@@ -30,7 +30,11 @@ describe("the import rules", () => {
       "src/ao/send.ts":
         'import { hash } from "../src/core/hash.ts"; hash(); import type { B } from "../bundler/b.ts"; type C = B;',
       "src/ao/legacy/mu.ts": 'import "../send.ts";',
-      "src/fleet/units.ts": 'import "../ao/legacy/mu.ts";',
+      "src/ao/mainnet/node.ts": 'import "../shared/http.ts";',
+      "src/ao/shared/http.ts": "export const a = 1;",
+      "src/fleet/units.ts":
+        'import "../ao/legacy/mu.ts"; import "../ao/mainnet/node.ts"; import "../ao/shared/http.ts";',
+      "src/operations/run.ts": 'if (process.stdin.isTTY) process.on("SIGINT", () => console.log("ended"));',
       "src/bundler/b.ts": "export interface B { a: number }",
       "src/delivery/d.ts": 'export const load = () => import("@pulumi/pulumi");',
       "src/localnet/net.ts": 'import "../toolchain/t.ts"; import "node:fs";',
@@ -53,7 +57,16 @@ describe("the import rules", () => {
       "components look down only": ["components/fleet.ts → src/cli/main.ts"],
       "providers look down only": ["providers/process/lifecycle.ts → src/cli/main.ts"],
       "localnet is loaded only on request": ["providers/process/lifecycle.ts → src/localnet/net.ts"],
-      "only src/ao knows an adapter": ["src/fleet/units.ts → src/ao/legacy/mu.ts"],
+      "only src/ao knows an adapter": [
+        "src/fleet/units.ts → src/ao/legacy/mu.ts",
+        "src/fleet/units.ts → src/ao/mainnet/node.ts",
+        "src/fleet/units.ts → src/ao/shared/http.ts",
+      ],
+      "operations use no terminal": [
+        "src/operations/run.ts → process.stdin",
+        "src/operations/run.ts → process.on",
+        "src/operations/run.ts → console.log",
+      ],
       "lifecycles do not know Pulumi": ["providers/process/lifecycle.ts → @pulumi/pulumi"],
       "ao knows core only": ["src/ao/send.ts → src/bundler/b.ts"],
       "delivery knows core only": ["src/delivery/d.ts → @pulumi/pulumi"],

@@ -2,7 +2,7 @@
  * Which room may import which: index.ts → components → providers → src/fleet → src/{ao, delivery, bundler} → src/core, never back.
  * A test runs it over the work tree, so that a program enforces the arrows.
  */
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { cruise, type IRegularForbiddenRuleType } from "dependency-cruiser";
 
@@ -100,11 +100,11 @@ const rules: IRegularForbiddenRuleType[] = [
     to: { path: "^src/localnet/", dependencyTypesNot: ["dynamic-import", "type-only"] },
   },
   {
-    // Another protocol is another adapter: nothing above the port may depend on the units of one.
+    // Another protocol is another adapter: nothing above the port may depend on the units of one, or on what adapters share.
     name: "only src/ao knows an adapter",
     severity: "error",
     from: { pathNot: "^src/ao/" },
-    to: { path: "^src/ao/legacy/" },
+    to: { path: "^src/ao/(legacy|mainnet|shared)/" },
   },
   {
     name: "lifecycles do not know Pulumi",
@@ -121,8 +121,27 @@ const rules: IRegularForbiddenRuleType[] = [
   },
 ];
 
+/** The rule about globals: what belongs to a terminal or to this command's process comes from the host. */
+const NO_TERMINAL = { name: "operations use no terminal", from: "src/operations" };
+const TERMINAL = /\bprocess\.(?:stdin|stdout|stderr|on|once|exit)\b|\bconsole\.\w+/g;
+
+/** Uses of the terminal in a room that must not know it, as `from → to` lines. */
+function terminalUses(projectDir: string): string[] {
+  const room = join(projectDir, NO_TERMINAL.from);
+  if (!existsSync(room)) return [];
+  const files = readdirSync(room, { recursive: true, encoding: "utf8" }).filter((file) =>
+    file.endsWith(".ts"),
+  );
+  return files.sort().flatMap((file) => {
+    const uses = readFileSync(join(room, file), "utf8").match(TERMINAL) ?? [];
+    return uses.map((use) => `${NO_TERMINAL.from}/${file} → ${use}`);
+  });
+}
+
 /** The names of all rules, one test each. */
-export const importRules: readonly string[] = [...new Set(rules.map(({ name }) => name as string))];
+export const importRules: readonly string[] = [
+  ...new Set([...rules.map(({ name }) => name as string), NO_TERMINAL.name]),
+];
 
 /** The violations in `projectDir`, by rule: `from → to` lines. Empty if there are none. */
 export async function brokenImports(projectDir: string): Promise<Map<string, string[]>> {
@@ -140,5 +159,7 @@ export async function brokenImports(projectDir: string): Promise<Map<string, str
   for (const { rule, from, to } of result.output.summary.violations) {
     broken.set(rule.name, [...(broken.get(rule.name) ?? []), `${from} → ${to}`]);
   }
+  const uses = terminalUses(projectDir);
+  if (uses.length > 0) broken.set(NO_TERMINAL.name, uses);
   return broken;
 }
