@@ -116,7 +116,7 @@ function typeOf(shape: Shape): string {
       return `string${textLimits(shape)}`;
     case "number":
     case "integer":
-      return `${shape.type === "integer" ? "whole number" : "number"}${numberLimits(shape)}`;
+      return `${shape.type === "integer" ? "integer" : "number"}${numberLimits(shape)}`;
     case "array":
       return `list of ${shape.items ? typeOf(shape.items) : "anything"}${shape.minItems ? `, at least ${shape.minItems}` : ""}`;
     case "object":

@@ -159,7 +159,7 @@ export class StateHandOver implements HandOver {
    * The export without handlers that the new revision registers itself.
    *
    * @throws FleetError STATE_NOT_COMPARED, STATE_IN_CODE if a new release could lose state, unless the declaration lists the globals that are
-   * state or the run accepts it. The way back is never refused: what stays behind is reported.
+   * state or the run accepts it. A rollback is never refused: what stays behind is reported.
    */
   async #judged({ name, from, to }: StateMove, given: Exported): Promise<Exported> {
     const service = this.#serviceOf(name);

@@ -32,10 +32,10 @@ export function parseJson(text: string): unknown {
   return JSON.parse(text, keep as (key: string, value: unknown) => unknown);
 }
 
-/** A text as JSON with every digit (see `parseJson`); undefined if it is not JSON. */
+/** A string as JSON with every digit (see `parseJson`); undefined if it is not JSON. */
 export const exactJsonIn = (text: string): unknown => attempt(parseJson, text);
 
-/** A text as JSON with its numbers as doubles; undefined if it is not JSON. */
+/** A string as JSON with its numbers as doubles; undefined if it is not JSON. */
 export const jsonIn = (text: string): unknown => attempt(JSON.parse, text);
 
 function attempt(parse: (text: string) => unknown, text: string): unknown {

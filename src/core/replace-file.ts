@@ -15,7 +15,7 @@ interface ReplaceOptions {
  * the file, which is flushed and renamed; then the folder is flushed.
  *
  * A package that does this (write-file-atomic) handles signals, `SIGXFSZ` among them: beyond a limit of file sizes the program would then
- * end without a word instead of reporting `EFBIG`.
+ * end silently instead of reporting `EFBIG`.
  *
  * @throws the file system's error, for example `ENOSPC`; no draft is left
  */

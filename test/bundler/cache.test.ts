@@ -7,7 +7,7 @@ import { bundle } from "../../src/bundler/index.ts";
 import { temporaryFolder } from "../kit/folder.ts";
 import { project } from "./project.ts";
 
-/** What was found in a text is remembered by its hash: an unchanged text is not parsed again. */
+/** What was found in a source is remembered by its hash: an unchanged source is not parsed again. */
 
 const parse = vi.spyOn(luaparse, "parse");
 const MODULES = 21;

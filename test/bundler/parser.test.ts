@@ -8,7 +8,7 @@ import { FleetError } from "../../src/core/errors.ts";
 import { evaluate } from "./aos.ts";
 import { project } from "./project.ts";
 
-/** A text with every kind of statement and token; cutting or doubling parts of it makes near-Lua of every kind. */
+/** Lua with every kind of statement and token; cutting or doubling parts of it makes near-Lua of every kind. */
 const SEED = `#!/usr/bin/lua
 local a, b <close_by>, c = 1, 0x1F // 3, 2e-3 -- comment
 --[==[ long

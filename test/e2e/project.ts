@@ -29,7 +29,7 @@ export interface Project {
   /** The folder of the state. */
   readonly backend: string;
   write(path: string, text: string): void;
-  /** Replaces a text that must exist. */
+  /** Replaces a string that must exist. */
   edit(path: string, from: string, to: string): void;
   pulumi(args: readonly string[], env?: Record<string, string>): Promise<Ran>;
   /** The same, still running. */

@@ -196,7 +196,7 @@ export async function runCase(fault: FaultCase, face: Face = "legacy"): Promise<
 
 const PROJECT = new URL("../../", import.meta.url);
 
-/** A text without this machine's folders: reports are read elsewhere. Pure. */
+/** The text without this machine's folders: reports are read elsewhere. Pure. */
 export function withoutPlace(text: string): string {
   const folders = [PROJECT.href, fileURLToPath(PROJECT), `file://${tmpdir()}/`, `${tmpdir()}/`];
   return folders.reduce((rest, folder) => rest.replaceAll(folder, ""), text);

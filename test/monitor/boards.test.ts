@@ -47,7 +47,7 @@ test("the check rejects invalid expressions", () => {
   expect(read("a_b{x=1}").valid).toBe(false);
 });
 
-test("the files in docs/reference are up to date with the code (node docs/monitoring.ts writes them)", async () => {
+test("the files in docs/reference are up to date with the code (npm run docs writes them)", async () => {
   for (const [name, text] of await monitoringFiles())
     expect(readFileSync(join(reference, name), "utf8"), name).toBe(text);
 });

@@ -328,7 +328,7 @@ export function behavioursOf({ faults, knobs, oracle, index }: Workshop): Behavi
   return behaviours;
 }
 
-/** A number in [0, 1) that depends only on a text: the same process has the same fate however often it is read. */
+/** A number in [0, 1) that depends only on a string: the same process has the same fate however often it is read. */
 function chance(text: string): number {
   return createHash("sha256").update(text).digest().readUInt32BE(0) / 4_294_967_296;
 }

@@ -1,7 +1,7 @@
 /**
  * A small part of Lua, enough for the texts that tests send to a simulated process: assignments, calls, returns,
  * table constructors, `..`, `+`, `-`, `==`, `or`, `and`, `#`, functions of straight-line statements. The rest
- * (loops, conditions) is reported as `unsupported`, which the model treats as a text without effect.
+ * (loops, conditions) is reported as `unsupported`, which the model treats as code without effect.
  */
 export type Value = string | number | boolean | null | Table | Closure;
 export interface Table {
@@ -33,7 +33,7 @@ export type Statement =
   | { readonly s: "call"; readonly call: Expression; readonly line: number }
   | { readonly s: "return"; readonly value: Expression };
 
-/** A Lua error with Lua's own message, or a text outside of the supported part of Lua. */
+/** A Lua error with Lua's own message, or code outside of the supported part of Lua. */
 export class LuaError extends Error {
   readonly unsupported: boolean;
   constructor(message: string, unsupported = false) {

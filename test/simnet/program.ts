@@ -73,7 +73,7 @@ const ERROR = /^error\(\s*(["'])(.*?)\1\s*(?:,\s*\d+\s*)?\)/m;
 const ON = /^(?!\s*--).*?\b[Ff]leet\.on\(\s*["']([\w-]+)["']/gm;
 const DECLARED = /^(?!\s*--).*?\b[Ff]leet\.process\s*\(?\s*\{([\s\S]*?)\n?\}\s*\)?\s*(?:;|\n|$)/gm;
 
-/** Reads the script in a text; throws on a marker that is not JSON, which is a mistake of the test. */
+/** Reads the script in a source; throws on a marker that is not JSON, which is a mistake of the test. */
 export function readScript(source: string): Script {
   const marker = MARKER.exec(source);
   return marker?.[1] === undefined ? {} : (JSON.parse(marker[1]) as Script);

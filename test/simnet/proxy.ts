@@ -175,7 +175,7 @@ async function forwardRaw(base: string, request: IncomingMessage, body: Buffer):
   return { status: Number(start.split(" ")[1]), headers, body: raw.subarray(end + 4), raw };
 }
 
-/** An answer with a text body. */
+/** An answer whose body is a string. */
 export function answerOf(status: number, body: string, contentType = "application/json"): Answer {
   return { status, headers: { "content-type": contentType }, body: Buffer.from(body) };
 }

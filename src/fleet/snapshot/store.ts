@@ -41,7 +41,7 @@ export type Snapshot = z.infer<typeof SnapshotSchema>;
 
 /** The snapshots of one stack: gzipped texts by digest, and one metadata file per snapshot. */
 interface SnapshotStore {
-  /** Stores a text with its metadata. */
+  /** Stores the text of a snapshot with its metadata. */
   put(snapshot: Snapshot, text: string): Promise<void>;
   /** The text with that digest; undefined if it is missing or does not match. */
   text(digest: string): Promise<string | undefined>;

@@ -39,7 +39,7 @@ function reply.failure(failure)
   return json.encode({ success = false, error = { code = failure.code, message = failure.message, remedy = failure.remedy } })
 end
 
---- Sends a text from `success` or `failure`.
+--- Sends the result of `success` or `failure`.
 -- @tparam table to the result of `reply.address`
 -- @tparam ?table more further tags by name; those of the reply itself take precedence
 function reply.send(to, ok, text, more)
