@@ -33,7 +33,7 @@ export const SETTINGS = {
   localProtocol: {
     type: "string",
     description:
-      "Which face of the embedded network hosts the fleet: legacy (messenger, scheduler and compute units) or mainnet (a HyperBEAM node, which drives no crons)",
+      "Protocol of the embedded network: legacy (messenger, scheduler and compute units) or mainnet (a HyperBEAM node, which drives no crons)",
     default: "legacy",
   },
   nodeUrl: {

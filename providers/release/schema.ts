@@ -43,6 +43,6 @@ export interface ReleaseOutputs extends ReleaseInputs {
   readonly epoch: number;
   /** When it was completed, ISO 8601. */
   readonly releasedAt: string;
-  /** Who approved its traffic, if the run ended a rollout: the checks, or a person without a good verdict. @default none */
+  /** Who approved its traffic, if the run ended a rollout: the checks, or a person without a passing verdict. @default none */
   readonly approval?: Approval;
 }

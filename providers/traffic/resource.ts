@@ -44,9 +44,9 @@ export class Traffic extends pulumi.dynamic.Resource {
   declare readonly slot: pulumi.Output<number | null>;
   /** The last verdict as a sentence, with its figures. */
   declare readonly verdict: pulumi.Output<string>;
-  /** Who approved the release's traffic: the checks, or a person without a good verdict; null if it is unknown. */
+  /** Who approved the release's traffic: the checks, or a person without a passing verdict; null if it is unknown. */
   declare readonly approvedBy: pulumi.Output<Approval["approvedBy"] | null>;
-  /** Steps that a person promoted without a good verdict. */
+  /** Steps that a person promoted without a passing verdict. */
   declare readonly promoted: pulumi.Output<readonly Promotion[]>;
   /** Differences that the last refresh found. */
   declare readonly drift: pulumi.Output<string[]>;

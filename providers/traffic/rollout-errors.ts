@@ -17,7 +17,7 @@ const CODES = {
 export function rolloutWaits(why: WaitReason, reason: string, weights: string): FleetError {
   return new FleetError({
     code: CODES[why],
-    what: `The rollout waits: ${why === "gate" ? "a gate needs approval" : why === "paused" ? "somebody paused it" : "it did not get a good verdict"}.`,
+    what: `The rollout waits: ${why === "gate" ? "a gate needs approval" : why === "paused" ? "an operator paused it" : "the checks did not pass"}.`,
     got: `${weights}; ${reason}`,
     expected: "fleet promote, or fleet abort",
     remedy:
@@ -56,7 +56,7 @@ export function tableChanged({ table, reverted, command }: TrafficState, ours: T
 function aborted(command: TrafficState["command"]): FleetError {
   return new FleetError({
     code: "ROLLOUT_ABORTED",
-    what: "Somebody aborted the rollout: all traffic is where it was.",
+    what: "An operator aborted the rollout: all traffic is where it was.",
     ...(command === undefined ? {} : { got: `abort by ${command.by}` }),
     remedy: "Run pulumi up to start it again.",
   });

@@ -21,7 +21,7 @@ export interface RolloutProgress {
   verdict: string;
   /** Who approved it; undefined before its end, and if nothing moved. */
   approvedBy: Approval["approvedBy"] | undefined;
-  /** Steps that a person promoted without a good verdict. */
+  /** Steps that a person promoted without a passing verdict. */
   promoted: readonly Promotion[];
 }
 

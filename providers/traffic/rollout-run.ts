@@ -214,7 +214,7 @@ export class RolloutRun {
     return verdict;
   }
 
-  /** Records that a person promoted a step without a good verdict. */
+  /** Records that a person promoted a step without a passing verdict. */
   #overruled(
     { command }: TrafficState,
     at: Position,

@@ -85,9 +85,9 @@ export interface TrafficOutputs extends TrafficInputs {
   readonly slot: number | null;
   /** The last verdict as a sentence, with its figures. */
   readonly verdict: string;
-  /** Who approved the release's traffic: the checks by a good verdict, or a person without one; null if it is unknown. */
+  /** Who approved the release's traffic: the checks by a passing verdict, or a person without one; null if it is unknown. */
   readonly approvedBy: Approval["approvedBy"] | null;
-  /** Steps of the release's rollout that a person promoted without a good verdict, each with its verdict. */
+  /** Steps of the release's rollout that a person promoted without a passing verdict, each with its verdict. */
   readonly promoted: readonly Promotion[];
   /** Manual changes that a refresh found, as sentences. */
   readonly drift: string[];

@@ -72,7 +72,7 @@ const LocalRefSchema = z.strictObject({
   kind: z.literal("local"),
   /** The folder with its state. */
   dir: z.string().min(1),
-  /** Which of its two faces hosts the fleet: the legacy units, or a HyperBEAM node. @default legacy */
+  /** Protocol of the fleet: `legacy` (its messenger, scheduler and compute units) or `mainnet` (its HyperBEAM node). @default legacy */
   protocol: z.enum(["legacy", "mainnet"]).optional(),
   /** Largest accepted message in bytes; a larger program is uploaded. @default 10000000 */
   maxMessageBytes: messageBytes,

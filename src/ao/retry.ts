@@ -132,7 +132,7 @@ function gaveUp(what: string, budget: Budget, tries: number, last: FleetError | 
       ? `${last.problems[0].what}: ${last.problems[0].got ?? last.code}`
       : "no time left before the first attempt",
     expected: last?.problems[0].expected ?? "time for at least one attempt",
-    remedy: `${last?.problems[0].remedy ?? "Raise the time limit."}  Running the same command again continues from here.`,
+    remedy: `${last?.problems[0].remedy ?? "Raise the time limit."} Running the same command again continues from here.`,
   };
   return new FleetError(problem, { transient: true, ...(last ? { cause: last } : {}) });
 }

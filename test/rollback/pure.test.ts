@@ -270,7 +270,7 @@ describe("the history", () => {
     ]);
     expect(historyOfStack([], runs, []).map((line) => line.result)).toEqual([result]);
   });
-  it("reports a release that a person approved without a good verdict, with the verdict", () => {
+  it("reports a release that a person approved without a passing verdict, with the verdict", () => {
     const verdict = "errorRate of calc is inconclusive: 0 requests";
     const promoted = [{ step: 2, weightBp: 10_000, by: "ann", outcome: "inconclusive" as const, verdict }];
     const documents = [

@@ -69,7 +69,7 @@ export function deployCommand(cli: Cli): Command {
         )
         .option(
           "--without-backup",
-          "change code even if a state cannot be saved first (stack setting: withoutBackup)",
+          "change code even if the state of a process cannot be backed up (stack setting: withoutBackup)",
         )
         .option("-y, --yes", "skip the plan and the confirmation")
         .addHelpText("after", `\n${exitCodesText()}`);

@@ -93,17 +93,17 @@ export const RUN_VARIABLES: Readonly<Record<keyof RunRequest, Variable>> = {
     name: "FLEET_WITHOUT_BACKUP",
     expected: "1 or 0",
     description:
-      "1: changes code also where the state of a process could not be kept before (`--without-backup`, setting `withoutBackup`)",
+      "1: changes code even if the state of a process could not be backed up (`--without-backup`, setting `withoutBackup`)",
   },
   timeoutSeconds: {
     name: "FLEET_TIMEOUT",
     expected: "a number of seconds above 0",
-    description: "Seconds for the whole run (`--timeout`). One hour where it is not set",
+    description: "Seconds for the whole run (`--timeout`). Default: 3,600",
   },
   wallet: {
     name: "FLEET_WALLET",
     expected: "a file",
-    description: "File of the deployer's wallet where the stack has neither `wallet` nor `walletPath`",
+    description: "File of the deployer's wallet if the stack has neither `wallet` nor `walletPath`",
   },
   operator: {
     name: "FLEET_OPERATOR",
@@ -113,7 +113,7 @@ export const RUN_VARIABLES: Readonly<Record<keyof RunRequest, Variable>> = {
   deploymentId: {
     name: "FLEET_DEPLOYMENT_ID",
     expected: "an id",
-    description: "Id of the deployment. A new one where it is not set",
+    description: "Id of the deployment. Default: a new id",
   },
   events: {
     name: "FLEET_EVENTS",
@@ -123,7 +123,7 @@ export const RUN_VARIABLES: Readonly<Record<keyof RunRequest, Variable>> = {
   adopt: {
     name: "FLEET_ADOPT",
     expected: "a file that fleet adopt wrote",
-    description: "Which processes are taken over",
+    description: "Processes that are taken over",
     internal: true,
   },
   pin: {

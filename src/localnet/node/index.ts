@@ -28,7 +28,7 @@ interface NodeParts {
 }
 
 /**
- * A HyperBEAM node's face of the embedded network: the routes that a deployer and aoconnect use, over the same store and evaluator
+ * The HyperBEAM node of the embedded network: the routes that a deployer and aoconnect use, over the same store and evaluator
  * as the legacy units. Its address is the scheduler and the authority of its processes.
  */
 export function hyperbeamNode(endpoint: ReturnType<typeof endpoints>, parts: NodeParts): Hono {
