@@ -54,7 +54,7 @@ function backupFailed({ name }: ProcessRef, cause: FleetError): FleetError {
     {
       code: "BACKUP_FAILED",
       what: `The state of ${name} could not be backed up, so its code was not changed.`,
-      got: `${what}${got === undefined ? "" : `: ${got}`} [${cause.code}]`,
+      got: `${what}${got === undefined ? "" : ` ${got}`} [${cause.code}]`,
       expected: "a backup that a rollback can restore",
       remedy:
         "Run the deployment again, or continue without a backup: npx fleet deploy --without-backup, FLEET_WITHOUT_BACKUP=1 pulumi up, or the stack setting withoutBackup.",

@@ -46,7 +46,7 @@ export function unitDown(unit: UnitName, url: string, cause: unknown): UnitError
   return new UnitError(
     {
       code: "UNIT_DOWN",
-      what: `The ${unit} at ${url} cannot be reached`,
+      what: `The ${unit} at ${url} cannot be reached.`,
       got: reasonOf(cause),
       expected: "a server that answers",
       remedy: `Check the network's address in the stack's settings, and that the ${unit} is running.`,
@@ -84,7 +84,7 @@ export function unitSlow(unit: UnitName, url: string, milliseconds: number, wasS
   return new UnitError(
     {
       code: "UNIT_SLOW",
-      what: `The ${unit} at ${url} did not answer in time`,
+      what: `The ${unit} at ${url} did not answer in time.`,
       got: `no complete answer within ${seconds(milliseconds)}`,
       expected: "an answer",
       remedy: "Try again later, raise the time limit, or use another unit.",
@@ -99,7 +99,7 @@ export function unitNotAo(unit: UnitName, url: string, got: string): UnitError {
   return new UnitError(
     {
       code: "UNIT_NOT_AO",
-      what: `The server at ${url} is not an AO ${unit}, or a proxy answers for it`,
+      what: `The server at ${url} is not an AO ${unit}, or a proxy answers for it.`,
       got,
       expected: `the JSON answer of a ${unit}`,
       remedy: "Check the address and any proxy in between.",
@@ -113,7 +113,7 @@ export function rateLimited(unit: UnitName, url: string, retryAfter: number | un
   return new UnitError(
     {
       code: "RATE_LIMITED",
-      what: `The ${unit} at ${url} limits the rate of calls`,
+      what: `The ${unit} at ${url} limits the rate of calls.`,
       got: retryAfter === undefined ? "429" : `429, try again after ${seconds(retryAfter)}`,
       expected: "a call rate that the unit allows",
       remedy: "Wait, lower the concurrency, or run your own units.",
@@ -129,7 +129,7 @@ export function unitRefused(unit: UnitName, url: string, status: number, text: s
   return new UnitError(
     {
       code: temporary ? "UNIT_FAILED" : "UNIT_REFUSED",
-      what: `The ${unit} at ${url} ${temporary ? "failed" : "refused the call"}`,
+      what: `The ${unit} at ${url} ${temporary ? "failed" : "refused the call"}.`,
       got: `${status} ${text}`.trim(),
       expected: "a successful answer",
       remedy: temporary ? "Try again later." : "Read the unit's message: the request itself has to change.",
@@ -145,7 +145,7 @@ export function schedulerUnknown(scheduler: string, indexUrl: string, url: strin
   return new UnitError(
     {
       code: "SCHEDULER_UNKNOWN",
-      what: `The gateway's index at ${indexUrl} has no location of the scheduler ${scheduler}`,
+      what: `The gateway's index at ${indexUrl} has no location of the scheduler ${scheduler}.`,
       got: url === undefined ? "no Scheduler-Location item of that address" : `the Url ${url}`,
       expected: "a Scheduler-Location item with a Url, signed by the scheduler",
       remedy: "Check `scheduler` and `gatewayUrl` in the stack's settings, or set `suUrl`.",
@@ -159,7 +159,7 @@ export function processUnknown(processId: string, got: string): UnitError {
   return new UnitError(
     {
       code: "PROCESS_UNKNOWN",
-      what: `The network does not know the process ${processId}`,
+      what: `The network does not know the process ${processId}.`,
       got,
       expected: "a process that the gateway shows; a new one takes seconds to minutes",
       remedy: "Try again later. If the error persists, check the id and that the process is on this network.",
@@ -172,7 +172,7 @@ export function processUnknown(processId: string, got: string): UnitError {
 export function processGone(processId: string): FleetError {
   return new FleetError({
     code: "PROCESS_GONE",
-    what: `The process ${processId} does not exist on this network`,
+    what: `The process ${processId} does not exist on this network.`,
     got: "a network that has never had it, as after `fleet localnet reset` or after its folder was removed",
     expected: "the network on which the fleet was deployed",
     remedy: GONE_REMEDY,
@@ -191,7 +191,7 @@ export function processRuined(processId: string, unit: UnitName, url: string, go
   return new UnitError(
     {
       code: "PROCESS_RUINED",
-      what: `The process ${processId} can never evaluate a message again: its message order at the scheduler has a gap, as after a spawn that was posted twice`,
+      what: `The process ${processId} can never evaluate a message again: its message order at the scheduler has a gap, as after a spawn that was posted twice.`,
       got: `${got} (${unit} at ${url})`,
       expected: "a message order with an unbroken hash chain",
       remedy: "Replace the process with a new one; its state is lost.",
@@ -205,7 +205,7 @@ export function notArrived(id: string, milliseconds: number): UnitError {
   return new UnitError(
     {
       code: "NOT_ARRIVED",
-      what: `The item ${id} may still be in transit to the scheduler`,
+      what: `The item ${id} may still be in transit to the scheduler.`,
       got: "the scheduler does not have it yet",
       expected: `an item that arrived, or ${seconds(milliseconds)} more without it`,
       remedy: "Try again later.",
@@ -219,7 +219,7 @@ export function notEvaluated(processId: string, messageId: string, got: string):
   return new UnitError(
     {
       code: "NOT_EVALUATED",
-      what: `The message ${messageId} to the process ${processId} has no result yet`,
+      what: `The message ${messageId} to the process ${processId} has no result yet.`,
       got,
       expected: "the result of its evaluation",
       remedy: "Try again later.",

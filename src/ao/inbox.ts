@@ -22,7 +22,7 @@ export function assertOwner(evaluation: Evaluation, processId: string, address: 
   if (!looksLikeInbox(evaluation, address)) return;
   throw new FleetError({
     code: "NOT_OWNER",
-    what: `The wallet ${address} does not own the process ${processId} and cannot change it`,
+    what: `The wallet ${address} does not own the process ${processId} and cannot change it.`,
     got: "the code was put into the inbox instead of being run",
     expected: "the wallet that owns the process",
     remedy: "Use the wallet that spawned the process, or deploy a new one.",

@@ -127,9 +127,9 @@ function gaveUp(what: string, budget: Budget, tries: number, last: FleetError | 
   if (budget.gaveUp) budget.gaveUp.isSo = true;
   const problem: Problem = {
     code: last && specificCodes.has(last.code) ? last.code : "BUDGET_SPENT",
-    what: `Gave up on ${what} after ${amount(tries, "attempt")} within ${seconds(budget.total)}`,
+    what: `Gave up on ${what} after ${amount(tries, "attempt")} within ${seconds(budget.total)}.`,
     got: last
-      ? `${last.problems[0].what}: ${last.problems[0].got ?? last.code}`
+      ? `${last.problems[0].what} ${last.problems[0].got ?? last.code}`
       : "no time left before the first attempt",
     expected: last?.problems[0].expected ?? "time for at least one attempt",
     remedy: `${last?.problems[0].remedy ?? "Raise the time limit."} Running the same command again continues from here.`,

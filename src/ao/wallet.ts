@@ -81,7 +81,7 @@ async function readPrivate(path: string): Promise<string> {
     if (process.platform !== "win32" && (mode & 0o077) !== 0) {
       throw walletError({
         code: "WALLET_EXPOSED",
-        what: `The wallet ${path} can be read or written by other users of this machine`,
+        what: `The wallet ${path} can be read or written by other users of this machine.`,
         got: `mode ${(mode & 0o777).toString(8)}`,
         expected: "a file that only its owner may read (mode 600)",
         remedy: `Run: chmod 600 ${path}`,
@@ -94,14 +94,14 @@ async function readPrivate(path: string): Promise<string> {
     if (code === "ENOENT") {
       throw walletError({
         code: "WALLET_MISSING",
-        what: `No wallet found at ${path}`,
+        what: `No wallet found at ${path}.`,
         expected: "an Arweave key file (JWK, JSON)",
         remedy: "Set the path of your key file, or export one from your Arweave wallet.",
       });
     }
     throw walletError({
       code: "WALLET_UNREADABLE",
-      what: `Cannot read the wallet ${path}`,
+      what: `Cannot read the wallet ${path}.`,
       got: code,
       expected: "a readable file",
       remedy: "Check the path and that you own the file.",
@@ -113,7 +113,7 @@ function parseJwk(given: unknown, at: string): Jwk {
   const invalid = (got: string) =>
     walletError({
       code: "WALLET_INVALID",
-      what: `${at} is not an Arweave wallet`,
+      what: `${at} is not an Arweave wallet.`,
       got,
       expected: "an RSA private key of 4,096 bits as JWK: JSON with kty, n, e, d, p, q, dp, dq, qi",
       remedy: "Use the key file that your Arweave wallet exported.",

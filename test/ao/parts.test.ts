@@ -54,7 +54,7 @@ describe("retry", () => {
       expect([what, last?.code, last?.what]).toEqual([
         "sending it",
         "UNIT_DOWN",
-        "The scheduler unit at http://su cannot be reached",
+        "The scheduler unit at http://su cannot be reached.",
       ]);
       expect(waited + left).toBeLessThanOrEqual(5000);
     }

@@ -117,7 +117,7 @@ test("status shows a silent process as OFFLINE and other code as drift, and stil
 test("status shows UNKNOWN and the last known values for a process whose compute unit is slow or down", async () => {
   let slow = false;
   const down = new FleetError(
-    { code: "UNIT_SLOW", what: "The compute unit at http://cu did not answer in time", remedy: "Wait." },
+    { code: "UNIT_SLOW", what: "The compute unit at http://cu did not answer in time.", remedy: "Wait." },
     { transient: true },
   );
   const behave: Behaviour = (request) => {

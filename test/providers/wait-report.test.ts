@@ -7,7 +7,7 @@ import { Progress } from "../../src/operations/deploy/progress.ts";
 import { createProcess, type Stack, simulatedStack } from "./fixture.ts";
 
 const problem = (code: string, what: string) => ({ code, what, remedy: "Wait." });
-const DOWN = problem("UNIT_DOWN", "The scheduler unit at http://su cannot be reached");
+const DOWN = problem("UNIT_DOWN", "The scheduler unit at http://su cannot be reached.");
 const wait = (waited: number, more: Partial<Wait> = {}): Wait => ({
   what: "sending the spawn of the process P",
   waited,
@@ -36,7 +36,7 @@ describe("a run's report about waiting", () => {
     const every = Array.from({ length: 600 }, (_, n) => wait(n * 1000));
     const lines = printed(every);
     expect(lines[0]).toBe(
-      "The scheduler unit at http://su cannot be reached [UNIT_DOWN]: sending the spawn of the process P, 5 s of at most 600 s",
+      "The scheduler unit at http://su cannot be reached. [UNIT_DOWN]: sending the spawn of the process P, 5 s of at most 600 s",
     );
     expect(lines.map((line) => /, (\d+) s of/.exec(line)?.[1])).toEqual([
       "5",
@@ -58,7 +58,7 @@ describe("a run's report about waiting", () => {
       ...others,
       wait(5000),
       ...others.map((each) => ({ ...each, waited: 5000, at: 5001 })),
-      wait(5500, { last: problem("UNIT_DOWN", "The gateway at http://g cannot be reached") }),
+      wait(5500, { last: problem("UNIT_DOWN", "The gateway at http://g cannot be reached.") }),
     ]);
     expect(lines).toHaveLength(2);
     expect(lines[0]).toMatch(/; 20 more wait for the same$/);
@@ -67,7 +67,7 @@ describe("a run's report about waiting", () => {
 
   test("comes once for all processes that are not ready", () => {
     const slow = (n: number) =>
-      wait(5000, { last: problem("NOT_EVALUATED", `The message ${n} has no result yet`) });
+      wait(5000, { last: problem("NOT_EVALUATED", `The message ${n} has no result yet.`) });
     expect(printed([slow(1), slow(2), slow(3)])).toHaveLength(1);
   });
 
@@ -108,7 +108,7 @@ describe("a create whose messenger unit is down", () => {
     await expect
       .poll(log, { timeout: 30_000, interval: 100 })
       .toMatch(
-        /units +delayed The messenger unit at http:\S+ cannot be reached \[UNIT_DOWN\]: sending the spawn of the process \S+, \d+(\.\d+)? s of at most \d+ s/,
+        /units +delayed The messenger unit at http:\S+ cannot be reached\. \[UNIT_DOWN\]: sending the spawn of the process \S+, \d+(\.\d+)? s of at most \d+ s/,
       );
     stack.net.faults.clear();
     expect((await made).health.status).toBe("HEALTHY");

@@ -128,7 +128,7 @@ export function blobsIn(folder: string): Blobs {
       if (bytes && sha256(bytes) === name) return new Uint8Array(bytes);
       throw new FleetError({
         code: "JOURNAL_DAMAGED",
-        what: "The journal has lost a signed message that is not settled yet",
+        what: "The journal has lost a signed message that is not settled yet.",
         got: bytes
           ? `the content of ${join(folder, name)} does not match its name`
           : `no ${join(folder, name)}`,
@@ -158,7 +158,7 @@ export async function withFileErrorsExplained<T>(path: string, task: () => Promi
     throw new FleetError(
       {
         code: "JOURNAL_UNWRITABLE",
-        what: "The journal cannot be written, so nothing else is sent",
+        what: "The journal cannot be written, so nothing else is sent.",
         got: reasonOf(error),
         expected: `a writable folder with free space: ${dirname(path)}`,
         remedy: full

@@ -88,7 +88,7 @@ export async function acquireLock(path: string, options: LockOptions = {}): Prom
       if (isOurs()) return;
       throw new FleetError({
         code: "JOURNAL_LOST",
-        what: "Another deployment took over while this one was suspended",
+        what: "Another deployment took over while this one was suspended.",
         got: `the lock ${path} belongs to another process`,
         expected: "one deployment of a stack at a time",
         remedy: "Let the other one finish, then run the command again.",
@@ -156,7 +156,7 @@ function locked(path: string, owner: Owner | undefined, patience: number): Fleet
   return new FleetError(
     {
       code: "JOURNAL_LOCKED",
-      what: "Another deployment of this stack is running",
+      what: "Another deployment of this stack is running.",
       got: owner
         ? `process ${owner.pid} on ${owner.host} since ${owner.at} holds ${path}`
         : `another process holds ${path}`,

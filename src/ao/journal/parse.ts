@@ -46,7 +46,7 @@ export function parseJournal(
 function damaged(path: string, line: number, how: string): FleetError {
   return new FleetError({
     code: "JOURNAL_DAMAGED",
-    what: "The journal is damaged before its last record",
+    what: "The journal is damaged before its last record.",
     at: `${path}:${line}:1`,
     got: how,
     expected: "records as they were written",

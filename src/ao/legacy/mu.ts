@@ -140,7 +140,7 @@ function refusalOf(mu: Unit, answer: Answer, { raw, what }: Posted): UnitError {
     return new UnitError(
       {
         code: "MESSAGE_TOO_LARGE",
-        what: `${upper(what)} is too large for the messenger unit at ${mu.url}`,
+        what: `${upper(what)} is too large for the messenger unit at ${mu.url}.`,
         got: `${raw.length} bytes; ${got}`,
         expected: "at most about 10 MB",
         remedy: "Make the bundle or the data smaller.",
@@ -151,7 +151,7 @@ function refusalOf(mu: Unit, answer: Answer, { raw, what }: Posted): UnitError {
   const reason = knownRefusals.find(({ text }) => text.test(answer.excerpt));
   if (!reason) return unitRefused(mu.name, mu.url, answer.ok ? 500 : answer.status, answer.excerpt);
   const { code, certainty, says, expected, remedy, hadNoEffect = false } = reason;
-  return new UnitError({ code, what: `${upper(what)} ${says}`, got, expected, remedy }, certainty, {
+  return new UnitError({ code, what: `${upper(what)} ${says}.`, got, expected, remedy }, certainty, {
     hadNoEffect,
   });
 }

@@ -232,7 +232,7 @@ function refusal(node: NodeClient, answer: NodeAnswer, process: string): UnitErr
     return new UnitError(
       {
         code: "ITEM_INVALID",
-        what: `The node at ${node.url} does not accept the data item for the process ${process}`,
+        what: `The node at ${node.url} does not accept the data item for the process ${process}.`,
         got: `${answer.status} ${answer.excerpt}`,
         expected: "an ANS-104 item signed by an Arweave wallet, with tags that the node can encode",
         remedy: "Check the wallet and the tags.",

@@ -49,7 +49,7 @@ async function lookAtNode({ node, endpoints, backoff }: PreflightParts, budget: 
 const otherNode = (url: string, got: string, expected: string) =>
   new FleetError({
     code: "NODE_CHANGED",
-    what: `The node at ${url} is not the one that the fleet was declared with`,
+    what: `The node at ${url} is not the one that the fleet was declared with.`,
     got,
     expected,
     remedy:

@@ -21,13 +21,13 @@ export const checkTags = (tags: Tags, at: string): void =>
   checkSharedTags(tags, at, (name) => {
     if (OWN_NAMES.has(name.toLowerCase())) {
       return {
-        what: `The tag ${name} is a part of the message on a HyperBEAM node`,
+        what: `The tag ${name} is a part of the message on a HyperBEAM node.`,
         expected: "another name",
       };
     }
     if (BREAKS.test(name)) {
       return {
-        what: `A HyperBEAM node cannot encode the tag name ${name}`,
+        what: `A HyperBEAM node cannot encode the tag name ${name}.`,
         expected: "a name without dots, pluses and spaces",
       };
     }

@@ -112,7 +112,7 @@ export async function readData(gateway: Unit, id: string, budget: Budget): Promi
     throw new UnitError(
       {
         code: "DATA_UNKNOWN",
-        what: `The gateway at ${gateway.url} does not have the data of ${id}`,
+        what: `The gateway at ${gateway.url} does not have the data of ${id}.`,
         got: `${answer.status} ${answer.excerpt}`,
         expected: "its bytes; new data takes seconds to minutes",
         remedy: "Try again later. If the error persists, check the id and the gateway.",

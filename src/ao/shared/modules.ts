@@ -47,7 +47,7 @@ function moduleUnknown(id: string, url: string): UnitError {
   return new UnitError(
     {
       code: "MODULE_UNKNOWN",
-      what: `The gateway at ${url} does not know the module ${id}`,
+      what: `The gateway at ${url} does not know the module ${id}.`,
       got: "no such item",
       expected: "a published AO module",
       remedy:
@@ -61,7 +61,7 @@ function assertModule({ id, tags }: FoundItem): void {
   if (tags["Data-Protocol"] === "ao" && tags.Type === "Module") return;
   throw new FleetError({
     code: "MODULE_INVALID",
-    what: `${id} is not an AO module`,
+    what: `${id} is not an AO module.`,
     got: `Data-Protocol ${tags["Data-Protocol"] ?? "none"}, Type ${tags.Type ?? "none"}`,
     expected: "an item with the tags Data-Protocol: ao and Type: Module",
     remedy: "Set `module` to the id of a module such as an aos image.",

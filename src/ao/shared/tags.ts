@@ -54,24 +54,24 @@ export function checkTags(tags: Tags, at: string, nameProblem: NameCheck = () =>
   for (const [name, value] of Object.entries(tags)) {
     bytes += Buffer.byteLength(name) + Buffer.byteLength(value) + 4;
     if (name === "")
-      problems.push(problem("A tag has no name", `"": ${JSON.stringify(value.slice(0, 80))}`, "a name"));
-    if (value === "") problems.push(problem(`The tag ${name} has no value`, '""', "a value"));
+      problems.push(problem("A tag has no name.", `"": ${JSON.stringify(value.slice(0, 80))}`, "a name"));
+    if (value === "") problems.push(problem(`The tag ${name} has no value.`, '""', "a value"));
     const unusable = nameProblem(name);
     if (unusable) problems.push(problem(unusable.what, name, unusable.expected));
     if (Buffer.byteLength(name) > 1024) {
       problems.push(
-        problem(`The name of the tag ${name.slice(0, 40)}… is too long`, `${name.length}`, "1,024 bytes"),
+        problem(`The name of the tag ${name.slice(0, 40)}… is too long.`, `${name.length}`, "1,024 bytes"),
       );
     }
     if (Buffer.byteLength(value) > 3072) {
       problems.push(
-        problem(`The tag ${name} is too long`, `${Buffer.byteLength(value)} bytes`, "3,072 bytes"),
+        problem(`The tag ${name} is too long.`, `${Buffer.byteLength(value)} bytes`, "3,072 bytes"),
       );
     }
   }
   // aoconnect and the spawn add about 400 bytes of their own.
   if (bytes > TAG_BYTES - 500) {
-    problems.push(problem("The tags are too long in total", `${bytes} bytes`, `${TAG_BYTES - 500} bytes`));
+    problems.push(problem("The tags are too long in total.", `${bytes} bytes`, `${TAG_BYTES - 500} bytes`));
   }
   throwAll(problems);
 }

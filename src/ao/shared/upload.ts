@@ -39,7 +39,7 @@ export async function uploadItem(upload: Unit, { id, raw, what }: Uploaded, budg
     throw new UnitError(
       {
         code: "UPLOAD_UNPAID",
-        what: `The upload service at ${upload.url} requires payment for ${what}`,
+        what: `The upload service at ${upload.url} requires payment for ${what}.`,
         got: `${raw.length} bytes; ${got}`,
         expected: "credit for the stack's wallet",
         remedy: "Buy credit there, set another `uploadUrl`, or make the item smaller.",
@@ -51,7 +51,7 @@ export async function uploadItem(upload: Unit, { id, raw, what }: Uploaded, budg
     throw new UnitError(
       {
         code: "UPLOAD_TOO_LARGE",
-        what: `The upload service at ${upload.url} does not accept ${what}`,
+        what: `The upload service at ${upload.url} does not accept ${what}.`,
         got: `${raw.length} bytes; ${got}`,
         expected: "an item within its limit",
         remedy: "Make the item smaller, or set another `uploadUrl`.",
@@ -66,7 +66,7 @@ export async function uploadItem(upload: Unit, { id, raw, what }: Uploaded, budg
 export const noUpload = (what: string) =>
   new FleetError({
     code: "NO_UPLOAD",
-    what: `The network has no upload service for ${what}`,
+    what: `The network has no upload service for ${what}.`,
     got: "no `uploadUrl`",
     expected: "a service that takes data items, such as https://up.arweave.net",
     remedy: "Set the network's `uploadUrl`; uploads may cost money.",
