@@ -5,14 +5,14 @@ import type { SentenceOnly } from "../run/drift-facts.ts";
 
 /**
  * - `UNPROVED`: not all targets accepted the last distribution
- * - `UNTOLD`: a target refuses to show its settings to this wallet
+ * - `UNREADABLE`: a target refuses to show its settings to this wallet
  * - `NOT_HELD`: a target has no settings of the type
  * - `OTHER_SETTINGS`: a target has other settings
  */
 export type ConfigDrift =
   | SentenceOnly
   | { readonly code: "UNPROVED" }
-  | { readonly code: "UNTOLD" | "NOT_HELD"; readonly target: string }
+  | { readonly code: "UNREADABLE" | "NOT_HELD"; readonly target: string }
   | {
       readonly code: "OTHER_SETTINGS";
       readonly target: string;
@@ -52,7 +52,7 @@ export function driftText(configType: string, finding: ConfigDrift): string {
       return finding.text;
     case "UNPROVED":
       return "not all targets accepted the last distribution";
-    case "UNTOLD":
+    case "UNREADABLE":
       return `${finding.target} refuses to show its settings to this wallet`;
     case "NOT_HELD":
       return `${finding.target} holds no ${configType}`;

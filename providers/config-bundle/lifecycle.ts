@@ -80,7 +80,7 @@ export function explainChanges(olds: ConfigBundleOutputs, news: ConfigBundleInpu
   const fields = [...explainData(olds.configData, news.configData), ...explainSecrets(olds, news)];
   const reasons = fields.map((field) => `${field} on ${namesOf(news.targets)}`);
   for (const finding of readDriftFacts(olds)) {
-    const isByHand = finding.code !== "UNPROVED" && finding.code !== "UNTOLD";
+    const isByHand = finding.code !== "UNPROVED" && finding.code !== "UNREADABLE";
     reasons.push(`${isByHand ? "changed by hand: " : ""}${driftText(olds.configType, finding)}`);
   }
   if (hashOf(olds.rule ?? null) !== hashOf(news.rule ?? null)) reasons.push("the rules of its type changed");
@@ -128,7 +128,7 @@ async function refreshed(id: string, props: ConfigBundleOutputs) {
         ignoreProbeFailureOrRefusal,
       );
       if (reported === "lost") return [];
-      if (reported === "refused") return [{ code: "UNTOLD", target: target.name }];
+      if (reported === "refused") return [{ code: "UNREADABLE", target: target.name }];
       const held = reported?.held[props.configType];
       return held?.hash === props.hash ? [] : [configDriftOf(target.name, wanted, held)];
     }),

@@ -81,7 +81,7 @@ export interface ConfigBundleOutputs extends ConfigBundleInputs {
   /** Manual changes that a refresh found, as sentences: by field, with who made them and when. */
   readonly drift: string[];
   /**
-   * The entries of `drift` as data, in the same order: `OTHER_SETTINGS` with fields and author, `NOT_HELD`, `UNTOLD`, `UNPROVED`.
+   * The entries of `drift` as data, in the same order: `OTHER_SETTINGS` with fields and author, `NOT_HELD`, `UNREADABLE`, `UNPROVED`.
    * Left out if there is no drift, and in a state of version 0.1.0.
    */
   readonly driftFacts?: readonly ConfigDrift[];

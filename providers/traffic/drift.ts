@@ -8,14 +8,14 @@ export type Shares = Pick<Table, "release" | "step" | "services">;
 
 /**
  * - `UNANSWERED`: the router does not answer
- * - `UNTOLD`: the router refuses to show its traffic table to this wallet
+ * - `UNREADABLE`: the router refuses to show its traffic table to this wallet
  * - `NO_TABLE`: the router no longer has a table
  * - `OTHER_TABLE`: the router has another table than the last run left, or one although the last run left none
  */
 export type TrafficDrift =
   | SentenceOnly
   | { readonly code: "UNANSWERED" | "NO_TABLE" }
-  | { readonly code: "UNTOLD"; readonly router: string }
+  | { readonly code: "UNREADABLE"; readonly router: string }
   | { readonly code: "OTHER_TABLE"; readonly is: Shares; readonly was: Shares | null };
 
 export function driftText(finding: TrafficDrift): string {
@@ -24,7 +24,7 @@ export function driftText(finding: TrafficDrift): string {
       return finding.text;
     case "UNANSWERED":
       return "the router does not answer";
-    case "UNTOLD":
+    case "UNREADABLE":
       return `${finding.router} refuses to show its traffic table to this wallet`;
     case "NO_TABLE":
       return "the router has no table";

@@ -15,7 +15,7 @@ import type { TrafficInputs, TrafficOutputs } from "./schema.ts";
  */
 export function explainTraffic(olds: TrafficOutputs, news: TrafficInputs): string[] {
   const reasons = readDriftFacts(olds).map((finding) => {
-    const isByHand = finding.code !== "UNANSWERED" && finding.code !== "UNTOLD";
+    const isByHand = finding.code !== "UNANSWERED" && finding.code !== "UNREADABLE";
     return `${isByHand ? "changed by hand: " : ""}${driftText(finding)}`;
   });
   if (olds.router.processId !== news.router.processId) reasons.push("the router has another process id");

@@ -76,7 +76,7 @@ async function refreshed(id: string, props: TrafficOutputs) {
   if (state === "lost") return { id, props };
   const now = state === undefined || state === "refused" ? props : refreshedFromRouter(props, state);
   const found: TrafficDrift[] =
-    state === "refused" ? [{ code: "UNTOLD", router: props.router.name }] : tableDrift(now, state);
+    state === "refused" ? [{ code: "UNREADABLE", router: props.router.name }] : tableDrift(now, state);
   return { id, props: { ...withoutDrift(now), ...storeDriftFacts(found, driftText) } };
 }
 

@@ -92,7 +92,7 @@ export interface TrafficOutputs extends TrafficInputs {
   /** Manual changes that a refresh found, as sentences. */
   readonly drift: string[];
   /**
-   * The entries of `drift` as data, in the same order: `OTHER_TABLE` with both tables' shares, `NO_TABLE`, `UNANSWERED`, `UNTOLD`.
+   * The entries of `drift` as data, in the same order: `OTHER_TABLE` with both tables' shares, `NO_TABLE`, `UNANSWERED`, `UNREADABLE`.
    * Left out if there is no drift, and in a state of version 0.1.0.
    */
   readonly driftFacts?: readonly TrafficDrift[];

@@ -45,6 +45,12 @@ describe("a refresh's findings in a state", () => {
     ]);
     expect(readDriftFacts({ drift: [], driftFacts: found })).toEqual([]);
   });
+
+  it("are read under their present code if an earlier version named it otherwise", () => {
+    const text = "gate refuses to show its traffic table to this wallet";
+    const facts = (code: string) => [{ code, router: "gate" }];
+    expect(driftIn({ drift: [text], driftFacts: facts("UNTOLD") })).toEqual(facts("UNREADABLE"));
+  });
 });
 
 describe("findings in words", () => {
@@ -56,7 +62,7 @@ describe("findings in words", () => {
 
   it.each<[ConfigDrift, string]>([
     [{ code: "UNPROVED" }, "not all targets accepted the last distribution"],
-    [{ code: "UNTOLD", target: "battle" }, "battle refuses to show its settings to this wallet"],
+    [{ code: "UNREADABLE", target: "battle" }, "battle refuses to show its settings to this wallet"],
     [{ code: "NOT_HELD", target: "battle" }, "battle holds no SERVICES"],
     [
       configDriftOf(
@@ -93,7 +99,7 @@ describe("findings in words", () => {
 
   it.each<[TrafficDrift, string]>([
     [{ code: "UNANSWERED" }, "the router does not answer"],
-    [{ code: "UNTOLD", router: "gate" }, "gate refuses to show its traffic table to this wallet"],
+    [{ code: "UNREADABLE", router: "gate" }, "gate refuses to show its traffic table to this wallet"],
     [{ code: "NO_TABLE" }, "the router has no table"],
     [{ code: "OTHER_TABLE", is: now, was: null }, "the router has the table of release r2, step 1"],
     [

@@ -234,7 +234,7 @@ const refusals: [string, () => void, string[], string, number][] = [
       world.info = { stateVersion: "2", migrations: [{ from: "1", to: "2", down: false }] };
     },
     ["--to", "1"],
-    "NO_WAY_BACK",
+    "ROLLBACK_IMPOSSIBLE",
     1,
   ],
   ["a state that was never kept", () => {}, ["--to", "1", "--restore-state"], "SNAPSHOT_GONE", 1],
@@ -253,7 +253,7 @@ const refusals: [string, () => void, string[], string, number][] = [
       world.plan = [["Process", "battle", "replace"]];
     },
     ["--to", "1"],
-    "SURPRISE",
+    "UNEXPECTED_STEP",
     1,
   ],
   [
@@ -262,7 +262,7 @@ const refusals: [string, () => void, string[], string, number][] = [
       world.plan = [["Process", "battle", "delete"]];
     },
     ["--to", "1"],
-    "SURPRISE",
+    "UNEXPECTED_STEP",
     1,
   ],
   [

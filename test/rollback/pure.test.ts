@@ -399,9 +399,9 @@ describe("an unexpected plan", () => {
   it.each([
     ["update", "a", "none"],
     ["create", "n", "none"],
-    ["create", "a", "SURPRISE"],
-    ["replace", "a", "SURPRISE"],
-    ["delete", "a", "SURPRISE"],
+    ["create", "a", "UNEXPECTED_STEP"],
+    ["replace", "a", "UNEXPECTED_STEP"],
+    ["delete", "a", "UNEXPECTED_STEP"],
     ["delete", "left-by-a-failure", "none"],
   ])("%s %s: %s", (op, name, code) =>
     expect(codeOf(() => assertExpectedSteps([step(op, name)], ways, one))).toBe(code),
@@ -453,7 +453,7 @@ describe("cleanup keeps", () => {
 describe("a state in globals", () => {
   it("cannot return to a release whose library accepts none, which is reported before any change", async () => {
     expect(globalsProblem("token", ["Balances", "Minted"])).toMatchObject({
-      code: "NO_WAY_BACK",
+      code: "ROLLBACK_IMPOSSIBLE",
       got: "Balances, Minted",
     });
     expect(globalsProblem("shop", [])).toBeUndefined();

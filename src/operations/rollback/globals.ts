@@ -29,7 +29,7 @@ export async function checkGlobals(
 export function globalsProblem(name: string, globals: readonly string[]): Problem | undefined {
   if (globals.length === 0) return undefined;
   return {
-    code: "NO_WAY_BACK",
+    code: "ROLLBACK_IMPOSSIBLE",
     what: `${name} cannot be rolled back: it keeps its state in globals, and the library of that release, in a process of its own, cannot receive them.`,
     got: globals.join(", "),
     expected: "a release with a library that hands globals over",

@@ -113,7 +113,7 @@ export function planNewRevision(
 }
 
 const silentProblem = (name: string): Problem => ({
-  code: "NO_WAY_BACK",
+  code: "ROLLBACK_IMPOSSIBLE",
   what: `${name} cannot be rolled back: its state cannot be handed over, because the process that holds it does not answer.`,
   got: "no answer from the process that serves",
   expected: "its state",
@@ -121,7 +121,7 @@ const silentProblem = (name: string): Problem => ({
 });
 
 const shapeProblem = (name: string, now: string, then: string): Problem => ({
-  code: "NO_WAY_BACK",
+  code: "ROLLBACK_IMPOSSIBLE",
   what: `${name} cannot be rolled back: its state has the shape ${now}, and the code of that release, in a process of its own, works on ${then}.`,
   got: `shape ${now}`,
   expected: `shape ${then}, or a migration from ${now} in the code of that release`,

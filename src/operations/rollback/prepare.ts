@@ -51,7 +51,7 @@ export interface PreparedRollback {
 /**
  * Collects everything that the rollback to a release needs, and plans every member. Changes nothing.
  *
- * @throws FleetError RELEASE_GONE, BUNDLE_GONE, NO_WAY_BACK, SNAPSHOT_GONE, ALREADY_RUNNING, UNKNOWN_PROCESS
+ * @throws FleetError RELEASE_GONE, BUNDLE_GONE, ROLLBACK_IMPOSSIBLE, SNAPSHOT_GONE, ALREADY_RUNNING, UNKNOWN_PROCESS
  */
 export async function prepare(
   context: OperationContext,

@@ -17,7 +17,7 @@ export function restoreProblem(
     };
   }
   return {
-    code: "NO_WAY_BACK",
+    code: "ROLLBACK_IMPOSSIBLE",
     what: `${name} cannot be rolled back: its state has the shape ${info.stateVersion}, that release works on ${wanted}, and no migration leads down.`,
     got: `migrations ${info.migrations.map(({ from, to, down }) => `${from} → ${to}${down ? "" : " (no down)"}`).join(", ") || "none"}; no snapshot of that time`,
     expected: "a `down` function for each of these migrations, or a snapshot",

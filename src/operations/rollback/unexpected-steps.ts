@@ -7,7 +7,7 @@ import type { MemberPlan } from "./member-plan.ts";
  * Compares the engine's plan with the planned rollback: it must not replace or retire a process, and may create only members that do not
  * run. It may delete what a failed deployment created and no release contains. Pure.
  *
- * @throws FleetError SURPRISE
+ * @throws FleetError UNEXPECTED_STEP
  */
 export function assertExpectedSteps(
   steps: readonly PlannedStep[],
@@ -23,7 +23,7 @@ export function assertExpectedSteps(
     const gone = op.startsWith("delete") && known[name] !== undefined;
     if (!made && !gone && !op.includes("replace")) continue;
     problems.push({
-      code: "SURPRISE",
+      code: "UNEXPECTED_STEP",
       what: `The plan would ${op} the process ${name}. A rollback must not do that.`,
       got: op,
       expected: "an update in place, or nothing",
