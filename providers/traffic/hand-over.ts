@@ -37,11 +37,11 @@ export interface HandOver {
    * @throws FleetError HANDOVER_FAILED: `from` keeps serving as before. SERVING_RUINED: `from` is ruined, and the run has no consent to
    * lose its state
    */
-  give(list: readonly StateMove[]): Promise<void>;
-  /** Gives only to processes that still drain: a run died, and the router then reverted its traffic. */
+  transfer(list: readonly StateMove[]): Promise<void>;
+  /** Transfers only to processes that still drain: a run died, and the router then reverted its traffic. */
   recover(list: readonly StateMove[]): Promise<void>;
   /** Resumes processes that have the traffic and still drain: a run died between its hand-over and its switch. */
-  serve(list: readonly StateOwner[]): Promise<void>;
+  resumeServing(list: readonly StateOwner[]): Promise<void>;
   /** Resumes `from` after a switch that failed. */
   undo(list: readonly StateMove[]): Promise<void>;
 }
@@ -152,7 +152,7 @@ export class StateHandOver implements HandOver {
       const left = await listGlobals(this.#session, place(name, from), this.#budget());
       if (left.length > 0) throw globalsNotCarried(name, from, left);
     }
-    return keys === undefined ? this.#judged(move, given) : given;
+    return keys === undefined ? this.#assertLossless(move, given) : given;
   }
 
   /**
@@ -161,7 +161,7 @@ export class StateHandOver implements HandOver {
    * @throws FleetError STATE_NOT_COMPARED, STATE_IN_CODE if a new release could lose state, unless the declaration lists the globals that are
    * state or the run accepts it. A rollback is never refused: what stays behind is reported.
    */
-  async #judged({ name, from, to }: StateMove, given: Exported): Promise<Exported> {
+  async #assertLossless({ name, from, to }: StateMove, given: Exported): Promise<Exported> {
     const service = this.#serviceOf(name);
     const isAccepted = service?.globals !== undefined || this.#session.withoutBackup === true;
     const isRefused = !isAccepted && service?.green.processId === to;
@@ -240,7 +240,7 @@ export class StateHandOver implements HandOver {
     );
   }
 
-  async #one(move: StateMove): Promise<void> {
+  async #transferAll(move: StateMove): Promise<void> {
     const { name, from, to, keys } = move;
     if (keys) return this.#byKey(move, keys);
     const started = performance.now();
@@ -264,12 +264,12 @@ export class StateHandOver implements HandOver {
     }
   }
 
-  async give(list: readonly StateMove[]): Promise<void> {
+  async transfer(list: readonly StateMove[]): Promise<void> {
     for (const move of list) {
       try {
         const { name, from, keys } = move;
         if ((await this.#drainsUnlessLost({ name, to: from, ...(keys && { keys }) })) === undefined) continue;
-        await this.#one(move);
+        await this.#transferAll(move);
       } catch (error) {
         await this.undo(list);
         if (!(error instanceof FleetError)) throw error;
@@ -278,7 +278,7 @@ export class StateHandOver implements HandOver {
     }
   }
 
-  async serve(list: readonly StateOwner[]): Promise<void> {
+  async resumeServing(list: readonly StateOwner[]): Promise<void> {
     for (const owner of list) {
       if (!(await this.#drainsUnlessLost(owner))) continue;
       const { name, to, keys } = owner;
@@ -291,6 +291,6 @@ export class StateHandOver implements HandOver {
   }
 
   async recover(list: readonly StateMove[]): Promise<void> {
-    for (const move of list) if (await this.#drainsUnlessLost(move)) await this.give([move]);
+    for (const move of list) if (await this.#drainsUnlessLost(move)) await this.transfer([move]);
   }
 }

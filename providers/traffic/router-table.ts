@@ -59,7 +59,7 @@ export class RouterTable {
   /** Sets a table, and first moves the state of services that change their process. The switch happens at one slot. */
   async switch({ table }: TrafficState, message: SetTraffic): Promise<void> {
     const list = stateMoves(this.#wanted.services, table, message);
-    await this.#effects.handOver.give(list);
+    await this.#effects.handOver.transfer(list);
     try {
       await this.set(message);
     } catch (error) {
@@ -71,13 +71,13 @@ export class RouterTable {
   /** Repairs what a run that died left: state in a revision that lost its traffic, and a serving process that refuses requests. */
   async recover(state: TrafficState): Promise<void> {
     await this.#effects.handOver.recover(movesAfterRevert(state, this.#wanted));
-    await this.#effects.handOver.serve(stateOwners(this.#wanted.services, state.table));
+    await this.#effects.handOver.resumeServing(stateOwners(this.#wanted.services, state.table));
   }
 
   /** After the router reverted the traffic: moves the state back, with the new revision's changes since the switch. */
   async followBack(): Promise<void> {
     const { table } = await this.read();
-    if (table) await this.#effects.handOver.give(movesBack(this.#wanted, table));
+    if (table) await this.#effects.handOver.transfer(movesBack(this.#wanted, table));
   }
 
   /** Has the router ask each target for its health at this release. @throws FleetError TARGET_UNPROVEN */

@@ -85,12 +85,12 @@ export class Stage {
       router: this.#port(),
       measure: this.#measure(wanted),
       handOver: {
-        give: async (list) => {
+        transfer: async (list) => {
           for (const { name, from, to } of list) this.handed.push(`${name} ${from[0]}→${to[0]}`);
           if (this.handingFails && list.length > 0)
             throw new FleetError({ code: "HANDOVER_FAILED", what: "no", remedy: "none" });
         },
-        serve: async () => {},
+        resumeServing: async () => {},
         recover: async (list) => {
           for (const { name, from, to } of list) this.handed.push(`${name} ${from[0]}→${to[0]} if it drains`);
         },
