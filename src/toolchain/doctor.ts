@@ -32,19 +32,19 @@ const NODE = "Run `npm rebuild node` (a newer npm: `npm rebuild node --allow-scr
 
 /** Checks everything, in the order in which the set-up needs it. Never throws. Takes about a second. */
 export async function doctor(projectDir: string = process.cwd(), env: Env = process.env): Promise<Finding[]> {
-  const cli = await lookAtCli(env);
+  const cli = await checkCli(env);
   return [
-    await lookAtNode(env),
-    lookAtPackages(),
+    await checkNode(env),
+    checkPackages(),
     cli,
-    ...(await lookAtBuilders(env, cli.ok)),
-    lookAtProject(projectDir, env),
-    lookAtSecret("dev passphrase", passphraseFile(projectDir)),
-    lookAtSecret("dev wallet", walletFile(projectDir)),
+    ...(await checkBuilders(env, cli.ok)),
+    checkProject(projectDir, env),
+    checkSecret("dev passphrase", passphraseFile(projectDir)),
+    checkSecret("dev wallet", walletFile(projectDir)),
   ];
 }
 
-async function lookAtNode(env: Env): Promise<Finding> {
+async function checkNode(env: Env): Promise<Finding> {
   const name = "node";
   const pinned = pinnedNode(packageDir);
   const answer = await run(pinned, ["--version"], { env, timeoutMs: 10_000 });
@@ -52,7 +52,7 @@ async function lookAtNode(env: Env): Promise<Finding> {
   return { name, ok: true, version: answer.stdout, detail: pinned };
 }
 
-function lookAtPackages(): Finding {
+function checkPackages(): Finding {
   const problem = isRepository
     ? packagesProblem(packageDir)
     : missingDependencies(packageDir, manifest().dependencies);
@@ -62,7 +62,7 @@ function lookAtPackages(): Finding {
     : { name: "packages", ok: false, detail: problem, remedy: "Run `npm install`." };
 }
 
-async function lookAtCli(env: Env): Promise<Finding> {
+async function checkCli(env: Env): Promise<Finding> {
   const name = "pulumi CLI";
   const version = launcherVersion();
   const bin = join(cliDir(version, env), "bin");
@@ -94,7 +94,7 @@ async function lookAtCli(env: Env): Promise<Finding> {
 }
 
 /** Go and pip are needed only if the CLI is missing and cannot be downloaded. */
-async function lookAtBuilders(env: Env, cliIsThere: boolean): Promise<Finding[]> {
+async function checkBuilders(env: Env, cliIsThere: boolean): Promise<Finding[]> {
   const [go, pip] = await Promise.all([checkGo("go", env), findPip(env)]);
   const needed = cliIsThere ? "; not needed, the CLI is installed" : "";
   return [
@@ -114,7 +114,7 @@ async function lookAtBuilders(env: Env, cliIsThere: boolean): Promise<Finding[]>
   ];
 }
 
-function lookAtProject(projectDir: string, env: Env): Finding {
+function checkProject(projectDir: string, env: Env): Finding {
   const name = "backend";
   try {
     const { backendDir } = readProject(projectDir);
@@ -134,7 +134,7 @@ function lookAtProject(projectDir: string, env: Env): Finding {
   }
 }
 
-function lookAtSecret(name: string, file: string): Finding {
+function checkSecret(name: string, file: string): Finding {
   if (!existsSync(file)) return { name, ok: false, detail: `${file} is missing`, remedy: SET_UP };
   const wide = excessPermissions(file);
   if (wide !== undefined) {

@@ -27,7 +27,7 @@ export const checkValue = (value: unknown, rule: Rule, path: string): Misfit[] =
 /** The same, with the kind of each problem. Pure. */
 export function misfitsOf(value: unknown, rule: Rule, path: string): FoundMisfit[] {
   const problems: FoundMisfit[] = [];
-  look(value, rule, path, problems);
+  checkOne(value, rule, path, problems);
   return problems;
 }
 
@@ -41,15 +41,15 @@ function add(
   if (problems.length < MAX_PROBLEMS) problems.push({ path, got, expected, isUnknownKey });
 }
 
-function look(value: unknown, rule: Rule, path: string, problems: FoundMisfit[]): void {
+function checkOne(value: unknown, rule: Rule, path: string, problems: FoundMisfit[]): void {
   const got = misfit(value, rule);
   if (got !== undefined) add(problems, path, got, words(rule));
   else if (Array.isArray(value) && rule.items)
-    for (const [index, item] of value.entries()) look(item, rule.items, `${path}[${index + 1}]`, problems);
-  else if (rule.type === "object") lookInside(value as Record<string, unknown>, rule, `${path}.`, problems);
+    for (const [index, item] of value.entries()) checkOne(item, rule.items, `${path}[${index + 1}]`, problems);
+  else if (rule.type === "object") checkObject(value as Record<string, unknown>, rule, `${path}.`, problems);
 }
 
-function lookInside(
+function checkObject(
   data: Readonly<Record<string, unknown>>,
   rule: Rule,
   prefix: string,
@@ -59,13 +59,13 @@ function lookInside(
   for (const name of sorted({ ...fields, ...data })) {
     const own = Object.hasOwn(fields, name) ? fields[name] : undefined;
     const value = Object.hasOwn(data, name) ? data[name] : undefined;
-    if (own && value !== undefined) look(value, own, prefix + name, problems);
+    if (own && value !== undefined) checkOne(value, own, prefix + name, problems);
     else if (own?.required) add(problems, prefix + name, "nothing", words(own));
-    else if (!own && value !== undefined) lookFurther(name, value, rule, prefix, problems);
+    else if (!own && value !== undefined) checkUndeclaredKey(name, value, rule, prefix, problems);
   }
 }
 
-function lookFurther(
+function checkUndeclaredKey(
   name: string,
   value: unknown,
   { fields = {}, values, keys = KEY }: Rule,
@@ -78,7 +78,7 @@ function lookFurther(
   if (!values)
     add(problems, path, "an unknown key", known.length === 0 ? "none" : `one of ${known.join(" ")}`, true);
   else if (odd !== undefined) add(problems, path, `the key ${odd}`, words(keys));
-  else look(value, values, path, problems);
+  else checkOne(value, values, path, problems);
 }
 
 /** Describes how a value itself violates a rule; undefined if it does not. */
