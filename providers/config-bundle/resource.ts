@@ -1,8 +1,8 @@
 import * as pulumi from "@pulumi/pulumi";
-import { thin } from "../thin.ts";
+import { lazyProvider } from "../lazy-provider.ts";
 import type { ConfigBundleInputs, ConfigBundleOutputs } from "./schema.ts";
 
-const provider = thin("config-bundle");
+const provider = lazyProvider("config-bundle");
 
 /** Arguments of a ConfigBundle, each a plain value or an output. */
 type ConfigBundleArgs = {

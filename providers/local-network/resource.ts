@@ -1,8 +1,8 @@
 import * as pulumi from "@pulumi/pulumi";
-import { thin } from "../thin.ts";
+import { lazyProvider } from "../lazy-provider.ts";
 import type { LocalNetworkInputs } from "./schema.ts";
 
-const provider = thin("local-network");
+const provider = lazyProvider("local-network");
 
 /** Arguments of a LocalNetwork, each a plain value or an output. */
 type LocalNetworkArgs = { [K in keyof LocalNetworkInputs]: pulumi.Input<LocalNetworkInputs[K]> };

@@ -1,8 +1,8 @@
 import * as pulumi from "@pulumi/pulumi";
-import { thin } from "../thin.ts";
+import { lazyProvider } from "../lazy-provider.ts";
 import type { ProcessInputs, ProcessOutputs } from "./schema.ts";
 
-const provider = thin("process");
+const provider = lazyProvider("process");
 
 /** Arguments of a Process, each a plain value or an output. */
 type ProcessArgs = { [K in keyof ProcessInputs]: pulumi.Input<ProcessInputs[K]> };

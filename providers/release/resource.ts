@@ -1,8 +1,8 @@
 import * as pulumi from "@pulumi/pulumi";
-import { thin } from "../thin.ts";
+import { lazyProvider } from "../lazy-provider.ts";
 import type { ReleaseInputs } from "./schema.ts";
 
-const provider = thin("release");
+const provider = lazyProvider("release");
 
 /** Arguments of a Release, each a plain value or an output. */
 type ReleaseArgs = {

@@ -2,10 +2,10 @@ import * as pulumi from "@pulumi/pulumi";
 import type { Approval, Promotion } from "../../src/delivery/approval.ts";
 import type { Phase } from "../../src/delivery/phase.ts";
 import type { Table } from "../../src/delivery/wire.ts";
-import { thin } from "../thin.ts";
+import { lazyProvider } from "../lazy-provider.ts";
 import type { TrafficInputs, TrafficOutputs } from "./schema.ts";
 
-const provider = thin("traffic");
+const provider = lazyProvider("traffic");
 
 /** Arguments of a Traffic, each a plain value or an output. */
 type TrafficArgs = { [K in keyof TrafficInputs]?: pulumi.Input<TrafficInputs[K]> } & {

@@ -1,8 +1,8 @@
 import * as pulumi from "@pulumi/pulumi";
-import { thin } from "../thin.ts";
+import { lazyProvider } from "../lazy-provider.ts";
 import type { WiringInputs, WiringOutputs } from "./schema.ts";
 
-const provider = thin("wiring");
+const provider = lazyProvider("wiring");
 
 /** Ids by name, some of which may not be known yet. */
 type Ids = Readonly<Record<string, pulumi.Input<string>>>;

@@ -1,5 +1,5 @@
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
-import { type Alert, isOpen } from "./book.ts";
+import { type Alert, isOpen } from "./alert-book.ts";
 import type { Dora, Figures } from "./deployments.ts";
 import type { Origin } from "./notify/message.ts";
 import type { Delivery } from "./notify/send.ts";

@@ -1,4 +1,4 @@
-import { apply, type Change, type Policy } from "./book.ts";
+import { apply, type Change, type Policy } from "./alert-book.ts";
 import { type Dora, doraOf, type Figures, figuresOf, type Run } from "./deployments.ts";
 import type { Round, State } from "./reading.ts";
 import { judgeCoordinator, judgeDeployments, judgeRound } from "./rules.ts";

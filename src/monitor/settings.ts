@@ -1,7 +1,7 @@
 import { parse } from "yaml";
 import { z } from "zod";
 import { FleetError, type Problem } from "../core/errors.ts";
-import { POLICY } from "./book.ts";
+import { POLICY } from "./alert-book.ts";
 import { LimitsSchema } from "./limits.ts";
 import { LEVELS, TYPE_NAMES } from "./types.ts";
 

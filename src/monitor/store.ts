@@ -1,7 +1,7 @@
 import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import type { Alert, Book, Silence } from "./book.ts";
+import type { Alert, Book, Silence } from "./alert-book.ts";
 import type { Counters, Reading, State } from "./reading.ts";
 import type { Watched } from "./watch.ts";
 

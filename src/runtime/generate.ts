@@ -11,7 +11,7 @@ import { luaRules } from "../fleet/config/lua.ts";
 import { ruleOf } from "../fleet/config/rules.ts";
 import { CHECK_KINDS, CHECK_SETS, PERFORMANCE_SAMPLE } from "../fleet/health/check-types.ts";
 import { ROLLBACK_NEXT, ROLLBACK_TYPES } from "../fleet/protocol/rollback.ts";
-import { MAX_ALERTS, POLICY } from "../monitor/book.ts";
+import { MAX_ALERTS, POLICY } from "../monitor/alert-book.ts";
 import { AdminLimitsSchema, CHECK_LIMITS, DEPLOYMENT_LIMITS } from "../monitor/limits.ts";
 import { LEVELS, TYPES } from "../monitor/types.ts";
 

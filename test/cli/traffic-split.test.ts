@@ -5,7 +5,7 @@ import type { FleetSession } from "../../src/fleet/fleet-session.ts";
 import type { History } from "../../src/fleet/history.ts";
 import { servingFleet } from "../../src/fleet/members/serving.ts";
 import { ScopeSchema } from "../../src/fleet/session/scope.ts";
-import { isOpen } from "../../src/monitor/book.ts";
+import { isOpen } from "../../src/monitor/alert-book.ts";
 import { readSettings } from "../../src/monitor/settings.ts";
 import { openStore } from "../../src/monitor/store.ts";
 import { audit } from "../../src/operations/audit/check.ts";

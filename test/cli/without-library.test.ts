@@ -9,7 +9,7 @@ import { fleetInState } from "../../src/fleet/members/fleet-in-state.ts";
 import { knownFleet } from "../../src/fleet/members/known-fleet.ts";
 import { recordInManifest } from "../../src/fleet/members/manifest.ts";
 import { ScopeSchema } from "../../src/fleet/session/scope.ts";
-import { isOpen } from "../../src/monitor/book.ts";
+import { isOpen } from "../../src/monitor/alert-book.ts";
 import { readSettings } from "../../src/monitor/settings.ts";
 import { openStore } from "../../src/monitor/store.ts";
 import { collect } from "../../src/operations/audit/collect.ts";

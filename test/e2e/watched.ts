@@ -9,7 +9,7 @@ import { budgetOf } from "../../src/core/budget.ts";
 import { sha256 } from "../../src/core/hash.ts";
 import { composeProgram } from "../../src/fleet/code/program.ts";
 import { historyOf } from "../../src/fleet/history.ts";
-import { type Alert, isOpen } from "../../src/monitor/book.ts";
+import { type Alert, isOpen } from "../../src/monitor/alert-book.ts";
 import { readSettings } from "../../src/monitor/settings.ts";
 import { type MonitorStore, openStore } from "../../src/monitor/store.ts";
 import { storePath } from "../../src/operations/observe/files.ts";

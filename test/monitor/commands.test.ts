@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { beforeEach, expect, test } from "vitest";
 import { acquireLock } from "../../src/ao/journal/lock.ts";
-import { apply, EMPTY_BOOK } from "../../src/monitor/book.ts";
+import { apply, EMPTY_BOOK } from "../../src/monitor/alert-book.ts";
 import { metricsOf } from "../../src/monitor/metrics.ts";
 import { openStore } from "../../src/monitor/store.ts";
 import { storePath } from "../../src/operations/observe/files.ts";

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { ScopeSchema } from "../../src/fleet/session/scope.ts";
-import { apply, EMPTY_BOOK } from "../../src/monitor/book.ts";
+import { apply, EMPTY_BOOK } from "../../src/monitor/alert-book.ts";
 import { openStore } from "../../src/monitor/store.ts";
 import { storePath } from "../../src/operations/observe/files.ts";
 import { acknowledgeMonitored, isMonitored, monitoredAlerts } from "../../src/operations/view/monitored.ts";

@@ -2,7 +2,7 @@
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { z } from "zod";
-import { isOpen } from "../../src/monitor/book.ts";
+import { isOpen } from "../../src/monitor/alert-book.ts";
 import { ReportSchema } from "../../src/monitor/report.ts";
 import { type Watching, watching } from "./simulated.ts";
 

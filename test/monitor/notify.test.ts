@@ -3,7 +3,7 @@ import type { AddressInfo } from "node:net";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { z } from "zod";
-import type { Alert, Change } from "../../src/monitor/book.ts";
+import type { Alert, Change } from "../../src/monitor/alert-book.ts";
 import { notify } from "../../src/monitor/notify/send.ts";
 import { postsTo } from "../../src/monitor/notify/shapes.ts";
 import { WebhookSchema } from "../../src/monitor/notify/webhook.ts";

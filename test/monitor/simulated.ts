@@ -8,7 +8,7 @@ import { sha256 } from "../../src/core/hash.ts";
 import type { FleetSession } from "../../src/fleet/fleet-session.ts";
 import { historyOf } from "../../src/fleet/history.ts";
 import type { Member } from "../../src/fleet/members/member.ts";
-import { isOpen } from "../../src/monitor/book.ts";
+import { isOpen } from "../../src/monitor/alert-book.ts";
 import { readSettings } from "../../src/monitor/settings.ts";
 import { type MonitorStore, openStore } from "../../src/monitor/store.ts";
 import { type Monitor, monitorOf, type RoundResult } from "../../src/operations/observe/monitor.ts";

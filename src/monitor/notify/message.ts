@@ -1,5 +1,5 @@
 import { amount } from "../../core/amount.ts";
-import type { Alert, Change } from "../book.ts";
+import type { Alert, Change } from "../alert-book.ts";
 import type { Level } from "../types.ts";
 
 /** The origin of the alerts. */

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Change } from "../book.ts";
+import type { Change } from "../alert-book.ts";
 import type { Receiver } from "../settings.ts";
 import { atLeast } from "../types.ts";
 import type { Origin, Post } from "./message.ts";

@@ -1,4 +1,4 @@
-import type { Alert, Change } from "../book.ts";
+import type { Alert, Change } from "../alert-book.ts";
 import type { Receiver } from "../settings.ts";
 import type { Level } from "../types.ts";
 import { linesOf, markOf, type Origin, type Post, titleOf, worstOf } from "./message.ts";

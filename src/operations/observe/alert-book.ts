@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import type { Book } from "../../monitor/book.ts";
+import type { Book } from "../../monitor/alert-book.ts";
 import { openStore } from "../../monitor/store.ts";
 import type { OperationContext } from "../context.ts";
 import { readStackConfig } from "../workspace/stack-config.ts";

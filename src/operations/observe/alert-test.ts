@@ -1,4 +1,4 @@
-import type { Alert, Change } from "../../monitor/book.ts";
+import type { Alert, Change } from "../../monitor/alert-book.ts";
 
 /** Sends a test alert to one receiver, raised and then resolved. */
 export async function testOne(

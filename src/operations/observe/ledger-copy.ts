@@ -3,7 +3,7 @@ import { FleetError } from "../../core/errors.ts";
 import type { Member } from "../../fleet/members/member.ts";
 import { changeAlerts, type KeptAlert, raiseAlert } from "../../fleet/protocol/alerts.ts";
 import type { Session } from "../../fleet/session/session.ts";
-import { type Alert, type Change, keyOf } from "../../monitor/book.ts";
+import { type Alert, type Change, keyOf } from "../../monitor/alert-book.ts";
 import type { MonitorStore } from "../../monitor/store.ts";
 import { isRaisedByLedger } from "./ledger.ts";
 

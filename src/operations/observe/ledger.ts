@@ -2,7 +2,7 @@ import { FleetError } from "../../core/errors.ts";
 import type { Member } from "../../fleet/members/member.ts";
 import { dryAlerts, type KeptAlert } from "../../fleet/protocol/alerts.ts";
 import { dryLedgerPage, type LedgerEntry } from "../../fleet/protocol/ledger.ts";
-import { isOpen, keyOf } from "../../monitor/book.ts";
+import { isOpen, keyOf } from "../../monitor/alert-book.ts";
 import type { LedgerView } from "../../monitor/round.ts";
 import type { MonitorStore } from "../../monitor/store.ts";
 import { type AlertType, type Judgement, LEVELS, TYPE_NAMES } from "../../monitor/types.ts";

@@ -4,7 +4,7 @@ import { servingIn } from "../../fleet/members/known-fleet.ts";
 import { readManifest } from "../../fleet/members/manifest.ts";
 import type { KnownFleet, Member } from "../../fleet/members/member.ts";
 import { servingFleet } from "../../fleet/members/serving.ts";
-import type { Change } from "../../monitor/book.ts";
+import type { Change } from "../../monitor/alert-book.ts";
 import { type Metrics, metricsOf } from "../../monitor/metrics.ts";
 import type { Origin } from "../../monitor/notify/message.ts";
 import { type Delivery, notify } from "../../monitor/notify/send.ts";

@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { userInfo } from "node:os";
 import type { AlertView } from "../../dashboard/view.ts";
 import type { Scope } from "../../fleet/session/scope.ts";
-import { acknowledge } from "../../monitor/book.ts";
+import { acknowledge } from "../../monitor/alert-book.ts";
 import { type MonitorStore, openStore } from "../../monitor/store.ts";
 import { storePath } from "../observe/files.ts";
 

@@ -1,4 +1,4 @@
-import type { Alert } from "../../../monitor/book.ts";
+import type { Alert } from "../../../monitor/alert-book.ts";
 
 /** A time in milliseconds since 1970 as ISO 8601. */
 export const iso = (at: number): string => new Date(at).toISOString();

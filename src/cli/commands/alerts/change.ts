@@ -1,7 +1,7 @@
 import { userInfo } from "node:os";
 import type { Command } from "commander";
 import { z } from "zod";
-import { acknowledge, type Book, resolve } from "../../../monitor/book.ts";
+import { acknowledge, type Book, resolve } from "../../../monitor/alert-book.ts";
 import { updateAlerts } from "../../../operations/observe/alert-book.ts";
 import { type Cli, defineCommand } from "../../command.ts";
 import { alertJson } from "./alert-json.ts";

@@ -1,6 +1,6 @@
 import { type Command, Option } from "commander";
 import { z } from "zod";
-import { isOpen, openByLevel } from "../../../monitor/book.ts";
+import { isOpen, openByLevel } from "../../../monitor/alert-book.ts";
 import { TYPE_NAMES } from "../../../monitor/types.ts";
 import { readAlerts } from "../../../operations/observe/alert-book.ts";
 import { type Cli, defineCommand } from "../../command.ts";

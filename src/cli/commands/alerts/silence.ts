@@ -1,7 +1,7 @@
 import { type Command, InvalidArgumentError } from "commander";
 import { z } from "zod";
 import { FleetError } from "../../../core/errors.ts";
-import { silence, unsilence } from "../../../monitor/book.ts";
+import { silence, unsilence } from "../../../monitor/alert-book.ts";
 import { TYPE_NAMES } from "../../../monitor/types.ts";
 import { updateAlerts } from "../../../operations/observe/alert-book.ts";
 import { type Cli, defineCommand } from "../../command.ts";

@@ -10,7 +10,7 @@ import {
   resolve,
   silence,
   unsilence,
-} from "../../src/monitor/book.ts";
+} from "../../src/monitor/alert-book.ts";
 import type { Judgement } from "../../src/monitor/types.ts";
 
 const MINUTE = 60_000;

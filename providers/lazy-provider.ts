@@ -7,7 +7,7 @@ import type * as pulumi from "@pulumi/pulumi";
  *
  * `noun` is the only captured value. Pass only what Pulumi can serialise as text.
  */
-export function thin(noun: string): pulumi.dynamic.ResourceProvider {
+export function lazyProvider(noun: string): pulumi.dynamic.ResourceProvider {
   const load = async () => {
     const { createRequire } = await import("node:module");
     const { pathToFileURL } = await import("node:url");
