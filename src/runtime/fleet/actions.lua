@@ -15,7 +15,7 @@ local migrate = require("fleet.migrate")
 local registry = require("fleet.registry")
 local stats = require("fleet.stats")
 local store = require("fleet.store")
-local taken = require("fleet.taken")
+local results = require("fleet.handler-results")
 
 require("fleet.config-actions")
 require("fleet.state-actions")
@@ -36,7 +36,7 @@ on("Info", { data = false, readonly = true, reserved = true }, function(_, msg)
     endpoints = #process.endpoints > 0 and process.endpoints or actions,
     actions = actions,
     handlers = handlers.names(),
-    answeredByProgram = taken.list(registry.builtins()),
+    answeredByProgram = results.list(registry.builtins()),
     changedByHand = changed,
     epoch = store.epoch,
     release = marker and marker.release or "",

@@ -8,20 +8,20 @@ local globals = require("fleet.globals")
 local handlers = require("fleet.handlers")
 local integrity = require("fleet.integrity")
 local json = require("fleet.json")
-local keep = require("fleet.keep")
+local preserve = require("fleet.preserve-state")
 local log = require("fleet.log")
 local migrate = require("fleet.migrate")
 local registry = require("fleet.registry")
 local seen = require("fleet.seen")
 local state = require("fleet.state")
 local store = require("fleet.store")
-local taken = require("fleet.taken")
+local results = require("fleet.handler-results")
 local waiting = require("fleet.waiting")
 
 local commit = {}
 
 -- The library is evaluated before the program, so this is the state that messages left.
-local memory, inCode = keep.take(), codeState.take()
+local memory, inCode = preserve.take(), codeState.take()
 
 --- Refuses a load of an earlier run by a return value, because an error would also discard the count of refusals. For a load that
 -- continues, manual changes of handlers and functions are undone.
@@ -85,7 +85,7 @@ end
 --   `state` and `digest`: for the first load of a process, another one's state (the result of EXPORT_STATE, as JSON) to start with;
 --   `again`: the state that `restore` imported, whose globals are set again after the load.
 -- @treturn string JSON text { fleet = "committed", sourceHash, epoch, handlers, actions, migrations, stateVersion }, and
---   `repaired` if there were manual changes, `kept` (see `keep.settle`) if there was state to keep
+--   `repaired` if there were manual changes, `kept` (see `preserve.settle`) if there was state to keep
 function commit.commit(marker)
   assertGlobal(marker.before)
   local earlier = store.marker and store.marker.version
@@ -94,7 +94,7 @@ function commit.commit(marker)
   local version = tostring(marker.version or process.version)
   local own = marker.adopted ~= true and not (marker.before and marker.before.Fleet)
   globals.declare(marker.before or {})
-  local kept = keep.settle(memory, {
+  local kept = preserve.settle(memory, {
     before = marker.before, restored = marker.again ~= nil, own = own, keep = marker.keep, lost = codeState.lost(inCode),
     accepts = marker.accepts,
   })
@@ -133,7 +133,7 @@ function commit.commit(marker)
   return json.encode({
     fleet = "committed", sourceHash = store.marker.sourceHash, epoch = store.epoch, handlers = handlers.names(),
     actions = registry.actions(), migrations = migrations, stateVersion = store.stateVersion, repaired = #repaired > 0 and repaired or nil,
-    kept = kept, answeredByProgram = taken.list(registry.builtins()),
+    kept = kept, answeredByProgram = results.list(registry.builtins()),
   })
 end
 

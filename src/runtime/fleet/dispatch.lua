@@ -9,7 +9,7 @@ local fail = require("fleet.fail")
 local json = require("fleet.json")
 local matching = require("fleet.matching")
 local once = require("fleet.once")
-local owed = require("fleet.owed")
+local replyLimits = require("fleet.reply-limits")
 local partition = require("fleet.partition")
 local registry = require("fleet.registry")
 local reply = require("fleet.reply")
@@ -17,7 +17,7 @@ local run = require("fleet.run")
 local shared = require("fleet.shared")
 local stats = require("fleet.stats")
 local store = require("fleet.store")
-local taken = require("fleet.taken")
+local results = require("fleet.handler-results")
 local validate = require("fleet.validate")
 
 local dispatch = {}
@@ -107,7 +107,7 @@ end
 local function handle(entry, msg)
   run.aside("stats", stats.count, entry.action)
   local to = reply.address(msg)
-  if (entry.builtin or STOPPED[store.status]) and not owed.own(msg) then to.target = nil end
+  if (entry.builtin or STOPPED[store.status]) and not replyLimits.own(msg) then to.target = nil end
   local admitted, data = pcall(admit, entry, msg)
   if not admitted then
     if fail.is(data) then return refuse(entry, to, data, msg) end
@@ -172,7 +172,7 @@ function dispatch.first(msg)
   if envelope.isRepeated(msg) then return true end
   run.aside("calls that wait too long", calls.expire, msg)
   local entry, isOffered = entryOf(msg)
-  taken.begin(msg, isOffered and entry.action or nil)
+  results.begin(msg, isOffered and entry.action or nil)
   if matching.find(msg) then return true end
   if STOPPED[store.status] then return not (msg.Action == "Eval" and msg.From == auth.owner()) end
   return entry ~= nil and not isOffered
@@ -195,7 +195,7 @@ function dispatch.handle(msg)
   local entry = registry.find(msg.Action)
   if entry then return handle(entry, msg) end
   stats.refused()
-  if not isRequest(msg) or not owed.own(msg) then return end
+  if not isRequest(msg) or not replyLimits.own(msg) then return end
   reply.send(reply.address(msg), false, reply.failure(fail.new(table.unpack(STOPPED[store.status]))))
 end
 
@@ -205,8 +205,8 @@ end
 function dispatch.matchesLast(msg)
   if msg.Action == "Eval" or msg.Tags.Type == "Process" then return false end
   if matching.byChain(msg) then return true end
-  if entryOf(msg) then return not taken.isAnswered(msg) end
-  if type(msg.Action) ~= "string" or msg.Action == "" or taken.isHandled(msg) then return false end
+  if entryOf(msg) then return not results.isAnswered(msg) end
+  if type(msg.Action) ~= "string" or msg.Action == "" or results.isHandled(msg) then return false end
   if store.process.declared then return true end
   return isRequest(msg) and "continue" or false
 end
@@ -221,7 +221,7 @@ function dispatch.last(msg)
   -- A reply from aos' own `msg.reply` that is no longer awaited is not a request either.
   if not isRequest(msg) or envelope.tag(msg, "X-Reference") then return end
   stats.refused()
-  if not owed.own(msg, true) then return end
+  if not replyLimits.own(msg, true) then return end
   reply.send(reply.address(msg), false, reply.failure(fail.new(
     "UNKNOWN_ACTION",
     "unknown action " .. msg.Action:sub(1, 64),

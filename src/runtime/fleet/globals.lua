@@ -7,7 +7,7 @@
 -- are carried, and other changed globals are reported as left behind.
 --
 -- Local variables of the program's chunks and functions are not accessible, and are never carried.
-local exact = require("fleet.exact")
+local lossless = require("fleet.lossless-json")
 local fail = require("fleet.fail")
 local image = require("fleet.image-globals")
 local json = require("fleet.json")
@@ -188,7 +188,7 @@ function globals.loaded(before, own)
   known.seen = true
 end
 
---- The globals of an export, in the format of `exact.pack`.
+--- The globals of an export, in the format of `lossless.pack`.
 -- @tparam ?table names globals to export instead of the declared or detected ones
 -- @treturn table { globals, tables }, both empty if there are none
 -- @treturn table names of exported globals · names of other globals that messages changed or may have changed · names of those that
@@ -219,7 +219,7 @@ function globals.export(names)
       error(fail.new("EXPORT_UNSUPPORTED", "a global whose name is a " .. type(k) .. " cannot be moved", "Use a string as its name."))
     end
   end
-  local packed, tables = exact.pack(roots, gone)
+  local packed, tables = lossless.pack(roots, gone)
   return { globals = packed, tables = tables }, carried, left, unknown
 end
 
@@ -237,7 +237,7 @@ local function assertCame(packed, tables, values)
   for name in pairs(packed) do
     if values[name] == nil then gone[#gone + 1] = name end
   end
-  local again, list = exact.pack(values, gone)
+  local again, list = lossless.pack(values, gone)
   if json.encode({ again, list }) ~= json.encode({ packed, tables }) then
     error(fail.new("DIGEST_MISMATCH", "the imported globals differ from the exported ones", "Report this to the maintainers: it is a bug in the library."))
   end
@@ -280,7 +280,7 @@ function globals.import(packed, tables)
   local ok, problem = pcall(function()
     local foreign = modules.tables()
     for _, state in pairs(store.states) do foreign[state] = true end
-    local values = exact.unpack(packed, tables, existing, foreign)
+    local values = lossless.unpack(packed, tables, existing, foreign)
     for name in pairs(packed) do
       rawset(_G, name, values[name])
       known.changed[name], known.unknown[name] = true, nil

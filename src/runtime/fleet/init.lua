@@ -29,7 +29,7 @@ local registry = require("fleet.registry")
 local reply = require("fleet.reply")
 local state = require("fleet.state")
 local stats = require("fleet.stats")
-local taken = require("fleet.taken")
+local results = require("fleet.handler-results")
 local validate = require("fleet.validate")
 local wiring = require("fleet.wiring")
 
@@ -168,7 +168,7 @@ function Fleet.replyError(msg, code, message, remedy)
   calls.answer(msg, false, reply.failure(fail.new(failure.code, failure.message, failure.remedy, fail.body(failure))))
 end
 
-taken.install()
+results.install()
 handlers.install(dispatch.first, dispatch.handle, dispatch.matchesLast, dispatch.last)
 
 return Fleet

@@ -3,7 +3,7 @@
 local fail = require("fleet.fail")
 local json = require("fleet.json")
 local envelope = require("fleet.envelope")
-local owed = require("fleet.owed")
+local replyLimits = require("fleet.reply-limits")
 
 local reply = {}
 
@@ -16,7 +16,7 @@ function reply.address(msg)
     correlation = tostring(envelope.of(msg).id or "")
   end
   return {
-    target = not owed.isReply(msg) and msg.From or nil,
+    target = not replyLimits.isReply(msg) and msg.From or nil,
     action = tostring(msg.Action),
     correlation = correlation,
     -- aos' own number of a process' message; `receive` of an aos sender waits for it.

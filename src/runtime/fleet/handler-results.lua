@@ -4,7 +4,7 @@
 local envelope = require("fleet.envelope")
 local handlers = require("fleet.handlers")
 
-local taken = {}
+local results = {}
 
 local DEEPEST = 3
 
@@ -33,7 +33,7 @@ local function observe(pattern, match)
 end
 
 --- Installs the observer; a later bundle replaces it instead of wrapping it again.
-function taken.install()
+function results.install()
   local utils = package.loaded[".utils"]
   if type(utils) ~= "table" or type(utils.matchesSpec) ~= "function" then return end
   if utils.matchesSpec ~= Fleet.matchesSpec then Fleet.aosMatchesSpec = utils.matchesSpec end
@@ -50,7 +50,7 @@ end
 
 --- Called by the first handler, before those of the program.
 -- @tparam ?string action the built-in action that the program may take
-function taken.begin(msg, action)
+function results.begin(msg, action)
   current = { msg = msg, continued = {}, action = action, sent = #ao.outbox.Messages }
 end
 
@@ -78,7 +78,7 @@ local function mentions(value, text, depth, seen)
 end
 
 --- Whether a handler of the program sent something to the sender of the message.
-function taken.isAnswered(msg)
+function results.isAnswered(msg)
   if not rawequal(msg, current.msg) then return false end
   local sent = ao.outbox.Messages
   for i = current.sent + 1, #sent do
@@ -88,8 +88,8 @@ function taken.isAnswered(msg)
 end
 
 --- Whether a handler that passed the message on did so because of its action. One that watches every message does not contain its action.
-function taken.isHandled(msg)
-  if taken.isAnswered(msg) then return true end
+function results.isHandled(msg)
+  if results.isAnswered(msg) then return true end
   if not rawequal(msg, current.msg) then return false end
   for _, pattern in ipairs(current.continued) do
     if mentions(pattern, msg.Action, 1, {}) then return true end
@@ -139,7 +139,7 @@ end
 -- load.
 -- @tparam table actions their names, sorted
 -- @treturn table a list of { action, handler }
-function taken.list(actions)
+function results.list(actions)
   local list = {}
   for _, action in ipairs(actions) do
     local handler = took[action]
@@ -152,4 +152,4 @@ function taken.list(actions)
   return list
 end
 
-return taken
+return results

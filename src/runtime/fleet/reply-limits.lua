@@ -11,10 +11,10 @@ local envelope = require("fleet.envelope")
 local log = require("fleet.log")
 local store = require("fleet.store")
 
-local owed = {}
+local replyLimits = {}
 
 --- The library's own answers to one sender in one chain within WINDOW ms of scheduler time: with a new correlation id, and without.
-owed.WINDOW, owed.ASKED, owed.UNASKED = 600000, 600, 16
+replyLimits.WINDOW, replyLimits.ASKED, replyLimits.UNASKED = 600000, 600, 16
 --- Number of chains, and of correlation ids in each, that are remembered.
 local CHAINS, KNOWN = 64, 8
 local LONGEST = 64
@@ -33,7 +33,7 @@ end
 
 --- Whether a process sent the message as a reply or as a notice. `msg.reply` of aos sets `X-Reference`; so does `msg.forward`, but with
 -- `Reply-To`, and what it forwards is a request.
-function owed.isReply(msg)
+function replyLimits.isReply(msg)
   if not isPushed(msg) then return false end
   if envelope.tag(msg, "Fleet-Notice") then return true end
   return envelope.tag(msg, "X-Reference") ~= nil and envelope.tag(msg, "Reply-To") == nil
@@ -48,7 +48,7 @@ local function chainOf(msg)
     chains.byKey[key] = found
     chains.order[#chains.order + 1] = key
     if #chains.order > CHAINS then chains.byKey[table.remove(chains.order, 1)] = nil end
-  elseif now - found.at > owed.WINDOW then
+  elseif now - found.at > replyLimits.WINDOW then
     found.at, found.asked, found.unasked, found.told = now, 0, 0, nil
   end
   return found
@@ -72,14 +72,14 @@ end
 
 --- Whether the library may answer on its own account, and counts the answer.
 -- @tparam ?boolean onlyAsked only a request of the fleet's protocol
-function owed.own(msg, onlyAsked)
+function replyLimits.own(msg, onlyAsked)
   if not isPushed(msg) then return true end
   local correlation = correlationOf(msg)
-  if owed.isReply(msg) or onlyAsked and not correlation then return false end
+  if replyLimits.isReply(msg) or onlyAsked and not correlation then return false end
   local chain = chainOf(msg)
   local isAsked = isNew(chain, correlation)
   if onlyAsked and not isAsked then return false end
-  if (isAsked and chain.asked or chain.unasked) >= (isAsked and owed.ASKED or owed.UNASKED) then
+  if (isAsked and chain.asked or chain.unasked) >= (isAsked and replyLimits.ASKED or replyLimits.UNASKED) then
     if not chain.told then
       log.write("WARN", "no more answers to " .. tostring(msg.Action):sub(1, 64) .. " of " .. tostring(msg.From)
         .. " for now: it sends a message for every answer")
@@ -91,4 +91,4 @@ function owed.own(msg, onlyAsked)
   return true
 end
 
-return owed
+return replyLimits

@@ -7,7 +7,7 @@
 local fail = require("fleet.fail")
 local json = require("fleet.json")
 
-local exact = {}
+local lossless = {}
 
 local SPELLED = { __int = true, __float = true, __bytes = true, __pairs = true, __bint = true, __ref = true, __nil = true }
 local SAFE = 9007199254740991
@@ -82,7 +82,7 @@ end
 -- @treturn table list of packed tables, which `__ref` refers to from 1
 -- @raise a failure EXPORT_UNSUPPORTED that names the path
 -- Longer than 60 lines: packing a value and packing a table call each other and share the ids of one call.
-function exact.pack(roots, gone)
+function lossless.pack(roots, gone)
   local count = counted(roots)
   local ids, queue, tables = {}, {}, {}
   local pack
@@ -163,7 +163,7 @@ local FLOATS = { inf = math.huge, ["-inf"] = -math.huge, nan = 0 / 0 }
 -- @tparam ?table foreign tables that must not be filled: table → true
 -- @treturn table name → value; names without a value are omitted
 -- Longer than 60 lines: building a value and filling a table call each other and share the tables of one call.
-function exact.unpack(packed, tables, existing, foreign)
+function lossless.unpack(packed, tables, existing, foreign)
   local made, queue, used = {}, {}, {}
   for t in pairs(foreign or {}) do used[t] = true end
   local build
@@ -237,4 +237,4 @@ function exact.unpack(packed, tables, existing, foreign)
   return result
 end
 
-return exact
+return lossless

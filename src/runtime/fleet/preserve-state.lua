@@ -11,7 +11,7 @@ local modules = require("fleet.modules")
 local record = require("fleet.memory")
 local store = require("fleet.store")
 
-local keep = {}
+local preserve = {}
 
 local function same(a, b)
   return rawequal(a, b) or (a ~= a and b ~= b)
@@ -59,7 +59,7 @@ end
 
 --- Records the state before the program is evaluated.
 -- @treturn table for `settle`
-function keep.take()
+function preserve.take()
   local memory = { roots = {}, copies = {}, foreign = foreign() }
   for _, name in ipairs(globals.names()) do memory.roots[#memory.roots + 1] = { kind = "GLOBAL", name = name, value = rawget(_G, name) } end
   local names = {}
@@ -231,7 +231,7 @@ end
 --   the first load over another program, whose state is unknown
 -- @raise JSON with the code STATE_NOT_COMPARED if the code assigned a global and it is unknown whether messages had changed it, or
 --   STATE_IN_CODE if the code created again what messages had changed in it
-function keep.settle(memory, given)
+function preserve.settle(memory, given)
   if given.before and not given.restored then correct(memory, given.before) end
   local isFirst = not globals.isKnown()
   if isFirst and given.own then return nil end
@@ -275,4 +275,4 @@ function keep.settle(memory, given)
   return { globals = kept.GLOBAL, states = kept.STATE, changes = changes }
 end
 
-return keep
+return preserve
