@@ -56,8 +56,7 @@ const luaProseOf = (line: string): string =>
   );
 
 test("the table in CONTRIBUTING's style section is the one that the lint leaves out", () => {
-  const [table = ""] =
-    replacements.exec(readFileSync(join(packageDir, "CONTRIBUTING.md"), "utf8")) ?? [];
+  const [table = ""] = replacements.exec(readFileSync(join(packageDir, "CONTRIBUTING.md"), "utf8")) ?? [];
   const words = table
     .split("\n")
     .slice(2)

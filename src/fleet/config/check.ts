@@ -45,7 +45,8 @@ function checkOne(value: unknown, rule: Rule, path: string, problems: FoundMisfi
   const got = misfit(value, rule);
   if (got !== undefined) add(problems, path, got, words(rule));
   else if (Array.isArray(value) && rule.items)
-    for (const [index, item] of value.entries()) checkOne(item, rule.items, `${path}[${index + 1}]`, problems);
+    for (const [index, item] of value.entries())
+      checkOne(item, rule.items, `${path}[${index + 1}]`, problems);
   else if (rule.type === "object") checkObject(value as Record<string, unknown>, rule, `${path}.`, problems);
 }
 
