@@ -49,7 +49,7 @@ describe("a refresh's findings in a state", () => {
   it("are read under their present code if an earlier version named it otherwise", () => {
     const text = "gate refuses to show its traffic table to this wallet";
     const facts = (code: string) => [{ code, router: "gate" }];
-    expect(driftIn({ drift: [text], driftFacts: facts("UNTOLD") })).toEqual(facts("UNREADABLE"));
+    expect(readDriftFacts({ drift: [text], driftFacts: facts("UNTOLD") })).toEqual(facts("UNREADABLE"));
   });
 });
 
