@@ -1,6 +1,6 @@
 --- Messages that this process has handled. A network may give the same bytes a second slot, as HyperBEAM nodes do, and anyone may post them
 -- again: among the latest 4,096, a message with the same id is not handled again, by no handler of the program and no Eval. Loads are
--- remembered for ever. A message whose evaluation failed is not among them, because it left no trace.
+-- remembered permanently. A message whose evaluation failed is not among them, because it left no trace.
 local store = require("fleet.store")
 
 local seen = {}
@@ -25,7 +25,7 @@ function seen.take(id)
   return false
 end
 
---- Remembers a load for ever: the first one came before the library.
+--- Remembers a load permanently: the first one came before the library.
 -- @tparam ?string id of its message; nil if it could not be found out
 function seen.keepLoad(id)
   if type(id) == "string" and id ~= "" then store.seen.loads[id] = true end
