@@ -72,7 +72,10 @@ export async function programOf(
   const release = session.deployment.id;
   const keeps = policy !== "none";
   const accepts = session.withoutBackup === true;
-  const commit = { process: name, release, sourceHash: bundle.hash, version, epoch, adopted, keeps, accepts };
+  const commit = {
+    ...{ process: name, release, sourceHash: bundle.hash, version, epoch, adopted, keeps, accepts },
+    repeats: session.network.repeats,
+  };
   return runsWithoutLibrary({ lib })
     ? composeWithoutLibrary(text, commit, strangers)
     : composeProgram(text, commit, state, strangers);

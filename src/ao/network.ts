@@ -108,6 +108,8 @@ export interface ResolvedNetwork {
   readonly units: Readonly<Record<string, string>>;
   /** Largest message in bytes that the network accepts. */
   readonly maxMessageBytes: number;
+  /** Whether a message that is posted again may be evaluated again. */
+  readonly repeats: boolean;
 }
 
 /**
@@ -133,7 +135,7 @@ export async function resolveNetwork(
         kind: parsed.kind,
         protocol: "mainnet",
         units: { ...units, nodeAddress, scheduler: nodeAddress, authority: nodeAddress },
-        maxMessageBytes,
+        ...{ maxMessageBytes, repeats: true },
       };
     }
     const units = { gatewayUrl, graphqlUrl, muUrl, cuUrl, scheduler, authority, uploadUrl: gatewayUrl };
@@ -141,7 +143,7 @@ export async function resolveNetwork(
       kind: parsed.kind,
       protocol: "legacy",
       units: { ...units, ...(suUrl === undefined ? {} : { suUrl }) },
-      maxMessageBytes,
+      ...{ maxMessageBytes, repeats: false },
     };
   }
   const { kind, maxMessageBytes: _, ...declared } = parsed;
@@ -151,7 +153,8 @@ export async function resolveNetwork(
       unit === undefined ? [] : [[role, unit]],
     ),
   );
-  return { kind, protocol: protocolOf(ref), units, maxMessageBytes };
+  const protocol = protocolOf(ref);
+  return { kind, protocol, units, maxMessageBytes, repeats: protocol === "mainnet" };
 }
 
 /** The protocol of a declared network. */

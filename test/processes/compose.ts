@@ -25,6 +25,8 @@ export interface ProgramOptions {
   keeps?: boolean;
   /** Whether the run accepts that state is lost. */
   accepts?: boolean;
+  /** Whether the network may evaluate the load again. */
+  repeats?: boolean;
 }
 
 const bundles = new Map<string, Promise<Bundle>>();
@@ -44,6 +46,7 @@ export async function program(name: string, options: ProgramOptions = {}): Promi
     ...(options.adopted === undefined ? {} : { adopted: options.adopted }),
     ...(options.keeps === undefined ? {} : { keeps: options.keeps }),
     ...(options.accepts === undefined ? {} : { accepts: options.accepts }),
+    ...(options.repeats === undefined ? {} : { repeats: options.repeats }),
   };
   return composeProgram(text, commit, options.state).text;
 }

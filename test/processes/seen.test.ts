@@ -11,6 +11,8 @@ import { program } from "./compose.ts";
 /** Networks that give the same bytes two slots, as HyperBEAM nodes do: a process handles each message once. */
 
 const USER = address("user");
+/** Processes on HyperBEAM have this variant. */
+const NODE = { Variant: "ao.N.1" };
 /** A program without a line of the fleet's. */
 const PLAIN = `Loads = (Loads or 0) + 1
 Count = Count or 0
@@ -21,7 +23,7 @@ const id = (name: string) => address(`message-${name}`);
 const count = async (p: Aos) => (await p.eval("return Count")).output;
 
 test("a message, an Eval and a control message in a second slot have no effect and no answer", async () => {
-  const p = await boot("twice", { source: PLAIN });
+  const p = await boot("twice", { source: PLAIN, tags: NODE, repeats: true });
   const sends = [
     { From: USER, Action: "Add", Id: id("add") },
     { From: OWNER, Action: "Eval", Data: "Count = Count + 10 return 'ran'", Id: id("eval") },
@@ -50,7 +52,7 @@ test("a message, an Eval and a control message in a second slot have no effect a
 });
 
 test("the same content in another message counts, and so does a message whose evaluation failed", async () => {
-  const p = await boot("twice", { source: PLAIN });
+  const p = await boot("twice", { source: PLAIN, tags: NODE, repeats: true });
   for (const name of ["a", "b"]) await p.send({ From: USER, Action: "Add", Id: id(name) });
   const fragile = { From: USER, Action: "Fragile", Id: id("fragile") };
   expect((await p.send(fragile)).error).toContain("not ready");
@@ -61,14 +63,14 @@ test("the same content in another message counts, and so does a message whose ev
 });
 
 test("ticks of a cron count, whatever their ids are", async () => {
-  const p = await boot("twice", { source: PLAIN });
+  const p = await boot("twice", { source: PLAIN, tags: NODE, repeats: true });
   for (const _ of [1, 2]) await p.send({ From: USER, Action: "Add", Id: id("tick"), Cron: true });
   expect(await count(p)).toBe("2");
   await p.drop();
 });
 
 test("messages that were handled before a new load are not handled after it", async () => {
-  const p = await boot("twice", { source: PLAIN });
+  const p = await boot("twice", { source: PLAIN, tags: NODE, repeats: true });
   const send = { From: USER, Action: "Add", Id: id("add") };
   await p.send(send);
   await p.load({ epoch: 2 });
@@ -78,14 +80,14 @@ test("messages that were handled before a new load are not handled after it", as
 });
 
 test("the first load in a second slot, which the library did not see coming, runs once", async () => {
-  const p = await boot("twice", { bare: true });
-  const text = await program("twice", { source: PLAIN });
+  const p = await boot("twice", { bare: true, tags: NODE });
+  const text = await program("twice", { source: PLAIN, repeats: true });
   const load = { From: OWNER, Action: "Eval", Data: text, Id: id("load") };
   expect(readLoadOutcome((await p.send(load)).output)).toMatchObject({ kind: "committed" });
   expect(await p.send(load)).toMatchObject({ error: undefined, messages: [], output: "" });
   expect(await p.value("Loads")).toBe(1);
   // The same code in a later run is another load.
-  await p.eval(await program("twice", { source: PLAIN, epoch: 2 }));
+  await p.eval(await program("twice", { source: PLAIN, epoch: 2, repeats: true }));
   expect(await p.value("Loads")).toBe(2);
   await p.drop();
 });
@@ -94,8 +96,8 @@ test("without the library, a load in a second slot runs once", async () => {
   const root = await mkdtemp(join(tmpdir(), "fleet-twice-"));
   await writeFile(join(root, "process.lua"), PLAIN);
   const { text, hash } = await bundle({ name: "twice", root, entry: "process.lua" });
-  const commit = { process: "twice", release: "r", sourceHash: hash, version: "1", epoch: 1 };
-  const p = await boot("twice", { bare: true });
+  const commit = { process: "twice", release: "r", sourceHash: hash, version: "1", epoch: 1, repeats: true };
+  const p = await boot("twice", { bare: true, tags: NODE });
   for (const _ of [1, 2]) {
     const data = composeWithoutLibrary(text, commit).text;
     const { output } = await p.send({ From: OWNER, Action: "Eval", Data: data, Id: id("load") });
@@ -104,5 +106,68 @@ test("without the library, a load in a second slot runs once", async () => {
   expect(await p.value("Loads")).toBe(1);
   await p.eval(composeWithoutLibrary(text, { ...commit, epoch: 2 }).text);
   expect(await p.value("Loads")).toBe(2);
+  await p.drop();
+});
+
+test("on legacy units, which refuse an item that they have, the library leaves ids alone", async () => {
+  const p = await boot("twice", { source: PLAIN });
+  for (const _ of [1, 2]) await p.send({ From: USER, Action: "Add", Id: id("add") });
+  expect(await count(p)).toBe("2");
+  await p.drop();
+});
+
+test("a handler that waits, and one that was put before all others, do not see a repeated message", async () => {
+  const source = `Votes = 0
+Handlers.add("poll", "Poll", function(msg) for _ = 1, 2 do Receive({ Action = "Vote" }) Votes = Votes + 1 end end)
+Handlers.prepend("early", "Early", function() Votes = Votes + 10 end)`;
+  const p = await boot("votes", { source, tags: NODE, repeats: true });
+  await p.eval('Handlers.prepend("earlier", "Early", function() Votes = Votes + 100 return "continue" end)');
+  await p.send({ From: USER, Action: "Poll" });
+  for (const _ of [1, 2]) await p.send({ From: USER, Action: "Vote", Id: id("vote") });
+  expect(await p.value("Votes")).toBe(1);
+  for (const _ of [1, 2]) await p.send({ From: USER, Action: "Early", Id: id("early") });
+  expect(await p.value("Votes")).toBe(101);
+  await p.drop();
+});
+
+test("a program that normalizes the message that it handles handles it once and whole", async () => {
+  const source = `Count = 0
+Handlers.add("watch", function(msg) ao.normalize(msg) return msg.Action == "Add" and "continue" end, function() Count = Count + 1 end)
+Handlers.add("add", "Add", function() Count = Count + 10 end)`;
+  const p = await boot("normalizing", { source, tags: NODE, repeats: true });
+  for (const _ of [1, 2]) await p.send({ From: USER, Action: "Add", Id: id("add") });
+  expect(await p.value("Count")).toBe(11);
+  await p.drop();
+});
+
+test("others cannot push the owner's ids out, and a load is refused for ever, also one from before lib: false", async () => {
+  const p = await boot("twice", { bare: true, tags: NODE });
+  const first = await program("twice", { source: PLAIN, repeats: true });
+  const load = { From: OWNER, Action: "Eval", Data: first, Id: id("first") };
+  await p.send(load);
+  const add = { From: OWNER, Action: "Eval", Data: "Count = Count + 1", Id: id("owners") };
+  await p.send(add);
+  for (let n = 0; n < 4200; n += 1) await p.send({ From: USER, Action: "Nothing", Id: id(`flood-${n}`) });
+  await p.send(add);
+  expect(await count(p)).toBe("1");
+  const root = await mkdtemp(join(tmpdir(), "fleet-twice-"));
+  await writeFile(join(root, "process.lua"), `${PLAIN}\nEdition = 2`);
+  const { text, hash } = await bundle({ name: "twice", root, entry: "process.lua" });
+  const commit = { process: "twice", release: "r2", sourceHash: hash, version: "1", epoch: 2, repeats: true };
+  expect(readLoadOutcome((await p.eval(composeWithoutLibrary(text, commit).text)).output).kind).toBe(
+    "committed",
+  );
+  const loads = await p.value("Loads");
+  await p.send(load);
+  expect(await p.value("Loads")).toBe(loads);
+  expect(await p.value('package.loaded[".fleet-library"] == nil')).toBe(true);
+  await p.drop();
+}, 120_000);
+
+test("a program may replace debug: its loads still work", async () => {
+  const p = await boot("twice", { source: `${PLAIN}\ndebug = true`, tags: NODE, repeats: true });
+  expect(readLoadOutcome((await p.load({ epoch: 2, repeats: true })).output)).toMatchObject({
+    kind: "committed",
+  });
   await p.drop();
 });

@@ -16,7 +16,7 @@ describe("a program", () => {
     const lines = text.split("\n");
     expect(lines[offsetLines]).toBe("BUNDLE");
     expect(lines.at(-1)).toMatch(
-      /^local Fleet = .* return Fleet\.commit\(\{ .*epoch = 3, id = __i, before = __g \}\)$/,
+      /^local Fleet = .* return Fleet\.commit\(\{ .*epoch = 3, before = __g \}\)$/,
     );
   });
   it("does not let a field end its own literal", () => {

@@ -11,6 +11,8 @@ export interface Commit {
   readonly keeps?: boolean;
   /** Whether the run accepts that a load loses state, as with `--without-backup`. @default false */
   readonly accepts?: boolean;
+  /** Whether the network may evaluate the load again. Then it carries a guard against that. @default false */
+  readonly repeats?: boolean;
 }
 
 /** A state to restore: the loaded program gets it as it was exported. */

@@ -5,7 +5,7 @@ import { jsonIn } from "../../core/json.ts";
 import { type ManualChange, ManualChangesSchema } from "../health/verdict.ts";
 import { luaList } from "../protocol/lua.ts";
 import type { Commit, Program, RestoredState } from "./commit.ts";
-import { EVAL_ID_LUA } from "./eval-id-lua.ts";
+import { repeatGuard } from "./eval-id-lua.ts";
 import { LIBRARY_LUA } from "./library-lua.ts";
 import { type StateComparison, StateComparisonSchema } from "./state-comparison.ts";
 import { codeOf, handlersIn } from "./without-library.ts";
@@ -31,10 +31,11 @@ export function composeProgram(
     strangers.length === 0
       ? ""
       : ` for _, name in ipairs({ ${strangers.map(luaString).join(", ")} }) do Handlers.remove(name) end`;
+  const again = JSON.stringify({ fleet: "committed", sourceHash: commit.sourceHash, epoch: commit.epoch });
   // The number of lines does not depend on the state, because lines in errors are mapped later without knowing it.
   const guard = [
     // The globals before the bundle runs, to tell them from the bundle's own.
-    `local __e, __i, __g = ${commit.epoch}, ${EVAL_ID_LUA}, {} for k, v in next, _G do __g[k] = v end`,
+    `local __e, __g = ${commit.epoch}, {} for k, v in next, _G do __g[k] = v end${commit.repeats === true ? repeatGuard(luaString(again)) : ""}`,
     `local __f = ${LIBRARY_LUA} if __f then local refused = __f.guard(__e) if refused then return refused end end${drop}${restore}`,
   ];
   const fields = [
@@ -43,7 +44,7 @@ export function composeProgram(
     `sourceHash = ${luaString(commit.sourceHash)}`,
     `version = ${luaString(commit.version)}`,
     `epoch = ${commit.epoch}`,
-    "id = __i",
+    ...(commit.repeats === true ? ["id = __i"] : []),
     "before = __g",
     ...(commit.adopted === true ? ["adopted = true"] : []),
     ...(commit.keeps === false ? ['keep = "none"'] : []),

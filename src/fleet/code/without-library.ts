@@ -16,7 +16,7 @@ import { isGoneError } from "../members/gone.ts";
 import { memberKey } from "../session/member-key.ts";
 import type { Session } from "../session/session.ts";
 import type { Commit, Program } from "./commit.ts";
-import { EVAL_ID_LUA } from "./eval-id-lua.ts";
+import { repeatGuard } from "./eval-id-lua.ts";
 import { LIBRARY_LUA } from "./library-lua.ts";
 import { READ_CODE_LUA, readCodeEval } from "./read-code-lua.ts";
 
@@ -34,12 +34,16 @@ export function composeWithoutLibrary(
   const marker = JSON.stringify({ fleet: "committed", release, sourceHash, version, epoch, process });
   const result = `${READ_CODE_LUA}(${luaString(marker)})`;
   const guard = [
-    // A load that ran before is not run again. The list of loads is no global.
-    `local __e, __i, __l = ${epoch}, ${EVAL_ID_LUA}, package.loaded[".fleet-loads"] or {} if __i and __l[__i] then return ${result} end`,
+    `local __e = ${epoch}${commit.repeats === true ? repeatGuard(result) : ""}`,
     `local __f = ${LIBRARY_LUA} if __f then local refused = __f.guard(__e) if refused then return refused end if __f.aosNormalize and ao.normalize == __f.normalize then ao.normalize = __f.aosNormalize end local u = package.loaded[".utils"] if __f.aosMatchesSpec and u.matchesSpec == __f.matchesSpec then u.matchesSpec = __f.aosMatchesSpec end for _, n in ipairs(__f.handlerNames or { "fleet", "fleet.unknown" }) do Handlers.remove(n) end if rawget(_G, "Fleet") == __f then rawset(_G, "Fleet", nil) end package.loaded[".fleet-library"] = nil end${drop}`,
   ];
+  // The library's own list of loads goes with it.
+  const keep =
+    commit.repeats === true
+      ? 'if __i then for k in next, __f and __f.store and __f.store.seen and __f.store.seen.loads or {} do __l[k] = true end __l[__i] = true package.loaded[".fleet-loads"] = __l end '
+      : "";
   return {
-    text: `${guard.join("\n")}\n${bundle}\nif __i then __l[__i] = true package.loaded[".fleet-loads"] = __l end return ${result}`,
+    text: `${guard.join("\n")}\n${bundle}\n${keep}return ${result}`,
     offsetLines: guard.length,
   };
 }

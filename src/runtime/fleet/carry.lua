@@ -84,6 +84,7 @@ end
 -- ROUTE also forwards those.
 function carry.matches(msg)
   local service, action = envelope.tag(msg, "Service"), msg.Action
+  if envelope.isRepeated(msg) then return false end
   return service ~= nil and type(action) == "string" and action ~= "" and not reply.isResponse(action) and action ~= "Eval"
 end
 

@@ -178,12 +178,14 @@ function dispatch.first(msg)
   return entry ~= nil and not isOffered
 end
 
--- A caller that lost the answer of an action that runs once may send the same bytes again.
+-- A caller that lost the answer of an action that runs once may send the same bytes again. Processes do not.
 local function answerAgain(msg)
-  local entry = registry.find(msg.Action)
-  if not (entry and entry.once) or entry.silent then return end
-  local to = reply.address(msg)
-  local earlier = once.find(once.key(auth.player(msg), entry.action, to.correlation))
+  if msg.Owner ~= msg.From or STOPPED[store.status] then return end
+  local entry, to = registry.find(msg.Action), reply.address(msg)
+  local isForwarded = (envelope.tag(msg, "Service") or "") ~= ""
+  if not isForwarded and not (entry and entry.once and not entry.silent) then return end
+  local action = isForwarded and "Service/" .. tostring(msg.Action) or entry.action
+  local earlier = once.find(once.key(auth.player(msg), action, to.correlation))
   if earlier and earlier.text then reply.send(to, earlier.ok, earlier.text, earlier.tags) end
 end
 
@@ -203,6 +205,7 @@ end
 -- built-in action, an unknown one. A process that uses `fleet.process` answers or drops the latter here; for other programs they go to the
 -- inbox.
 function dispatch.matchesLast(msg)
+  if envelope.isRepeated(msg) then return true end
   if msg.Action == "Eval" or msg.Tags.Type == "Process" then return false end
   if matching.byChain(msg) then return true end
   if entryOf(msg) then return not results.isAnswered(msg) end
@@ -214,6 +217,7 @@ end
 --- Handles a message that `matchesLast` matched: answers an unknown action with `UNKNOWN_ACTION` if a person, or a process by the fleet's
 -- protocol, asked for it; drops an answer that is not awaited.
 function dispatch.last(msg)
+  if envelope.isRepeated(msg) then return answerAgain(msg) end
   local call = matching.byChain(msg)
   if call then return calls.receive(msg, call) end
   local entry = entryOf(msg)

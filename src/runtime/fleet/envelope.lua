@@ -76,7 +76,7 @@ local function wrap(original)
     pcall(handlers.keepLast)
     -- The message is handled even if this fails.
     pcall(integrity.turn, isEval(msg))
-    local own = {}
+    local own, before = {}, Fleet.current
     for _, field in ipairs(OWN_FIELDS) do own[field] = msg[field] end
     Fleet.current = {
       id = msg.Id,
@@ -89,6 +89,8 @@ local function wrap(original)
       pushedFor = msg.Owner ~= msg.From and rawTag(msg, "Pushed-For") or nil,
       target = msg.Target,
     }
+    -- A program may normalize the message that it handles.
+    if before and before.id == msg.Id and before.slot == Fleet.current.slot then Fleet.current.repeated = before.repeated end
     local stats = store.stats
     stats.messages = stats.messages + 1
     stats.lastMessageAt = Fleet.current.at
@@ -136,11 +138,12 @@ end
 -- message may be meant twice.
 function envelope.isRepeated(msg)
   local current = Fleet.current
-  if not current or current.id ~= msg.Id then return false end
+  if not current or current.id ~= msg.Id or not seen.isNeeded() then return false end
   if current.repeated == nil then
     -- The item of the process itself came before the library.
     local isSpawn = current.id == ao.id
-    current.repeated = isSpawn or not current.cron and current.target == ao.id and seen.take(current.id)
+    local isOrdered = current.slot ~= nil and not current.cron and current.target == ao.id
+    current.repeated = isSpawn or isOrdered and seen.take(current.id, current.from == Owner)
   end
   return current.repeated
 end

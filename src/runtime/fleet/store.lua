@@ -51,8 +51,8 @@ store.audit = store.audit or { seq = 0, accepted = {}, refused = {} }
 store.logs = store.logs or { seq = 0, entries = {} }
 --- Answers of the latest requests that run at most once.
 store.answered = store.answered or { order = {}, first = 1, next = 1, byKey = {} }
---- Ids of the latest messages, oldest first, and of all loads.
-store.seen = store.seen or { order = {}, first = 1, next = 1, byId = {}, loads = {} }
+--- Ids of the latest messages, in two rings, and of all loads.
+store.seen = store.seen or { owner = { ids = {}, next = 0 }, others = { ids = {}, next = 0 }, byId = {}, loads = {} }
 --- Open calls to peers, and requests whose reply waits for one.
 store.calls = store.calls or { seq = 0, open = {}, count = 0, deferred = {} }
 --- Names of the handlers for one message that the program registered at its load; absent with earlier libraries.
