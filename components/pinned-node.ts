@@ -18,7 +18,7 @@ interface Pinned {
  * with a node writes them; a node that is another one than last time is refused. Other networks are returned as they are.
  *
  * @param isPreview nothing is written then
- * @throws FleetError NODE_CHANGED; LOCK_DAMAGED; UNIT_DOWN and the like while the node does not answer
+ * @throws FleetError NODE_CHANGED; LOCK_DAMAGED, LOCK_UNWRITABLE; UNIT_DOWN and the like while the node does not answer
  */
 export async function pinNode(
   network: CompleteNetworkRef,
@@ -34,16 +34,44 @@ export async function pinNode(
   const { address, build = before?.build } = (await identify(resolved, budgetOf(NODE_SECONDS))) ?? {
     address: "",
   };
-  if (before !== undefined && before.address !== address) throw changedNode(nodeUrl, before.address, address);
+  const declared = network.nodeAddress;
+  if (declared !== undefined && declared !== address)
+    throw changedNode(nodeUrl, declared, address, "the declaration names");
+  if (before !== undefined && before.address !== address)
+    throw changedNode(nodeUrl, before.address, address, `${LOCK_FILE} pins`);
   const { scheduler = address, authority = address } = before ?? {};
   const now: PinnedNode = { address, scheduler, authority, ...(build === undefined ? {} : { build }) };
-  if (!isPreview && JSON.stringify(now) !== JSON.stringify(before))
-    await writeNodeLock(folder, { ...lock, nodes: { ...lock.nodes, [nodeUrl]: now } });
+  if (!isPreview && JSON.stringify(now) !== JSON.stringify(before)) await pin(folder, nodeUrl, now);
   return {
     // What the stack declares wins over what is pinned.
-    network: { scheduler, authority, ...network, nodeAddress: address },
+    network: {
+      ...network,
+      nodeAddress: address,
+      scheduler: network.scheduler ?? scheduler,
+      authority: network.authority ?? authority,
+    },
     warnings: isPreview ? warningsOf(nodeUrl, before, now) : [],
   };
+}
+
+/** Writes a node's entry. The file is read again first: another stack may have pinned its node since. */
+async function pin(folder: string, nodeUrl: string, node: PinnedNode): Promise<void> {
+  const { version, nodes } = await readNodeLock(folder);
+  try {
+    await writeNodeLock(folder, { version, nodes: { ...nodes, [nodeUrl]: node } });
+  } catch (error) {
+    throw new FleetError(
+      {
+        code: "LOCK_UNWRITABLE",
+        what: `${LOCK_FILE} cannot be written.`,
+        at: LOCK_FILE,
+        got: error instanceof Error ? error.message : String(error),
+        expected: "a writable file next to Pulumi.yaml",
+        remedy: "Run pulumi up in a writable checkout and commit the file, or make it writable.",
+      },
+      { cause: error, isLocal: true },
+    );
+  }
 }
 
 function warningsOf(nodeUrl: string, before: PinnedNode | undefined, now: PinnedNode): Problem[] {
@@ -71,10 +99,10 @@ function warningsOf(nodeUrl: string, before: PinnedNode | undefined, now: Pinned
   ];
 }
 
-const changedNode = (nodeUrl: string, expected: string, got: string) =>
+const changedNode = (nodeUrl: string, expected: string, got: string, who: string) =>
   new FleetError({
     code: "NODE_CHANGED",
-    what: `The node at ${nodeUrl} is not the one that ${LOCK_FILE} pins.`,
+    what: `The node at ${nodeUrl} is not the one that ${who}.`,
     at: LOCK_FILE,
     got,
     expected,

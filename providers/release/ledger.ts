@@ -2,7 +2,6 @@ import type { Budget } from "../../src/core/budget.ts";
 import { FleetError } from "../../src/core/errors.ts";
 import { overruledText } from "../../src/delivery/approval.ts";
 import type { Manifest } from "../../src/fleet/members/manifest.ts";
-import { yieldToRegistered } from "../../src/fleet/members/rival.ts";
 import { completeRun } from "../../src/fleet/protocol/deployments.ts";
 import { type Info, info } from "../../src/fleet/protocol/info.ts";
 import { type LedgerAt, register, registry } from "../../src/fleet/protocol/registry.ts";
@@ -10,13 +9,14 @@ import { type ReleaseDocument, withoutOversizedRelease } from "../../src/fleet/r
 import { reportStep } from "../../src/fleet/session/progress.ts";
 import type { Session } from "../../src/fleet/session/session.ts";
 import type { ReleaseInputs } from "./schema.ts";
+import { yieldTakenMembers } from "./taken-members.ts";
 
 /**
  * Registers every member whose entry in the ledger is missing or outdated, with what it reports about itself. A program that reports no
  * type or version is registered by its name, at the declared version. A member without the library is not asked and is registered as such,
  * so that the ledger sends it no requests either.
  *
- * @throws FleetError MEMBER_TAKEN if another operator registered a process of the same member and generation
+ * @throws FleetError MEMBER_TAKEN if another operator registered other first processes of members
  */
 export async function registerMembers(
   session: Session,
@@ -29,8 +29,10 @@ export async function registerMembers(
     const { evalId, lib } = known[member.processId]?.metadata ?? {};
     return evalId !== member.evalId || lib !== inputs.declaration[name]?.lib;
   });
-  for (const [name, { processId, generation }] of fresh)
-    await yieldToRegistered(session, known, { name, processId, generation, epoch: ledger.epoch }, budget);
+  const refs = fresh.map(([name, { processId, generation }]) => ({
+    ...{ name, processId, generation, lib: inputs.declaration[name]?.lib },
+  }));
+  await yieldTakenMembers(session, known, ledger, refs, budget);
   await Promise.all(
     fresh.map(async ([name, member]) => {
       const started = performance.now();

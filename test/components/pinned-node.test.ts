@@ -77,6 +77,13 @@ describe("the node of a mainnet stack", () => {
     }
   });
 
+  it("is refused if it is another one than the declaration names, before it is pinned", async () => {
+    const folder = await project();
+    const work = pinNode(mainnet({ nodeAddress: "n".repeat(43) }), false, folder);
+    expect(await problemsOf(work)).toMatchObject([{ code: "NODE_CHANGED", expected: "n".repeat(43) }]);
+    expect(existsSync(join(folder, "fleet.lock.json"))).toBe(false);
+  });
+
   it("is not asked for if the lock file is damaged, and a unit of another protocol is named", async () => {
     const folder = await project();
     const legacy = mainnet({ nodeUrl: net.endpoints.cuUrl });

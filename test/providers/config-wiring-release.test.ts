@@ -2,12 +2,13 @@ import { readFile } from "node:fs/promises";
 import { afterEach, describe, expect, it } from "vitest";
 import * as config from "../../providers/config-bundle/lifecycle.ts";
 import * as release from "../../providers/release/lifecycle.ts";
+import { yieldTakenMembers } from "../../providers/release/taken-members.ts";
 import { endRun, sessionFor } from "../../providers/run/session.ts";
 import * as wiring from "../../providers/wiring/lifecycle.ts";
 import { budgetOf } from "../../src/core/budget.ts";
 import { hashOf } from "../../src/core/hash.ts";
 import { manifestPath } from "../../src/fleet/members/manifest.ts";
-import { register } from "../../src/fleet/protocol/registry.ts";
+import { register, registry } from "../../src/fleet/protocol/registry.ts";
 import { keepApproval } from "../../src/fleet/releases/approval.ts";
 import { verifiedRelease } from "../../src/fleet/releases/document.ts";
 import { deploymentKey } from "../../src/fleet/session/scope.ts";
@@ -259,6 +260,13 @@ describe("a release", () => {
       members: { "deployment-coordinator": member(ledger), battle: member(battle) },
       evidence: {},
     };
+    // A process that this machine did not spawn was adopted, and is nobody's double.
+    const adopted = { name: "battle", processId: "a".repeat(43), generation: 1 };
+    const known = await registry(session, targetOf(ledger), budgetOf(30));
+    const sent = stack.net.oracle.counts().messages;
+    await yieldTakenMembers(session, known, { epoch }, [adopted], budgetOf(30));
+    expect(stack.net.oracle.counts().messages).toBe(sent);
+
     await expect(release.create(raw)).rejects.toThrow(
       new RegExp(`MEMBER_TAKEN[\\s\\S]*${battle.processId}[\\s\\S]*${other}`),
     );

@@ -197,7 +197,7 @@ export async function observeWithoutLibrary(
       owner: session.ao.address,
     };
   } catch (error) {
-    if (!(error instanceof FleetError) || error.transient || isGoneError(error)) throw error;
+    if (!(error instanceof FleetError) || error.transient || error.isLocal || isGoneError(error)) throw error;
     const { what } = error.problems[0];
     // Its owner and its code cannot be read, so its code may be unchanged.
     if (error.code === "NOT_OWNER")
@@ -228,7 +228,7 @@ export async function awaitHealthyWithoutLibrary(
         return { status: "DEGRADED", reasons: [took] };
       }
     } catch (error) {
-      if (!(error instanceof FleetError)) throw error;
+      if (!(error instanceof FleetError) || error.isLocal) throw error;
       last = { status: error.transient ? "OFFLINE" : "UNHEALTHY", reasons: [error.problems[0].what] };
     }
   }

@@ -1,13 +1,11 @@
-import type { Budget } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
-import type { ProcessRef } from "../health/verdict.ts";
-import { type Registry, registry } from "../protocol/registry.ts";
+import { registry } from "../protocol/registry.ts";
 import { retire } from "../protocol/state.ts";
 import { memberKey, parseKeyOf } from "../session/member-key.ts";
 import { deploymentKey } from "../session/scope.ts";
 import type { Session } from "../session/session.ts";
 import { isLostError } from "./gone.ts";
-import { type Incarnation, incarnationsIn, isRetired, onNetwork } from "./members.ts";
+import { type Incarnation, incarnationsIn, onNetwork } from "./members.ts";
 
 /** A ledger of the same generation that another operator created and that takes precedence, because it has the lower id. */
 export async function rivalOf(
@@ -63,8 +61,8 @@ export async function yieldToRival(
   });
 }
 
-/** Codes of a ledger whose code is not loaded. Any other failure says nothing about what it has registered. */
-const WITHOUT_CODE = ["NO_REPLY", "UNKNOWN_ACTION", "PROCESS_ERROR"];
+/** Codes of a ledger whose code is not loaded, or that is retired. Any other failure says nothing about what it has registered. */
+const WITHOUT_CODE = ["NO_REPLY", "UNKNOWN_ACTION", "PROCESS_ERROR", "GONE"];
 
 /** The members that a ledger has registered; none if it does not answer, as before its code is loaded. */
 async function registeredWith(
@@ -88,37 +86,6 @@ async function registeredWith(
     ),
   );
   return all.flat();
-}
-
-/**
- * Gives a process up if the ledger has registered another one of the same member and generation: two operators spawned it at the same
- * moment, and the one whose run reached the ledger first takes precedence. The next run takes that one over.
- *
- * @throws FleetError MEMBER_TAKEN
- */
-export async function yieldToRegistered(
-  session: Session,
-  known: Registry,
-  own: ProcessRef & { readonly epoch: number },
-  budget: Budget,
-): Promise<void> {
-  const { name, processId, generation, epoch } = own;
-  if (known[processId] !== undefined) return;
-  if (!Object.values(known).some(({ metadata }) => metadata?.name === name)) return;
-  const rivals = (await onNetwork(session, name, budget)).filter(
-    (one) => one.generation === generation && known[one.processId]?.metadata?.name === name,
-  );
-  for (const rival of rivals) {
-    if (await isRetired(session, name, rival, budget)) continue;
-    await retireOrAbandon(session, name, own, epoch);
-    throw new FleetError({
-      code: "MEMBER_TAKEN",
-      what: `Another operator spawned ${name} at the same moment, and the ledger already has that process.`,
-      got: `process ${processId}, generation ${generation}`,
-      expected: `process ${rival.processId}, which is registered`,
-      remedy: "The process of this run was retired. Run pulumi up again to take over the registered one.",
-    });
-  }
 }
 
 /** Retires a process; one that was never loaded cannot answer and is only abandoned. The next run retries failures. */
