@@ -140,7 +140,7 @@ Handlers.add("add", "Add", function() Count = Count + 10 end)`;
   await p.drop();
 });
 
-test("others cannot push the owner's ids out, and a load is refused for ever, also one from before lib: false", async () => {
+test("others cannot push the owner's ids out, and a load is never run again, also one from before lib: false", async () => {
   const p = await boot("twice", { bare: true, tags: NODE });
   const first = await program("twice", { source: PLAIN, repeats: true });
   const load = { From: OWNER, Action: "Eval", Data: first, Id: id("first") };
