@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { renameSync, writeFileSync } from "node:fs";
+import { renameSync, unlinkSync, writeFileSync } from "node:fs";
 import { open, rename, unlink } from "node:fs/promises";
 import { dirname } from "node:path";
 
@@ -43,11 +43,22 @@ export async function replaceFile(
 /**
  * The same in one step of the program and without flushing: after a crash of the machine, the file may be empty. For what can be made again,
  * and for an update that no other task may come between.
+ *
+ * @throws as `replaceFile` does
  */
 export function replaceFileSync(path: string, content: string): void {
   const draft = `${path}.${process.pid}`;
-  writeFileSync(draft, content);
-  renameSync(draft, path);
+  try {
+    writeFileSync(draft, content);
+    renameSync(draft, path);
+  } catch (error) {
+    try {
+      unlinkSync(draft);
+    } catch {
+      // There is none if it could not be created.
+    }
+    throw error;
+  }
 }
 
 /** Flushes a folder: a new file name is on disk only then. Windows cannot open folders and does not need this. */

@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { expect, test } from "vitest";
@@ -24,6 +24,14 @@ test("replaces a file at once, and leaves no draft", () => {
   replaceFileSync(join(at, "file"), "one");
   replaceFileSync(join(at, "file"), "two");
   expect([readFileSync(join(at, "file"), "utf8"), readdirSync(at)]).toEqual(["two", ["file"]]);
+});
+
+test("leaves no draft if the file cannot be replaced at once", () => {
+  const at = fresh();
+  mkdirSync(join(at, "file", "full"), { recursive: true });
+  expect(() => replaceFileSync(join(at, "file"), "one")).toThrow();
+  expect(() => replaceFileSync(join(at, "none", "file"), "one")).toThrow("ENOENT");
+  expect(readdirSync(at)).toEqual(["file"]);
 });
 
 test("keeps the old content, and leaves no draft, if the caller no longer wants it", async () => {
