@@ -182,5 +182,7 @@ export interface FoundItem {
   readonly owner: string;
   readonly recipient: string;
   readonly tags: Tags;
+  /** As in `Scheduled`. */
+  readonly action: string;
   readonly block?: { height: number; timestamp: number };
 }

@@ -8,7 +8,7 @@ import { nodeEndpointsOf } from "../../src/ao/mainnet/endpoints.ts";
 import { backoffOf, retrying, type Wait } from "../../src/ao/retry.ts";
 import { excerptOf, retryAfterOf } from "../../src/ao/shared/http.ts";
 import { evaluationIn, outputText } from "../../src/ao/shared/shapes.ts";
-import { senderOf, tagsOf } from "../../src/ao/shared/tags.ts";
+import { actionOf, senderOf, tagsOf } from "../../src/ao/shared/tags.ts";
 import { budgetOf } from "../../src/core/budget.ts";
 import { FleetError } from "../../src/core/errors.ts";
 
@@ -143,9 +143,20 @@ describe("shapes", () => {
   });
 
   test("takes the signer for the sender if no process is named", () => {
-    expect(senderOf({ "From-Process": "p" }, "o")).toBe("p");
-    expect(senderOf({}, "o")).toBe("o");
-    expect(senderOf({ "From-Process": "" }, "o")).toBe("o");
+    const from = (...values: string[]) =>
+      senderOf(
+        values.map((value) => ({ name: "From-Process", value })),
+        "o",
+      );
+    expect([from("p", "q"), from(), from("")]).toEqual(["p", "o", "o"]);
+  });
+
+  test("takes the last of two actions, as aos does", () => {
+    const action = (value: string) => ({ name: "Action", value });
+    expect(actionOf([action("Info"), action("Eval")])).toBe("Eval");
+    expect(actionOf([{ name: "Type", value: "Process" }])).toBe("(spawn)");
+    expect(actionOf([{ name: "Type", value: "Process" }, action("")])).toBe("");
+    expect(actionOf([])).toBe("");
   });
 
   test("makes an excerpt short, on one line, without markup", () => {

@@ -268,17 +268,18 @@ describe("find", () => {
 });
 
 describe("the message order", () => {
-  // Compute units take the first of two tags with the same name; a reader that takes the last one names another sender than the process saw.
+  // Compute units take the sender from the first of two tags, and aos the action from the last: what the process saw.
   const tags = [
+    { name: "Action", value: "Info" },
     { name: "Action", value: "Hi" },
     { name: "From-Process", value: P },
     { name: "From-Process", value: M },
   ];
   const order = [{ name: "Nonce", value: "3" }];
   const range = { processId: P, from: 3, to: 3 };
-  const entry = { slot: 3, messageId: M, from: P, action: "Hi", tags: { Action: "Hi", "From-Process": P } };
+  const entry = { slot: 3, messageId: M, from: P, action: "Hi", tags: { Action: "Info", "From-Process": P } };
 
-  test("names the first of two senders, from a scheduler unit", async () => {
+  test("names the first of two senders and the last of two actions, from a scheduler unit", async () => {
     const message = { id: M, owner: { address: AUTHORITY }, tags, data: "x" };
     const node = { message, assignment: { id: "a", tags: order } };
     const json = { page_info: { has_next_page: false }, edges: [{ cursor: "3", node }] };
@@ -286,12 +287,24 @@ describe("the message order", () => {
     expect(await ao.range(range, budgetOf(5))).toMatchObject([entry]);
   });
 
-  test("names the first of two senders, from a node", async () => {
+  test("names the first of two senders and the last of two actions, from a node", async () => {
     const message = { Id: M, Owner: AUTHORITY, Tags: tags, Data: "x" };
     const json = { edges: [{ cursor: 3, node: { message, assignment: { Tags: order } } }] };
     const answer = { status: 200, ok: true, headers: {}, text: "", excerpt: "", json };
     const schedule = scheduleAt({ name: "node", url: "http://node", ask: async () => answer });
     expect(await schedule.range(range, budgetOf(5))).toMatchObject([entry]);
+  });
+
+  test("names them of a message that was uploaded and assigned", async () => {
+    const assignment = { id: "a", tags: [...order, { name: "Message", value: M }] };
+    const json = { page_info: { has_next_page: false }, edges: [{ cursor: "3", node: { assignment } }] };
+    const item = { ...moduleNode, id: M, owner: { address: AUTHORITY }, tags };
+    units.script(({ endpoint }) => {
+      if (endpoint === "su.range") return { json };
+      if (endpoint === "graphql") return { json: page([item]) };
+      return endpoint === "data" ? { text: "x" } : undefined;
+    });
+    expect(await ao.range(range, budgetOf(5))).toMatchObject([entry]);
   });
 
   test("does not end at a page that does not say whether it is the last", async () => {

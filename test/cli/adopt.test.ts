@@ -24,6 +24,7 @@ const item = (id: string, name: string, more: { generation?: number; owner?: str
   id: idOf(id),
   owner: more.owner ?? ADDRESS,
   recipient: "",
+  action: "(spawn)",
   tags: {
     Type: "Process",
     Module: MODULE,

@@ -140,7 +140,7 @@ function changing(
       const sent = await effects.publish(input, budget);
       // The index lags; a module that was published here need not be looked up.
       if (input.tags.Type === "Module")
-        modules.know({ id: sent.id, owner: wallet.address, recipient: "", tags: input.tags });
+        modules.know({ id: sent.id, owner: wallet.address, recipient: "", action: "", tags: input.tags });
       return sent;
     },
     settle: (intent) => journal.settle(intent),

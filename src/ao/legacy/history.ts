@@ -4,7 +4,7 @@ import { unitNotAo } from "../errors.ts";
 import type { Ao, Scheduled } from "../port.ts";
 import { retrying } from "../retry.ts";
 import type { Unit } from "../shared/http.ts";
-import { actionOf, senderOf, tagsOf } from "../shared/tags.ts";
+import { actionOf, senderOf, tagList, tagsOf } from "../shared/tags.ts";
 import { FullEntrySchema, pageOf } from "./entries.ts";
 
 const PageSchema = pageOf(FullEntrySchema);
@@ -64,7 +64,7 @@ export function historyAt(parts: HistoryParts): Pick<Ao, "latest" | "range"> {
 
 function scheduled({ message, assignment }: z.infer<typeof FullEntrySchema>): Scheduled {
   const order = tagsOf(assignment.tags);
-  const tags = tagsOf(message?.tags ?? []);
+  const tags = message?.tags ?? [];
   return {
     slot: Number(order.Nonce ?? -1),
     messageId: message?.id ?? order.Message ?? "",
@@ -72,7 +72,7 @@ function scheduled({ message, assignment }: z.infer<typeof FullEntrySchema>): Sc
     timestamp: Number(order.Timestamp ?? 0),
     from: senderOf(tags, message?.owner.address ?? ""),
     action: actionOf(tags),
-    tags,
+    tags: tagsOf(tags),
     data: message?.data ?? "",
   };
 }
@@ -94,11 +94,11 @@ async function withAssigned(
       const item = one.from === "" ? items.get(one.messageId) : undefined;
       if (!item) return one;
       const data = await ao.data(item.id, budget);
-      const { tags, owner } = item;
+      const { tags, owner, action } = item;
       return {
         ...one,
-        from: senderOf(tags, owner),
-        action: tags.Action ?? "",
+        from: senderOf(tagList(tags), owner),
+        action,
         tags,
         data: new TextDecoder().decode(data),
       };

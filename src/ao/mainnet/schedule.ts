@@ -125,15 +125,14 @@ export function scheduleAt(node: NodeClient, page = PAGE): Schedule {
 }
 
 function scheduled({ cursor, node: { message, assignment } }: z.infer<typeof EntrySchema>): Scheduled {
-  const tags = tagsOf(message.Tags);
   const order = tagsOf(assignment?.Tags ?? []);
   return {
     slot: cursor,
     messageId: message.Id,
     timestamp: Number(order.Timestamp ?? order.timestamp ?? 0) || 0,
-    from: senderOf(tags, message.Owner),
-    action: actionOf(tags),
-    tags,
+    from: senderOf(message.Tags, message.Owner),
+    action: actionOf(message.Tags),
+    tags: tagsOf(message.Tags),
     data: message.Data ?? "",
   };
 }

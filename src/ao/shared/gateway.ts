@@ -3,7 +3,7 @@ import type { Budget } from "../../core/budget.ts";
 import { UnitError, unitNotAo, unitRefused } from "../errors.ts";
 import type { Ao, FoundItem } from "../port.ts";
 import type { Unit } from "./http.ts";
-import { TagSchema, tagsOf } from "./tags.ts";
+import { actionOf, TagSchema, tagsOf } from "./tags.ts";
 
 /** Items per page; the limit of public gateways. */
 const PAGE = 100;
@@ -74,6 +74,7 @@ export async function readPage(
       owner: node.owner.address,
       recipient: node.recipient ?? "",
       tags: tagsOf(node.tags),
+      action: actionOf(node.tags),
       ...(node.block ? { block: node.block } : {}),
     })),
     ...(pageInfo?.hasNextPage === true && last ? { next: last } : {}),

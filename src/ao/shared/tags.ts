@@ -15,8 +15,8 @@ export const tagList = (tags: Tags): TagList =>
   Object.entries(tags).map(([name, value]) => ({ name, value }));
 
 /**
- * Tags as a record. If a name occurs twice, the first value wins, as in compute units: they take the sender of a message from its first
- * `From-Process`.
+ * Tags as a record. If a name occurs twice, the first value wins, as in the `msg.Tags` of aos. Who sent a message and what it does are
+ * in the list (`senderOf`, `actionOf`).
  */
 export function tagsOf(tags: readonly { readonly name: string; readonly value: string }[]): Tags {
   const record: Record<string, string> = {};
@@ -24,11 +24,17 @@ export function tagsOf(tags: readonly { readonly name: string; readonly value: s
   return record;
 }
 
-/** The sender of a message as compute units tell it: the process that it was pushed for, or its signer. */
-export const senderOf = (tags: Tags, owner: string): string => tags["From-Process"] || owner;
+/** The value of the first tag with a name. */
+const firstOf = (tags: Readonly<TagList>, name: string) => tags.find((tag) => tag.name === name)?.value;
 
-/** The action of an entry of the message order. */
-export const actionOf = (tags: Tags): string => tags.Action ?? (tags.Type === "Process" ? "(spawn)" : "");
+/** The sender of a message as compute units tell it: the process that its first `From-Process` names, or its signer. */
+export const senderOf = (tags: Readonly<TagList>, owner: string): string =>
+  firstOf(tags, "From-Process") || owner;
+
+/** The action of an entry of the message order: the last `Action`, which aos keeps in `msg.Action`. */
+export const actionOf = (tags: Readonly<TagList>): string =>
+  tags.findLast(({ name }) => name === "Action")?.value ??
+  (firstOf(tags, "Type") === "Process" ? "(spawn)" : "");
 
 /** The maximum total size of a data item's tags in bytes (arbundles and ANS-104). */
 const TAG_BYTES = 4096;
