@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Intent } from "../../src/ao/journal/index.ts";
 import { readCodeEval } from "../../src/fleet/code/read-code-lua.ts";
+import { callKey } from "../../src/fleet/session/member-key.ts";
 import { audit } from "../../src/operations/audit/check.ts";
 import { toAuditedMessage } from "../../src/operations/audit/collect.ts";
 import type { Member, Sources } from "../../src/operations/audit/sources.ts";
@@ -124,8 +125,19 @@ describe("reports what a person should know as a note", () => {
       intent({ id: "m1", target: "lost", key: of("WIRE_PEERS/x/e2") }),
     ];
     expect(codes({ ...whole, journal }, "note")).toContain("PROCESS_LEFT");
-    const retired = intent({ id: "m2", target: "lost", key: of("RETIRE/x/e2") });
-    expect(codes({ ...whole, journal: [...journal, retired] }, "note")).not.toContain("PROCESS_LEFT");
+    for (const key of [
+      of("RETIRE/x/e2"),
+      callKey({ project: "RETIRE", stack: "dev" }, "shop", "RETIRE", "x"),
+    ]) {
+      const retired = intent({ id: "m2", target: "lost", key });
+      expect(codes({ ...whole, journal: [...journal, retired] }, "note")).not.toContain("PROCESS_LEFT");
+    }
+    const called = intent({
+      id: "m2",
+      target: "lost",
+      key: callKey({ project: "RETIRE", stack: "dev" }, "shop", "BUY", "x"),
+    });
+    expect(codes({ ...whole, journal: [...journal, called] }, "note")).toContain("PROCESS_LEFT");
   });
 
   test("does not report a process that the ledger lists as ruined as kept warm or lost", () => {

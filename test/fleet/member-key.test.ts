@@ -1,5 +1,12 @@
 import { expect, test } from "vitest";
-import { isStep, memberKey, parseKey, parseKeyOf } from "../../src/fleet/session/member-key.ts";
+import {
+  calledIn,
+  callKey,
+  isStep,
+  memberKey,
+  parseKey,
+  parseKeyOf,
+} from "../../src/fleet/session/member-key.ts";
 
 const scope = { project: "game", stack: "dev" };
 const shop = { ...scope, name: "shop", generation: 12 };
@@ -22,6 +29,12 @@ test.each([
   ["a process without a step", "game/dev/shop/g1"],
 ])("the key of %s is no member's", (_what, key) => {
   expect(parseKey(key)).toBeUndefined();
+});
+
+test("the key of a call has its action", () => {
+  expect(callKey(scope, "shop", "RETIRE", "ab/cd")).toBe("cli/game/dev/shop/RETIRE/ab/cd");
+  expect(calledIn(callKey(scope, "shop", "RETIRE", "ab/cd"))).toBe("RETIRE");
+  expect(calledIn(memberKey(scope, "cli", 1, "RETIRE"))).toBeUndefined();
 });
 
 test("a step is of one stack, member and generation", () => {

@@ -7,6 +7,7 @@ import { FleetError } from "../../core/errors.ts";
 import type { FleetSession } from "../fleet-session.ts";
 import { historyOf, resultIdOf } from "../history.ts";
 import type { Member } from "../members/member.ts";
+import { callKey } from "../session/member-key.ts";
 import { wasEvalRun } from "./eval-ownership.ts";
 import { faultInForwarded } from "./forwarded-faults.ts";
 import { asReply, noReply, type Reply, replyIn, taggedFor } from "./reply.ts";
@@ -43,7 +44,7 @@ export async function call(fleet: FleetSession, call: Call): Promise<Reply> {
   const correlation = call.tags["Correlation-Id"] ?? randomUUID();
   const tags = taggedFor(call.action, call.tags, correlation);
   // Every call has its own key, so it never resends an earlier one.
-  const intent = `cli/${session.scope.project}/${session.scope.stack}/${name}/${call.action}/${correlation}`;
+  const intent = callKey(session.scope, name, call.action, correlation);
   const sent = await ao.send({ intent, processId, tags, data: call.data }, budget);
   if (!call.wait) {
     await ao.settle(intent);

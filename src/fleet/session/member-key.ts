@@ -22,6 +22,16 @@ interface MemberKey extends MemberStep, Stack {
 export const memberKey = (scope: Stack, name: string, generation: number, step: string): string =>
   `${deploymentKey(scope, name)}/g${generation}/${step}`;
 
+/** The journal's key of a call that a command sends: `cli/project/stack/member/<action>/<correlation>`. */
+export const callKey = (scope: Stack, name: string, action: string, correlation: string): string =>
+  `cli/${deploymentKey(scope, name)}/${action}/${correlation}`;
+
+/** The action of a key that `callKey` made; undefined for any other. Pure. */
+export function calledIn(key: string): string | undefined {
+  const [root, , , , action] = key.split("/");
+  return root === "cli" ? action : undefined;
+}
+
 /** The parts of a journal's key. Undefined for a key that is not of a member's process, such as an upload's. Pure. */
 export function parseKey(key: string): MemberKey | undefined {
   const [project, stack, name, place, step, ...rest] = key.split("/");

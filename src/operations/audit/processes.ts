@@ -1,6 +1,6 @@
 import { isOpenIntent } from "../../ao/journal/index.ts";
 import { amount } from "../../core/amount.ts";
-import { parseKey } from "../../fleet/session/member-key.ts";
+import { calledIn, parseKey } from "../../fleet/session/member-key.ts";
 import { type AuditedMessage, type AuditFinding, auditFinding, type Sources } from "./sources.ts";
 
 /** Compares what the processes received with what this machine signed, and names other senders. Pure. */
@@ -14,7 +14,9 @@ export const auditProcesses = (sources: Sources): AuditFinding[] => [
 function spawns({ journal, members, routed = [], ruined = [] }: Sources): AuditFinding[] {
   const made = journal.filter(({ kind, state }) => kind === "spawn" && state !== "voided");
   const retired = new Set(
-    journal.filter(({ key }) => parseKey(key)?.step === "RETIRE").map(({ target }) => target),
+    journal
+      .filter(({ key }) => (parseKey(key)?.step ?? calledIn(key)) === "RETIRE")
+      .map(({ target }) => target),
   );
   const current = new Set([...routed, ...members.map(({ processId }) => processId)]);
   const lost = made.filter(({ id }) => !current.has(id) && !retired.has(id));
