@@ -1,6 +1,6 @@
-import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { appendFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import { FleetError, formatProblem, type Problem } from "../../src/core/errors.ts";
 import type { FleetSession } from "../../src/fleet/fleet-session.ts";
 import {
@@ -19,6 +19,8 @@ import {
   projectFolder,
   type Script,
 } from "./fakes.ts";
+
+afterEach(() => vi.unstubAllEnvs());
 
 const summary = (changes: Record<string, number>) => ({
   summaryEvent: { maybeCorrupt: false, durationSeconds: 1, resourceChanges: changes, policyPacks: {} },
@@ -520,6 +522,33 @@ describe("fleet deploy", () => {
     });
     expect(code).toBe(1);
     expect(json<{ failures: unknown[] }>().failures).toEqual([{ problems }]);
+  });
+});
+
+describe("the events of a plan", () => {
+  const oops: Script = async ({ say, env }) => {
+    if (env.FLEET_EVENTS) writeFileSync(env.FLEET_EVENTS, '{"at":"now","problems":[{"co\n');
+    const message = "Members depend on each other. [DEPENDENCY_CYCLE]\n  fix:      Remove one.\n";
+    say({ diagnosticEvent: { severity: "error", message, color: "never" } });
+    return { ok: false };
+  };
+  const cycle = { code: "DEPENDENCY_CYCLE", what: "Members depend on each other.", remedy: "Remove one." };
+
+  test("may have a torn line, and leave no folder", async () => {
+    const cwd = projectFolder();
+    const temporary = join(cwd, "tmp");
+    mkdirSync(temporary);
+    vi.stubEnv("TMPDIR", temporary);
+    const { code, json } = await fleet(["deploy", "--dry-run", "--json"], { engine: fakeEngine(oops), cwd });
+    expect([code, json()]).toMatchObject([1, { failures: [{ problems: [cycle] }] }]);
+    expect(readdirSync(temporary)).toEqual([]);
+  });
+
+  test("are not needed if there is no folder for temporary files", async () => {
+    const cwd = projectFolder();
+    vi.stubEnv("TMPDIR", join(cwd, "none"));
+    const { code, json } = await fleet(["deploy", "--dry-run", "--json"], { engine: fakeEngine(oops), cwd });
+    expect([code, json()]).toMatchObject([1, { failures: [{ problems: [cycle] }] }]);
   });
 });
 

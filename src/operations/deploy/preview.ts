@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { RunRequest } from "../../fleet/session/run-request.ts";
 import type { RunClock } from "./clock.ts";
 import type { Engine, EngineEvent } from "./engine.ts";
 import type { Failure } from "./failure.ts";
@@ -36,12 +37,10 @@ export async function preview(
   listen: (event: EngineEvent) => void = () => {},
 ): Promise<Plan> {
   const progress = new Progress();
-  const folder = await mkdtemp(join(tmpdir(), "fleet-preview-"));
-  const events = join(folder, "events.jsonl");
-  const result = await engine
-    .run({
+  const result = await withEvents(progress, (events) =>
+    engine.run({
       kind: "preview",
-      env: runEnvironment(request, clock, { events }),
+      env: runEnvironment(request, clock, events),
       parallel: request.parallel,
       refresh: request.refresh,
       signal: clock.signal,
@@ -49,11 +48,8 @@ export async function preview(
         progress.apply(event, 0);
         listen(event);
       },
-    })
-    .finally(async () => {
-      await readSteps(events, { onFailure: (event) => progress.failure(event) });
-      await rm(folder, { recursive: true, force: true });
-    });
+    }),
+  );
   const said = (severity: Diagnostic["severity"]) =>
     progress.diagnostics.filter((diagnostic) => diagnostic.severity === severity);
   return {
@@ -66,6 +62,26 @@ export async function preview(
     failures: result.ok ? [] : failuresIn(progress, clock.ended === undefined ? result : undefined),
     changes: progress.changes,
   };
+}
+
+/**
+ * Runs a preview with a temporary file for its events, and adds the failures in it to the progress. Without a folder for temporary files the
+ * preview runs without: pulumi's diagnostics have the same failures as text.
+ */
+async function withEvents<T>(
+  progress: Progress,
+  run: (request: Pick<RunRequest, "events">) => Promise<T>,
+): Promise<T> {
+  const folder = await mkdtemp(join(tmpdir(), "fleet-preview-")).catch(() => undefined);
+  if (folder === undefined) return run({});
+  const events = join(folder, "events.jsonl");
+  try {
+    const result = await run({ events });
+    await readSteps(events, { onFailure: (event) => progress.failure(event) });
+    return result;
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
 }
 
 const SIGN: Readonly<Record<string, string>> = {

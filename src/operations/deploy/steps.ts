@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
+import { jsonIn } from "../../core/json.ts";
 import type { FailureEvent, StepEvent } from "../../fleet/session/progress.ts";
 import { isStepPhase } from "../../fleet/session/step-phases.ts";
 
@@ -23,8 +24,12 @@ const StepSchema = z.looseObject({
   phase: z.custom(isStepPhase),
   detail: z.string(),
   seconds: z.number().optional(),
-  problems: ProblemsSchema.optional(),
+  // A step counts without the problems that another version writes in another form.
+  problems: ProblemsSchema.optional().catch(undefined),
 });
+
+/** A line that is a step of this version. A package of another version may write others. */
+const stepIn = (line: unknown) => StepSchema.safeParse(line).data as StepEvent | undefined;
 
 const FailureSchema = z.looseObject({
   phase: z.undefined().optional(),
@@ -32,11 +37,8 @@ const FailureSchema = z.looseObject({
   problems: ProblemsSchema,
 });
 
-/** Whether a line is a step of this version. A package of another version may write others. */
-const isStep = (value: unknown): value is StepEvent => StepSchema.safeParse(value).success;
-
-/** Whether a line is a failure that is no step. */
-const isFailure = (value: unknown): value is FailureEvent => FailureSchema.safeParse(value).success;
+/** A line that is a failure, and no step. */
+const failureIn = (line: unknown) => FailureSchema.safeParse(line).data as FailureEvent | undefined;
 
 /** Receives what the program and the providers report. */
 interface Listener {
@@ -58,9 +60,12 @@ function readerOf(path: string, { onStep, onFailure }: Listener): () => Promise<
       const whole = buffer.subarray(0, bytesRead).lastIndexOf("\n") + 1;
       offset += whole;
       for (const line of buffer.toString("utf8", 0, whole).split("\n")) {
-        const event: unknown = line === "" ? undefined : JSON.parse(line);
-        if (isStep(event)) onStep?.(event);
-        else if (isFailure(event)) onFailure?.(event);
+        // A full disk tears lines.
+        const event = jsonIn(line);
+        const step = stepIn(event);
+        const failure = step === undefined ? failureIn(event) : undefined;
+        if (step !== undefined) onStep?.(step);
+        if (failure !== undefined) onFailure?.(failure);
       }
     } finally {
       await file.close();
