@@ -8,6 +8,7 @@ import type { OverridesInput, OverridesText } from "./fleet-input.ts";
 import { networkSetting } from "./network-setting.ts";
 import { projectFile } from "./project-file.ts";
 import { runError } from "./run-error.ts";
+import { secretKeys } from "./secret-config.ts";
 import { isJsonStrategy, type StackValues, settingProblems } from "./setting-problems.ts";
 import { defaultOf, type SettingKey } from "./setting-table.ts";
 
@@ -86,12 +87,6 @@ function overridesOf(config: pulumi.Config): OverridesInput | undefined {
   const secret = secretKeys().includes(`${config.name}:${key}`);
   if (!secret) return config.getObject<OverridesText>(key);
   return config.getSecretObject<OverridesText>(key);
-}
-
-/** Keys of the stack's config that are secrets, as Pulumi passes them to a program. */
-function secretKeys(): readonly string[] {
-  const keys: unknown = JSON.parse(process.env.PULUMI_CONFIG_SECRET_KEYS || "[]");
-  return Array.isArray(keys) ? keys.map(String) : [];
 }
 
 /**

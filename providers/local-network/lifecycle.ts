@@ -1,3 +1,4 @@
+import { keepSecrets } from "../../src/fleet/session/secrets.ts";
 import { type LocalNetworkInfo, start, status, stop } from "../../src/localnet/index.ts";
 import { addUser, isUser, removeUser, usersOf } from "../../src/localnet/users.ts";
 import { checkInputs, ownInputs } from "../run/inputs.ts";
@@ -9,8 +10,8 @@ type Raw = Record<string, unknown>;
 /** Name of the resource in progress lines and errors. */
 const NAME = "local network";
 
-/** Does nothing: this provider needs no settings and no wallet. */
-export function configure(): void {}
+/** This provider needs no settings and no wallet; only its errors must not show a secret. */
+export const configure = keepSecrets;
 
 export async function check(_olds: Raw, news: Raw) {
   return checkInputs(LocalNetworkInputsSchema, news);

@@ -8,6 +8,7 @@ import { isStep, parseKey } from "../../src/fleet/session/member-key.ts";
 import { openSession } from "../../src/fleet/session/open.ts";
 import { readRunRequest } from "../../src/fleet/session/run-request.ts";
 import type { Scope } from "../../src/fleet/session/scope.ts";
+import { keepSecrets } from "../../src/fleet/session/secrets.ts";
 import type { Session, StackSettings } from "../../src/fleet/session/session.ts";
 import { walletSource } from "../../src/fleet/session/wallet.ts";
 import { exitWithEngine } from "./exit-with-engine.ts";
@@ -21,6 +22,7 @@ const announced = new Promise<void>((resolve) => {
 /** Called by every provider of the process. All get the same config, so the first is kept. */
 export function configure(settings: StackSettings): void {
   config ??= settings;
+  keepSecrets(settings);
   exitWithEngine();
   announce();
 }

@@ -12,10 +12,11 @@ import { CONFIG_TYPES } from "../../src/fleet/config/types.ts";
 import { fleetInState } from "../../src/fleet/members/fleet-in-state.ts";
 import { knownFleet } from "../../src/fleet/members/known-fleet.ts";
 import { configName } from "../../src/fleet/members/resource-names.ts";
+import type { StepEvent } from "../../src/fleet/session/progress.ts";
 import { ScopeSchema } from "../../src/fleet/session/scope.ts";
 import { isStepPhase, STEP_PHASES, type StepPhase, stepText } from "../../src/fleet/session/step-phases.ts";
 import type { EngineEvent } from "../../src/operations/deploy/engine.ts";
-import { parseProblems } from "../../src/operations/deploy/failure.ts";
+import { failuresOf, parseProblems } from "../../src/operations/deploy/failure.ts";
 import { Progress } from "../../src/operations/deploy/progress.ts";
 import { followSteps } from "../../src/operations/deploy/steps.ts";
 import { memberOf, resourceOf } from "../../src/operations/deploy/urn.ts";
@@ -102,6 +103,63 @@ test("steps are followed in their order; a line of another version, with a phase
   const seen: string[] = [];
   await followSteps(path, { onStep: ({ phase }) => seen.push(phase) }).stop();
   expect(seen).toEqual(["loaded", "ready"]);
+});
+
+test("a torn line of events is passed over, and a step counts without problems that cannot be read", async () => {
+  const path = join(projectFolder(), "events.jsonl");
+  const step = { at: "now", deploymentId: "d", name: "a", phase: "failed", detail: "", code: "LUA_ERROR" };
+  const lines = [
+    '{"at":"now","deploymentId":"d","na',
+    JSON.stringify({ ...step, problems: [{ code: 7 }] }),
+    JSON.stringify({ at: "now", member: "a", problems: [{ code: 7 }] }),
+    JSON.stringify({ ...step, phase: "ready" }),
+  ];
+  writeFileSync(path, `${lines.join("\n")}\n`);
+  const steps: StepEvent[] = [];
+  const failures: unknown[] = [];
+  const listener = {
+    onStep: (event: StepEvent) => steps.push(event),
+    onFailure: (event: unknown) => failures.push(event),
+  };
+  await followSteps(path, listener).stop();
+  expect(steps).toEqual([step, { ...step, phase: "ready" }]);
+  expect(failures).toEqual([]);
+});
+
+describe("a secret that pulumi hides in a diagnostic", () => {
+  const problem = (address: string): Problem => ({
+    code: "UNIT_DOWN",
+    what: `The compute unit at ${address} cannot be reached.`,
+    got: "ECONNREFUSED",
+    remedy: "Look.",
+  });
+  const [raw, hidden] = [problem("http://x/key-5d1/cu"), problem("[secret]/cu")];
+  const diagnostic = (problems: readonly Problem[]) => ({
+    severity: "error" as const,
+    member: "a",
+    text: problems.map(formatProblem).join("\n"),
+  });
+
+  test.each([
+    ["and the provider did not is shown as pulumi shows it, once", raw, hidden, hidden],
+    ["as the provider did is shown once", hidden, hidden, hidden],
+    [
+      "but the provider hid more is shown as the provider shows it, once",
+      problem("[secret]"),
+      raw,
+      problem("[secret]"),
+    ],
+  ])("%s", (_case, reported, printed, shown) => {
+    expect(failuresOf([diagnostic([printed])], [{ member: "a", problems: [reported] }])).toEqual([
+      { member: "a", problems: [shown] },
+    ]);
+  });
+
+  test("does not stand for another problem", () => {
+    const other = { ...raw, code: "UNIT_SLOW" };
+    const failures = failuresOf([diagnostic([hidden])], [{ member: "a", problems: [other] }]);
+    expect(failures).toEqual([{ member: "a", problems: [other, hidden] }]);
+  });
 });
 
 describe("progress", () => {

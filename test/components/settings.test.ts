@@ -1,14 +1,16 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
-import { afterEach, describe, expect, test, vi } from "vitest";
+import { afterEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import { parse, stringify } from "yaml";
 import { FleetDeclarationSchema } from "../../components/declaration.ts";
 import { checkWorkingFolder } from "../../components/project-file.ts";
+import { runError } from "../../components/run-error.ts";
 import { type StackValues, settingProblems } from "../../components/setting-problems.ts";
 import { SETTINGS, type Setting } from "../../components/setting-table.ts";
 import { healthCron, serviceConfig, settings } from "../../components/settings.ts";
 import { capacityOf, type NetworkRef, NetworkRefSchema } from "../../src/ao/network.ts";
+import { keepSecrets } from "../../src/fleet/session/secrets.ts";
 import {
   localFolderOf,
   networkOf,
@@ -274,6 +276,19 @@ describe("mistakes in settings", () => {
     expect(() => settings(stack({ "two:healthRetries": "many" }))).toThrow("SETTING_INVALID");
     expect(JSON.parse(readFileSync(events, "utf8"))).toMatchObject({
       problems: [{ code: "SETTING_INVALID" }],
+    });
+  });
+
+  test("reach fleet deploy without the value of a secret", () => {
+    const events = sandbox().file("events.jsonl");
+    vi.stubEnv("FLEET_EVENTS", events);
+    vi.stubEnv("PULUMI_CONFIG_SECRET_KEYS", '["two:cuUrl"]');
+    pulumi.runtime.setAllConfig({ "two:cuUrl": "http://x/canary-5d1", "two:open": "shown" });
+    onTestFinished(() => keepSecrets({ rawConfig: {} }));
+    const what = "The compute unit at http://x/canary-5d1 is shown.";
+    runError([{ code: "UNIT_DOWN", what, remedy: "Look." }]);
+    expect(JSON.parse(readFileSync(events, "utf8"))).toMatchObject({
+      problems: [{ code: "UNIT_DOWN", what: "The compute unit at [secret] is shown.", remedy: "Look." }],
     });
   });
 

@@ -122,6 +122,25 @@ test("a secret reaches the process sealed, and is in no state, log, plan, manife
   expect(state.text).toContain(IN_PROGRAM);
 }, 240_000);
 
+test("a secret that an error of a provider has is in no event and no log", async () => {
+  const secret = "canary-error-7b3";
+  await project.pulumi(["config", "set", "--secret", "--path", "reason.text", secret]);
+  const program = project.text("processes/battle/process.lua");
+  // Its load fails with the secret in the message, as an address with a key in it would.
+  const script = `--[[sim: ${JSON.stringify({ evalError: `no answer from ${secret} at dev` })}]]`;
+  project.write("processes/battle/process.lua", program.replaceAll("capabilities = {} }", `$& ${script}`));
+  const events = join(project.dir, "events.jsonl");
+  const up = await project.pulumi(["up", "--yes", "--skip-preview"], { FLEET_EVENTS: events });
+  project.write("processes/battle/process.lua", program);
+  expect(up.code).not.toBe(0);
+  const logs = join(project.dir, "build/logs");
+  const written = readdirSync(logs).map((name) => readFileSync(join(logs, name), "utf8"));
+  for (const text of [up.text, readFileSync(events, "utf8"), written.join("\n")]) {
+    expect(text).toContain("no answer from [secret] at dev");
+    expect(text).not.toContain(secret);
+  }
+}, 120_000);
+
 test("a secret where it would be readable is refused with the reason, and not printed", async () => {
   await project.pulumi(["config", "set", "--secret", "open", MISPLACED]);
   project.edit(

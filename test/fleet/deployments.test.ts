@@ -1,4 +1,4 @@
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { budgetOf } from "../../src/core/budget.ts";
 import {
   beginRun,
@@ -10,6 +10,7 @@ import {
   reportProgress,
 } from "../../src/fleet/protocol/deployments.ts";
 import { dryLedgerPage, ledgerEntries } from "../../src/fleet/protocol/ledger.ts";
+import { keepSecrets } from "../../src/fleet/session/secrets.ts";
 import { fakeAo, fakeFleet, idOf, member } from "../cli/fakes.ts";
 
 const ledger = member("ledger");
@@ -55,6 +56,14 @@ describe("a message to the ledger about a run", () => {
       { tags: { ...own, Phase: "progress" }, request: { deploymentId: "d", beat: 3 } },
       { tags: { ...own, Phase: "progress" }, request: { deploymentId: "d", processes: { shop: ruined } } },
     ]);
+  });
+
+  test("reports its failure without a secret in the reason", async () => {
+    keepSecrets({ rawConfig: { "game:cuUrl": "http://x/key-5d1" } });
+    onTestFinished(() => keepSecrets({ rawConfig: {} }));
+    const { session, told } = telling();
+    await failRun(session, at, "d", { status: "FAILED", reason: "http://x/key-5d1 is down" }, budget);
+    expect(told()).toMatchObject([{ request: { status: "FAILED", reason: "[secret] is down" } }]);
   });
 
   test("reports its failure, with a reason of 500 characters at most", async () => {

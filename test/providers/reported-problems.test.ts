@@ -1,5 +1,6 @@
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterEach, expect, test, vi } from "vitest";
+import { afterEach, expect, onTestFinished, test, vi } from "vitest";
 import * as lifecycle from "../../providers/process/lifecycle.ts";
 import { FleetError } from "../../src/core/errors.ts";
 import type { FailureEvent, StepEvent } from "../../src/fleet/session/progress.ts";
@@ -36,6 +37,25 @@ test("a step that failed reports its problems as data, complete", async () => {
   expect(problems).toMatchObject([{ code: "LUA_ERROR", remedy: expect.any(String) }]);
   const { steps } = await eventsOf(stack.home);
   expect(steps.at(-1)).toMatchObject({ name: "shop", phase: "failed", code: "LUA_ERROR", problems });
+});
+
+test("a secret of the config is in no event and no log", async () => {
+  stack = await simulatedStack();
+  const secret = "canary-5d1";
+  vi.stubEnv("FLEET_EVENTS", join(stack.home, "events.jsonl"));
+  lifecycle.configure({ get: () => undefined, rawConfig: { "game:cuUrl": secret } });
+  onTestFinished(() => lifecycle.configure({ get: () => undefined, rawConfig: {} }));
+  const outs = await createProcess(await stack.inputs("battle"));
+  const bad = await checked(await stack.inputs("battle", { evalError: `no answer from ${secret}` }));
+  await partialFailureOf(lifecycle.update("id", outs, bad));
+  const other = await checked(await stack.inputs("battle", {}, { module: `${secret}${"x".repeat(33)}` }));
+  await failureOf(lifecycle.diff("id", outs, other));
+  const { steps, failures } = await eventsOf(stack.home);
+  for (const event of [steps.at(-1), failures.at(-1)])
+    expect(JSON.stringify(event?.problems)).toContain("[secret]");
+  const logs = join(stack.scope.build, "logs");
+  const files = [join(stack.home, "events.jsonl"), ...readdirSync(logs).map((name) => join(logs, name))];
+  for (const file of files) expect(readFileSync(file, "utf8"), file).not.toContain(secret);
 });
 
 test("a failure outside a step is reported under its member", async () => {

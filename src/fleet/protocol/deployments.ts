@@ -5,6 +5,7 @@ import type { Budget } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
 import type { ProcessRef } from "../health/verdict.ts";
 import { deploymentKey, type Scope } from "../session/scope.ts";
+import { withoutSecrets } from "../session/secrets.ts";
 import { ask, type Sender } from "./ask.ts";
 import type { LedgerAt } from "./registry.ts";
 
@@ -80,7 +81,7 @@ export async function reportProgress(
   await ask(session, message(ledger, tags, { deploymentId, ...progress }), AnythingSchema, budget);
 }
 
-/** Ends a run that failed, or whose rollout waits for a person. @throws FleetError as `ask` */
+/** Ends a run that failed, or whose rollout waits for a person; everybody can read the reason. @throws FleetError as `ask` */
 export async function failRun(
   session: Sender,
   ledger: LedgerAt,
@@ -89,7 +90,7 @@ export async function failRun(
   budget: Budget,
 ): Promise<void> {
   const tags = { Phase: "finish", "Deployment-Id": deploymentId } as const;
-  const ended = { deploymentId, status, reason: reason.slice(0, MAX_REASON) };
+  const ended = { deploymentId, status, reason: withoutSecrets(reason).slice(0, MAX_REASON) };
   await ask(session, message(ledger, tags, ended), AnythingSchema, budget);
 }
 
@@ -127,7 +128,7 @@ export async function completeRun(
   const tags = { ...completion(session.scope), "Deployment-Id": deploymentId };
   const completed = {
     ...{ deploymentId, status: "COMPLETED", releaseHash, manifest },
-    ...(reason === undefined ? {} : { reason: reason.slice(0, MAX_REASON) }),
+    ...(reason === undefined ? {} : { reason: withoutSecrets(reason).slice(0, MAX_REASON) }),
   };
   await ask(session, message(ledger, tags, completed), AnythingSchema, budget);
 }

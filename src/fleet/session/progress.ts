@@ -4,6 +4,7 @@ import { join } from "node:path";
 import type { Problem } from "../../core/errors.ts";
 import { eventsFile } from "./run-request.ts";
 import type { Scope } from "./scope.ts";
+import { problemWithoutSecrets, withoutSecrets } from "./secrets.ts";
 import type { Session } from "./session.ts";
 import { type StepPhase, stepText } from "./step-phases.ts";
 
@@ -52,11 +53,12 @@ function eventLine(event: Pick<StepEvent, "name" | "phase" | "detail" | "seconds
 }
 
 /**
- * Prints and logs one event. Never throws: a full disk must not abort a deployment.
+ * Prints and logs one event, without secrets. Never throws: a full disk must not abort a deployment.
  *
  * @param stream a file to which it is appended as a line of JSON. @default none
  */
-export async function writeStep(scope: Scope, event: StepEvent, stream?: string): Promise<void> {
+export async function writeStep(scope: Scope, step: StepEvent, stream?: string): Promise<void> {
+  const event = stepWithoutSecrets(step);
   console.log(eventLine(event));
   const logs = join(scope.build, "logs");
   const line = `${event.at} ${eventLine(event)}\n`;
@@ -71,7 +73,7 @@ export async function writeStep(scope: Scope, event: StepEvent, stream?: string)
 }
 
 /**
- * Appends a failure that is no step to the run's events, if somebody reads them. Synchronous, because the program's settings are read so.
+ * Appends a failure that is no step, without secrets, to the run's events, if somebody reads them. Synchronous, because the program's settings are read so.
  *
  * @param member as in `FailureEvent`
  */
@@ -81,7 +83,7 @@ export function reportFailure(problems: readonly Problem[], member?: string): vo
   const event: FailureEvent = {
     at: new Date().toISOString(),
     ...(member === undefined ? {} : { member }),
-    problems,
+    problems: problems.map(problemWithoutSecrets),
   };
   try {
     appendFileSync(stream, `${JSON.stringify(event)}\n`);
@@ -89,6 +91,12 @@ export function reportFailure(problems: readonly Problem[], member?: string): vo
     warnUnwritten(error);
   }
 }
+
+const stepWithoutSecrets = (step: StepEvent): StepEvent => ({
+  ...step,
+  detail: withoutSecrets(step.detail),
+  ...(step.problems === undefined ? {} : { problems: step.problems.map(problemWithoutSecrets) }),
+});
 
 const warnUnwritten = (error: unknown): void =>
   console.warn(`cannot write the log: ${error instanceof Error ? error.message : String(error)}`);

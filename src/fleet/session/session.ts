@@ -9,6 +9,8 @@ import type { Scope } from "./scope.ts";
 /** Reads a setting of the stack by its key, with secrets decrypted. Never stored, because settings contain the wallet. */
 export interface StackSettings {
   get(key: string): string | undefined;
+  /** All values by their full keys, as Pulumi's providers get them: which are secrets is not known there. @default none */
+  readonly rawConfig?: Readonly<Record<string, unknown>>;
 }
 
 /** A session of one run on one network for one stack, of a provider or a command. */

@@ -13,7 +13,7 @@ export interface Failure {
 
 /**
  * The errors of a run by member, without duplicates. Pulumi repeats what was reported as data as the text of a diagnostic, which is not
- * read. Any other text is foreign, and is parsed. Pure.
+ * read unless it hides a secret that the report shows. Any other text is foreign, and is parsed. Pure.
  *
  * @param reported what the program and the providers reported
  */
@@ -27,19 +27,39 @@ export function failuresOf(
     for (const problem of found) problems.set(`${problem.code} ${problem.what} ${problem.at}`, problem);
     byMember.set(member, problems);
   };
-  for (const { member, problems } of reported) add(member, problems);
-  for (const { severity, member, text } of diagnostics) {
-    if (severity !== "error") continue;
-    const isReported = reported.some(
-      (one) => one.member === member && text.includes(formatProblems(one.problems).trim()),
-    );
-    if (!isReported) add(member, parseProblems(text));
+  const errors = diagnostics.filter(({ severity }) => severity === "error");
+  for (const { member, problems } of reported) {
+    const hidden = errors.find((one) => one.member === member && hidesMore(one.text, problems));
+    add(member, hidden === undefined ? problems : parseProblems(hidden.text));
+  }
+  for (const { member, text } of errors) {
+    if (!reported.some((one) => one.member === member && repeats(text, one.problems)))
+      add(member, parseProblems(text));
   }
   return [...byMember].map(([member, problems]) => ({
     ...(member === undefined ? {} : { member }),
     problems: [...problems.values()],
   }));
 }
+
+/** What Pulumi prints instead of a secret. */
+const SECRET = "[secret]";
+
+const isComplete = (text: string, problems: readonly Problem[]): boolean =>
+  text.includes(formatProblems(problems).trim());
+
+const codesOf = (problems: readonly Problem[]): string => problems.map(({ code }) => code).join(" ");
+
+/** Whether a diagnostic is about these problems: with their text, or with their codes where one of the two hides a secret. */
+function repeats(text: string, problems: readonly Problem[]): boolean {
+  if (isComplete(text, problems)) return true;
+  const hides = text.includes(SECRET) || formatProblems(problems).includes(SECRET);
+  return hides && codesOf(parseProblems(text)) === codesOf(problems);
+}
+
+/** Whether a diagnostic about these problems hides a secret that they do not. Its text is then shown instead. */
+const hidesMore = (text: string, problems: readonly Problem[]): boolean =>
+  text.includes(SECRET) && !isComplete(text, problems) && repeats(text, problems);
 
 /**
  * Whether repeating the whole run may help: every failure belongs to a step that reported it as transient. Pure.
