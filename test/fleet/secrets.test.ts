@@ -53,6 +53,12 @@ test("a value that stands in clear in the project's settings is no secret, under
   given({ ...config, "game:other": "local" }, files);
   const text = "local 0x1F90 http://x/key-5d1 open key-c44";
   expect(withoutSecrets(text)).toBe("[secret] 0x1F90 [secret] open [secret]");
+  const strategy = '{"kind":"blue-green","checks":[{"kind":"invariant","service":"shop"}]}';
+  given(
+    { "game:strategy": strategy },
+    { "Pulumi.yaml": "name: game\n", "Pulumi.dev.yaml": `config:\n  game:strategy: '${strategy}'\n` },
+  );
+  expect(withoutSecrets(`blue-green of shop: ${strategy}`)).toBe(`blue-green of shop: ${strategy}`);
   given({ "game:network": "local", "game:list": '["open"]' }, files);
   expect(withoutSecrets("local open")).toBe("local open");
 });

@@ -67,7 +67,10 @@ function plainValues(folder: string): Map<string, Set<string>> {
   for (const settings of [project, ...files.map((name) => settingsIn(join(stacks, name)))]) {
     for (const [key, value] of Object.entries(settings?.config ?? {})) {
       const values = plain.get(nameOf(key)) ?? new Set();
-      for (const leaf of leavesOf(value)) values.add(leaf);
+      for (const leaf of leavesOf(value)) {
+        // An object may be set as JSON, as `pulumi config set` and `--config` do.
+        for (const one of [leaf, ...leavesOf(jsonIn(leaf) ?? leaf, leaf)]) values.add(one);
+      }
       plain.set(nameOf(key), values);
     }
   }
