@@ -1,6 +1,6 @@
-import { checkTags } from "../src/ao/connect.ts";
+import { tagProblems } from "../src/ao/connect.ts";
 import { capacityOf } from "../src/ao/network.ts";
-import { FleetError, type Problem } from "../src/core/errors.ts";
+import type { Problem } from "../src/core/errors.ts";
 import type { FleetDeclaration } from "./declaration.ts";
 
 /** What the declared network cannot do for its members: crons that nobody would drive, and tags that it cannot carry. Pure. */
@@ -10,18 +10,10 @@ export function networkProblems(
 ): Problem[] {
   return names.flatMap((name) => {
     const tags = processes[name]?.tags ?? {};
-    const at = `processes.${name}.tags`;
-    return [...cronProblems(name, tags["Cron-Interval"], capacityOf(network).crons), ...tagProblems(at)];
-
-    function tagProblems(path: string): readonly Problem[] {
-      try {
-        checkTags(network, tags, path);
-        return [];
-      } catch (error) {
-        if (error instanceof FleetError) return error.problems;
-        throw error;
-      }
-    }
+    return [
+      ...cronProblems(name, tags["Cron-Interval"], capacityOf(network).crons),
+      ...tagProblems(network, tags, `processes.${name}.tags`),
+    ];
   });
 }
 

@@ -1,5 +1,5 @@
 import { identify } from "../src/ao/connect.ts";
-import { type CompleteNetworkRef, resolveNetwork } from "../src/ao/network.ts";
+import { type CompleteNetworkRef, remoteNetwork } from "../src/ao/network.ts";
 import { budgetOf } from "../src/core/budget.ts";
 import { FleetError, type Problem } from "../src/core/errors.ts";
 import { LOCK_FILE, type PinnedNode, readNodeLock, writeNodeLock } from "../src/fleet/node-lock.ts";
@@ -29,11 +29,8 @@ export async function pinNode(
   // One node, however its URL is written.
   const nodeUrl = network.nodeUrl.replace(/\/+$/, "");
   const lock = await readNodeLock(folder);
-  const resolved = await resolveNetwork(network, () => Promise.reject(new Error("not local")));
   const before = lock.nodes[nodeUrl];
-  const { address, build = before?.build } = (await identify(resolved, budgetOf(NODE_SECONDS))) ?? {
-    address: "",
-  };
+  const { address, build = before?.build } = await identify(remoteNetwork(network), budgetOf(NODE_SECONDS));
   const declared = network.nodeAddress;
   if (declared !== undefined && declared !== address)
     throw changedNode(nodeUrl, declared, address, "the declaration names");

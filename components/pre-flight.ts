@@ -1,5 +1,5 @@
 import { checkNetwork } from "../src/ao/connect.ts";
-import { type NetworkRef, resolveNetwork } from "../src/ao/network.ts";
+import { type CompleteNetworkRef, remoteNetwork } from "../src/ao/network.ts";
 import { loadWallet } from "../src/ao/wallet.ts";
 import { budgetOf } from "../src/core/budget.ts";
 import { FleetError, type Problem, throwAll } from "../src/core/errors.ts";
@@ -19,7 +19,7 @@ const PREFLIGHT_SECONDS = 15;
  */
 export async function preFlight(
   config: StackSettings,
-  network: NetworkRef,
+  network: CompleteNetworkRef,
   modules: readonly string[],
   upload = false,
 ): Promise<void> {
@@ -29,7 +29,7 @@ export async function preFlight(
       break;
     case "legacy":
     case "mainnet": {
-      const resolved = await resolveNetwork(network, () => Promise.reject(new Error("not local")));
+      const resolved = remoteNetwork(network);
       const wanted = modules.length > 0 ? [...new Set(modules)].map((module) => ({ module })) : [{}];
       for (const each of wanted)
         looks.push(checkNetwork(resolved, { ...each, upload }, budgetOf(PREFLIGHT_SECONDS)));

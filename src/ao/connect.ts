@@ -1,4 +1,5 @@
 import type { Budget } from "../core/budget.ts";
+import type { Problem } from "../core/errors.ts";
 import type { Journal } from "./journal/index.ts";
 import { connectLegacy, EMBEDDED_LIMITS } from "./legacy/connect.ts";
 import { endpointsOf } from "./legacy/endpoints.ts";
@@ -7,11 +8,11 @@ import { connectMainnet, EMBEDDED_NODE } from "./mainnet/connect.ts";
 import { nodeEndpointsOf } from "./mainnet/endpoints.ts";
 import type { NodeIdentity } from "./mainnet/identity.ts";
 import { checkNetwork as checkNode, identifyNode, dryRunsAs as nodeDryRuns } from "./mainnet/preview.ts";
-import { checkTags as checkNodeTags } from "./mainnet/tags.ts";
+import { tagProblems as nodeTagProblems } from "./mainnet/tags.ts";
 import { type NetworkRef, protocolOf, type ResolvedNetwork } from "./network.ts";
 import type { Ao, Tags } from "./port.ts";
 import type { Wait } from "./retry.ts";
-import { checkTags as checkLegacyTags } from "./shared/tags.ts";
+import { tagProblems as legacyTagProblems } from "./shared/tags.ts";
 import type { Wallet } from "./wallet.ts";
 
 /** The wallet that signs and the journal that records what was signed. */
@@ -52,18 +53,13 @@ export const checkNetwork = (
     ? checkNode(nodeEndpointsOf(network), input, budget)
     : checkLegacy(endpointsOf(network), input, budget);
 
-/** Who the one server of a network is, where it consists of one; undefined for a network of several units. */
-export async function identify(network: ResolvedNetwork, budget: Budget): Promise<NodeIdentity | undefined> {
-  return network.protocol === "mainnet" ? identifyNode(nodeEndpointsOf(network), budget) : undefined;
-}
+/** Who the node of a mainnet network is. @throws ZodError for a network without a node */
+export const identify = (network: ResolvedNetwork, budget: Budget): Promise<NodeIdentity> =>
+  identifyNode(nodeEndpointsOf(network), budget);
 
-/**
- * Checks the tags of a spawn or a message on a declared network, without contacting it.
- *
- * @throws FleetError `TAGS_INVALID` with every tag that the network cannot carry
- */
-export const checkTags = (ref: NetworkRef, tags: Tags, at: string): void =>
-  protocolOf(ref) === "mainnet" ? checkNodeTags(tags, at) : checkLegacyTags(tags, at);
+/** Every tag of a spawn or a message that a declared network cannot carry (`TAGS_INVALID`), without contacting it. Pure. */
+export const tagProblems = (ref: NetworkRef, tags: Tags, at: string): Problem[] =>
+  protocolOf(ref) === "mainnet" ? nodeTagProblems(tags, at) : legacyTagProblems(tags, at);
 
 /** Dry runs in the name of an address, without its key and without a journal: a preview has neither. */
 export const dryRunsAs = (

@@ -146,7 +146,13 @@ export async function resolveNetwork(
       ...{ maxMessageBytes, repeats: false },
     };
   }
-  const { kind, maxMessageBytes: _, ...declared } = parsed;
+  return remoteNetwork(parsed);
+}
+
+/** The units of a network that is run by others: all of them are declared. Pure. */
+export function remoteNetwork(ref: Exclude<CompleteNetworkRef, { kind: "local" }>): ResolvedNetwork {
+  const { maxMessageBytes } = capacityOf(ref);
+  const { kind, maxMessageBytes: _, ...declared } = ref;
   const graphqlUrl = declared.graphqlUrl ?? `${declared.gatewayUrl.replace(/\/+$/, "")}/graphql`;
   const units = Object.fromEntries(
     Object.entries({ ...declared, graphqlUrl }).flatMap(([role, unit]) =>

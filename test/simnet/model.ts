@@ -60,8 +60,8 @@ function receive(state: ProcessState, process: ModelProcess, message: ModelMessa
   if (state.fleet) {
     state.fleet.stats.messages += 1;
     state.fleet.stats.lastMessageAt = message.timestamp;
-    // As in the library: the same bytes in another slot are not handled again.
-    if (!state.fleet.plain && !state.script.older) {
+    // As in the library: where the network repeats messages, the same bytes in another slot are not handled again.
+    if (tagOf(process.tags, "Variant") === "ao.N.1" && !state.fleet.plain && !state.script.older) {
       const { seen, loads } = state.fleet;
       if ([...seen, ...loads].includes(message.id)) return messageResult(process, state, "", []);
       state.fleet.seen = [...state.fleet.seen.slice(-4095), message.id];

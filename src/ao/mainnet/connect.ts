@@ -10,7 +10,7 @@ import { isEmptyEvaluation } from "../shared/shapes.ts";
 import type { Wallet } from "../wallet.ts";
 import { effectsOf } from "./effects.ts";
 import type { NodeEndpoints } from "./endpoints.ts";
-import { identityOf } from "./identity.ts";
+import { addressOf } from "./identity.ts";
 import { nodeAt } from "./node.ts";
 import { preflight } from "./preflight.ts";
 import { resultsAt } from "./results.ts";
@@ -83,7 +83,7 @@ function changing(
   let known: string | undefined;
   /** The node's own address. */
   const own = async (budget: Budget) => {
-    known ??= endpoints.nodeAddress ?? (await identityOf(node, backoff, budget)).address;
+    known ??= endpoints.nodeAddress ?? (await addressOf(node, backoff, budget));
     return known;
   };
   return {

@@ -19,12 +19,19 @@ const BuildSchema = z.looseObject({
   "source-short": z.string().optional(),
 });
 
+/** Asks a node who it is, and what it runs. @throws FleetError as `addressOf` */
+export async function identityOf(node: NodeClient, backoff: Backoff, budget: Budget): Promise<NodeIdentity> {
+  const address = await addressOf(node, backoff, budget);
+  const build = await retrying("reaching the node", budget, () => buildOf(node, budget), backoff);
+  return build === undefined ? { address } : { address, build };
+}
+
 /**
- * Asks a node who it is.
+ * Asks a node for its address.
  *
  * @throws FleetError `UNIT_NOT_AO` if it is not a HyperBEAM node; transient errors while it does not answer
  */
-export function identityOf(node: NodeClient, backoff: Backoff, budget: Budget): Promise<NodeIdentity> {
+export function addressOf(node: NodeClient, backoff: Backoff, budget: Budget): Promise<string> {
   return retrying(
     "reaching the node",
     budget,
@@ -39,8 +46,7 @@ export function identityOf(node: NodeClient, backoff: Backoff, budget: Budget): 
           "doubtful",
         );
       }
-      const build = await buildOf(node, budget);
-      return build === undefined ? { address } : { address, build };
+      return address;
     },
     backoff,
   );

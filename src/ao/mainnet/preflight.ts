@@ -7,7 +7,7 @@ import type { Unit } from "../shared/http.ts";
 import { MODULE_SECONDS } from "../shared/modules.ts";
 import { settleAll } from "../shared/settle.ts";
 import type { NodeEndpoints } from "./endpoints.ts";
-import { identityOf } from "./identity.ts";
+import { addressOf } from "./identity.ts";
 import type { NodeClient } from "./node.ts";
 
 interface PreflightParts {
@@ -41,7 +41,7 @@ export async function preflight(
 
 /** The node answers, is a HyperBEAM node, and has the address that the network names. */
 async function lookAtNode({ node, endpoints, backoff }: PreflightParts, budget: Budget): Promise<void> {
-  const { address } = await identityOf(node, backoff, budget);
+  const address = await addressOf(node, backoff, budget);
   const { nodeAddress } = endpoints;
   if (nodeAddress !== undefined && address !== nodeAddress) throw otherNode(node.url, address, nodeAddress);
 }

@@ -42,11 +42,15 @@ const TAG_BYTES = 4096;
 /** What a protocol cannot carry in a tag of this name, and what it can; undefined if it can carry it. */
 type NameCheck = (name: string) => { readonly what: string; readonly expected: string } | undefined;
 
+/** @throws FleetError `TAGS_INVALID` with every tag that a network would refuse */
+export const checkTags = (tags: Tags, at: string): void => throwAll(tagProblems(tags, at));
+
 /**
+ * Every tag that a network would refuse. Pure.
+ *
  * @param nameProblem refuses names that the protocol cannot carry. @default none
- * @throws FleetError `TAGS_INVALID` with every tag that a network would refuse
  */
-export function checkTags(tags: Tags, at: string, nameProblem: NameCheck = () => undefined): void {
+export function tagProblems(tags: Tags, at: string, nameProblem: NameCheck = () => undefined): Problem[] {
   const problem = (what: string, got: string, expected: string): Problem => ({
     code: "TAGS_INVALID",
     what,
@@ -79,5 +83,5 @@ export function checkTags(tags: Tags, at: string, nameProblem: NameCheck = () =>
   if (bytes > TAG_BYTES - 500) {
     problems.push(problem("The tags are too long in total.", `${bytes} bytes`, `${TAG_BYTES - 500} bytes`));
   }
-  throwAll(problems);
+  return problems;
 }

@@ -2,7 +2,7 @@
  * A Lua expression: the id of the message whose Eval runs the code, or nil. aos does not give an Eval its message, but it is a local of
  * the handler that called it.
  */
-export const EVAL_ID_LUA =
+const EVAL_ID_LUA =
   "(function() local d = rawget(_G, 'debug') if type(d) ~= 'table' or type(d.getinfo) ~= 'function' or type(d.getlocal) ~= 'function' then return nil end " +
   "for l = 2, 24 do if not d.getinfo(l, 'l') then return nil end for n = 1, 60 do local k, v = d.getlocal(l, n) " +
   "if k == nil then break end if type(v) == 'table' and type(rawget(v, 'Id')) == 'string' and type(rawget(v, 'Tags')) == 'table' " +

@@ -7,7 +7,7 @@ import { jsonIn } from "../../core/json.ts";
 import type { StackSettings } from "./session.ts";
 
 /** What Pulumi prints instead of a secret. */
-const SECRET = "[secret]";
+export const SECRET = "[secret]";
 
 /** Length of the shortest secret that is replaced, as in Pulumi: a shorter one is part of any text. */
 const SHORTEST = 3;

@@ -1,5 +1,6 @@
 import { formatProblems, type Problem } from "../../core/errors.ts";
 import { isWaitingCode } from "../../delivery/phase.ts";
+import { SECRET } from "../../fleet/session/secrets.ts";
 import type { Diagnostic, ReportedFailure, StepFailure } from "./progress.ts";
 import { isConnectionLost } from "./pulumi-text.ts";
 
@@ -41,9 +42,6 @@ export function failuresOf(
     problems: [...problems.values()],
   }));
 }
-
-/** What Pulumi prints instead of a secret. */
-const SECRET = "[secret]";
 
 const isComplete = (text: string, problems: readonly Problem[]): boolean =>
   text.includes(formatProblems(problems).trim());
