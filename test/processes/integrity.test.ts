@@ -14,6 +14,8 @@ Handlers.add("later", Handlers.utils.hasMatchingTag("Action", "Grow"), function(
   function Transfer() return msg.Id end
   Token.fee = function() return 2 end
 end)
+Handlers.add("mint", "Mint", function(msg) msg.reply({ Data = "minted" }) end)
+Handlers.add("burn", Handlers.utils.hasMatchingTag("Action", "Burn"), function(msg) msg.reply({ Data = "burnt" }) end)
 Handlers.add("shrink", { Action = "Shrink" }, function() Handlers.remove("legacy") end)
 Handlers.add("asks", { Action = "Ask" }, function(msg)
   ao.send({ Target = msg.From, Action = "Question" })
@@ -40,6 +42,16 @@ async function verdict(p: Aos): Promise<unknown> {
 }
 
 const BY_HAND: readonly (readonly [string, string, readonly string[]])[] = [
+  [
+    "a handler's function replaced under its name, with the same pattern",
+    'Handlers.add("mint", "Mint", function(msg) msg.reply({ Data = "nothing" }) end)',
+    ["HANDLER CHANGED mint"],
+  ],
+  [
+    "a pattern replaced by another one of aos' functions",
+    'for _, h in ipairs(Handlers.list) do if h.name == "burn" then h.pattern = Handlers.utils.hasMatchingTag("Action", "Other") end end',
+    ["HANDLER CHANGED burn"],
+  ],
   [
     "a handler before the others",
     'Handlers.prepend("hack", { Action = "Legacy" }, function() end)',
@@ -104,7 +116,7 @@ describe.each(["aos2_0_1.wasm", "aos2_0_3.wasm", "aos2_0_6.wasm"])("%s", (image)
   });
 
   // One image runs every row; images differ only in how aos makes its own handlers.
-  test.each(BY_HAND.filter((_, n) => image === "aos2_0_3.wasm" || n < 4))(
+  test.each(BY_HAND.filter((_, n) => image === "aos2_0_3.wasm" || n < 6))(
     "it reports %s as UNHEALTHY, and the same load repairs it",
     async (_, lua, expected) => {
       const p = await base.clone();
