@@ -392,22 +392,6 @@ describe("the code's value applies", () => {
     expect(await p.value("{ Ticker, Count }")).toEqual(["A", 0]);
   });
 
-  test("in a first load over another program, which restores nothing and names what it assigned or changed", async () => {
-    const p = await boot("notes", { bare: true, id: address("adopted") });
-    await p.eval(`${notes()} Rules = { 1 }`);
-    for (const note of ["milk", "eggs"]) await p.send({ From: STRANGER, Action: "Add", Data: note });
-    const found = await load(p, notes("Notes = {} Rules[1] = 2", 'Ticker = "B"'), { adopted: true });
-    expect(found).toEqual({
-      globals: [],
-      states: [],
-      changes: ["ASSIGNED GLOBAL Notes", "ASSIGNED GLOBAL Rules", "ASSIGNED GLOBAL Ticker"],
-    });
-    // From then on it is known.
-    await p.send({ From: STRANGER, Action: "Add", Data: "tea" });
-    await load(p, notes("Notes = {}"));
-    expect(await list(p)).toBe("tea");
-  });
-
   test("of a global that was there before the library, it says that nothing shows who set it", async () => {
     const p = await boot("notes", { bare: true, id: address("older") });
     await p.eval(notes());
@@ -423,5 +407,41 @@ describe("the code's value applies", () => {
     const { output } = await p.load({ source: notes() });
     expect(output).toContain('"committed"');
     expect(output).not.toContain('"kept"');
+  });
+});
+
+describe("a first load over another program", () => {
+  test("keeps what was there, whoever set it, and says so", async () => {
+    const p = await boot("notes", { bare: true, id: address("adopted") });
+    await p.eval(`${notes()} Rules = { 1 }`);
+    for (const note of ["milk", "eggs"]) await p.send({ From: STRANGER, Action: "Add", Data: note });
+    const found = await load(p, notes("Notes = {} Rules[1] = 2 Fresh = 1", 'Ticker = "B"'), { adopted: true });
+    expect(found.changes).toEqual([
+      "PUT_BACK GLOBAL Notes OLDER",
+      "PUT_BACK GLOBAL Rules OLDER",
+      "PUT_BACK GLOBAL Ticker OLDER",
+    ]);
+    expect(await list(p)).toBe("milk,eggs");
+    expect(await p.value("{ Rules[1], Ticker, Fresh }")).toEqual([1, "A", 1]);
+    await p.send({ From: STRANGER, Action: "Add", Data: "tea" });
+    await load(p, notes("Notes = {}"));
+    expect(await list(p)).toBe("milk,eggs,tea");
+  });
+
+  test("uses the code's values of globals that the declaration does not list, and of all with state: none", async () => {
+    for (const [id, source, more] of [
+      ["listed", `FLEET_STATE_GLOBALS = "Notes"\n${notes("Notes = {}", 'Ticker = "B"')}`, {}],
+      ["none", notes("Notes = {}", 'Ticker = "B"'), { keeps: false }],
+    ] as const) {
+      const p = await boot("notes", { bare: true, id: address(`adopted-${id}`) });
+      await p.eval(notes());
+      await p.send({ From: STRANGER, Action: "Add", Data: "milk" });
+      const { changes } = await load(p, source, { adopted: true, ...more });
+      expect([await list(p), await p.value("Ticker"), changes]).toEqual(
+        id === "listed"
+          ? ["milk", "B", ["PUT_BACK GLOBAL Notes OLDER", "RESET GLOBAL Ticker NOT_DECLARED"]]
+          : ["", "B", ["RESET GLOBAL Notes NONE", "RESET GLOBAL Ticker NONE"]],
+      );
+    }
   });
 });

@@ -99,20 +99,6 @@ test("state in the code that a run lets go is reported by its kind, and no backu
   ]);
 });
 
-test("a first load over another program reports what it assigned", () => {
-  const changes = [change("Notes", "ASSIGNED"), change("Log", "ADDED")];
-  expect(
-    stateComparisonLines({ name: "notes" }, { globals: [], states: [], changes }, false, undefined),
-  ).toEqual([
-    { phase: "kept", text: "Log: the code added to it at load; the additions are kept" },
-    {
-      phase: "reset",
-      text: expect.stringMatching(/^Notes: assigned or changed by the code at load; this is the first/),
-    },
-  ]);
-  expect(stateComparisonLines({ name: "notes" }, undefined, false, undefined)).toEqual([]);
-});
-
 test("without the library the run reports nothing", () => {
   expect(stateComparisonLines({ name: "notes", lib: false }, undefined, true, undefined)).toEqual([
     { phase: "kept", text: "not compared: without the library, its code decides which state survives" },

@@ -12,7 +12,7 @@ const ComparedChangeSchema = z.looseObject({
   name: z.string(),
   /**
    * PUT_BACK: the code assigned it, and the value that messages set was restored. ADDED: the code added to it. RESET: it has the code's
-   * value. ASSIGNED: it was assigned by the first load over another program, whose state was unknown.
+   * value.
    */
   change: z.string(),
   /**
@@ -102,11 +102,6 @@ export function stateComparisonLines(
     say("reset", saved, `${text}. ${back}`);
     say("reset", lost, `${text}. No backup contains it`);
   }
-  say(
-    "reset",
-    of("ASSIGNED"),
-    "assigned or changed by the code at load; this is the first load over another program, whose state was unknown, so nothing was restored",
-  );
   return lines;
 }
 

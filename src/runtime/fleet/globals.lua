@@ -77,7 +77,7 @@ end
 
 --- Whether a global was there before the library: then nothing shows whether messages or the code had set it.
 function globals.isOlder(name)
-  return known.loaded[name] == false
+  return not known.seen or known.loaded[name] == false
 end
 
 local function declaredIn(text)
@@ -127,16 +127,15 @@ end
 
 --- What a hand-over of the program being loaded would do with a global: KEPT, or LEFT if messages changed one that is not
 -- declared, or UNKNOWN if it is too large to know whether they did; nil for the code's own. Before the first recorded load, every global
--- that is not aos' own is LEFT.
+-- that is not aos' own may be state: nothing shows who set it.
 function globals.role(name)
-  if not known.seen then
-    return not isOwn(name) and not isLibrary(rawget(_G, name)) and "LEFT" or nil
-  end
+  local isOlder = not known.seen and not isOwn(name) and not isLibrary(rawget(_G, name))
+  if not known.seen and not isOlder then return nil end
   for _, each in ipairs(known.declared or {}) do
     if each == name then return "KEPT" end
   end
   if known.unknown[name] then return known.declared and "LEFT" or "UNKNOWN" end
-  if not known.changed[name] then return nil end
+  if not isOlder and not known.changed[name] then return nil end
   return known.declared and "LEFT" or "KEPT"
 end
 

@@ -227,8 +227,7 @@ end
 --   run accepts that state is lost
 -- @treturn ?table { globals, states: names of unchanged state, changes: { kind, name, change, why } }; nil if no state is known.
 --   `change`: PUT_BACK, `why` OLDER if it was there before the library · ADDED: the code added to it · RESET: it has the code's value, `why`
---   NONE, NOT_DECLARED, ACCEPTED or CODE · ASSIGNED: by
---   the first load over another program, whose state is unknown
+--   NONE, NOT_DECLARED, ACCEPTED or CODE
 -- @raise JSON with the code STATE_NOT_COMPARED if the code assigned a global and it is unknown whether messages had changed it, or
 --   STATE_IN_CODE if the code created again what messages had changed in it
 function preserve.settle(memory, given)
@@ -243,9 +242,9 @@ function preserve.settle(memory, given)
     local found = role and verdict(memory, root, marks)
     local isKept = role and role ~= "LEFT" and given.keep ~= "none"
     local change, why
-    if isFirst and root.kind == "GLOBAL" then
+    -- A global that the first load creates is its own.
+    if isFirst and root.kind == "GLOBAL" and root.value == nil then
       isKept = false
-      if found and root.value ~= nil then change = "ASSIGNED" end
     elseif found and found ~= "ADDED" and isKept and role == "UNKNOWN" then
       isKept = false
       if not isEqual(memory, root) then
