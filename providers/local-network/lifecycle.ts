@@ -49,7 +49,9 @@ export async function read(id: string, props: LocalNetworkOutputs) {
   return { id, props };
 }
 
-/** Stops the network unless it has another user: another fleet or stack on the same folder, or this fleet under a new name. */
+/**
+ * Stops the network unless it has, or may have, another user: another fleet or stack on the same folder, or this fleet under a new name.
+ */
 export const remove = (_id: string, props: LocalNetworkOutputs): Promise<void> =>
   reporting(NAME, () => leave(props));
 
@@ -57,6 +59,11 @@ async function leave({ dir, user }: LocalNetworkOutputs): Promise<void> {
   if (user !== undefined) removeUser(dir, user);
   const others = usersOf(dir);
   if (others.length > 0) return console.log(`${NAME}: keeps running for ${others.join(", ")}`);
+  // A state of version 0.1.0: other stacks of that version are not listed either.
+  if (user === undefined)
+    return console.log(
+      `${NAME}: keeps running, other stacks may use it. To stop it: npx fleet localnet stop`,
+    );
   await stop(dir);
   // A user that was added in the meantime expects it to run. A stop and a start lose nothing.
   if (usersOf(dir).length > 0) await start(dir);

@@ -56,7 +56,7 @@ export async function ensureCode(
     (await loadBundle(session, place, inputs, budget, {
       state,
       strangers,
-      ...(hadNoLibrary ? { adopted: true } : {}),
+      ...(hadNoLibrary || (await ranBefore(session, place, inputs, before, budget)) ? { adopted: true } : {}),
     }));
   crashPoint("process.loaded");
   await reportStep(
@@ -88,6 +88,21 @@ export async function ensureCode(
   return state === undefined || inputs.restore === undefined
     ? revision
     : { ...revision, restored: inputs.restore.id };
+}
+
+/**
+ * Whether another program may have run in a process, so that what is there may be its state: no load of this code or any other is known,
+ * but it has received messages. It may have been a program of this member, if its state in Pulumi was lost.
+ */
+async function ranBefore(
+  session: Session,
+  place: ProcessRef & { fresh: boolean },
+  { bundle }: ProcessInputs,
+  before: string | undefined,
+  budget: Budget,
+): Promise<boolean> {
+  if (place.fresh || before || (await loadsOf(session, place, bundle.hash)).length > 0) return false;
+  return (await session.ao.latest(place.processId, budget)) !== 0;
 }
 
 function revisionOf(

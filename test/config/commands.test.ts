@@ -9,9 +9,11 @@ import * as config from "../../providers/config-bundle/lifecycle.ts";
 import type { ProcessOutputs } from "../../providers/process/schema.ts";
 import { sessionFor } from "../../providers/run/session.ts";
 import { hashOf } from "../../src/core/hash.ts";
+import { exactJsonIn } from "../../src/core/json.ts";
 import type { FleetSession } from "../../src/fleet/fleet-session.ts";
 import { ask } from "../../src/fleet/protocol/ask.ts";
 import { releasePath } from "../../src/fleet/releases/document.ts";
+import { fileText, readFileText } from "../../src/operations/settings/file.ts";
 import { projectFolder, fleet as run } from "../cli/fakes.ts";
 import { temporaryFolder, writeFiles } from "../kit/folder.ts";
 import { createProcess, type Stack, simulatedStack } from "../providers/fixture.ts";
@@ -216,6 +218,15 @@ describe("fleet config", () => {
     expect(bad.stderr).toContain("an integer above 0");
     writeFileSync(path, "{}");
     expect((await fleet("import", path)).stderr).toContain("CONFIG_FILE_INVALID");
+  });
+
+  test("a settings file is unchanged by reading it, also with integers that no double holds", () => {
+    const configData = { supply: exactJsonIn("9007199254740993") };
+    const entry = { configData, version: 1, hash: hashOf(configData) };
+    const members = { battle: { LIMITS: entry } };
+    const text = fileText({ project: "game", stack: "dev", exportedAt: "", members });
+    expect(text).toContain("9007199254740993");
+    expect(JSON.stringify(readFileText(text, "settings.json").members)).toBe(JSON.stringify(members));
   });
 
   test("explain shows where each setting comes from, defaults included", async () => {

@@ -415,7 +415,9 @@ describe("a first load over another program", () => {
     const p = await boot("notes", { bare: true, id: address("adopted") });
     await p.eval(`${notes()} Rules = { 1 }`);
     for (const note of ["milk", "eggs"]) await p.send({ From: STRANGER, Action: "Add", Data: note });
-    const found = await load(p, notes("Notes = {} Rules[1] = 2 Fresh = 1", 'Ticker = "B"'), { adopted: true });
+    const found = await load(p, notes("Notes = {} Rules[1] = 2 Fresh = 1", 'Ticker = "B"'), {
+      adopted: true,
+    });
     expect(found.changes).toEqual([
       "PUT_BACK GLOBAL Notes OLDER",
       "PUT_BACK GLOBAL Rules OLDER",

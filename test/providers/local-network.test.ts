@@ -1,4 +1,4 @@
-import { writeFileSync } from "node:fs";
+import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import * as lifecycle from "../../providers/local-network/lifecycle.ts";
@@ -44,6 +44,15 @@ test("a state of an earlier version becomes a user by one update, and its deleti
   // Under another name it is the same user.
   await lifecycle.update("id", updated.outs, { dir, user: "game/dev/other-network" });
   expect(usersOf(dir)).toEqual(["game/dev/new-network", "game/dev/other-network"]);
+});
+
+test("a state of an earlier version does not stop a network whose users of that version nobody recorded", async () => {
+  const dir = networkFolder();
+  const { user: _, ...earlier } = (await lifecycle.create({ dir, user: "game/dev/a-network" })).outs;
+  rmSync(join(dir, "users"), { recursive: true });
+  const pid = await pidOf(dir);
+  await lifecycle.remove("id", earlier);
+  expect(await pidOf(dir)).toBe(pid);
 });
 
 test("a network that cannot start has no user", async () => {

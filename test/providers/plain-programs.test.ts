@@ -294,6 +294,22 @@ describe("a member without the library", () => {
     expect(await seen(made)).toEqual(made);
   }, 60_000);
 
+  test("keeps its state when it gets the library, also if Pulumi's state was lost", async () => {
+    const assigned = TOKEN.replace("Balances or ", "");
+    writeFiles({ "processes/kept/process.lua": assigned });
+    for (const olds of ["known", "lost"]) {
+      const bareKept = (await lifecycle.create(await inputs("kept", BARE))).outs;
+      expect(await hand(bareKept, { Action: "Transfer" })).toBe("99");
+      await endRun();
+      const next = await inputs("kept");
+      const { outs } =
+        olds === "known" ? await lifecycle.update("id", bareKept, next) : await lifecycle.create(next);
+      expect(outs.processId).toBe(bareKept.processId);
+      expect(await hand(outs, { Action: "Transfer" })).toBe("98");
+      await lifecycle.remove("id", outs);
+    }
+  }, 60_000);
+
   test("belongs to the owner that it reports, even if the state names another wallet: in the plan, and after a refresh", async () => {
     const elsewhere = "o".repeat(43);
     const given = { ...made, owner: elsewhere };

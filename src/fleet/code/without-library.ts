@@ -10,9 +10,10 @@ import { AOS_GLOBALS, luaString } from "../../bundler/index.ts";
 import { type Budget, within } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
 import { describeManualChanges } from "../health/code-drift.ts";
+import { failedProbe } from "../health/probe.ts";
 import type { HealthOutput, HealthPolicy } from "../health/schema.ts";
 import type { ManualChange, ProcessRef } from "../health/verdict.ts";
-import { isGoneError } from "../members/gone.ts";
+import { isLostError } from "../members/gone.ts";
 import { memberKey } from "../session/member-key.ts";
 import type { Session } from "../session/session.ts";
 import type { Commit, Program } from "./commit.ts";
@@ -197,7 +198,7 @@ export async function observeWithoutLibrary(
       owner: session.ao.address,
     };
   } catch (error) {
-    if (!(error instanceof FleetError) || error.transient || error.isLocal || isGoneError(error)) throw error;
+    if (!(error instanceof FleetError) || error.transient || error.isLocal || isLostError(error)) throw error;
     const { what } = error.problems[0];
     // Its owner and its code cannot be read, so its code may be unchanged.
     if (error.code === "NOT_OWNER")
@@ -228,8 +229,7 @@ export async function awaitHealthyWithoutLibrary(
         return { status: "DEGRADED", reasons: [took] };
       }
     } catch (error) {
-      if (!(error instanceof FleetError) || error.isLocal) throw error;
-      last = { status: error.transient ? "OFFLINE" : "UNHEALTHY", reasons: [error.problems[0].what] };
+      last = failedProbe(error);
     }
   }
   return last;

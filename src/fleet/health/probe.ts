@@ -110,11 +110,7 @@ export async function awaitHealthy(
     try {
       last = judge(await probe(session, place, "ALL", expected, time), expected, policy);
     } catch (error) {
-      if (!(error instanceof FleetError) || error.isLocal) throw error;
-      // A slow or unavailable unit says nothing about the process.
-      const status = error.code === "NO_REPLY" ? "OFFLINE" : error.transient ? "UNKNOWN" : "UNHEALTHY";
-      last = { status, reasons: [error.problems[0].what] };
-      if (FINAL.has(error.code)) throw error;
+      last = failedProbe(error);
     }
     if (last.status === "HEALTHY" || last.status === "DEGRADED") return last;
   }
@@ -123,6 +119,14 @@ export async function awaitHealthy(
 
 /** Codes that another probe would not change. */
 const FINAL = new Set(["STALE_EPOCH", "FORBIDDEN", "PROCESS_RUINED", "PROCESS_GONE"]);
+
+/** The health after a failed probe, if another one may succeed; rethrows any other error. */
+export function failedProbe(error: unknown): HealthOutput {
+  if (!(error instanceof FleetError) || error.isLocal || FINAL.has(error.code)) throw error;
+  // A slow or unavailable unit says nothing about the process.
+  const status = error.code === "NO_REPLY" ? "OFFLINE" : error.transient ? "UNKNOWN" : "UNHEALTHY";
+  return { status, reasons: [error.problems[0].what] };
+}
 
 /** For `catch`: a process that does not answer never had the fleet's code; rethrows any other error. */
 export function ignoreNoReply(error: unknown): undefined {

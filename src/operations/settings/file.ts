@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { FleetError, type Problem, throwAll } from "../../core/errors.ts";
 import { hashOf } from "../../core/hash.ts";
-import { jsonIn } from "../../core/json.ts";
+import { exactJsonIn } from "../../core/json.ts";
 import type { Rule } from "../../fleet/config/rules.ts";
 
 const EntrySchema = z.strictObject({
@@ -43,7 +43,7 @@ export function fileText(file: Omit<ConfigFile, "format" | "hash">): string {
  * @throws FleetError CONFIG_FILE_INVALID, CONFIG_FILE_DAMAGED (one problem for every entry whose hash differs)
  */
 export function readFileText(text: string, path: string): ConfigFile {
-  const json = jsonIn(text);
+  const json = exactJsonIn(text);
   const parsed = ConfigFileSchema.safeParse(json);
   if (!parsed.success)
     throw new FleetError({

@@ -118,23 +118,15 @@ local MOST_DEPTH = 6
 
 local function upvalues(fn)
   local found = {}
-  for i = 1, 255 do
-    local name, value = debug.getupvalue(fn, i)
-    if name == nil then return found end
-    found[i] = value
-  end
+  for i = 1, debug.getinfo(fn, "u").nups do found[i] = select(2, debug.getupvalue(fn, i)) end
   return found
 end
 
 -- Two functions of a handler. aos wraps every handler's function, and makes patterns, by functions of one line: their upvalues differ.
 local function isAlike(was, is, depth)
   if rawequal(was, is) or depth > MOST_DEPTH then return true end
-  if type(was) ~= type(is) then return false end
-  if type(was) == "function" then
-    if not isRemade(was, is) then return false end
-    return not debug.getupvalue or isAlike(upvalues(was), upvalues(is), depth + 1)
-  end
-  if type(was) ~= "table" then return false end
+  if isRemade(was, is) then return not debug.getupvalue or isAlike(upvalues(was), upvalues(is), depth + 1) end
+  if type(was) ~= "table" or type(is) ~= "table" then return false end
   for key, value in next, was do
     if not isAlike(value, rawget(is, key), depth + 1) then return false end
   end
