@@ -214,5 +214,6 @@ export function tellAlerts(all: boolean): void {
     expect(inLedger).toContain("PROCESS_DRIFT reader RESOLVED");
     expect(inLedger).toContain("PROCESS_OFFLINE reader RESOLVED");
     expect(inLedger.filter((each) => !each.endsWith("RESOLVED"))).toEqual([]);
+    expect(await project.idle()).toBe("");
   });
 }

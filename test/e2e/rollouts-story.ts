@@ -234,8 +234,18 @@ export function tellStory(all: boolean): void {
       expect(await project.idle()).toBe("");
     });
 
-    it("A_B_TEST: a steady split without a promotion", async () => {
+    it("CANARY: a small share for three intervals, then all traffic", async () => {
       edition("battle", "sixth");
+      const { ran, crowd } = await upUnderLoad({ ...QUICK, trafficStrategy: "CANARY" });
+      expect(ran.code).toBe(0);
+      expect(ran.text).toMatch(/traffic +COMPLETED/);
+      expect(crowd.of("battle").filter(({ error }) => error !== undefined)).toEqual([]);
+      expect(crowd.of("battle").at(-1)?.edition).toBe("sixth");
+      expect(await project.idle()).toBe("");
+    });
+
+    it("A_B_TEST: a steady split without a promotion", async () => {
+      edition("battle", "seventh");
       const { ran, crowd } = await upUnderLoad({ ...QUICK, trafficStrategy: "A_B_TEST" });
       expect(ran.code).toBe(0);
       expect(crowd.of("battle").filter(({ error }) => error !== undefined)).toEqual([]);
