@@ -29,7 +29,7 @@ export function networkResource(
 /** The process of every member, each after its dependencies. */
 export function processResources(composition: Composition, network: readonly LocalNetwork[]): Members {
   const { levels, pinned, rollout } = composition.plan;
-  const { protect } = composition.plan.declaration;
+  const { protect, retainOnDelete } = composition.plan.declaration;
   const made: Record<string, Process> = {};
   const all = levels.flat();
   for (const member of pinned?.reversed ? all.reverse() : all) {
@@ -43,6 +43,7 @@ export function processResources(composition: Composition, network: readonly Loc
       parent: composition.parent,
       dependsOn: [...network, ...dependencies],
       protect,
+      retainOnDelete,
     });
   }
   return made;

@@ -48,7 +48,12 @@ export function trafficResource(
       strategy,
       timeoutSeconds: 120,
     },
-    { parent, dependsOn: [...Object.values(members), ...allOf(configs), ...allOf(wirings)] },
+    {
+      parent,
+      dependsOn: [...Object.values(members), ...allOf(configs), ...allOf(wirings)],
+      // Processes that stay keep their callers.
+      retainOnDelete: plan.declaration.retainOnDelete,
+    },
   );
 }
 

@@ -125,6 +125,12 @@ export const SETTINGS = {
     description: "Whether Pulumi refuses to delete the processes",
     default: false,
   },
+  retainOnDelete: {
+    type: "boolean",
+    description:
+      "Whether a process that leaves the stack keeps running as it is; otherwise it is retired and answers GONE from then on",
+    default: false,
+  },
   strategy: {
     type: "string",
     description:

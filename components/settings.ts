@@ -45,6 +45,7 @@ export function settings(config: pulumi.Config) {
     },
     timeoutSeconds: number(config, "timeoutSeconds"),
     protect: text(config, "protect") === "true",
+    retainOnDelete: text(config, "retainOnDelete") === "true",
     ...(only.length > 0 ? { only } : {}),
     ...strategyOf(config),
     ...ofStack(config),

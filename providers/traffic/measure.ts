@@ -121,6 +121,7 @@ async function measured(
   return {
     green,
     revision: `${name}@${place.processId.slice(0, 8)}`,
+    isUnrouted: step?.weightBp === 0 && !step.mirror,
     intervalMs: (step?.intervalSeconds ?? strategy.intervalSeconds) * 1000,
     blue,
     isBlueCurrent,

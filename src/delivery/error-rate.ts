@@ -62,7 +62,7 @@ function comparedWith({ minSamples }: Rule, { blue }: ServiceMeasured): Count | 
 
 function withoutFailure(rule: Rule, service: ServiceMeasured, isLast: boolean): CheckResult {
   const all = withProbes(service);
-  const text = `${countText("green", all)}${probesText(service)}`;
+  const text = `${countText("green", all)}${probesText(service)}${unroutedText(service)}`;
   const open = whyInconclusive(rule, service, { callers: callersOf(service), all, isLast });
   if (open !== undefined) return checkResult("inconclusive", `${text}${open}`);
   const allowed = `at most ${rate(rule.max)} allowed`;
@@ -153,7 +153,8 @@ function whyInconclusive(
   // Answering Info is no real work: it counts for green only if there is no work, or so little that waiting does not help, and
   // green did all of it.
   const asked = asks + (isBlueCurrent === true && blue ? blue.requests : 0);
-  const isUnused = isLast ? asked < least : asked === 0 && (blue?.requests ?? 0) === 0;
+  const isIdle = service.isUnrouted === true ? asks === 0 : asked === 0 && (blue?.requests ?? 0) === 0;
+  const isUnused = isIdle || (isLast && asked < least);
   if (isByInfo && !isUnused)
     return `, and there are callers: ${amount(least, "request of green's callers is", "requests of green's callers are")} needed, or declared probes`;
   if (isByInfo && asks > 0 && completedRequests(green) === 0) return `; ${openRequestsText(service)}`;
@@ -212,6 +213,9 @@ export function openRequestsText({ green, revision }: ServiceMeasured): string {
     oldest === undefined ? "" : `, ${open === 1 ? "" : "the oldest "}for ${round(oldest / 1000)} s`;
   return `${which} no answer yet${where}${since}`;
 }
+
+const unroutedText = ({ isUnrouted, green }: ServiceMeasured): string =>
+  isUnrouted === true && green.requests === 0 ? ", and no callers at this share" : "";
 
 function probesText({ probes }: ServiceMeasured): string {
   if (!probes || probes.sent === 0) return "";

@@ -32,6 +32,8 @@ export interface ServiceMeasured {
   readonly green: RevisionMetrics;
   /** Green's name and the start of its process id, such as `token@1a2b3c4d`. @default none */
   readonly revision?: string | undefined;
+  /** Whether the step sends green no callers (a share of 0 % without a mirror), so that only probes can tell about it. @default false */
+  readonly isUnrouted?: boolean | undefined;
   /** Length of the step's interval: a request that is open for longer may be late. @default no request is late */
   readonly intervalMs?: number | undefined;
   /** How long green's figures were counted, in milliseconds of the scheduler's time. */

@@ -44,6 +44,7 @@ describe("defaults", () => {
       health: { timeoutSeconds: 300, intervalSeconds: 10, retries: 3 },
       timeoutSeconds: 600,
       protect: false,
+      retainOnDelete: false,
       strategy: { kind: "parallel" },
     });
     expect(serviceConfig(config).PROCESS_CONFIG).toEqual({
@@ -71,6 +72,7 @@ describe("defaults", () => {
       "two:cuUrl": "https://cu.example.org",
       "two:graphqlUrl": "https://index.example.org/graphql",
       "two:protect": "true",
+      "two:retainOnDelete": "true",
       "two:healthRetries": "0",
       "two:strategy": '{"kind":"rolling","maxParallel":2}',
     });
@@ -81,6 +83,7 @@ describe("defaults", () => {
       },
       health: { retries: 0 },
       protect: true,
+      retainOnDelete: true,
       strategy: { kind: "rolling", maxParallel: 2 },
     });
   });
@@ -99,7 +102,7 @@ describe("defaults", () => {
     const network: NetworkRef = { kind: "local", dir: ".fleet/localnet" };
     expect(capacityOf(network).maxMessageBytes).toBe(SETTINGS.maxMessageBytes.default);
     expect(FleetDeclarationSchema.parse({ network, processes: {} })).toMatchObject({
-      ...preset("module", "version", "timeoutSeconds", "protect"),
+      ...preset("module", "version", "timeoutSeconds", "protect", "retainOnDelete"),
       health: {
         timeoutSeconds: SETTINGS.healthTimeoutSeconds.default,
         intervalSeconds: SETTINGS.healthIntervalSeconds.default,

@@ -69,6 +69,17 @@ describe("a verdict", () => {
     const quiet = of({ blue: metrics(20), probes: { sent: 30, failed: 0 } });
     expect(judge(DEFAULTS, quiet).outcome).toBe("inconclusive");
     expect(judge(DEFAULTS, quiet, { isLast: true }).outcome).toBe("pass");
+    // Callers use blue, and the step sends green none of them.
+    const unrouted = { ...quiet.services.battle, isBlueCurrent: true, isUnrouted: true };
+    expect(judge(DEFAULTS, of(unrouted))).toMatchObject({
+      outcome: "pass",
+      text: expect.stringContaining("30 of them probes, and no callers at this share"),
+    });
+    // A tester reached it, and has no answer.
+    expect(judge(DEFAULTS, of({ ...unrouted, green: { ...NO_REQUESTS, requests: 1 } })).outcome).toBe("inconclusive");
+    expect(judge(DEFAULTS, of({ ...unrouted, probes: { sent: 30, failed: 30, reason: "NO_REPLY" } })).outcome).toBe(
+      "fail",
+    );
     // One of a few failed: a person decides.
     const unlucky = of({ green: metrics(5, 1), probes: { sent: 24, failed: 0 } });
     expect(judge(DEFAULTS, unlucky, { isLast: true }).outcome).toBe("inconclusive");

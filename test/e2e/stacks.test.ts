@@ -45,7 +45,7 @@ it("a bare pulumi creates each stack of a fresh clone, each with its own passphr
   for (const stack of ["staging", "prod"])
     expect(parse(readFileSync(join(dir, `Pulumi.${stack}.yaml`), "utf8"))).toMatchObject({
       encryptionsalt: expect.any(String),
-      config: { "ao-fleet:network": "legacy", "ao-fleet:walletPath": `wallets/${stack}.json` },
+      config: { "ao-fleet:network": "mainnet", "ao-fleet:walletPath": `wallets/${stack}.json` },
     });
   const read = (passphrase: string) =>
     shell(`PULUMI_CONFIG_PASSPHRASE=${passphrase} pulumi config get --stack prod token --non-interactive`);
