@@ -1,0 +1,153 @@
+/**
+ * Times of the port's effects on a HyperBEAM node, next to the same requests made with plain fetch, in turn in one run.
+ * Run: `node bench/node.ts [--rounds 20] [--json]`. The node is the embedded network's; `NODE_URL` and `MODULE` (an id that it
+ * can load) name another one, with a new wallet. Figures are medians in milliseconds, with the slowest in brackets.
+ */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { type Ao, loadWallet, openJournal, type Wallet } from "../src/ao/index.ts";
+import { fieldsOfMessage, fieldsOfSpawn } from "../src/ao/mainnet/compose.ts";
+import { connectMainnet } from "../src/ao/mainnet/connect.ts";
+import { budgetOf } from "../src/core/budget.ts";
+import { start, stop } from "../src/localnet/index.ts";
+import { makeJwk } from "../test/ao/wallets.ts";
+
+const { values } = parseArgs({
+  options: { rounds: { type: "string", default: "20" }, json: { type: "boolean", default: false } },
+});
+const ROUNDS = Number(values.rounds);
+const PROGRAM = `counted = (counted or 0) + 1 return counted -- ${"x".repeat(20_000)}`;
+
+interface Node {
+  readonly url: string;
+  readonly gatewayUrl: string;
+  readonly module: string;
+  /** Its scheduler, and the authority of its pushes. */
+  readonly address: string;
+}
+
+/** One way to make the same effects. */
+interface Way {
+  spawn(name: string): Promise<string>;
+  /** An Eval of the program, until its result was read. */
+  load(processId: string, name: string): Promise<void>;
+  /** A small message, until its result was read. */
+  message(processId: string, name: string): Promise<void>;
+}
+
+/** What a script does: one request for each step, without a journal and without reading the schedule. */
+function plainWay(node: Node, wallet: Wallet): Way {
+  async function post(path: string, raw: Uint8Array): Promise<Response> {
+    const headers = { "content-type": "application/ans104", "codec-device": "ans104@1.0" };
+    const answer = await fetch(`${node.url}${path}`, { method: "POST", headers, body: raw as BodyInit });
+    if (!answer.ok) throw new Error(`${path}: ${answer.status} ${(await answer.text()).slice(0, 200)}`);
+    return answer;
+  }
+  async function evaluated(processId: string, data: string, name: string): Promise<void> {
+    const fields = await fieldsOfMessage({ intent: name, processId, tags: { Action: "Eval" }, data });
+    const { raw } = await wallet.sign(fields);
+    const slot = (await post(`/${processId}~process@1.0/schedule`, raw)).headers.get("slot");
+    const headers = { accept: "application/json", "accept-bundle": "true" };
+    const found = await fetch(`${node.url}/${processId}~process@1.0/compute=${slot}/results/raw`, { headers });
+    if (!found.ok) throw new Error(`slot ${slot}: ${found.status}`);
+    await found.text();
+  }
+  return {
+    async spawn(name) {
+      const authority = node.address;
+      const input = { intent: name, module: node.module, scheduler: authority, authority, tags: { Name: name } };
+      const { id, raw } = await wallet.sign(await fieldsOfSpawn(input));
+      await post("/push", raw);
+      return id;
+    },
+    load: (processId, name) => evaluated(processId, `${PROGRAM}${name}`, name),
+    message: (processId, name) => evaluated(processId, `return "${name}"`, name),
+  };
+}
+
+/** The port: each effect exactly once, whatever fails. */
+function portWay(ao: Ao, node: Node): Way {
+  async function evaluated(processId: string, data: string, intent: string): Promise<void> {
+    const budget = budgetOf(60);
+    const { id } = await ao.send({ intent, processId, tags: { Action: "Eval" }, data, outbox: "kept" }, budget);
+    await ao.evaluation({ processId, messageId: id }, budget);
+    await ao.settle(intent);
+  }
+  return {
+    async spawn(name) {
+      const authority = node.address;
+      const intent = `bench/${name}/spawn`;
+      const input = { intent, module: node.module, scheduler: authority, authority, tags: { Name: name } };
+      return (await ao.spawn(input, budgetOf(60))).id;
+    },
+    load: (processId, name) => evaluated(processId, `${PROGRAM}${name}`, `bench/${name}/load`),
+    message: (processId, name) => evaluated(processId, `return "${name}"`, `bench/${name}/message`),
+  };
+}
+
+const median = (times: readonly number[]): number => [...times].sort((a, b) => a - b)[times.length >> 1] ?? 0;
+
+async function measure(ways: Readonly<Record<string, Way>>): Promise<Map<string, number[]>> {
+  const times = new Map<string, number[]>();
+  async function timed<T>(step: string, run: () => Promise<T>): Promise<T> {
+    const before = performance.now();
+    const result = await run();
+    times.set(step, [...(times.get(step) ?? []), performance.now() - before]);
+    return result;
+  }
+  for (let round = 0; round <= ROUNDS; round++) {
+    // The first round warms both ways up.
+    if (round === 1) times.clear();
+    for (const [label, way] of Object.entries(ways)) {
+      const name = `${label}-${round}`;
+      const processId = await timed(`spawn ${label}`, () => way.spawn(name));
+      await timed(`load ${label}`, () => way.load(processId, name));
+      await timed(`message ${label}`, () => way.message(processId, name));
+    }
+  }
+  return times;
+}
+
+function print(times: ReadonlyMap<string, readonly number[]>): void {
+  console.log(`${ROUNDS} rounds\n\n| step | plain fetch | the port | ratio |\n|---|---|---|---|`);
+  for (const step of ["spawn", "load", "message"]) {
+    const [plain, port] = ["plain", "port"].map((label) => times.get(`${step} ${label}`) ?? []);
+    const shown = (of: readonly number[] = []) => `${median(of).toFixed(1)} (${Math.max(...of).toFixed(0)})`;
+    const ratio = median(port ?? []) / median(plain ?? []);
+    console.log(`| ${step} | ${shown(plain)} | ${shown(port)} | ${ratio.toFixed(2)} |`);
+  }
+}
+
+/** The node that the environment names, otherwise the embedded network's. */
+async function nodeIn(dir: string): Promise<Node> {
+  const { NODE_URL: url, MODULE: module, GATEWAY_URL: gatewayUrl = "https://arweave.net" } = process.env;
+  if (url !== undefined && module !== undefined) {
+    const address = await (await fetch(`${url}/~meta@1.0/info/address`)).text();
+    return { url, module, gatewayUrl, address: address.trim() };
+  }
+  const info = await start(dir);
+  const { nodeUrl, nodeAddress, modules } = info;
+  return { url: nodeUrl, gatewayUrl: info.gatewayUrl, module: modules.aos ?? "", address: nodeAddress };
+}
+
+const home = mkdtempSync(join(tmpdir(), "fleet-bench-"));
+const network = join(home, "network");
+try {
+  const [node, wallet] = await Promise.all([
+    nodeIn(network),
+    makeJwk().then((jwk) => loadWallet({ jwk })),
+  ]);
+  const journal = await openJournal(join(home, "bench.jsonl"));
+  const { url: nodeUrl, gatewayUrl, address } = node;
+  const endpoints = { nodeUrl, gatewayUrl, scheduler: address, authority: address };
+  const ao = connectMainnet({ endpoints, wallet, journal });
+  const times = await measure({ plain: plainWay(node, wallet), port: portWay(ao, node) });
+  await journal.close();
+  if (values.json) console.log(JSON.stringify(Object.fromEntries(times)));
+  else print(times);
+} finally {
+  await stop(network).catch(() => false);
+  rmSync(home, { recursive: true, force: true });
+}
