@@ -1,6 +1,6 @@
 /**
  * Which room may import which: index.ts → components → providers → src/fleet → src/{ao, delivery, bundler} → src/core, never back.
- * A test runs it over the work tree, so that a program enforces the arrows.
+ * imports.test.ts runs it over the work tree, so that a program enforces the arrows.
  */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
