@@ -60,13 +60,6 @@ const ARROWS: readonly Arrow[] = [
     from: "src/dashboard",
     rooms: ["src/delivery", "src/core", "src/monitor"],
   },
-  {
-    // The library itself is Lua; this TypeScript generates its data.
-    name: "the library's data comes from the rooms that own it",
-    from: "src/runtime",
-    rooms: ["src/fleet", "src/monitor", ...MACHINERY],
-    packages: "pulumi",
-  },
   { name: "the program composes components", from: "index.ts", rooms: ["components", "src/core"] },
 ];
 
