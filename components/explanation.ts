@@ -4,7 +4,7 @@ import { RULES } from "../src/fleet/config/lua.ts";
 import { readJson, writeAtomically } from "../src/fleet/files.ts";
 import type { Scope } from "../src/fleet/session/scope.ts";
 import type { FleetPlan } from "./plan.ts";
-import { layerAt, layerPath, type SettingLayer, SettingLayerSchema } from "./setting-layer.ts";
+import { layerPath, type SettingLayer, SettingLayerSchema } from "./setting-layer.ts";
 
 const SettingSchema = z.strictObject({
   /** Its value. Left out for a secret. */
@@ -13,7 +13,7 @@ const SettingSchema = z.strictObject({
   secret: z.boolean().optional(),
   /** Where its value comes from: the path of the layer in the declaration, or the release that the stack is pinned to. */
   from: z.string(),
-  /** The layer that sets it. Left out for a value of a release, and in files of version 0.1.0. */
+  /** The layer that sets it. Left out for a value of a release, and in files of version 0.1.0, which the next preview replaces. */
   layer: SettingLayerSchema.optional(),
   /** Why nothing on AO can enforce it. */
   idle: z.string().optional(),
@@ -58,10 +58,6 @@ const originIn = (
   release: string,
 ): Pick<ExplainedSetting, "from" | "layer"> =>
   layer === undefined ? { from: release } : { from: layerPath(layer), layer };
-
-/** The layer of a setting. Files of version 0.1.0 have only its path. Pure. */
-export const layerOf = ({ from, layer }: ExplainedSetting): SettingLayer | undefined =>
-  layer ?? layerAt(from);
 
 const pathOf = ({ home, project, stack }: Pick<Scope, "home" | "project" | "stack">): string =>
   join(home, "config", `${project}.${stack}.json`);
