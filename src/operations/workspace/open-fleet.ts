@@ -1,7 +1,5 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { isAbsolute, join } from "node:path";
-import { type Journal, openJournal } from "../../ao/journal/index.ts";
+import { type Journal, openJournal, temporaryJournal } from "../../ao/journal/index.ts";
 import { loadWallet, type Wallet } from "../../ao/wallet.ts";
 import { FleetError } from "../../core/errors.ts";
 import type { FleetSession, OpenOptions } from "../../fleet/fleet-session.ts";
@@ -63,15 +61,8 @@ async function openCliJournal(
     const journal = await openJournal(join(home, "journal", "cli.jsonl"));
     return { journal, close: () => journal.close() };
   }
-  const folder = await mkdtemp(join(tmpdir(), "fleet-"));
-  const journal = await openJournal(join(folder, "journal.jsonl"));
-  return {
-    journal,
-    async close() {
-      await journal.close();
-      await rm(folder, { recursive: true, force: true });
-    },
-  };
+  const journal = await temporaryJournal();
+  return { journal, close: () => journal.close() };
 }
 
 async function exportState(workspace: Workspace, stack: string): Promise<unknown> {
