@@ -75,7 +75,7 @@ function processOutputs(): Row[] {
 }
 
 /** One table of a page. */
-export interface Section {
+interface Section {
   readonly title: string;
   readonly rows: readonly Row[];
 }

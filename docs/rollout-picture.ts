@@ -6,7 +6,7 @@
 import { readFileSync } from "node:fs";
 import { z } from "zod";
 
-export const RecordingSchema = z.object({
+const RecordingSchema = z.object({
   title: z.string(),
   /** What the run said: seconds since it began to move traffic, the guide's phase, the rest of the line. */
   said: z.array(z.object({ at: z.number(), phase: z.string(), detail: z.string() })),

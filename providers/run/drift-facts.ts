@@ -12,7 +12,7 @@ export interface SentenceOnly {
 }
 
 /** The findings in a state. `F` is the type of a resource's findings. */
-export interface StoredDriftFacts<F> {
+interface StoredDriftFacts<F> {
   readonly drift: readonly string[];
   readonly driftFacts?: readonly F[] | undefined;
 }

@@ -169,7 +169,7 @@ export function protocolOf(ref: NetworkRef): ResolvedNetwork["protocol"] {
 }
 
 /** What a declared network can do, known without contacting it. */
-export interface Capacity {
+interface Capacity {
   /** Largest message in bytes. */
   readonly maxMessageBytes: number;
   /** Whether modules can be uploaded. */

@@ -16,7 +16,7 @@ import { preflight } from "./preflight.ts";
 import { resultsAt } from "./results.ts";
 import { scheduleAt } from "./schedule.ts";
 
-export interface MainnetOptions {
+interface MainnetOptions {
   readonly endpoints: NodeEndpoints;
   readonly wallet: Wallet;
   readonly journal: Journal;
