@@ -1,6 +1,6 @@
 /**
  * `node docs/generate.ts`: writes docs/reference/resources/*.md from the schemas and the comments in their source.
- * A test holds the pages to the schemas and the schemas to having something said of every field.
+ * A test compares the pages with the schemas, and checks that every field has a comment.
  */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -24,7 +24,7 @@ import { type Elsewhere, type Row, rowsOf } from "./fields.ts";
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const NOUNS = ["process", "config-bundle", "wiring", "traffic", "release", "local-network"] as const;
 
-/** Every file whose comments are shown. */
+/** The files whose comments the pages show. */
 export const commentFiles: readonly string[] = [
   "src/ao/network.ts",
   "components/declaration.ts",
@@ -80,7 +80,7 @@ interface Section {
   readonly rows: readonly Row[];
 }
 
-/** One page, before it is text. */
+/** One page, before it is written as text. */
 export interface Page {
   readonly file: string;
   readonly title: string;
