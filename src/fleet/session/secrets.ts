@@ -1,9 +1,7 @@
 /** The secrets of the stack's config, which must not appear in any line, log, event or ledger entry of a run. */
-import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { join, resolve } from "node:path";
-import { parse } from "yaml";
 import type { Problem } from "../../core/errors.ts";
 import { jsonIn } from "../../core/json.ts";
+import { projectFileIn, settingsIn, stackFilesIn, stackFolder } from "./pulumi-files.ts";
 import type { StackSettings } from "./session.ts";
 
 /** What Pulumi prints instead of a secret. */
@@ -59,12 +57,9 @@ function secretValues(
 /** The values in plain text in the settings of the project and of its stacks, by the names of their keys. */
 function plainValues(folder: string): Map<string, Set<string>> {
   const plain = new Map<string, Set<string>>();
-  const project = settingsIn(join(folder, "Pulumi.yaml")) ?? settingsIn(join(folder, "Pulumi.yml"));
-  const stacks = resolve(folder, typeof project?.stackConfigDir === "string" ? project.stackConfigDir : ".");
-  const files = existsSync(stacks)
-    ? readdirSync(stacks).filter((name) => /^Pulumi\..+\.ya?ml$/.test(name))
-    : [];
-  for (const settings of [project, ...files.map((name) => settingsIn(join(stacks, name)))]) {
+  const project = writtenIn(projectFileIn(folder));
+  const files = stackFilesIn(stackFolder(folder, project?.stackConfigDir));
+  for (const settings of [project, ...files.map(writtenIn)]) {
     for (const [key, value] of Object.entries(settings?.config ?? {})) {
       const values = plain.get(nameOf(key)) ?? new Set();
       for (const leaf of leavesOf(value)) {
@@ -78,9 +73,9 @@ function plainValues(folder: string): Map<string, Set<string>> {
 }
 
 /** A settings file of Pulumi, with numbers as they are written; undefined if it is missing or cannot be read. */
-function settingsIn(path: string): Record<string, unknown> | undefined {
+function writtenIn(file: string | undefined): Record<string, unknown> | undefined {
   try {
-    const content: unknown = parse(readFileSync(path, "utf8"), { schema: "failsafe" });
+    const content = settingsIn(file, "failsafe");
     return typeof content === "object" && content !== null ? { ...content } : undefined;
   } catch {
     return undefined;
