@@ -52,7 +52,7 @@ const ARROWS: readonly Arrow[] = [
     from: "src/cli",
     rooms: [
       ...["src/operations", "src/fleet", "src/delivery", "src/bundler", "src/core", "src/monitor"],
-      ...["src/dashboard", "src/toolchain", "src/localnet", "components"],
+      ...["src/dashboard", "src/toolchain", "src/localnet"],
     ],
   },
   {
