@@ -117,7 +117,6 @@ export function fakeAo(behave: Behaviour): Ao & { sent: { tags: Tags; data: stri
     range: async () => [],
     data: never,
     monitor: never,
-    preflight: never,
   };
 }
 
