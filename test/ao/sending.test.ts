@@ -1,7 +1,8 @@
 import { DataItem } from "@dha-team/arbundles";
 import { beforeEach, describe, expect, test } from "vitest";
-import { type Ao, connectLegacy } from "../../src/ao/index.ts";
+import { connectLegacy } from "../../src/ao/legacy/connect.ts";
 import { checkNetwork } from "../../src/ao/legacy/preview.ts";
+import type { Ao } from "../../src/ao/port.ts";
 import { budgetOf } from "../../src/core/budget.ts";
 import { journal, units, wallet } from "./bench.ts";
 import { budgetWhile, MODULE, page, type Reply, SCHEDULER } from "./units.ts";

@@ -1,9 +1,10 @@
 import { mkdtempSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
-import { openJournal, type Wallet } from "../../../src/ao/index.ts";
+import { openJournal } from "../../../src/ao/journal/index.ts";
 import { connectMainnet, type MainnetLimits } from "../../../src/ao/mainnet/connect.ts";
 import { checkNetwork } from "../../../src/ao/mainnet/preview.ts";
+import type { Wallet } from "../../../src/ao/wallet.ts";
 import { budgetOf } from "../../../src/core/budget.ts";
 import type { EvaluationInput, Evaluator } from "../../../src/localnet/evaluator.ts";
 import type { NodeQuirks } from "../../../src/localnet/node/quirks.ts";

@@ -1,4 +1,5 @@
-import { assertOwner, checkNetwork, looksLikeInbox } from "../../../src/ao/index.ts";
+import { checkNetwork } from "../../../src/ao/connect.ts";
+import { assertOwner, looksLikeInbox } from "../../../src/ao/inbox.ts";
 import { budgetOf } from "../../../src/core/budget.ts";
 import { problemsOf } from "../../kit/failure.ts";
 import { type Bench, budget } from "./bench.ts";
