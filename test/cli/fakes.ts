@@ -128,6 +128,7 @@ export function fakeFleet(ao: Ao, members: readonly Member[], ledger?: string): 
     // Nothing listens there.
     network: {
       kind: "local",
+      protocol: "legacy",
       units: {
         gatewayUrl: "http://127.0.0.1:9",
         graphqlUrl: "http://127.0.0.1:9/graphql",
