@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import { RULES } from "../src/fleet/config/lua.ts";
 import { readJson, writeAtomically } from "../src/fleet/files.ts";
-import type { Scope } from "../src/fleet/session/scope.ts";
+import type { StackFiles } from "../src/fleet/session/scope.ts";
 import type { FleetPlan } from "./plan.ts";
 import { layerPath, type SettingLayer, SettingLayerSchema } from "./setting-layer.ts";
 
@@ -59,20 +59,15 @@ const originIn = (
 ): Pick<ExplainedSetting, "from" | "layer"> =>
   layer === undefined ? { from: release } : { from: layerPath(layer), layer };
 
-const pathOf = ({ home, project, stack }: Pick<Scope, "home" | "project" | "stack">): string =>
+const pathOf = ({ home, project, stack }: StackFiles): string =>
   join(home, "config", `${project}.${stack}.json`);
 
 /** Writes a plan's settings to a file that `fleet config explain` reads. */
-export function keepExplanation(
-  where: Pick<Scope, "home" | "project" | "stack">,
-  explanation: Explanation,
-): Promise<void> {
+export function keepExplanation(where: StackFiles, explanation: Explanation): Promise<void> {
   return writeAtomically(pathOf(where), `${JSON.stringify(explanation, null, 2)}\n`);
 }
 
 /** The settings of the latest plan on this machine; undefined if there was none. */
-export async function readExplanation(
-  where: Pick<Scope, "home" | "project" | "stack">,
-): Promise<Explanation | undefined> {
+export async function readExplanation(where: StackFiles): Promise<Explanation | undefined> {
   return ExplanationSchema.safeParse(await readJson(pathOf(where))).data;
 }

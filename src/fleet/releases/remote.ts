@@ -11,13 +11,10 @@ import { bundleIn } from "../code/program.ts";
 import { writeAtomically } from "../files.ts";
 import { completionTags, releaseIn } from "../protocol/deployments.ts";
 import { locateNetwork } from "../session/locate-network.ts";
-import type { Scope } from "../session/scope.ts";
+import type { StackFiles } from "../session/scope.ts";
 import type { StackSettings } from "../session/session.ts";
 import { walletSource } from "../session/wallet.ts";
 import { type ReleaseDocument, releasePath, verifiedRelease } from "./document.ts";
-
-/** A stack, and the folder of its files. */
-export type StackFiles = Pick<Scope, "home" | "project" | "stack">;
 
 /** Reads from the network with the address of the stack's wallet. Signs nothing, and locks no journal. */
 export interface Reader {
