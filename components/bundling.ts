@@ -15,11 +15,11 @@ import {
 } from "../src/bundler/index.ts";
 import { FleetError, type Problem, throwAll } from "../src/core/errors.ts";
 import { FLEET_ACTIONS } from "../src/core/fleet-actions.ts";
+import { settleAll } from "../src/core/settle-all.ts";
 import { SETTING_IDLE } from "./configuration.ts";
 import type { FleetDeclaration, ProcessDeclaration } from "./declaration.ts";
 import { LATENCY_NEEDS_CALLERS } from "./latency-warnings.ts";
 import { declareModule } from "./module.ts";
-import { settleAll } from "./settle-all.ts";
 import { carriedGlobals, DECLARED_GLOBALS, globalsOf, silenceOfCode } from "./state-findings.ts";
 
 /** Bytes of a message in addition to the bundle: signature, tags, guard and commit. */

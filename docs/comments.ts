@@ -1,11 +1,11 @@
 /**
- * Reads what the source says of each field: the comment above it, which an editor shows too, so that nothing is said twice.
- * Looks at the syntax only, without types.
+ * Reads the comments of fields from the source, so that the pages show the same text as an editor. Uses the syntax only, without
+ * types.
  */
 import { readFileSync } from "node:fs";
 import ts from "typescript";
 
-/** What is said of one field, and of the fields in its value. */
+/** The comment of one field, and the comments of the fields in its value. */
 export interface FieldComment {
   readonly text: string;
   /** The comment's `@default`. */
@@ -20,7 +20,7 @@ export interface FieldComments extends ReadonlyMap<string, FieldComment> {
 /** The declarations of some files, by name. Names are unique among them. */
 export class Comments {
   readonly #constants = new Map<string, ts.Expression>();
-  readonly #said = new Map<string, string>();
+  readonly #texts = new Map<string, string>();
   readonly #examples = new Map<string, string>();
   readonly #interfaces = new Map<string, ts.InterfaceDeclaration>();
 
@@ -31,12 +31,12 @@ export class Comments {
     }
   }
 
-  /** What is said of a declaration as a whole; "" when nothing is. */
+  /** The comment of a declaration; "" if it has none. */
   of(name: string): string {
-    return this.#said.get(name) ?? "";
+    return this.#texts.get(name) ?? "";
   }
 
-  /** The code of a declaration's `@example`; "" when there is none. */
+  /** The code of a declaration's `@example`; "" if it has none. */
   example(name: string): string {
     return this.#examples.get(name) ?? "";
   }
@@ -65,12 +65,12 @@ export class Comments {
       for (const { name, initializer } of statement.declarationList.declarations) {
         if (!ts.isIdentifier(name) || !initializer) continue;
         this.#constants.set(name.text, initializer);
-        this.#said.set(name.text, commentOf(statement).text);
+        this.#texts.set(name.text, commentOf(statement).text);
       }
     }
     if (ts.isInterfaceDeclaration(statement)) this.#interfaces.set(statement.name.text, statement);
     if ((ts.isInterfaceDeclaration(statement) || ts.isClassDeclaration(statement)) && statement.name)
-      this.#said.set(statement.name.text, commentOf(statement).text);
+      this.#texts.set(statement.name.text, commentOf(statement).text);
     if (
       ts.isTypeAliasDeclaration(statement) ||
       ((ts.isClassDeclaration(statement) || ts.isFunctionDeclaration(statement)) && statement.name)
@@ -81,12 +81,12 @@ export class Comments {
   #field(node: ts.Node, value?: ts.Expression): FieldComment {
     const fields = value ? this.#fieldsIn(value) : new Map<string, FieldComment>();
     const own = commentOf(node);
-    // Without words of its own a field means what its named schema says.
+    // A field without a comment has the comment of its named schema.
     const text = own.text || (value && ts.isIdentifier(value) ? this.of(value.text) : "");
     return { ...own, text, fields };
   }
 
-  /** Where in an expression that makes a schema the fields are: `z.array(XSchema).min(1)` has those of XSchema. */
+  /** The fields of an expression that creates a schema: `z.array(XSchema).min(1)` has those of XSchema. */
   #fieldsIn(expression: ts.Expression): FieldComments {
     if (ts.isObjectLiteralExpression(expression)) return this.#literal(expression);
     if (ts.isAsExpression(expression)) return this.#fieldsIn(expression.expression);
@@ -101,7 +101,7 @@ export class Comments {
     if (ts.isPropertyAccessExpression(expression)) {
       return this.#fieldsIn(expression.expression).get(expression.name.text)?.fields ?? new Map();
     }
-    // A helper of ours that makes a schema of schemas.
+    // One of our own functions that create a schema from others.
     if (ts.isCallExpression(expression) && ts.isIdentifier(expression.expression))
       return this.#merged(expression.arguments);
     if (!ts.isCallExpression(expression) || !ts.isPropertyAccessExpression(expression.expression))

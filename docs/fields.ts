@@ -1,21 +1,22 @@
-/** From a schema and the comments in its source: one row for each field, with its type, limits and default. */
+/** One row for each field of a schema, with its type, limits and default, and its comment in the source. */
 import { z } from "zod";
 import type { FieldComment, FieldComments } from "./comments.ts";
 
-/** One field as the docs show it. */
+/** One row of a table of fields. */
 export interface Row {
-  /** Dotted; `<name>` stands for a key of one's own, `[]` for each of a list. */
+  /** Dotted; `<name>` is any key of a map, `[]` any element of a list. */
   readonly path: string;
   readonly type: string;
-  /** The value when it is left out, "required", or "–" when leaving it out means nothing is there. */
+  /** The default, "required", or "–" for an optional field without a default. */
   readonly default: string;
   readonly text: string;
-  /** The `@default` of the comment, and the schema's own, to be held against each other. */
-  readonly said?: string;
-  readonly set?: unknown;
+  /** The comment's `@default`, which a test compares with the schema's. */
+  readonly documented?: string;
+  /** The schema's default. */
+  readonly actual?: unknown;
 }
 
-/** What `z.toJSONSchema` makes, as far as these schemas go. */
+/** The part of a JSON Schema that `z.toJSONSchema` generates for these schemas. */
 interface Shape {
   readonly type?: string;
   readonly const?: unknown;
@@ -37,10 +38,10 @@ interface Shape {
   readonly anyOf?: readonly Shape[];
 }
 
-/** Fields that have a table of their own: path → where it is. Their own fields are left to it. */
+/** Fields whose own fields are in another table: name → link to it. */
 export type Elsewhere = Readonly<Record<string, string>>;
 
-/** Every field of a schema, nested ones included. */
+/** Every field of a schema, including nested ones. */
 export function rowsOf(
   schema: z.ZodType,
   comments: FieldComments,
@@ -64,16 +65,14 @@ function rows(shape: Shape, comments: FieldComments, prefix: string, elsewhere: 
       text:
         comment?.text ||
         (field.const === undefined ? "" : `Identifies the variant: always ${code(field.const)}.`),
-      ...(comment?.default === undefined ? {} : { said: comment.default }),
-      ...(field.default === undefined ? {} : { set: field.default }),
+      ...(comment?.default === undefined ? {} : { documented: comment.default }),
+      ...(field.default === undefined ? {} : { actual: field.default }),
     };
     if (elsewhere[name] !== undefined) return [row];
     const inner: FieldComments = comment?.fields ?? new Map();
     return [
       row,
-      ...nestedIn(field, path, inner).flatMap(([at, nested, said]) =>
-        rows(nested, said, `${at}.`, elsewhere),
-      ),
+      ...nestedIn(field, path, inner).flatMap(([at, nested, own]) => rows(nested, own, `${at}.`, elsewhere)),
     ];
   });
 }
@@ -92,14 +91,14 @@ function nestedIn(field: Shape, path: string, comments: FieldComments): [string,
   ];
 }
 
-/** The comments of one variant of a union. What is not a union in the source, such as a nullable object, has one set of comments. */
+/** The comments of one variant of a union. A value that is no union in the source, such as a nullable object, has one set of comments. */
 const commentsOf = (union: Shape, comments: FieldComments, index: number): FieldComments =>
   (comments.variants?.length === variantsOf(union).length ? comments.variants[index] : undefined) ?? comments;
 
 const variantsOf = (shape: Shape): readonly Shape[] => shape.oneOf ?? shape.anyOf ?? [shape];
 
 function defaultOf(field: Shape, comment: FieldComment | undefined, required: boolean): string {
-  // What JSON can read is a value, and shown as one; anything else is words.
+  // A default that is JSON is shown as a value, any other as prose.
   if (comment?.default !== undefined)
     return asValue(comment.default) === undefined ? comment.default : code(asValue(comment.default));
   if (required) return "required";
@@ -138,17 +137,17 @@ function textLimits({ minLength, maxLength, pattern, format }: Shape): string {
 function numberLimits({ minimum, exclusiveMinimum, maximum }: Shape): string {
   const limits = [
     ...(exclusiveMinimum === undefined ? [] : [`> ${exclusiveMinimum}`]),
-    // Every safe integer is the whole range of a JSON number: no limit that anybody set.
+    // zod adds the limits of safe integers by itself.
     ...(minimum === undefined || minimum === Number.MIN_SAFE_INTEGER ? [] : [`≥ ${minimum}`]),
     ...(maximum === undefined || maximum === Number.MAX_SAFE_INTEGER ? [] : [`≤ ${maximum}`]),
   ];
   return limits.length === 0 ? "" : ` ${limits.join(", ")}`;
 }
 
-/** The value that a `@default` writes, or undefined where it is words. */
-export function asValue(said: string): unknown {
+/** The value of a `@default`; undefined if it is prose. */
+export function asValue(text: string): unknown {
   try {
-    return JSON.parse(said);
+    return JSON.parse(text);
   } catch {
     return undefined;
   }

@@ -1,13 +1,13 @@
 /**
  * `node docs/generate.ts`: writes docs/reference/resources/*.md from the schemas and the comments in their source.
- * A test holds the pages to the schemas and the schemas to having something said of every field.
+ * A test compares the pages with the schemas, and checks that every field has a comment.
  */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { z } from "zod";
 import { FleetDeclarationSchema, ProcessDeclarationSchema } from "../components/declaration.ts";
-import { CONFIG_TYPES, ConfigBundleInputsSchema } from "../providers/config-bundle/schema.ts";
+import { ConfigBundleInputsSchema } from "../providers/config-bundle/schema.ts";
 import { LocalNetworkInputsSchema } from "../providers/local-network/schema.ts";
 import { ProcessInputsSchema, ProcessOutputsSchema } from "../providers/process/schema.ts";
 import { ReleaseInputsSchema } from "../providers/release/schema.ts";
@@ -15,6 +15,7 @@ import { TrafficInputsSchema } from "../providers/traffic/schema.ts";
 import { WiringInputsSchema } from "../providers/wiring/schema.ts";
 import { NetworkRefSchema } from "../src/ao/network.ts";
 import { StrategySchema } from "../src/delivery/strategy.ts";
+import { CONFIG_TYPES } from "../src/fleet/config/types.ts";
 import { HealthPolicySchema } from "../src/fleet/health/schema.ts";
 import { ScopeSchema } from "../src/fleet/session/scope.ts";
 import { Comments } from "./comments.ts";
@@ -23,7 +24,7 @@ import { type Elsewhere, type Row, rowsOf } from "./fields.ts";
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const NOUNS = ["process", "config-bundle", "wiring", "traffic", "release", "local-network"] as const;
 
-/** Every file whose comments are shown. */
+/** The files whose comments the pages show. */
 export const commentFiles: readonly string[] = [
   "src/ao/network.ts",
   "components/declaration.ts",
@@ -74,12 +75,12 @@ function processOutputs(): Row[] {
 }
 
 /** One table of a page. */
-export interface Section {
+interface Section {
   readonly title: string;
   readonly rows: readonly Row[];
 }
 
-/** One page, before it is text. */
+/** One page, before it is written as text. */
 export interface Page {
   readonly file: string;
   readonly title: string;

@@ -1,5 +1,5 @@
 /**
- * Draws a running fleet as an SVG: what depends on what, with the ids and the health that the processes themselves gave.
+ * Draws a running fleet as an SVG: its dependencies, with the ids and the health that the processes reported.
  *
  * usage: npx fleet status --json | node docs/picture.ts build/deployment-manifest.json > docs/images/fleet.svg
  */

@@ -1,14 +1,14 @@
 /**
- * Draws recorded rollouts as an SVG: the new revision's share over time, who answered each request, the phases and the verdicts.
+ * Draws recorded rollouts as an SVG: the new revision's share over time, the revision that answered each request, the phases and the verdicts.
  *
  * usage: node test/e2e/record-rollouts.ts > build/rollouts.json; node docs/rollout-picture.ts build/rollouts.json > docs/images/canary.svg
  */
 import { readFileSync } from "node:fs";
 import { z } from "zod";
 
-export const RecordingSchema = z.object({
+const RecordingSchema = z.object({
   title: z.string(),
-  /** What the run said: seconds since it began to move traffic, the guide's phase, the rest of the line. */
+  /** The run's progress: seconds since it began to shift traffic, the guide's phase, the rest of the line. */
   said: z.array(z.object({ at: z.number(), phase: z.string(), detail: z.string() })),
   /** The new revision's share in the router's table, 0 to 1, whenever it was looked at. */
   shares: z.array(z.object({ at: z.number(), green: z.number() })),

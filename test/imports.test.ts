@@ -2,8 +2,8 @@ import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { brokenImports, importRules } from "../src/toolchain/imports.ts";
 import { packageDir } from "../src/toolchain/paths.ts";
+import { brokenImports, importRules } from "./import-rules.ts";
 
 describe("imports follow the arrows", () => {
   let broken: Map<string, string[]>;

@@ -24,7 +24,6 @@ import { step } from "../run/step.ts";
 import { type ConfigDrift, configDriftOf, driftText } from "./drift.ts";
 import { type ConfigBundleInputs, ConfigBundleInputsSchema, type ConfigBundleOutputs } from "./schema.ts";
 
-export { explainData } from "../../src/fleet/config/setting-text.ts";
 export { configure };
 
 type Raw = Record<string, unknown>;

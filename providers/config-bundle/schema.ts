@@ -8,8 +8,6 @@ import { CommonInputs } from "../../src/fleet/session/scope.ts";
 import { CodeSchema } from "../run/code-changes.ts";
 import type { ConfigDrift } from "./drift.ts";
 
-export { CONFIG_TYPES } from "../../src/fleet/config/types.ts";
-
 /** Longest secret in characters, so that the sealed value fits into a setting. */
 const MAX_SECRET = 2048;
 

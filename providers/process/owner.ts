@@ -6,6 +6,7 @@ import type { Ao } from "../../src/ao/port.ts";
 import { type Budget, budgetOf } from "../../src/core/budget.ts";
 import { FleetError } from "../../src/core/errors.ts";
 import { FLEET_REQUEST } from "../../src/core/fleet-actions.ts";
+import { jsonIn } from "../../src/core/json.ts";
 import { dryReadRunningCode } from "../../src/fleet/code/without-library.ts";
 import { readManifest } from "../../src/fleet/members/manifest.ts";
 import { incarnationsOf } from "../../src/fleet/members/members.ts";
@@ -139,9 +140,5 @@ async function ownerByInfo(
   const tags = { Action: "Info", ...FLEET_REQUEST };
   const { messages } = await ao.dryrun({ processId, tags, data: "{}" }, budget);
   const reply = messages.find((one) => one.tags.Action === "Info-Response");
-  try {
-    return OwnerSchema.safeParse(JSON.parse(reply?.data ?? "")).data?.owner;
-  } catch {
-    return undefined;
-  }
+  return OwnerSchema.safeParse(jsonIn(reply?.data ?? "")).data?.owner;
 }

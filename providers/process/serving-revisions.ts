@@ -103,10 +103,10 @@ async function findingOf(
   const { name } = props;
   const place = { name, processId: held.processId, generation: held.generation };
   const seen = await observeRevision(session, place, asHeld(props, held));
-  const isWell = seen.health.status === "HEALTHY" || seen.health.status === "DEGRADED";
+  const isHealthy = seen.health.status === "HEALTHY" || seen.health.status === "DEGRADED";
   const found = isSteadySplit(view, props) ? seen.found : seen.found.filter(({ code }) => code !== "STOPPED");
   const onPurpose = found.length < seen.found.length;
-  if (found.length === 0 && (isWell || onPurpose)) return undefined;
+  if (found.length === 0 && (isHealthy || onPurpose)) return undefined;
   return { health: seen.health, ...storeDriftCodes(found) };
 }
 

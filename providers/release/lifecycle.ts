@@ -126,7 +126,7 @@ async function ensure(session: Session, inputs: ReleaseInputs, raw: Raw): Promis
       await registerMembers(session, ledger, inputs, budget);
       crashPoint("release.registered");
       await finishRun(session, ledger, { ...manifest, release: documentOf(outputs) }, releaseHash, budget);
-      deployment.finished();
+      deployment.ended();
     }
     // Everything declared is deployed, so unfinished messages of earlier runs are no longer needed.
     await session.supersede();

@@ -12,7 +12,7 @@ export interface SentenceOnly {
 }
 
 /** The findings in a state. `F` is the type of a resource's findings. */
-export interface StoredDriftFacts<F> {
+interface StoredDriftFacts<F> {
   readonly drift: readonly string[];
   readonly driftFacts?: readonly F[] | undefined;
 }
@@ -26,19 +26,13 @@ export const storeDriftFacts = <F>(
   ...(found.length === 0 ? {} : { driftFacts: found }),
 });
 
-/** A fact as it is named now: `UNREADABLE` was `UNTOLD` in states of earlier versions. */
-const renamed = <F>(fact: F): F =>
-  typeof fact === "object" && fact !== null && "code" in fact && fact.code === "UNTOLD"
-    ? { ...fact, code: "UNREADABLE" }
-    : fact;
-
 /** The findings in a state, including states of version 0.1.0 and states that an earlier version has updated since. */
 export const readDriftFacts = <F>({
   drift,
   driftFacts,
 }: StoredDriftFacts<F>): readonly (F | SentenceOnly)[] =>
   driftFacts?.length === drift.length
-    ? driftFacts.map(renamed)
+    ? driftFacts
     : drift.map((text): SentenceOnly => ({ code: "UNKNOWN", text }));
 
 /** Outputs without the findings of an earlier refresh. */

@@ -20,13 +20,7 @@ import { explainNewProcesses, explainTraffic } from "./explain-changes.ts";
 import { StateHandOver } from "./hand-over.ts";
 import { measureBy } from "./measure.ts";
 import { finalOf, hasSameShares, withProvenBlue } from "./plan.ts";
-import {
-  approvedByIn,
-  NOT_STARTED,
-  type RolloutProgress,
-  refreshedFromRouter,
-  tableDrift,
-} from "./rollout-progress.ts";
+import { NOT_STARTED, type RolloutProgress, refreshedFromRouter, tableDrift } from "./rollout-progress.ts";
 import { RolloutRun } from "./rollout-run.ts";
 import { routerOf } from "./router.ts";
 import { type TrafficInputs, TrafficInputsSchema, type TrafficOutputs } from "./schema.ts";
@@ -166,7 +160,7 @@ function outputsOf(
   const known: Table | null = table ?? olds?.table ?? null;
   // A run that found everything as declared approved nothing, so the earlier run's approval stays.
   const before = phase === "COMPLETED" && olds?.release === inputs.release ? olds : undefined;
-  const earlier = before && approvedByIn(before);
+  const earlier = before?.approvedBy;
   const isOld = approvedBy === undefined && earlier !== undefined && earlier !== null;
   const split = isSplit(inputs.strategy) && hasSameShares(known, finalOf(inputs));
   return {

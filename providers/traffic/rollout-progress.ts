@@ -35,11 +35,6 @@ export const NOT_STARTED: Readonly<RolloutProgress> = {
   promoted: [],
 };
 
-/** Who approved the traffic, according to a state; it may contain the output's earlier name, `letThrough`. */
-export const approvedByIn = (
-  olds: TrafficOutputs & { readonly letThrough?: TrafficOutputs["approvedBy"] },
-): TrafficOutputs["approvedBy"] => olds.approvedBy ?? olds.letThrough ?? null;
-
 /**
  * The outputs, updated from the router: an expired lease, `fleet abort` and `fleet promote` change its table but not the state. Any other
  * table is drift and is not taken over.

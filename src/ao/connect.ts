@@ -9,7 +9,7 @@ import { nodeEndpointsOf } from "./mainnet/endpoints.ts";
 import type { NodeIdentity } from "./mainnet/identity.ts";
 import { checkNetwork as checkNode, identifyNode, dryRunsAs as nodeDryRuns } from "./mainnet/preview.ts";
 import { tagProblems as nodeTagProblems } from "./mainnet/tags.ts";
-import { type NetworkRef, protocolOf, type ResolvedNetwork } from "./network.ts";
+import { type NetworkRef, type Protocol, protocolOf, type ResolvedNetwork } from "./network.ts";
 import type { Ao, Tags } from "./port.ts";
 import type { Wait } from "./retry.ts";
 import { tagProblems as legacyTagProblems } from "./shared/tags.ts";
@@ -23,20 +23,45 @@ export interface ConnectOptions {
   readonly onWait?: (wait: Wait) => void;
 }
 
-/** The only place that selects the adapter for a network. */
-export function connect(network: ResolvedNetwork, options: ConnectOptions): Ao {
-  const isEmbedded = network.kind === "local";
-  if (network.protocol === "mainnet") {
-    return connectMainnet({
-      ...{ endpoints: nodeEndpointsOf(network), ...options },
-      limits: isEmbedded ? EMBEDDED_NODE : {},
-    });
-  }
-  return connectLegacy({
-    ...{ endpoints: endpointsOf(network), ...options },
-    limits: isEmbedded ? EMBEDDED_LIMITS : {},
-  });
+/** What the rooms above need of a protocol. */
+interface Adapter {
+  connect(network: ResolvedNetwork, options: ConnectOptions): Ao;
+  /** See `checkNetwork`. */
+  check(
+    network: ResolvedNetwork,
+    input: { module?: string; upload?: boolean },
+    budget: Budget,
+  ): Promise<void>;
+  dryRunsAs(network: ResolvedNetwork, address: string): Pick<Ao, "address" | "dryrun" | "dryRunner">;
+  tagProblems(tags: Tags, at: string): Problem[];
 }
+
+/** The only place that selects the adapter for a network. */
+const ADAPTERS: Readonly<Record<Protocol, Adapter>> = {
+  legacy: {
+    connect: (network, options) =>
+      connectLegacy({
+        ...{ endpoints: endpointsOf(network), ...options },
+        limits: network.kind === "local" ? EMBEDDED_LIMITS : {},
+      }),
+    check: (network, input, budget) => checkLegacy(endpointsOf(network), input, budget),
+    dryRunsAs: (network, address) => legacyDryRuns(endpointsOf(network), address),
+    tagProblems: (tags, at) => legacyTagProblems(tags, at),
+  },
+  mainnet: {
+    connect: (network, options) =>
+      connectMainnet({
+        ...{ endpoints: nodeEndpointsOf(network), ...options },
+        limits: network.kind === "local" ? EMBEDDED_NODE : {},
+      }),
+    check: (network, input, budget) => checkNode(nodeEndpointsOf(network), input, budget),
+    dryRunsAs: (network, address) => nodeDryRuns(nodeEndpointsOf(network), address),
+    tagProblems: nodeTagProblems,
+  },
+};
+
+export const connect = (network: ResolvedNetwork, options: ConnectOptions): Ao =>
+  ADAPTERS[network.protocol].connect(network, options);
 
 /**
  * Checks that a network can host a fleet: every unit answers and is of the expected kind, and the module exists. Needs no
@@ -48,10 +73,7 @@ export const checkNetwork = (
   network: ResolvedNetwork,
   input: { module?: string; upload?: boolean },
   budget: Budget,
-): Promise<void> =>
-  network.protocol === "mainnet"
-    ? checkNode(nodeEndpointsOf(network), input, budget)
-    : checkLegacy(endpointsOf(network), input, budget);
+): Promise<void> => ADAPTERS[network.protocol].check(network, input, budget);
 
 /** Who the node of a mainnet network is. @throws ZodError for a network without a node */
 export const identify = (network: ResolvedNetwork, budget: Budget): Promise<NodeIdentity> =>
@@ -59,13 +81,10 @@ export const identify = (network: ResolvedNetwork, budget: Budget): Promise<Node
 
 /** Every tag of a spawn or a message that a declared network cannot carry (`TAGS_INVALID`), without contacting it. Pure. */
 export const tagProblems = (ref: NetworkRef, tags: Tags, at: string): Problem[] =>
-  protocolOf(ref) === "mainnet" ? nodeTagProblems(tags, at) : legacyTagProblems(tags, at);
+  ADAPTERS[protocolOf(ref)].tagProblems(tags, at);
 
 /** Dry runs in the name of an address, without its key and without a journal: a preview has neither. */
 export const dryRunsAs = (
   network: ResolvedNetwork,
   address: string,
-): Pick<Ao, "address" | "dryrun" | "dryRunner"> =>
-  network.protocol === "mainnet"
-    ? nodeDryRuns(nodeEndpointsOf(network), address)
-    : legacyDryRuns(endpointsOf(network), address);
+): Pick<Ao, "address" | "dryrun" | "dryRunner"> => ADAPTERS[network.protocol].dryRunsAs(network, address);

@@ -93,17 +93,45 @@ export const NETWORK_KINDS: readonly NetworkRef["kind"][] = NetworkRefSchema.opt
   ({ shape }) => shape.kind.value,
 );
 
+/** How a network is talked to: there is one for each kind that others run, and the embedded network serves several. */
+export type Protocol = Exclude<NetworkRef["kind"], "local">;
+
+/** What is known of each protocol without contacting a network. */
+const TRAITS: Readonly<
+  Record<Protocol, { readonly repeats: boolean; readonly uploadsMessages: boolean; readonly crons: boolean }>
+> = {
+  legacy: { repeats: false, uploadsMessages: true, crons: true },
+  mainnet: { repeats: true, uploadsMessages: false, crons: false },
+};
+
 /** The addresses of a running embedded network: its legacy units, and its node. */
 export interface LocalUnits extends LegacyEndpoints {
   readonly nodeUrl?: string;
   readonly nodeAddress?: string;
 }
 
+/** The units of the embedded network, by role in the words of each adapter. */
+const LOCAL_UNITS: Readonly<
+  Record<
+    NonNullable<z.output<typeof LocalRefSchema>["protocol"]>,
+    (units: LocalUnits) => ResolvedNetwork["units"]
+  >
+> = {
+  legacy: ({ gatewayUrl, graphqlUrl, muUrl, cuUrl, suUrl, scheduler, authority }) => ({
+    ...{ gatewayUrl, graphqlUrl, muUrl, cuUrl, scheduler, authority, uploadUrl: gatewayUrl },
+    ...(suUrl === undefined ? {} : { suUrl }),
+  }),
+  mainnet: ({ gatewayUrl, graphqlUrl, nodeUrl = "", nodeAddress = "" }) => ({
+    ...{ nodeUrl, gatewayUrl, graphqlUrl, uploadUrl: gatewayUrl },
+    ...{ nodeAddress, scheduler: nodeAddress, authority: nodeAddress },
+  }),
+};
+
 /** A network with its units located. Only the adapter that `protocol` selects interprets `units`; everything above `src/ao` passes them on. */
 export interface ResolvedNetwork {
   readonly kind: NetworkRef["kind"];
   /** Selects the adapter. */
-  readonly protocol: "legacy" | "mainnet";
+  readonly protocol: Protocol;
   /** Role of each unit, in the adapter's words → its URL or address. */
   readonly units: Readonly<Record<string, string>>;
   /** Largest message in bytes that the network accepts. */
@@ -123,30 +151,11 @@ export async function resolveNetwork(
   local: (dir: string) => Promise<LocalUnits>,
 ): Promise<ResolvedNetwork> {
   const parsed = NetworkRefSchema.parse(ref);
-  const { maxMessageBytes } = capacityOf(ref);
-  if (parsed.kind === "local") {
-    const { gatewayUrl, graphqlUrl, muUrl, cuUrl, suUrl, scheduler, authority, ...node } = await local(
-      parsed.dir,
-    );
-    if (parsed.protocol === "mainnet") {
-      const { nodeUrl = "", nodeAddress = "" } = node;
-      const units = { nodeUrl, gatewayUrl, graphqlUrl, uploadUrl: gatewayUrl };
-      return {
-        kind: parsed.kind,
-        protocol: "mainnet",
-        units: { ...units, nodeAddress, scheduler: nodeAddress, authority: nodeAddress },
-        ...{ maxMessageBytes, repeats: true },
-      };
-    }
-    const units = { gatewayUrl, graphqlUrl, muUrl, cuUrl, scheduler, authority, uploadUrl: gatewayUrl };
-    return {
-      kind: parsed.kind,
-      protocol: "legacy",
-      units: { ...units, ...(suUrl === undefined ? {} : { suUrl }) },
-      ...{ maxMessageBytes, repeats: false },
-    };
-  }
-  return remoteNetwork(parsed);
+  if (parsed.kind !== "local") return remoteNetwork(parsed);
+  const { kind, dir, protocol = "legacy" } = parsed;
+  const units = LOCAL_UNITS[protocol](await local(dir));
+  const { maxMessageBytes } = capacityOf(parsed);
+  return { kind, protocol, units, maxMessageBytes, repeats: TRAITS[protocol].repeats };
 }
 
 /** The units of a network that is run by others: all of them are declared. Pure. */
@@ -160,16 +169,16 @@ export function remoteNetwork(ref: Exclude<CompleteNetworkRef, { kind: "local" }
     ),
   );
   const protocol = protocolOf(ref);
-  return { kind, protocol, units, maxMessageBytes, repeats: protocol === "mainnet" };
+  return { kind, protocol, units, maxMessageBytes, repeats: TRAITS[protocol].repeats };
 }
 
 /** The protocol of a declared network. */
-export function protocolOf(ref: NetworkRef): ResolvedNetwork["protocol"] {
+export function protocolOf(ref: NetworkRef): Protocol {
   return ref.kind === "local" ? (ref.protocol ?? "legacy") : ref.kind;
 }
 
 /** What a declared network can do, known without contacting it. */
-export interface Capacity {
+interface Capacity {
   /** Largest message in bytes. */
   readonly maxMessageBytes: number;
   /** Whether modules can be uploaded. */
@@ -182,11 +191,11 @@ export interface Capacity {
 
 export function capacityOf(ref: NetworkRef): Capacity {
   const uploads = ref.kind === "local" || ref.uploadUrl !== undefined;
-  const isLegacy = protocolOf(ref) === "legacy";
+  const { uploadsMessages, crons } = TRAITS[protocolOf(ref)];
   return {
     maxMessageBytes: ref.maxMessageBytes ?? MAX_MESSAGE_BYTES,
     uploads,
-    uploadsMessages: uploads && isLegacy,
-    crons: isLegacy,
+    uploadsMessages: uploads && uploadsMessages,
+    crons,
   };
 }

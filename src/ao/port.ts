@@ -97,9 +97,6 @@ export interface Ao {
 
   /** The data of a transaction or data item, as the gateway serves it. */
   data(id: string, budget: Budget): Promise<Uint8Array>;
-
-  /** Pre-flight: checks that every unit answers and is of the expected kind; throws one FleetError with all problems. */
-  preflight(input: { module?: string }, budget: Budget): Promise<void>;
 }
 
 /** Tag names to values, in the order given. */

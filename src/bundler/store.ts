@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, rm } from "node:fs/promises";
+import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { sha256 } from "../core/hash.ts";
 import { replaceFile } from "../core/replace-file.ts";
@@ -18,8 +18,6 @@ export interface BundleStore {
   get(hash: string): Promise<StoredBundle | undefined>;
   /** The path of the bundle with that hash, whether it exists or not. */
   path(hash: string): string;
-  /** Removes every bundle that is not in `keep`, with its map; returns the hashes removed. */
-  collect(keep: ReadonlySet<string>): Promise<string[]>;
 }
 
 /** Bundles contain no secrets. */
@@ -44,16 +42,6 @@ export function store(dir: string): BundleStore {
       if (text === undefined || sha256(text) !== hash) return undefined;
       const map = parseMap(await readText(mapPath(hash)), hash);
       return map ? { hash, text, map } : { hash, text };
-    },
-    async collect(keep) {
-      const gone = new Set<string>();
-      for (const name of await readdir(dir).catch(() => [])) {
-        const hash = /^([0-9a-f]{64})\.(?:lua|map\.json)$/.exec(name)?.[1];
-        if (hash === undefined || keep.has(hash)) continue;
-        await rm(join(dir, name), { force: true });
-        gone.add(hash);
-      }
-      return [...gone].sort();
     },
   };
 }

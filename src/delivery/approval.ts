@@ -17,22 +17,12 @@ export const PromotionSchema = z.looseObject({
 });
 export type Promotion = z.infer<typeof PromotionSchema>;
 
-/** Reads the earlier name of `approvedBy`, `letThrough`, which releases, ledgers and kept approvals may contain. */
-const withEarlierName = (raw: unknown): unknown => {
-  if (typeof raw !== "object" || raw === null || !("letThrough" in raw) || "approvedBy" in raw) return raw;
-  const { letThrough: approvedBy, ...others } = raw;
-  return { approvedBy, ...others };
-};
-
-export const ApprovalSchema = z.preprocess(
-  withEarlierName,
-  z.looseObject({
-    /** Who approved green's last share: the judge by a pass, or a person by `fleet promote` without one. */
-    approvedBy: z.enum(["judge", "person"]),
-    /** Every step that a person promoted without a pass, in order, including the last one if `approvedBy` is `person`. */
-    promoted: z.array(PromotionSchema),
-  }),
-);
+export const ApprovalSchema = z.looseObject({
+  /** Who approved green's last share: the judge by a pass, or a person by `fleet promote` without one. */
+  approvedBy: z.enum(["judge", "person"]),
+  /** Every step that a person promoted without a pass, in order, including the last one if `approvedBy` is `person`. */
+  promoted: z.array(PromotionSchema),
+});
 export type Approval = z.infer<typeof ApprovalSchema>;
 
 const verdictIn = ({ outcome, verdict }: Promotion): string => `${outcome}: ${verdict}`;

@@ -26,7 +26,7 @@ const LockSchema = z.strictObject({
   /** By URL. */
   nodes: z.record(z.string(), PinnedNodeSchema),
 });
-export type NodeLock = z.infer<typeof LockSchema>;
+type NodeLock = z.infer<typeof LockSchema>;
 
 /**
  * The lock file of a project; empty if there is none.

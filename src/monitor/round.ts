@@ -4,7 +4,7 @@ import type { Round, State } from "./reading.ts";
 import { judgeCoordinator, judgeDeployments, judgeRound } from "./rules.ts";
 import type { Settings } from "./settings.ts";
 import type { MonitorStore } from "./store.ts";
-import type { Judgement } from "./types.ts";
+import { type Judgement, PROCESS_TYPES } from "./types.ts";
 import { countStates, overall, passes, type StateCounts } from "./verdict.ts";
 import { stateNow, type Watched, watch } from "./watch.ts";
 
@@ -87,18 +87,9 @@ export function processRound(
 /** Resolves the alerts of processes that left the fleet. */
 function gone(known: ReadonlyMap<string, Watched>, { readings }: Round): Judgement[] {
   const here = new Set(readings.map(({ name }) => name));
-  const types = [
-    "PROCESS_OFFLINE",
-    "PROCESS_UNHEALTHY",
-    "PROCESS_DEGRADED",
-    "PROCESS_STUCK",
-    "PROCESS_ERROR",
-    "PROCESS_DRIFT",
-    "SECURITY_ALERT",
-  ] as const;
   return [...known.keys()]
     .filter((name) => !here.has(name))
-    .flatMap((source) => types.map((type) => ({ type, source, holds: false, message: "" })));
+    .flatMap((source) => PROCESS_TYPES.map((type) => ({ type, source, holds: false, message: "" })));
 }
 
 function configured(judgement: Judgement, { alerts }: Settings): Judgement[] {

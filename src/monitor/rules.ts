@@ -2,11 +2,13 @@ import { amount } from "../core/amount.ts";
 import type { Figures } from "./deployments.ts";
 import type { Limits } from "./limits.ts";
 import type { Round } from "./reading.ts";
-import type { Judgement } from "./types.ts";
+import type { Judgement, ProcessAlertType } from "./types.ts";
 import type { Watched } from "./watch.ts";
 
 /** The source of alerts about the fleet as a whole. */
 const FLEET = "fleet";
+
+type ProcessJudgement = Judgement<ProcessAlertType>;
 
 const percent = (share: number): string => `${(share * 100).toFixed(1).replace(/\.0$/, "")} %`;
 const short = (text: string): string => (text.length > 300 ? `${text.slice(0, 299)}…` : text);
@@ -41,11 +43,11 @@ function checks({ readings }: Round, limits: Limits): Judgement {
 }
 
 /** Applies the rules about one process. */
-export function judgeProcess(each: Watched, round: Round, limits: Limits): Judgement[] {
+export function judgeProcess(each: Watched, round: Round, limits: Limits): ProcessJudgement[] {
   const { name: source, reading, state, misses, delta } = each;
   const seconds = (since: number) => Math.round((round.at - since) / 1000);
   const asked = round.readings.some(({ name, outcome }) => name === source && outcome !== "unread");
-  const judgements: Judgement[] = [
+  const judgements: ProcessJudgement[] = [
     {
       type: "PROCESS_STUCK",
       source,
@@ -92,7 +94,7 @@ export function judgeProcess(each: Watched, round: Round, limits: Limits): Judge
 }
 
 /** The rules about the health that a process reports, and its response time. */
-function judgeHealth({ name: source, reading, state }: Watched, limits: Limits): Judgement[] {
+function judgeHealth({ name: source, reading, state }: Watched, limits: Limits): ProcessJudgement[] {
   const slow = reading.responseMs !== undefined && reading.responseMs > limits.responseMs;
   return [
     {
@@ -113,7 +115,7 @@ function judgeHealth({ name: source, reading, state }: Watched, limits: Limits):
 }
 
 /** A process that cannot be read: its alerts keep their state. If that lasts, an alert reports that it is not monitored. */
-function unknown(each: Watched, seconds: (since: number) => number, limits: Limits): Judgement[] {
+function unknown(each: Watched, seconds: (since: number) => number, limits: Limits): ProcessJudgement[] {
   const { name: source, state, reading, unknownRounds = 0, unknownSince = 0 } = each;
   if (unknownRounds < limits.missesToOffline) return [];
   const detail = reading.detail === undefined ? "" : `: ${reading.detail}`;

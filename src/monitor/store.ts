@@ -1,6 +1,7 @@
 import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { sqlOf } from "../core/sql.ts";
 import type { Alert, Book, Silence } from "./alert-book.ts";
 import type { Counters, Reading, State } from "./reading.ts";
 import type { Watched } from "./watch.ts";
@@ -55,74 +56,50 @@ CREATE TABLE IF NOT EXISTS entries (seq INTEGER PRIMARY KEY, record TEXT NOT NUL
 `;
 
 /** Opens or creates the store; `:memory:` for none on disk. Every finished round survives a kill of the process. */
-// biome-ignore lint/complexity/noExcessiveLinesPerFunction: the store's methods are a few statements each and share one connection.
 export function openStore(path: string): MonitorStore {
   if (path !== ":memory:") mkdirSync(dirname(path), { recursive: true });
   const db = new DatabaseSync(path, { timeout: 10_000 });
   db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;");
   db.exec(TABLES);
-  const meta = (key: string) =>
-    db.prepare("SELECT value FROM meta WHERE key = ?").get(key)?.value as string | undefined;
+  const { atomically, run, row, rows, records } = sqlOf(db);
+  const meta = (key: string) => row("SELECT value FROM meta WHERE key = ?", key)?.value as string | undefined;
   const setMeta = (key: string, value: string) =>
-    db
-      .prepare("INSERT INTO meta VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value")
-      .run(key, value);
+    run("INSERT INTO meta VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value", key, value);
   if (meta("version") !== String(VERSION)) {
     // Data of another version is not readable, and all of it can be collected again.
     db.exec("DELETE FROM watched; DELETE FROM readings; DELETE FROM entries; DELETE FROM alerts;");
     setMeta("version", String(VERSION));
   }
-  const records = <T>(sql: string, ...values: (string | number)[]): T[] =>
-    db
-      .prepare(sql)
-      .all(...values)
-      .map(({ record }) => JSON.parse(String(record)) as T);
-
-  let depth = 0;
   const store: MonitorStore = {
-    atomically(work) {
-      if (depth > 0) return work();
-      db.exec("BEGIN IMMEDIATE");
-      depth += 1;
-      try {
-        const result = work();
-        db.exec("COMMIT");
-        return result;
-      } catch (error) {
-        db.exec("ROLLBACK");
-        throw error;
-      } finally {
-        depth -= 1;
-      }
-    },
-    watched: () => records<Watched>("SELECT record FROM watched ORDER BY name"),
+    atomically,
+    watched: () => records<Watched>(rows("SELECT record FROM watched ORDER BY name")),
     keep(at, watched) {
       db.exec("DELETE FROM watched");
-      const put = db.prepare("INSERT INTO watched VALUES (?, ?)");
-      const row = db.prepare("INSERT OR REPLACE INTO readings VALUES (?, ?, ?)");
       for (const each of watched) {
-        put.run(each.name, JSON.stringify(each));
-        row.run(at, each.name, JSON.stringify(keptOf(at, each)));
+        run("INSERT INTO watched VALUES (?, ?)", each.name, JSON.stringify(each));
+        const kept = JSON.stringify(keptOf(at, each));
+        run("INSERT OR REPLACE INTO readings VALUES (?, ?, ?)", at, each.name, kept);
       }
       setMeta("rounds", String(store.rounds() + 1));
     },
-    since: (at) => records<StoredReading>("SELECT record FROM readings WHERE at >= ? ORDER BY at, name", at),
+    since: (at) =>
+      records<StoredReading>(rows("SELECT record FROM readings WHERE at >= ? ORDER BY at, name", at)),
     book: () => ({
       seq: Number(meta("seq") ?? 0),
-      alerts: records<Alert>("SELECT record FROM alerts ORDER BY n"),
+      alerts: records<Alert>(rows("SELECT record FROM alerts ORDER BY n")),
       silences: JSON.parse(meta("silences") ?? "[]") as Silence[],
     }),
     saveBook({ seq, alerts, silences }) {
       setMeta("seq", String(seq));
       setMeta("silences", JSON.stringify(silences));
       db.exec("DELETE FROM alerts");
-      const put = db.prepare("INSERT INTO alerts VALUES (?, ?, ?)");
-      for (const [n, alert] of alerts.entries()) put.run(alert.alertId, n, JSON.stringify(alert));
+      for (const [n, alert] of alerts.entries())
+        run("INSERT INTO alerts VALUES (?, ?, ?)", alert.alertId, n, JSON.stringify(alert));
     },
-    entries: <T extends LedgerEntry>() => records<T>("SELECT record FROM entries ORDER BY seq"),
+    entries: <T extends LedgerEntry>() => records<T>(rows("SELECT record FROM entries ORDER BY seq")),
     lastSeq(ledgerId) {
       if (meta("ledger") !== ledgerId) return 0;
-      return Number(db.prepare("SELECT max(seq) AS seq FROM entries").get()?.seq ?? 0);
+      return Number(row("SELECT max(seq) AS seq FROM entries")?.seq ?? 0);
     },
     addEntries(ledgerId, entries) {
       // A new ledger starts a new sequence.
@@ -130,11 +107,11 @@ export function openStore(path: string): MonitorStore {
         db.exec("DELETE FROM entries");
         setMeta("ledger", ledgerId);
       }
-      const put = db.prepare("INSERT OR IGNORE INTO entries VALUES (?, ?)");
-      for (const entry of entries) put.run(entry.seq, JSON.stringify(entry));
+      for (const entry of entries)
+        run("INSERT OR IGNORE INTO entries VALUES (?, ?)", entry.seq, JSON.stringify(entry));
     },
     rounds: () => Number(meta("rounds") ?? 0),
-    forget: (before) => Number(db.prepare("DELETE FROM readings WHERE at < ?").run(before).changes),
+    forget: (before) => Number(run("DELETE FROM readings WHERE at < ?", before).changes),
     close: () => db.close(),
   };
   return store;

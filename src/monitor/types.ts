@@ -3,6 +3,24 @@ export const LEVELS = ["INFO", "WARNING", "ERROR", "CRITICAL"] as const;
 
 export type Level = (typeof LEVELS)[number];
 
+/** The alert types whose source is one process, with their levels; they are resolved when the process leaves the fleet. */
+const PROCESS_LEVELS = {
+  /** A process refused many messages. */
+  SECURITY_ALERT: "CRITICAL",
+  /** No answer three rounds in a row. */
+  PROCESS_OFFLINE: "CRITICAL",
+  /** It reports that it is unhealthy, or its answer is invalid. */
+  PROCESS_UNHEALTHY: "ERROR",
+  /** Requests end in Lua errors. */
+  PROCESS_ERROR: "ERROR",
+  /** It is slow, or reports that it is degraded. */
+  PROCESS_DEGRADED: "WARNING",
+  /** Messages are pending and none is evaluated. */
+  PROCESS_STUCK: "ERROR",
+  /** It does not run what was deployed. */
+  PROCESS_DRIFT: "ERROR",
+} as const satisfies Record<string, Level>;
+
 /** Every alert type with its level; `src/runtime/monitor/defaults.lua` is generated from it. */
 export const TYPES = {
   /** More than 10 % of more than 10 deployments failed. */
@@ -21,33 +39,22 @@ export const TYPES = {
   ROLLBACK_EXECUTED: "WARNING",
   /** A rollback failed. */
   ROLLBACK_FAILED: "CRITICAL",
-  /** A process refused many messages. */
-  SECURITY_ALERT: "CRITICAL",
-  /** No answer three rounds in a row. */
-  PROCESS_OFFLINE: "CRITICAL",
-  /** It reports that it is unhealthy, or its answer is invalid. */
-  PROCESS_UNHEALTHY: "ERROR",
-  /** Requests end in Lua errors. */
-  PROCESS_ERROR: "ERROR",
-  /** It is slow, or reports that it is degraded. */
-  PROCESS_DEGRADED: "WARNING",
-  /** Messages are pending and none is evaluated. */
-  PROCESS_STUCK: "ERROR",
-  /** It does not run what was deployed. */
-  PROCESS_DRIFT: "ERROR",
+  ...PROCESS_LEVELS,
 } as const satisfies Record<string, Level>;
 
 export type AlertType = keyof typeof TYPES;
+export type ProcessAlertType = keyof typeof PROCESS_LEVELS;
 
 export const TYPE_NAMES = Object.keys(TYPES) as [AlertType, ...AlertType[]];
+export const PROCESS_TYPES = Object.keys(PROCESS_LEVELS) as readonly ProcessAlertType[];
 
 /** Whether a level is at least another. */
 export const atLeast = (level: Level, least: Level): boolean =>
   LEVELS.indexOf(level) >= LEVELS.indexOf(least);
 
 /** The result of a rule for one source: whether it holds now. */
-export interface Judgement {
-  readonly type: AlertType;
+export interface Judgement<Type extends AlertType = AlertType> {
+  readonly type: Type;
   /** A process, a deployment, `fleet`. */
   readonly source: string;
   readonly holds: boolean;

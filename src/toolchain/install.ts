@@ -173,7 +173,7 @@ function allowedMethods(env: Env): readonly Exclude<InstallMethod, "present">[] 
   if (only === "go") return ["go", "pip"];
   if (only === "download" || only === "pip") return [only];
   throw new FleetError({
-    code: "CLI_WAY_UNKNOWN",
+    code: "INSTALL_METHOD_UNKNOWN",
     what: `Invalid value for ${METHOD_VARIABLE}.`,
     got: only,
     expected: "download, go or pip",

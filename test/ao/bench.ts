@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { afterEach, beforeAll, beforeEach } from "vitest";
-import { type Journal, openJournal, type Wallet } from "../../src/ao/index.ts";
+import { type Journal, openJournal } from "../../src/ao/journal/index.ts";
+import type { Wallet } from "../../src/ao/wallet.ts";
 import { temporaryFolder } from "../kit/folder.ts";
 import { startUnits, type Units } from "./units.ts";
 import { makeWallet } from "./wallets.ts";

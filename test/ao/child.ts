@@ -6,7 +6,9 @@
  *     node child.ts fill   <journal>                                writes until it fails
  */
 import { createInterface } from "node:readline";
-import { connectLegacy, type Journal, loadWallet, openJournal } from "../../src/ao/index.ts";
+import { type Journal, openJournal } from "../../src/ao/journal/index.ts";
+import { connectLegacy } from "../../src/ao/legacy/connect.ts";
+import { loadWallet } from "../../src/ao/wallet.ts";
 import { budgetOf } from "../../src/core/budget.ts";
 import type { FleetError } from "../../src/core/errors.ts";
 

@@ -3,7 +3,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { beforeAll, expect, test } from "vitest";
-import { readJournal } from "../../src/ao/index.ts";
+import { readJournal } from "../../src/ao/journal/index.ts";
 import { temporaryFolder } from "../kit/folder.ts";
 import { assignmentOf, MODULE, startUnits } from "./units.ts";
 import { makeJwk } from "./wallets.ts";

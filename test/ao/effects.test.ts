@@ -1,6 +1,7 @@
 import { DataItem } from "@dha-team/arbundles";
 import { beforeEach, describe, expect, test } from "vitest";
-import { type Ao, connectLegacy } from "../../src/ao/index.ts";
+import { connectLegacy } from "../../src/ao/legacy/connect.ts";
+import type { Ao } from "../../src/ao/port.ts";
 import { budgetOf } from "../../src/core/budget.ts";
 import { journal, units, wallet } from "./bench.ts";
 import { AUTHORITY, budgetWhile, MODULE, notFound, ok, page, SCHEDULER } from "./units.ts";

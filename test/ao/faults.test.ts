@@ -1,7 +1,7 @@
 /** Units that fail at random, from a seed. Whatever they do, one intent makes one message, and no false answer is believed. */
 import { DataItem } from "@dha-team/arbundles";
 import { expect, test } from "vitest";
-import { connectLegacy } from "../../src/ao/index.ts";
+import { connectLegacy } from "../../src/ao/legacy/connect.ts";
 import { budgetOf } from "../../src/core/budget.ts";
 import { FleetError } from "../../src/core/errors.ts";
 import { rngOf } from "../simnet/rng.ts";

@@ -2,8 +2,8 @@ import { appendFileSync, readdirSync, readFileSync, writeFileSync } from "node:f
 import { mkdir, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeEach, describe, expect, test } from "vitest";
-import { type Journal, openJournal, readJournal } from "../../src/ao/index.ts";
 import { openAppender } from "../../src/ao/journal/disk.ts";
+import { type Journal, openJournal, readJournal } from "../../src/ao/journal/index.ts";
 import { decodeRecord } from "../../src/ao/journal/records.ts";
 import { temporaryFolder } from "../kit/folder.ts";
 

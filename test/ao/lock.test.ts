@@ -5,7 +5,7 @@ import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { beforeEach, describe, expect, test } from "vitest";
-import { openJournal, readJournal } from "../../src/ao/index.ts";
+import { openJournal, readJournal } from "../../src/ao/journal/index.ts";
 import { temporaryFolder } from "../kit/folder.ts";
 
 const folder = temporaryFolder("lock");

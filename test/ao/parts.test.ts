@@ -1,15 +1,17 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { unitDown } from "../../src/ao/errors.ts";
-import { crashPoint, looksLikeInbox, NetworkRefSchema, resolveNetwork } from "../../src/ao/index.ts";
+import { looksLikeInbox } from "../../src/ao/inbox.ts";
 import { endpointsOf } from "../../src/ao/legacy/endpoints.ts";
 import { limiterOf } from "../../src/ao/limiter.ts";
 import { nodeEndpointsOf } from "../../src/ao/mainnet/endpoints.ts";
+import { NetworkRefSchema, resolveNetwork } from "../../src/ao/network.ts";
 import { backoffOf, retrying, type Wait } from "../../src/ao/retry.ts";
 import { excerptOf, retryAfterOf } from "../../src/ao/shared/http.ts";
 import { evaluationIn, outputText } from "../../src/ao/shared/shapes.ts";
 import { actionOf, senderOf, tagsOf } from "../../src/ao/shared/tags.ts";
 import { budgetOf } from "../../src/core/budget.ts";
+import { crashPoint } from "../../src/core/crash.ts";
 import { FleetError } from "../../src/core/errors.ts";
 
 describe("retry", () => {

@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, test } from "vitest";
-import { type Ao, connectLegacy, type LegacyLimits } from "../../src/ao/index.ts";
+import { connectLegacy, type LegacyLimits } from "../../src/ao/legacy/connect.ts";
 import { scheduleAt } from "../../src/ao/mainnet/schedule.ts";
+import type { Ao } from "../../src/ao/port.ts";
 import { budgetOf } from "../../src/core/budget.ts";
 import { journal, units, wallet } from "./bench.ts";
 import {

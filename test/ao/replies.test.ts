@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { looksLikeInbox, relationOf, replyAmong, replyNaming } from "../../src/ao/index.ts";
+import { looksLikeInbox } from "../../src/ao/inbox.ts";
 import type { OutMessage, Tags } from "../../src/ao/port.ts";
+import { relationOf, replyAmong, replyNaming } from "../../src/ao/replies.ts";
 
 const US = "us".padEnd(43, "_");
 const asked = {

@@ -1,6 +1,8 @@
 import { DataItem } from "@dha-team/arbundles";
 import { beforeEach, describe, expect, test } from "vitest";
-import { type Ao, connectLegacy } from "../../src/ao/index.ts";
+import { connectLegacy } from "../../src/ao/legacy/connect.ts";
+import { checkNetwork } from "../../src/ao/legacy/preview.ts";
+import type { Ao } from "../../src/ao/port.ts";
 import { budgetOf } from "../../src/core/budget.ts";
 import { journal, units, wallet } from "./bench.ts";
 import { budgetWhile, MODULE, page, type Reply, SCHEDULER } from "./units.ts";
@@ -146,14 +148,8 @@ describe("what a network would refuse is refused before signing", () => {
   });
 });
 
-describe("preflight", () => {
-  const look = (seconds = 5, module: string | undefined = MODULE) =>
-    connectLegacy({
-      endpoints: units.endpoints,
-      wallet,
-      journal,
-      limits: { backoff: { base: 5, cap: 20, floor: 1 } },
-    }).preflight(module === undefined ? {} : { module }, budgetOf(seconds));
+describe("a check of the network", () => {
+  const look = (seconds = 5) => checkNetwork(units.endpoints, { module: MODULE }, budgetOf(seconds));
 
   test("passes when every unit answers as expected", async () => {
     await look();
@@ -174,9 +170,7 @@ describe("preflight", () => {
         ? { json: page(at === "" ? [] : [located(at)]) }
         : undefined,
     );
-    const limits = { backoff: { base: 5, cap: 20, floor: 1 } };
-    const check = (seconds: number) =>
-      connectLegacy({ endpoints, wallet, journal, limits }).preflight({}, budgetOf(seconds));
+    const check = (seconds: number) => checkNetwork(endpoints, {}, budgetOf(seconds));
     await check(5);
     expect(units.count("su.root")).toBe(1);
     at = "http://127.0.0.1:9";
@@ -234,16 +228,8 @@ describe("preflight", () => {
 
   test("checks the gateway even without a module", async () => {
     units.script(({ endpoint }) => (endpoint === "graphql" ? { text: "<html></html>" } : undefined));
-    const { endpoints } = units;
-    const other = connectLegacy({ endpoints, wallet, journal, limits: { backoff: { base: 5, cap: 20 } } });
-    await expect(
-      other.preflight(
-        {},
-        budgetWhile(() => units.requests.length < 2),
-      ),
-    ).rejects.toMatchObject({
-      code: "UNIT_NOT_AO",
-    });
+    const budget = budgetWhile(() => units.requests.length < 2);
+    await expect(checkNetwork(units.endpoints, {}, budget)).rejects.toMatchObject({ code: "UNIT_NOT_AO" });
   });
 });
 

@@ -1,6 +1,8 @@
 import { DataItem } from "@dha-team/arbundles";
 import { beforeEach, describe, expect, test } from "vitest";
-import { type Ao, connectLegacy, type LegacyLimits, readJournal } from "../../src/ao/index.ts";
+import { readJournal } from "../../src/ao/journal/index.ts";
+import { connectLegacy, type LegacyLimits } from "../../src/ao/legacy/connect.ts";
+import type { Ao } from "../../src/ao/port.ts";
 import { budgetOf } from "../../src/core/budget.ts";
 import { journal, units, wallet } from "./bench.ts";
 import { AUTHORITY, assignmentOf, type Endpoint, notFound, page, type Reply, SCHEDULER } from "./units.ts";

@@ -2,7 +2,7 @@ import { chmod, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { DataItem } from "@dha-team/arbundles";
 import { beforeAll, describe, expect, test } from "vitest";
-import { loadWallet } from "../../src/ao/index.ts";
+import { loadWallet } from "../../src/ao/wallet.ts";
 import type { FleetError } from "../../src/core/errors.ts";
 import { temporaryFolder } from "../kit/folder.ts";
 import { makeJwk } from "./wallets.ts";

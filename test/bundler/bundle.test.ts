@@ -149,16 +149,6 @@ describe("the store", () => {
     expect((await shelf.get(made.hash))?.text).toBe(made.text);
     expect(await shelf.get("../../etc/passwd")).toBeUndefined();
   });
-
-  test("removes unreferenced bundles and leaves other files alone", async () => {
-    const [a, b] = [await bundled({ "main.lua": "return 1" }), await bundled({ "main.lua": "return 2" })];
-    const dir = project({ "notes.txt": "mine" });
-    const shelf = store(dir);
-    await Promise.all([shelf.put(a), shelf.put(b)]);
-    expect(await shelf.collect(new Set([a.hash]))).toEqual([b.hash]);
-    expect(readdirSync(dir).sort()).toEqual([`${a.hash}.lua`, `${a.hash}.map.json`, "notes.txt"].sort());
-    expect(await store(join(dir, "absent")).collect(new Set())).toEqual([]);
-  });
 });
 
 test("bundles a project in a folder whose name is not a Lua string", async () => {

@@ -117,7 +117,6 @@ export function fakeAo(behave: Behaviour): Ao & { sent: { tags: Tags; data: stri
     range: async () => [],
     data: never,
     monitor: never,
-    preflight: never,
   };
 }
 
@@ -129,6 +128,7 @@ export function fakeFleet(ao: Ao, members: readonly Member[], ledger?: string): 
     // Nothing listens there.
     network: {
       kind: "local",
+      protocol: "legacy",
       units: {
         gatewayUrl: "http://127.0.0.1:9",
         graphqlUrl: "http://127.0.0.1:9/graphql",

@@ -22,6 +22,7 @@ import { followSteps } from "../../src/operations/deploy/steps.ts";
 import { memberOf, resourceOf } from "../../src/operations/deploy/urn.ts";
 import { networkOf, readStackConfig } from "../../src/operations/workspace/stack-config.ts";
 import { packageDir } from "../../src/toolchain/paths.ts";
+import { temporaryFolder } from "../kit/folder.ts";
 import { began, ended, failed, MANIFEST_HEAD, projectFolder, urn } from "./fakes.ts";
 
 test("problems are parsed back as they were written, several and with long values", () => {
@@ -370,6 +371,16 @@ test("a stack's settings override the project's defaults; secrets are not string
   });
   writeFileSync(join(folder, "Pulumi.bad.yaml"), "config:\n  ao-fleet:network: moon\n");
   expect(() => networkOf(readStackConfig(folder, "bad"), folder)).toThrow("NETWORK_INVALID");
+});
+
+test("a stack's settings are read where Pulumi reads them: Pulumi.yml, and the folder of stackConfigDir", () => {
+  const folder = temporaryFolder("stack-files");
+  mkdirSync(join(folder, "stacks"));
+  writeFileSync(join(folder, "Pulumi.yml"), "name: game\nstackConfigDir: stacks\n");
+  writeFileSync(join(folder, "stacks", "Pulumi.prod.yaml"), "config:\n  game:muUrl: http://mu\n");
+  writeFileSync(join(folder, "Pulumi.prod.yaml"), "config:\n  game:muUrl: http://elsewhere\n");
+  const prod = readStackConfig(folder, "prod");
+  expect([prod.project, prod.get("muUrl")]).toEqual(["game", "http://mu"]);
 });
 
 test("members come from this stack's manifest, else from its state", async () => {

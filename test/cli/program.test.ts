@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { promisify } from "node:util";
 import { expect, test } from "vitest";
-import { docsDir, docsPages, documentedProgram, termOf } from "../../src/cli/docs.ts";
+import { docsDir, docsPages, documentedProgram, termOf } from "../../docs/cli.ts";
 import { packageDir } from "../../src/toolchain/paths.ts";
 import { fakeAo, fakeFleet, fleet, projectFolder } from "./fakes.ts";
 
@@ -108,7 +108,7 @@ test("env prints lines for a shell, with the backend of the nearest project", as
   expect((await fleet(["env", "--json", "-C", folder])).json()).toHaveProperty("PATH");
 });
 
-test("the pages in docs/reference/cli are up to date with the definitions (node src/cli/docs.ts writes them)", () => {
+test("the pages in docs/reference/cli are up to date with the definitions (npm run docs writes them)", () => {
   const pages = docsPages(program);
   expect(readdirSync(docsDir).sort()).toEqual([...pages.keys()].sort());
   for (const [name, text] of pages) expect(readFileSync(join(docsDir, name), "utf8"), name).toBe(text);

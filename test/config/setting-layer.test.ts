@@ -1,5 +1,4 @@
 import { expect, test } from "vitest";
-import { type ExplainedSetting, layerOf } from "../../components/explanation.ts";
 import { layerPath, type SettingLayer } from "../../components/setting-layer.ts";
 import { originOf } from "../../src/operations/settings/describe.ts";
 
@@ -26,14 +25,13 @@ const layers: [SettingLayer, path: string, origin: string][] = [
 
 test.each(layers)("%o has a path, and a place for people", (layer, path, origin) => {
   expect(layerPath(layer)).toBe(path);
-  // A file of version 0.1.0 has only the path.
-  for (const setting of [{ from: path, layer }, { from: path }] satisfies ExplainedSetting[]) {
-    expect(layerOf(setting)).toEqual(layer);
-    expect(originOf(setting, "dev")).toBe(origin);
-  }
+  expect(originOf({ from: path, layer }, "dev")).toBe(origin);
 });
 
-test.each(["default", "release deploy-1", "the release that runs"])("%s is no layer", (from) => {
-  expect(layerOf({ from })).toBeUndefined();
-  expect(originOf({ from }, "dev")).toBe(from);
-});
+// A file of version 0.1.0 has only the path.
+test.each(["default", "release deploy-1", "processes.shop.config"])(
+  "%s without a layer is shown as it is",
+  (from) => {
+    expect(originOf({ from }, "dev")).toBe(from);
+  },
+);

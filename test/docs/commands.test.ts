@@ -2,7 +2,7 @@ import { globSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
-import { documentedProgram } from "../../src/cli/docs.ts";
+import { documentedProgram } from "../../docs/cli.ts";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "../..");
 const program = await documentedProgram();

@@ -86,12 +86,12 @@ describe("schemas", () => {
 
   test("have the default that their comment names", async () => {
     const differing = (await schemas()).flatMap(([name, schema]) =>
-      rowsOf(schema, comments.fields(name)).flatMap(({ path, said, set }) =>
-        said === undefined || set === undefined || asValue(said) === undefined
+      rowsOf(schema, comments.fields(name)).flatMap(({ path, documented, actual }) =>
+        documented === undefined || actual === undefined || asValue(documented) === undefined
           ? []
-          : JSON.stringify(asValue(said)) === JSON.stringify(set)
+          : JSON.stringify(asValue(documented)) === JSON.stringify(actual)
             ? []
-            : [`${name}.${path}: says ${said}, uses ${JSON.stringify(set)}`],
+            : [`${name}.${path}: says ${documented}, uses ${JSON.stringify(actual)}`],
       ),
     );
     expect(differing).toEqual([]);

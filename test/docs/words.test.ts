@@ -75,7 +75,9 @@ describe("no word that the style section replaces is used", () => {
   });
 
   test("in the project's settings", () => {
-    expect(avoidedIn(["Pulumi.yaml"], whole)).toEqual([]);
+    const files = globSync(["Pulumi*.yaml", "validation.yaml"], { cwd: packageDir });
+    expect(files).toEqual(expect.arrayContaining(["Pulumi.yaml", "Pulumi.staging.yaml", "validation.yaml"]));
+    expect(avoidedIn(files, whole)).toEqual([]);
   });
 
   test("in comments and messages of the program, its rooms and the generators of pages", () => {

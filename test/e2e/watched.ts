@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { join } from "node:path";
 import type { Page } from "playwright-core";
-import { connectLegacy } from "../../src/ao/index.ts";
+import { connectLegacy } from "../../src/ao/legacy/connect.ts";
 import { endpointsOf } from "../../src/ao/legacy/endpoints.ts";
 import { loadWallet } from "../../src/ao/wallet.ts";
 import { store as bundles } from "../../src/bundler/index.ts";

@@ -1,13 +1,10 @@
 import { join } from "node:path";
-import {
-  connectLegacy,
-  loadWallet,
-  openJournal,
-  resolveNetwork,
-  type WalletSource,
-} from "../../src/ao/index.ts";
+import { openJournal } from "../../src/ao/journal/index.ts";
+import { connectLegacy } from "../../src/ao/legacy/connect.ts";
 import { connectMainnet } from "../../src/ao/mainnet/connect.ts";
 import { nodeEndpointsOf } from "../../src/ao/mainnet/endpoints.ts";
+import { resolveNetwork } from "../../src/ao/network.ts";
+import { loadWallet, type WalletSource } from "../../src/ao/wallet.ts";
 import { budgetOf } from "../../src/core/budget.ts";
 import type { Simnet } from "../simnet/index.ts";
 import type { Lab } from "./case.ts";

@@ -36,7 +36,7 @@ describe("secrets of the config are replaced in a string", () => {
   });
 });
 
-test("a value that stands in clear in the project's settings is no secret, under its own key", () => {
+test("a value in plain text in the project's settings is not a secret under the same key", () => {
   const files = {
     "Pulumi.yaml":
       "name: game\nruntime: nodejs\nstackConfigDir: stacks\nconfig:\n  network: { default: local }\n",

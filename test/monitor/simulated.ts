@@ -1,8 +1,10 @@
 import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { connectLegacy, openJournal, type Wallet } from "../../src/ao/index.ts";
+import { openJournal } from "../../src/ao/journal/index.ts";
+import { connectLegacy } from "../../src/ao/legacy/connect.ts";
 import type { Ao, Tags } from "../../src/ao/port.ts";
+import type { Wallet } from "../../src/ao/wallet.ts";
 import { budgetOf } from "../../src/core/budget.ts";
 import { sha256 } from "../../src/core/hash.ts";
 import type { FleetSession } from "../../src/fleet/fleet-session.ts";

@@ -4,6 +4,7 @@ import type { Reading } from "../../src/monitor/reading.ts";
 import { processRound } from "../../src/monitor/round.ts";
 import { readSettings } from "../../src/monitor/settings.ts";
 import { openStore } from "../../src/monitor/store.ts";
+import { PROCESS_TYPES, TYPE_NAMES } from "../../src/monitor/types.ts";
 import { temporaryFolder } from "../kit/folder.ts";
 
 const settings = readSettings("retention: { readingsHours: 1 }", "m.yaml", {});
@@ -68,6 +69,18 @@ test("a process that leaves the fleet takes its alerts with it", () => {
   const { changes } = processRound(store, round(30_000, healthy), settings);
   expect(changes.map(({ kind, alert }) => `${kind} ${alert.type}`)).toContain("resolved PROCESS_UNHEALTHY");
   expect(store.watched().map(({ name }) => name)).toEqual(["shop"]);
+  store.close();
+});
+
+test("every type of alert about a process is resolved when the process leaves, and no other", () => {
+  const store = openStore(":memory:");
+  const judgements = TYPE_NAMES.map((type) => ({ type, source: "bank", holds: true, message: "" }));
+  const leaving = { ...healthy, name: "bank", processId: "B" };
+  processRound(store, round(0, healthy, leaving), settings, { name: "ledger", runs: [], judgements });
+  const { changes } = processRound(store, round(30_000, healthy), settings);
+  expect(changes.map(({ kind, alert }) => `${kind} ${alert.type}`).sort()).toEqual(
+    PROCESS_TYPES.map((type) => `resolved ${type}`).sort(),
+  );
   store.close();
 });
 

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { generated } from "../../src/runtime/generate.ts";
+import { generated } from "../../docs/lua-data.ts";
 import { packageDir } from "../../src/toolchain/paths.ts";
 
 test.each([...generated])("%s is up to date with TypeScript (npm run docs)", (file, text) => {

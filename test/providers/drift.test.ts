@@ -45,12 +45,6 @@ describe("a refresh's findings in a state", () => {
     ]);
     expect(readDriftFacts({ drift: [], driftFacts: found })).toEqual([]);
   });
-
-  it("are read under their present code if an earlier version named it otherwise", () => {
-    const text = "gate refuses to show its traffic table to this wallet";
-    const facts = (code: string) => [{ code, router: "gate" }];
-    expect(readDriftFacts({ drift: [text], driftFacts: facts("UNTOLD") })).toEqual(facts("UNREADABLE"));
-  });
 });
 
 describe("findings in words", () => {

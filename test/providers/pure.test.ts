@@ -1,12 +1,12 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
-import { explainData } from "../../providers/config-bundle/lifecycle.ts";
 import { explainModules } from "../../providers/process/explain-changes.ts";
 import { assumeUnchanged, checkInputs, UNKNOWN } from "../../providers/run/inputs.ts";
 import { changeText } from "../../providers/wiring/drift.ts";
 import { peerChanges } from "../../providers/wiring/table.ts";
 import { composeProgram, readLoadOutcome } from "../../src/fleet/code/program.ts";
+import { explainData } from "../../src/fleet/config/setting-text.ts";
 import { judge } from "../../src/fleet/health/probe.ts";
 
 describe("a program", () => {

@@ -1,6 +1,9 @@
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { type Ao, connectLegacy, type Journal, openJournal, type Wallet } from "../../src/ao/index.ts";
+import { type Journal, openJournal } from "../../src/ao/journal/index.ts";
+import { connectLegacy } from "../../src/ao/legacy/connect.ts";
+import type { Ao } from "../../src/ao/port.ts";
+import type { Wallet } from "../../src/ao/wallet.ts";
 import { budgetOf } from "../../src/core/budget.ts";
 import { type History, historyOf, resultIdOf } from "../../src/fleet/history.ts";
 import { makeWallet } from "../ao/wallets.ts";

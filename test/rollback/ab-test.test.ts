@@ -1,9 +1,9 @@
 /** A steady split with the real pulumi in real aos: the half that is not the member breaks, is found, and is repaired; then the test ends. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { fleet as fleetCommand } from "./fleet.ts";
-import { type WarmFleet, warmFleet } from "./warm-fleet.ts";
+import { type RolloutFleet, rolloutFleet } from "./rollout-fleet.ts";
 
-let fleet: WarmFleet;
+let fleet: RolloutFleet;
 let old: string;
 
 const INSTANT = { kind: "blue-green", intervalSeconds: 0, checks: [{ kind: "health" }] };
@@ -21,7 +21,7 @@ const planned = () => run("deploy", "--refresh", "--dry-run");
 
 describe("an A/B test", { timeout: 240_000 }, () => {
   beforeAll(async () => {
-    fleet = await warmFleet();
+    fleet = await rolloutFleet();
     await fleet.strategy(INSTANT);
     const first = await fleet.up();
     expect([first.code, first.code === 0 ? "" : first.text]).toEqual([0, ""]);

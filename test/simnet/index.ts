@@ -1,5 +1,5 @@
-import type { NetworkRef } from "../../src/ao/index.ts";
 import type { LegacyEndpoints } from "../../src/ao/legacy/endpoints.ts";
+import type { NetworkRef } from "../../src/ao/network.ts";
 import { sqliteStore } from "../../src/localnet/store/sqlite.ts";
 import type { Store } from "../../src/localnet/store/store.ts";
 import type { SpawnedTwice } from "../../src/localnet/units/context.ts";

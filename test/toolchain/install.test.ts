@@ -87,7 +87,7 @@ test("an unknown AO_FLEET_CLI_FROM is refused by name", async () => {
   const box = sandbox();
   const env = { ...box.env, AO_FLEET_CLI_FROM: "brew" };
   await expect(ensureCli({ ...box, env, version, methods: methodsOf([], []) })).rejects.toThrow(
-    /CLI_WAY_UNKNOWN\]\n {2}got: {6}brew/,
+    /INSTALL_METHOD_UNKNOWN\]\n {2}got: {6}brew/,
   );
 });
 

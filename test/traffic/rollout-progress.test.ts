@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { UNKNOWN } from "../../providers/run/inputs.ts";
 import { explainNewProcesses } from "../../providers/traffic/explain-changes.ts";
-import { approvedByIn, refreshedFromRouter, tableDrift } from "../../providers/traffic/rollout-progress.ts";
+import { refreshedFromRouter, tableDrift } from "../../providers/traffic/rollout-progress.ts";
 import type { TrafficOutputs } from "../../providers/traffic/schema.ts";
 import type { Phase } from "../../src/delivery/phase.ts";
 import type { Table, TrafficState } from "../../src/delivery/wire.ts";
@@ -105,12 +105,4 @@ test.each([
 ] as const)("a refresh records nothing if %s", (_, phase, now) => {
   const props = left(phase, half);
   expect(refreshedFromRouter(props, now as TrafficState)).toBe(props);
-});
-
-test.each([
-  ["approvedBy", { approvedBy: "judge" }, "judge"],
-  ["its earlier name, letThrough", { letThrough: "person" }, "person"],
-  ["neither", {}, null],
-] as const)("who approved the traffic is read from a state with %s", (_, olds, approvedBy) => {
-  expect(approvedByIn(olds as unknown as TrafficOutputs)).toBe(approvedBy);
 });

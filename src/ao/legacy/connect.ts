@@ -14,7 +14,6 @@ import type { LegacyEndpoints } from "./endpoints.ts";
 import { existenceOf, goneWatch } from "./gone.ts";
 import { historyAt } from "./history.ts";
 import { postMonitor } from "./monitor.ts";
-import { preflight } from "./preflight.ts";
 import { resultIdsOf } from "./result-ids.ts";
 import { resultsOf } from "./results.ts";
 import { schedulersOf } from "./scheduler.ts";
@@ -149,7 +148,7 @@ function changing(
 
 /** The methods that read from the units, with retries. */
 function reading(
-  { wallet, backoff, mu, cu, index, gateway, modules, schedulers, resultIds }: Parts,
+  { wallet, backoff, mu, cu, index, gateway, schedulers, resultIds }: Parts,
   { endpoints, limits = {} }: LegacyOptions,
 ): Omit<Ao, "address" | "spawn" | "send" | "publish" | "settle" | "evaluation" | "awaitReady" | "exists"> {
   const find: Ao["find"] = (query, budget) =>
@@ -195,18 +194,5 @@ function reading(
       ...{ find, data, unit: (budget: Budget) => schedulers.locate(endpoints.scheduler, budget) },
       ...(limits.page === undefined ? {} : { page: limits.page }),
     }),
-    preflight: (input, budget) =>
-      preflight(
-        {
-          mu,
-          cu,
-          backoff,
-          module: modules.load,
-          scheduler: (time) => schedulers.locate(endpoints.scheduler, time),
-          index: (time) => find({ tags: { "Data-Protocol": "ao" }, limit: 1 }, time),
-        },
-        input,
-        budget,
-      ),
   };
 }

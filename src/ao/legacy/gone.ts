@@ -27,7 +27,7 @@ export function existenceOf(
 }
 
 /** The calls in progress, by their process, and the processes that were found missing. */
-export interface GoneWatch {
+interface GoneWatch {
   /** To be told of every attempt that failed: asks for the processes of the calls in progress if one was unknown to a unit. */
   saw(wait: Wait): void;
   /** Ends what would otherwise wait for a process that does not exist. Asks only after a failure: a call that succeeds costs nothing more. */

@@ -1,10 +1,10 @@
 import { type Budget, within } from "../../core/budget.ts";
+import { settleAll } from "../../core/settle-all.ts";
 import type { FoundItem } from "../port.ts";
 import { type Backoff, retrying } from "../retry.ts";
 import { checkUnit } from "../shared/check-unit.ts";
 import type { Answer, Unit } from "../shared/http.ts";
 import { MODULE_SECONDS } from "../shared/modules.ts";
-import { settleAll } from "../shared/settle.ts";
 
 interface PreflightParts {
   readonly mu: Unit;

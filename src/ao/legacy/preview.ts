@@ -34,7 +34,10 @@ export function checkNetwork(
     backoff: defaultBackoff,
     scheduler: (time: Budget) => schedulers.locate(endpoints.scheduler, time),
     module: moduleLoader(index, defaultBackoff).load,
-    index: (time: Budget) => readPage(index, { tags: { "Data-Protocol": "ao" } }, { first: 1 }, time),
+    index: (time: Budget) =>
+      retrying("asking the gateway's index", time, () =>
+        readPage(index, { tags: { "Data-Protocol": "ao" } }, { first: 1 }, time),
+      ),
   };
   return preflight(parts, input, budget);
 }

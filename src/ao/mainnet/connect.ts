@@ -12,11 +12,10 @@ import { effectsOf } from "./effects.ts";
 import type { NodeEndpoints } from "./endpoints.ts";
 import { addressOf } from "./identity.ts";
 import { nodeAt } from "./node.ts";
-import { preflight } from "./preflight.ts";
 import { resultsAt } from "./results.ts";
 import { scheduleAt } from "./schedule.ts";
 
-export interface MainnetOptions {
+interface MainnetOptions {
   readonly endpoints: NodeEndpoints;
   readonly wallet: Wallet;
   readonly journal: Journal;
@@ -110,9 +109,9 @@ function changing(
 /** The methods that read from the node and the gateway, with retries. */
 function reading(
   parts: Parts,
-  { endpoints, journal }: MainnetOptions,
+  { journal }: Pick<MainnetOptions, "journal">,
 ): Omit<Ao, "address" | "spawn" | "send" | "publish" | "settle" | "monitor"> {
-  const { node, index, gateway, modules, schedule, backoff, again, results } = parts;
+  const { index, gateway, schedule, again, results } = parts;
   const slots = slotsOf(journal, schedule);
   const evaluation: Ao["evaluation"] = ({ processId, messageId, expectOutput = false }, budget) =>
     again(`waiting for the result of the message ${messageId}`, budget, async () => {
@@ -150,8 +149,6 @@ function reading(
         again("asking the gateway's index", budget, () => readPage(index, query, at, budget)),
       ),
     data: (id, budget) => again(`reading the data of ${id}`, budget, () => readData(gateway, id, budget)),
-    preflight: (input, budget) =>
-      preflight({ node, endpoints, backoff, module: modules.load }, input, budget),
   };
 }
 

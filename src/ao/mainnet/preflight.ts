@@ -1,11 +1,11 @@
 import { type Budget, within } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
+import { settleAll } from "../../core/settle-all.ts";
 import type { FoundItem } from "../port.ts";
 import type { Backoff } from "../retry.ts";
 import { checkUnit } from "../shared/check-unit.ts";
 import type { Unit } from "../shared/http.ts";
 import { MODULE_SECONDS } from "../shared/modules.ts";
-import { settleAll } from "../shared/settle.ts";
 import type { NodeEndpoints } from "./endpoints.ts";
 import { addressOf } from "./identity.ts";
 import type { NodeClient } from "./node.ts";

@@ -27,7 +27,7 @@ export function tagsOf(tags: readonly { readonly name: string; readonly value: s
 /** The value of the first tag with a name. */
 const firstOf = (tags: Readonly<TagList>, name: string) => tags.find((tag) => tag.name === name)?.value;
 
-/** The sender of a message as compute units tell it: the process that its first `From-Process` names, or its signer. */
+/** The sender of a message, as compute units report it: the process in its first `From-Process` tag, else its signer. */
 export const senderOf = (tags: Readonly<TagList>, owner: string): string =>
   firstOf(tags, "From-Process") || owner;
 

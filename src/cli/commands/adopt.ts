@@ -4,12 +4,12 @@ import type { Command } from "commander";
 import { z } from "zod";
 import { amount } from "../../core/amount.ts";
 import { throwAll } from "../../core/errors.ts";
-import { UsageError } from "../../core/usage-error.ts";
 import { writeAtomically } from "../../fleet/files.ts";
 import { adoptionOf, candidatesToAdopt } from "../../operations/adopt/adoption.ts";
+import { decideAdoptions } from "../../operations/adopt/decide.ts";
 import { declaredMembers } from "../../operations/adopt/declared.ts";
-import { findMembers } from "../../operations/adopt/find.ts";
-import { problemsOf, type Verdict, verdictOn } from "../../operations/adopt/verdict.ts";
+import type { Candidate } from "../../operations/adopt/find.ts";
+import { problemsOf, type Verdict } from "../../operations/adopt/verdict.ts";
 import { startClock } from "../../operations/deploy/clock.ts";
 import { freeStack } from "../../operations/recover/free-stack.ts";
 import { choicesOf } from "../adopt/choose.ts";
@@ -89,7 +89,7 @@ async function run(context: Context, options: AdoptOptions): Promise<ExitCode> {
     out.document({ success: false, stack, failures: declared.plan.failures });
     return declared.plan.locked ? EXIT.locked : EXIT.failed;
   }
-  const verdicts = await look(context, declared, options);
+  const verdicts = await decideAdoptions(context, declared, options.process, chooserOf(context, options));
   show(context, stack, declared.members, verdicts);
   const problems = problemsOf(verdicts, options);
   const taken = candidatesToAdopt(verdicts);
@@ -125,43 +125,12 @@ async function run(context: Context, options: AdoptOptions): Promise<ExitCode> {
   }
 }
 
-/** Decides about each member. If several processes are alive, a person chooses. */
-async function look(
-  context: Context,
-  declared: Awaited<ReturnType<typeof declaredMembers>>,
-  options: AdoptOptions,
-): Promise<Map<string, Verdict>> {
-  const { host } = context;
-  const known = new Set(declared.members.map(({ name }) => name));
-  for (const name of Object.keys(options.process)) {
-    if (known.has(name)) continue;
-    throw new UsageError({
-      code: "UNKNOWN_PROCESS",
-      what: `"${name}" is not a member to adopt.`,
-      at: "--process",
-      got: name,
-      expected: known.size > 0 ? `one of ${[...known].join(", ")}` : "a member that is not in the state",
-      remedy: "Fix the name.",
-    });
-  }
-  if (known.size === 0) return new Map();
-  const fleet = await context.fleet({
-    journal: "discard",
-    ...(declared.network === undefined ? {} : { network: declared.network }),
-  });
-  const found = await findMembers(fleet.session, declared, options.process, fleet.session.budget(120));
-  const verdicts = new Map<string, Verdict>();
-  for (const one of found) {
-    const { name } = one.member;
-    let verdict = verdictOn(one, options.process[name]);
-    if (verdict.kind === "several" && host.stdin.isTTY && !options.yes && !options.dryRun) {
-      const candidate = await host.choose(`Which process is ${name}?`, choicesOf(verdict.candidates));
-      verdict = { kind: "taken", candidate };
-    }
-    verdicts.set(name, verdict);
-  }
-  return verdicts;
-}
+/** Asks a person which of several processes a member adopts; undefined if nobody can be asked. */
+const chooserOf = ({ host }: Context, { yes, dryRun }: AdoptOptions) =>
+  host.stdin.isTTY === true && !yes && !dryRun
+    ? (name: string, candidates: readonly Candidate[]) =>
+        host.choose(`Which process is ${name}?`, choicesOf(candidates))
+    : undefined;
 
 function show(
   { out }: Context,

@@ -1,11 +1,8 @@
 import type { Command } from "commander";
 import { z } from "zod";
-import { budgetOf } from "../../core/budget.ts";
-import { FleetError, formatProblem } from "../../core/errors.ts";
-import { info } from "../../fleet/protocol/info.ts";
+import { formatProblem } from "../../core/errors.ts";
 import { contentsText } from "../../fleet/snapshot/contents.ts";
-import type { Snapshot } from "../../fleet/snapshot/store.ts";
-import { takeSnapshot } from "../../fleet/snapshot/take.ts";
+import { saveStates } from "../../operations/backup/save.ts";
 import { membersWithLibrary } from "../../operations/members-named.ts";
 import { type Cli, defineCommand, seconds } from "../command.ts";
 import { EXIT } from "../exit.ts";
@@ -33,20 +30,9 @@ export function backupCommand(cli: Cli): Command {
     async run({ out, ...context }, { timeout }, names) {
       const fleet = await context.fleet({ journal: "discard" });
       const members = membersWithLibrary(fleet, names, true, out);
-      const deploymentId = `backup-${new Date().toISOString().replace(/[-:]|\..*/g, "")}`;
-      const taken: Snapshot[] = [];
-      const failed: { member: string; code: string; what: string }[] = [];
-      for (const member of members) {
-        try {
-          const { sourceHash } = await info(fleet.session, member, budgetOf(60), "epoch", "sourceHash");
-          const occasion = { reason: "backup" as const, sourceHash, deploymentId };
-          taken.push(await takeSnapshot(fleet.session, member, occasion, budgetOf(timeout)));
-        } catch (error) {
-          if (!(error instanceof FleetError)) throw error;
-          failed.push({ member: member.name, code: error.code, what: error.problems[0].what });
-          out.alert(formatProblem(error.problems[0]));
-        }
-      }
+      const { taken, failed } = await saveStates(fleet, members, timeout, (problem) =>
+        out.alert(formatProblem(problem)),
+      );
       out.document({ success: failed.length === 0, stack: fleet.stack, snapshots: taken, failed });
       const rows = taken.map(({ member, digest, slot, bytes, states = [], globals = [] }) => [
         member,

@@ -3,20 +3,13 @@ import { resolve } from "node:path";
 import { text } from "node:stream/consumers";
 import type { Command } from "commander";
 import { z } from "zod";
-import { FleetError } from "../../core/errors.ts";
-import { FLEET_REQUEST } from "../../core/fleet-actions.ts";
-import { exactJsonIn } from "../../core/json.ts";
 import { UsageError } from "../../core/usage-error.ts";
-import { faultOf } from "../../delivery/faults.ts";
-import { luaErrorIn } from "../../fleet/code/lua-error.ts";
-import { faultIn, luaExplainer } from "../../fleet/code/lua-errors.ts";
 import type { FleetSession } from "../../fleet/fleet-session.ts";
 import { pickMember } from "../../fleet/members/known-fleet.ts";
 import type { Member } from "../../fleet/members/member.ts";
 import { call, dryCall } from "../../fleet/protocol/call.ts";
-import { infoIn } from "../../fleet/protocol/info.ts";
 import type { Reply } from "../../fleet/protocol/reply.ts";
-import { withLibrary } from "../../operations/members-named.ts";
+import { presentEpoch, resultOf, slotOf } from "../../operations/call/call.ts";
 import { type Cli, type Context, defineCommand, pair, seconds } from "../command.ts";
 import { EXIT, type ExitCode } from "../exit.ts";
 
@@ -64,7 +57,7 @@ export function callCommand(cli: Cli): Command {
       const data = await dataOf(context, options);
       const fleet = await context.fleet({ journal: "keep", wallet: !options.dryRun });
       const member = pickMember(fleet, name);
-      const epoch = options.control ? { Epoch: await epochOf(fleet, member, options.timeout) } : {};
+      const epoch = options.control ? { Epoch: await presentEpoch(fleet, member, options.timeout) } : {};
       const tags = {
         ...(options.raw ? {} : { "Content-Type": "application/json" }),
         ...epoch,
@@ -81,7 +74,7 @@ export function callCommand(cli: Cli): Command {
         return EXIT.ok;
       }
       if (reply.ran && reply.output === "") return showRan(context, fleet, member, reply);
-      return show(context, fleet.session.scope.home, member, action, reply);
+      return show(context, fleet, member, action, reply);
     },
   });
 }
@@ -122,108 +115,41 @@ async function readData(path: string): Promise<string> {
   }
 }
 
-async function epochOf(fleet: FleetSession, member: Member, timeout: number): Promise<string> {
-  withLibrary(member);
-  const reply = await call(fleet, {
-    member,
-    action: "Info",
-    data: "",
-    // The program may have an Info handler of its own, without an epoch.
-    tags: FLEET_REQUEST,
-    seconds: timeout,
-    wait: true,
-  });
-  const epoch = infoIn(exactJsonIn(reply.data), "epoch")?.epoch;
-  if (epoch !== undefined) return String(epoch);
-  throw new FleetError({
-    code: "NO_EPOCH",
-    what: `${member.name} does not report its epoch.`,
-    got: reply.data.slice(0, 200) || reply.error || reply.output || "nothing",
-    expected: "a reply to Info with an epoch",
-    remedy: "Check that it runs the fleet's code: npx fleet status",
-  });
-}
-
 /** Prints the result of an Eval that returned nothing, with its slot if that can be read. */
 async function showRan(
-  { host, out }: Context,
+  context: Context,
   fleet: FleetSession,
   { processId }: Member,
   { messageId }: Reply,
 ): Promise<ExitCode> {
-  const slot = messageId === "" ? undefined : await slotOf(host, fleet, processId, messageId);
+  const { out } = context;
+  const slot = messageId === "" ? undefined : await slotOf(context, fleet, processId, messageId);
   const where = messageId === "" ? "in a dry run" : slot === undefined ? "" : `at slot ${slot}`;
   out.line(`evaluated${where === "" ? "" : ` ${where}`}: no output, no error`);
   out.document({ success: true, messageId, action: "", tags: {}, data: "", text: "", slot: slot ?? null });
   return EXIT.ok;
 }
 
-/** Number of newest slots to search for a message that was just evaluated. */
-const NEWEST = 100;
-
-async function slotOf(
-  host: Context["host"],
-  fleet: FleetSession,
-  processId: string,
-  messageId: string,
-): Promise<number | undefined> {
-  try {
-    const history = await host.history(fleet, 10);
-    const latest = await history.latest(processId);
-    if (latest === undefined) return undefined;
-    const newest = await history.range(processId, Math.max(0, latest - NEWEST), latest);
-    return newest.find((one) => one.messageId === messageId)?.slot;
-  } catch (error) {
-    // The Eval succeeded; only its slot is unknown.
-    if (error instanceof FleetError) return undefined;
-    throw error;
-  }
-}
-
 async function show(
   { out }: Context,
-  home: string,
+  fleet: FleetSession,
   member: Member,
   action: string,
   reply: Reply,
 ): Promise<ExitCode> {
-  const { error, output } = reply;
-  const raised = luaErrorIn({ ...(error === undefined ? {} : { error }), output, messages: [] });
-  // The code of an Eval is not part of the bundle.
-  const source = action === "Eval" ? undefined : member.sourceHash;
-  const explain = luaExplainer(home);
-  if (raised !== undefined) {
-    const changed = error === undefined ? "" : " and changed nothing";
-    throw new FleetError({
-      code: "PROCESS_ERROR",
-      what: `${member.name} failed${changed}: ${await explain(raised, source)}`,
-      remedy: `Fix its code; npx fleet logs ${member.name} --errors shows more.`,
-    });
-  }
-  const said = reply.data === "" ? reply.output : reply.data;
-  const data = structureOf(reply.data) ?? said;
-  const failed = faultOf(reply) !== undefined;
-  const faultText = faultIn(reply.data);
-  const fault = faultText === undefined ? undefined : await explain(faultText, source);
+  const { success, data, text, explained } = await resultOf(fleet, member, action, reply);
   if (reply.action !== "") out.note(`${reply.action} from ${member.name}`);
   else if (reply.tags.Error !== undefined) out.note(`an error from ${member.name}: ${reply.tags.Error}`);
-  if (fault !== undefined) out.note(fault);
+  if (explained !== undefined) out.note(explained);
   out.line(typeof data === "string" ? data : JSON.stringify(data, null, 2));
   out.document({
-    success: !failed,
+    success,
     messageId: reply.messageId,
     action: reply.action,
     tags: reply.tags,
     data,
-    text: said,
-    ...(fault === undefined ? {} : { explained: fault }),
+    text,
+    ...(explained === undefined ? {} : { explained }),
   });
-  return failed ? EXIT.failed : EXIT.ok;
-}
-
-/** Parses a JSON object or list. Anything else stays a string: `500` does not become a number, nor `null` nothing. */
-function structureOf(text: string): object | undefined {
-  const value = exactJsonIn(text);
-  // `parseJson` also returns an object for a number that needs all its digits.
-  return /^\s*[[{]/.test(text) && typeof value === "object" && value !== null ? value : undefined;
+  return success ? EXIT.ok : EXIT.failed;
 }

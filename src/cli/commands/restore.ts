@@ -1,11 +1,9 @@
 import type { Command } from "commander";
 import { z } from "zod";
-import { FleetError, throwAll } from "../../core/errors.ts";
-import { parseJson } from "../../core/json.ts";
-import { contentsOf, contentsText, StateSchema } from "../../fleet/snapshot/contents.ts";
+import { contentsText } from "../../fleet/snapshot/contents.ts";
 import { type Snapshot, snapshotStore } from "../../fleet/snapshot/store.ts";
-import { snapshotFor } from "../../operations/backup/find.ts";
-import { restoreLines, restoreState } from "../../operations/backup/restore.ts";
+import { snapshotsFor } from "../../operations/backup/find.ts";
+import { restoreStates } from "../../operations/backup/restore.ts";
 import { membersWithLibrary } from "../../operations/members-named.ts";
 import { describeOwner, recover } from "../../operations/recover/index.ts";
 import { assertCanConfirm } from "../can-confirm.ts";
@@ -72,9 +70,7 @@ async function run(context: Context, options: RestoreOptions, names: readonly st
     );
     return EXIT.locked;
   }
-  const chosen = await Promise.all(members.map((member) => snapshotFor(fleet, member, options)));
-  throwAll(chosen.flatMap((one) => (one instanceof FleetError ? one.problems : [])));
-  const wanted = chosen.flatMap((one) => (one instanceof FleetError ? [] : [one]));
+  const wanted = await snapshotsFor(fleet, members, options);
   for (const { snapshot } of wanted) out.note(describeSnapshot(snapshot));
   if (
     !options.yes &&
@@ -83,16 +79,7 @@ async function run(context: Context, options: RestoreOptions, names: readonly st
     out.note("Nothing was changed.");
     return EXIT.ok;
   }
-  const restored = [];
-  for (const { member, snapshot, text } of wanted) {
-    const done = await restoreState(fleet, member, snapshot, text);
-    const { before, ...more } = done;
-    const held = { states: before.states ?? [], globals: before.globals ?? [] };
-    restored.push({ member: member.name, digest: snapshot.digest, kept: before.digest, held, ...more });
-    // Earlier versions did not record the contents of a snapshot.
-    const contents = contentsOf(StateSchema.parse(parseJson(text)));
-    for (const line of restoreLines(member.name, { ...snapshot, ...contents }, done)) out.line(line);
-  }
+  const restored = await restoreStates(fleet, wanted, (line) => out.line(line));
   out.document({ success: true, stack: fleet.stack, restored });
   return EXIT.ok;
 }

@@ -1,12 +1,8 @@
 import type { Command } from "commander";
 import { z } from "zod";
-import { budgetOf } from "../../core/budget.ts";
-import { FleetError, formatProblem } from "../../core/errors.ts";
-import { runsWithoutLibrary } from "../../fleet/code/without-library.ts";
-import type { FleetSession } from "../../fleet/fleet-session.ts";
-import type { Member } from "../../fleet/members/member.ts";
-import { type Statistics, statistics } from "../../fleet/protocol/statistics.ts";
+import { formatProblem } from "../../core/errors.ts";
 import { membersWithLibrary } from "../../operations/members-named.ts";
+import { fleetStatistics } from "../../operations/observe/statistics.ts";
 import { type Cli, type Context, defineCommand, seconds } from "../command.ts";
 import { EXIT, type ExitCode } from "../exit.ts";
 import { table } from "../table.ts";
@@ -49,11 +45,7 @@ async function run(
   names: readonly string[],
 ): Promise<ExitCode> {
   const fleet = await context.fleet({ journal: "discard" });
-  const asked = await Promise.all(
-    withSharing(fleet, membersWithLibrary(fleet, names, true, out)).map((member) =>
-      statisticsOf(fleet, member, timeout),
-    ),
-  );
+  const asked = await fleetStatistics(fleet, membersWithLibrary(fleet, names, true, out), timeout);
   const known = asked.flatMap((one) => (one.statistics ? [{ ...one, statistics: one.statistics }] : []));
   const heading = [
     "process",
@@ -85,29 +77,4 @@ async function run(
   for (const { error } of silent) if (error) out.alert(formatProblem(error));
   out.document({ success: silent.length === 0, stack: fleet.stack, processes: asked });
   return silent.length === 0 ? EXIT.ok : EXIT.failed;
-}
-
-/** Adds every further revision that has part of a member's traffic, since each process counts only its own requests. */
-const withSharing = ({ sharing = [] }: FleetSession, members: readonly Member[]): Member[] =>
-  members.flatMap((member) => [
-    member,
-    ...sharing.filter((one) => one.of === member.name && !runsWithoutLibrary(one)),
-  ]);
-
-interface Asked {
-  readonly name: string;
-  readonly processId: string;
-  readonly statistics?: Statistics;
-  readonly error?: FleetError["problems"][0];
-}
-
-async function statisticsOf(fleet: FleetSession, member: Member, timeout: number): Promise<Asked> {
-  const { name, processId } = member;
-  try {
-    const said = await statistics(fleet.session, member, budgetOf(timeout));
-    return { name, processId, statistics: said };
-  } catch (error) {
-    if (!(error instanceof FleetError)) throw error;
-    return { name, processId, error: error.problems[0] };
-  }
 }

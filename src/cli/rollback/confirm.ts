@@ -33,7 +33,7 @@ export async function showAndConfirm(
   }
   const asked = host.stdin.isTTY === true && !options.yes && !options.emergency;
   const isLossy = diverged.length > 0;
-  // Nobody can accept the loss here, so a preview would be useless.
+  // The loss cannot be confirmed without a terminal, so a preview would be useless.
   if (isLossy && !options.acceptDivergence && !options.dryRun && !asked) return refuseLoss(context, diverged);
   if (!options.emergency || options.dryRun) {
     const clock = startClock(

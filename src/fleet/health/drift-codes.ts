@@ -37,7 +37,7 @@ export interface Drift {
 }
 
 /** Drift in the format of the state. */
-export interface StoredDriftCodes {
+interface StoredDriftCodes {
   readonly drift: readonly string[];
   readonly driftCodes?: readonly DriftCode[] | undefined;
 }

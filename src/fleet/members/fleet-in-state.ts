@@ -2,7 +2,7 @@
 import { z } from "zod";
 import type { KnownFleet, Member } from "./member.ts";
 import { type RevisionInState, RevisionSchema } from "./revision-in-state.ts";
-import { outputsOf, resourcesIn } from "./stack-state.ts";
+import { outputsOf, resourcesIn, type StateResource } from "./stack-state.ts";
 
 const ProcessSchema = z.looseObject({
   name: z.string(),
@@ -12,7 +12,7 @@ const ProcessSchema = z.looseObject({
   revision: z.looseObject({ sourceHash: z.string(), code: z.array(z.string()).optional() }).optional(),
   revisions: z.array(RevisionSchema).optional(),
   blue: z.looseObject({ processId: z.string(), sourceHash: z.string() }).optional(),
-  strategy: z.looseObject({ router: z.string().optional() }).optional(),
+  strategy: z.looseObject({}).optional(),
   lib: z.boolean().optional(),
   health: z.looseObject({ status: z.string() }).optional(),
 });
@@ -22,18 +22,34 @@ const TrafficSchema = z.looseObject({
   router: z.looseObject({ name: z.string() }),
   active: z.record(z.string(), z.string()).default({}),
 });
+const RoutedSchema = z.looseObject({ strategy: z.looseObject({ router: z.string() }) });
+const RevisionsSchema = z.looseObject({ name: z.string(), revisions: z.array(RevisionSchema) });
+
+/** The member that carries the router. A member with a rollout strategy is in the state earlier than the traffic table. */
+export const routerIn = (resources: readonly StateResource[]): string | undefined =>
+  outputsOf(resources, "Traffic", TrafficSchema)[0]?.router.name ??
+  outputsOf(resources, "Process", RoutedSchema)[0]?.strategy.router;
+
+/** Member → its revisions, including the wanted one. */
+export const revisionsIn = (
+  resources: readonly StateResource[],
+): Record<string, readonly RevisionInState[]> =>
+  Object.fromEntries(
+    outputsOf(resources, "Process", RevisionsSchema).map(({ name, revisions }) => [name, revisions]),
+  );
 
 /** @param raw the output of `pulumi stack export`; an invalid one yields a fleet without members */
 export function fleetInState(raw: unknown): KnownFleet {
   const resources = resourcesIn(raw) ?? [];
-  const processes = outputsOf(resources, "Process", ProcessSchema);
   const [traffic] = outputsOf(resources, "Traffic", TrafficSchema);
-  const router = traffic?.router.name ?? processes.flatMap(({ strategy }) => strategy?.router ?? [])[0];
-  const held = processes.flatMap(({ name, revisions }) => (revisions ? [[name, revisions] as const] : []));
+  const router = routerIn(resources);
+  const revisions = revisionsIn(resources);
   return {
-    members: processes.map((process) => servingIn(process, traffic?.active[process.name])),
+    members: outputsOf(resources, "Process", ProcessSchema).map((process) =>
+      servingIn(process, traffic?.active[process.name]),
+    ),
     ...(router === undefined ? {} : { router }),
-    ...(held.length === 0 ? {} : { revisions: Object.fromEntries(held) }),
+    ...(Object.keys(revisions).length === 0 ? {} : { revisions }),
   };
 }
 

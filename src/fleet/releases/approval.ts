@@ -7,9 +7,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import { type Approval, ApprovalSchema } from "../../delivery/approval.ts";
 import { readJson, writeAtomically } from "../files.ts";
-import type { Scope } from "../session/scope.ts";
-
-type StackFiles = Pick<Scope, "home" | "project" | "stack">;
+import type { StackFiles } from "../session/scope.ts";
 
 const KeptSchema = z.looseObject({ release: z.string(), approval: ApprovalSchema });
 

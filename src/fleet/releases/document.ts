@@ -5,7 +5,7 @@ import { hashOf } from "../../core/hash.ts";
 import { ApprovalSchema } from "../../delivery/approval.ts";
 import { readJson } from "../files.ts";
 import type { Manifest } from "../members/manifest.ts";
-import type { Scope } from "../session/scope.ts";
+import type { Scope, StackFiles } from "../session/scope.ts";
 import { DeclaredProcessSchema, MemberPolicySchema, MemberSchema, PinnedSchema } from "./declared.ts";
 
 /**
@@ -80,11 +80,11 @@ export function verifiedRelease(value: unknown): ReleaseDocument | undefined {
 }
 
 /** The folder of a stack's releases on this machine. */
-export const releasesDir = (scope: Pick<Scope, "home" | "project" | "stack">): string =>
+export const releasesDir = (scope: StackFiles): string =>
   join(scope.home, "releases", `${scope.project}.${scope.stack}`);
 
 /** `.fleet/releases/<project>.<stack>/<deployment id>.json`; `current.json` is the last one that succeeded. */
-export function releasePath(scope: Pick<Scope, "home" | "project" | "stack">, id: string): string {
+export function releasePath(scope: StackFiles, id: string): string {
   return join(releasesDir(scope), `${id}.json`);
 }
 
@@ -94,10 +94,7 @@ export function releasePath(scope: Pick<Scope, "home" | "project" | "stack">, id
  * @param id its deployment id, or `current`
  * @throws FleetError RELEASE_DAMAGED if the file does not match its hash
  */
-export async function readRelease(
-  scope: Pick<Scope, "home" | "project" | "stack">,
-  id: string,
-): Promise<ReleaseDocument | undefined> {
+export async function readRelease(scope: StackFiles, id: string): Promise<ReleaseDocument | undefined> {
   if (!/^[\w.-]{1,128}$/.test(id)) return undefined;
   const path = releasePath(scope, id);
   const found = await readJson(path).catch((error: unknown) => {

@@ -1,9 +1,7 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect } from "../../ao/connect.ts";
-import { openJournal } from "../../ao/journal/index.ts";
-import { type NetworkRef, resolveNetwork } from "../../ao/network.ts";
+import { temporaryJournal } from "../../ao/journal/index.ts";
+import type { NetworkRef } from "../../ao/network.ts";
 import type { Ao, FoundItem } from "../../ao/port.ts";
 import { loadWallet } from "../../ao/wallet.ts";
 import { store } from "../../bundler/index.ts";
@@ -12,13 +10,11 @@ import { FleetError } from "../../core/errors.ts";
 import { bundleIn } from "../code/program.ts";
 import { writeAtomically } from "../files.ts";
 import { completionTags, releaseIn } from "../protocol/deployments.ts";
-import type { Scope } from "../session/scope.ts";
+import { locateNetwork } from "../session/locate-network.ts";
+import type { StackFiles } from "../session/scope.ts";
 import type { StackSettings } from "../session/session.ts";
 import { walletSource } from "../session/wallet.ts";
 import { type ReleaseDocument, releasePath, verifiedRelease } from "./document.ts";
-
-/** A stack, and the folder of its files. */
-export type StackFiles = Pick<Scope, "home" | "project" | "stack">;
 
 /** Reads from the network with the address of the stack's wallet. Signs nothing, and locks no journal. */
 export interface Reader {
@@ -27,20 +23,11 @@ export interface Reader {
 }
 
 /** Opens the network for reading; starts the embedded one if it is not running. */
-export async function networkReader(network: NetworkRef, config: StackSettings): Promise<Reader> {
+export async function networkReader(declared: NetworkRef, config: StackSettings): Promise<Reader> {
   const wallet = await loadWallet(walletSource(config));
-  const resolved = await resolveNetwork(network, async (dir) =>
-    (await import("../../localnet/index.ts")).start(dir),
-  );
-  const folder = await mkdtemp(join(tmpdir(), "fleet-read-"));
-  const journal = await openJournal(join(folder, "journal.jsonl"));
-  return {
-    ao: connect(resolved, { wallet, journal }),
-    async close() {
-      await journal.close();
-      await rm(folder, { recursive: true, force: true });
-    },
-  };
+  const { network } = await locateNetwork(declared);
+  const journal = await temporaryJournal();
+  return { ao: connect(network, { wallet, journal }), close: () => journal.close() };
 }
 
 const epochOf = ({ tags }: FoundItem): number => Number(tags.Epoch ?? -1);

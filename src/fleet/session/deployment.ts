@@ -107,10 +107,6 @@ export class Deployment implements Run {
     return true;
   }
 
-  finished(): void {
-    this.ended();
-  }
-
   ended(): void {
     this.#running = undefined;
     clearInterval(this.#beat);

@@ -16,6 +16,8 @@ export const ScopeSchema = z.strictObject({
 });
 
 export type Scope = z.infer<typeof ScopeSchema>;
+/** A stack, and the folder of its files. */
+export type StackFiles = Pick<Scope, "home" | "project" | "stack">;
 
 /** Inputs of every resource of a fleet: its scope and network. */
 export const CommonInputs = {

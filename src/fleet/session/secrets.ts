@@ -1,23 +1,21 @@
-/** The secrets of the stack's config, which no line, log, event or ledger entry of a run may contain. */
-import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { join, resolve } from "node:path";
-import { parse } from "yaml";
+/** The secrets of the stack's config, which must not appear in any line, log, event or ledger entry of a run. */
 import type { Problem } from "../../core/errors.ts";
 import { jsonIn } from "../../core/json.ts";
+import { projectFileIn, settingsIn, stackFilesIn, stackFolder } from "./pulumi-files.ts";
 import type { StackSettings } from "./session.ts";
 
 /** What Pulumi prints instead of a secret. */
 export const SECRET = "[secret]";
 
-/** Length of the shortest secret that is replaced, as in Pulumi: a shorter one is part of any text. */
+/** The minimum length of a secret that is replaced, as in Pulumi: a shorter one occurs in ordinary text. */
 const SHORTEST = 3;
 
-/** Matches every secret of this process' run. Undefined if there is none, or none is known yet. */
+/** Matches every secret of the run in this process. Undefined if there are none, or before `keepSecrets`. */
 let secrets: RegExp | undefined;
 
 /**
- * Remembers the secrets of the run, for `withoutSecrets`. Pulumi does not tell a provider which values are secrets, so a value is one unless
- * it stands in clear in a file of the project's settings.
+ * Keeps the secrets of the run for `withoutSecrets`. Pulumi does not tell a provider which values are secrets, so every value counts as one
+ * unless a settings file of the project contains it in plain text.
  *
  * @param folder the project's. @default the working folder of every program and provider
  */
@@ -27,17 +25,17 @@ export function keepSecrets({ rawConfig }: Pick<StackSettings, "rawConfig">, fol
   secrets = values.length === 0 ? undefined : new RegExp(values.map(escaped).join("|"), "g");
 }
 
-/** The same string with every secret replaced, as Pulumi does it in what it prints. */
+/** The text with every secret replaced by `[secret]`, as in Pulumi's own output. */
 export const withoutSecrets = (text: string): string =>
   secrets === undefined ? text : text.replace(secrets, SECRET);
 
-/** The same for every text of a problem. Its code has none: it is compared. */
+/** A problem with the secrets in its texts replaced. Its code stays as it is, because code compares it. */
 export function problemWithoutSecrets({ code, ...texts }: Problem): Problem {
   const entries = Object.entries(texts).map(([field, text]) => [field, withoutSecrets(String(text))]);
   return { code, ...(Object.fromEntries(entries) as typeof texts) };
 }
 
-/** Everything to replace, the longest first: the values, and the values as they are in JSON. Pure. */
+/** Every string to replace, the longest first: the values, as they are and as JSON escapes them. Pure. */
 function secretValues(
   config: Readonly<Record<string, unknown>>,
   plain: ReadonlyMap<string, ReadonlySet<string>>,
@@ -56,15 +54,12 @@ function secretValues(
   return [...found].filter(({ length }) => length >= SHORTEST).sort((a, b) => b.length - a.length);
 }
 
-/** The values that stand in clear in the settings of the project and of its stacks, by the names of their keys. */
+/** The values in plain text in the settings of the project and of its stacks, by the names of their keys. */
 function plainValues(folder: string): Map<string, Set<string>> {
   const plain = new Map<string, Set<string>>();
-  const project = settingsIn(join(folder, "Pulumi.yaml")) ?? settingsIn(join(folder, "Pulumi.yml"));
-  const stacks = resolve(folder, typeof project?.stackConfigDir === "string" ? project.stackConfigDir : ".");
-  const files = existsSync(stacks)
-    ? readdirSync(stacks).filter((name) => /^Pulumi\..+\.ya?ml$/.test(name))
-    : [];
-  for (const settings of [project, ...files.map((name) => settingsIn(join(stacks, name)))]) {
+  const project = writtenIn(projectFileIn(folder));
+  const files = stackFilesIn(stackFolder(folder, project?.stackConfigDir));
+  for (const settings of [project, ...files.map(writtenIn)]) {
     for (const [key, value] of Object.entries(settings?.config ?? {})) {
       const values = plain.get(nameOf(key)) ?? new Set();
       for (const leaf of leavesOf(value)) {
@@ -77,23 +72,23 @@ function plainValues(folder: string): Map<string, Set<string>> {
   return plain;
 }
 
-/** A file of Pulumi's settings with every number as it is written; undefined if there is none, or it cannot be read. */
-function settingsIn(path: string): Record<string, unknown> | undefined {
+/** A settings file of Pulumi, with numbers as they are written; undefined if it is missing or cannot be read. */
+function writtenIn(file: string | undefined): Record<string, unknown> | undefined {
   try {
-    const content: unknown = parse(readFileSync(path, "utf8"), { schema: "failsafe" });
+    const content = settingsIn(file, "failsafe");
     return typeof content === "object" && content !== null ? { ...content } : undefined;
   } catch {
     return undefined;
   }
 }
 
-/** The key without its namespace, which Pulumi.yaml may leave out. */
+/** The key without its namespace, which is optional in Pulumi.yaml. */
 const nameOf = (key: string): string => key.slice(key.indexOf(":") + 1);
 
 /**
- * The values in data, as text.
+ * All values in data that are not objects, as strings.
  *
- * @param text the text of a value that is no object. @default as JavaScript writes it
+ * @param text the string for data that is not an object. @default as JavaScript converts it
  */
 function leavesOf(data: unknown, text = String(data)): string[] {
   return typeof data === "object" && data !== null

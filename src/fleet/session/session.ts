@@ -81,9 +81,7 @@ export interface Run {
    * @returns whether the ledger was behind
    */
   catchUp(member: ProcessRef, name: string): Promise<boolean>;
-  /** Marks the run as recorded in the ledger as finished. */
-  finished(): void;
-  /** Stops the heartbeats; the run's entry in the ledger is unchanged. */
+  /** Stops the heartbeats; from then on `failed` records nothing. The run's entry in the ledger is unchanged. */
   ended(): void;
   /**
    * Records in the ledger that this run failed, or that its rollout waits for a person (`HELD`): once, and only if that is possible

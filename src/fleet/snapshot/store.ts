@@ -5,7 +5,7 @@ import { gunzip, gzip } from "node:zlib";
 import { z } from "zod";
 import { sha256 } from "../../core/hash.ts";
 import { readJson, writeAtomically, writeBytesAtomically } from "../files.ts";
-import type { Scope } from "../session/scope.ts";
+import type { StackFiles } from "../session/scope.ts";
 
 /** The metadata of a snapshot: the states of one process at one slot. */
 const SnapshotSchema = z.strictObject({
@@ -52,7 +52,7 @@ interface SnapshotStore {
 }
 
 /** `.fleet/snapshots/<digest>.json.gz` and `.fleet/snapshots/<project>.<stack>/<member>/<time>-<digest>.json`. */
-export function snapshotStore(scope: Pick<Scope, "home" | "project" | "stack">): SnapshotStore {
+export function snapshotStore(scope: StackFiles): SnapshotStore {
   const texts = join(scope.home, "snapshots");
   const known = join(texts, `${scope.project}.${scope.stack}`);
   const pathOf = (digest: string): string => join(texts, `${digest}.json.gz`);

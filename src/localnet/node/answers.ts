@@ -40,8 +40,8 @@ export function encoded(
 }
 
 /**
- * An error. Its text also stands in a header, with its line breaks: Node's `fetch` refuses to parse such an answer, although what was
- * asked for may have been done.
+ * An error. A header contains its text too, with its line breaks: Node's `fetch` cannot parse such a response, although the request may
+ * have been carried out.
  */
 export function refused(context: Context, quirks: NodeQuirks, { status, message }: NodeError): Response {
   const json = JSON.stringify({ status, body: message, reason: message });

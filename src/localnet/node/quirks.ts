@@ -1,6 +1,6 @@
 /**
- * How a HyperBEAM node differs from what a client would wish, each part as a switch. The defaults are what real nodes were seen to do;
- * a test that needs a quiet node turns them off.
+ * The ways in which a HyperBEAM node is difficult for a client, each as a switch. The defaults are the observed behaviour of real nodes; a
+ * test that needs none of them turns them off.
  */
 export interface NodeQuirks {
   /**

@@ -1,6 +1,7 @@
 import type { SQLInputValue } from "node:sqlite";
+import { type Sql, sqlOf } from "../../core/sql.ts";
 import type { Assignment, Effect, EvaluationRecord, ItemRecord, ProcessRecord } from "../types.ts";
-import { openDatabase, type Sql, sqlOf } from "./database.ts";
+import { openDatabase } from "./database.ts";
 import { itemFilter } from "./item-query.ts";
 import type { AssignmentRange, EvaluationPoint, EvaluationQuery, ItemQuery, Store } from "./store.ts";
 

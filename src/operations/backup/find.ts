@@ -1,11 +1,12 @@
 import { amount } from "../../core/amount.ts";
 import { FleetError } from "../../core/errors.ts";
+import { settleAll } from "../../core/settle-all.ts";
 import type { FleetSession } from "../../fleet/fleet-session.ts";
 import type { Member } from "../../fleet/members/member.ts";
 import { type Snapshot, snapshotStore } from "../../fleet/snapshot/store.ts";
 
 /** A saved state with its text. */
-interface SnapshotToRestore {
+export interface SnapshotToRestore {
   readonly member: Member;
   readonly snapshot: Snapshot;
   readonly text: string;
@@ -19,12 +20,22 @@ interface Chosen {
   readonly before?: string | undefined;
 }
 
-/** The chosen saved state of a member, or the error that says why there is none. */
-export async function snapshotFor(
+/**
+ * The chosen saved state of each member.
+ *
+ * @throws FleetError SNAPSHOT_GONE, SNAPSHOT_SEVERAL, with the problem of every member that has none
+ */
+export const snapshotsFor = (
+  fleet: FleetSession,
+  members: readonly Member[],
+  which: Chosen,
+): Promise<SnapshotToRestore[]> => settleAll(members.map((member) => snapshotFor(fleet, member, which)));
+
+async function snapshotFor(
   fleet: FleetSession,
   member: Member,
   { digest, before }: Chosen,
-): Promise<SnapshotToRestore | FleetError> {
+): Promise<SnapshotToRestore> {
   const store = snapshotStore(fleet.session.scope);
   const kept = await store.list(member.name);
   const found = kept.filter(
@@ -38,7 +49,7 @@ export async function snapshotFor(
   if (snapshot && text !== undefined && (digest === undefined || digests.size === 1))
     return { member, snapshot, text };
   const several = digest !== undefined && digests.size > 1;
-  return new FleetError({
+  throw new FleetError({
     code: several ? "SNAPSHOT_SEVERAL" : "SNAPSHOT_GONE",
     what: several
       ? `The digests of several saved states of ${member.name} start with ${digest}.`

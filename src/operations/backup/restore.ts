@@ -5,9 +5,10 @@ import type { FleetSession } from "../../fleet/fleet-session.ts";
 import type { Member } from "../../fleet/members/member.ts";
 import { info } from "../../fleet/protocol/info.ts";
 import { importState } from "../../fleet/protocol/state.ts";
-import { contentsText, StateSchema } from "../../fleet/snapshot/contents.ts";
+import { contentsOf, contentsText, StateSchema } from "../../fleet/snapshot/contents.ts";
 import { type Snapshot, snapshotStore } from "../../fleet/snapshot/store.ts";
 import { type ExportedSnapshot, exportState, type SnapshotReason } from "../../fleet/snapshot/take.ts";
+import type { SnapshotToRestore } from "./find.ts";
 
 /** The result of a restore. */
 interface Restored {
@@ -101,6 +102,40 @@ async function everything(
     if (error instanceof FleetError && error.code === "EXPORT_UNSUPPORTED") return { taken, notKept: left };
     throw error;
   }
+}
+
+/** A restored state, for reports. */
+interface RestoredMember extends Omit<Restored, "before"> {
+  readonly member: string;
+  /** The restored state. */
+  readonly digest: string;
+  /** The state before it, which was saved, and what it contains. */
+  readonly kept: string;
+  readonly held: { readonly states: readonly string[]; readonly globals: readonly string[] };
+}
+
+/**
+ * Restores saved states, one after another.
+ *
+ * @param note receives the lines about each as soon as it is restored
+ * @throws as `restoreState`
+ */
+export async function restoreStates(
+  fleet: FleetSession,
+  wanted: readonly SnapshotToRestore[],
+  note: (line: string) => void,
+): Promise<RestoredMember[]> {
+  const restored: RestoredMember[] = [];
+  for (const { member, snapshot, text } of wanted) {
+    const done = await restoreState(fleet, member, snapshot, text);
+    const { before, ...more } = done;
+    const held = { states: before.states ?? [], globals: before.globals ?? [] };
+    restored.push({ member: member.name, digest: snapshot.digest, kept: before.digest, held, ...more });
+    // Earlier versions did not record the contents of a snapshot.
+    const contents = contentsOf(StateSchema.parse(parseJson(text)));
+    for (const line of restoreLines(member.name, { ...snapshot, ...contents }, done)) note(line);
+  }
+  return restored;
 }
 
 /** How to undo the restore, and what that leaves out. Pure. */

@@ -1,12 +1,12 @@
 import { existsSync, readFileSync } from "node:fs";
 import { isAbsolute, join } from "node:path";
 import { FleetError } from "../../core/errors.ts";
-import type { Scope } from "../../fleet/session/scope.ts";
+import type { StackFiles } from "../../fleet/session/scope.ts";
 import { readSettings, type Settings } from "../../monitor/settings.ts";
 import type { Env } from "../../toolchain/paths.ts";
 
 /** Path of the database with a stack's figures and alerts. */
-export const storePath = ({ home, project, stack }: Pick<Scope, "home" | "project" | "stack">): string =>
+export const storePath = ({ home, project, stack }: StackFiles): string =>
   join(home, "monitor", `${project}.${stack}.sqlite`);
 
 /**

@@ -2,7 +2,7 @@ import { FleetError } from "../../core/errors.ts";
 import { writeAtomically } from "../../fleet/files.ts";
 import type { FleetSession } from "../../fleet/fleet-session.ts";
 import { type ReleaseDocument, readRelease, releasePath } from "../../fleet/releases/document.ts";
-import type { StackFiles } from "../../fleet/releases/remote.ts";
+import type { StackFiles } from "../../fleet/session/scope.ts";
 import { type LedgerRun, ledgerOf, readLedger, runsOf } from "./ledger.ts";
 import { type KnownRelease, localReleases, mergeReleases } from "./releases.ts";
 import {

@@ -6,7 +6,7 @@ import {
   releasesDir,
   verifiedRelease,
 } from "../../fleet/releases/document.ts";
-import type { StackFiles } from "../../fleet/releases/remote.ts";
+import type { StackFiles } from "../../fleet/session/scope.ts";
 import { describeChanges } from "./changes.ts";
 import type { LedgerRun } from "./ledger.ts";
 

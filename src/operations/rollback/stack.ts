@@ -3,6 +3,8 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { gunzip } from "node:zlib";
 import { z } from "zod";
+import { revisionsIn, routerIn } from "../../fleet/members/fleet-in-state.ts";
+import type { RevisionInState } from "../../fleet/members/revision-in-state.ts";
 import {
   isResource,
   outputsOf,
@@ -63,21 +65,10 @@ const TrafficSchema = z.looseObject({
   services: z.record(z.string(), z.looseObject({ state: z.string().default("owned") })),
 });
 
-/** A member with a rollout strategy. It is in the state earlier than the traffic table. */
-const StrategySchema = z.looseObject({ strategy: z.looseObject({ router: z.string() }) });
-
-const RevisionsSchema = z.looseObject({
-  name: z.string(),
-  revisions: z.array(z.looseObject({ processId: z.string(), sourceHash: z.string(), version: z.string() })),
-});
-
-/** One revision of a member. */
-type Held = z.infer<typeof RevisionsSchema>["revisions"][number];
-
 /** The member that carries the router, and the state mode of each service (`none`, `partitioned`, `owned`). */
 export interface Traffic extends z.infer<typeof TrafficSchema> {
   /** Member → its revisions in the stack's state, including the wanted one. */
-  readonly held: Readonly<Record<string, readonly Held[]>>;
+  readonly held: Readonly<Record<string, readonly RevisionInState[]>>;
 }
 
 /** Reads the stack's state. The same command works for every backend. */
@@ -88,16 +79,11 @@ export async function stackState({ host, workspace, stack }: PulumiStack): Promi
   const [release] = releaseInState(resources);
   const [heldAt] = heldInState(resources);
   const [traffic] = outputsOf(resources, "Traffic", TrafficSchema);
-  const held = Object.fromEntries(
-    outputsOf(resources, "Process", RevisionsSchema).map(({ name, revisions }) => [name, revisions]),
-  );
-  const [rolledOut] = outputsOf(resources, "Process", StrategySchema);
-  const router = traffic?.router.name ?? rolledOut?.strategy.router ?? null;
   return {
-    router,
+    router: routerIn(resources) ?? null,
     ...(release ? { release } : {}),
     hasRelease: resources.some((resource) => isResource(resource, "Release")),
-    ...(traffic ? { traffic: { ...traffic, held } } : {}),
+    ...(traffic ? { traffic: { ...traffic, held: revisionsIn(resources) } } : {}),
     ...(heldAt === undefined ? {} : { heldAt }),
   };
 }

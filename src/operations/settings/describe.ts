@@ -1,4 +1,4 @@
-import { type ExplainedSetting, layerOf } from "../../../components/explanation.ts";
+import type { ExplainedSetting } from "../../../components/explanation.ts";
 import { layerPath } from "../../../components/setting-layer.ts";
 import type { HeldConfig, HistoryEntry } from "../../fleet/config/reported-configs.ts";
 import { settingText } from "../../fleet/config/setting-text.ts";
@@ -37,7 +37,7 @@ export function fieldsOf(data: Readonly<Record<string, unknown>>): string {
 
 /** Where a setting is declared: the file, and the path in it. Pure. */
 export function originOf(setting: ExplainedSetting, stack: string): string {
-  const origin = layerOf(setting);
+  const { layer: origin } = setting;
   if (origin === undefined) return setting.from;
   if (origin.layer === "stack")
     return `Pulumi.${stack}.yaml: ${origin.kind === "secrets" ? "secrets" : "overrides"}.${origin.member}`;

@@ -2,7 +2,7 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { readJson, writeAtomically } from "../../fleet/files.ts";
-import type { Scope } from "../../fleet/session/scope.ts";
+import type { StackFiles } from "../../fleet/session/scope.ts";
 import type { Performance } from "./report.ts";
 
 const BaselineSchema = z.looseObject({
@@ -18,7 +18,6 @@ const BaselineSchema = z.looseObject({
 /** The figures of a release: one file per release on this machine. */
 type Baseline = z.infer<typeof BaselineSchema>;
 
-type StackFiles = Pick<Scope, "home" | "project" | "stack">;
 const folder = ({ home, project, stack }: StackFiles): string =>
   join(home, "validation", `${project}.${stack}`);
 

@@ -94,7 +94,7 @@ export const ValidationReportSchema = z.strictObject({
   timedOut: z.boolean(),
   project: z.string(),
   stack: z.string(),
-  /** `local` or `legacy`. */
+  /** Kind of the network: `local`, `legacy` or `mainnet`. */
   network: z.string(),
   /** Deployment id of the release that the fleet was compared with; absent if this machine has none. */
   deploymentId: z.string().optional(),

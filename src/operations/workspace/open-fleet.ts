@@ -1,7 +1,5 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { isAbsolute, join } from "node:path";
-import { type Journal, openJournal } from "../../ao/journal/index.ts";
+import { join, resolve } from "node:path";
+import { type Journal, openJournal, temporaryJournal } from "../../ao/journal/index.ts";
 import { loadWallet, type Wallet } from "../../ao/wallet.ts";
 import { FleetError } from "../../core/errors.ts";
 import type { FleetSession, OpenOptions } from "../../fleet/fleet-session.ts";
@@ -11,7 +9,7 @@ import { servingFleet } from "../../fleet/members/serving.ts";
 import { openSession } from "../../fleet/session/open.ts";
 import { readRunRequest } from "../../fleet/session/run-request.ts";
 import { ScopeSchema } from "../../fleet/session/scope.ts";
-import { walletPath } from "../../fleet/session/wallet.ts";
+import { walletSource } from "../../fleet/session/wallet.ts";
 import { run } from "../../toolchain/run.ts";
 import { networkOf, readStackConfig, type StackConfig } from "./stack-config.ts";
 import { secretOf, type Workspace } from "./workspace.ts";
@@ -63,15 +61,8 @@ async function openCliJournal(
     const journal = await openJournal(join(home, "journal", "cli.jsonl"));
     return { journal, close: () => journal.close() };
   }
-  const folder = await mkdtemp(join(tmpdir(), "fleet-"));
-  const journal = await openJournal(join(folder, "journal.jsonl"));
-  return {
-    journal,
-    async close() {
-      await journal.close();
-      await rm(folder, { recursive: true, force: true });
-    },
-  };
+  const journal = await temporaryJournal();
+  return { journal, close: () => journal.close() };
 }
 
 async function exportState(workspace: Workspace, stack: string): Promise<unknown> {
@@ -82,28 +73,22 @@ async function exportState(workspace: Workspace, stack: string): Promise<unknown
   return answer.code === 0 ? JSON.parse(answer.stdout) : undefined;
 }
 
-/** Chooses the wallet as the providers do: the secret `wallet`, otherwise the file. */
+/** The wallet that the providers choose. */
 async function walletOf(workspace: Workspace, config: StackConfig): Promise<Wallet> {
-  if (config.isSecret("wallet")) {
-    const jwk = await secretOf(workspace, config.stack, "wallet");
-    if (jwk === undefined) {
-      throw new FleetError({
-        code: "WALLET_LOCKED",
-        what: `Cannot decrypt the wallet of the stack ${config.stack}.`,
-        expected: "the stack's passphrase",
-        remedy: "Set PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE.",
-      });
-    }
-    return loadWallet({ jwk });
-  }
-  const path = walletPath(config, readRunRequest(workspace.env));
-  if (path !== undefined)
-    return loadWallet({ path: isAbsolute(path) ? path : join(workspace.projectDir, path) });
+  const secret = config.isSecret("wallet") ? await decryptedWallet(workspace, config.stack) : undefined;
+  const get = (key: string) => (key === "wallet" ? secret : undefined) ?? config.get(key);
+  const source = walletSource({ get }, readRunRequest(workspace.env), config.stack);
+  return loadWallet("path" in source ? { path: resolve(workspace.projectDir, source.path) } : source);
+}
+
+async function decryptedWallet(workspace: Workspace, stack: string): Promise<string> {
+  const jwk = await secretOf(workspace, stack, "wallet");
+  if (jwk !== undefined) return jwk;
   throw new FleetError({
-    code: "WALLET_MISSING",
-    what: `No wallet is configured for the stack ${config.stack}.`,
-    expected: "the path of an Arweave JWK file, readable by you alone",
-    remedy: `npx pulumi config set walletPath <file> --stack ${config.stack}`,
+    code: "WALLET_LOCKED",
+    what: `Cannot decrypt the wallet of the stack ${stack}.`,
+    expected: "the stack's passphrase",
+    remedy: "Set PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE.",
   });
 }
 

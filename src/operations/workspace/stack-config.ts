@@ -1,14 +1,14 @@
-import { existsSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { parse } from "yaml";
 import { z } from "zod";
 import { networkSetting } from "../../../components/network-setting.ts";
 import { defaultOf } from "../../../components/setting-table.ts";
 import { NETWORK_KINDS, type NetworkRef, NetworkRefSchema } from "../../ao/network.ts";
 import { FleetError } from "../../core/errors.ts";
+import { projectFileIn, settingsIn, stackFileIn, stackFolder } from "../../fleet/session/pulumi-files.ts";
 
 const ProjectFileSchema = z.looseObject({
   name: z.string(),
+  stackConfigDir: z.string().optional(),
   config: z.record(z.string(), z.union([z.looseObject({ default: z.unknown() }), z.unknown()])).default({}),
 });
 const StackFileSchema = z.looseObject({ config: z.record(z.string(), z.unknown()).nullish() });
@@ -25,19 +25,21 @@ export interface StackConfig {
 
 /** Reads the two files without starting pulumi. @throws FleetError PROJECT_UNREADABLE */
 export function readStackConfig(projectDir: string, stack: string): StackConfig {
-  const project = ProjectFileSchema.safeParse(yaml(join(projectDir, "Pulumi.yaml")));
+  const file = projectFileIn(projectDir);
+  const project = ProjectFileSchema.safeParse(settingsIn(file));
   if (!project.success) {
     throw new FleetError({
       code: "PROJECT_UNREADABLE",
       what: "Pulumi.yaml is not a valid project file.",
-      at: join(projectDir, "Pulumi.yaml"),
+      at: file ?? join(projectDir, "Pulumi.yaml"),
       got: z.prettifyError(project.error),
       expected: "at least a name",
       remedy: "Fix the file.",
     });
   }
-  const { name, config: defaults } = project.data;
-  const own = StackFileSchema.safeParse(yaml(join(projectDir, `Pulumi.${stack}.yaml`)) ?? {});
+  const { name, stackConfigDir, config: defaults } = project.data;
+  const stackFile = stackFileIn(stackFolder(projectDir, stackConfigDir), stack);
+  const own = StackFileSchema.safeParse(settingsIn(stackFile) ?? {});
   const values = own.success ? (own.data.config ?? {}) : {};
   const settingOf = (key: string): unknown => {
     const value = values[`${name}:${key}`] ?? values[key];
@@ -86,10 +88,6 @@ export function localFolderOf(config: StackConfig, projectDir: string): string {
   const network = networkOf({ ...config, get }, projectDir);
   if (network.kind !== "local") throw new Error(`a ${network.kind} network has no folder`);
   return network.dir;
-}
-
-function yaml(file: string): unknown {
-  return existsSync(file) ? parse(readFileSync(file, "utf8")) : undefined;
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

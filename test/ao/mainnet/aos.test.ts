@@ -1,7 +1,9 @@
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { type Ao, type Journal, openJournal, type Wallet } from "../../../src/ao/index.ts";
+import { type Journal, openJournal } from "../../../src/ao/journal/index.ts";
 import { connectMainnet, EMBEDDED_NODE } from "../../../src/ao/mainnet/connect.ts";
+import type { Ao } from "../../../src/ao/port.ts";
+import type { Wallet } from "../../../src/ao/wallet.ts";
 import { budgetOf } from "../../../src/core/budget.ts";
 import { type LocalNetworkInfo, start, stop } from "../../../src/localnet/index.ts";
 import { temporaryFolder } from "../../kit/folder.ts";

@@ -1,8 +1,10 @@
 import { mkdtempSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
-import { openJournal, type Wallet } from "../../../src/ao/index.ts";
+import { openJournal } from "../../../src/ao/journal/index.ts";
 import { connectMainnet, type MainnetLimits } from "../../../src/ao/mainnet/connect.ts";
+import { checkNetwork } from "../../../src/ao/mainnet/preview.ts";
+import type { Wallet } from "../../../src/ao/wallet.ts";
 import { budgetOf } from "../../../src/core/budget.ts";
 import type { EvaluationInput, Evaluator } from "../../../src/localnet/evaluator.ts";
 import type { NodeQuirks } from "../../../src/localnet/node/quirks.ts";
@@ -228,16 +230,11 @@ test("a tag that no network accepts is named like on any other network", async (
   await expect(send(many)).rejects.toMatchObject({ code: "TAGS_INVALID" });
 });
 
-test("preflight names a node of another address, and a server that is no node", async () => {
-  const { ao, endpoints, journal } = await world();
-  await ao.preflight({}, budgetOf(10));
-  const at = async (changed: Partial<typeof endpoints>) =>
-    connectMainnet({
-      endpoints: { ...endpoints, ...changed },
-      wallet: await wallet,
-      journal,
-      limits: { backoff: { base: 1, cap: 2 } },
-    }).preflight({}, budgetOf(10));
+test("a check of the network names a node of another address, and a server that is no node", async () => {
+  const { endpoints } = await world();
+  const at = (changed: Partial<typeof endpoints>) =>
+    checkNetwork({ ...endpoints, ...changed }, {}, budgetOf(10));
+  await at({});
   await expect(at({ nodeAddress: "z".repeat(43) })).rejects.toMatchObject({ code: "NODE_CHANGED" });
   await expect(at({ nodeUrl: endpoints.gatewayUrl })).rejects.toMatchObject({ code: "UNIT_NOT_AO" });
 });

@@ -1,13 +1,9 @@
 import { join } from "node:path";
-import {
-  type Ao,
-  connect,
-  type Evaluation,
-  type Journal,
-  openJournal,
-  type ResolvedNetwork,
-  type Wallet,
-} from "../../../src/ao/index.ts";
+import { connect } from "../../../src/ao/connect.ts";
+import { type Journal, openJournal } from "../../../src/ao/journal/index.ts";
+import type { ResolvedNetwork } from "../../../src/ao/network.ts";
+import type { Ao, Evaluation } from "../../../src/ao/port.ts";
+import type { Wallet } from "../../../src/ao/wallet.ts";
 import { budgetOf } from "../../../src/core/budget.ts";
 import { temporaryFolder } from "../../kit/folder.ts";
 import { makeWallet } from "../wallets.ts";

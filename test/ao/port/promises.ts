@@ -1,4 +1,5 @@
-import { assertOwner, looksLikeInbox } from "../../../src/ao/index.ts";
+import { checkNetwork } from "../../../src/ao/connect.ts";
+import { assertOwner, looksLikeInbox } from "../../../src/ao/inbox.ts";
 import { budgetOf } from "../../../src/core/budget.ts";
 import { problemsOf } from "../../kit/failure.ts";
 import { type Bench, budget } from "./bench.ts";
@@ -136,12 +137,11 @@ const EFFECTS: Readonly<Record<string, Promised>> = {
 
 const READS: Readonly<Record<string, Promised>> = {
   "pre-flight accepts the network and its module, and names a module that it does not have": {
-    kept: { fine: undefined, codes: ["MODULE_UNKNOWN"] },
-    async observe(bench) {
-      const { ao } = await bench.main;
-      const fine = await ao.preflight({ module: bench.subject.module }, budget());
-      const problems = await problemsOf(ao.preflight({ module: NOBODY }, budgetOf(1)));
-      return { fine, codes: problems.map(({ code }) => code) };
+    kept: ["MODULE_UNKNOWN"],
+    async observe({ subject: { network, module } }) {
+      await checkNetwork(network, { module }, budget());
+      const problems = await problemsOf(checkNetwork(network, { module: NOBODY }, budgetOf(1)));
+      return problems.map(({ code }) => code);
     },
   },
   "an Eval's value is the output, its messages are the outbox": {

@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type ResolvedNetwork, resolveNetwork } from "../../../src/ao/index.ts";
-import type { LocalUnits } from "../../../src/ao/network.ts";
+import { type LocalUnits, type ResolvedNetwork, resolveNetwork } from "../../../src/ao/network.ts";
 import { Bench, budget, type Subject } from "./bench.ts";
 import { PROMISES } from "./promises.ts";
 

@@ -1,12 +1,12 @@
-/** Generates docs/reference/cli/*.md from the commands' definitions. `node src/cli/docs.ts` writes the pages; a test compares them. */
+/** Generates docs/reference/cli/*.md from the commands' definitions. `node docs/cli.ts` writes the pages; a test compares them. */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Argument, Command, Option } from "commander";
-import { packageDir } from "../toolchain/paths.ts";
-import { examplesOf } from "./command.ts";
-import { EXIT_MEANING } from "./exit.ts";
-import { realHost } from "./host.ts";
-import { buildProgram } from "./program.ts";
+import { examplesOf } from "../src/cli/command.ts";
+import { EXIT_MEANING } from "../src/cli/exit.ts";
+import { realHost } from "../src/cli/host.ts";
+import { buildProgram } from "../src/cli/program.ts";
+import { packageDir } from "../src/toolchain/paths.ts";
 
 /** Folder of the pages. */
 export const docsDir: string = join(packageDir, "docs", "reference", "cli");

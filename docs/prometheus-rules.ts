@@ -1,5 +1,5 @@
 import { stringify } from "yaml";
-import { LIMITS } from "../limits.ts";
+import { LIMITS } from "../src/monitor/limits.ts";
 
 /** A Prometheus alerting rule. */
 interface PromRule {

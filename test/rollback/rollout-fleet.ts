@@ -17,8 +17,8 @@ export interface Call {
   readonly action?: string;
 }
 
-/** Who gets requests, and who may change the table, according to the router. */
-export interface WarmFleet {
+/** A fleet with blue-green members on the embedded network, and the commands of its rollouts and rollbacks. */
+export interface RolloutFleet {
   readonly project: Project;
   up(...more: string[]): Promise<Ran>;
   /** The strategy for traffic from the next `up` on. */
@@ -43,7 +43,7 @@ export interface WarmFleet {
 const READS = new Set(["GET_TRAFFIC", "Info", "HEALTH_CHECK", "GET_STATISTICS"]);
 
 /** The router, a service without a state and one that owns its state, each with a new process for new code. */
-export async function warmFleet(): Promise<WarmFleet> {
+export async function rolloutFleet(): Promise<RolloutFleet> {
   const files = rollingFleet();
   const testers = 'testers: { tag: "Tester", value: "yes" }, trafficKey:';
   files["index.ts"] = files["index.ts"]?.replace("trafficKey:", testers) ?? "";
@@ -59,7 +59,7 @@ export async function warmFleet(): Promise<WarmFleet> {
     const { suUrl } = await networkOf(project);
     return (await (await fetch(`${suUrl}/${processOf(project, "coordinator")}${path}`)).json()) as never;
   };
-  const self: WarmFleet = {
+  const self: RolloutFleet = {
     project,
     up: (...more) => project.pulumi(["up", "--yes", "--skip-preview", ...more]),
     async strategy(strategy) {

@@ -1,21 +1,22 @@
 /**
- * `node src/runtime/generate.ts`: generates the Lua files with data from TypeScript, so that processes and commands use the same values.
+ * `node docs/lua-data.ts`: generates the library's Lua files with data from TypeScript, so that processes and commands use the same values.
  * A test compares the files with the generated text.
  */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { AOS_GLOBALS, luaModule } from "../bundler/index.ts";
-import { DEPLOYMENT_STRATEGIES, TrafficStrategySchema } from "../delivery/strategy.ts";
-import { HOLD_CODES } from "../delivery/wire.ts";
-import { luaRules } from "../fleet/config/lua.ts";
-import { ruleOf } from "../fleet/config/rules.ts";
-import { CHECK_KINDS, CHECK_SETS, PERFORMANCE_SAMPLE } from "../fleet/health/check-types.ts";
-import { ROLLBACK_NEXT, ROLLBACK_TYPES } from "../fleet/protocol/rollback.ts";
-import { MAX_ALERTS, POLICY } from "../monitor/alert-book.ts";
-import { AdminLimitsSchema, CHECK_LIMITS, DEPLOYMENT_LIMITS } from "../monitor/limits.ts";
-import { LEVELS, TYPES } from "../monitor/types.ts";
+import { AOS_GLOBALS, luaModule } from "../src/bundler/index.ts";
+import { DEPLOYMENT_STRATEGIES, TrafficStrategySchema } from "../src/delivery/strategy.ts";
+import { HOLD_CODES } from "../src/delivery/wire.ts";
+import { luaRules } from "../src/fleet/config/lua.ts";
+import { ruleOf } from "../src/fleet/config/rules.ts";
+import { CHECK_KINDS, CHECK_SETS, PERFORMANCE_SAMPLE } from "../src/fleet/health/check-types.ts";
+import { ROLLBACK_NEXT, ROLLBACK_TYPES } from "../src/fleet/protocol/rollback.ts";
+import { MAX_ALERTS, POLICY } from "../src/monitor/alert-book.ts";
+import { AdminLimitsSchema, CHECK_LIMITS, DEPLOYMENT_LIMITS } from "../src/monitor/limits.ts";
+import { LEVELS, TYPES } from "../src/monitor/types.ts";
+import { packageDir } from "../src/toolchain/paths.ts";
 
-/** Path in this folder → text. */
+/** Path in src/runtime → text. */
 export const generated: ReadonlyMap<string, string> = new Map([
   ["fleet/config-rules.lua", luaRules()],
   [
@@ -92,4 +93,4 @@ export const generated: ReadonlyMap<string, string> = new Map([
 ]);
 
 if (import.meta.main)
-  for (const [file, text] of generated) writeFileSync(join(import.meta.dirname, file), text);
+  for (const [file, text] of generated) writeFileSync(join(packageDir, "src", "runtime", file), text);

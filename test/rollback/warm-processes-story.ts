@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
 import type { Ran } from "../e2e/project.ts";
 import { fleet as fleetCommand } from "./fleet.ts";
-import { type WarmFleet, warmFleet } from "./warm-fleet.ts";
+import { type RolloutFleet, rolloutFleet } from "./rollout-fleet.ts";
 
 type Way = { name: string; kind: string; warm?: string; carries?: boolean; drains?: boolean };
 type Members = Record<string, { processId: string }>;
 
-let fleet: WarmFleet;
+let fleet: RolloutFleet;
 let first: string;
 
 const INSTANT = { kind: "blue-green", intervalSeconds: 0, checks: [{ kind: "health" }] };
@@ -41,9 +41,9 @@ async function allAt(processId: string, edition: string): Promise<void> {
 }
 
 /** One story: each step continues after the one before. `all`: takes minutes. */
-export function tellStory(all: boolean): void {
+export function warmProcessStory(all: boolean): void {
   beforeAll(async () => {
-    fleet = await warmFleet();
+    fleet = await rolloutFleet();
     await fleet.strategy(INSTANT);
     ok(await fleet.up());
     first = fleet.current();

@@ -1,0 +1,107 @@
+import { mkdir, mkdtemp, rm, stat, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join, resolve } from "node:path";
+import { FleetError, type Problem } from "../../core/errors.ts";
+import { servingIn } from "../../fleet/members/known-fleet.ts";
+import { doctor } from "../../toolchain/doctor.ts";
+import type { Env } from "../../toolchain/paths.ts";
+import type { OperationContext } from "../context.ts";
+import { secretsOf } from "../validate/secrets.ts";
+import { MAX_CONCURRENT, mapConcurrently } from "../validate/subject.ts";
+import { type BundleFile, filesOf, journalOf, processOf } from "./collect.ts";
+import { redactFile } from "./redact.ts";
+
+interface SupportOptions {
+  /** @default `build/support-<time>.tgz` */
+  readonly output?: string | undefined;
+  /** Whether the processes are left out. */
+  readonly offline: boolean;
+  /** Number of newest messages of each process. */
+  readonly messages: number;
+  /** Time limit in seconds for one answer. */
+  readonly timeout: number;
+  /** The command's environment, which doctor checks. */
+  readonly env: Env;
+}
+
+/** An archive for a support request. */
+interface SupportBundle {
+  readonly file: string;
+  readonly bytes: number;
+  readonly files: readonly string[];
+}
+
+/**
+ * Writes an archive of everything that a support request needs, with its secrets redacted.
+ *
+ * @param unreachable receives the problem if the fleet cannot be reached
+ */
+export async function createSupportBundle(
+  context: OperationContext,
+  options: SupportOptions,
+  unreachable: (problem: Problem) => void,
+): Promise<SupportBundle> {
+  const { projectDir } = context;
+  const workspace = await context.workspace();
+  const stack = await context.stack();
+  const secrets = await secretsOf(workspace, stack);
+  const findings = await doctor(projectDir, options.env);
+  const about = {
+    ...{ madeAt: new Date().toISOString(), stack, platform: process.platform, arch: process.arch },
+    node: process.version,
+  };
+  const parts: BundleFile[] = [
+    { name: "about.json", text: JSON.stringify(about) },
+    { name: "doctor.json", text: JSON.stringify(findings) },
+    ...(await filesOf(projectDir)),
+    ...(options.offline ? [] : await ofTheFleet(context, options, unreachable)),
+  ];
+  const time = new Date().toISOString().replace(/[-:]|\..*/g, "");
+  const file = resolve(projectDir, options.output ?? join("build", `support-${time}.tgz`));
+  await pack(
+    file,
+    `support-${time}`,
+    parts.map(({ name, text }) => ({ name, text: redactFile(name, text, secrets) })),
+  );
+  const { size } = await stat(file);
+  return { file, bytes: size, files: parts.map(({ name }) => name) };
+}
+
+/** Reports of the processes and the journal; if the fleet cannot be reached, the reason. */
+async function ofTheFleet(
+  context: OperationContext,
+  { timeout, messages }: SupportOptions,
+  unreachable: (problem: Problem) => void,
+): Promise<BundleFile[]> {
+  try {
+    const fleet = await context.fleet({ journal: "discard", wallet: false });
+    const history = await context.host.history(fleet, timeout);
+    const journal = await journalOf(fleet);
+    const processes = await mapConcurrently(servingIn(fleet), MAX_CONCURRENT, (member) =>
+      processOf(fleet, history, member, { seconds: timeout, messages }),
+    );
+    return [journal, ...processes];
+  } catch (error) {
+    if (!(error instanceof FleetError)) throw error;
+    unreachable(error.problems[0]);
+    return [{ name: "unreachable.json", text: JSON.stringify({ problems: error.problems }) }];
+  }
+}
+
+async function pack(file: string, root: string, parts: readonly BundleFile[]): Promise<void> {
+  const { create } = await import("tar");
+  const folder = await mkdtemp(join(tmpdir(), "fleet-support-"));
+  try {
+    for (const { name, text } of parts) {
+      const path = join(folder, root, name);
+      await mkdir(dirname(path), { recursive: true });
+      await writeFile(path, text, { mode: 0o600 });
+    }
+    await mkdir(dirname(file), { recursive: true });
+    // Create the file with its mode first, so that nobody else can read it while it is written.
+    await writeFile(file, "", { mode: 0o600 });
+    await create({ gzip: true, file, cwd: folder, portable: true }, [root]);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
