@@ -1,7 +1,7 @@
 import type { EvaluationInput, Evaluator } from "../../src/localnet/evaluator.ts";
 import type { EvaluationResult } from "../../src/localnet/types.ts";
 import { evaluate } from "./model.ts";
-import type { ModelMessage, ProcessState } from "./state.ts";
+import type { FleetState, ModelMessage, ProcessState } from "./state.ts";
 
 /** What presets may change in evaluations, also while the network runs. */
 export interface EvaluatorKnobs {
@@ -9,6 +9,8 @@ export interface EvaluatorKnobs {
   staleDryruns?: () => number;
   /** Called before a scheduled message is evaluated; with "lost", what it sends is lost for good. */
   before?: (input: EvaluationInput) => Promise<"lost" | undefined>;
+  /** `process slot` → what a message changed that the process had evaluated before. */
+  readonly effects: Map<string, string>;
 }
 
 const KEPT = 20;
@@ -17,12 +19,22 @@ const KEPT = 20;
 export function simulatedEvaluator(knobs: EvaluatorKnobs): Evaluator {
   const states = new WeakMap<Uint8Array, ProcessState>();
   const history = new Map<string, (Uint8Array | null)[]>();
+  const evaluated = new Map<string, Set<string>>();
 
   const stateOf = (memory: Uint8Array | null): ProcessState | null => {
     if (memory === null) return null;
     const known = states.get(memory) ?? (JSON.parse(new TextDecoder().decode(memory)) as ProcessState);
     states.set(memory, known);
     return known;
+  };
+
+  /** Whether the process had this message before. Notes it. */
+  const isRepeat = ({ process, message: { Id } }: EvaluationInput): boolean => {
+    const known = evaluated.get(process.id) ?? new Set();
+    evaluated.set(process.id, known);
+    if (Id === undefined || known.has(Id)) return Id !== undefined;
+    known.add(Id);
+    return false;
   };
 
   return {
@@ -32,16 +44,41 @@ export function simulatedEvaluator(knobs: EvaluatorKnobs): Evaluator {
       const past = history.get(process.id) ?? [];
       const behind = dryRun ? (knobs.staleDryruns?.() ?? 0) : 0;
       const memory = behind > 0 ? (past.at(-1 - behind) ?? past[0] ?? input.memory) : input.memory;
-      const evaluated = evaluate(stateOf(memory), process, modelMessage(input));
-      if (evaluated.slow > 0) await new Promise((done) => setTimeout(done, evaluated.slow));
-      const result = fate === "lost" ? { ...evaluated.result, Messages: [], Spawns: [] } : evaluated.result;
-      if (dryRun || result.Error !== undefined) return { memory: input.memory, result: answerOf(result) };
-      const after = new TextEncoder().encode(JSON.stringify(evaluated.state));
-      states.set(after, evaluated.state);
+      const before = stateOf(memory);
+      const outcome = evaluate(before, process, modelMessage(input));
+      if (outcome.slow > 0) await new Promise((done) => setTimeout(done, outcome.slow));
+      const result = fate === "lost" ? { ...outcome.result, Messages: [], Spawns: [] } : outcome.result;
+      if (dryRun) return { memory: input.memory, result: answerOf(result) };
+      if (isRepeat(input)) {
+        const effect = effectOf(before, outcome, input.message.Id === process.id);
+        if (effect !== undefined) knobs.effects.set(`${process.id} ${input.message.Nonce}`, effect);
+      }
+      if (result.Error !== undefined) return { memory: input.memory, result: answerOf(result) };
+      const after = new TextEncoder().encode(JSON.stringify(outcome.state));
+      states.set(after, outcome.state);
       history.set(process.id, [...past.slice(1 - KEPT), after]);
       return { memory: after, result: answerOf(result) };
     },
   };
+}
+
+/** What a repeated message changed: undefined if it left nothing but traces in counters. */
+function effectOf(
+  before: ProcessState | null,
+  { state, result }: ReturnType<typeof evaluate>,
+  isSpawn: boolean,
+): string | undefined {
+  if (result.Error !== undefined) return undefined;
+  const sent = result.Messages.length + result.Spawns.length;
+  if (sent > 0) return `sent ${sent} messages`;
+  const isSame = before !== null && lasting(before, isSpawn) === lasting(state, isSpawn);
+  return isSame ? undefined : "changed the state";
+}
+
+/** A state without what counts messages. The process' own item only adds to the inbox, which nothing reads. */
+function lasting({ inbox, fleet, ...rest }: ProcessState, isSpawn: boolean): string {
+  const { stats: _, seen: __, ...kept }: Partial<FleetState> = fleet ?? {};
+  return JSON.stringify([rest, kept, isSpawn ? 0 : inbox]);
 }
 
 /** Reads a memory that the simulated evaluator wrote. */
