@@ -230,8 +230,8 @@ async function repeatedIn({ network, oracle, settled }: Simnet): Promise<Repeate
     made: [...oracle.copies.values()].reduce((sum, count) => sum + count, 0),
     absorbed: found.length - effects.length,
     broken: effects.map(
-      ({ id, process, slot, effect }) =>
-        `I10: the message ${id}, repeated in slot ${slot} of the process ${process}, ${effect}`,
+      ({ id, action, process, slot, effect }) =>
+        `I10: the message ${id} (${action}), repeated in slot ${slot} of the process ${process}, ${effect}`,
     ),
   };
 }

@@ -9,7 +9,7 @@ export interface EvaluatorKnobs {
   staleDryruns?: () => number;
   /** Called before a scheduled message is evaluated; with "lost", what it sends is lost for good. */
   before?: (input: EvaluationInput) => Promise<"lost" | undefined>;
-  /** `process slot` → what a message changed that the process had evaluated before. */
+  /** `process slot` → what a message changed that had changed something in an earlier slot. */
   readonly effects: Map<string, string>;
 }
 
@@ -19,22 +19,14 @@ const KEPT = 20;
 export function simulatedEvaluator(knobs: EvaluatorKnobs): Evaluator {
   const states = new WeakMap<Uint8Array, ProcessState>();
   const history = new Map<string, (Uint8Array | null)[]>();
-  const evaluated = new Map<string, Set<string>>();
+  /** Messages that had an effect. */
+  const effective = new Set<string>();
 
   const stateOf = (memory: Uint8Array | null): ProcessState | null => {
     if (memory === null) return null;
     const known = states.get(memory) ?? (JSON.parse(new TextDecoder().decode(memory)) as ProcessState);
     states.set(memory, known);
     return known;
-  };
-
-  /** Whether the process had this message before. Notes it. */
-  const isRepeat = ({ process, message: { Id } }: EvaluationInput): boolean => {
-    const known = evaluated.get(process.id) ?? new Set();
-    evaluated.set(process.id, known);
-    if (Id === undefined || known.has(Id)) return Id !== undefined;
-    known.add(Id);
-    return false;
   };
 
   return {
@@ -49,10 +41,11 @@ export function simulatedEvaluator(knobs: EvaluatorKnobs): Evaluator {
       if (outcome.slow > 0) await new Promise((done) => setTimeout(done, outcome.slow));
       const result = fate === "lost" ? { ...outcome.result, Messages: [], Spawns: [] } : outcome.result;
       if (dryRun) return { memory: input.memory, result: answerOf(result) };
-      if (isRepeat(input)) {
-        const effect = effectOf(before, outcome, input.message.Id === process.id);
-        if (effect !== undefined) knobs.effects.set(`${process.id} ${input.message.Nonce}`, effect);
-      }
+      const effect = effectOf(before, outcome);
+      const key = `${process.id} ${input.message.Id}`;
+      if (effect !== undefined && effective.has(key))
+        knobs.effects.set(`${process.id} ${input.message.Nonce}`, effect);
+      if (effect !== undefined) effective.add(key);
       if (result.Error !== undefined) return { memory: input.memory, result: answerOf(result) };
       const after = new TextEncoder().encode(JSON.stringify(outcome.state));
       states.set(after, outcome.state);
@@ -62,23 +55,22 @@ export function simulatedEvaluator(knobs: EvaluatorKnobs): Evaluator {
   };
 }
 
-/** What a repeated message changed: undefined if it left nothing but traces in counters. */
+/** What a message did: undefined if it left nothing but traces in counters. */
 function effectOf(
   before: ProcessState | null,
   { state, result }: ReturnType<typeof evaluate>,
-  isSpawn: boolean,
 ): string | undefined {
   if (result.Error !== undefined) return undefined;
   const sent = result.Messages.length + result.Spawns.length;
   if (sent > 0) return `sent ${sent} messages`;
-  const isSame = before !== null && lasting(before, isSpawn) === lasting(state, isSpawn);
+  const isSame = before !== null && lasting(before) === lasting(state);
   return isSame ? undefined : "changed the state";
 }
 
-/** A state without what counts messages. The process' own item only adds to the inbox, which nothing reads. */
-function lasting({ inbox, fleet, ...rest }: ProcessState, isSpawn: boolean): string {
+/** A state without what counts messages. Before the library is loaded, unknown ones are only kept in the inbox. */
+function lasting({ inbox, fleet, ...rest }: ProcessState): string {
   const { stats: _, seen: __, ...kept }: Partial<FleetState> = fleet ?? {};
-  return JSON.stringify([rest, kept, isSpawn ? 0 : inbox]);
+  return JSON.stringify([rest, kept, fleet === undefined ? 0 : inbox]);
 }
 
 /** Reads a memory that the simulated evaluator wrote. */

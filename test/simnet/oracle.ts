@@ -40,7 +40,8 @@ export interface OracleRepeat {
   readonly process: string;
   readonly slot: number;
   readonly id: string;
-  /** What its evaluation changed or sent; undefined if the process absorbed it. */
+  readonly action: string;
+  /** What its evaluation changed or sent, as an earlier one had; undefined if the process absorbed it. */
   readonly effect?: string;
 }
 
@@ -170,7 +171,8 @@ function repeatsOf(store: Store, process: string, effects: EvaluatorKnobs["effec
       return [];
     }
     const effect = effects.get(`${process} ${slot}`);
-    return [{ process, slot, id, ...(effect === undefined ? {} : { effect }) }];
+    const { Action: action = "" } = firsts(store.item(id)?.tags ?? []);
+    return [{ process, slot, id, action, ...(effect === undefined ? {} : { effect }) }];
   });
 }
 
