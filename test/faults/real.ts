@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { nodeAt } from "../../src/ao/mainnet/node.ts";
 import { type Results, resultsAt } from "../../src/ao/mainnet/results.ts";
 import { scheduleAt } from "../../src/ao/mainnet/schedule.ts";
-import type { Evaluation } from "../../src/ao/port.ts";
+import type { Evaluation, Scheduled } from "../../src/ao/port.ts";
 import { budgetOf } from "../../src/core/budget.ts";
 import { start } from "../../src/localnet/index.ts";
 import type { Project } from "../e2e/project.ts";
@@ -36,21 +36,17 @@ export async function onFace(lab: Lab, project: Project): Promise<void> {
   project.write("Pulumi.dev.yaml", rest.replace("config:\n", `config:\n${lines.join("")}`));
 }
 
-/** The slots of a process that hold an item which had one before, with their results and those of the item's first slot. */
+/** The slots of a process that hold an item which had one before, with their results. */
 async function repeatsAt(results: Results, schedule: ReturnType<typeof scheduleAt>, processId: string) {
   const budget = budgetOf(120);
   const to = (await schedule.current(processId, budget)) ?? 0;
-  const first = new Map<string, number>();
-  const found: { messageId: string; slot: number; once: Evaluation; again: Evaluation }[] = [];
-  for (const { slot, messageId } of await schedule.range({ processId, from: 0, to }, budget)) {
-    const earlier = first.get(messageId);
-    first.set(messageId, earlier ?? slot);
-    if (earlier === undefined) continue;
-    const [once, again] = [
-      await results.at({ processId, messageId, slot: earlier }, budget),
-      await results.at({ processId, messageId, slot }, budget),
-    ];
-    found.push({ messageId, slot, once, again });
+  const seen = new Set<string>();
+  const found: { entry: Scheduled; result: Evaluation }[] = [];
+  for (const entry of await schedule.range({ processId, from: 0, to }, budget)) {
+    const { slot, messageId } = entry;
+    if (seen.has(messageId))
+      found.push({ entry, result: await results.at({ processId, messageId, slot }, budget) });
+    seen.add(messageId);
   }
   return found;
 }
@@ -63,21 +59,19 @@ async function repeatedOn(nodeUrl: string, repeats: Repeating): Promise<Repeated
   const broken: string[] = [];
   let absorbed = 0;
   for (const processId of repeats.processes)
-    for (const { messageId, slot, once, again } of await repeatsAt(results, schedule, processId)) {
-      const sent = sentAgain(once, again, repeats.processes);
+    for (const { entry, result } of await repeatsAt(results, schedule, processId)) {
+      const { messageId, action, slot } = entry;
+      const sent = sentToOthers(entry, result);
       if (sent === 0) absorbed += 1;
       else
         broken.push(
-          `I10: the message ${messageId}, repeated in slot ${slot} of the process ${processId}, sent ${sent} messages`,
+          `I10: the message ${messageId} (${action}), repeated in slot ${slot} of the process ${processId}, sent ${sent} messages`,
         );
     }
   return { made: repeats.made(), absorbed, broken };
 }
 
-/** The messages of a repeated evaluation that are more than the first answer, given again to the client. */
-function sentAgain(once: Evaluation, again: Evaluation, processes: ReadonlySet<string>): number {
-  const isAnswer = ({ target, data }: Evaluation["messages"][number]) =>
-    !processes.has(target) && once.messages.some((first) => first.target === target && first.data === data);
-  const sent = again.messages.filter((message) => message.target !== "" && !isAnswer(message));
-  return sent.length + again.spawns.length;
+/** The messages of an evaluation, without an answer to the sender: who sends a request again gets its first answer again. */
+function sentToOthers({ from }: Scheduled, { messages, spawns }: Evaluation): number {
+  return messages.filter(({ target }) => target !== "" && target !== from).length + spawns.length;
 }
