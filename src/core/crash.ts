@@ -1,6 +1,6 @@
 /** Every point at which a test can kill a run, by area. */
 type CrashPoint =
-  | `ao.${"before-sign" | "after-sign" | "after-journal" | "after-upload" | "after-send" | "after-answer"}`
+  | `ao.${"before-sign" | "after-sign" | "after-journal" | "after-upload" | "before-lookup" | "after-send" | "after-answer"}`
   | `process.${"spawned" | "loaded" | "judged" | "retired"}`
   | "config.sent"
   | "wiring.sent"

@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import * as configBundle from "../../providers/config-bundle/lifecycle.ts";
 import * as processes from "../../providers/process/lifecycle.ts";
 import { makeJwk } from "../ao/wallets.ts";
-import { type Simnet, type SimnetOptions, startSimnet } from "../simnet/index.ts";
+import { type Repeats, type Simnet, type SimnetOptions, startSimnet } from "../simnet/index.ts";
 import type { RunResult } from "./engine.ts";
 import { type CheckOptions, invariants } from "./invariants.ts";
 import type { Spec } from "./spec.ts";
@@ -21,12 +21,20 @@ export interface FaultCase {
   readonly name: string;
   /** The seed of everything random in it. Default 1. */
   readonly seed?: number;
+  /** The faces on which it makes sense, and why it does not on the others. @default both */
+  readonly faces?: { readonly on: readonly Face[]; readonly why: string };
+  /** The posts that a node receives a second time while it runs. @default every one, up to 300 ms later */
+  readonly repeats?: Repeats;
   /** Runs the case. What it returns is broken; an error is broken too. */
   run(lab: Lab): Promise<readonly string[]>;
 }
 
-/** The protocol of the simulated network that a case runs on. */
+/** The protocol of the network that a case runs on. */
 export type Face = NonNullable<SimnetOptions["face"]>;
+
+/** Why a case is not run on a face; undefined if it is. Pure. */
+export const leftOut = ({ faces }: FaultCase, face: Face): string | undefined =>
+  faces === undefined || faces.on.includes(face) ? undefined : faces.why;
 
 export interface Verdict {
   readonly family: Family;
@@ -38,16 +46,31 @@ export interface Verdict {
   /** Trials inside the case; 1 for most. */
   readonly trials: number;
   readonly seconds: number;
-  /** Posts that its networks received a second time: none on legacy units. */
-  readonly repeated?: number;
+  /** Repeated posts: none on legacy units. */
+  readonly repeats: RepeatCount;
 }
 
-/** The share of posts that a HyperBEAM node receives a second time in every case. */
-const REPEATS = 0.3;
+/** Posts that its networks received again. */
+export interface RepeatCount {
+  readonly made: number;
+  /** Those that got a slot and had no effect there. The node dropped the others before they got one. */
+  readonly absorbed: number;
+}
+
+/** What became of the repeated posts of a network. */
+export interface Repeated extends RepeatCount {
+  /** Those that had an effect, and which. */
+  readonly broken: readonly string[];
+}
 
 /** What a case works with: networks, folders and child processes, all removed when it ends. */
 export interface Lab {
   readonly seed: number;
+  readonly face: Face;
+  /** The posts that a node receives a second time: none on legacy units. */
+  readonly repeats: Repeats;
+  /** Judges a network's repeated posts when the case ends, before the network does. */
+  judging(repeated: () => Promise<Repeated>): void;
   network(options?: SimnetOptions): Promise<Simnet>;
   folder(): Promise<string>;
   /** Runs in another process; `crashAt` names a crash point (`name:n`). */
@@ -112,10 +135,11 @@ export async function runCase(fault: FaultCase, face: Face = "legacy"): Promise<
   const seed = fault.seed ?? 1;
   const { path, secrets } = await prepared();
   const ends: (() => Promise<void> | void)[] = [];
+  const judges: (() => Promise<Repeated>)[] = [];
   const recoveries: number[] = [];
   const specs: Spec[] = [];
   let trials = 1;
-  let repeated = 0;
+  const repeats: Repeats = face === "mainnet" ? (fault.repeats ?? { share: 1 }) : {};
   const start: Lab["start"] = async (task, spec, crashAt, { env = {}, shell } = {}) => {
     specs.push(spec);
     await mkdir(spec.home, { recursive: true });
@@ -142,14 +166,14 @@ export async function runCase(fault: FaultCase, face: Face = "legacy"): Promise<
   };
   const lab: Lab = {
     seed,
+    face,
+    repeats,
     walletPath: path,
+    judging: (repeated) => void judges.push(repeated),
     async network(options) {
-      const repeats = face === "mainnet" ? REPEATS : 0;
       const net = await startSimnet({ face, repeats, ...options, faults: { seed, ...options?.faults } });
-      ends.push(() => {
-        repeated += net.repeated();
-        return net.close();
-      });
+      judges.push(() => repeatedIn(net));
+      ends.push(() => net.close());
       return net;
     },
     async folder() {
@@ -178,7 +202,9 @@ export async function runCase(fault: FaultCase, face: Face = "legacy"): Promise<
   } catch (error) {
     broken = [`threw: ${error instanceof Error ? error.stack || error.message : String(error)}`];
   }
-  broken = broken.map((line) => withoutPlace(line).slice(0, 2000));
+  const judged = await judgedBy(judges);
+  // One process that absorbs nothing has hundreds.
+  broken = [...broken, ...judged.broken.slice(0, 10)].map((line) => withoutPlace(line).slice(0, 2000));
   for (const end of ends.reverse()) await end();
   const verdict: Verdict = {
     family: fault.family,
@@ -187,11 +213,41 @@ export async function runCase(fault: FaultCase, face: Face = "legacy"): Promise<
     broken,
     recoveries,
     trials,
-    repeated,
+    repeats: { made: judged.made, absorbed: judged.absorbed },
     seconds: (performance.now() - from) / 1000,
   };
   if (broken.length > 0) await keep(verdict, specs, face);
   return verdict;
+}
+
+/** What a simulated network says of its repeated posts, once it is at rest. */
+async function repeatedIn({ network, oracle, settled }: Simnet): Promise<Repeated> {
+  if (network.kind !== "mainnet") return { made: 0, absorbed: 0, broken: [] };
+  await settled();
+  await oracle.quiet(20);
+  const found = oracle.repeats();
+  const effects = found.filter(({ effect }) => effect !== undefined);
+  return {
+    made: [...oracle.copies.values()].reduce((sum, count) => sum + count, 0),
+    absorbed: found.length - effects.length,
+    broken: effects.map(
+      ({ id, action, process, slot, effect }) =>
+        `I10: the message ${id} (${action}), repeated in slot ${slot} of the process ${process}, ${effect}`,
+    ),
+  };
+}
+
+async function judgedBy(judges: readonly (() => Promise<Repeated>)[]): Promise<Repeated> {
+  const all: Repeated[] = [];
+  for (const judge of judges)
+    all.push(
+      await judge().catch((error) => ({ made: 0, absorbed: 0, broken: [`the repeated posts: ${error}`] })),
+    );
+  return {
+    made: all.reduce((sum, { made }) => sum + made, 0),
+    absorbed: all.reduce((sum, { absorbed }) => sum + absorbed, 0),
+    broken: all.flatMap(({ broken }) => broken),
+  };
 }
 
 const PROJECT = new URL("../../", import.meta.url);

@@ -13,6 +13,7 @@ import {
   staleVerdicts,
   unitsBehind,
 } from "./families/network.ts";
+import { nodeCases } from "./families/node.ts";
 import { randomStory } from "./families/random.ts";
 import {
   firstApart,
@@ -73,5 +74,6 @@ export function lifecycleCases(): FaultCase[] {
     luaInjection(2000, 1),
     strangers("A1"),
     ...seeds(20).map(randomStory),
+    ...nodeCases(),
   ];
 }

@@ -1,9 +1,12 @@
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { Verdict } from "./case.ts";
+import { amount } from "../../src/core/amount.ts";
+import type { Face, RepeatCount, Verdict } from "./case.ts";
 
 /** One case's measurement, and its time. */
-export interface KeptVerdict extends Verdict {
+export interface KeptVerdict extends Omit<Verdict, "repeats"> {
+  /** Absent in measurements of earlier code. */
+  readonly repeats?: RepeatCount;
   /** ISO time. */
   readonly at: string;
   /** The measured code, if the project knows it. */
@@ -18,7 +21,23 @@ export interface FamilyResult {
   readonly verdicts: readonly KeptVerdict[];
 }
 
-const FOLDER = join("build", "faults", "results");
+/** A case that a face leaves out. */
+export interface LeftOut {
+  readonly family: string;
+  readonly name: string;
+  readonly why: string;
+}
+
+/** What is known of a face. */
+export interface FaceResults {
+  readonly results: readonly FamilyResult[];
+  readonly leftOut: readonly LeftOut[];
+}
+
+const FOLDERS: Record<Face, string> = {
+  legacy: join("build", "faults", "results"),
+  mainnet: join("build", "faults", "results", "mainnet"),
+};
 
 /** Families of reliability.md, what each breaks, and what no case covers. */
 const FAMILIES: Record<string, { readonly title: string; readonly open?: string }> = {
@@ -30,7 +49,9 @@ const FAMILIES: Record<string, { readonly title: string; readonly open?: string 
   N1: { title: "accepted, the answer lost one to five times" },
   N2: { title: "5, 20 and 50 % of calls fail in ten ways" },
   N3: { title: "stale and contradictory reads" },
-  N4: { title: "index or units behind" },
+  N4: { title: "index, units or node behind" },
+  M1: { title: "a node fails after it gave a slot, is busy, has pages and paths of its own" },
+  M2: { title: "the provider is killed between a node's post, its schedule and its result" },
   D1: { title: "messages again and out of order" },
   D2: { title: "wrong epochs, forged senders, a missing authority" },
   C1: { title: "several `up` at once on one stack" },
@@ -59,25 +80,31 @@ const FAMILIES: Record<string, { readonly title: string; readonly open?: string 
  *
  * @param listed names of all cases in the family
  */
-export async function keepVerdict(listed: readonly string[], verdict: KeptVerdict): Promise<void> {
+export async function keepVerdict(
+  face: Face,
+  listed: readonly string[],
+  verdict: KeptVerdict,
+): Promise<void> {
   const { family } = verdict;
-  await mkdir(FOLDER, { recursive: true });
-  const earlier = (await keptResults()).find((result) => result.family === family)?.verdicts ?? [];
+  const folder = FOLDERS[face];
+  await mkdir(folder, { recursive: true });
+  const earlier = (await keptResults(face)).find((result) => result.family === family)?.verdicts ?? [];
   const newest = new Map([...earlier, verdict].map((one) => [one.name, one]));
   const result: FamilyResult = {
     family,
     listed: listed.length,
     verdicts: listed.flatMap((name) => newest.get(name) ?? []),
   };
-  await writeFile(join(FOLDER, `${family}.json`), `${JSON.stringify(result, null, 1)}\n`);
+  await writeFile(join(folder, `${family}.json`), `${JSON.stringify(result, null, 1)}\n`);
 }
 
-export async function keptResults(): Promise<FamilyResult[]> {
-  const names = await readdir(FOLDER).catch(() => []);
+export async function keptResults(face: Face): Promise<FamilyResult[]> {
+  const folder = FOLDERS[face];
+  const names = await readdir(folder).catch(() => []);
   const all = await Promise.all(
     names
       .filter((name) => name.endsWith(".json"))
-      .map(async (name) => JSON.parse(await readFile(join(FOLDER, name), "utf8")) as FamilyResult),
+      .map(async (name) => JSON.parse(await readFile(join(folder, name), "utf8")) as FamilyResult),
   );
   const order = Object.keys(FAMILIES);
   return all.sort((a, b) => order.indexOf(a.family) - order.indexOf(b.family));
@@ -88,44 +115,110 @@ const percentile = (sorted: readonly number[], share: number): number | undefine
 
 const shown = (ms: number | undefined): string => (ms === undefined ? "–" : (ms / 1000).toFixed(1));
 
+const FACES: Record<Face, { readonly title: string; readonly about: string }> = {
+  legacy: { title: "Legacy units", about: "On messenger, scheduler and compute units." },
+  mainnet: {
+    title: "A HyperBEAM node",
+    about:
+      "On a node that gives the same bytes a slot again, and evaluates them again. Unless a case says otherwise, it receives every post a second time.",
+  },
+};
+
 /** docs/reliability.md: measurements only. */
-export function reportOf(results: readonly FamilyResult[]): string {
-  const rows = results.map(({ family, listed, verdicts }) => {
-    const times = verdicts.flatMap(({ recoveries }) => recoveries).sort((a, b) => a - b);
-    const trials = verdicts.reduce((sum, one) => sum + one.trials, 0);
-    const broken = verdicts.filter((one) => one.broken.length > 0);
-    const cells = [
-      `**${family}** ${FAMILIES[family]?.title ?? ""}`,
-      verdicts.length === listed ? String(listed) : `${verdicts.length} of ${listed}`,
-      String(trials),
-      seedsOf(verdicts),
-      String(broken.length),
-      `${shown(percentile(times, 0.5))} / ${shown(percentile(times, 0.95))} / ${shown(times.at(-1))}`,
-      measuredAt(verdicts),
-    ];
-    return `| ${cells.join(" | ")} |`;
-  });
-  const broken = results.flatMap(({ verdicts }) => verdicts.filter((one) => one.broken.length > 0));
-  const missing = Object.keys(FAMILIES).filter((name) => !results.some(({ family }) => family === name));
-  const open = results.flatMap(({ family }) => FAMILIES[family]?.open ?? []);
-  const all = results.flatMap(({ verdicts }) => verdicts);
-  const times = all.flatMap(({ recoveries }) => recoveries).sort((a, b) => a - b);
+export function reportOf(faces: Readonly<Record<Face, FaceResults>>): string {
   return `# Reliability, measured
 
-Written by \`npm run test:faults\` from what it measured; do not edit it. ${all.length} cases, ${broken.length} broken, each at the code that the last column names. Recovery over all of them: p50 ${shown(percentile(times, 0.5))} s, p95 ${shown(percentile(times, 0.95))} s, max ${shown(times.at(-1))} s.
+Written by \`npm run test:faults\` from what it measured; do not edit it. Each case was measured at the code that the last column names.
 
-After every case these are checked against what the network really holds: **I1** one live process per member · **I2** every process is in state, journal or ledger · **I4** one effect per intent · **I5** nothing pending, nothing open in the journal · **I6** the next \`up\` changes and sends nothing · **I7** no part of the wallet in files or messages · **I8** journal and network agree. **I3** (nothing lost or counted twice while traffic moves, and it is where one release has it) in C3, H2, H3 and the rollouts of K1, by clients who send throughout. A case that was not run again stays as it was measured last. There are no retries; a time includes starting a process of its own, on a machine that other work may load.
+After every case these are checked against what the network really holds: **I1** one live process per member · **I2** every process is in state, journal or ledger · **I4** one effect per intent · **I5** nothing pending, nothing open in the journal · **I6** the next \`up\` changes and sends nothing · **I7** no part of the wallet in files or messages · **I8** journal and network agree · **I10** a message that a node repeats has its effect once. **I3** (nothing lost or counted twice while traffic moves, and it is where one release has it) in C3, H2, H3 and the rollouts of K1, by clients who send throughout. A case that was not run again stays as it was measured last. There are no retries; a time includes starting a process of its own, on a machine that other work may load.
 
-| family | cases | trials | seeds | broken | recovery p50 / p95 / max, s | measured |
-|---|---|---|---|---|---|---|
-${rows.join("\n")}
+${sectionOf("legacy", faces.legacy)}
+${sectionOf("mainnet", faces.mainnet)}`;
+}
 
-${broken.length === 0 ? "Nothing is broken." : `## Broken\n\n${broken.map(({ family, name, broken: lines }) => `- ${family}, ${name}: ${(lines[0] ?? "").replace(/\s+/g, " ").slice(0, 300)}${lines.length > 1 ? ` (and ${lines.length - 1} more)` : ""}`).join("\n")}`}
+function sectionOf(face: Face, { results, leftOut }: FaceResults): string {
+  const { title, about } = FACES[face];
+  const all = results.flatMap(({ verdicts }) => verdicts);
+  const broken = all.filter((one) => one.broken.length > 0);
+  const repeats = repeatsOf(all);
+  const lost = repeats.made - repeats.absorbed;
+  const counted =
+    face === "legacy"
+      ? ""
+      : ` ${repeats.made} posts were repeated: ${repeats.absorbed} got a slot and had no effect there${lost === 0 ? "" : `, ${lost} got none or are listed as broken`}.`;
+  return `## ${title}
 
-## Not covered
+${about} ${amount(all.length, "case")}, ${broken.length} broken. Recovery over all of them: ${timesOf(all, "p50 ", " s, p95 ", " s, max ")} s.${counted}
 
-${[...missing.map((name) => `- ${name} (${FAMILIES[name]?.title}) was not run.`), ...open.map((line) => `- ${line[0]?.toUpperCase()}${line.slice(1)}.`), "- T1 and T2 are tests of the router by themselves: test/router/traces.test.ts, docs/concepts/rollouts.md."].join("\n")}
+${tableOf(face, results)}
+
+${broken.length === 0 ? "Nothing is broken." : `### Broken\n\n${broken.map(brokenLine).join("\n")}`}
+
+### Not covered
+
+${notCovered(results, leftOut).join("\n")}
 `;
+}
+
+function tableOf(face: Face, results: readonly FamilyResult[]): string {
+  const columns = [
+    ...["family", "cases", "trials", "seeds", "broken"],
+    ...(face === "legacy" ? [] : ["repeated / absorbed"]),
+    ...["recovery p50 / p95 / max, s", "measured"],
+  ];
+  const rows = results.map(({ family, listed, verdicts }) => {
+    const { made, absorbed } = repeatsOf(verdicts);
+    return [
+      `**${family}** ${FAMILIES[family]?.title ?? ""}`,
+      verdicts.length === listed ? String(listed) : `${verdicts.length} of ${listed}`,
+      String(verdicts.reduce((sum, one) => sum + one.trials, 0)),
+      seedsOf(verdicts),
+      String(verdicts.filter((one) => one.broken.length > 0).length),
+      ...(face === "legacy" ? [] : [`${made} / ${absorbed}`]),
+      timesOf(verdicts, "", " / ", " / "),
+      measuredAt(verdicts),
+    ];
+  });
+  const line = (cells: readonly string[]) => `| ${cells.join(" | ")} |`;
+  return [line(columns), `|${columns.map(() => "---|").join("")}`, ...rows.map(line)].join("\n");
+}
+
+const brokenLine = ({ family, name, broken: lines }: KeptVerdict): string =>
+  `- ${family}, ${name}: ${(lines[0] ?? "").replace(/\s+/g, " ").slice(0, 300)}${lines.length > 1 ? ` (and ${lines.length - 1} more)` : ""}`;
+
+function notCovered(results: readonly FamilyResult[], leftOut: readonly LeftOut[]): string[] {
+  const known = new Set([...results, ...leftOut].map(({ family }) => family));
+  const missing = Object.keys(FAMILIES).filter((name) => !known.has(name));
+  const open = results.flatMap(({ family }) => FAMILIES[family]?.open ?? []);
+  return [
+    ...missing.map((name) => `- ${name} (${FAMILIES[name]?.title}) was not run.`),
+    ...open.map((line) => `- ${line[0]?.toUpperCase()}${line.slice(1)}.`),
+    ...leftOutLines(leftOut).map((line) => `- Left out: ${line}.`),
+    "- T1 and T2 are tests of the router by themselves: test/router/traces.test.ts, docs/concepts/rollouts.md.",
+  ];
+}
+
+/** `18 cases of M1 and M2, because only a node has slots`: one line for each reason. Pure. */
+export function leftOutLines(leftOut: readonly LeftOut[]): string[] {
+  return [...new Set(leftOut.map(({ why }) => why))].map((why) => {
+    const same = leftOut.filter((one) => one.why === why);
+    const families = [...new Set(same.map(({ family }) => family))];
+    return `${amount(same.length, "case")} of ${families.join(", ")}, because ${why}`;
+  });
+}
+
+function repeatsOf(verdicts: readonly KeptVerdict[]): RepeatCount {
+  return {
+    made: verdicts.reduce((sum, { repeats }) => sum + (repeats?.made ?? 0), 0),
+    absorbed: verdicts.reduce((sum, { repeats }) => sum + (repeats?.absorbed ?? 0), 0),
+  };
+}
+
+/** Half of the recoveries, most of them, and the longest. */
+function timesOf(verdicts: readonly KeptVerdict[], ...words: readonly [string, string, string]): string {
+  const times = verdicts.flatMap(({ recoveries }) => recoveries).sort((a, b) => a - b);
+  const points = [percentile(times, 0.5), percentile(times, 0.95), times.at(-1)];
+  return words.map((word, index) => `${word}${shown(points[index])}`).join("");
 }
 
 /** `2026-11-25 at 0fc2e36`, or `40 on 2026-11-25 at 0fc2e36, 225 on 2026-11-25 at aff92a7`: the newest code first. Pure. */
@@ -140,7 +233,7 @@ export function measuredAt(verdicts: readonly KeptVerdict[]): string {
   return [...counts].map(([where, count]) => `${count} on ${where}`).join(", ");
 }
 
-function seedsOf(verdicts: readonly Verdict[]): string {
+function seedsOf(verdicts: readonly KeptVerdict[]): string {
   const seeds = [...new Set(verdicts.map(({ seed }) => seed))].sort((a, b) => a - b);
   return seeds.length <= 4 ? seeds.join(", ") : `${seeds[0]} – ${seeds.at(-1)}`;
 }

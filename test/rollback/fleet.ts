@@ -6,7 +6,8 @@ import { dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { createSigner } from "@permaweb/aoconnect/node";
 import { type LocalNetworkInfo, status } from "../../src/localnet/index.ts";
-import { newPlayer, plainClient } from "../e2e/player.ts";
+import { newNodePlayer } from "../e2e/node-player.ts";
+import { newPlayer, type Player, plainClient } from "../e2e/player.ts";
 import { newProject, type Project, projectIn, type Ran } from "../e2e/project.ts";
 
 const repository = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
@@ -160,6 +161,15 @@ export async function networkOf(project: Project): Promise<LocalNetworkInfo> {
   return info;
 }
 
+/** A player on the network that the project's fleet is on: its embedded units, or the node of its settings. */
+export async function playerOf(project: Project, jwk?: Record<string, string>): Promise<Player> {
+  const settings = project.text("Pulumi.dev.yaml");
+  const nodeUrl = /:nodeUrl: (.*)$/m.exec(settings)?.[1];
+  return /:network: mainnet$/m.test(settings) && nodeUrl !== undefined
+    ? newNodePlayer(nodeUrl, jwk)
+    : newPlayer(await networkOf(project), jwk);
+}
+
 /** The fleet's owner, who can run code in its processes. */
 export async function ownerOf(project: Project) {
   const ao = plainClient(await networkOf(project));
@@ -191,7 +201,7 @@ export async function askLedger<T>(project: Project, action: string, data: objec
 
 /** Reads the fleet, after adding to the counter. */
 export async function look(project: Project, by = 0): Promise<Seen> {
-  const owner = await newPlayer(await networkOf(project), project.json(".fleet/dev-wallet.json"));
+  const owner = await playerOf(project, project.json(".fleet/dev-wallet.json"));
   const ask = (member: string, action: string, data: object = {}) =>
     owner.ask(processOf(project, member), action, { ...data, nonce: randomUUID() });
   const added = await ask("counter", "ADD", { by });

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { resultJson } from "../../src/localnet/node/shapes.ts";
 import type { Call } from "./calls.ts";
 import type { EvaluatorKnobs } from "./evaluator.ts";
 import type { Answer, FaultRule, Faults, Remove, Selector } from "./faults.ts";
@@ -36,7 +37,10 @@ export interface Behaviours {
    * `within` ms after the spawn (default 300); shares default to the measured 5/12 and 2/12.
    */
   emptyFirstResult(options?: { share?: number; lose?: number; within?: number; seed?: number }): Remove;
-  /** 3: for `ms` after its spawn a process is unknown to all units and to the index; the share is of processes. */
+  /**
+   * 3: for `ms` after its spawn a process is unknown to all units and to the index; the share is of processes. On a node: to the node that
+   * answers, with its 500 for a process that it does not hold.
+   */
   gatewayLag(ms: number, options?: { share?: number; seed?: number }): Remove;
   /** 4: the MU fails with one of its texts. */
   muFailure(text: keyof typeof MU_TEXTS, options?: Portion): Remove;
@@ -60,12 +64,26 @@ export interface Behaviours {
   legacyResults(): Remove;
   /** 12: the units work on at most `lanes` calls at once (default 3), each taking `ms` (default 100): further calls only wait. */
   congestion(options?: { lanes?: number; ms?: number }): Remove;
-  /** Reads are `slots` behind: `results`, dry-runs, and with `result` also the answers for single messages (those of an earlier one). */
+  /**
+   * Reads are `slots` behind: `results`, dry-runs, and with `result` also the answers for single messages (those of an earlier one). On a
+   * node: for single slots.
+   */
   staleReads(slots: number, options?: Portion & { result?: boolean }): Remove;
   /** The index alone lags: queries do not see what is younger than `ms`. */
   indexLag(ms: number): Remove;
-  /** Shared units on an ordinary day: 2, 3 (share 3/37), 9 and 10 together, times divided by `hurry`. */
+  /**
+   * Shared units on an ordinary day: 2, 3 (share 3/37), 9 and 10 together, times divided by `hurry`. On a node: 3, 9, 10, and a share of
+   * posts that fail with a slot or without one.
+   */
   ordinaryDay(options?: { hurry?: number; seed?: number }): Remove;
+  /** A node gives a post its slot and does what follows from it, and answers with a 500; `broken`: its text also stands in a header. */
+  slotThenFailure(options?: Portion & { broken?: boolean }): Remove;
+  /** A node gives a post its slot, and its answer never comes. */
+  slotThenSilence(options?: Portion): Remove;
+  /** A node's scheduler is busy: it drops posts with a 500. */
+  busyNode(options?: Portion): Remove;
+  /** A node gives at most `size` slots of a schedule at once, and says the opposite of the truth about a next page. */
+  lyingPages(size?: number): Remove;
 }
 
 /** What the presets work on. */
@@ -75,13 +93,15 @@ export interface Workshop {
   readonly oracle: Oracle;
   /** Milliseconds that the index is behind; set by presets. */
   readonly index: { lag: number };
+  /** Whether fleets are deployed through its node. */
+  readonly isNode: boolean;
 }
 
 const EMPTY = JSON.stringify({ Output: "", Messages: [], Spawns: [], Assignments: [], GasUsed: 0 });
 const READS: readonly Selector[] = ["cu.result", "cu.results", "cu.dryrun"];
 
 /** The presets over a network's faults, evaluator and oracle. */
-export function behavioursOf({ faults, knobs, oracle, index }: Workshop): Behaviours {
+export function behavioursOf({ faults, knobs, oracle, index, isNode }: Workshop): Behaviours {
   const all =
     (...removes: Remove[]): Remove =>
     () => {
@@ -134,7 +154,7 @@ export function behavioursOf({ faults, knobs, oracle, index }: Workshop): Behavi
       const remove = add({
         name: "gatewayLag",
         on: ["mu.message", "mu.monitor", "mu.assign", ...READS],
-        match: ({ processId }) => processId !== undefined && hidden(processId),
+        match: ({ unit, processId }) => unit !== "node" && processId !== undefined && hidden(processId),
         fault: { kind: "status", status: 500, body: JSON.stringify({ error: MU_TEXTS.unknownProcess }) },
       });
       const unseen = add({
@@ -142,7 +162,15 @@ export function behavioursOf({ faults, knobs, oracle, index }: Workshop): Behavi
         on: "gateway.graphql",
         fault: { kind: "rewrite", with: (answer) => withoutEdges(answer, hidden) },
       });
-      return all(remove, unseen);
+      // A node says of the item itself that it has none, and fails for everything else.
+      const elsewhere = add({
+        name: "gatewayLag",
+        on: "*",
+        match: ({ unit, processId, item }) =>
+          unit === "node" && item?.type !== "Process" && processId !== undefined && hidden(processId),
+        fault: { kind: "answer", with: notHeld },
+      });
+      return all(remove, unseen, elsewhere);
     },
 
     muFailure: (text, portion = {}) =>
@@ -183,7 +211,7 @@ export function behavioursOf({ faults, knobs, oracle, index }: Workshop): Behavi
 
     cachedDryruns(ms = 60_000) {
       const cache = new Map<string, { at: number; answer: Answer }>();
-      const keyOf = ({ processId, body }: Call) => `${processId} ${body.toString("utf8")}`;
+      const keyOf = ({ path, processId, body }: Call) => `${path} ${processId} ${body.toString("utf8")}`;
       const hit = add({
         name: "cachedDryruns",
         on: "cu.dryrun",
@@ -318,12 +346,46 @@ export function behavioursOf({ faults, knobs, oracle, index }: Workshop): Behavi
 
     ordinaryDay: ({ hurry = 1, seed = 1 } = {}) =>
       all(
-        behaviours.emptyFirstResult({ within: 300 / hurry, seed }),
+        isNode
+          ? all(behaviours.slotThenFailure({ share: 0.1 }), behaviours.busyNode({ share: 0.03 }))
+          : behaviours.emptyFirstResult({ within: 300 / hurry, seed }),
         behaviours.gatewayLag(2000 / hurry, { share: 3 / 37, seed }),
         behaviours.cachedDryruns(60_000 / hurry),
         behaviours.limitedDryruns(6 * hurry),
         behaviours.shuffledArrival(50 / hurry),
       ),
+
+    slotThenFailure: ({ broken = false, ...portion } = {}) =>
+      add({
+        name: "slotThenFailure",
+        on: "mu.post",
+        ...portion,
+        fault: { kind: "rewrite", with: () => nodeFailure(broken) },
+      }),
+
+    slotThenSilence: (portion = {}) =>
+      add({
+        name: "slotThenSilence",
+        on: "mu.post",
+        ...portion,
+        fault: { kind: "rewrite", with: () => new Promise<Answer>(() => {}) },
+      }),
+
+    busyNode: (portion = {}) =>
+      add({
+        name: "busyNode",
+        on: "mu.post",
+        ...portion,
+        fault: { kind: "answer", with: () => nodeFailure(false, "The scheduler of the process is busy.") },
+      }),
+
+    lyingPages: (size = 3) =>
+      add({
+        name: "lyingPages",
+        on: "su.message",
+        match: ({ unit }) => unit === "node",
+        fault: { kind: "rewrite", with: (answer) => shortPage(answer, size) },
+      }),
   };
   return behaviours;
 }
@@ -357,7 +419,53 @@ function withoutNewest(answer: Answer, slots: number, sort: string | null): Answ
   return { ...answer, body: Buffer.from(JSON.stringify(body)) };
 }
 
-function earlierResult(oracle: Oracle, { processId, messageId }: Call, slots: number): Answer | undefined {
+/** A node's answer about a process that it does not hold. */
+function notHeld({ path, processId }: Call): Answer {
+  const isItem = path === `/${processId}`;
+  const text = isItem ? "Not found." : "necessary_message_not_found";
+  return answerOf(isItem ? 404 : 500, JSON.stringify({ body: text }));
+}
+
+const LUA_FAILURE = "attempt to index a nil value\nstack traceback:\n\tin main chunk";
+
+/** A node's failure; `isBroken`: its text is also in a header, with its line breaks, which strict clients refuse to parse. */
+function nodeFailure(isBroken: boolean, text = LUA_FAILURE): Answer {
+  const answer = answerOf(500, JSON.stringify({ status: 500, body: text }));
+  if (!isBroken) return answer;
+  const lines = [
+    "HTTP/1.1 500 Error",
+    "content-type: application/json",
+    `content-length: ${answer.body.length}`,
+    "connection: close",
+    `details: ${text}`,
+    "",
+    answer.body.toString("utf8"),
+  ];
+  return { ...answer, raw: Buffer.from(lines.join("\r\n")) };
+}
+
+/** The first slots of a page of a schedule. */
+function shortPage(answer: Answer, size: number): Answer {
+  if (answer.status !== 200) return answer;
+  const page = JSON.parse(answer.body.toString("utf8")) as Edges & { page_info?: object };
+  if (!Array.isArray(page.edges)) return answer;
+  const has_next_page = page.edges.length <= size;
+  const body = { ...page, page_info: { ...page.page_info, has_next_page }, edges: page.edges.slice(0, size) };
+  return { ...answer, body: Buffer.from(JSON.stringify(body)) };
+}
+
+const SLOT_RESULT = /^\/([\w-]{43})~process@1\.0\/compute=(\d+)\/results\/json\/body$/;
+
+/** The result of an earlier slot of a node, at the path that nodes of 2025 have. */
+function earlierSlot(oracle: Oracle, path: string, slots: number): Answer | undefined {
+  const [, process = "", slot] = SLOT_RESULT.exec(path) ?? [];
+  const result = slot === undefined ? undefined : oracle.resultAt(process, Math.max(0, Number(slot) - slots));
+  return result === undefined ? undefined : answerOf(200, JSON.stringify(resultJson(result)));
+}
+
+function earlierResult(oracle: Oracle, call: Call, slots: number): Answer | undefined {
+  const { unit, path, processId, messageId } = call;
+  if (unit === "node") return earlierSlot(oracle, path, slots);
   if (processId === undefined) return undefined;
   const order = oracle.messages(processId);
   const at = order.findIndex(({ id }) => id === messageId);

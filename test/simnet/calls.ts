@@ -36,6 +36,7 @@ export interface CallItem {
 
 /** One HTTP call to a unit. */
 export interface Call {
+  readonly unit: Unit;
   readonly endpoint: Endpoint;
   /** The number of the call at this endpoint, from 1. */
   readonly n: number;
@@ -118,6 +119,7 @@ export function callOf(
   const messageId =
     item?.id ?? onNode.message ?? (unit === "node" ? undefined : messageIn(endpoint, url, inPath));
   return {
+    unit,
     endpoint,
     n: n(endpoint),
     method: request.method,
@@ -140,7 +142,8 @@ function itemOf(body: Buffer): CallItem | undefined {
   try {
     const item = new DataItem(body);
     const tags = Object.fromEntries(item.tags.map(({ name, value }) => [name, value]));
-    const type = tags.Type === "Process" ? "Process" : tags.Type === "Message" ? "Message" : "other";
+    const { Type = item.target === "" ? "other" : "Message" } = tags;
+    const type = Type === "Process" || Type === "Message" ? Type : "other";
     return { id: item.id, target: item.target, type, tags };
   } catch {
     return undefined;

@@ -1,7 +1,7 @@
 import type { EvaluationInput, Evaluator } from "../../src/localnet/evaluator.ts";
 import type { EvaluationResult } from "../../src/localnet/types.ts";
 import { evaluate } from "./model.ts";
-import type { ModelMessage, ProcessState } from "./state.ts";
+import type { FleetState, ModelMessage, ProcessState } from "./state.ts";
 
 /** What presets may change in evaluations, also while the network runs. */
 export interface EvaluatorKnobs {
@@ -9,6 +9,8 @@ export interface EvaluatorKnobs {
   staleDryruns?: () => number;
   /** Called before a scheduled message is evaluated; with "lost", what it sends is lost for good. */
   before?: (input: EvaluationInput) => Promise<"lost" | undefined>;
+  /** `process slot` → what a message changed that had changed something in an earlier slot. */
+  readonly effects: Map<string, string>;
 }
 
 const KEPT = 20;
@@ -17,6 +19,8 @@ const KEPT = 20;
 export function simulatedEvaluator(knobs: EvaluatorKnobs): Evaluator {
   const states = new WeakMap<Uint8Array, ProcessState>();
   const history = new Map<string, (Uint8Array | null)[]>();
+  /** Messages that had an effect. */
+  const effective = new Set<string>();
 
   const stateOf = (memory: Uint8Array | null): ProcessState | null => {
     if (memory === null) return null;
@@ -32,16 +36,41 @@ export function simulatedEvaluator(knobs: EvaluatorKnobs): Evaluator {
       const past = history.get(process.id) ?? [];
       const behind = dryRun ? (knobs.staleDryruns?.() ?? 0) : 0;
       const memory = behind > 0 ? (past.at(-1 - behind) ?? past[0] ?? input.memory) : input.memory;
-      const evaluated = evaluate(stateOf(memory), process, modelMessage(input));
-      if (evaluated.slow > 0) await new Promise((done) => setTimeout(done, evaluated.slow));
-      const result = fate === "lost" ? { ...evaluated.result, Messages: [], Spawns: [] } : evaluated.result;
-      if (dryRun || result.Error !== undefined) return { memory: input.memory, result: answerOf(result) };
-      const after = new TextEncoder().encode(JSON.stringify(evaluated.state));
-      states.set(after, evaluated.state);
+      const before = stateOf(memory);
+      const outcome = evaluate(before, process, modelMessage(input));
+      if (outcome.slow > 0) await new Promise((done) => setTimeout(done, outcome.slow));
+      const result = fate === "lost" ? { ...outcome.result, Messages: [], Spawns: [] } : outcome.result;
+      if (dryRun) return { memory: input.memory, result: answerOf(result) };
+      const effect = effectOf(before, outcome);
+      const key = `${process.id} ${input.message.Id}`;
+      if (effect !== undefined && effective.has(key))
+        knobs.effects.set(`${process.id} ${input.message.Nonce}`, effect);
+      if (effect !== undefined) effective.add(key);
+      if (result.Error !== undefined) return { memory: input.memory, result: answerOf(result) };
+      const after = new TextEncoder().encode(JSON.stringify(outcome.state));
+      states.set(after, outcome.state);
       history.set(process.id, [...past.slice(1 - KEPT), after]);
       return { memory: after, result: answerOf(result) };
     },
   };
+}
+
+/** What a message did: undefined if it left nothing but traces in counters. */
+function effectOf(
+  before: ProcessState | null,
+  { state, result }: ReturnType<typeof evaluate>,
+): string | undefined {
+  if (result.Error !== undefined) return undefined;
+  const sent = result.Messages.length + result.Spawns.length;
+  if (sent > 0) return `sent ${sent} messages`;
+  const isSame = before !== null && lasting(before) === lasting(state);
+  return isSame ? undefined : "changed the state";
+}
+
+/** A state without what counts messages. Before the library is loaded, unknown ones are only kept in the inbox. */
+function lasting({ inbox, fleet, ...rest }: ProcessState): string {
+  const { stats: _, seen: __, ...kept }: Partial<FleetState> = fleet ?? {};
+  return JSON.stringify([rest, kept, fleet === undefined ? 0 : inbox]);
 }
 
 /** Reads a memory that the simulated evaluator wrote. */

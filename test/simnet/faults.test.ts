@@ -8,6 +8,7 @@ import { type FaultProxy, startFaultProxy } from "./proxy.ts";
 import { draw, rngOf } from "./rng.ts";
 
 const call = (endpoint: Call["endpoint"], n = 1): Call => ({
+  unit: "cu",
   ...{ endpoint, n, method: "GET", path: "/", query: new URLSearchParams(), body: Buffer.alloc(0), at: 0 },
 });
 

@@ -6,7 +6,7 @@ export interface Answer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Buffer;
-  /** The whole answer as a node sent it, whose headers may be damaged. A rewritten answer has none. */
+  /** The whole answer as a node sent it, whose headers may be damaged. A rewritten answer has none, or a new one. */
   readonly raw?: Buffer;
 }
 

@@ -1,23 +1,25 @@
 import type { LegacyEndpoints } from "../../src/ao/legacy/endpoints.ts";
 import type { NetworkRef } from "../../src/ao/network.ts";
+import type { NodeQuirks } from "../../src/localnet/node/quirks.ts";
 import { sqliteStore } from "../../src/localnet/store/sqlite.ts";
 import type { Store } from "../../src/localnet/store/store.ts";
 import type { SpawnedTwice } from "../../src/localnet/units/context.ts";
 import { createUnits } from "../../src/localnet/units/index.ts";
 import { type Behaviours, behavioursOf } from "./behaviours.ts";
-import type { Call } from "./calls.ts";
 import { type EvaluatorKnobs, simulatedEvaluator } from "./evaluator.ts";
-import { type FaultRule, type FaultScript, Faults, type Selector } from "./faults.ts";
+import { type FaultScript, Faults, type Selector } from "./faults.ts";
 import { type Oracle, oracleOf } from "./oracle.ts";
 import { startFaultProxy } from "./proxy.ts";
+import { type Repeats, repeating } from "./repeating.ts";
 import { draw, rngOf, type Span } from "./rng.ts";
 
 export { type Behaviours, MU_TEXTS } from "./behaviours.ts";
 export type { Call, Endpoint } from "./calls.ts";
 export { anyFault, type Fault, type FaultRule, type FaultScript, Faults, type Injected } from "./faults.ts";
-export type { Oracle, OracleMessage, OracleProcess } from "./oracle.ts";
+export type { Oracle, OracleMessage, OracleProcess, OracleRepeat } from "./oracle.ts";
 export type { HealthStatus, Script } from "./program.ts";
-export { startFaultProxy } from "./proxy.ts";
+export { answerOf, startFaultProxy } from "./proxy.ts";
+export { type Repeating, type Repeats, repeating } from "./repeating.ts";
 
 export interface SimnetOptions {
   /** Milliseconds added to calls of each kind, before the unit sees them. Default 0. */
@@ -34,8 +36,10 @@ export interface SimnetOptions {
   readonly blockSeconds?: number;
   /** Which of its two protocols a fleet is deployed through. Default legacy. */
   readonly face?: "legacy" | "mainnet";
-  /** The share of posts to its node that arrive there a second time, up to 300 ms later. Default 0. */
-  readonly repeats?: number;
+  /** Posts to its node that arrive there a second time. Default: none. */
+  readonly repeats?: Repeats;
+  /** How its node behaves. Default: like the nodes of 2025. */
+  readonly node?: Partial<NodeQuirks>;
   /** The effect of a spawn that is posted a second time. Default `ruins`, as in the real scheduler unit. */
   readonly spawnedTwice?: SpawnedTwice;
 }
@@ -56,8 +60,8 @@ export interface Simnet {
   readonly faults: Faults;
   readonly behaviours: Behaviours;
   readonly oracle: Oracle;
-  /** The number of posts to its node that were repeated so far. */
-  repeated(): number;
+  /** Resolves when all repeated posts to its node were answered. */
+  settled(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -79,7 +83,7 @@ export const SIMULATED_MODULE = "simulated-aos".padEnd(43, "0");
  */
 export async function startSimnet(options: SimnetOptions = {}): Promise<Simnet> {
   const store = sqliteStore(":memory:");
-  const knobs: EvaluatorKnobs = {};
+  const knobs: EvaluatorKnobs = { effects: new Map() };
   const index = { lag: 0 };
   publishModule(store);
   const units = await createUnits({
@@ -88,11 +92,12 @@ export async function startSimnet(options: SimnetOptions = {}): Promise<Simnet> 
     blockSeconds: options.blockSeconds ?? 1,
     indexLag: () => index.lag,
     ...(options.spawnedTwice === undefined ? {} : { spawnedTwice: options.spawnedTwice }),
+    ...(options.node === undefined ? {} : { node: options.node }),
   });
   const faults = new Faults(options.faults);
   const base = latencyFaults(options.latency);
-  const oracle = oracleOf(store);
-  const again = repeating(units.urls.node, oracle.copies, options.repeats ?? 0, options.faults?.seed ?? 1);
+  const oracle = oracleOf(store, knobs);
+  const again = repeating(units.urls.node, options.repeats ?? {}, oracle.copies, options.faults?.seed ?? 1);
   base.add(again.rule);
   const proxy = await startFaultProxy(units.urls, faults, base);
   const gateway = { gatewayUrl: proxy.urls.gateway, graphqlUrl: `${proxy.urls.gateway}/graphql` };
@@ -117,52 +122,13 @@ export async function startSimnet(options: SimnetOptions = {}): Promise<Simnet> 
     suUrl: proxy.urls.su,
     module: SIMULATED_MODULE,
     faults,
-    behaviours: behavioursOf({ faults, knobs, oracle, index }),
+    behaviours: behavioursOf({ faults, knobs, oracle, index, isNode: options.face === "mainnet" }),
     oracle,
-    repeated: again.count,
+    settled: again.settled,
     async close() {
-      again.stop();
       await proxy.close();
       await units.close();
       store.close();
-    },
-  };
-}
-
-/** Posts a share of the items that reach the node once more, as a client that lost the answer would. */
-function repeating(node: string, copies: Map<string, number>, share: number, seed: number) {
-  const { next } = rngOf(seed);
-  const timers = new Set<NodeJS.Timeout>();
-  let count = 0;
-  const repeat = ({ path, body, item }: Call) => {
-    if (item === undefined) return;
-    // Counted when it is planned: it must not be taken for a post of the client.
-    copies.set(item.id, (copies.get(item.id) ?? 0) + 1);
-    const timer = setTimeout(() => {
-      timers.delete(timer);
-      count += 1;
-      const headers = { "content-type": "application/ans104", accept: "application/json" };
-      // The answer of a failing evaluation may be one that `fetch` cannot read.
-      fetch(`${node}${path}`, { method: "POST", headers, body: new Uint8Array(body) }).catch(() => {});
-    }, next() * 300);
-    timers.add(timer);
-  };
-  const rule: FaultRule = {
-    ...{ on: "mu.post", name: "repeated" },
-    match: ({ path }) => share > 0 && path !== "/" && next() < share,
-    fault: {
-      kind: "rewrite",
-      with(answer, call) {
-        repeat(call);
-        return answer;
-      },
-    },
-  };
-  return {
-    rule,
-    count: () => count,
-    stop() {
-      for (const timer of timers) clearTimeout(timer);
     },
   };
 }

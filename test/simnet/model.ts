@@ -63,7 +63,7 @@ function receive(state: ProcessState, process: ModelProcess, message: ModelMessa
     // As in the library: where the network repeats messages, the same bytes in another slot are not handled again.
     if (tagOf(process.tags, "Variant") === "ao.N.1" && !state.fleet.plain && !state.script.older) {
       const { seen, loads } = state.fleet;
-      if ([...seen, ...loads].includes(message.id)) return messageResult(process, state, "", []);
+      if ([process.id, ...seen, ...loads].includes(message.id)) return messageResult(process, state, "", []);
       state.fleet.seen = [...state.fleet.seen.slice(-4095), message.id];
     }
   }

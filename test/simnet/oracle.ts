@@ -1,7 +1,7 @@
 import type { Store } from "../../src/localnet/store/store.ts";
 import type { EvaluationResult } from "../../src/localnet/types.ts";
 import { repeatedSpawnKey } from "../../src/localnet/units/scheduling.ts";
-import { readState } from "./evaluator.ts";
+import { type EvaluatorKnobs, readState } from "./evaluator.ts";
 import type { ProcessState, Tag } from "./state.ts";
 
 /** A process as it really is on the network, whatever a client reads. */
@@ -35,6 +35,16 @@ export interface OracleMessage {
   readonly error?: string;
 }
 
+/** A slot that was given to an item which had one in the same process already. */
+export interface OracleRepeat {
+  readonly process: string;
+  readonly slot: number;
+  readonly id: string;
+  readonly action: string;
+  /** What its evaluation changed or sent, as an earlier one had; undefined if the process absorbed it. */
+  readonly effect?: string;
+}
+
 /** Sees everything, undisturbed by faults: the reliability tests compare the client's view with it. */
 export interface Oracle {
   processes(): OracleProcess[];
@@ -50,6 +60,10 @@ export interface Oracle {
   readonly copies: Map<string, number>;
   /** The number of slots that an item has in all processes' orders. */
   slots(id: string): number;
+  /** Evaluated slots of items that had an earlier one. */
+  repeats(): OracleRepeat[];
+  /** The result in a slot; undefined if it is not evaluated. */
+  resultAt(process: string, slot: number): EvaluationResult | undefined;
   /** Items with more slots than the client's one post and a test's own copies explain. */
   postedAgain(): string[];
   /** A process' state. */
@@ -62,7 +76,7 @@ export interface Oracle {
 }
 
 /** An oracle over the units' store. */
-export function oracleOf(store: Store): Oracle {
+export function oracleOf(store: Store, { effects }: Pick<EvaluatorKnobs, "effects">): Oracle {
   const slotsById = (): Map<string, number> => {
     const counts = new Map<string, number>();
     for (const id of store.processIds())
@@ -73,6 +87,8 @@ export function oracleOf(store: Store): Oracle {
   const oracle: Oracle = {
     copies: new Map(),
     slots: (id) => slotsById().get(id) ?? 0,
+    repeats: () => store.processIds().flatMap((id) => repeatsOf(store, id, effects)),
+    resultAt: (process, slot) => store.evaluationAt(process, slot)?.result,
     postedAgain: () =>
       [...slotsById()].filter(([id, count]) => count > 1 + (oracle.copies.get(id) ?? 0)).map(([id]) => id),
     processes: () => store.processIds().flatMap((id) => oracle.process(id) ?? []),
@@ -143,6 +159,20 @@ function messagesOf(store: Store, process: string): OracleMessage[] {
       evaluated: result !== undefined,
       ...(result?.Error === undefined ? {} : { error: result.Error }),
     };
+  });
+}
+
+function repeatsOf(store: Store, process: string, effects: EvaluatorKnobs["effects"]): OracleRepeat[] {
+  const seen = new Set<string>();
+  const order = store.assignments(process, { limit: Number.MAX_SAFE_INTEGER });
+  return order.flatMap(({ message: id, nonce: slot }) => {
+    if (!seen.has(id) || slot > store.lastEvaluated(process)) {
+      seen.add(id);
+      return [];
+    }
+    const effect = effects.get(`${process} ${slot}`);
+    const { Action: action = "" } = firsts(store.item(id)?.tags ?? []);
+    return [{ process, slot, id, action, ...(effect === undefined ? {} : { effect }) }];
   });
 }
 

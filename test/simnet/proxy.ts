@@ -105,8 +105,9 @@ export async function startFaultProxy(
       const rewritten = await rule.fault.with(answer, call);
       if (rewritten === answer) continue;
       faults.record(rule, call);
-      const { raw: _, ...rest } = rewritten;
-      answer = rest;
+      const { raw, ...rest } = rewritten;
+      // What was rewritten is not what the node sent, unless the rule wrote the whole answer.
+      answer = raw === answer.raw ? rest : rewritten;
     }
     if (fault?.kind === "loseAnswer") return void response.destroy();
     if (fault?.kind === "cutJson") {

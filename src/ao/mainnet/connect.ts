@@ -117,7 +117,14 @@ function reading(
     again(`waiting for the result of the message ${messageId}`, budget, async () => {
       const slot = await slots.of(processId, messageId, budget);
       if (slot === undefined) throw notEvaluated(processId, messageId, "the node has not scheduled it");
-      const result = await results.at({ processId, messageId, slot }, budget);
+      const named = await results.at({ processId, messageId, slot }, budget);
+      if (!isEmptyEvaluation(named)) return named;
+      // If the node had the bytes already, its answer to the post named a later slot, which is empty.
+      const first = await slots.first(processId, messageId, budget);
+      const result =
+        first === undefined || first === slot
+          ? named
+          : await results.at({ processId, messageId, slot: first }, budget);
       if (expectOutput && isEmptyEvaluation(result))
         throw notEvaluated(processId, messageId, "an empty output");
       return result;
@@ -180,18 +187,26 @@ async function pageOfResults(
 
 /** The slots of messages: from the journal, or from the schedule. */
 function slotsOf(journal: Pick<Journal, "byId">, schedule: ReturnType<typeof scheduleAt>) {
+  /** First slots, as the schedule has them. */
   const found = new Map<string, number>();
+  /** The first slot, whatever the answer to the post named. */
+  async function first(processId: string, messageId: string, budget: Budget): Promise<number | undefined> {
+    if (messageId === processId) return 0;
+    const known = found.get(messageId);
+    if (known !== undefined) return known;
+    const since = journal.byId(messageId)?.at ?? 0;
+    const slot = await schedule.slotSince({ processId, id: messageId, since }, budget);
+    if (slot !== undefined) found.set(messageId, slot);
+    return slot;
+  }
   return {
+    first,
     async of(processId: string, messageId: string, budget: Budget): Promise<number | undefined> {
       if (messageId === processId)
         return (await schedule.current(processId, budget)) === undefined ? undefined : 0;
-      const intent = journal.byId(messageId);
-      if (intent?.assignment !== undefined) return Number(intent.assignment);
-      const known = found.get(messageId);
-      if (known !== undefined) return known;
-      const slot = await schedule.slotSince({ processId, id: messageId, since: intent?.at ?? 0 }, budget);
-      if (slot !== undefined) found.set(messageId, slot);
-      return slot;
+      const named = journal.byId(messageId)?.assignment;
+      if (named !== undefined && !found.has(messageId)) return Number(named);
+      return first(processId, messageId, budget);
     },
   };
 }

@@ -153,6 +153,7 @@ class Posting implements Effects {
       budget,
       async () => {
         if (isInDoubt) {
+          crashPoint("ao.before-lookup");
           const slot = await this.#find(intent, mayBeThere, budget);
           if (slot !== undefined) return slot;
           const patience =

@@ -21,19 +21,20 @@ export interface Results {
 }
 
 export function resultsAt(node: NodeClient): Results {
-  /** The path that this node has. */
+  /** The path that this node had last. */
   let known: (typeof PATHS)[number] | undefined;
 
   /** @param prefix the path of a slot or of a dry run, with a slash at its end */
   async function read(prefix: string, budget: Budget): Promise<NodeAnswer> {
     let answer: NodeAnswer | undefined;
-    for (const path of known === undefined ? PATHS : [known]) {
+    const first = known;
+    for (const path of [...PATHS].sort((a, b) => Number(b === first) - Number(a === first))) {
       answer = await node.ask({ path: `${prefix}${path}` }, budget);
-      if (answer.ok && evaluationOf(answer) !== undefined) {
-        known = path;
-        return answer;
-      }
-      if (isFuture(answer)) return answer;
+      const isFound = answer.ok && evaluationOf(answer) !== undefined;
+      if (isFound) known = path;
+      // A node that is updated, or another one behind the same address, may have the other path.
+      const isElsewhere = answer.ok || answer.status === 404 || first === undefined;
+      if (isFound || isFuture(answer) || !isElsewhere) return answer;
     }
     return answer as NodeAnswer;
   }

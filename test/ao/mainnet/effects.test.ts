@@ -253,3 +253,52 @@ test("results are paged by slots, in both directions", async () => {
   expect(await outputs({ newestFirst: true, limit: 2 })).toEqual([["did c", "did b"], "2"]);
   expect(await outputs({ newestFirst: true, cursor: "2", limit: 9 })).toEqual([["did a", "did "], "0"]);
 });
+
+test("a result is found if the node, or another one behind its address, serves it at the other path", async () => {
+  let without = "";
+  const { ao, spawn, say } = await world(
+    { results: "both" },
+    {
+      async faults({ endpoint, request }) {
+        return endpoint === "node.compute" && new URL(request.url).pathname.includes(`/results/${without}`)
+          ? Response.json({ body: "Not found." }, { status: 404 })
+          : undefined;
+      },
+    },
+  );
+  const { id } = await spawn();
+  const outputs: string[] = [];
+  for (const [index, path] of ["json", "raw", "json"].entries()) {
+    without = path;
+    const sent = await say(id, `m${index}`);
+    outputs.push((await ao.evaluation({ processId: id, messageId: sent.id }, budgetOf(5))).output);
+  }
+  expect(outputs).toEqual(["did m0", "did m1", "did m2"]);
+});
+
+test("the result is that of the first slot, also if the node's answer to the post named a later one", async () => {
+  let node = "";
+  const { ao, spawn, say, units, placed } = await world(
+    { repeated: "skipped" },
+    {
+      async faults({ endpoint, number, request }) {
+        if (endpoint !== "node.push" || number !== 2) return undefined;
+        // Somebody between client and node posts the bytes, and then passes them on.
+        const path = new URL(request.url).pathname.replace("/push", "/schedule");
+        await fetch(`${node}${path}`, {
+          method: "POST",
+          headers: { "content-type": "application/ans104" },
+          body: await request.clone().arrayBuffer(),
+        });
+        return undefined;
+      },
+    },
+  );
+  node = units.urls.node;
+  const { id } = await spawn();
+  const sent = await say(id, "a");
+  expect(placed(id, sent.id)).toBe(2);
+  expect(
+    await ao.evaluation({ processId: id, messageId: sent.id, expectOutput: true }, budgetOf(5)),
+  ).toMatchObject({ output: "did a" });
+});

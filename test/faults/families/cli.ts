@@ -90,9 +90,9 @@ export function providerKilledWaiting(): FaultCase {
       const fleet = await cliFleet(lab);
       fleet.net.behaviours.gatewayLag(6000);
       const { ended } = fleet.project.start(["up", "--yes", "--skip-preview", "--parallel", "16"]);
-      // Messages to a process that is not shown yet were refused several times: the run waits for the gateway.
-      const waits = () =>
-        fleet.net.faults.injected.filter(({ endpoint }) => endpoint === "mu.post").length > 6;
+      // Messages to a process that is not shown yet were refused several times, or on a node its slots: the run waits.
+      const refused = lab.face === "legacy" ? "mu.post" : "su.other";
+      const waits = () => fleet.net.faults.injected.filter(({ endpoint }) => endpoint === refused).length > 6;
       const isWaiting = await until(waits);
       const made = fleet.net.oracle.processes().map(({ id }) => id);
       signalAll(await fleet.providers(), "SIGKILL");

@@ -1,3 +1,4 @@
+import type { Simnet } from "../../simnet/index.ts";
 import { type FaultCase, failuresOf, type Lab } from "../case.ts";
 import { Engine } from "../engine.ts";
 import { edited, type Spec, smallFleet } from "../spec.ts";
@@ -16,9 +17,26 @@ const STEPS = [
   "release.finished",
 ] as const;
 
-async function killed(lab: Lab, crashAt: string, prepare: (spec: Spec) => Promise<Spec>): Promise<string[]> {
+/** What a killed run is about: a first deployment, or an update of two members of a running fleet. */
+export const PHASES = {
+  create: async (spec: Spec): Promise<Spec> => spec,
+  async update(spec: Spec): Promise<Spec> {
+    const [failure] = failuresOf("the first deployment", await new Engine(spec).up());
+    if (failure !== undefined) throw new Error(failure);
+    return edited(spec, ["battle", "shop"], { slow: 1 });
+  },
+} as const;
+
+/** @param arm disturbs the network from before the killed run until the end */
+export async function killed(
+  lab: Lab,
+  crashAt: string,
+  phase: keyof typeof PHASES,
+  arm: (net: Simnet) => unknown = () => {},
+): Promise<string[]> {
   const net = await lab.network();
-  const spec = await prepare(smallFleet(net, await lab.folder()));
+  const spec = await PHASES[phase](smallFleet(net, await lab.folder()));
+  arm(net);
   const died = await lab.drive("up", spec, crashAt);
   // A run that does not reach the point must succeed.
   const missed =
@@ -32,7 +50,7 @@ export function killedInCreate(crashAt: string): FaultCase {
   return {
     family: "K1",
     name: `create ${crashAt}`,
-    run: (lab) => killed(lab, crashAt, async (spec) => spec),
+    run: (lab) => killed(lab, crashAt, "create"),
   };
 }
 
@@ -41,12 +59,7 @@ export function killedInUpdate(crashAt: string): FaultCase {
   return {
     family: "K1",
     name: `update ${crashAt}`,
-    run: (lab) =>
-      killed(lab, crashAt, async (spec) => {
-        const [failure] = failuresOf("the first deployment", await new Engine(spec).up());
-        if (failure !== undefined) throw new Error(failure);
-        return edited(spec, ["battle", "shop"], { slow: 1 });
-      }),
+    run: (lab) => killed(lab, crashAt, "update"),
   };
 }
 

@@ -5,6 +5,7 @@ import { fleet, fleetProject, look, otherMachine, seen, write } from "../../roll
 import { rngOf } from "../../simnet/rng.ts";
 import type { FaultCase } from "../case.ts";
 import { type CliFleet, cliFleet, signalAll } from "../project.ts";
+import { onFace } from "../real.ts";
 import { stoppedProvider, until } from "./cli.ts";
 
 const up = (project: Project, ...more: string[]) =>
@@ -53,6 +54,7 @@ function rollbackKilled(what: string, points: readonly string[]): FaultCase {
       const broken: string[] = [];
       const project = await fleetProject("killed");
       lab.onEnd(() => project.close());
+      await onFace(lab, project);
       const ids: Record<number, string> = {};
       let count = 0;
       for (const release of [1, 3]) {
@@ -94,6 +96,7 @@ function inAnyOrder(releases: number, seed: number): FaultCase {
       const broken: string[] = [];
       const { project, write: bring, look: ask, seen: wanted } = await chain("chain");
       lab.onEnd(() => project.close());
+      await onFace(lab, project);
       const ids: string[] = [];
       let count = 0;
       for (let release = 1; release <= releases; release += 1) {

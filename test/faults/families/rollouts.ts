@@ -2,11 +2,13 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type LocalNetworkInfo, status } from "../../../src/localnet/index.ts";
-import { newPlayer, type Player } from "../../e2e/player.ts";
+import type { Player } from "../../e2e/player.ts";
 import { newProject, type Project, type Ran } from "../../e2e/project.ts";
 import { Crowd, rollingFleet, type Seen, upWith } from "../../e2e/rollouts.ts";
+import { playerOf } from "../../rollback/fleet.ts";
 import { rngOf } from "../../simnet/rng.ts";
 import type { FaultCase, Lab } from "../case.ts";
+import { onFace } from "../real.ts";
 
 type Members = Record<string, { processId: string }>;
 type Service = Seen["service"];
@@ -61,11 +63,12 @@ class Theatre {
   static async open(lab: Lab): Promise<Theatre> {
     const project = await newProject("rolling", rollingFleet());
     lab.onEnd(() => project.close());
+    await onFace(lab, project);
     const ran = await project.pulumi(upWith("parallel"));
     if (ran.code !== 0) throw new Error(`the first deployment: ${ran.text.slice(-1200)}`);
     const { info } = await status(join(project.dir, ".fleet/localnet"));
     if (!info) throw new Error("the network is down");
-    const players = await Promise.all([newPlayer(info), newPlayer(info)]);
+    const players = await Promise.all([playerOf(project), playerOf(project)]);
     const ids = await project.output<Members>("processes");
     return new Theatre(project, players, ids.coordinator?.processId ?? "", info);
   }
