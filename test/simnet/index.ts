@@ -1,5 +1,6 @@
 import type { NetworkRef } from "../../src/ao/index.ts";
 import type { LegacyEndpoints } from "../../src/ao/legacy/endpoints.ts";
+import type { NodeQuirks } from "../../src/localnet/node/quirks.ts";
 import { sqliteStore } from "../../src/localnet/store/sqlite.ts";
 import type { Store } from "../../src/localnet/store/store.ts";
 import type { SpawnedTwice } from "../../src/localnet/units/context.ts";
@@ -38,6 +39,8 @@ export interface SimnetOptions {
   readonly repeats?: number;
   /** The effect of a spawn that is posted a second time. Default `ruins`, as in the real scheduler unit. */
   readonly spawnedTwice?: SpawnedTwice;
+  /** How its node behaves. @default like the nodes of 2025 */
+  readonly quirks?: Partial<NodeQuirks>;
 }
 
 /** A network whose processes are models, behind a fault proxy: thousands of them in one process of Node. */
@@ -88,6 +91,7 @@ export async function startSimnet(options: SimnetOptions = {}): Promise<Simnet> 
     blockSeconds: options.blockSeconds ?? 1,
     indexLag: () => index.lag,
     ...(options.spawnedTwice === undefined ? {} : { spawnedTwice: options.spawnedTwice }),
+    ...(options.quirks === undefined ? {} : { node: options.quirks }),
   });
   const faults = new Faults(options.faults);
   const base = latencyFaults(options.latency);
