@@ -5,10 +5,17 @@ import { connectLegacy, EMBEDDED_LIMITS } from "./legacy/connect.ts";
 import { endpointsOf } from "./legacy/endpoints.ts";
 import { checkNetwork as checkLegacy, dryRunsAs as legacyDryRuns } from "./legacy/preview.ts";
 import { connectMainnet, EMBEDDED_NODE } from "./mainnet/connect.ts";
+import { executionDevice as nodeDevice } from "./mainnet/device.ts";
 import { nodeEndpointsOf } from "./mainnet/endpoints.ts";
 import type { NodeIdentity } from "./mainnet/identity.ts";
-import { checkNetwork as checkNode, identifyNode, dryRunsAs as nodeDryRuns } from "./mainnet/preview.ts";
+import {
+  checkNetwork as checkNode,
+  hashModule,
+  identifyNode,
+  dryRunsAs as nodeDryRuns,
+} from "./mainnet/preview.ts";
 import { tagProblems as nodeTagProblems } from "./mainnet/tags.ts";
+import type { Needs } from "./needs.ts";
 import { type NetworkRef, protocolOf, type ResolvedNetwork } from "./network.ts";
 import type { Ao, Tags } from "./port.ts";
 import type { Wait } from "./retry.ts";
@@ -39,23 +46,35 @@ export function connect(network: ResolvedNetwork, options: ConnectOptions): Ao {
 }
 
 /**
- * Checks that a network can host a fleet: every unit answers and is of the expected kind, and the module exists. Needs no
- * wallet and sends nothing, so a preview can run it.
+ * Checks that a network can host a fleet: every unit answers and is of the expected kind, and has what the fleet needs. Needs no
+ * key and sends nothing, so a preview can run it.
  *
+ * @returns warnings
  * @throws FleetError with every problem; transient if all of them are
  */
-export const checkNetwork = (
+export async function checkNetwork(
   network: ResolvedNetwork,
-  input: { module?: string; upload?: boolean },
+  needs: Needs,
   budget: Budget,
-): Promise<void> =>
-  network.protocol === "mainnet"
-    ? checkNode(nodeEndpointsOf(network), input, budget)
-    : checkLegacy(endpointsOf(network), input, budget);
+): Promise<Problem[]> {
+  if (network.protocol === "mainnet") return checkNode(nodeEndpointsOf(network), needs, budget);
+  await checkLegacy(endpointsOf(network), needs, budget);
+  return [];
+}
+
+export type { NodeIdentity };
 
 /** Who the node of a mainnet network is. @throws ZodError for a network without a node */
 export const identify = (network: ResolvedNetwork, budget: Budget): Promise<NodeIdentity> =>
   identifyNode(nodeEndpointsOf(network), budget);
+
+/** The sha-256 of a module's bytes, as the gateway of a mainnet network serves them. @throws ZodError for a network without a node */
+export const moduleHash = (network: ResolvedNetwork, id: string, budget: Budget): Promise<string> =>
+  hashModule(nodeEndpointsOf(network), id, budget);
+
+/** The device that runs a process with these spawn tags; undefined on networks without devices. */
+export const executionDevice = (ref: NetworkRef, tags: Tags): string | undefined =>
+  protocolOf(ref) === "mainnet" ? nodeDevice(tags) : undefined;
 
 /** Every tag of a spawn or a message that a declared network cannot carry (`TAGS_INVALID`), without contacting it. Pure. */
 export const tagProblems = (ref: NetworkRef, tags: Tags, at: string): Problem[] =>

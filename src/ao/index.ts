@@ -6,6 +6,7 @@ export { UnitError } from "./errors.ts";
 export { assertOwner, looksLikeInbox } from "./inbox.ts";
 export { type Intent, type Journal, type JournalOptions, openJournal, readJournal } from "./journal/index.ts";
 export { connectLegacy, type LegacyLimits, type LegacyOptions } from "./legacy/connect.ts";
+export type { Needs, Spending } from "./needs.ts";
 export { type NetworkRef, NetworkRefSchema, type ResolvedNetwork, resolveNetwork } from "./network.ts";
 export type * from "./port.ts";
 export { type Relation, relationOf, replyAmong, replyNaming, type SentRequest } from "./replies.ts";

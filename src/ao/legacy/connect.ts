@@ -195,7 +195,7 @@ function reading(
       ...{ find, data, unit: (budget: Budget) => schedulers.locate(endpoints.scheduler, budget) },
       ...(limits.page === undefined ? {} : { page: limits.page }),
     }),
-    preflight: (input, budget) =>
+    preflight: ({ module }, budget) =>
       preflight(
         {
           mu,
@@ -205,7 +205,7 @@ function reading(
           scheduler: (time) => schedulers.locate(endpoints.scheduler, time),
           index: (time) => find({ tags: { "Data-Protocol": "ao" }, limit: 1 }, time),
         },
-        input,
+        { modules: module === undefined ? [] : [module] },
         budget,
       ),
   };
