@@ -7,9 +7,11 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { type Ao, loadWallet, openJournal, type Wallet } from "../src/ao/index.ts";
+import { openJournal } from "../src/ao/journal/index.ts";
 import { fieldsOfMessage, fieldsOfSpawn } from "../src/ao/mainnet/compose.ts";
 import { connectMainnet } from "../src/ao/mainnet/connect.ts";
+import type { Ao } from "../src/ao/port.ts";
+import { loadWallet, type Wallet } from "../src/ao/wallet.ts";
 import { budgetOf } from "../src/core/budget.ts";
 import { start, stop } from "../src/localnet/index.ts";
 import { makeJwk } from "../test/ao/wallets.ts";
@@ -41,7 +43,7 @@ interface Way {
 function plainWay(node: Node, wallet: Wallet): Way {
   async function post(path: string, raw: Uint8Array): Promise<Response> {
     const headers = { "content-type": "application/ans104", "codec-device": "ans104@1.0" };
-    const answer = await fetch(`${node.url}${path}`, { method: "POST", headers, body: raw as BodyInit });
+    const answer = await fetch(`${node.url}${path}`, { method: "POST", headers, body: Uint8Array.from(raw) });
     if (!answer.ok) throw new Error(`${path}: ${answer.status} ${(await answer.text()).slice(0, 200)}`);
     return answer;
   }
@@ -50,14 +52,22 @@ function plainWay(node: Node, wallet: Wallet): Way {
     const { raw } = await wallet.sign(fields);
     const slot = (await post(`/${processId}~process@1.0/schedule`, raw)).headers.get("slot");
     const headers = { accept: "application/json", "accept-bundle": "true" };
-    const found = await fetch(`${node.url}/${processId}~process@1.0/compute=${slot}/results/raw`, { headers });
+    const found = await fetch(`${node.url}/${processId}~process@1.0/compute=${slot}/results/raw`, {
+      headers,
+    });
     if (!found.ok) throw new Error(`slot ${slot}: ${found.status}`);
     await found.text();
   }
   return {
     async spawn(name) {
       const authority = node.address;
-      const input = { intent: name, module: node.module, scheduler: authority, authority, tags: { Name: name } };
+      const input = {
+        intent: name,
+        module: node.module,
+        scheduler: authority,
+        authority,
+        tags: { Name: name },
+      };
       const { id, raw } = await wallet.sign(await fieldsOfSpawn(input));
       await post("/push", raw);
       return id;
@@ -71,7 +81,10 @@ function plainWay(node: Node, wallet: Wallet): Way {
 function portWay(ao: Ao, node: Node): Way {
   async function evaluated(processId: string, data: string, intent: string): Promise<void> {
     const budget = budgetOf(60);
-    const { id } = await ao.send({ intent, processId, tags: { Action: "Eval" }, data, outbox: "kept" }, budget);
+    const { id } = await ao.send(
+      { intent, processId, tags: { Action: "Eval" }, data, outbox: "kept" },
+      budget,
+    );
     await ao.evaluation({ processId, messageId: id }, budget);
     await ao.settle(intent);
   }
@@ -135,13 +148,10 @@ async function nodeIn(dir: string): Promise<Node> {
 const home = mkdtempSync(join(tmpdir(), "fleet-bench-"));
 const network = join(home, "network");
 try {
-  const [node, wallet] = await Promise.all([
-    nodeIn(network),
-    makeJwk().then((jwk) => loadWallet({ jwk })),
-  ]);
+  const [node, wallet] = await Promise.all([nodeIn(network), makeJwk().then((jwk) => loadWallet({ jwk }))]);
   const journal = await openJournal(join(home, "bench.jsonl"));
   const { url: nodeUrl, gatewayUrl, address } = node;
-  const endpoints = { nodeUrl, gatewayUrl, scheduler: address, authority: address };
+  const endpoints = { nodeUrl, gatewayUrl, graphqlUrl: "", scheduler: address, authority: address };
   const ao = connectMainnet({ endpoints, wallet, journal });
   const times = await measure({ plain: plainWay(node, wallet), port: portWay(ao, node) });
   await journal.close();

@@ -1,16 +1,17 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { Release } from "../providers/release/resource.ts";
-import { capacityOf } from "../src/ao/network.ts";
 import { FleetError, formatProblem } from "../src/core/errors.ts";
-import { ownModuleHash } from "../src/fleet/code/module-store.ts";
+import { settleAll } from "../src/core/settle-all.ts";
 import { readPin } from "../src/fleet/releases/pin.ts";
 import { readRunRequest } from "../src/fleet/session/run-request.ts";
 import type { Scope } from "../src/fleet/session/scope.ts";
+import { distinct } from "./bundling.ts";
 import type { Members } from "./composition.ts";
 import { explanationOf, keepExplanation } from "./explanation.ts";
 import type { FleetInput } from "./fleet-input.ts";
 import { configResources, networkResource, processResources } from "./member-resources.ts";
-import { pinNode } from "./pinned-node.ts";
+import { needsOf, usedModules } from "./needs.ts";
+import { askNode, pinNode } from "./pinned-node.ts";
 import { type FleetPlan, planFleet } from "./plan.ts";
 import { planPinned } from "./plan-pinned.ts";
 import { preFlight } from "./pre-flight.ts";
@@ -92,12 +93,18 @@ export class Fleet extends pulumi.ComponentResource {
           : await planPinned(input, folders, pin, { ...where, config });
       await keepExplanation(where, explanationOf(plan, new Date().toISOString()));
       const isPreview = pulumi.runtime.isDryRun();
-      const { network, warnings } = await pinNode(plan.declaration.network, isPreview, process.cwd());
-      if (isPreview) await preFlight(config, network, modulesOf(plan), needsUpload(plan));
-      const pinned = { ...plan, declaration: { ...plan.declaration, network } };
-      return new Fleet(name, { ...pinned, warnings: [...plan.warnings, ...warnings] }, options);
+      const declared = plan.declaration.network;
+      const reached = askNode(declared);
+      const needs = { ...needsOf(plan, running), ...(reached === undefined ? {} : { reached }) };
+      const { pinned, found } = await settleAll({
+        pinned: pinNode(declared, isPreview, process.cwd(), usedModules(plan), reached),
+        found: isPreview ? preFlight(config, declared, needs) : Promise.resolve([]),
+      });
+      const placed = { ...plan, declaration: { ...plan.declaration, network: pinned.network } };
+      const warnings = [...plan.warnings, ...pinned.warnings, ...found];
+      return new Fleet(name, { ...placed, warnings }, options);
     } catch (error) {
-      if (error instanceof FleetError) throw runError(error.problems);
+      if (error instanceof FleetError) throw runError(distinct(error.problems));
       throw error;
     }
   }
@@ -127,21 +134,6 @@ export class Fleet extends pulumi.ComponentResource {
     this.registerOutputs({ processes: this.processes, deploymentId: this.release.deploymentId });
   }
 }
-
-/** Whether a program or a module has to be uploaded. */
-function needsUpload({ declaration, levels }: FleetPlan): boolean {
-  const { maxMessageBytes } = capacityOf(declaration.network);
-  return levels
-    .flat()
-    .some(({ declared }) => declared.bytes > maxMessageBytes || ownModuleHash(declared.module) !== undefined);
-}
-
-/** Modules that must already be on the network. */
-const modulesOf = (plan: FleetPlan): string[] =>
-  plan.levels
-    .flat()
-    .map(({ declared }) => declared.module)
-    .filter((module) => ownModuleHash(module) === undefined);
 
 function scopeOf({ declaration }: FleetPlan): Scope {
   const scope = { project: pulumi.getProject(), stack: pulumi.getStack(), home: HOME, build: BUILD };

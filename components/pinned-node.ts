@@ -1,8 +1,9 @@
-import { identify } from "../src/ao/connect.ts";
+import { identify, type NodeIdentity } from "../src/ao/connect.ts";
 import { type CompleteNetworkRef, remoteNetwork } from "../src/ao/network.ts";
 import { budgetOf } from "../src/core/budget.ts";
 import { FleetError, type Problem } from "../src/core/errors.ts";
-import { LOCK_FILE, type PinnedNode, readNodeLock, writeNodeLock } from "../src/fleet/node-lock.ts";
+import { LOCK_FILE, type PinnedNode, readNodeLock, sorted, writeNodeLock } from "../src/fleet/node-lock.ts";
+import { pinModules, type UsedModule } from "./pinned-modules.ts";
 
 /** Seconds that a run waits for a node that does not answer. */
 const NODE_SECONDS = 15;
@@ -13,31 +14,50 @@ interface Pinned {
   readonly warnings: readonly Problem[];
 }
 
+/** Asks the node of a mainnet stack who it is, for everything that a run checks about it; undefined for other networks. */
+export function askNode(network: CompleteNetworkRef): Promise<NodeIdentity> | undefined {
+  if (network.kind !== "mainnet") return undefined;
+  const identity = identify(remoteNetwork(network), budgetOf(NODE_SECONDS));
+  // Whoever awaits it gets the failure; until then it must not count as unhandled.
+  identity.catch(() => {});
+  return identity;
+}
+
 /**
  * Pins the node of a mainnet stack: new processes get the scheduler and the authority that the lock file names. The first `pulumi up`
- * with a node writes them; a node that is another one than last time is refused. Other networks are returned as they are.
+ * with a node writes them, and the modules that it runs; a node that is another one than last time is refused, and so is a module of other
+ * bytes. Other networks are returned as they are.
  *
  * @param isPreview nothing is written then
- * @throws FleetError NODE_CHANGED; LOCK_DAMAGED, LOCK_UNWRITABLE; UNIT_DOWN and the like while the node does not answer
+ * @param used the modules of the plan that are on the network already
+ * @param asked the node's answer
+ * @throws FleetError NODE_CHANGED, MODULE_CHANGED; LOCK_DAMAGED, LOCK_UNWRITABLE; UNIT_DOWN and the like while the node does not answer
  */
 export async function pinNode(
   network: CompleteNetworkRef,
   isPreview: boolean,
   folder: string,
+  used: readonly UsedModule[] = [],
+  asked = askNode(network),
 ): Promise<Pinned> {
-  if (network.kind !== "mainnet") return { network, warnings: [] };
+  if (network.kind !== "mainnet" || asked === undefined) return { network, warnings: [] };
   // One node, however its URL is written.
   const nodeUrl = network.nodeUrl.replace(/\/+$/, "");
   const lock = await readNodeLock(folder);
   const before = lock.nodes[nodeUrl];
-  const { address, build = before?.build } = await identify(remoteNetwork(network), budgetOf(NODE_SECONDS));
+  const { address, build = before?.build } = await asked;
   const declared = network.nodeAddress;
   if (declared !== undefined && declared !== address)
     throw changedNode(nodeUrl, declared, address, "the declaration names");
   if (before !== undefined && before.address !== address)
     throw changedNode(nodeUrl, before.address, address, `${LOCK_FILE} pins`);
   const { scheduler = address, authority = address } = before ?? {};
-  const now: PinnedNode = { address, scheduler, authority, ...(build === undefined ? {} : { build }) };
+  const { modules, warnings } = await pinModules(remoteNetwork(network), used, before);
+  const now: PinnedNode = {
+    ...{ address, scheduler, authority },
+    ...(build === undefined ? {} : { build }),
+    ...(Object.keys(modules).length === 0 ? {} : { modules }),
+  };
   if (!isPreview && JSON.stringify(now) !== JSON.stringify(before)) await pin(folder, nodeUrl, now);
   return {
     // What the stack declares wins over what is pinned.
@@ -47,15 +67,17 @@ export async function pinNode(
       scheduler: network.scheduler ?? scheduler,
       authority: network.authority ?? authority,
     },
-    warnings: isPreview ? warningsOf(nodeUrl, before, now) : [],
+    warnings: isPreview ? [...warningsOf(nodeUrl, before, now), ...warnings] : [],
   };
 }
 
-/** Writes a node's entry. The file is read again first: another stack may have pinned its node since. */
+/** Writes a node's entry. The file is read again first: another stack may have pinned its node or its modules since. */
 async function pin(folder: string, nodeUrl: string, node: PinnedNode): Promise<void> {
   const { version, nodes } = await readNodeLock(folder);
+  const modules = sorted({ ...nodes[nodeUrl]?.modules, ...node.modules });
+  const entry = Object.keys(modules).length === 0 ? node : { ...node, modules };
   try {
-    await writeNodeLock(folder, { version, nodes: { ...nodes, [nodeUrl]: node } });
+    await writeNodeLock(folder, { version, nodes: { ...nodes, [nodeUrl]: entry } });
   } catch (error) {
     throw new FleetError(
       {

@@ -7,6 +7,7 @@ import { distinct, entryOf, programOf, removeUnusedFacts } from "./bundling.ts";
 import { chooseMembers, dropAllowedWithoutId } from "./chosen-members.ts";
 import { type Configuration, configurationOf, SETTING_IDLE } from "./configuration.ts";
 import { cronFindings } from "./cron-warnings.ts";
+import { dataProblems } from "./data-problems.ts";
 import type { FleetDeclaration, ProcessDeclaration } from "./declaration.ts";
 import { levelsOf } from "./graph.ts";
 import { latencyFindings } from "./latency-warnings.ts";
@@ -95,6 +96,8 @@ export async function planFleet(raw: unknown, folders: PlanFolders, running: Run
     }
   }
   problems.push(...networkProblems(declaration, [...planned.keys()]));
+  for (const { name, declared } of planned.values())
+    problems.push(...dataProblems(declaration.network, name, declared.config));
   warnings.push(...cronFindings(declaration, [...planned.keys()]));
   warnings.push(...latencyFindings(declaration, levels.flat()));
   await removeUnusedFacts(folders.home);

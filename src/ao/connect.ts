@@ -5,10 +5,17 @@ import { connectLegacy, EMBEDDED_LIMITS } from "./legacy/connect.ts";
 import { endpointsOf } from "./legacy/endpoints.ts";
 import { checkNetwork as checkLegacy, dryRunsAs as legacyDryRuns } from "./legacy/preview.ts";
 import { connectMainnet, EMBEDDED_NODE } from "./mainnet/connect.ts";
+import { executionDevice as nodeDevice } from "./mainnet/device.ts";
 import { nodeEndpointsOf } from "./mainnet/endpoints.ts";
 import type { NodeIdentity } from "./mainnet/identity.ts";
-import { checkNetwork as checkNode, identifyNode, dryRunsAs as nodeDryRuns } from "./mainnet/preview.ts";
+import {
+  checkNetwork as checkNode,
+  hashModule,
+  identifyNode,
+  dryRunsAs as nodeDryRuns,
+} from "./mainnet/preview.ts";
 import { tagProblems as nodeTagProblems } from "./mainnet/tags.ts";
+import type { Needs } from "./needs.ts";
 import { type NetworkRef, type Protocol, protocolOf, type ResolvedNetwork } from "./network.ts";
 import type { Ao, Tags } from "./port.ts";
 import type { Wait } from "./retry.ts";
@@ -27,13 +34,11 @@ export interface ConnectOptions {
 interface Adapter {
   connect(network: ResolvedNetwork, options: ConnectOptions): Ao;
   /** See `checkNetwork`. */
-  check(
-    network: ResolvedNetwork,
-    input: { module?: string; upload?: boolean },
-    budget: Budget,
-  ): Promise<void>;
+  check(network: ResolvedNetwork, needs: Needs, budget: Budget): Promise<Problem[]>;
   dryRunsAs(network: ResolvedNetwork, address: string): Pick<Ao, "address" | "dryrun" | "dryRunner">;
   tagProblems(tags: Tags, at: string): Problem[];
+  /** See `executionDevice`. */
+  device(tags: Tags): string | undefined;
 }
 
 /** The only place that selects the adapter for a network. */
@@ -44,9 +49,10 @@ const ADAPTERS: Readonly<Record<Protocol, Adapter>> = {
         ...{ endpoints: endpointsOf(network), ...options },
         limits: network.kind === "local" ? EMBEDDED_LIMITS : {},
       }),
-    check: (network, input, budget) => checkLegacy(endpointsOf(network), input, budget),
+    check: (network, needs, budget) => checkLegacy(endpointsOf(network), needs, budget).then(() => []),
     dryRunsAs: (network, address) => legacyDryRuns(endpointsOf(network), address),
     tagProblems: (tags, at) => legacyTagProblems(tags, at),
+    device: () => undefined,
   },
   mainnet: {
     connect: (network, options) =>
@@ -54,9 +60,10 @@ const ADAPTERS: Readonly<Record<Protocol, Adapter>> = {
         ...{ endpoints: nodeEndpointsOf(network), ...options },
         limits: network.kind === "local" ? EMBEDDED_NODE : {},
       }),
-    check: (network, input, budget) => checkNode(nodeEndpointsOf(network), input, budget),
+    check: (network, needs, budget) => checkNode(nodeEndpointsOf(network), needs, budget),
     dryRunsAs: (network, address) => nodeDryRuns(nodeEndpointsOf(network), address),
     tagProblems: nodeTagProblems,
+    device: nodeDevice,
   },
 };
 
@@ -64,20 +71,28 @@ export const connect = (network: ResolvedNetwork, options: ConnectOptions): Ao =
   ADAPTERS[network.protocol].connect(network, options);
 
 /**
- * Checks that a network can host a fleet: every unit answers and is of the expected kind, and the module exists. Needs no
- * wallet and sends nothing, so a preview can run it.
+ * Checks that a network can host a fleet: every unit answers and is of the expected kind, and has what the fleet needs. Needs no
+ * key and sends nothing, so a preview can run it.
  *
+ * @returns warnings
  * @throws FleetError with every problem; transient if all of them are
  */
-export const checkNetwork = (
-  network: ResolvedNetwork,
-  input: { module?: string; upload?: boolean },
-  budget: Budget,
-): Promise<void> => ADAPTERS[network.protocol].check(network, input, budget);
+export const checkNetwork = (network: ResolvedNetwork, needs: Needs, budget: Budget): Promise<Problem[]> =>
+  ADAPTERS[network.protocol].check(network, needs, budget);
+
+export type { NodeIdentity };
 
 /** Who the node of a mainnet network is. @throws ZodError for a network without a node */
 export const identify = (network: ResolvedNetwork, budget: Budget): Promise<NodeIdentity> =>
   identifyNode(nodeEndpointsOf(network), budget);
+
+/** The sha-256 of a module's bytes, as the gateway of a mainnet network serves them. @throws ZodError for a network without a node */
+export const moduleHash = (network: ResolvedNetwork, id: string, budget: Budget): Promise<string> =>
+  hashModule(nodeEndpointsOf(network), id, budget);
+
+/** The device that runs a process with these spawn tags; undefined on networks without devices. */
+export const executionDevice = (ref: NetworkRef, tags: Tags): string | undefined =>
+  ADAPTERS[protocolOf(ref)].device(tags);
 
 /** Every tag of a spawn or a message that a declared network cannot carry (`TAGS_INVALID`), without contacting it. Pure. */
 export const tagProblems = (ref: NetworkRef, tags: Tags, at: string): Problem[] =>

@@ -102,7 +102,8 @@ export function unitNotAo(unit: UnitName, url: string, got: string): UnitError {
       what: `The server at ${url} is not an AO ${unit}, or a proxy answers for it.`,
       got,
       expected: `the JSON answer of a ${unit}`,
-      remedy: "Check the address and any proxy in between.",
+      remedy:
+        "Check the address, whether `network` names its protocol (mainnet or legacy), and any proxy in between.",
     },
     "transient",
   );

@@ -18,7 +18,7 @@ export function checkSize(bundle: Sized, limitBytes: number): void {
     got: `${kB(bundle.bytes)}: ${sizes(bundle.modules)}`,
     expected: `at most ${kB(limitBytes)}`,
     remedy:
-      "Set `minify: true`, move data into a config bundle, split the process, or set the network's `uploadUrl` to load the bundle from there.",
+      "Set `minify: true`, move data into a config bundle, split the process, or, on a legacy network, set `uploadUrl` to load the bundle from there.",
   });
 }
 

@@ -10,6 +10,17 @@ export const LOCK_FILE = "fleet.lock.json";
 
 const address = z.string().regex(ADDRESS);
 
+const PinnedModuleSchema = z.strictObject({
+  /** The device of the node that runs its processes. */
+  device: z.string(),
+  /** Hex sha-256 of its bytes; missing if the gateway did not serve them. */
+  sha256: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/)
+    .optional(),
+});
+export type PinnedModule = z.infer<typeof PinnedModuleSchema>;
+
 const PinnedNodeSchema = z.strictObject({
   /** The node's own address. */
   address,
@@ -18,6 +29,8 @@ const PinnedNodeSchema = z.strictObject({
   authority: address,
   /** Its program and version when it was pinned or last updated. */
   build: z.string().optional(),
+  /** The modules that were deployed through it, by id. */
+  modules: z.record(address, PinnedModuleSchema).optional(),
 });
 export type PinnedNode = z.infer<typeof PinnedNodeSchema>;
 
@@ -47,9 +60,12 @@ export async function readNodeLock(folder: string): Promise<NodeLock> {
   });
 }
 
-/** Writes the lock file with its nodes in order, so that a change of one node is a change of its lines alone. */
+/** In the order of their names, so that a change of one entry is a change of its lines alone. */
+export const sorted = <T>(entries: Readonly<Record<string, T>>): Record<string, T> =>
+  Object.fromEntries(Object.entries(entries).sort(([a], [b]) => (a < b ? -1 : 1)));
+
+/** Writes the lock file with its nodes in order. */
 export async function writeNodeLock(folder: string, { version, nodes }: NodeLock): Promise<void> {
-  const sorted = Object.fromEntries(Object.entries(nodes).sort(([a], [b]) => (a < b ? -1 : 1)));
-  const text = `${JSON.stringify({ version, nodes: sorted }, null, 2)}\n`;
+  const text = `${JSON.stringify({ version, nodes: sorted(nodes) }, null, 2)}\n`;
   await replaceFile(join(folder, LOCK_FILE), text, { mode: 0o644 });
 }

@@ -149,7 +149,7 @@ describe("what a network would refuse is refused before signing", () => {
 });
 
 describe("a check of the network", () => {
-  const look = (seconds = 5) => checkNetwork(units.endpoints, { module: MODULE }, budgetOf(seconds));
+  const look = (seconds = 5) => checkNetwork(units.endpoints, { modules: [MODULE] }, budgetOf(seconds));
 
   test("passes when every unit answers as expected", async () => {
     await look();

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { mkdtemp, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -23,6 +24,13 @@ const mainnet = (more: object = {}) =>
     ...more,
   });
 const lockOf = async (folder: string) => JSON.parse(await readFile(join(folder, "fleet.lock.json"), "utf8"));
+/** Changes what the lock file says of the node. */
+async function edit(folder: string, more: object): Promise<void> {
+  const lock = await lockOf(folder);
+  const node = { ...lock.nodes[net.node.nodeUrl], ...more };
+  const text = JSON.stringify({ ...lock, nodes: { [net.node.nodeUrl]: node } });
+  await writeFile(join(folder, "fleet.lock.json"), text);
+}
 const codesOf = ({ warnings }: Awaited<ReturnType<typeof pinNode>>) => warnings.map(({ code }) => code);
 
 describe("the node of a mainnet stack", () => {
@@ -43,6 +51,58 @@ describe("the node of a mainnet stack", () => {
     expect(await pinNode(mainnet(), true, folder)).toEqual({ network: up.network, warnings: [] });
   });
 
+  it("is pinned with the modules that it runs, and a module of other bytes is refused", async () => {
+    const folder = await project();
+    const device = "genesis-wasm@1.0";
+    const used = [{ id: net.module, device }];
+    const pinned = (more: object) => ({ [net.module]: { device, ...more } });
+    // The simulated module is empty.
+    const sha256 = createHash("sha256").digest("hex");
+    await pinNode(mainnet(), false, folder);
+    expect((await pinNode(mainnet(), true, folder, used)).warnings).toMatchObject([
+      { code: "MODULE_NOT_PINNED", got: `sha-256 ${sha256}`, at: "fleet.lock.json" },
+    ]);
+    await pinNode(mainnet(), false, folder, used);
+    const lock = await lockOf(folder);
+    expect(lock.nodes[net.node.nodeUrl].modules).toEqual(pinned({ sha256 }));
+    expect(codesOf(await pinNode(mainnet(), true, folder, used))).toEqual([]);
+    // Another stack on this node keeps what is pinned.
+    await pinNode(mainnet(), false, folder);
+    expect(await lockOf(folder)).toEqual(lock);
+    await edit(folder, { modules: pinned({ sha256: "0".repeat(64) }) });
+    for (const isPreview of [true, false]) {
+      expect(await problemsOf(pinNode(mainnet(), isPreview, folder, used))).toMatchObject([
+        { code: "MODULE_CHANGED", got: `sha-256 ${sha256}`, expected: `sha-256 ${"0".repeat(64)}` },
+      ]);
+    }
+  });
+
+  it("is named with a module that runs on another device than last time, and with what cannot be pinned", async () => {
+    const folder = await project();
+    const id = "m".repeat(43);
+    const before = [{ id, device: "genesis-wasm@1.0" }];
+    expect(codesOf(await pinNode(mainnet(), true, folder, before))).toEqual([
+      "NODE_NOT_PINNED",
+      "MODULE_UNREAD",
+    ]);
+    await pinNode(mainnet(), false, folder, before);
+    expect((await lockOf(folder)).nodes[net.node.nodeUrl].modules).toEqual({
+      [id]: { device: "genesis-wasm@1.0" },
+    });
+    const used = [{ id, device: "lua@5.3a" }];
+    expect((await pinNode(mainnet(), true, folder, used)).warnings).toMatchObject([
+      { code: "MODULE_UNREAD", what: expect.stringContaining("is not pinned") },
+      { code: "DEVICE_CHANGED", got: "lua@5.3a", expected: "genesis-wasm@1.0" },
+    ]);
+    await edit(folder, { modules: { [id]: { device: "lua@5.3a", sha256: "0".repeat(64) } } });
+    const lock = await lockOf(folder);
+    expect((await pinNode(mainnet(), true, folder, used)).warnings).toMatchObject([
+      { code: "MODULE_UNREAD", what: expect.stringContaining("is not compared") },
+    ]);
+    await pinNode(mainnet(), false, folder, used);
+    expect(await lockOf(folder)).toEqual(lock);
+  });
+
   it("keeps a scheduler that the stack declares out of the lock file", async () => {
     const folder = await project();
     const scheduler = "s".repeat(43);
@@ -55,21 +115,13 @@ describe("the node of a mainnet stack", () => {
     const folder = await project();
     await pinNode(mainnet(), false, folder);
     const lock = await lockOf(folder);
-    const edit = (more: object) =>
-      writeFile(
-        join(folder, "fleet.lock.json"),
-        JSON.stringify({
-          ...lock,
-          nodes: { [net.node.nodeUrl]: { ...lock.nodes[net.node.nodeUrl], ...more } },
-        }),
-      );
-    await edit({ build: "HyperBEAM 0.8 (older)" });
+    await edit(folder, { build: "HyperBEAM 0.8 (older)" });
     expect((await pinNode(mainnet(), true, folder)).warnings).toMatchObject([
       { code: "NODE_UPDATED", got: "HyperBEAM 0.9 (embedded)", expected: "HyperBEAM 0.8 (older)" },
     ]);
     await pinNode(mainnet(), false, folder);
     expect(await lockOf(folder)).toEqual(lock);
-    await edit({ address: "n".repeat(43) });
+    await edit(folder, { address: "n".repeat(43) });
     for (const isPreview of [true, false]) {
       expect(await problemsOf(pinNode(mainnet(), isPreview, folder))).toMatchObject([
         { code: "NODE_CHANGED", got: net.node.nodeAddress, expected: "n".repeat(43), at: "fleet.lock.json" },

@@ -76,10 +76,12 @@ describe("a verdict", () => {
       text: expect.stringContaining("30 of them probes, and no callers at this share"),
     });
     // A tester reached it, and has no answer.
-    expect(judge(DEFAULTS, of({ ...unrouted, green: { ...NO_REQUESTS, requests: 1 } })).outcome).toBe("inconclusive");
-    expect(judge(DEFAULTS, of({ ...unrouted, probes: { sent: 30, failed: 30, reason: "NO_REPLY" } })).outcome).toBe(
-      "fail",
+    expect(judge(DEFAULTS, of({ ...unrouted, green: { ...NO_REQUESTS, requests: 1 } })).outcome).toBe(
+      "inconclusive",
     );
+    expect(
+      judge(DEFAULTS, of({ ...unrouted, probes: { sent: 30, failed: 30, reason: "NO_REPLY" } })).outcome,
+    ).toBe("fail");
     // One of a few failed: a person decides.
     const unlucky = of({ green: metrics(5, 1), probes: { sent: 24, failed: 0 } });
     expect(judge(DEFAULTS, unlucky, { isLast: true }).outcome).toBe("inconclusive");

@@ -94,7 +94,16 @@ describe("the guide's fleet on a HyperBEAM node", { timeout: 600_000 }, () => {
   });
 
   it("passes the validation", async () => {
-    const load = ["--performance-duration", "3", "--rate", "2", "--max-average", "60000", "--max-response", "60000"];
+    const load = [
+      "--performance-duration",
+      "3",
+      "--rate",
+      "2",
+      "--max-average",
+      "60000",
+      "--max-response",
+      "60000",
+    ];
     const ran = await fleet("validate", ...load);
     const report = project.json<{ findings: { status: string }[] }>("build/validation-report.json");
     expect(report.findings.filter(({ status }) => status === "FAIL")).toEqual([]);

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { start } from "../../src/localnet/index.ts";
 import { fleet as fleetCommand } from "../rollback/fleet.ts";
+import { startSimnet } from "../simnet/index.ts";
 import { newProject, type Project, type Ran } from "./project.ts";
 
 /** A fleet on `network: mainnet`, with the real pulumi, real aos and the embedded network's HyperBEAM node in the place of a public one. */
@@ -34,6 +35,7 @@ const INSTANT = { kind: "blue-green", intervalSeconds: 0, checks: [{ kind: "heal
 
 let project: Project;
 let address: string;
+let module: string;
 
 const ok = (ran: Ran) => expect([ran.code, ran.code === 0 ? "" : ran.text]).toEqual([0, ""]);
 const refused = (ran: Ran, code: string) => {
@@ -55,7 +57,8 @@ beforeAll(async () => {
   });
   const { nodeUrl, nodeAddress, gatewayUrl, modules } = await start(join(project.dir, ".fleet/localnet"));
   address = nodeAddress;
-  const settings = { network: "mainnet", nodeUrl, gatewayUrl, module: modules.aos };
+  module = modules.aos ?? "";
+  const settings = { network: "mainnet", nodeUrl, gatewayUrl, module };
   const lines = Object.entries(settings).map(([key, value]) => `  node:${key}: ${value}\n`);
   const rest = project.text("Pulumi.dev.yaml").replace(/^ {2}node:(network|healthCronSeconds): .*\n/gm, "");
   project.write("Pulumi.dev.yaml", rest.replace("config:\n", `config:\n${lines.join("")}`));
@@ -74,7 +77,12 @@ describe("a fleet on a HyperBEAM node", { timeout: 240_000 }, () => {
     expect(existsSync(join(project.dir, "fleet.lock.json"))).toBe(false);
     ok(await up());
     expect(Object.values(project.json<{ nodes: object }>("fleet.lock.json").nodes)).toEqual([
-      { address, scheduler: address, authority: address, build: "HyperBEAM 0.9 (embedded)" },
+      {
+        ...{ address, scheduler: address, authority: address, build: "HyperBEAM 0.9 (embedded)" },
+        modules: {
+          [module]: { device: "genesis-wasm@1.0", sha256: expect.stringMatching(/^[0-9a-f]{64}$/) },
+        },
+      },
     ]);
     first = releaseNow();
     expect(await project.idle()).toBe("");
@@ -102,11 +110,36 @@ describe("a fleet on a HyperBEAM node", { timeout: 240_000 }, () => {
     project.edit("index.ts", 'tags: { "Cron-Interval": "30-seconds" },', "");
   });
 
-  it("is refused on another node than the lock file's", async () => {
+  it("is refused on a node that cannot run it, with everything that is wrong at once", async () => {
+    const net = await startSimnet({
+      node: { fetchesModules: false, devices: ["lua@5.3a"], payment: { price: 1, ledger: {} } },
+    });
+    const settings = project.text("Pulumi.dev.yaml");
+    const other = { ...net.node, gatewayUrl: net.endpoints.gatewayUrl, module: net.module };
+    const changed = Object.entries(other).reduce(
+      (text, [key, value]) => text.replace(new RegExp(`(node:${key}:) .*`), `$1 ${value}`),
+      settings,
+    );
+    project.write("Pulumi.dev.yaml", changed);
+    // After the rollback, the source is newer than what runs: there is something to pay for.
+    const ran = await project.pulumi(["preview"]);
+    for (const code of ["DEVICE_MISSING", "MODULE_NOT_ON_NODE", "WALLET_UNFUNDED"]) refused(ran, code);
+    expect(ran.text).toContain("a balance of 0");
+    expect(net.oracle.counts()).toMatchObject({ processes: 0, messages: 0 });
+    project.write("Pulumi.dev.yaml", settings);
+    await net.close();
+  });
+
+  it("is refused on another node than the lock file's, and with a module of other bytes", async () => {
     const lock = project.text("fleet.lock.json");
     project.write("fleet.lock.json", lock.replace(address, "n".repeat(43)));
     for (const args of [["preview"], ["up", "--yes", "--skip-preview"]])
       refused(await project.pulumi(args), "NODE_CHANGED");
+    project.write(
+      "fleet.lock.json",
+      lock.replace(/"sha256": "[0-9a-f]{64}"/, `"sha256": "${"0".repeat(64)}"`),
+    );
+    refused(await project.pulumi(["preview"]), "MODULE_CHANGED");
     project.write("fleet.lock.json", lock);
     ok(await project.pulumi(["preview"]));
   });

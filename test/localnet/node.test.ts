@@ -241,6 +241,54 @@ describe("a HyperBEAM node", () => {
     expect(await current(id)).toBe(4 + taken);
   });
 
+  test("schedules a process that it cannot run, and never has a result", async () => {
+    for (const quirks of [{ fetchesModules: false }, { devices: ["lua@5.3a"] }]) {
+      const { spawn, word, post, get, current } = await world(quirks);
+      const { id } = await spawn();
+      const { raw } = await word("a", id);
+      expect((await post(`/${id}~process@1.0/schedule`, raw)).status).toBe(200);
+      expect(await current(id)).toBe(1);
+      expect((await get(`/${id}~process@1.0/compute=1/results/json/body`)).status).toBe(500);
+      expect((await post(`/${id}~process@1.0/push`, (await word("b", id)).raw)).status).toBe(500);
+      expect(await current(id)).toBe(2);
+    }
+  });
+
+  test("tells the tags of an item, its devices, and whether it has a module", async () => {
+    const { spawn, get, item, units } = await world();
+    const { id } = await spawn();
+    expect(await (await get(`/${id}/type`)).text()).toBe("Process");
+    expect((await get(`/${id}/nothing`)).status).toBe(404);
+    const { id: module, raw } = await item({ "Data-Protocol": "ao", Type: "Module" });
+    await fetch(`${units.urls.gateway}/tx`, {
+      method: "POST",
+      headers: { "content-type": "application/octet-stream" },
+      body: raw as Uint8Array<ArrayBuffer>,
+    });
+    expect(await (await get(`/${module}/type`)).text()).toBe("Module");
+    const info = await get("/~meta@1.0/info", { accept: "application/json", "accept-bundle": "true" });
+    expect(await info.json()).toMatchObject({
+      address: units.nodeAddress,
+      preloaded_devices: expect.arrayContaining([{ name: "genesis-wasm@1.0", module: "genesis-wasm" }]),
+    });
+    expect((await get("/~genesis-wasm@1.0/init")).status).toBe(200);
+    expect(await (await get("/~lua@5.3a/init")).text()).toContain("device_not_loadable");
+  });
+
+  test("takes the price of each post off the balance of its signer, and answers 402 where it does not cover it", async () => {
+    const ledger: Record<string, number> = {};
+    const { units, item, post, current } = await world({ payment: { price: 10, ledger } });
+    const { owner, id, raw } = await item({ Type: "Process", Module: "m", Scheduler: units.nodeAddress });
+    const refused = await post("/push", raw);
+    expect([refused.status, JSON.parse(refused.text)]).toMatchObject([402, { price: 20, balance: 0 }]);
+    ledger[owner] = 50;
+    expect((await post("/push", raw)).status).toBe(200);
+    const path = `/${id}~process@1.0/schedule`;
+    expect((await post(path, (await item({ Word: "a" }, id)).raw)).status).toBe(200);
+    expect((await post(path, (await item({ Word: "b" }, id)).raw)).status).toBe(402);
+    expect([ledger[owner], await current(id)]).toEqual([10, 1]);
+  });
+
   test("has processes of its own: the legacy units do not schedule for them", async () => {
     const { spawn, units, item } = await world();
     const { id } = await spawn();

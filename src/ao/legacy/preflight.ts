@@ -27,7 +27,7 @@ interface PreflightParts {
  */
 export async function preflight(
   { mu, cu, upload, backoff, module, scheduler, index }: PreflightParts,
-  input: { module?: string },
+  { modules }: { modules: readonly string[] },
   budget: Budget,
 ): Promise<void> {
   const checks = [
@@ -36,7 +36,9 @@ export async function preflight(
     checkScheduler(scheduler, budget, backoff),
     // Its root may answer anything: an upload service is recognised only by an upload.
     ...(upload === undefined ? [] : [checkUnit(upload, () => true, budget, backoff)]),
-    input.module === undefined ? index(budget) : module(input.module, within(budget, MODULE_SECONDS)),
+    ...(modules.length === 0
+      ? [index(budget)]
+      : modules.map((id) => module(id, within(budget, MODULE_SECONDS)))),
   ];
   await settleAll(checks);
 }

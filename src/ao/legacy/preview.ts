@@ -1,4 +1,5 @@
 import type { Budget } from "../../core/budget.ts";
+import type { Needs } from "../needs.ts";
 import type { Ao } from "../port.ts";
 import { defaultBackoff, retrying } from "../retry.ts";
 import { readPage } from "../shared/gateway.ts";
@@ -10,14 +11,14 @@ import { preflight } from "./preflight.ts";
 import { schedulersOf } from "./scheduler.ts";
 
 /**
- * Checks that a network can host a fleet: every unit answers and is of the expected kind, and the module exists. Needs no
+ * Checks that a network can host a fleet: every unit answers and is of the expected kind, and the modules exist. Needs no
  * wallet and sends nothing, so a preview can run it.
  *
  * @throws FleetError with every problem; transient if all of them are
  */
 export function checkNetwork(
   endpoints: LegacyEndpoints,
-  input: { module?: string; upload?: boolean },
+  { modules = [], upload = false }: Needs,
   budget: Budget,
 ): Promise<void> {
   const limits = { concurrency: 4, timeout: 20_000 };
@@ -26,9 +27,7 @@ export function checkNetwork(
   const schedulers = schedulersOf({ endpoints, index, unit });
   const { uploadUrl } = endpoints;
   const parts = {
-    ...(input.upload === true && uploadUrl !== undefined
-      ? { upload: unitAt("upload service", uploadUrl, limits) }
-      : {}),
+    ...(upload && uploadUrl !== undefined ? { upload: unitAt("upload service", uploadUrl, limits) } : {}),
     mu: unitAt("messenger unit", endpoints.muUrl, limits),
     cu: unitAt("compute unit", endpoints.cuUrl, limits),
     backoff: defaultBackoff,
@@ -39,7 +38,7 @@ export function checkNetwork(
         readPage(index, { tags: { "Data-Protocol": "ao" } }, { first: 1 }, time),
       ),
   };
-  return preflight(parts, input, budget);
+  return preflight(parts, { modules }, budget);
 }
 
 /** Dry runs in the name of an address, without its key and without a journal: a preview has neither. */

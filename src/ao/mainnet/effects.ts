@@ -172,7 +172,7 @@ class Posting implements Effects {
             ? refusal(this.#parts.node, answer, process)
             : notArrived(intent.id, this.#parts.inFlight);
         } catch (error) {
-          if (error instanceof UnitError && error.code === "ITEM_INVALID") refused = error;
+          if (error instanceof UnitError && FINAL.has(error.code)) refused = error;
           isInDoubt = !(error instanceof UnitError && error.hadNoEffect);
           if (isInDoubt) this.#doubts.set(intent.id, performance.now());
           throw error;
@@ -218,6 +218,9 @@ class Posting implements Effects {
   }
 }
 
+/** Refusals of the item itself. They are final once the schedule was read and does not have it. */
+const FINAL: ReadonlySet<string> = new Set(["ITEM_INVALID", "WALLET_UNFUNDED"]);
+
 const processOf = ({ kind, id, target }: Intent) => (kind === "spawn" ? id : target);
 
 /** The slot that an answer names. An error may name none although there is one. */
@@ -237,6 +240,20 @@ function refusal(node: NodeClient, answer: NodeAnswer, process: string): UnitErr
         got: `${answer.status} ${answer.excerpt}`,
         expected: "an ANS-104 item signed by an Arweave wallet, with tags that the node can encode",
         remedy: "Check the wallet and the tags.",
+      },
+      "doubtful",
+      { hadNoEffect: false },
+    );
+  }
+  if (answer.status === 402) {
+    return new UnitError(
+      {
+        code: "WALLET_UNFUNDED",
+        what: `The node at ${node.url} requires payment for the message to the process ${process}.`,
+        got: `${answer.status} ${answer.excerpt}`,
+        expected: "a balance of the stack's wallet that covers its price",
+        remedy:
+          "Pay the node's operator for the wallet's address and deploy again: it continues where it stopped.",
       },
       "doubtful",
       { hadNoEffect: false },

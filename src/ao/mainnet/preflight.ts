@@ -3,16 +3,12 @@ import { FleetError } from "../../core/errors.ts";
 import { settleAll } from "../../core/settle-all.ts";
 import type { FoundItem } from "../port.ts";
 import type { Backoff } from "../retry.ts";
-import { checkUnit } from "../shared/check-unit.ts";
-import type { Unit } from "../shared/http.ts";
 import { MODULE_SECONDS } from "../shared/modules.ts";
 import type { NodeEndpoints } from "./endpoints.ts";
 import { addressOf } from "./identity.ts";
 import type { NodeClient } from "./node.ts";
 
 interface PreflightParts {
-  /** The upload service, if something has to be uploaded. */
-  readonly upload?: Unit;
   readonly node: NodeClient;
   readonly endpoints: NodeEndpoints;
   readonly backoff: Backoff;
@@ -32,15 +28,16 @@ export async function preflight(
 ): Promise<void> {
   const checks = [
     lookAtNode(parts, budget),
-    // Its root may answer anything: an upload service is recognised only by an upload.
-    ...(parts.upload === undefined ? [] : [checkUnit(parts.upload, () => true, budget, parts.backoff)]),
     ...(input.module === undefined ? [] : [parts.module(input.module, within(budget, MODULE_SECONDS))]),
   ];
   await settleAll(checks);
 }
 
 /** The node answers, is a HyperBEAM node, and has the address that the network names. */
-async function lookAtNode({ node, endpoints, backoff }: PreflightParts, budget: Budget): Promise<void> {
+export async function lookAtNode(
+  { node, endpoints, backoff }: Omit<PreflightParts, "module">,
+  budget: Budget,
+): Promise<void> {
   const address = await addressOf(node, backoff, budget);
   const { nodeAddress } = endpoints;
   if (nodeAddress !== undefined && address !== nodeAddress) throw otherNode(node.url, address, nodeAddress);

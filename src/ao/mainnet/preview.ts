@@ -1,42 +1,82 @@
-import type { Budget } from "../../core/budget.ts";
+import { type Budget, within } from "../../core/budget.ts";
+import type { Problem } from "../../core/errors.ts";
+import { sha256 } from "../../core/hash.ts";
+import { settleAll } from "../../core/settle-all.ts";
+import type { Needs } from "../needs.ts";
 import type { Ao } from "../port.ts";
 import { defaultBackoff, retrying } from "../retry.ts";
+import { checkUnit } from "../shared/check-unit.ts";
+import { readData } from "../shared/gateway.ts";
 import { unitAt } from "../shared/http.ts";
-import { moduleLoader } from "../shared/modules.ts";
+import { MODULE_SECONDS, moduleLoader } from "../shared/modules.ts";
+import { lookAtDevice } from "./device.ts";
 import type { NodeEndpoints } from "./endpoints.ts";
 import { identityOf, type NodeIdentity } from "./identity.ts";
+import { lookAtModule } from "./module.ts";
 import { nodeAt } from "./node.ts";
-import { preflight } from "./preflight.ts";
+import { lookAtNode } from "./preflight.ts";
+import { lookAtPrice } from "./price.ts";
 import { resultsAt } from "./results.ts";
+import { settingsOf } from "./settings.ts";
 
 const LIMITS = { concurrency: 4, timeout: 20_000 };
 
 /**
- * Checks that a node can host a fleet: it answers, has the expected address, and the module exists. Needs no wallet and sends nothing.
+ * Checks that a node can host a fleet: it answers and has the expected address, the modules exist and the node can load them, it has the
+ * devices, and the wallet can pay where it charges. Needs no key and sends nothing.
  *
+ * @returns warnings: what the node does not tell, and what it charges
  * @throws FleetError with every problem; transient if all of them are
  */
-export function checkNetwork(
+export async function checkNetwork(
   endpoints: NodeEndpoints,
-  input: { module?: string; upload?: boolean },
+  { modules = [], devices = [], upload = false, spending, ...given }: Needs,
   budget: Budget,
-): Promise<void> {
+): Promise<Problem[]> {
   const { uploadUrl } = endpoints;
-  const upload =
-    input.upload === true && uploadUrl !== undefined
-      ? unitAt("upload service", uploadUrl, LIMITS)
-      : undefined;
-  const index = unitAt("gateway", endpoints.graphqlUrl, LIMITS);
-  const module = moduleLoader(index, defaultBackoff).load;
-  return preflight(
-    {
-      ...{ node: nodeAt(endpoints.nodeUrl, LIMITS), endpoints, backoff: defaultBackoff, module },
-      ...(upload === undefined ? {} : { upload }),
-    },
-    input,
-    budget,
+  const node = nodeAt(endpoints.nodeUrl, LIMITS);
+  const { load } = moduleLoader(unitAt("gateway", endpoints.graphqlUrl, LIMITS), defaultBackoff);
+  const reached = given.reached ?? lookAtNode({ node, endpoints, backoff: defaultBackoff }, budget);
+  const settings = reached.then(
+    () => settingsOf(node, budget),
+    () => undefined,
   );
+  const warnings: Problem[] = [];
+  /** Looks once the checks before have passed: where one of them fails, its own problem says enough. */
+  const after = (checks: readonly Promise<unknown>[], look: () => Promise<readonly Problem[]>) =>
+    Promise.all(checks).then(
+      async () => void warnings.push(...(await look())),
+      () => {},
+    );
+  const inIndex = modules.map((id) => ({ id, known: load(id, within(budget, MODULE_SECONDS)) }));
+  await settleAll([
+    ...(given.reached === undefined ? [reached] : []),
+    ...inIndex.map(({ known }) => known),
+    ...inIndex.map(({ id, known }) => after([reached, known], () => lookAtModule(node, id, budget))),
+    ...devices.map((device) =>
+      after([reached], async () => lookAtDevice(node, device, await settings, budget)),
+    ),
+    ...(spending === undefined
+      ? []
+      : [after([reached], async () => lookAtPrice(node, await settings, spending, budget))]),
+    // Its root may answer anything: an upload service is recognised only by an upload.
+    ...(upload && uploadUrl !== undefined
+      ? [checkUnit(unitAt("upload service", uploadUrl, LIMITS), () => true, budget, defaultBackoff)]
+      : []),
+  ]);
+  return warnings;
 }
+
+/**
+ * The sha-256 of a module's bytes, as the gateway serves them; a single attempt.
+ *
+ * @throws UnitError if it does not
+ */
+export const hashModule = async (
+  { gatewayUrl }: Pick<NodeEndpoints, "gatewayUrl">,
+  id: string,
+  budget: Budget,
+): Promise<string> => sha256(await readData(unitAt("gateway", gatewayUrl, LIMITS), id, budget));
 
 /** Asks the node who it is. Needs no wallet and sends nothing. */
 export const identifyNode = (

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { type Problem, throwAll } from "../../core/errors.ts";
+import { isUtf8 } from "../../core/unicode.ts";
 import type { Tags } from "../port.ts";
 
 /** A tag of a data item. */
@@ -65,6 +66,15 @@ export function tagProblems(tags: Tags, at: string, nameProblem: NameCheck = () 
     bytes += Buffer.byteLength(name) + Buffer.byteLength(value) + 4;
     if (name === "")
       problems.push(problem("A tag has no name.", `"": ${JSON.stringify(value.slice(0, 80))}`, "a name"));
+    if (!isUtf8(name) || !isUtf8(value)) {
+      problems.push(
+        problem(
+          `The tag ${name} contains half of a surrogate pair, which UTF-8 cannot express.`,
+          JSON.stringify(value.slice(0, 80)),
+          "text that UTF-8 can express",
+        ),
+      );
+    }
     if (value === "") problems.push(problem(`The tag ${name} has no value.`, '""', "a value"));
     const unusable = nameProblem(name);
     if (unusable) problems.push(problem(unusable.what, name, unusable.expected));

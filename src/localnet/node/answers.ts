@@ -14,9 +14,12 @@ export interface Answer {
 /** An answer other than 200. */
 export class NodeError extends Error {
   readonly status: number;
-  constructor(status: number, message: string) {
+  /** Further keys of the answer. */
+  readonly details: Readonly<Record<string, unknown>>;
+  constructor(status: number, message: string, details: Readonly<Record<string, unknown>> = {}) {
     super(message);
     this.status = status;
+    this.details = details;
   }
 }
 
@@ -43,8 +46,12 @@ export function encoded(
  * An error. A header contains its text too, with its line breaks: Node's `fetch` cannot parse such a response, although the request may
  * have been carried out.
  */
-export function refused(context: Context, quirks: NodeQuirks, { status, message }: NodeError): Response {
-  const json = JSON.stringify({ status, body: message, reason: message });
+export function refused(
+  context: Context,
+  quirks: NodeQuirks,
+  { status, message, details }: NodeError,
+): Response {
+  const json = JSON.stringify({ status, body: message, reason: message, ...details });
   if (!quirks.brokenHeaders || !message.includes("\n")) {
     if (acceptsJson(context) || !quirks.html) {
       return new Response(json, { status, headers: { "content-type": "application/json" } });

@@ -8,9 +8,12 @@ import { patchedState, patchedStateAt } from "../units/patches.ts";
 import type { Scheduling } from "../units/scheduling.ts";
 import { encoded, NodeError, plain, refused } from "./answers.ts";
 import { deliveryOf } from "./delivery.ts";
+import { nodeInfo } from "./info.ts";
 import { type NodePath, nodePath, type Segment } from "./path.ts";
+import { charge } from "./payment.ts";
 import { postsOf } from "./posts.ts";
 import type { NodeQuirks } from "./quirks.ts";
+import { requireDevice, requireRunnable } from "./runnable.ts";
 import { resultJson, resultText, slotJson, tree } from "./shapes.ts";
 
 /** Slots per page of a schedule. */
@@ -115,6 +118,7 @@ class Node {
     const [entry] = store.assignments(process, { fromNonce: slot, toNonce: slot, limit: 1 });
     const root = entry && (tagValue(store.item(entry.message)?.tags ?? [], "Pushed-For") ?? entry.message);
     try {
+      requireRunnable(this.#parts.quirks, store.process(process));
       const delivered = await this.#deliver(process, slot, root ?? null, context.req.raw.signal);
       return { body: { process, slot, ...tree(delivered) } };
     } catch (error) {
@@ -135,6 +139,7 @@ class Node {
     // A process says by a tag of that name that it is one.
     checkNames(item.tags.filter(({ name }) => !isProcess || name.toLowerCase() !== "device"));
     if (!isProcess) this.#requireProcess(item.target);
+    charge(this.#parts.quirks, item.owner);
     const { nonce } = await this.#post(item);
     return { slot: nonce, item };
   }
@@ -188,6 +193,7 @@ class Node {
     // Without a slot, `compute` serves what was computed last, which may be older than the schedule.
     const isCached = stage?.key === "compute" && stage.value === undefined;
     const at = isCached ? Math.max(0, store.lastEvaluated(process)) : slot;
+    requireRunnable(this.#parts.quirks, store.process(process));
     const result = await this.#parts.evaluating.resultAt(process, at, context.req.raw.signal);
     if (keys[0]?.key === "results")
       return this.#result(context, keys.slice(1), resultJson(result), resultText(result));
@@ -240,15 +246,26 @@ class Node {
     const build = { node: "HyperBEAM", version: "0.9", source: "embedded", "source-short": "embedded" };
     if (path === "build") return encoded(context, this.#parts.quirks, { body: build });
     if (path === "info")
-      return encoded(context, this.#parts.quirks, { body: { address, initialized: "permanent" } });
+      return encoded(context, this.#parts.quirks, { body: nodeInfo(address, this.#parts.quirks) });
     throw new NodeError(404, "Not found.");
   };
 
-  /** An item that the node holds. */
-  item = (context: Context, { first }: NodePath): Response => {
+  /** An item that the node holds or fetches, or one of its tags; for a device, whether the node has it. */
+  item = (context: Context, { first, device, rest: [tag] }: NodePath): Response => {
+    const { quirks } = this.#parts;
+    if (device !== undefined) {
+      requireDevice(quirks, device);
+      return encoded(context, quirks, { body: { device } });
+    }
     const item = this.#parts.context.store.item(first);
-    if (item === undefined) throw new NodeError(404, "Not found.");
-    return encoded(context, this.#parts.quirks, { headers: { id: item.id }, body: { id: item.id } });
+    const isHeld = quirks.fetchesModules || tagValue(item?.tags ?? [], "Type") !== "Module";
+    if (item === undefined || !isHeld) throw new NodeError(404, "Not found.");
+    if (tag !== undefined) {
+      const found = item.tags.find(({ name }) => name.toLowerCase() === tag.key.toLowerCase());
+      if (found === undefined) throw new NodeError(404, "Not found.");
+      return plain(found.value);
+    }
+    return encoded(context, quirks, { headers: { id: item.id }, body: { id: item.id } });
   };
 
   #requireProcess(id: string): void {

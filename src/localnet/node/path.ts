@@ -19,7 +19,7 @@ export interface NodePath {
 }
 
 const PROCESS = /^([\w-]{43})(?:~process@1\.0)?$/;
-const DEVICE = /^~([a-z0-9-]+@[0-9.]+)$/;
+const DEVICE = /^~([a-z0-9-]+@[0-9a-z.]+)$/;
 
 /** Parses the URL of a request; undefined if its escapes are damaged. */
 export function nodePath(url: string): NodePath | undefined {

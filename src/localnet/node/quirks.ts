@@ -22,6 +22,22 @@ export interface NodeQuirks {
   readonly html: boolean;
   /** Posts to one process at the same time, beyond which the node answers 500 and drops them. @default 25 */
   readonly busyAbove: number;
+  /** Its devices. A process whose device is not among them is scheduled, and nothing of it is ever evaluated. @default those of aos processes */
+  readonly devices: readonly string[];
+  /**
+   * Fetches modules from the gateway. A node that cannot knows none: it schedules their processes, and never has a result. @default true
+   */
+  readonly fetchesModules: boolean;
+  /** Charges for posts. @default they are free */
+  readonly payment?: Payment;
+}
+
+/** `p4@1.0` with `simple-pay@1.0`: an item is accepted if its signer has paid for it. Reads are free. */
+export interface Payment {
+  /** Of one AO-Core message; a post counts as two. */
+  readonly price: number;
+  /** Balances by address. Posts are taken off. */
+  readonly ledger: Record<string, number>;
 }
 
 export const REAL: NodeQuirks = {
@@ -33,4 +49,14 @@ export const REAL: NodeQuirks = {
   shuffles: true,
   html: true,
   busyAbove: 25,
+  devices: [
+    "genesis-wasm@1.0",
+    "message@1.0",
+    "meta@1.0",
+    "patch@1.0",
+    "process@1.0",
+    "push@1.0",
+    "scheduler@1.0",
+  ],
+  fetchesModules: true,
 };

@@ -205,6 +205,20 @@ test("twenty messages at once to one process take twenty slots", async () => {
   expect(evaluator.ran).toHaveLength(20);
 });
 
+test("a post that the wallet cannot pay is named, and not posted until the budget ends", async () => {
+  const ledger: Record<string, number> = {};
+  const { spawn, say, placed, units } = await world({ payment: { price: 1, ledger } });
+  ledger[(await wallet).address] = 4;
+  const { id } = await spawn();
+  await say(id, "a");
+  const started = performance.now();
+  await expect(say(id, "b")).rejects.toMatchObject({ code: "WALLET_UNFUNDED" });
+  expect(performance.now() - started).toBeLessThan(5000);
+  expect(await (await fetch(`${units.urls.node}/${id}~process@1.0/slot/current`)).text()).toBe("1");
+  ledger[(await wallet).address] = 2;
+  expect(placed(id, (await say(id, "b")).id)).toBe(1);
+});
+
 test("a tag that a node would lose or refuse is named before anything is sent", async () => {
   const { ao, spawn, units } = await world();
   const { id } = await spawn();

@@ -139,8 +139,8 @@ const READS: Readonly<Record<string, Promised>> = {
   "pre-flight accepts the network and its module, and names a module that it does not have": {
     kept: ["MODULE_UNKNOWN"],
     async observe({ subject: { network, module } }) {
-      await checkNetwork(network, { module }, budget());
-      const problems = await problemsOf(checkNetwork(network, { module: NOBODY }, budgetOf(1)));
+      await checkNetwork(network, { modules: [module] }, budget());
+      const problems = await problemsOf(checkNetwork(network, { modules: [NOBODY] }, budgetOf(1)));
       return problems.map(({ code }) => code);
     },
   },

@@ -1,0 +1,75 @@
+import { executionDevice } from "../src/ao/connect.ts";
+import type { Needs, Spending } from "../src/ao/needs.ts";
+import { capacityOf } from "../src/ao/network.ts";
+import { isAddress } from "../src/core/address.ts";
+import { canonicalJson } from "../src/core/hash.ts";
+import { ownModuleHash } from "../src/fleet/code/module-store.ts";
+import type { UsedModule } from "./pinned-modules.ts";
+import type { FleetPlan } from "./plan.ts";
+import type { Running } from "./running-release.ts";
+
+/** Bytes of a signed message in addition to its data: signature, key and tags. */
+const ENVELOPE = 1_400;
+
+/** What a plan sends at least; the wallet that pays is known only when it was read. */
+export type PlannedSpending = Omit<Spending, "payer">;
+
+/** What a plan needs of its network. */
+export interface PlannedNeeds extends Omit<Needs, "spending"> {
+  readonly spending?: PlannedSpending;
+}
+
+/** What a plan needs of its network. Pure. */
+export function needsOf(plan: FleetPlan, running: Running): PlannedNeeds {
+  const members = plan.levels.flat();
+  const { network } = plan.declaration;
+  const { maxMessageBytes } = capacityOf(network);
+  const devices = members.flatMap(({ declared }) => executionDevice(network, declared.tags ?? {}) ?? []);
+  const spending = spendingOf(plan, running);
+  return {
+    modules: distinct(members.map(({ declared }) => declared.module).filter(isOnNetwork)),
+    devices: distinct(devices),
+    upload: members.some(({ declared }) => declared.bytes > maxMessageBytes || !isOnNetwork(declared.module)),
+    ...(spending.spawns + spending.messages === 0 ? {} : { spending }),
+  };
+}
+
+/** The published modules of a plan with their devices, on networks with devices. Own modules are named by their content already. Pure. */
+export function usedModules({ levels, declaration }: FleetPlan): UsedModule[] {
+  const used = levels.flat().flatMap(({ declared: { module, tags = {} } }): [string, UsedModule][] => {
+    const device = executionDevice(declaration.network, tags);
+    return device !== undefined && isAddress(module) ? [[module, { id: module, device }]] : [];
+  });
+  return [...new Map(used).values()];
+}
+
+/**
+ * What a plan sends at least: spawns and loads, a probe of every member whose code changes, and changed settings. Members that run as
+ * declared cost nothing.
+ */
+function spendingOf({ levels, pinned }: FleetPlan, running: Running): PlannedSpending {
+  const members = levels.flat();
+  let [spawns, messages, bytes] = [0, 0, 0];
+  for (const { name, declared, declaration } of members) {
+    const before = running(name);
+    const isSpawned = before === undefined && declaration.adopt === undefined;
+    const loads = before?.sourceHash === declared.sourceHash ? 0 : 1;
+    const settings = Object.entries(declared.config).filter(
+      ([type, data]) => canonicalJson(before?.config[type]) !== canonicalJson(data),
+    );
+    if (isSpawned) spawns += 1;
+    // A load is followed by at least one probe. A spawn may carry the code.
+    messages += 2 * loads - (isSpawned && declaration.onBoot ? 1 : 0) + settings.length;
+    bytes += loads * declared.bytes;
+    for (const [, data] of settings) bytes += Buffer.byteLength(JSON.stringify(data));
+  }
+  return {
+    ...{ spawns, messages, bytes: bytes + (spawns + messages) * ENVELOPE },
+    // A rollback may return to a process that still runs with its code.
+    isCertain: pinned === undefined && members.some(({ name }) => running(name) !== undefined),
+  };
+}
+
+const isOnNetwork = (module: string): boolean => ownModuleHash(module) === undefined;
+
+const distinct = (names: readonly string[]): string[] => [...new Set(names)];
