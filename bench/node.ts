@@ -1,5 +1,5 @@
 /**
- * Times of the port's effects on a HyperBEAM node, next to the same requests made with plain fetch, in turn in one run.
+ * Times of the port's effects on a HyperBEAM node, next to the same effects by plain aoconnect and fetch, in turn in one run.
  * Run: `node bench/node.ts [--rounds 20] [--json]`. The node is the embedded network's; `NODE_URL` and `MODULE` (an id that it
  * can load) name another one, with a new wallet. Figures are medians in milliseconds, with the slowest in brackets.
  */
@@ -7,11 +7,12 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { connect as aoconnect, createSigner } from "@permaweb/aoconnect/node";
+import { connect } from "../src/ao/connect.ts";
 import { openJournal } from "../src/ao/journal/index.ts";
-import { fieldsOfMessage, fieldsOfSpawn } from "../src/ao/mainnet/compose.ts";
-import { connectMainnet } from "../src/ao/mainnet/connect.ts";
+import { NetworkRefSchema, resolveNetwork } from "../src/ao/network.ts";
 import type { Ao } from "../src/ao/port.ts";
-import { loadWallet, type Wallet } from "../src/ao/wallet.ts";
+import { loadWallet } from "../src/ao/wallet.ts";
 import { budgetOf } from "../src/core/budget.ts";
 import { start, stop } from "../src/localnet/index.ts";
 import { makeJwk } from "../test/ao/wallets.ts";
@@ -39,41 +40,31 @@ interface Way {
   message(processId: string, name: string): Promise<void>;
 }
 
-/** What a script does: one request for each step, without a journal and without reading the schedule. */
-function plainWay(node: Node, wallet: Wallet): Way {
-  async function post(path: string, raw: Uint8Array): Promise<Response> {
-    const headers = { "content-type": "application/ans104", "codec-device": "ans104@1.0" };
-    const answer = await fetch(`${node.url}${path}`, { method: "POST", headers, body: Uint8Array.from(raw) });
-    if (!answer.ok) throw new Error(`${path}: ${answer.status} ${(await answer.text()).slice(0, 200)}`);
-    return answer;
-  }
-  async function evaluated(processId: string, data: string, name: string): Promise<void> {
-    const fields = await fieldsOfMessage({ intent: name, processId, tags: { Action: "Eval" }, data });
-    const { raw } = await wallet.sign(fields);
-    const slot = (await post(`/${processId}~process@1.0/schedule`, raw)).headers.get("slot");
+/** What a script does: aoconnect's own calls and a result by its slot, without a journal and without reading the schedule. */
+function plainWay(node: Node, jwk: Record<string, string>): Way {
+  const { url: URL, address: SCHEDULER } = node;
+  // RESULTS=results/raw for nodes of 2026.
+  const { RESULTS: results = "results/json/body" } = process.env;
+  const ao = aoconnect({ MODE: "mainnet", URL, SCHEDULER, signer: createSigner(jwk) });
+  async function evaluated(processId: string, data: string): Promise<void> {
+    const slot = await ao.message({ process: processId, tags: [{ name: "Action", value: "Eval" }], data });
     const headers = { accept: "application/json", "accept-bundle": "true" };
-    const found = await fetch(`${node.url}/${processId}~process@1.0/compute=${slot}/results/raw`, {
+    const found = await fetch(`${node.url}/${processId}~process@1.0/compute=${slot}/${results}`, {
       headers,
     });
     if (!found.ok) throw new Error(`slot ${slot}: ${found.status}`);
     await found.text();
   }
   return {
-    async spawn(name) {
-      const authority = node.address;
-      const input = {
-        intent: name,
+    spawn: (name) =>
+      ao.spawn({
         module: node.module,
-        scheduler: authority,
-        authority,
-        tags: { Name: name },
-      };
-      const { id, raw } = await wallet.sign(await fieldsOfSpawn(input));
-      await post("/push", raw);
-      return id;
-    },
-    load: (processId, name) => evaluated(processId, `${PROGRAM}${name}`, name),
-    message: (processId, name) => evaluated(processId, `return "${name}"`, name),
+        scheduler: node.address,
+        authority: node.address,
+        tags: [{ name: "Name", value: name }],
+      }),
+    load: (processId, name) => evaluated(processId, `${PROGRAM}${name}`),
+    message: (processId, name) => evaluated(processId, `return "${name}"`),
   };
 }
 
@@ -124,7 +115,7 @@ async function measure(ways: Readonly<Record<string, Way>>): Promise<Map<string,
 }
 
 function print(times: ReadonlyMap<string, readonly number[]>): void {
-  console.log(`${ROUNDS} rounds\n\n| step | plain fetch | the port | ratio |\n|---|---|---|---|`);
+  console.log(`${ROUNDS} rounds\n\n| step | plain aoconnect | the port | ratio |\n|---|---|---|---|`);
   for (const step of ["spawn", "load", "message"]) {
     const [plain, port] = ["plain", "port"].map((label) => times.get(`${step} ${label}`) ?? []);
     const shown = (of: readonly number[] = []) => `${median(of).toFixed(1)} (${Math.max(...of).toFixed(0)})`;
@@ -148,12 +139,15 @@ async function nodeIn(dir: string): Promise<Node> {
 const home = mkdtempSync(join(tmpdir(), "fleet-bench-"));
 const network = join(home, "network");
 try {
-  const [node, wallet] = await Promise.all([nodeIn(network), makeJwk().then((jwk) => loadWallet({ jwk }))]);
+  const [node, jwk] = await Promise.all([nodeIn(network), makeJwk()]);
   const journal = await openJournal(join(home, "bench.jsonl"));
   const { url: nodeUrl, gatewayUrl, address } = node;
-  const endpoints = { nodeUrl, gatewayUrl, graphqlUrl: "", scheduler: address, authority: address };
-  const ao = connectMainnet({ endpoints, wallet, journal });
-  const times = await measure({ plain: plainWay(node, wallet), port: portWay(ao, node) });
+  const declared = { kind: "mainnet", nodeUrl, gatewayUrl, scheduler: address, authority: address };
+  const resolved = await resolveNetwork(NetworkRefSchema.parse(declared), () => {
+    throw new Error("not an embedded network");
+  });
+  const ao = connect(resolved, { wallet: await loadWallet({ jwk }), journal });
+  const times = await measure({ plain: plainWay(node, jwk), port: portWay(ao, node) });
   await journal.close();
   if (values.json) console.log(JSON.stringify(Object.fromEntries(times)));
   else print(times);

@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { request } from "node:http";
+import { connect, createSigner } from "@permaweb/aoconnect/node";
 import { afterEach, describe, expect, test } from "vitest";
 import { itemSigner } from "../../src/localnet/ans104.ts";
 import type { EvaluationInput, Evaluator } from "../../src/localnet/evaluator.ts";
@@ -7,6 +8,7 @@ import type { NodeQuirks } from "../../src/localnet/node/quirks.ts";
 import { sqliteStore } from "../../src/localnet/store/sqlite.ts";
 import { type EvaluationResult, tagValue } from "../../src/localnet/types.ts";
 import { createUnits, type Units, type UnitsOptions } from "../../src/localnet/units/index.ts";
+import { makeJwk } from "../ao/wallets.ts";
 
 /** Keeps the list of `Word` tags; `fail` fails, `send:<process>` sends, `publish:<value>` patches the served state. */
 const words: Evaluator = {
@@ -99,6 +101,16 @@ function lenient(
     call.end(body);
   });
 }
+
+test("aoconnect spawns and sends as on a real node, and gets the slot of its message", async () => {
+  const { units, url, current } = await world();
+  const signer = createSigner(await makeJwk());
+  const ao = connect({ MODE: "mainnet", URL: url, SCHEDULER: units.nodeAddress, signer });
+  const process = await ao.spawn({ module: "m", scheduler: units.nodeAddress, authority: units.nodeAddress });
+  expect(await current(process)).toBe(0);
+  expect(Number(await ao.message({ process, tags: [{ name: "Word", value: "one" }], data: "x" }))).toBe(1);
+  expect(await current(process)).toBe(1);
+});
 
 describe("a HyperBEAM node", () => {
   test("gives the same bytes two slots and runs them twice; a node of 2026 leaves the second result empty", async () => {

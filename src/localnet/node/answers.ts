@@ -1,6 +1,8 @@
 import type { IncomingMessage } from "node:http";
 import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
 import type { Context } from "hono";
+import type { ParsedItem } from "../ans104.ts";
+import { tagValue } from "../types.ts";
 import type { NodeQuirks } from "./quirks.ts";
 
 /** What a node answers with: values are encoded as the request and the node's quirks say. */
@@ -34,9 +36,13 @@ export function encoded(
   context: Context,
   quirks: NodeQuirks,
   { status = 200, headers = {}, body }: Answer,
+  item?: Pick<ParsedItem, "tags">,
 ): Response {
-  if (acceptsJson(context) || !quirks.html) {
-    const isBundle = !quirks.links || context.req.header("accept-bundle") === "true";
+  // A node reads the keys of a posted message as those of the request: aoconnect asks for JSON by tags.
+  const tag = (name: string) => tagValue(item?.tags ?? [], name);
+  if (acceptsJson(context) || tag("require-codec") === "application/json" || !quirks.html) {
+    const isBundle =
+      !quirks.links || context.req.header("accept-bundle") === "true" || tag("accept-bundle") === "true";
     return Response.json(isBundle ? body : linked(body), { status, headers });
   }
   return page(status, headers);

@@ -97,7 +97,7 @@ class Node {
   /** Gives an item its slot, and nothing else. */
   schedule = async (context: Context): Promise<Response> => {
     const { slot, item } = await this.#place(context);
-    return encoded(context, this.#parts.quirks, this.#placed(slot, item));
+    return encoded(context, this.#parts.quirks, this.#placed(slot, item), item);
   };
 
   /** Gives an item its slot, evaluates it, and delivers what follows from it, before it answers. */
@@ -108,9 +108,9 @@ class Node {
     }
     const { slot, item } = await this.#place(context);
     const placed = this.#placed(slot, item);
-    if (item.target === "") return encoded(context, this.#parts.quirks, placed);
+    if (item.target === "") return encoded(context, this.#parts.quirks, placed, item);
     const { body } = await this.#pushed(context, item.target, slot);
-    return encoded(context, this.#parts.quirks, { ...placed, body: { ...placed.body, ...body } });
+    return encoded(context, this.#parts.quirks, { ...placed, body: { ...placed.body, ...body } }, item);
   };
 
   async #pushed(context: Context, process: string, slot: number) {
