@@ -9,6 +9,7 @@ import {
   isEmpty,
   notExportedText,
 } from "../../src/fleet/snapshot/contents.ts";
+import type { Revision, Standing } from "./admission.ts";
 import type { StateMove } from "./state-moves.ts";
 
 /** What was carried, between which processes, and how it was verified. Pure. */
@@ -93,17 +94,76 @@ const SAYS_ALL: readonly string[] = [
   "SERVING_RUINED",
 ];
 
-export function handOverFailed(name: string, error: FleetError): FleetError {
-  if (SAYS_ALL.includes(error.code)) return error;
+/** What was read back about old revisions, and what to do about those that do not serve. Pure. */
+export function standingText(list: readonly Standing[]): string {
+  return list
+    .map(({ name, processId, state }) => {
+      const who = `${name}@${processId.slice(0, 8)}`;
+      if (state === "serves") return `${who} keeps serving.`;
+      if (state === "lost") return `${who} is ruined.`;
+      const next =
+        "Run pulumi up (or npx fleet deploy) again: it asks the router which revision serves, and resumes it.";
+      return state === "refuses"
+        ? `${who} refuses requests (DRAINING). ${next}`
+        : `${who} did not answer, so it may refuse requests (DRAINING). ${next}`;
+    })
+    .join(" ");
+}
+
+/** The same error, whose remedy starts with what was read back about the old revisions. */
+export function withStanding(error: FleetError, list: readonly Standing[]): FleetError {
+  const [first, ...rest] = error.problems;
+  const remedy = [standingText(list), first.remedy].filter((text) => text !== "").join(" ");
+  return new FleetError([{ ...first, remedy }, ...rest], { transient: error.transient, cause: error });
+}
+
+export function handOverFailed(name: string, error: FleetError, standings: readonly Standing[]): FleetError {
+  if (SAYS_ALL.includes(error.code)) return withStanding(error, standings);
   const { what, got, remedy } = error.problems[0];
-  return new FleetError(
-    {
-      code: "HANDOVER_FAILED",
-      what: `${name} could not hand over its state: ${what}`,
-      ...(got === undefined ? {} : { got }),
-      expected: "the same state, by its digest, on both sides",
-      remedy: `The old revision keeps serving. ${remedy}`,
-    },
-    { transient: error.transient },
+  return withStanding(
+    new FleetError(
+      {
+        code: "HANDOVER_FAILED",
+        what: `${name} could not hand over its state: ${what}`,
+        ...(got === undefined ? {} : { got }),
+        expected: "the same state, by its digest, on both sides",
+        remedy,
+      },
+      { transient: error.transient },
+    ),
+    standings,
   );
 }
+
+/** The error if the answer to the message that switches traffic was lost, and the router did not show its effect either. */
+export function switchUnknown(list: readonly StateMove[], error: unknown): FleetError {
+  const cause = error instanceof FleetError ? error : undefined;
+  const who = [...new Set(list.map(({ name, from }) => `${name}@${from.slice(0, 8)}`))];
+  return new FleetError(
+    {
+      code: "SWITCH_UNKNOWN",
+      what: `It is not known whether the router moved the traffic of ${[...new Set(list.map(({ name }) => name))].join(", ")}: it did not answer, and the message may still arrive.`,
+      got: cause ? cause.problems[0].what : String(error),
+      expected: "the router's answer to SET_TRAFFIC",
+      remedy: `${who.map((one) => `${one} refuses requests (DRAINING)`).join(", ")} until that is known, so that no change of its state is lost. Run pulumi up (or npx fleet deploy) again when the network answers: it asks the router which revision serves, resumes that one and continues.`,
+    },
+    { transient: true, cause: error },
+  );
+}
+
+/** The error if the traffic moved and the revision that got it was not resumed. */
+export function notResumed({ name, processId }: Revision, error: FleetError): FleetError {
+  return new FleetError(
+    {
+      code: "NOT_RESUMED",
+      what: `${name} has its traffic and its state on ${processId.slice(0, 8)}, which could not be resumed: ${error.problems[0].what}`,
+      expected: "a revision that accepts requests",
+      remedy: `${name}@${processId.slice(0, 8)} may refuse requests (DRAINING) until pulumi up (or npx fleet deploy) runs again and resumes it.`,
+    },
+    { transient: error.transient, cause: error },
+  );
+}
+
+/** The report when an old revision accepted requests although its successor did too. Pure. */
+export const acceptedBothText = ({ from, to }: StateMove): string =>
+  `${from.slice(0, 8)} accepted requests after its state was handed over to ${to.slice(0, 8)}, and refuses them from now on: what it changed since then is not in ${to.slice(0, 8)}`;

@@ -101,7 +101,7 @@ export class RolloutRun {
   async #run(): Promise<void> {
     let state = await this.#router.read();
     if (!state.table) state = await this.#begin();
-    await this.#router.recover(state);
+    state = await this.#router.recover(state);
     if (isForeign(state, this.#wanted)) state = await this.#reset(state);
     if (isSteadyAt(state.table, this.#wanted)) return this.#complete("already as declared");
     const steps = remainingSteps(this.#wanted, state.proven);

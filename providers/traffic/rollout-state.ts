@@ -74,6 +74,12 @@ export function movesAfterRevert({ table, reverted }: TrafficState, wanted: Want
   return release === wanted.release ? movesBack(wanted, table) : [];
 }
 
+/** The moves of state that an unfinished rollout, of any release, has carried out. */
+export const movesSinceProven = (
+  services: Wanted["services"],
+  { table, proven }: Pick<TrafficState, "table" | "proven">,
+): StateMove[] => (table === undefined || table.mode === "steady" ? [] : stateMoves(services, proven, table));
+
 /** The current step, if the router's table belongs to this release and these steps. */
 export function resumeAt(
   { table }: TrafficState,

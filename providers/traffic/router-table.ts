@@ -2,16 +2,21 @@
  * The router's table during one rollout: reads and sets it, and moves state along with the traffic. It stores only the rollout's progress.
  */
 import { amount } from "../../src/core/amount.ts";
-import type { Phase } from "../../src/delivery/index.ts";
-import type { SetTraffic, TrafficState } from "../../src/delivery/wire.ts";
+import { crashPoint } from "../../src/core/crash.ts";
+import { FleetError } from "../../src/core/errors.ts";
+import { canonicalJson } from "../../src/core/hash.ts";
+import { isSameTable, type Phase } from "../../src/delivery/index.ts";
+import type { SetTraffic, Table, TrafficState } from "../../src/delivery/wire.ts";
+import { isEvaluated } from "../../src/fleet/protocol/ask.ts";
 import type { HandOver } from "./hand-over.ts";
+import { switchUnknown, withStanding } from "./hand-over-messages.ts";
 import type { Measure } from "./measure.ts";
-import type { Wanted } from "./plan.ts";
+import { hasSameShares, type Wanted } from "./plan.ts";
 import { targetsUnproven } from "./rollout-errors.ts";
 import type { RolloutProgress } from "./rollout-progress.ts";
-import { movesAfterRevert, movesBack } from "./rollout-state.ts";
+import { movesAfterRevert, movesBack, movesSinceProven } from "./rollout-state.ts";
 import type { Router } from "./router.ts";
-import { stateMoves, stateOwners } from "./state-moves.ts";
+import { type StateMove, stateMoves, stateOwners } from "./state-moves.ts";
 
 /** Milliseconds between two polls while targets are proved. */
 const PROOF_MS = 300;
@@ -60,24 +65,64 @@ export class RouterTable {
   async switch({ table }: TrafficState, message: SetTraffic): Promise<void> {
     const list = stateMoves(this.#wanted.services, table, message);
     await this.#effects.handOver.transfer(list);
-    try {
-      await this.set(message);
-    } catch (error) {
-      await this.#effects.handOver.undo(list);
-      throw error;
-    }
+    await (list.length === 0 ? this.set(message) : this.#setMoving(list, message));
+    crashPoint("traffic.moved");
+    await this.#effects.handOver.serve(list);
   }
 
-  /** Repairs what a run that died left: state in a revision that lost its traffic, and a serving process that refuses requests. */
-  async recover(state: TrafficState): Promise<void> {
-    await this.#effects.handOver.recover(movesAfterRevert(state, this.#wanted));
-    await this.#effects.handOver.resumeServing(stateOwners(this.#wanted.services, state.table));
+  /**
+   * Sets a table after state was handed over. While it is unknown whether the router took it, no revision is resumed: the changes that the
+   * wrong one accepts would be lost. A second call for a message without an answer signs no other one: it awaits the same message.
+   */
+  async #setMoving(list: readonly StateMove[], message: SetTraffic): Promise<void> {
+    const set = () => this.set(message).then(() => undefined, failureOf);
+    let failed = await set();
+    if (failed && !isEvaluated(failed.error)) failed = await set();
+    if (failed === undefined) return;
+    const { error } = failed;
+    const now = await this.read().catch(() => undefined);
+    if (now && isInForce(now.table, message)) {
+      this.hasSet = true;
+      return;
+    }
+    if (!now || !isEvaluated(error)) throw switchUnknown(list, error);
+    const left = stateMoves(this.#wanted.services, now.table, message).map(canonicalJson);
+    // A service that somebody else moved meanwhile is not served by its old revision.
+    const standings = await this.#effects.handOver.undo(
+      list.filter((move) => left.includes(canonicalJson(move))),
+    );
+    throw error instanceof FleetError ? withStanding(error, standings) : error;
+  }
+
+  /**
+   * Repairs what a run left that died or lost an answer: state in a revision that lost its traffic, and a serving process that refuses
+   * requests.
+   *
+   * @returns the router's state, which a message of that run may have changed
+   */
+  async recover(state: TrafficState): Promise<TrafficState> {
+    const { handOver, router } = this.#effects;
+    const { services } = this.#wanted;
+    const owners = stateOwners(services, state.table);
+    const refusing = await handOver.refusing(owners);
+    if (refusing.length > 0) {
+      await fence(router, state);
+      const now = await this.read();
+      if (now.serial !== state.serial) return this.recover(now);
+    }
+    await handOver.recover(movesAfterRevert(state, this.#wanted));
+    await handOver.confirm(movesSinceProven(services, state));
+    await handOver.resumeServing(refusing);
+    return state;
   }
 
   /** After the router reverted the traffic: moves the state back, with the new revision's changes since the switch. */
   async followBack(): Promise<void> {
     const { table } = await this.read();
-    if (table) await this.#effects.handOver.transfer(movesBack(this.#wanted, table));
+    if (!table) return;
+    const list = movesBack(this.#wanted, table);
+    await this.#effects.handOver.transfer(list);
+    await this.#effects.handOver.serve(list);
   }
 
   /** Has the router ask each target for its health at this release. @throws FleetError TARGET_UNPROVEN */
@@ -108,4 +153,21 @@ export class RouterTable {
     this.#progress.phase = phase;
     await this.#effects.report(phase, detail);
   }
+}
+
+const failureOf = (error: unknown) => ({ error });
+
+/** Whether a table is the one that a message sets. */
+const isInForce = (table: Table | undefined, message: SetTraffic): boolean =>
+  isSameTable(table, message) && hasSameShares(table, message.services);
+
+/**
+ * Makes the router refuse messages of earlier runs that have not arrived yet: a control message raises its epoch to this run's. It asks for a
+ * proof that the router already has, which changes nothing else.
+ */
+async function fence(router: Router, { proofs }: TrafficState): Promise<void> {
+  const known = Object.entries(proofs).find(([, { status }]) => status === "proven");
+  if (known === undefined) return;
+  const [id, { release, revision }] = known;
+  await router.prove(release, { [id]: revision });
 }

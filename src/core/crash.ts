@@ -5,7 +5,7 @@ type CrashPoint =
   | "config.sent"
   | "wiring.sent"
   | `handover.${"drained" | "given"}`
-  | `traffic.${"set" | "judged" | "settled" | "back"}`
+  | `traffic.${"moved" | "set" | "judged" | "settled" | "back"}`
   | `release.${"begun" | "registered" | "finished"}`
   | `rollback.${"opened" | "pinned" | "deployed" | "validated" | "told"}`;
 

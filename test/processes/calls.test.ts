@@ -98,6 +98,33 @@ test("an overdue call is given up at the next message, by scheduler time", async
   ]);
 });
 
+test("who gets no answer in time is told to check first, because the request may have been performed", async () => {
+  const remedyOf = ({ messages }: SendResult, code: string) =>
+    messages.map(({ Data }) => JSON.parse(Data ?? "").error).find((error) => error?.code === code)?.remedy;
+  const p = await base.clone();
+  await ask(p);
+  p.now += 30_000;
+  expect(remedyOf(await p.send({ From: STRANGER, Action: "PING" }), "TIMEOUT")).toBe(
+    "friend may have performed it. Check that before you send the request again.",
+  );
+  // The program answers neither in its continuation nor later.
+  const q = await boot("silent", {
+    source: `local fleet = require("fleet")
+fleet.process { name = "silent", processType = "TEST", version = "1.0.0" }
+fleet.on("WAIT", {}, function(_, msg) return fleet.later(msg) end)`,
+  });
+  await q.send({ From: STRANGER, Action: "WAIT" });
+  q.now += 4 * 30_000;
+  expect(remedyOf(await q.send({ From: STRANGER, Action: "PING" }), "TIMEOUT")).toBe(
+    "The request may have been performed. Check that before you send it again.",
+  );
+  const r = await base.clone();
+  await ask(r);
+  expect(remedyOf(await r.send({ Action: "RETIRE", Epoch: "1" }), "GONE")).toBe(
+    "The request may have been performed: check that. Ask the fleet which process replaced this one.",
+  );
+});
+
 describe("an overdue call is given up whoever handles the next message", () => {
   const OWN = `Handlers.add("own", "Own", function(m) Send({ Target = m.From, Data = "own" }) end)`;
   test.each([

@@ -1,7 +1,9 @@
 import { describe, expect, it, test } from "vitest";
-import { withProvenBlue } from "../../providers/traffic/plan.ts";
+import { servicesAt, withProvenBlue } from "../../providers/traffic/plan.ts";
+import { unitSlow } from "../../src/ao/errors.ts";
 import { FleetError } from "../../src/core/errors.ts";
 import { FOLLOWS, type StrategyInput, StrategySchema, stepsOf } from "../../src/delivery/index.ts";
+import type { Table } from "../../src/delivery/wire.ts";
 import { BLUE, GREEN, Killed, SHOP_BLUE, SHOP_GREEN, Stage } from "./stage.ts";
 
 const codeOf = (error: unknown) => (error instanceof FleetError ? error.code : error);
@@ -492,7 +494,93 @@ describe("a service that owns its state", () => {
     const { error } = await stage.run(owned(stage));
     expect(error).toBeUndefined();
     expect(stage.handed).toEqual(["battle b→g"]);
+    expect(stage.served).toEqual(["battle g"]);
     await stage.run(owned(stage));
+    expect(stage.handed).toEqual(["battle b→g"]);
+  });
+
+  it("is served by no revision while it is unknown whether the router switched, and the next run continues", async () => {
+    const stage = new Stage().steady();
+    stage.before = (message, kind) => {
+      if (kind !== "set") return;
+      // From the switch on, neither its answer nor the router's table is known.
+      stage.before = (_message, later) => {
+        if (later === "read") throw unitSlow("compute unit", "http://cu", message);
+      };
+    };
+    stage.loses = { what: "answers", times: 2 };
+    const { error } = await stage.run(owned(stage));
+    expect(codeOf(error)).toBe("SWITCH_UNKNOWN");
+    expect((error as Error).message).toContain("battle@bbbbbbbb refuses requests (DRAINING)");
+    expect(stage.handed).toEqual(["battle b→g"]);
+    stage.before = () => {};
+    expect((await stage.run(owned(stage))).error).toBeUndefined();
+    expect(weights(stage)).toEqual({ g: 10_000, b: 0 });
+    expect(stage.handed).toEqual(["battle b→g"]);
+    expect(stage.confirmed).toEqual(["battle b→g"]);
+  });
+
+  it("continues if the answer to the switch is lost and the router shows it", async () => {
+    const stage = new Stage().steady();
+    stage.loses = { what: "answers", times: 2 };
+    expect((await stage.run(owned(stage))).error).toBeUndefined();
+    expect(stage.handed).toEqual(["battle b→g"]);
+    expect(stage.served).toEqual(["battle g"]);
+    expect(weights(stage)).toEqual({ g: 10_000, b: 0 });
+  });
+
+  it("is served by no revision while the switch may still arrive: the next run's epoch keeps it out before the old one is resumed", async () => {
+    const stage = new Stage().steady();
+    stage.loses = { what: "messages", times: 2 };
+    const { error } = await stage.run(owned(stage));
+    expect(codeOf(error)).toBe("SWITCH_UNKNOWN");
+    expect(stage.handed).toEqual(["battle b→g"]);
+    stage.refusing = BLUE;
+    const kinds: string[] = [];
+    stage.before = (_message, kind) => {
+      kinds.push(kind);
+    };
+    expect((await stage.run(owned(stage))).error).toBeUndefined();
+    expect(kinds.slice(0, 3)).toEqual(["read", "prove", "read"]);
+    expect(stage.handed).toEqual(["battle b→g", "battle b→g"]);
+    expect(stage.served).toEqual(["battle b again", "battle g"]);
+  });
+
+  it("follows a switch that arrives while the next run starts: the old revision is not resumed", async () => {
+    const stage = new Stage().steady();
+    stage.loses = { what: "messages", times: 2 };
+    const wanted = owned(stage);
+    await stage.run(wanted);
+    stage.refusing = BLUE;
+    stage.before = (_message, kind) => {
+      if (kind !== "prove") return;
+      stage.before = () => {};
+      const { serial } = stage.router;
+      stage.router.set({
+        ...{ release: "r2", step: 1, salt: "r2", services: servicesAt(wanted, { weightBp: 10_000 }) },
+        expect: { release: "r1", step: 3, serial },
+        lease: { forMs: 60_000, revertTo: "r1", onEnd: "hold" },
+      });
+    };
+    stage.router.prove("r2", GREEN, "new", "proven");
+    expect((await stage.run(wanted)).error).toBeUndefined();
+    expect(stage.handed).toEqual(["battle b→g"]);
+    expect(stage.served).toEqual([]);
+    expect(stage.confirmed).toEqual(["battle b→g"]);
+    expect(weights(stage)).toEqual({ g: 10_000, b: 0 });
+  });
+
+  it("is not resumed on the old revision if somebody else moved its traffic before the switch was refused", async () => {
+    const stage = new Stage().steady();
+    stage.before = (_message, kind) => {
+      if (kind !== "set" || stage.handed.length !== 1) return;
+      const table = stage.router.table as Table;
+      const routes = [{ processId: GREEN, revision: "new", weightBp: 10_000 }];
+      stage.router.table = { ...table, services: { battle: { key: "sender", routes } } };
+      stage.router.serial += 1;
+    };
+    const { error } = await stage.run(owned(stage));
+    expect(codeOf(error)).toBe("STALE_STEP");
     expect(stage.handed).toEqual(["battle b→g"]);
   });
 

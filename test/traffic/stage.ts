@@ -5,6 +5,7 @@ import { servicesToMove, type Wanted } from "../../providers/traffic/plan.ts";
 import { RolloutRun } from "../../providers/traffic/rollout-run.ts";
 import type { Router } from "../../providers/traffic/router.ts";
 import type { RolloutEffects } from "../../providers/traffic/router-table.ts";
+import { unitSlow } from "../../src/ao/errors.ts";
 import { FleetError } from "../../src/core/errors.ts";
 import {
   NO_REQUESTS,
@@ -13,6 +14,7 @@ import {
   type StrategyInput,
   StrategySchema,
 } from "../../src/delivery/index.ts";
+import { markEvaluated } from "../../src/fleet/protocol/ask.ts";
 import { ReferenceRouter, Refused } from "../router/reference.ts";
 
 export const BLUE = "b".repeat(43);
@@ -40,7 +42,15 @@ export class Stage {
   readonly seen: Record<string, number> = {};
   /** State that was handed from one process to another. */
   readonly handed: string[] = [];
+  /** Services that got their traffic, and may accept requests from then on. */
+  readonly served: string[] = [];
+  /** Moves of an earlier run that a run looked at again. */
+  readonly confirmed: string[] = [];
   handingFails = false;
+  /** The process that refuses requests by `refusing`. */
+  refusing: string | undefined;
+  /** Loses the answers of the next messages that set a table, or the messages themselves. */
+  loses: { what: "answers" | "messages"; times: number } | undefined;
   /** Requests per second of each service. */
   rate = 20;
   /** Called before each of the rollout's messages, with its number. */
@@ -90,12 +100,22 @@ export class Stage {
           if (this.handingFails && list.length > 0)
             throw new FleetError({ code: "HANDOVER_FAILED", what: "no", remedy: "none" });
         },
-        resumeServing: async () => {},
+        serve: async (list) => {
+          for (const { name, to } of list) this.served.push(`${name} ${to[0]}`);
+        },
+        confirm: async (list) => {
+          for (const { name, from, to } of list) this.confirmed.push(`${name} ${from[0]}→${to[0]}`);
+        },
+        refusing: async (list) => list.filter(({ to }) => to === this.refusing),
+        resumeServing: async (list) => {
+          for (const { name, to } of list) this.served.push(`${name} ${to[0]} again`);
+        },
         recover: async (list) => {
           for (const { name, from, to } of list) this.handed.push(`${name} ${from[0]}→${to[0]} if it drains`);
         },
         undo: async (list) => {
           for (const { name, from } of list) this.handed.push(`${name} ${from[0]} serves on`);
+          return list.map(({ name, from }) => ({ name, processId: from, state: "serves" as const }));
         },
       },
       wait: async (ms) => this.pass(ms),
@@ -155,11 +175,17 @@ export class Stage {
       set: async (table) => {
         message("set");
         this.sets += 1;
+        const lost = this.#loses();
+        if (lost === "messages") throw unitSlow("messenger unit", "http://mu", 1000);
         try {
-          return { ...this.router.set(table), at: this.router.at, slot: this.sets };
+          const set = this.router.set(table);
+          if (lost === "answers") throw unitSlow("compute unit", "http://cu", 1000);
+          return { ...set, at: this.router.at, slot: this.sets };
         } catch (error) {
           if (!(error instanceof Refused)) throw error;
-          throw new FleetError({ code: error.code, what: `refused: ${error.code}`, remedy: "none" });
+          throw markEvaluated(
+            new FleetError({ code: error.code, what: `refused: ${error.code}`, remedy: "none" }),
+          );
         }
       },
       prove: async (release, targets) => {
@@ -176,6 +202,12 @@ export class Stage {
         }
       },
     };
+  }
+
+  #loses(): "answers" | "messages" | undefined {
+    if (this.loses === undefined || this.loses.times === 0) return undefined;
+    this.loses.times -= 1;
+    return this.loses.what;
   }
 
   #measure(wanted: Wanted): Measure {

@@ -23,17 +23,18 @@ export function routeOf({ kind }: Pick<Intent, "kind">, { raw }: SignedItem, opt
 
 /**
  * Tracks whether a post may have arrived, and finds out whether it did. A spawn that is posted twice takes two slots in the
- * order of its process, and no compute unit evaluates anything after that; so a second post requires that the scheduler reports
- * that it does not have the item.
+ * order of its process, and no compute unit evaluates anything after that; so a second post of a spawn, and a second assignment,
+ * require that the scheduler reports that it does not have the item. A scheduler drops a message that it has, and a gateway an
+ * upload, so these are also posted again while nobody can tell: a lookup that does not answer does not block them.
  */
 export interface Arrival {
   /** Records that the outcome of a post is unknown. */
   doubt(id: string): void;
   /**
-   * Whether the network has the item. While it may still be in transit, neither is known.
+   * Whether the network has the item. While a spawn or an assignment may still be in transit, neither is known.
    *
-   * @returns false if it may be posted
-   * @throws UnitError while no unit can tell; transient
+   * @returns false if it may be posted: it did not arrive, or it is a message or an upload and nobody can tell
+   * @throws UnitError while no unit can tell about a spawn or an assignment; transient
    */
   hasArrived(posted: { intent: Intent; item: SignedItem; route: Route }, budget: Budget): Promise<boolean>;
 }
@@ -66,7 +67,7 @@ export function arrivalOf({ schedulers, inFlight, isShown }: ArrivalParts): Arri
   return {
     doubt: (id) => void doubts.set(id, performance.now()),
     async hasArrived({ intent, item, route }, budget) {
-      // Messages and uploads are deduplicated by their ids, so posting them twice is safe.
+      // Schedulers and gateways drop a message or an upload that they already have, by its id, so posting it twice is safe.
       const isSafe = route === "upload" || (route === "post" && intent.kind === "message");
       try {
         if (await look(intent, item, route, budget)) return true;

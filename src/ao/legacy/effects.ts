@@ -31,7 +31,8 @@ interface EffectParts {
 
 /**
  * Sends what changes the network: signed once, journaled, then sent until a unit accepts it. After a post whose outcome is unknown
- * (a time-out, a broken connection, a failing unit, a killed run) the network is first asked whether it has the item.
+ * (a time-out, a broken connection, a failing unit, a killed run) the network is first asked whether it has the item. If it does not answer,
+ * a spawn or an assignment waits, and a message or an upload is posted again.
  */
 interface Effects {
   spawn(input: PlacedSpawn, budget: Budget): Promise<Sent>;

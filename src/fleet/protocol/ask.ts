@@ -10,6 +10,22 @@ import { memberKey } from "../session/member-key.ts";
 import type { Session } from "../session/session.ts";
 import { readReply } from "./reply.ts";
 
+/** Errors about messages that were evaluated. */
+const evaluatedErrors = new WeakSet<object>();
+
+/**
+ * Whether an error of `ask` is about a message that the process has evaluated, so that it can have no later effect. After any other error,
+ * the message may still be applied.
+ */
+export const isEvaluated = (error: unknown): boolean =>
+  typeof error === "object" && error !== null && evaluatedErrors.has(error);
+
+/** Marks an error as one about an evaluated message. */
+export function markEvaluated<T extends Error>(error: T): T {
+  evaluatedErrors.add(error);
+  return error;
+}
+
 /** The part of a session that sending a message needs. */
 export type Sender = Pick<Session, "scope" | "ao" | "journal" | "supersede">;
 
@@ -105,7 +121,7 @@ async function sent<T>(
   } catch (error) {
     // It was evaluated and refused: sending the same bytes again has no effect, so a later attempt is a new message.
     await session.journal.void(intent, error instanceof FleetError ? error.code : "BAD_REPLY");
-    throw error;
+    throw error instanceof Error ? markEvaluated(error) : error;
   }
 }
 

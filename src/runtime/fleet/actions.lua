@@ -104,7 +104,8 @@ end)
 local function turn(action, status)
   on(action, { who = "deployer", control = true, reserved = true }, function()
     if status == "RETIRED" then
-      calls.cancel(fail.new("GONE", "this process was retired before the answer arrived", "Ask the fleet which process replaced it."))
+      calls.cancel(fail.new("GONE", "this process was retired before the answer arrived",
+        "The request may have been performed: check that. Ask the fleet which process replaced this one."))
     end
     if store.status ~= status then log.write("INFO", "status " .. store.status .. " → " .. status) end
     store.status = status

@@ -253,12 +253,14 @@ function calls.expire(msg)
   for _, correlation in ipairs(calling) do
     if state.open[correlation] and correlation ~= answered then
       local call = close(correlation)
-      continue(call, failed("TIMEOUT", call.name .. " did not answer " .. call.action .. " in time", "Check that it is running, and send the request again."))
+      continue(call, failed("TIMEOUT", call.name .. " did not answer " .. call.action .. " in time",
+        call.name .. " may have performed it. Check that before you send the request again."))
     end
   end
   for _, id in ipairs(waiting) do
     if state.deferred[id] and id ~= asker then
-      settle(id, false, reply.failure(fail.new("TIMEOUT", "the answer took too long", "Send the request again.")))
+      settle(id, false, reply.failure(fail.new("TIMEOUT", "the answer took too long",
+        "The request may have been performed. Check that before you send it again.")))
     end
   end
 end

@@ -463,6 +463,7 @@ export const rolloutCases = (): FaultCase[] => [
   killedAt("INSTANT", [
     "handover.drained:1",
     "handover.given:1",
+    "traffic.moved:1",
     "traffic.set:1",
     "traffic.judged:1",
     "traffic.settled:1",
@@ -474,7 +475,7 @@ export const rolloutCases = (): FaultCase[] => [
     "traffic.judged:2",
     "traffic.settled:1",
   ]),
-  killedGoingBack(["handover.drained:2", "handover.given:2", "traffic.back:1"]),
+  killedGoingBack(["handover.drained:2", "handover.given:2", "traffic.moved:2", "traffic.back:1"]),
   badAt([2000, 5000, 10_000]),
   leftAt(["traffic.set:1", "traffic.set:2"]),
   leftWithState(),
