@@ -10,6 +10,7 @@ import type { Members } from "./composition.ts";
 import { explanationOf, keepExplanation } from "./explanation.ts";
 import type { FleetInput } from "./fleet-input.ts";
 import { configResources, networkResource, processResources } from "./member-resources.ts";
+import { assertNotMoved } from "./moved-stack.ts";
 import { needsOf, usedModules } from "./needs.ts";
 import { askNode, pinNode } from "./pinned-node.ts";
 import { type FleetPlan, planFleet } from "./plan.ts";
@@ -83,8 +84,9 @@ export class Fleet extends pulumi.ComponentResource {
       checkWorkingFolder(process.cwd());
       const input = await openSecrets(declaration);
       const where = { home: HOME, project: pulumi.getProject(), stack: pulumi.getStack() };
-      const running = await runningRelease(where);
       const config = new pulumi.Config();
+      assertNotMoved(where.stack, config.get("movedTo"));
+      const running = await runningRelease(where);
       const pin = readPin((key) => config.get(key), readRunRequest());
       const folders = { home: HOME, build: BUILD };
       const plan =

@@ -177,6 +177,11 @@ export const SETTINGS = {
   },
   secrets: { type: "object", description: "Secret settings of members, by member and config type" },
   sealTo: { type: "string", description: "Public key (PEM or JWK) that secret settings are sealed to" },
+  movedTo: {
+    type: "string",
+    description: "Stack that the fleet was moved to: deployments to this one are refused",
+    internal: true,
+  },
   release: {
     type: "string",
     description: "Deployment id of the release that the stack is pinned to",

@@ -20,6 +20,7 @@ const COMMANDS: Readonly<Record<string, (cli: Cli) => Promise<Command>>> = {
   backup: async (cli) => (await import("./commands/backup.ts")).backupCommand(cli),
   restore: async (cli) => (await import("./commands/restore.ts")).restoreCommand(cli),
   adopt: async (cli) => (await import("./commands/adopt.ts")).adoptCommand(cli),
+  move: async (cli) => (await import("./commands/move.ts")).moveCommand(cli),
   cleanup: async (cli) => (await import("./commands/cleanup.ts")).cleanupCommand(cli),
   config: async (cli) => (await import("./commands/config.ts")).configCommand(cli),
   discover: async (cli) => (await import("./commands/discover.ts")).discoverCommand(cli),

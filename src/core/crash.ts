@@ -7,7 +7,8 @@ type CrashPoint =
   | `handover.${"drained" | "given"}`
   | `traffic.${"moved" | "set" | "judged" | "settled" | "back"}`
   | `release.${"begun" | "registered" | "finished"}`
-  | `rollback.${"opened" | "pinned" | "deployed" | "validated" | "told"}`;
+  | `rollback.${"opened" | "pinned" | "deployed" | "validated" | "told"}`
+  | `move.${"drained" | "copied" | "opened"}`;
 
 const passed = new Map<string, number>();
 

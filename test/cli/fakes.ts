@@ -222,6 +222,8 @@ export async function fleet(
   fakes: {
     /** An error means that the fleet cannot be opened. */
     fleet?: FleetSession | FleetError;
+    /** By stack, for a command that opens several. */
+    fleets?: Readonly<Record<string, FleetSession>>;
     history?: History;
     engine?: Engine;
     pulumi?: Host["pulumi"];
@@ -264,7 +266,9 @@ export async function fleet(
       pulumi: "pulumi",
     }),
     stackName: async (_workspace, named) => named ?? "dev",
-    async openFleet() {
+    async openFleet(_workspace, stack) {
+      const own = fakes.fleets?.[stack];
+      if (own !== undefined) return own;
       if (fakes.fleet === undefined) return missing("fleet")();
       if (fakes.fleet instanceof FleetError) throw fakes.fleet;
       return fakes.fleet;

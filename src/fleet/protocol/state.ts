@@ -1,4 +1,4 @@
-/** Resumes and retires processes, and exports and imports their states. */
+/** Drains, resumes and retires processes, and exports and imports their states. */
 import { z } from "zod";
 import type { Budget } from "../../core/budget.ts";
 import type { KeyRange } from "../../delivery/index.ts";
@@ -13,12 +13,16 @@ const ImportedSchema = z.looseObject({ digest: z.string() });
 async function control(
   session: Sender,
   { name, generation, processId }: ProcessRef,
-  action: "RESUME" | "RETIRE",
+  action: "DRAIN" | "RESUME" | "RETIRE",
   epoch: number,
   budget: Budget,
 ): Promise<void> {
   await ask(session, { name, generation, processId, action, epoch }, AnythingSchema, budget);
 }
+
+/** Makes a process refuse requests with `DRAINING` until it is resumed. @throws FleetError as `ask` */
+export const drain = (session: Sender, place: ProcessRef, epoch: number, budget: Budget): Promise<void> =>
+  control(session, place, "DRAIN", epoch, budget);
 
 /** Makes a draining or retired process accept requests again. @throws FleetError as `ask` */
 export const resume = (session: Sender, place: ProcessRef, epoch: number, budget: Budget): Promise<void> =>

@@ -19,6 +19,12 @@ export interface ExportedSnapshot {
   readonly carried: readonly string[];
   /** Names of other globals that messages changed. */
   readonly left: readonly string[];
+  /** Names of exported globals that are too large to know whether messages changed them. */
+  readonly unknown: readonly string[];
+  /** Number of handlers that wait for a message: what they would do next cannot be exported. */
+  readonly waiting: number;
+  /** False with earlier libraries, which do not export globals. */
+  readonly hasGlobals: boolean;
   /** State in the program's code, which the export does not contain; undefined with earlier libraries. */
   readonly code?: InCode;
 }
@@ -72,8 +78,9 @@ export async function exportState(
     bytes: Buffer.byteLength(text),
     ...contentsOf(reply.state),
   };
-  const { carried = [], left = [] } = reply.globals ?? {};
-  return { snapshot, text, carried, left, ...(reply.code === undefined ? {} : { code: reply.code }) };
+  const { carried = [], left = [], unknown = [], waiting = 0 } = reply.globals ?? {};
+  const held = { carried, left, unknown, waiting, hasGlobals: reply.globals !== undefined };
+  return { snapshot, text, ...held, ...(reply.code === undefined ? {} : { code: reply.code }) };
 }
 
 /** The same, and stores the snapshot. */

@@ -1,0 +1,87 @@
+/** The state that a move carries: the whole export of a process without what belongs to its fleet. */
+import type { Budget } from "../../core/budget.ts";
+import { FleetError } from "../../core/errors.ts";
+import { canonicalJson, sha256 } from "../../core/hash.ts";
+import { parseJson } from "../../core/json.ts";
+import type { FleetSession } from "../../fleet/fleet-session.ts";
+import type { ProcessRef } from "../../fleet/health/verdict.ts";
+import { traffic } from "../../fleet/protocol/traffic.ts";
+import { contentsOf, StateSchema } from "../../fleet/snapshot/contents.ts";
+import { type ExportedSnapshot, exportState } from "../../fleet/snapshot/take.ts";
+
+/** The library's state with a router's table, which names the processes of its own fleet. */
+const ROUTER_STATE = "traffic";
+
+/** Codes of a process that has no router; its program may use the name of that state itself. */
+const NO_ROUTER: readonly string[] = ["UNKNOWN_ACTION", "NO_REPLY", "BAD_REPLY", "PROCESS_ERROR"];
+
+/** What a move takes from a process, or finds in it. */
+export interface Carried {
+  readonly exported: ExportedSnapshot;
+  /** As IMPORT_STATE takes it. */
+  readonly state: object;
+  /** sha256 of its canonical JSON. */
+  readonly digest: string;
+  readonly bytes: number;
+  /** Registered tables that are not empty, and globals. */
+  readonly contents: ReturnType<typeof contentsOf>;
+}
+
+/** Why a state is read. */
+export interface Occasion {
+  /** The move. */
+  readonly id: string;
+  /** The code that the process runs. */
+  readonly sourceHash: string;
+}
+
+/** The part of an export that a move carries. Pure. */
+export function carriedIn(exported: ExportedSnapshot, hasRouter: boolean): Carried {
+  const whole = StateSchema.parse(parseJson(exported.text));
+  const { [ROUTER_STATE]: table, ...others } = whole.states ?? {};
+  const state = hasRouter && table !== undefined ? { ...whole, states: others } : whole;
+  const text = canonicalJson(state);
+  return {
+    exported,
+    state,
+    digest: sha256(text),
+    bytes: Buffer.byteLength(text),
+    contents: contentsOf(state),
+  };
+}
+
+/**
+ * Exports a process' state.
+ *
+ * @param globals globals to export. @default those in the declaration, else those that messages changed
+ * @throws FleetError as `exportState`
+ */
+export async function readCarried(
+  { session }: Pick<FleetSession, "session">,
+  place: ProcessRef,
+  { id, sourceHash }: Occasion,
+  hasRouter: boolean,
+  budget: Budget,
+  globals?: readonly string[],
+): Promise<Carried> {
+  const occasion = { reason: "backup", sourceHash, deploymentId: id } as const;
+  const extent = globals === undefined ? {} : { globals };
+  return carriedIn(await exportState(session, place, occasion, budget, extent), hasRouter);
+}
+
+/** Whether a process contains a router. Asks it only if its state may be a router's. */
+export async function containsRouter(
+  { session }: Pick<FleetSession, "session">,
+  place: ProcessRef,
+  { text }: Pick<ExportedSnapshot, "text">,
+  budget: Budget,
+): Promise<boolean> {
+  if (StateSchema.parse(parseJson(text)).states?.[ROUTER_STATE] === undefined) return false;
+  try {
+    await traffic(session, place, budget);
+    return true;
+  } catch (error) {
+    if (error instanceof FleetError && NO_ROUTER.includes(error.code)) return false;
+    throw error;
+  }
+}

@@ -1,0 +1,89 @@
+/** The record of a move on this machine: with it, a move that was killed continues where it stopped. */
+import { join } from "node:path";
+import { z } from "zod";
+import { FleetError } from "../../core/errors.ts";
+import { readJson, writeAtomically } from "../../fleet/files.ts";
+import type { FleetSession } from "../../fleet/fleet-session.ts";
+import type { Scope } from "../../fleet/session/scope.ts";
+
+const PlaceSchema = z.strictObject({
+  processId: z.string(),
+  generation: z.number().int().positive(),
+});
+
+const MovedMemberSchema = z.strictObject({
+  name: z.string(),
+  /** The old process. */
+  from: PlaceSchema,
+  /** The new process. */
+  to: PlaceSchema,
+  /** Whether the old process refuses requests. */
+  isDrained: z.boolean(),
+  /** Whether the new process is made to serve at the end: every one with the library, except the ledger. */
+  isResumed: z.boolean(),
+  /** `equal`: the same digest, read back from both · `empty`: there was no state · `own`: the new process has its own state. */
+  state: z.enum(["equal", "empty", "own"]),
+  /** sha256 of the moved state's canonical JSON; only if it is equal. */
+  digest: z.string().optional(),
+  /** The slot of the old process at which it was exported; only if it is equal. */
+  slot: z.number().int().optional(),
+  /** Names of the registered tables and globals in it. */
+  states: z.array(z.string()),
+  globals: z.array(z.string()),
+});
+export type MovedMember = z.infer<typeof MovedMemberSchema>;
+
+const SideSchema = z.strictObject({
+  stack: z.string(),
+  network: z.strictObject({
+    kind: z.string(),
+    protocol: z.string(),
+    units: z.record(z.string(), z.string()),
+  }),
+});
+
+const RecordSchema = z.strictObject({
+  version: z.literal(1),
+  id: z.string(),
+  from: SideSchema,
+  to: SideSchema,
+  startedAt: z.string(),
+  /**
+   * `copying`: nothing is final, and all of it can be repeated · `opening`: every state is equal, and the new processes may serve, so no
+   * state may be copied any more · `moved`: done.
+   */
+  phase: z.enum(["copying", "opening", "moved"]),
+  /** Whether the old processes are retired at the end. */
+  retires: z.boolean(),
+  members: z.array(MovedMemberSchema),
+  movedAt: z.string().optional(),
+});
+export type MoveRecord = z.infer<typeof RecordSchema>;
+
+/** A stack and its network, as the record has them. */
+export function sideOf({ stack, session }: FleetSession): MoveRecord["from"] {
+  const { kind, protocol, units } = session.network;
+  return { stack, network: { kind, protocol, units: { ...units } } };
+}
+
+const pathOf = ({ home, project, stack }: Scope): string => join(home, "moves", `${project}.${stack}.json`);
+
+/** The last move away from a stack; undefined if there was none. @throws FleetError FILE_DAMAGED, MOVE_UNREADABLE */
+export async function readMove(scope: Scope): Promise<MoveRecord | undefined> {
+  const path = pathOf(scope);
+  const json = await readJson(path);
+  if (json === undefined) return undefined;
+  const parsed = RecordSchema.safeParse(json);
+  if (parsed.success) return parsed.data;
+  throw new FleetError({
+    code: "MOVE_UNREADABLE",
+    what: "The record of a move is not one of this version.",
+    at: path,
+    got: z.prettifyError(parsed.error),
+    expected: "the file as fleet move wrote it",
+    remedy: "Restore the file, or use the version of ao-fleet that wrote it.",
+  });
+}
+
+export const writeMove = (scope: Scope, record: MoveRecord): Promise<void> =>
+  writeAtomically(pathOf(scope), `${JSON.stringify(record, null, 2)}\n`);

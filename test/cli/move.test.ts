@@ -1,0 +1,79 @@
+/** The command `fleet move`: what it prints and asks, on two fleets of real aos processes. */
+import { describe, expect, test } from "vitest";
+import { bootBoth, World } from "../move/aos-fleets.ts";
+import { address } from "../processes/aos.ts";
+import { fleet } from "./fakes.ts";
+
+const COUNTER = `local fleet = require("fleet")
+fleet.process { name = "counter", version = "1.0.0", capabilities = {} }
+local S = fleet.state("counter", { n = 0 })
+fleet.on("ADD", { who = "anyone" }, function() S.n = S.n + 1 return { n = S.n } end)`;
+const IDLE = `local fleet = require("fleet")
+fleet.process { name = "idle", version = "1.0.0", capabilities = {} }`;
+
+async function world(): Promise<World> {
+  const made = new World(await bootBoth({ counter: { source: COUNTER }, idle: { source: IDLE } }));
+  await made.process("old", "counter").send({ From: address("stranger"), Action: "ADD" });
+  return made;
+}
+
+const run = (at: World, words: readonly string[], more: { tty?: boolean; confirm?: boolean } = {}) =>
+  fleet(["move", "--stack", "old", "--to", "new", ...words], {
+    ...more,
+    fleets: { old: at.fleet("old"), new: at.fleet("new") },
+    cwd: at.dir,
+    pulumi: at.pulumi,
+  });
+
+describe("fleet move", () => {
+  test("--dry-run shows both ids and the state of every member, and changes nothing", async () => {
+    const at = await world();
+    const ran = await run(at, ["--dry-run"]);
+    expect([ran.code, ran.stderr]).toEqual([0, ""]);
+    expect(ran.stdout.split("\n")).toEqual([
+      "From old (local, legacy) to new (local, legacy):",
+      expect.stringMatching(/^process +old id +new id +state$/),
+      `counter  ${at.process("old", "counter").id}  ${at.process("new", "counter").id}  1 state (counter)`,
+      `idle     ${at.process("old", "idle").id}  ${at.process("new", "idle").id}  no state`,
+      "",
+    ]);
+    const { processes } = (await run(at, ["--dry-run", "--json"])).json<{ processes: object }>();
+    expect(processes).toMatchObject({
+      counter: { state: "carried", digest: expect.stringMatching(/^\w{64}$/), slot: expect.any(Number) },
+      idle: { state: "empty" },
+    });
+    expect(new Set(at.asked)).toEqual(new Set(["Info", "EXPORT_STATE"]));
+  });
+
+  test("asks for confirmation, and changes nothing without it", async () => {
+    const at = await world();
+    const ran = await run(at, [], { tty: true, confirm: false });
+    expect([ran.code, ran.stderr]).toEqual([0, "Nothing was changed.\n"]);
+    expect(new Set(at.asked)).toEqual(new Set(["Info", "EXPORT_STATE"]));
+  });
+
+  test("prints ids, digest and slot of every member, and where its callers find them", async () => {
+    const at = await world();
+    const ran = await run(at, ["--yes"]);
+    expect(ran.code).toBe(0);
+    expect(ran.stdout).toMatch(/^counter +\S{43} +\S{43} +equal by digest +[0-9a-f]{12} +\d+$/m);
+    expect(ran.stdout).toMatch(/^idle +\S{43} +\S{43} +no state$/m);
+    expect(ran.stdout).toContain("build/moved.ao-fleet.old.json");
+    expect(ran.stdout).toContain("movedTo in Pulumi.old.yaml");
+    const again = await run(at, ["--yes", "--json"]);
+    expect([again.code, again.json()]).toMatchObject([1, { success: false, error: { code: "STACK_MOVED" } }]);
+  });
+
+  test.each([
+    [["--to", "new"], "NOT_CONFIRMED"],
+    [["--to", "old", "--yes"], "SAME_STACK"],
+    [["--to", "elsewhere", "--yes"], "STACK_UNKNOWN"],
+    [[], "--to"],
+  ])("%j is a usage error", async (words, said) => {
+    const ran = await fleet(["move", "--stack", "old", ...words], {
+      cwd: new World({ old: {}, new: {} }).dir,
+    });
+    expect(ran.code).toBe(2);
+    expect(ran.stderr).toContain(said);
+  });
+});
