@@ -168,6 +168,10 @@ export function protocolOf(ref: NetworkRef): ResolvedNetwork["protocol"] {
   return ref.kind === "local" ? (ref.protocol ?? "legacy") : ref.kind;
 }
 
+/** Whether the units of a network send the ticks of `Cron-Interval`. */
+export const drivesCrons = ({ protocol }: Pick<ResolvedNetwork, "protocol">): boolean =>
+  protocol === "legacy";
+
 /** What a declared network can do, known without contacting it. */
 export interface Capacity {
   /** Largest message in bytes. */
@@ -182,11 +186,11 @@ export interface Capacity {
 
 export function capacityOf(ref: NetworkRef): Capacity {
   const uploads = ref.kind === "local" || ref.uploadUrl !== undefined;
-  const isLegacy = protocolOf(ref) === "legacy";
+  const protocol = protocolOf(ref);
   return {
     maxMessageBytes: ref.maxMessageBytes ?? MAX_MESSAGE_BYTES,
     uploads,
-    uploadsMessages: uploads && isLegacy,
-    crons: isLegacy,
+    uploadsMessages: uploads && protocol === "legacy",
+    crons: drivesCrons({ protocol }),
   };
 }

@@ -94,6 +94,7 @@ function gone(known: ReadonlyMap<string, Watched>, { readings }: Round): Judgeme
     "PROCESS_STUCK",
     "PROCESS_ERROR",
     "PROCESS_DRIFT",
+    "CRON_MISSED",
     "SECURITY_ALERT",
   ] as const;
   return [...known.keys()]

@@ -35,6 +35,8 @@ export const TYPES = {
   PROCESS_STUCK: "ERROR",
   /** It does not run what was deployed. */
   PROCESS_DRIFT: "ERROR",
+  /** Its cron is driven by the fleet's monitor, and did not tick for three intervals. */
+  CRON_MISSED: "ERROR",
 } as const satisfies Record<string, Level>;
 
 export type AlertType = keyof typeof TYPES;

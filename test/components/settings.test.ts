@@ -44,6 +44,7 @@ describe("defaults", () => {
       health: { timeoutSeconds: 300, intervalSeconds: 10, retries: 3 },
       timeoutSeconds: 600,
       protect: false,
+      cronDriver: "network",
       strategy: { kind: "parallel" },
     });
     expect(serviceConfig(config).PROCESS_CONFIG).toEqual({
