@@ -10,6 +10,7 @@ import {
   TrafficKeySchema,
 } from "../src/delivery/strategy.ts";
 import { TestersSchema } from "../src/delivery/testers.ts";
+import { CRON_DRIVERS } from "../src/fleet/crons.ts";
 import { ProbeSchema } from "../src/fleet/health/probe-message.ts";
 import { HealthPolicySchema } from "../src/fleet/health/schema.ts";
 import { SecretValue } from "./secret-value.ts";
@@ -134,7 +135,7 @@ export const ProcessDeclarationSchema = z.strictObject({
   allowed: allowed.default([]),
   /** AO module: an alias of the network, an id, or a WebAssembly file of the project. It is fixed at the spawn. @default the fleet's */
   module: z.union([z.string().min(1), WasmModuleSchema]).optional(),
-  /** Additional spawn tags. With `Cron-Interval`, the messenger unit is asked to drive the process' crons. @default none */
+  /** Additional spawn tags. With `Cron-Interval`, the process has a cron, which the fleet's `cronDriver` drives. @default none */
   tags: z.record(z.string(), z.string()).default({}),
   /** When a new revision counts as healthy. Fields that are left out are the fleet's. @default the fleet's */
   health: HealthPolicySchema.partial().optional(),
@@ -245,6 +246,12 @@ export const FleetDeclarationSchema = z.strictObject({
   strategy: StrategySchema.optional(),
   /** Member that carries the router. @default "coordinator", if there is one */
   router: name.optional(),
+  /**
+   * Who sends the ticks of the members' crons: `network`, the messenger unit, or `monitor`, the command `fleet monitor --tick`. A HyperBEAM
+   * node drives no crons.
+   * @default "network"
+   */
+  cronDriver: z.enum(CRON_DRIVERS).default(SETTINGS.cronDriver.default),
   /** Number of revisions of a member that are kept, the one in use included; for `blue-green`. @default 2 */
   heldRevisions: z.number().int().min(1).max(20).default(2),
   /** The members by name. */

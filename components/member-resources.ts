@@ -2,6 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { ConfigBundle } from "../providers/config-bundle/resource.ts";
 import { LocalNetwork } from "../providers/local-network/resource.ts";
 import { Process } from "../providers/process/resource.ts";
+import { spawnTags } from "../src/fleet/crons.ts";
 import { configName } from "../src/fleet/members/resource-names.ts";
 import {
   type ByMember,
@@ -64,7 +65,7 @@ function processArgs({ plan, common }: Composition, member: PlannedProcess) {
       entry: declared.entry,
       modules: declared.modules,
     },
-    tags: declaration.tags,
+    tags: spawnTags(declaration.tags, declared.cronDriver),
     healthCheck: healthOf(fleet, declaration),
     timeoutSeconds: declaration.timeoutSeconds ?? fleet.timeoutSeconds,
     onBoot: declaration.onBoot ? true : undefined,

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { store } from "../src/bundler/index.ts";
 import { FleetError, type Problem, throwAll } from "../src/core/errors.ts";
+import { intervalIn } from "../src/fleet/crons.ts";
 import { writeAtomically } from "../src/fleet/files.ts";
 import type { DeclaredProcess } from "../src/fleet/releases/declared.ts";
 import { distinct, entryOf, programOf, removeUnusedFacts } from "./bundling.ts";
@@ -179,6 +180,7 @@ async function declare(
     bytes: made.bytes,
     ...(bare ? { lib: false as const } : {}),
     ...(Object.keys(process.tags).length > 0 ? { tags: process.tags } : {}),
+    ...(fleet.cronDriver === "monitor" && intervalIn(process.tags) ? { cronDriver: fleet.cronDriver } : {}),
     ...(!bare && Object.keys(config?.rules ?? {}).length > 0 ? { rules: config?.rules } : {}),
     ...(secrets.length > 0 ? { secrets: Object.fromEntries(secrets), sealTo: config?.sealTo } : {}),
     ...(!bare && (fleet.allowed !== undefined || allowed.length > 0) ? { allowed } : {}),

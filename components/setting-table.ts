@@ -164,6 +164,12 @@ export const SETTINGS = {
       "Seconds between two rounds of the admin process' health checks, driven by a cron whose messages are permanent; 0 for no cron",
     default: 0,
   },
+  cronDriver: {
+    type: "string",
+    description:
+      "Who sends the ticks of crons: network (a messenger unit) or monitor (fleet monitor --tick, for a HyperBEAM node, which drives no crons)",
+    default: "network",
+  },
   walletPath: {
     type: "string",
     description:

@@ -1,6 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { FleetError } from "../src/core/errors.ts";
 import type { Kind, StrategyInput } from "../src/delivery/strategy.ts";
+import type { CronDriver } from "../src/fleet/crons.ts";
 import { settingsIn } from "../src/fleet/session/pulumi-files.ts";
 import { namesIn, readRunRequest } from "../src/fleet/session/run-request.ts";
 import type { OverridesInput, OverridesText } from "./fleet-input.ts";
@@ -12,7 +13,7 @@ import { isJsonStrategy, type StackValues, settingProblems } from "./setting-pro
 import { defaultOf, type SettingKey } from "./setting-table.ts";
 
 /**
- * Reads the stack's config as part of a fleet's declaration: network, module, version, health, strategy, overrides and secrets. Every
+ * Reads the stack's config as part of a fleet's declaration: network, module, version, health, crons, strategy, overrides and secrets. Every
  * setting has a type, and most have a default (docs/how-to/configure.md). Ranges are checked with the declaration as a whole.
  *
  * @param config the project's config: `new pulumi.Config()`
@@ -45,6 +46,8 @@ export function settings(config: pulumi.Config) {
     timeoutSeconds: number(config, "timeoutSeconds"),
     protect: text(config, "protect") === "true",
     retainOnDelete: text(config, "retainOnDelete") === "true",
+    // An unknown driver is refused when the declaration is checked.
+    cronDriver: text(config, "cronDriver") as CronDriver,
     ...(only.length > 0 ? { only } : {}),
     ...strategyOf(config),
     ...ofStack(config),
@@ -119,8 +122,8 @@ export function serviceConfig(config: pulumi.Config) {
 }
 
 /**
- * Spawn tags for a cron that sends `PERIODIC_HEALTH_CHECK` every `healthCronSeconds`. The stack decides, because every message of a round of
- * health checks is permanent.
+ * Tags for a cron that sends `PERIODIC_HEALTH_CHECK` every `healthCronSeconds`, driven as `cronDriver` says. The stack decides, because every
+ * message of a round of health checks is permanent.
  *
  * @param config the project's config: `new pulumi.Config()`
  * @returns tags for a member; none if `healthCronSeconds` is 0

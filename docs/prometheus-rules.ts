@@ -73,6 +73,13 @@ export const PROM_RULES: readonly PromRule[] = [
     summary: "{{ $labels.process }} does not run what was deployed",
   },
   {
+    alert: "AoFleetCronMissed",
+    expr: `aofleet_process_missed_ticks >= ${LIMITS.missedTicks} unless on (project, stack) aofleet_deployments_active > 0`,
+    for: "0m",
+    severity: "error",
+    summary: "The cron of {{ $labels.process }} did not tick for {{ $value }} intervals",
+  },
+  {
     alert: "AoFleetAttack",
     expr: `increase(aofleet_process_refused_total[1m]) >= ${LIMITS.refusals}`,
     for: "0m",

@@ -1,4 +1,4 @@
---- Health checks of one process or all, on request or on the scheduler's cron.
+--- Health checks of one process or all, on request or at a tick of the cron.
 local fleet = require("fleet")
 local alerts = require("monitor.alerts")
 local targets = require("targets")

@@ -1,4 +1,4 @@
---- The tick of the scheduler's cron, and the status queries.
+--- The tick of the cron, and the status queries.
 local fleet = require("fleet")
 local alerts = require("monitor.alerts")
 local checks = require("checks")
@@ -7,7 +7,7 @@ local shutdown = require("shutdown")
 local targets = require("targets")
 local thresholds = require("thresholds")
 
--- From the scheduler's cron or a deployer. No round begins before the interval has passed, whoever sends it.
+-- From a cron or a deployer. No round begins before the interval has passed, whoever sends it.
 fleet.on("PERIODIC_HEALTH_CHECK", { who = { "deployer", fleet.isCron }, data = false }, function(_, msg)
   local now = fleet.now(msg)
   shutdown.tick(now)

@@ -177,6 +177,10 @@ export function protocolOf(ref: NetworkRef): Protocol {
   return ref.kind === "local" ? (ref.protocol ?? "legacy") : ref.kind;
 }
 
+/** Whether the units of a network send the ticks of `Cron-Interval`. */
+export const drivesCrons = ({ protocol }: Pick<ResolvedNetwork, "protocol">): boolean =>
+  TRAITS[protocol].crons;
+
 /** What a declared network can do, known without contacting it. */
 interface Capacity {
   /** Largest message in bytes. */

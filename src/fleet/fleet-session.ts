@@ -13,10 +13,11 @@ export interface FleetSession extends KnownFleet {
 
 export interface OpenOptions {
   /**
-   * `keep`: signed messages are recorded in `.fleet/journal/cli.jsonl`, which no deployment locks. `discard`: the journal is deleted
-   * with the session, for messages without side effects; such sessions do not wait for each other.
+   * `keep`: signed messages are recorded in `.fleet/journal/cli.jsonl`, which no deployment locks. `ticks`: in a file of the stack's monitor,
+   * which is open as long as the monitor runs. `discard`: the journal is deleted with the session, for messages without side effects; such
+   * sessions do not wait for each other.
    */
-  readonly journal: "keep" | "discard";
+  readonly journal: "keep" | "ticks" | "discard";
   /** False for reads, which also work for a stack without a wallet. @default true */
   readonly wallet?: boolean;
   /** The fleet's network, if the program was evaluated. @default from the stack's config */

@@ -66,6 +66,8 @@ export const LimitsSchema = z.strictObject({
   ...checks,
   /** Refused messages of a process between two rounds that count as an attack. */
   refusals: z.number().int().min(1).default(5),
+  /** Intervals in a row without a tick of a cron that the fleet's monitor drives. */
+  missedTicks: z.number().int().min(1).default(3),
   ...deployments,
 });
 

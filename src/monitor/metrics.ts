@@ -4,6 +4,7 @@ import type { Dora, Figures } from "./deployments.ts";
 import type { Origin } from "./notify/message.ts";
 import type { Delivery } from "./notify/send.ts";
 import { STATES, type State } from "./reading.ts";
+import { missedTicks } from "./ticks.ts";
 import { LEVELS } from "./types.ts";
 import type { StateCounts } from "./verdict.ts";
 import { stateNow, type Watched } from "./watch.ts";
@@ -125,12 +126,18 @@ function processMetrics({ gauge, counter }: Meters): Recorder {
   );
   const drift = gauge("aofleet_process_drift", "1 if the process does not run what was deployed", process);
   const misses = gauge("aofleet_process_misses", "Rounds in a row without an answer", process);
-  return ({ watched }) => {
-    for (const each of [slot, pending, heap, epoch, drift, misses]) each.reset();
+  const missed = gauge(
+    "aofleet_process_missed_ticks",
+    "Intervals without a tick of its cron, if the fleet's monitor drives it",
+    process,
+  );
+  return ({ at, watched }) => {
+    for (const each of [slot, pending, heap, epoch, drift, misses, missed]) each.reset();
     for (const each of [messages, errors, refused]) each.reset();
-    for (const { name, reading, counters, misses: missed } of watched) {
+    for (const { name, reading, counters, misses: inARow } of watched) {
       const label = { process: name };
-      misses.set(label, missed);
+      misses.set(label, inARow);
+      if (reading.cron) missed.set(label, missedTicks(reading, at));
       drift.set(label, (reading.drift ?? []).length > 0 ? 1 : 0);
       if (reading.slot !== undefined) {
         slot.set(label, reading.slot);

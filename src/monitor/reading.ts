@@ -49,6 +49,19 @@ export interface Reading {
   readonly maintenance?: { readonly enabled: boolean; readonly reason: string };
   /** Who was refused since the last round and why, if the process reports it. */
   readonly refusals?: string;
+  /** The latest tick of its cron in milliseconds since 1970, by the scheduler's clock; absent if it had none. */
+  readonly lastTickAt?: number;
+  /** Its cron, if the fleet's monitor drives it. */
+  readonly cron?: DrivenCron;
+}
+
+/** A cron that the fleet's monitor drives. */
+export interface DrivenCron {
+  /** `30-seconds`, as declared. */
+  readonly interval: string;
+  readonly everyMs: number;
+  /** Milliseconds since 1970 at which its member was deployed; absent if that is unknown. */
+  readonly since?: number;
 }
 
 /** One round of reads of the whole fleet. */

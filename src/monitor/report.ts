@@ -52,6 +52,9 @@ export const ReportSchema = z
         errors: figure,
         refused: figure,
         luaHeapKB: figure,
+        lastTickAt: time
+          .nullable()
+          .describe("Latest tick of its cron, by the scheduler's clock; null if it had none"),
         drift: z.array(z.string()),
         detail: z.string(),
       }),
@@ -171,6 +174,7 @@ function figuresOf({ reading, misses, counters }: Watched) {
     errors: counters?.errors ?? null,
     refused: counters?.refused ?? null,
     luaHeapKB: counters?.luaHeapKB ?? null,
+    lastTickAt: reading.lastTickAt === undefined ? null : iso(reading.lastTickAt),
     drift: [...(reading.drift ?? [])],
     detail: reading.detail ?? "",
   };

@@ -2,6 +2,7 @@ import { amount } from "../core/amount.ts";
 import type { Figures } from "./deployments.ts";
 import type { Limits } from "./limits.ts";
 import type { Round } from "./reading.ts";
+import { missedText, missedTicks } from "./ticks.ts";
 import type { Judgement, ProcessAlertType } from "./types.ts";
 import type { Watched } from "./watch.ts";
 
@@ -68,7 +69,7 @@ export function judgeProcess(each: Watched, round: Round, limits: Limits): Proce
   });
   // Without an answer, other alerts of the process keep their state.
   if (!answered) return judgements;
-  judgements.push(...judgeHealth(each, limits));
+  judgements.push(...judgeHealth(each, limits), judgeTicks(each, round, limits));
   const faults = faultsOf(each, limits);
   if (faults) judgements.push({ type: "PROCESS_ERROR", source, ...faults });
   if (delta) {
@@ -91,6 +92,18 @@ export function judgeProcess(each: Watched, round: Round, limits: Limits): Proce
     });
   }
   return judgements;
+}
+
+/** Whether a cron that the fleet's monitor drives still ticks. Without such a cron, an earlier alert is resolved. */
+function judgeTicks({ name: source, reading }: Watched, round: Round, limits: Limits): ProcessJudgement {
+  const { cron, lastTickAt } = reading;
+  const isMissed = missedTicks(reading, round.at) >= limits.missedTicks;
+  return {
+    type: "CRON_MISSED",
+    source,
+    holds: isMissed && !round.deploying,
+    message: cron ? `${missedText(cron, lastTickAt, round.at)}: is fleet monitor --tick running?` : "",
+  };
 }
 
 /** The rules about the health that a process reports, and its response time. */

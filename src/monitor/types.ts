@@ -19,6 +19,8 @@ const PROCESS_LEVELS = {
   PROCESS_STUCK: "ERROR",
   /** It does not run what was deployed. */
   PROCESS_DRIFT: "ERROR",
+  /** Its cron is driven by the fleet's monitor, and did not tick for three intervals. */
+  CRON_MISSED: "ERROR",
 } as const satisfies Record<string, Level>;
 
 /** Every alert type with its level; `src/runtime/monitor/defaults.lua` is generated from it. */

@@ -2,8 +2,9 @@ import { describe, expect, test } from "vitest";
 import { cronFindings, ticksADay } from "../../components/cron-warnings.ts";
 import { FleetDeclarationSchema } from "../../components/declaration.ts";
 
-const fleetOn = (network: object, tags: Record<string, string>) =>
+const fleetOn = (network: object, tags: Record<string, string>, more: object = {}) =>
   FleetDeclarationSchema.parse({
+    ...more,
     network,
     processes: { admin: { tags, peers: ["battle", "shop"] }, battle: {}, shop: { tags: { Kind: "x" } } },
   });
@@ -36,5 +37,24 @@ describe("a cron", () => {
     expect(cronFindings(fleetOn({ kind: "local", dir: "x" }, tags), names)).toEqual([]);
     expect(cronFindings(fleetOn({ kind: "legacy" }, {}), names)).toEqual([]);
     expect(cronFindings(fleetOn({ kind: "legacy" }, tags), ["battle"])).toEqual([]);
+  });
+
+  test("that the fleet's monitor drives is reported with its own messages, and that it ticks only while the monitor runs", () => {
+    const tags = { "Cron-Interval": "30-seconds" };
+    const names = ["admin", "battle", "shop"];
+    const byMonitor = (network: object) =>
+      cronFindings(fleetOn(network, tags, { cronDriver: "monitor" }), names);
+    for (const kind of ["mainnet", "legacy"]) {
+      expect(byMonitor({ kind })).toMatchObject([
+        {
+          code: "CRON_BY_MONITOR",
+          what: "The cron of admin ticks only while npx fleet monitor --tick runs. Each tick is a permanent message that it signs.",
+          at: "processes.admin.tags.Cron-Interval",
+          got: "30-seconds: 2,880 permanent messages a day for the ticks alone; with a message to each of its 2 peers and their answers, 14,400",
+        },
+      ]);
+    }
+    const [local] = byMonitor({ kind: "local", dir: "x", protocol: "mainnet" });
+    expect(local?.got).toContain("30-seconds: 2,880 messages a day");
   });
 });

@@ -3,8 +3,8 @@ import { FleetDeclarationSchema } from "../../components/declaration.ts";
 import { networkProblems } from "../../components/network-problems.ts";
 import type { NetworkRef } from "../../src/ao/network.ts";
 
-const fleetOn = (network: NetworkRef, tags: Record<string, string>) =>
-  FleetDeclarationSchema.parse({ network, processes: { admin: { tags }, shop: {} } });
+const fleetOn = (network: NetworkRef, tags: Record<string, string>, more: object = {}) =>
+  FleetDeclarationSchema.parse({ network, processes: { admin: { tags }, shop: {} }, ...more });
 const names = ["admin", "shop"];
 const NODES: NetworkRef[] = [{ kind: "mainnet" }, { kind: "local", dir: "x", protocol: "mainnet" }];
 const UNITS: NetworkRef[] = [{ kind: "legacy" }, { kind: "local", dir: "x" }];
@@ -16,6 +16,25 @@ describe("what the network of a fleet cannot do", () => {
       { code: "CRON_NOT_DRIVEN", at: "processes.admin.tags.Cron-Interval", got: "30-seconds" },
     ]);
     for (const units of UNITS) expect(networkProblems(fleetOn(units, tags), names)).toEqual([]);
+  });
+
+  it.each([...NODES, ...UNITS])("is no cron that the fleet's monitor drives: $kind", (network) => {
+    const byMonitor = (tags: Record<string, string>) =>
+      networkProblems(fleetOn(network, tags, { cronDriver: "monitor" }), names);
+    expect(byMonitor({ "Cron-Interval": "30-seconds", "Cron-Tag-Action": "Tick" })).toEqual([]);
+    for (const interval of ["3-blocks", "500-milliseconds", "often"]) {
+      expect(byMonitor({ "Cron-Interval": interval })).toMatchObject([
+        { code: "CRON_INTERVAL_INVALID", at: "processes.admin.tags.Cron-Interval", got: interval },
+      ]);
+    }
+  });
+
+  it("are tags of a tick that a node takes for its own", () => {
+    const tags = { "Cron-Interval": "1-hour", "Cron-Tag-Action": "Tick", "Cron-Tag-body": "x" };
+    const found = NODES.map((network) =>
+      networkProblems(fleetOn(network, tags, { cronDriver: "monitor" }), names),
+    );
+    for (const problems of found) expect(problems).toMatchObject([{ code: "TAGS_INVALID", got: "body" }]);
   });
 
   it.each(NODES)("are tags that a node cannot encode or takes for its own: $kind", (network) => {

@@ -45,6 +45,7 @@ describe("defaults", () => {
       timeoutSeconds: 600,
       protect: false,
       retainOnDelete: false,
+      cronDriver: "network",
       strategy: { kind: "parallel" },
     });
     expect(serviceConfig(config).PROCESS_CONFIG).toEqual({

@@ -2,16 +2,28 @@ import { spawnSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { beforeEach, expect, test } from "vitest";
+import { beforeEach, describe, expect, test } from "vitest";
 import { acquireLock } from "../../src/ao/journal/lock.ts";
+import type { DeclaredProcess } from "../../src/fleet/releases/declared.ts";
 import { apply, EMPTY_BOOK } from "../../src/monitor/alert-book.ts";
 import { metricsOf } from "../../src/monitor/metrics.ts";
 import { openStore } from "../../src/monitor/store.ts";
 import { storePath } from "../../src/operations/observe/files.ts";
 import { rateLimitOf } from "../../src/operations/observe/rate-limit.ts";
 import { serveMetrics } from "../../src/operations/observe/server.ts";
-import { type Behaviour, fakeAo, fakeFleet, fleet, HASH, idOf, member, projectFolder } from "../cli/fakes.ts";
-import { temporaryFolder } from "../kit/folder.ts";
+import {
+  type Behaviour,
+  fakeAo,
+  fakeFleet,
+  fleet,
+  HASH,
+  idOf,
+  MANIFEST_HEAD,
+  member,
+  projectFolder,
+} from "../cli/fakes.ts";
+import { temporaryFolder, writeFiles } from "../kit/folder.ts";
+import { declaredProcess, releaseOf } from "../kit/release.ts";
 
 /** A process that answers as the fleet's library does; the ledger also knows its runs and alerts. */
 const behave =
@@ -361,4 +373,87 @@ test("a second monitor of the stack is told who watches it; a dead one is replac
   ]);
   expect(dead.signal).toBe("SIGKILL");
   expect((await fleet(["monitor", "--once"], given)).code).toBe(0);
+});
+
+describe("crons that the monitor drives", () => {
+  const tags = { "Cron-Interval": "30-seconds", "Cron-Tag-Action": "TICK" };
+  /** The fleet at home on a network, with a release in which shop has a cron. */
+  function withCron(
+    protocol: "legacy" | "mainnet",
+    declared: Partial<DeclaredProcess>,
+    behaviour: Behaviour = behave(),
+  ) {
+    const given = atHome(behaviour);
+    const release = releaseOf("d1", 1, { shop: declaredProcess({ tags, ...declared }) });
+    writeFiles({ ".fleet/releases/ao-fleet.dev/current.json": JSON.stringify(release) }, cwd);
+    Object.assign(given.fleet.session.network, { protocol });
+    given.ao.monitor = async () => true;
+    return given;
+  }
+  const spawned = (own: Record<string, string>) => async () => [
+    { slot: 0, messageId: idOf("shop"), timestamp: Date.now(), from: "A", action: "", tags: own, data: "" },
+  ];
+
+  test("are not ticked on a network that drives them too, nor if a process was spawned with its cron there", async () => {
+    for (const declared of [{}, { cronDriver: "monitor" as const }]) {
+      const given = withCron("legacy", declared);
+      given.ao.range = spawned(tags);
+      const ran = await fleet(["monitor", "--once", "--tick"], given);
+      expect(ran.code).not.toBe(0);
+      expect(ran.stderr).toContain("[CRON_DRIVEN_TWICE]");
+      expect(given.ao.sent).toEqual([]);
+      expect((await fleet(["monitor", "--once"], given)).stderr).not.toContain("[CRON_DRIVEN_TWICE]");
+    }
+  });
+
+  test.each(["legacy", "mainnet"] as const)("are ticked on %s where nobody else does", async (protocol) => {
+    const given = withCron(protocol, { cronDriver: "monitor" });
+    given.ao.range = spawned({});
+    const ran = await fleet(["monitor", "--once", "--tick"], given);
+    expect(ran.code).toBe(0);
+    expect(ran.stderr).toContain("shop: a tick every 30 seconds");
+    // The first interval of the process has not passed.
+    expect(given.ao.sent).toEqual([]);
+  });
+
+  test("are not ticked by a machine that does not know them", async () => {
+    const ran = await fleet(["monitor", "--once", "--tick"], atHome(behave()));
+    expect(ran.stderr).toContain("[TICK_NO_RELEASE]");
+  });
+
+  test("are ticked by the owner only", async () => {
+    const given = withCron("mainnet", { cronDriver: "monitor" });
+    const manifest = {
+      ...MANIFEST_HEAD,
+      owner: "B".repeat(43),
+      project: "ao-fleet",
+      stack: "dev",
+      processes: {},
+    };
+    writeFiles({ "build/deployment-manifest.json": JSON.stringify(manifest) }, cwd);
+    const ran = await fleet(["monitor", "--once", "--tick"], given);
+    expect(ran.stderr).toContain("[TICK_NOT_OWNER]");
+  });
+
+  test("and do not tick are an alert, and are shown by status", async () => {
+    const lastTickAt = Date.now() - 600_000;
+    const behaviour: Behaviour = (request) => {
+      const { reply } = behave()(request) as { reply: { stats?: object } };
+      if (request.action === "Info") return { reply: { ...reply, stats: { ...reply.stats, lastTickAt } } };
+      return { reply: request.action === "HEALTH_CHECK" ? { ...reply, lastTickAt } : reply };
+    };
+    const given = withCron("mainnet", { cronDriver: "monitor" }, behaviour);
+    const ran = await fleet(["monitor", "--once"], given);
+    expect(ran.code).toBe(1);
+    expect(ran.stderr).toContain(
+      "[ERROR] CRON_MISSED shop: no tick for 20 intervals of 30 seconds, the last one 10 min ago: is fleet monitor --tick running?",
+    );
+    expect(ran.stdout).toContain("last tick 10 min ago");
+    const status = await fleet(["status", "--quick"], given);
+    expect(status.stdout).toContain("shop: last tick 10 min ago");
+    expect(status.stdout).toContain("shop: no tick for 20 intervals of 30 seconds");
+    // What a network's messenger unit drives is shown, and not judged.
+    const driven = await fleet(["monitor", "--once"], withCron("legacy", {}, behaviour));
+    expect([driven.code, driven.stderr]).toEqual([0, expect.not.stringContaining("[ERROR] CRON_MISSED")]);
+  });
 });

@@ -64,6 +64,16 @@ describe("a process", () => {
     ["unhealthy", { health: "UNHEALTHY", detail: "invariants: gold" }, "PROCESS_UNHEALTHY: invariants: gold"],
     ["answering invalid JSON", { outcome: "wrong", detail: "no JSON" }, "PROCESS_UNHEALTHY: no JSON"],
     [
+      "not ticking",
+      { cron: { interval: "10-seconds", everyMs: 10_000, since: 1 }, lastTickAt: 25_000 },
+      "CRON_MISSED: no tick for 3 intervals of 10 seconds, the last one 35 s ago: is fleet monitor --tick running?",
+    ],
+    [
+      "never ticking",
+      { cron: { interval: "10-seconds", everyMs: 10_000, since: 20_000 } },
+      "CRON_MISSED: no tick for 4 intervals of 10 seconds, there was none yet: is fleet monitor --tick running?",
+    ],
+    [
       "erring",
       { counters: counters(20, 5) },
       "PROCESS_ERROR: 5 of 10 requests since the last round ended in an error, expected at most 5 %",

@@ -11,9 +11,12 @@ import { type Clock, realClock } from "../../operations/observe/clock.ts";
 import { commitTimes } from "../../operations/observe/commits.ts";
 import { figureLines, lastHealth } from "../../operations/observe/figure-lines.ts";
 import { settingsOf, storePath } from "../../operations/observe/files.ts";
+import { lastTickText } from "../../operations/observe/mark-ticks.ts";
 import { type Monitor, monitorOf, type RoundResult } from "../../operations/observe/monitor.ts";
 import { lockMonitor } from "../../operations/observe/monitor-lock.ts";
 import { type MetricsServer, serveMetrics } from "../../operations/observe/server.ts";
+import { assertTickable, tickedProcesses } from "../../operations/tick/ticked.ts";
+import { Ticker } from "../../operations/tick/ticker.ts";
 import { type Cli, type Context, count, defineCommand, seconds } from "../command.ts";
 import { EXIT, type ExitCode } from "../exit.ts";
 import { table } from "../table.ts";
@@ -26,6 +29,7 @@ const Options = z.looseObject({
   config: z.string().optional(),
   metricsPort: z.number().optional(),
   notify: z.boolean().default(true),
+  tick: z.boolean().default(false),
   json: z.boolean().default(false),
 });
 
@@ -35,12 +39,15 @@ export function monitorCommand(cli: Cli): Command {
     summary: "watch the fleet: health, statistics, alerts, metrics",
     description:
       "Checks every process and the ledger in rounds, stores figures in .fleet/monitor, raises and resolves alerts and notifies " +
-      "receivers. Reads by dry-runs: signs nothing unless `alerts.ledger` is set. Respects the units' rate limits. With --once, " +
-      "exit code 1 if the fleet does not pass or an alert of level ERROR or CRITICAL is open.",
+      "receivers. Reads by dry-runs: signs nothing unless `alerts.ledger` is set or --tick is given. Respects the units' rate limits. " +
+      "With --once, exit code 1 if the fleet does not pass or an alert of level ERROR or CRITICAL is open. " +
+      "With --tick, also sends the ticks of the crons of a fleet with cronDriver: monitor, each once, signed by the owner's wallet: " +
+      "a HyperBEAM node drives no crons. Of ticks that were missed while no monitor ran, only the latest is sent.",
     examples: [
       ["npx fleet monitor", "one round every 30 seconds, until Ctrl-C"],
       ["npx fleet monitor --once --json", "one round as a JSON document, for cron and CI"],
       ["npx fleet monitor --metrics-port 9464", "also serve http://127.0.0.1:9464/metrics for Prometheus"],
+      ["npx fleet monitor --tick", "also be the clock of the fleet's crons"],
     ],
     define(command) {
       command
@@ -57,7 +64,11 @@ export function monitorCommand(cli: Cli): Command {
           "serve metrics on this port of 127.0.0.1; 0 chooses a free port",
           port,
         )
-        .option("--no-notify", "do not notify receivers");
+        .option("--no-notify", "do not notify receivers")
+        .option(
+          "--tick",
+          "also send the ticks of crons that the network does not drive (cronDriver: monitor)",
+        );
     },
     options: Options,
     run,
@@ -89,6 +100,7 @@ async function run(context: Context, options: z.output<typeof Options>): Promise
     throw error;
   });
   try {
+    const ticker = options.tick ? await tickerFor(context) : undefined;
     const monitor = monitorOf({
       fleet,
       history: await context.host.history(fleet, 30),
@@ -100,16 +112,30 @@ async function run(context: Context, options: z.output<typeof Options>): Promise
       notify: options.notify,
     });
     context.out.detail(file === undefined ? "settings: defaults" : `settings: ${file}`);
-    return await watch(context, monitor, rounds, options.metricsPort);
+    return await watch(context, { monitor, ticker }, rounds, options.metricsPort);
   } finally {
     await lock.release();
     store.close();
   }
 }
 
+/** The clock of the fleet's crons, with a journal of its own: other commands and deployments run at the same time. */
+async function tickerFor(context: Context): Promise<Ticker> {
+  const fleet = await context.fleet({ journal: "ticks" });
+  await assertTickable(fleet);
+  const ticked = () => tickedProcesses(fleet);
+  const now = await ticked();
+  if (now.length === 0)
+    context.out.note("no member has a cron that the monitor drives (cronDriver: monitor)");
+  for (const { name, cron } of now)
+    context.out.note(`${name}: a tick every ${cron.interval.replace("-", " ")}`);
+  const note = (line: string) => context.out.note(line);
+  return new Ticker({ session: fleet.session, clock: realClock, ticked, note });
+}
+
 async function watch(
   context: Context,
-  monitor: Monitor,
+  { monitor, ticker }: { readonly monitor: Monitor; readonly ticker: Ticker | undefined },
   rounds: number | undefined,
   metricsPort: number | undefined,
 ) {
@@ -131,15 +157,31 @@ async function watch(
     }
     if (rounds !== 1)
       out.note(`one round every ${Math.round(monitor.intervalMs / 1000)} s; press Ctrl-C to stop`);
-    await repeat(monitor, realClock, ended.signal, rounds, (result) => {
-      latest = { result, at: Date.now() };
-      show(context, result, rounds === 1);
-    });
+    if (rounds === 1) await ticker?.once();
+    await together(ended.signal, [
+      (signal) =>
+        repeat(monitor, realClock, signal, rounds, (result) => {
+          latest = { result, at: Date.now() };
+          show(context, result, rounds === 1);
+        }),
+      ...(ticker === undefined || rounds === 1 ? [] : [(signal: AbortSignal) => ticker.run(signal)]),
+    ]);
     return rounds === undefined || latest?.result.report.success === true ? EXIT.ok : EXIT.failed;
   } finally {
     ended.forget();
     await server?.close();
   }
+}
+
+/** Runs tasks until all have ended. When one ends or fails, the others are told to end too. */
+async function together(
+  signal: AbortSignal,
+  tasks: readonly ((signal: AbortSignal) => Promise<void>)[],
+): Promise<void> {
+  const over = new AbortController();
+  const either = AbortSignal.any([signal, over.signal]);
+  const results = await Promise.allSettled(tasks.map((task) => task(either).finally(() => over.abort())));
+  for (const result of results) if (result.status === "rejected") throw result.reason;
 }
 
 /** Runs rounds at a fixed interval. After a slow round the next one starts at once; missed rounds are not made up. */
@@ -180,6 +222,7 @@ function show({ out }: Context, { report, changes }: RoundResult, whole: boolean
 
   function details({ processes, alerts }: Report): string[] {
     const figure = (value: number | null, unit = "") => (value === null ? "" : `${value}${unit}`);
+    const now = Date.parse(report.at);
     const rows = processes.map((each) => [
       each.name,
       out.style(COLOUR[each.state], each.state),
@@ -190,7 +233,12 @@ function show({ out }: Context, { report, changes }: RoundResult, whole: boolean
       figure(each.errors),
       figure(each.refused),
       figure(each.luaHeapKB, " kB"),
-      brief([lastHealth(each, report.at), each.detail, ...each.drift].filter(Boolean).join("; "), 120),
+      brief(
+        [lastHealth(each, report.at), each.detail, ...each.drift, lastTickText(each.lastTickAt, now)]
+          .filter(Boolean)
+          .join("; "),
+        120,
+      ),
     ]);
     const heading = [
       "process",

@@ -7,6 +7,7 @@ import type { FleetSession } from "../../fleet/fleet-session.ts";
 import { servingIn } from "../../fleet/members/known-fleet.ts";
 import { saveLastKnown } from "../../operations/observe/last-known.ts";
 import { markReplaced } from "../../operations/observe/mark-replaced.ts";
+import { lastTickText, markTicks } from "../../operations/observe/mark-ticks.ts";
 import { answersIn, checkMember, quickCheck } from "../../operations/observe/status.ts";
 import type { StatusRow } from "../../operations/observe/status-row.ts";
 import { type ShownTraffic, trafficOf } from "../../operations/observe/traffic.ts";
@@ -73,7 +74,7 @@ async function run(context: Context, options: z.output<typeof Options>): Promise
       ),
     ]);
     saveLastKnown(fleet.session.scope, answersIn(found, Date.now()));
-    const rows = markReplaced(found, traffic);
+    const rows = await markTicks(fleet, markReplaced(found, traffic), Date.now());
     const healthy = rows.every(
       ({ health, replacedBy }) =>
         health === "HEALTHY" || (options.quick && health === "ACTIVE") || replacedBy !== undefined,
@@ -114,7 +115,9 @@ function print(
   ]);
   const heading = ["process", "id", "health", "version", "code", "gen", "epoch", "release"];
   for (const line of table(heading, cells)) out.line(line);
-  for (const { name, reasons } of rows) {
+  for (const { name, reasons, lastTickAt } of rows) {
+    const ticked = lastTickText(lastTickAt, Date.now());
+    if (ticked !== "") out.line(`  ${name}: ${ticked}`);
     for (const reason of reasons) out.line(`  ${name}: ${brief(reason, 200)}`);
   }
   for (const line of traffic ? trafficLines(traffic) : []) out.line(line);

@@ -28,6 +28,8 @@ export const VerdictSchema = z.looseObject({
   release: z.string().optional(),
   /** Manual changes since then; absent with earlier libraries. */
   changedByHand: ManualChangesSchema,
+  /** Scheduler's time of the latest tick of its cron, in milliseconds since 1970; absent before the first. */
+  lastTickAt: z.number().optional(),
 });
 
 export type Verdict = z.infer<typeof VerdictSchema>;

@@ -43,6 +43,8 @@ const FIELDS = {
       errors: z.number(),
       refused: z.number(),
       luaHeapKB: z.number().default(0),
+      /** Scheduler's time of the latest tick of its cron, in milliseconds since 1970; absent before the first. */
+      lastTickAt: z.number().optional(),
     })
     .optional(),
 };

@@ -37,6 +37,8 @@ export const DeclaredProcessSchema = z.strictObject({
   lib: z.literal(false).optional(),
   /** Extra spawn tags, if any. */
   tags: z.record(z.string(), z.string()).optional(),
+  /** `monitor` if the ticks of its cron are sent by the fleet's monitor: then the tags of the cron are not spawn tags. */
+  cronDriver: z.literal("monitor").optional(),
   /** Rules of custom config types, if any. */
   rules: z.record(z.string(), RuleSchema).optional(),
   /** Names of its secret settings by config type; their values are read from the stack at deployment. */

@@ -1,24 +1,12 @@
+import { type CronInterval, parseCronInterval, SHORTEST_CRON_MS } from "../../core/cron.ts";
 import type { Tag } from "../types.ts";
 
 /** A cron of a process, from its `Cron-Interval` and `Cron-Tag-*` tags. */
-interface Cron {
+interface Cron extends CronInterval {
   /** `10-seconds` or `3-blocks`, as declared. */
   readonly interval: string;
-  readonly unit: "blocks" | "milliseconds";
-  readonly every: number;
   readonly tags: readonly Tag[];
 }
-
-const MILLISECONDS: Readonly<Record<string, number>> = {
-  millisecond: 1,
-  second: 1_000,
-  minute: 60_000,
-  hour: 3_600_000,
-  day: 86_400_000,
-  week: 604_800_000,
-  month: 2_629_800_000,
-  year: 31_557_600_000,
-};
 
 /** Parses the crons of a process; throws if they are invalid. */
 export function parseCrons(tags: readonly Tag[]): Cron[] {
@@ -34,15 +22,10 @@ export function parseCrons(tags: readonly Tag[]): Cron[] {
   return crons;
 }
 
-function parseInterval(interval: string): Pick<Cron, "unit" | "every"> {
-  const [amount, unit = ""] = interval.split("-").map((part) => part.trim());
-  const count = Number(amount);
-  const singular = unit.replace(/s$/, "");
-  const milliseconds = MILLISECONDS[singular];
-  if (!Number.isInteger(count) || count <= 0 || (singular !== "block" && milliseconds === undefined)) {
-    throw new Error(`Invalid Cron-Interval: ${interval}`);
-  }
-  if (milliseconds === undefined) return { unit: "blocks", every: count };
-  if (count * milliseconds < 1000) throw new Error("time-based cron cannot be less than 1 second");
-  return { unit: "milliseconds", every: count * milliseconds };
+function parseInterval(interval: string): CronInterval {
+  const parsed = parseCronInterval(interval);
+  if (parsed === undefined) throw new Error(`Invalid Cron-Interval: ${interval}`);
+  if (parsed.unit === "milliseconds" && parsed.every < SHORTEST_CRON_MS)
+    throw new Error("time-based cron cannot be less than 1 second");
+  return parsed;
 }

@@ -1,5 +1,6 @@
 import { budgetOf } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
+import { intervalIn } from "../../fleet/crons.ts";
 import type { FleetSession } from "../../fleet/fleet-session.ts";
 import type { Member } from "../../fleet/members/member.ts";
 import { readRelease } from "../../fleet/releases/document.ts";
@@ -59,11 +60,13 @@ export class CronWatch {
   }
 }
 
-/** Members whose processes the current release spawned with a cron. */
+/** Members of the current release with a cron that the network drives. */
 async function ofRelease({ session }: FleetSession): Promise<ReadonlySet<string>> {
   const release = await readRelease(session.scope, "current").catch(() => undefined);
   const declared = Object.entries(release?.declaration ?? {});
   return new Set(
-    declared.flatMap(([name, { tags }]) => (tags?.["Cron-Interval"] === undefined ? [] : [name])),
+    declared.flatMap(([name, { tags, cronDriver }]) =>
+      intervalIn(tags) === undefined || cronDriver === "monitor" ? [] : [name],
+    ),
   );
 }

@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { z } from "zod";
+import { ageOf } from "../../core/age.ts";
 import { replaceFileSync } from "../../core/replace-file.ts";
 import type { Scope } from "../../fleet/session/scope.ts";
 
@@ -48,14 +49,6 @@ export function saveLastKnown(scope: StackFiles, answers: ReadonlyMap<string, La
   } catch {
     // Only the time of the last answer is lost.
   }
-}
-
-/** `40 s`, `5 min`, `3 h`, `2 d`. */
-function ageOf(milliseconds: number): string {
-  const seconds = Math.max(0, Math.round(milliseconds / 1000));
-  if (seconds < 120) return `${seconds} s`;
-  if (seconds < 7200) return `${Math.round(seconds / 60)} min`;
-  return seconds < 172_800 ? `${Math.round(seconds / 3600)} h` : `${Math.round(seconds / 86_400)} d`;
 }
 
 /** `it was HEALTHY 5 min ago`. */

@@ -3,6 +3,7 @@ import type { History } from "../../fleet/history.ts";
 import { servingIn } from "../../fleet/members/known-fleet.ts";
 import { readManifest } from "../../fleet/members/manifest.ts";
 import type { KnownFleet, Member } from "../../fleet/members/member.ts";
+import { monitoredCrons } from "../../fleet/members/monitored-crons.ts";
 import { servingFleet } from "../../fleet/members/serving.ts";
 import type { Change } from "../../monitor/alert-book.ts";
 import { type Metrics, metricsOf } from "../../monitor/metrics.ts";
@@ -151,13 +152,16 @@ async function membersNow(
   return { members, sharing, ...(ledger === undefined ? {} : { ledger }) };
 }
 
-/** The code and settings that every member should run. */
+/** The code, settings and crons that every member should run. */
 async function expectations(fleet: FleetSession): Promise<(member: Member) => Expected> {
-  const manifest = await readManifest(fleet.session.scope);
+  const { scope } = fleet.session;
+  const [manifest, crons] = await Promise.all([readManifest(scope), monitoredCrons(scope)]);
   return ({ name, processId, sourceHash, of }) => {
     const entry = manifest?.processes[of ?? name];
-    // The manifest's settings are those of the process that serves, and apply to no other.
-    return { sourceHash, configVersions: (entry?.processId === processId && entry.configVersions) || {} };
+    // The manifest's settings are those of the process that serves, and apply to no other. So are ticks.
+    const configVersions = (entry?.processId === processId && entry.configVersions) || {};
+    const cron = of === undefined ? crons.get(name) : undefined;
+    return { sourceHash, configVersions, ...(cron === undefined ? {} : { cron }) };
   };
 }
 

@@ -10,6 +10,7 @@ import { dryProbe } from "../../fleet/health/probe.ts";
 import { dryProbeWithoutLibrary } from "../../fleet/health/without-library.ts";
 import { type History, resultIdOf } from "../../fleet/history.ts";
 import type { Member } from "../../fleet/members/member.ts";
+import type { CronOfMember } from "../../fleet/members/monitored-crons.ts";
 import { dryAudit } from "../../fleet/protocol/audit.ts";
 import { type DryRead, dryAsk } from "../../fleet/protocol/dry.ts";
 import { dryInfo, type Info as InfoReply } from "../../fleet/protocol/info.ts";
@@ -17,6 +18,7 @@ import type { Limits } from "../../monitor/limits.ts";
 import type { Reading } from "../../monitor/reading.ts";
 import type { Watched } from "../../monitor/watch.ts";
 import type { Clock } from "./clock.ts";
+import { drivenCron } from "./driven-cron.ts";
 import type { RateLimit } from "./rate-limit.ts";
 import { classifyFailedRead } from "./unanswered.ts";
 import { codeDrift } from "./verdict.ts";
@@ -32,6 +34,8 @@ const SystemSchema = z.looseObject({
 export interface Expected {
   readonly sourceHash: string;
   readonly configVersions: Readonly<Record<string, number>>;
+  /** Its cron, if the monitor drives it. */
+  readonly cron?: CronOfMember;
 }
 
 /** What a read of a process needs. */
@@ -55,7 +59,9 @@ export async function observe(
 ): Promise<Reading> {
   const base = { name: member.name, processId: member.processId };
   const [slots, said] = await Promise.all([slotsOf(context, member, before), ask(context, member)]);
-  const reading: Reading = { ...base, ...slots, ...said };
+  const declared = said.outcome === "answered" ? expected.cron : undefined;
+  const driven = await drivenCron(context.fleet.session.ao, member, declared, context.clock.now());
+  const reading: Reading = { ...base, ...slots, ...said, ...driven };
   const { info, ...rest } = { ...reading, info: said.info };
   // A process without the library does not report its version and code: use those of the last run.
   if (runsWithoutLibrary(member)) return { ...rest, version: member.version, sourceHash: member.sourceHash };
@@ -95,10 +101,10 @@ type Info = Pick<
 > &
   Partial<Pick<InfoReply, "configVersions" | "stats">>;
 
-async function ask(
-  context: ReadContext,
-  member: Member,
-): Promise<Pick<Reading, "outcome" | "code" | "health" | "detail" | "responseMs"> & { info?: Info }> {
+/** The outcome of the health check of a process. */
+type Said = Pick<Reading, "outcome" | "code" | "health" | "detail" | "responseMs" | "lastTickAt">;
+
+async function ask(context: ReadContext, member: Member): Promise<Said & { info?: Info }> {
   try {
     if (runsWithoutLibrary(member)) return await dryCheckWithoutLibrary(context, member);
     const own = await infoOf(context, member);
@@ -108,7 +114,7 @@ async function ask(
     const healthCheck = { checkType: "CONTINUOUS", nonce } as const;
     const verdict = await dryProbe(context.fleet, member, patienceOf(context), healthCheck);
     const responseMs = context.clock.ticks() - start;
-    const { version, sourceHash, release = "", epoch } = verdict;
+    const { version, sourceHash, release = "", epoch, lastTickAt } = verdict;
     // A program with its own health check need not know Info.
     const info = own ?? { status: "", capabilities: [], version, sourceHash, release, epoch };
     if (verdict.nonce !== nonce) return { outcome: "wrong", detail: "it answered another check", info };
@@ -119,7 +125,8 @@ async function ask(
     // A retired process still answers, but serves nobody.
     const said = info.status === "RETIRED" ? "UNHEALTHY" : verdict.healthStatus;
     const health = said === "OFFLINE" ? "UNHEALTHY" : said;
-    return { outcome: "answered", health, responseMs, info, ...(detail === "" ? {} : { detail }) };
+    const ticked = lastTickAt === undefined ? {} : { lastTickAt };
+    return { outcome: "answered", health, responseMs, info, ...ticked, ...(detail === "" ? {} : { detail }) };
   } catch (error) {
     const { state, code, what } = classifyFailedRead(error);
     const detail = `${brief(what, 160)} [${code}]`;
@@ -130,10 +137,7 @@ async function ask(
 }
 
 /** Reads a member without the library: aos' answer to a dry run of its owner's Eval. If that is inconclusive, the outcome is `unread`. */
-async function dryCheckWithoutLibrary(
-  context: ReadContext,
-  member: Member,
-): Promise<Pick<Reading, "outcome" | "code" | "health" | "detail" | "responseMs">> {
+async function dryCheckWithoutLibrary(context: ReadContext, member: Member): Promise<Said> {
   await context.rateLimit.turn();
   const start = context.clock.ticks();
   const { health, code, reasons } = await dryProbeWithoutLibrary(

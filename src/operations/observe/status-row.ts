@@ -24,6 +24,8 @@ export interface StatusRow {
   readonly release: string;
   /** Milliseconds until it answered. */
   readonly responseMs: number | null;
+  /** The latest tick of its cron by the scheduler's clock (ISO 8601); absent if it had none. */
+  readonly lastTickAt?: string;
   /** It refuses new requests, and nothing else is wrong with it. */
   readonly drains?: true;
   /** Id of the revision that replaces it in a rollout under way: then its health is DRAINING, which is not a fault. */

@@ -41,6 +41,7 @@ export async function checkMember(fleet: FleetSession, member: Member, timeout: 
       epoch: verdict.epoch,
       release: typeof verdict.release === "string" ? verdict.release : "",
       responseMs: Math.round(verdict.responseMs),
+      ...tickedAt(verdict.lastTickAt),
       ...(drains ? { drains: true } : {}),
       reasons: [...reasons, ...other, ...(drains ? [DRAINING_REMEDY] : [])],
     };
@@ -65,6 +66,9 @@ export const baseOf = ({ name, processId, generation, of }: Member) => ({
   ...{ name, processId, generation },
   ...(of === undefined ? {} : { of }),
 });
+
+const tickedAt = (at: number | undefined): Pick<StatusRow, "lastTickAt"> =>
+  at === undefined ? {} : { lastTickAt: new Date(at).toISOString() };
 
 /** What a person can do about it. The end of a lease moves traffic back, but does not resume a draining process. */
 export const DRAINING_REMEDY =
@@ -92,6 +96,7 @@ export async function quickCheck(fleet: FleetSession, member: Member, timeout: n
       epoch: info.epoch ?? null,
       release: info.release,
       responseMs: Math.round(performance.now() - started),
+      ...tickedAt(info.stats?.lastTickAt),
       ...(drains ? { drains: true } : {}),
       reasons: [...other, ...(drains ? [DRAINING_REMEDY] : [])],
     };

@@ -8,7 +8,7 @@ import { knownFleet } from "../../fleet/members/known-fleet.ts";
 import { servingFleet } from "../../fleet/members/serving.ts";
 import { openSession } from "../../fleet/session/open.ts";
 import { readRunRequest } from "../../fleet/session/run-request.ts";
-import { ScopeSchema } from "../../fleet/session/scope.ts";
+import { type Scope, ScopeSchema } from "../../fleet/session/scope.ts";
 import { walletSource } from "../../fleet/session/wallet.ts";
 import { run } from "../../toolchain/run.ts";
 import { networkOf, readStackConfig, type StackConfig } from "./stack-config.ts";
@@ -36,7 +36,7 @@ export async function openFleet(
   const network = options.network ?? networkOf(config, projectDir);
   const wallet =
     options.wallet === false ? await walletOrNone(workspace, config) : await walletOf(workspace, config);
-  const { journal, close } = await openCliJournal(scope.home, options.journal);
+  const { journal, close } = await openCliJournal(scope, options.journal);
   try {
     // Every message of a command has its own key, so no earlier message is open under it.
     const session = await openSession({ scope, network, wallet, journal, request, note: options.note });
@@ -54,16 +54,21 @@ export async function openFleet(
 }
 
 async function openCliJournal(
-  home: string,
+  scope: Scope,
   kind: OpenOptions["journal"],
 ): Promise<{ journal: Journal; close(): Promise<void> }> {
-  if (kind === "keep") {
-    const journal = await openJournal(join(home, "journal", "cli.jsonl"));
+  if (kind !== "discard") {
+    const path = kind === "keep" ? join(scope.home, "journal", "cli.jsonl") : ticksPath(scope);
+    const journal = await openJournal(path);
     return { journal, close: () => journal.close() };
   }
   const journal = await temporaryJournal();
   return { journal, close: () => journal.close() };
 }
+
+/** The journal of the ticks that a stack's monitor sends. */
+const ticksPath = ({ home, project, stack }: Scope): string =>
+  join(home, "monitor", `${project}.${stack}.ticks.jsonl`);
 
 async function exportState(workspace: Workspace, stack: string): Promise<unknown> {
   const answer = await run(workspace.pulumi, ["stack", "export", "--stack", stack, "--non-interactive"], {

@@ -7,6 +7,7 @@ local integrity = require("fleet.integrity")
 local json = require("fleet.json")
 local seen = require("fleet.seen")
 local store = require("fleet.store")
+local ticks = require("fleet.ticks")
 
 local envelope = {}
 
@@ -78,19 +79,23 @@ local function wrap(original)
     pcall(integrity.turn, isEval(msg))
     local own, before = {}, Fleet.current
     for _, field in ipairs(OWN_FIELDS) do own[field] = msg[field] end
+    local scheduledAt = ticks.scheduledAt(msg, rawTag)
     Fleet.current = {
       id = msg.Id,
       from = msg.From,
       at = tonumber(msg.Timestamp) or 0,
       slot = math.tointeger(tonumber(msg.Nonce)),
-      cron = msg.Cron == true or msg.Cron == "true",
+      cron = msg.Cron == true or msg.Cron == "true" or scheduledAt ~= nil,
+      scheduledAt = scheduledAt,
       data = msg.Data,
       -- Only trusted in messages that a messenger pushed: a signer can set any tag.
       pushedFor = msg.Owner ~= msg.From and rawTag(msg, "Pushed-For") or nil,
       target = msg.Target,
     }
-    -- A program may normalize the message that it handles.
-    if before and before.id == msg.Id and before.slot == Fleet.current.slot then Fleet.current.repeated = before.repeated end
+    -- A program may normalize the message that it handles. Ticks of a messenger unit have no id.
+    if before and msg.Id ~= nil and before.id == msg.Id and before.slot == Fleet.current.slot then
+      Fleet.current.repeated = before.repeated
+    end
     local stats = store.stats
     stats.messages = stats.messages + 1
     stats.lastMessageAt = Fleet.current.at
@@ -117,8 +122,8 @@ function envelope.install()
   ao.normalize = Fleet.normalize
 end
 
---- The record of a message: `id`, `from`, `at` (scheduler time, ms), `slot` (absent if the network has none), `cron`,
--- `data` (the original data).
+--- The record of a message: `id`, `from`, `at` (scheduler time, ms), `slot` (absent if the network has none), `cron`, `scheduledAt` (of a
+-- monitor's tick), `data` (the original data).
 function envelope.of(msg)
   local current = Fleet.current
   if current and msg and current.id == msg.Id and current.from == msg.From then return current end
@@ -133,19 +138,23 @@ function envelope.of(msg)
   }
 end
 
---- Whether a message is one that was handled before: the same bytes in another slot. It is recorded when this is first asked, by the
--- first pattern, so after aos' own checks of trust. A tick is a message of its own whatever its id, and an assignment of another process'
--- message may be meant twice.
+--- Whether a message is one that was handled before: the same bytes in another slot, or another tick for the same time. It is recorded when
+-- this is first asked, by the first pattern, so after aos' own checks of trust. A tick of a messenger unit is a message of its own whatever
+-- its id, and an assignment of another process' message may be meant twice.
 function envelope.isRepeated(msg)
   local current = Fleet.current
-  if not current or current.id ~= msg.Id or not seen.isNeeded() then return false end
+  if not current or current.id ~= msg.Id then return false end
   if current.repeated == nil then
-    -- The item of the process itself came before the library.
-    local isSpawn = current.id == ao.id
-    local isOrdered = current.slot ~= nil and not current.cron and current.target == ao.id
-    current.repeated = isSpawn or isOrdered and seen.take(current.id, current.from == Owner)
+    if current.cron then
+      current.repeated = ticks.take(current)
+    elseif seen.isNeeded() then
+      -- The item of the process itself came before the library.
+      local isSpawn = current.id == ao.id
+      local isOrdered = current.slot ~= nil and current.target == ao.id
+      current.repeated = isSpawn or isOrdered and seen.take(current.id, current.from == Owner)
+    end
   end
-  return current.repeated
+  return current.repeated or false
 end
 
 --- The first message of the chain that the current message was pushed for; nil if it was not pushed, or the network does not report it.

@@ -116,6 +116,7 @@ function health.report(request, msg)
     sourceHash = store.marker and store.marker.sourceHash or "",
     release = store.marker and store.marker.release or "",
     changedByHand = changed,
+    lastTickAt = store.ticks.lastAt,
     epoch = store.epoch,
     slot = envelope.of(msg).slot,
     at = envelope.of(msg).at,

@@ -128,7 +128,7 @@ function Fleet.slot(msg)
   return envelope.of(msg).slot
 end
 
---- Whether the scheduler's cron sent the message.
+--- Whether the message is a tick of the process' cron: the messenger unit's, or one that the fleet's monitor signed as the owner.
 function Fleet.isCron(msg)
   return envelope.of(msg).cron
 end

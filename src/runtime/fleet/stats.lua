@@ -58,6 +58,7 @@ function stats.report()
     luaHeapKB = stats.heapKB(),
     startedAt = own.startedAt,
     lastMessageAt = own.lastMessageAt,
+    lastTickAt = store.ticks.lastAt,
     openCalls = store.calls.count,
     undoTables = own.undoTables or 0,
   }

@@ -53,6 +53,8 @@ store.logs = store.logs or { seq = 0, entries = {} }
 store.answered = store.answered or { order = {}, first = 1, next = 1, byKey = {} }
 --- Ids of the latest messages, in two rings, and of all loads.
 store.seen = store.seen or { owner = { ids = {}, next = 0 }, others = { ids = {}, next = 0 }, byId = {}, loads = {} }
+--- Of the latest tick: `lastAt`, the scheduler's time, and `scheduledAt`, the time for which a monitor sent it.
+store.ticks = store.ticks or {}
 --- Open calls to peers, and requests whose reply waits for one.
 store.calls = store.calls or { seq = 0, open = {}, count = 0, deferred = {} }
 --- Names of the handlers for one message that the program registered at its load; absent with earlier libraries.

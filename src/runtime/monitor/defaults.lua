@@ -18,6 +18,7 @@ return {
     PROCESS_DEGRADED = "WARNING",
     PROCESS_STUCK = "ERROR",
     PROCESS_DRIFT = "ERROR",
+    CRON_MISSED = "ERROR",
   },
   alerts = { cooldownMs = 300000, escalationMs = 900000, retentionMs = 259200000, most = 500 },
   checks = {
