@@ -13,6 +13,7 @@ import type { NodeEndpoints } from "./endpoints.ts";
 import { addressOf } from "./identity.ts";
 import { nodeAt } from "./node.ts";
 import { preflight } from "./preflight.ts";
+import { readPublished } from "./published.ts";
 import { resultsAt } from "./results.ts";
 import { scheduleAt } from "./schedule.ts";
 
@@ -110,7 +111,7 @@ function changing(
 /** The methods that read from the node and the gateway, with retries. */
 function reading(
   parts: Parts,
-  { endpoints, journal }: MainnetOptions,
+  { endpoints, journal, wallet }: MainnetOptions,
 ): Omit<Ao, "address" | "spawn" | "send" | "publish" | "settle" | "monitor"> {
   const { node, index, gateway, modules, schedule, backoff, again, results } = parts;
   const slots = slotsOf(journal, schedule);
@@ -138,7 +139,10 @@ function reading(
     // A node drops the signature of a dry run.
     dryRunner: "stranger",
     dryrun: (input, budget) =>
-      again(`a dry run on the process ${input.processId}`, budget, () => results.dryrun(input, budget)),
+      again(`a dry run on the process ${input.processId}`, budget, () =>
+        results.dryrun(input, wallet.address, budget),
+      ),
+    published: (input, budget) => readPublished(node, input, budget),
     results: (input, budget) => pageOfResults(parts, input, budget),
     latest: (processId, budget) =>
       again(schedules(processId), budget, () => schedule.current(processId, budget)),

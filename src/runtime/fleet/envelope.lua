@@ -75,7 +75,8 @@ local function wrap(original)
     trimInbox()
     pcall(handlers.keepLast)
     -- The message is handled even if this fails.
-    pcall(integrity.turn, isEval(msg))
+    local hasCode = isEval(msg)
+    pcall(integrity.turn, hasCode)
     local own, before = {}, Fleet.current
     for _, field in ipairs(OWN_FIELDS) do own[field] = msg[field] end
     Fleet.current = {
@@ -88,6 +89,9 @@ local function wrap(original)
       -- Only trusted in messages that a messenger pushed: a signer can set any tag.
       pushedFor = msg.Owner ~= msg.From and rawTag(msg, "Pushed-For") or nil,
       target = msg.Target,
+      hasCode = hasCode,
+      -- A dry run: its effects are discarded.
+      readOnly = msg["Read-Only"] == true or msg["Read-Only"] == "true",
     }
     -- A program may normalize the message that it handles.
     if before and before.id == msg.Id and before.slot == Fleet.current.slot then Fleet.current.repeated = before.repeated end
