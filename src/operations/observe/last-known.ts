@@ -51,7 +51,7 @@ export function saveLastKnown(scope: StackFiles, answers: ReadonlyMap<string, La
 }
 
 /** `40 s`, `5 min`, `3 h`, `2 d`. */
-function ageOf(milliseconds: number): string {
+export function ageOf(milliseconds: number): string {
   const seconds = Math.max(0, Math.round(milliseconds / 1000));
   if (seconds < 120) return `${seconds} s`;
   if (seconds < 7200) return `${Math.round(seconds / 60)} min`;

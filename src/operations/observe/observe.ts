@@ -12,11 +12,12 @@ import { type History, resultIdOf } from "../../fleet/history.ts";
 import type { Member } from "../../fleet/members/member.ts";
 import { dryAudit } from "../../fleet/protocol/audit.ts";
 import { type DryRead, dryAsk } from "../../fleet/protocol/dry.ts";
-import { dryInfo, type Info as InfoReply } from "../../fleet/protocol/info.ts";
+import { dryInfo } from "../../fleet/protocol/info.ts";
 import type { Limits } from "../../monitor/limits.ts";
 import type { Reading } from "../../monitor/reading.ts";
 import type { Watched } from "../../monitor/watch.ts";
 import type { Clock } from "./clock.ts";
+import { publishedReading, type Said, type SaidInfo } from "./published-reading.ts";
 import type { RateLimit } from "./rate-limit.ts";
 import { classifyFailedRead } from "./unanswered.ts";
 import { codeDrift } from "./verdict.ts";
@@ -45,7 +46,8 @@ export interface ReadContext {
 }
 
 /**
- * Reads one process by dry-runs, which sign nothing and change nothing. Failures become part of the reading; only bugs are thrown.
+ * Reads one process, by what it publishes or by dry-runs, which sign nothing and change nothing. Failures become part of the reading; only
+ * bugs are thrown.
  */
 export async function observe(
   context: ReadContext,
@@ -54,7 +56,10 @@ export async function observe(
   before: Watched | undefined,
 ): Promise<Reading> {
   const base = { name: member.name, processId: member.processId };
-  const [slots, said] = await Promise.all([slotsOf(context, member, before), ask(context, member)]);
+  const order = slotsOf(context, member, before);
+  const isExpected = (info: SaidInfo) => driftOf(expected, info).length === 0;
+  const found = publishedReading(context, member, { order, before, isExpected });
+  const [slots, said] = await Promise.all([order, found.then((own) => own ?? ask(context, member))]);
   const reading: Reading = { ...base, ...slots, ...said };
   const { info, ...rest } = { ...reading, info: said.info };
   // A process without the library does not report its version and code: use those of the last run.
@@ -88,17 +93,7 @@ export async function observe(
   };
 }
 
-/** What a process reports about itself, by Info or, in part, by its health check. */
-type Info = Pick<
-  InfoReply<"status">,
-  "status" | "capabilities" | "version" | "sourceHash" | "release" | "epoch"
-> &
-  Partial<Pick<InfoReply, "configVersions" | "stats">>;
-
-async function ask(
-  context: ReadContext,
-  member: Member,
-): Promise<Pick<Reading, "outcome" | "code" | "health" | "detail" | "responseMs"> & { info?: Info }> {
+async function ask(context: ReadContext, member: Member): Promise<Said> {
   try {
     if (runsWithoutLibrary(member)) return await dryCheckWithoutLibrary(context, member);
     const own = await infoOf(context, member);
@@ -151,7 +146,7 @@ async function dryCheckWithoutLibrary(
 const patienceOf = ({ limits }: ReadContext): number => (3 * limits.timeoutMs) / 1000;
 
 /** What a process reports about itself; undefined if it does not know Info, or uses that action for something else. */
-async function infoOf(context: ReadContext, member: Member): Promise<Info | undefined> {
+async function infoOf(context: ReadContext, member: Member): Promise<SaidInfo | undefined> {
   try {
     await context.rateLimit.turn();
     return await dryInfo(context.fleet, member, patienceOf(context), "status");
@@ -179,7 +174,7 @@ const rateLimitedRead = <T>(
 ): Promise<T> =>
   withinRateLimit(context, (seconds) => dryAsk(context.fleet, { ...request, seconds }, schema));
 
-function driftOf(expected: Expected, info: Info): string[] {
+function driftOf(expected: Expected, info: SaidInfo): string[] {
   const configs = Object.entries(expected.configVersions).flatMap(([type, version]) => {
     const held = info.configVersions?.[type];
     return info.configVersions === undefined || held === version

@@ -24,6 +24,11 @@ export interface StatusRow {
   readonly release: string;
   /** Milliseconds until it answered. */
   readonly responseMs: number | null;
+  /**
+   * Set if it was not asked: the row is what it published, after the message of this slot and time (ISO 8601). It published nothing since,
+   * because nothing of it changed.
+   */
+  readonly published?: { readonly slot: number | null; readonly at: string };
   /** It refuses new requests, and nothing else is wrong with it. */
   readonly drains?: true;
   /** Id of the revision that replaces it in a rollout under way: then its health is DRAINING, which is not a fault. */
