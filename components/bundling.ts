@@ -77,7 +77,6 @@ async function bundleMember(
   const entry = entryOf(name, process);
   const { search, budget, ...own } = process.bundle;
   const root = globalThis.process.cwd();
-  const globals = globalsOf(process.state);
   const carried = carriedGlobals(process);
   // These two silence findings about settings, not about code.
   const {
@@ -99,9 +98,7 @@ async function bundleMember(
       ...(image === undefined ? {} : { image }),
       ...own,
       ...(carried === undefined ? {} : { carried }),
-      ...(globals !== undefined && process.lib
-        ? { constants: { ...own.constants, [DECLARED_GLOBALS]: globals.join(",") } }
-        : {}),
+      ...(process.lib ? { constants: { ...own.constants, ...constantsForLibrary(process) } } : {}),
     });
     const { maxMessageBytes, uploadsMessages } = capacityOf(network);
     if (!uploadsMessages) checkSize(made, maxMessageBytes - ENVELOPE);
@@ -111,6 +108,18 @@ async function bundleMember(
     if (error instanceof FleetError) throwAll(error.problems.map((problem) => atDeclaration(name, problem)));
     throw error;
   }
+}
+
+/** Global through which a bundle passes the declared names to publish to the library. */
+const PUBLISHED_NAMES = "FLEET_PUBLISH";
+
+/** What the library has to know of a declaration before the program runs. A bundle that declares nothing keeps its hash. Pure. */
+function constantsForLibrary({ state, publish }: ProcessDeclaration): Record<string, string> {
+  const globals = globalsOf(state);
+  return {
+    ...(globals === undefined ? {} : { [DECLARED_GLOBALS]: globals.join(",") }),
+    ...(publish.length === 0 ? {} : { [PUBLISHED_NAMES]: publish.join(",") }),
+  };
 }
 
 /** The Lua modules that a member's image brings: known by the image's name or id, otherwise read from the declared file. */

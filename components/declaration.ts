@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { AdoptSchema } from "../providers/process/schema.ts";
-import { NetworkRefSchema } from "../src/ao/network.ts";
+import { isReservedKey, NetworkRefSchema } from "../src/ao/network.ts";
 import { ADDRESS } from "../src/core/address.ts";
 import { FaultRulesSchema, RoutedActionsSchema } from "../src/delivery/faults.ts";
 import {
@@ -115,6 +115,19 @@ const StateSchema = z.union(
   { error: '"none", "partitioned", "owned", or { globals: ["Balances", …] }' },
 );
 
+/** Names that are published: each is a key of the state that a node serves. */
+const PublishSchema = z
+  .array(
+    z
+      .string()
+      .regex(/^[A-Za-z_][A-Za-z0-9_-]{0,63}$/, "a name of letters, digits, _ and -")
+      .refine(
+        (key) => !isReservedKey(key) && key.toLowerCase() !== "fleet",
+        "a name that neither the network nor the fleet's library uses itself",
+      ),
+  )
+  .max(50);
+
 /** One member of the fleet, as the program declares it. */
 export const ProcessDeclarationSchema = z.strictObject({
   /** The Lua program, relative to the project: a file, a folder, or `npm:<package>`. @default "processes/<name>/process.lua" */
@@ -170,6 +183,12 @@ export const ProcessDeclarationSchema = z.strictObject({
    * @default "owned"
    */
   state: StateSchema.default("owned"),
+  /**
+   * Globals, or tables of `fleet.state`, that anyone may read over HTTP where the network serves published state: on a HyperBEAM node at
+   * `/<id>~process@1.0/now/<name>/<member>`. What changed is published after each message; without an effect on legacy units.
+   * @default none
+   */
+  publish: PublishSchema.default([]),
   /** What identifies a caller when callers are split: `sender`, `tag:<Name>` or `data:<member>`. @default "sender" */
   trafficKey: TrafficKeySchema.default("sender"),
   /**

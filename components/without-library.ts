@@ -31,6 +31,7 @@ export function problemsWithoutLibrary(
     ["allowed", process.allowed.join(", "), process.allowed.length > 0],
     ["probes", amount(process.probes.length, "probe"), process.probes.length > 0],
     ["state", asWritten(process.state), typeof process.state === "object" || process.state === "partitioned"],
+    ["publish", process.publish.join(", "), process.publish.length > 0],
     ["trafficKey", process.trafficKey, process.trafficKey !== "sender"],
     ["strategy", "blue-green", process.strategy?.kind === "blue-green"],
     ["lib", "the ledger", fleet.ledger === name],

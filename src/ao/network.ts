@@ -203,3 +203,10 @@ export function capacityOf(ref: NetworkRef): Capacity {
     crons,
   };
 }
+
+/** Keys of published state that HyperBEAM nodes use themselves, or that are functions of their devices. */
+const RESERVED_KEYS =
+  /^(?:device|process|results?|module|scheduler|authority|type|variant|name|id|owner|data|target|anchor|action|tags|body|path|method|from|to|at-slot|slot|now|compute|push|schedule|snapshot|state|init|keys|set|get|remove|verify|commit|commitments|committed|hashpath|priv|test-.*|patch-.*|.*-device)$/i;
+
+/** Whether a process must not publish anything under a key. The same for every network, so that a program fits all. Pure. */
+export const isReservedKey = (key: string): boolean => RESERVED_KEYS.test(key);

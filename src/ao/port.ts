@@ -62,6 +62,14 @@ export interface Ao {
   dryrun(input: { processId: string; tags: Tags; data?: string }, budget: Budget): Promise<Evaluation>;
 
   /**
+   * A value of the state that a process publishes and the network serves over HTTP: read without a message, so unauthenticated as a dry run
+   * is. For display, never for a verdict. Absent on networks that serve no state.
+   *
+   * @returns undefined if nothing is published there, or the network has no usable answer: the caller then reads by a message
+   */
+  published?(input: PublishedInput, budget: Budget): Promise<PublishedValue | undefined>;
+
+  /**
    * Evaluated messages of a process, oldest first; `cursor` is the `next` of an earlier page and continues after it. Only an empty
    * page, without `next`, means that there are no more.
    */
@@ -131,6 +139,17 @@ export interface PublishInput {
   readonly tags: Tags;
   readonly data: Uint8Array;
 }
+
+export interface PublishedInput {
+  readonly processId: string;
+  /** Its keys, outermost first. */
+  readonly path: readonly string[];
+  /** The slot after which the state is read. @default the newest one */
+  readonly slot?: number;
+}
+
+/** A table, or any other value as a string. A string that is JSON may be parsed already. */
+export type PublishedValue = string | readonly unknown[] | { readonly [key: string]: unknown };
 
 export interface Sent {
   /** The data item's id: the process' id for a spawn. */

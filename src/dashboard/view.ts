@@ -15,6 +15,8 @@ export interface ProcessView {
   readonly release: string;
   /** Why it is not healthy, or differs from the last deployment. */
   readonly reasons: readonly string[];
+  /** It was not asked: the rest is what it published after the message of this slot and time. `newest`: its newest slot. */
+  readonly published?: { readonly slot: number | null; readonly at: string; readonly newest?: number };
   readonly dependsOn: readonly string[];
   /** Name → process id, as the process is wired. */
   readonly peers: Readonly<Record<string, string>>;

@@ -229,6 +229,20 @@ export const TrafficStateSchema = z.looseObject({
 });
 export type TrafficState = z.infer<typeof TrafficStateSchema>;
 
+/** The same as the router publishes it: without figures, which change with every request, and without proofs. */
+export const PublishedTrafficSchema = TrafficStateSchema.pick({
+  table: true,
+  proven: true,
+  lease: true,
+  command: true,
+  reverted: true,
+  serial: true,
+  epoch: true,
+  at: true,
+  slot: true,
+});
+export type PublishedTraffic = z.infer<typeof PublishedTrafficSchema>;
+
 /** `SET_TRAFFIC-Response`. */
 export const TrafficSetSchema = z.looseObject({
   ...TableRefSchema.shape,

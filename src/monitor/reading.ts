@@ -30,6 +30,8 @@ export interface Reading {
   readonly detail?: string;
   /** Response time of the health check in milliseconds. */
   readonly responseMs?: number;
+  /** It was not asked: the rest is what it published after the message of this slot and time (milliseconds since 1970). */
+  readonly published?: { readonly slot?: number; readonly at: number };
   /** ACTIVE, DRAINING, RETIRED, …, from `Info`. */
   readonly status?: string;
   readonly version?: string;

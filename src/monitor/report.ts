@@ -42,6 +42,11 @@ export const ReportSchema = z
         code: z.string().describe("Why it did not answer: NO_REPLY, UNIT_SLOW, …; empty if it did"),
         misses: z.number(),
         responseMs: figure,
+        publishedAt: time
+          .nullable()
+          .describe(
+            "Set if it was not asked: it is shown as it published itself at that time. Null if it was",
+          ),
         version: z.string(),
         sourceHash: z.string(),
         release: z.string(),
@@ -163,6 +168,7 @@ function figuresOf({ reading, misses, counters }: Watched) {
     code: reading.code ?? "",
     misses,
     responseMs: reading.responseMs === undefined ? null : Math.round(reading.responseMs),
+    publishedAt: reading.outcome === "answered" && reading.published ? iso(reading.published.at) : null,
     version: reading.version ?? "",
     sourceHash: reading.sourceHash ?? "",
     release: reading.release ?? "",

@@ -2,6 +2,7 @@
 import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { beforeEach, describe, expect, test } from "vitest";
+import type { Ao } from "../../src/ao/port.ts";
 import { FleetError } from "../../src/core/errors.ts";
 import { fleetInState } from "../../src/fleet/members/fleet-in-state.ts";
 import { manifestPath, readManifest, recordInManifest } from "../../src/fleet/members/manifest.ts";
@@ -80,9 +81,9 @@ const silent: Behaviour = () => {
   throw new FleetError({ code: "UNIT_DOWN", what: "The unit is down.", expected: "a unit", remedy: "Wait." });
 };
 
-async function serving(router: Behaviour, state: unknown) {
+async function serving(router: Behaviour, state: unknown, more: Pick<Ao, "published"> = {}) {
   const notes: string[] = [];
-  const session = { ...fakeFleet(fakeAo(router), []).session, scope } as Session;
+  const session = { ...fakeFleet({ ...fakeAo(router), ...more }, []).session, scope } as Session;
   const known = await servingFleet(session, {
     readState: async () => fleetInState(state),
     note: (line) => notes.push(line),
@@ -127,6 +128,18 @@ describe("without a manifest, as in a fresh clone, a name refers to", () => {
   ])("%s", async (_, router, active, expected) => {
     const { quote, notes } = await serving(router, stateOf(active === undefined ? {} : { active }));
     expect([quote, notes]).toEqual([{ name: "quote", ...expected }, []]);
+  });
+
+  test("the revision in the table that the router publishes, which is not asked then", async () => {
+    const { reply } = giving(7000)({ processId: GATE, action: "GET_TRAFFIC", tags: {}, data: "" });
+    for (const table of [reply as object, JSON.stringify(reply)]) {
+      const published: Ao["published"] = async ({ processId, path }) =>
+        processId === GATE && path.join("/") === "fleet/traffic" ? (table as string) : undefined;
+      const { quote, notes } = await serving(silent, stateOf({ active: BLUE }), { published });
+      expect([quote, notes]).toEqual([{ name: "quote", ...asNewer }, []]);
+    }
+    const { quote } = await serving(giving(7000), stateOf({ active: BLUE }), { published: async () => "" });
+    expect(quote).toEqual({ name: "quote", ...asNewer });
   });
 
   test("the state's table if the router does not answer, with a note", async () => {

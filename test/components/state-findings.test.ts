@@ -109,8 +109,9 @@ describe("a member without the library", () => {
     [{ state: { globals: ["Balances"] } }, "state", "{ globals: [Balances] }"],
     [{ state: "partitioned" }, "state", "partitioned"],
     [{ trafficKey: "tag:Player" }, "trafficKey", "tag:Player"],
+    [{ publish: ["Balances", "Supply"] }, "publish", "Balances, Supply"],
   ])(
-    "is refused with %j: without the library no state is handed over and no callers are split",
+    "is refused with %j: without the library no state is handed over, no callers are split and nothing is published",
     async (token, field, got) => {
       const { problems } = await plan({ lib: false, ...token });
       expect(problems).toMatchObject([{ code: "LIB_REQUIRED", at: `processes.token.${field}`, got }]);

@@ -36,6 +36,7 @@ const INSTANT = { kind: "blue-green", intervalSeconds: 0, checks: [{ kind: "heal
 let project: Project;
 let address: string;
 let module: string;
+let nodeUrl: string;
 
 const ok = (ran: Ran) => expect([ran.code, ran.code === 0 ? "" : ran.text]).toEqual([0, ""]);
 const refused = (ran: Ran, code: string) => {
@@ -55,7 +56,9 @@ beforeAll(async () => {
     "processes/coordinator/process.lua": COORDINATOR,
     "processes/counter/process.lua": COUNTER,
   });
-  const { nodeUrl, nodeAddress, gatewayUrl, modules } = await start(join(project.dir, ".fleet/localnet"));
+  const network = await start(join(project.dir, ".fleet/localnet"));
+  const { nodeAddress, gatewayUrl, modules } = network;
+  ({ nodeUrl } = network);
   address = nodeAddress;
   module = modules.aos ?? "";
   const settings = { network: "mainnet", nodeUrl, gatewayUrl, module };
@@ -88,6 +91,24 @@ describe("a fleet on a HyperBEAM node", { timeout: 240_000 }, () => {
     expect(await project.idle()).toBe("");
     expect(await count()).toContain('"n": 1');
     expect((await fleet("status")).text).toMatch(/counter.*HEALTHY/);
+  });
+
+  it("publishes what its processes run, which status --quick and anyone read without a message", async () => {
+    const { counter } = project.json<{ processes: Record<string, { processId: string }> }>(
+      "build/deployment-manifest.json",
+    ).processes;
+    const read = async (key: string) =>
+      (await fetch(`${nodeUrl}/${counter?.processId}~process@1.0/now/fleet/${key}`)).text();
+    expect([await read("release"), await read("status"), await read("health")]).toEqual([
+      first,
+      "ACTIVE",
+      "HEALTHY",
+    ]);
+    const slot = await (await fetch(`${nodeUrl}/${counter?.processId}~process@1.0/slot/current`)).text();
+    expect((await fleet("status", "--quick")).text).toMatch(/counter.*ACTIVE.*published .* ago/);
+    expect(await (await fetch(`${nodeUrl}/${counter?.processId}~process@1.0/slot/current`)).text()).toBe(
+      slot,
+    );
   });
 
   it("moves its traffic to new code with its state, and returns to the first release with it", async () => {

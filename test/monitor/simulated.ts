@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openJournal } from "../../src/ao/journal/index.ts";
 import { connectLegacy } from "../../src/ao/legacy/connect.ts";
+import { connectMainnet, EMBEDDED_NODE } from "../../src/ao/mainnet/connect.ts";
 import type { Ao, Tags } from "../../src/ao/port.ts";
 import type { Wallet } from "../../src/ao/wallet.ts";
 import { budgetOf } from "../../src/core/budget.ts";
@@ -58,15 +59,19 @@ export async function watching(
   names: readonly string[],
   text = "",
   env: Record<string, string> = {},
+  face: "legacy" | "mainnet" = "legacy",
 ): Promise<Watching> {
-  const net = await startSimnet();
+  const net = await startSimnet({ face });
   const home = mkdtempSync(join(tmpdir(), "fleet-monitor-"));
   const client = async (name: string): Promise<{ ao: Ao; close(): Promise<void> }> => {
     const journal = await openJournal(join(home, `${name}.jsonl`));
     const wallet = await walletOf(name);
-    const limits = { firstRead: 0 };
+    const node = { ...net.node, gatewayUrl: net.endpoints.gatewayUrl, graphqlUrl: net.endpoints.graphqlUrl };
     return {
-      ao: connectLegacy({ endpoints: net.endpoints, wallet, journal, limits }),
+      ao:
+        face === "legacy"
+          ? connectLegacy({ endpoints: net.endpoints, wallet, journal, limits: { firstRead: 0 } })
+          : connectMainnet({ endpoints: node, wallet, journal, limits: EMBEDDED_NODE }),
       close: () => journal.close(),
     };
   };
@@ -103,9 +108,10 @@ export async function watching(
   const ids = new Map<string, string>();
   const idOf = (name: string) => ids.get(name) ?? name;
   const { scheduler, authority } = net.endpoints;
+  const places = face === "legacy" ? { scheduler, authority } : {};
   for (const name of names) {
     const spawned = await ao.spawn(
-      { intent: intent(), module: net.module, scheduler, authority, tags: { Name: name } },
+      { intent: intent(), module: net.module, ...places, tags: { Name: name } },
       budgetOf(20),
     );
     ids.set(name, spawned.id);

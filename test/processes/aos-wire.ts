@@ -19,6 +19,7 @@ export interface RawMessage {
   Epoch: number;
   "Block-Height": number;
   Cron: boolean;
+  "Read-Only"?: boolean;
 }
 
 /** A message in a process' outbox. */

@@ -43,6 +43,8 @@ export interface SendOptions {
   /** The signer, which differs from `From` for a message that a messenger pushes. */
   Owner?: string;
   Cron?: boolean;
+  /** Marks it as a dry run, as a unit does. Its effects are kept here. */
+  readOnly?: boolean;
   [tag: string]: unknown;
 }
 
@@ -194,7 +196,7 @@ export class Aos {
 
   /** The message as a compute unit would pass it. */
   message(options: SendOptions): RawMessage {
-    const { From, Action, Data, Tags, Id, Timestamp, Owner, Cron, ...more } = options;
+    const { From, Action, Data, Tags, Id, Timestamp, Owner, Cron, readOnly, ...more } = options;
     this.slot += 1;
     this.now = Timestamp ?? this.now + 1000;
     const tags: Tag[] = [];
@@ -215,6 +217,7 @@ export class Aos {
       Epoch: 0,
       "Block-Height": 1_400_000,
       Cron: Cron ?? false,
+      ...(readOnly ? { "Read-Only": true } : {}),
     };
   }
 

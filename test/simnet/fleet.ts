@@ -46,7 +46,7 @@ const RANGE = { salt: "string", from: "any", to: "any" } as const;
 
 /** The actions that every fleet process understands. */
 export const ACTIONS: Readonly<Record<string, Action>> = {
-  Info: { always: true, noData: true, readonly: true, run: info },
+  Info: { always: true, noData: true, readonly: true, run: infoReport },
   HEALTH_CHECK: { always: true, readonly: true, run: healthReport },
   GET_STATISTICS: {
     always: true,
@@ -172,7 +172,8 @@ export function changedByHand({ handlers }: ProcessState): Json[] {
     .map(({ name }) => ({ kind: "HANDLER", change: "ADDED", name }));
 }
 
-function info({ process, fleet, state, message }: Request): Json {
+/** The reply to Info. */
+export function infoReport({ process, fleet, state, message }: Request): Json {
   const actions = actionsOf(fleet);
   return {
     name: fleet.name,

@@ -13,6 +13,7 @@ import { answer } from "./dispatch.ts";
 import { actionsOf, changedByHand } from "./fleet.ts";
 import { isTable, LuaError, parse, run, type Scope, type Table, text, type Value } from "./lua.ts";
 import { type Program, readProgram } from "./program.ts";
+import { isOnNode, withPublished } from "./published.ts";
 import type { FleetState, ModelMessage, ModelOut, ModelProcess, ModelResult, ProcessState } from "./state.ts";
 import { tagOf } from "./state.ts";
 
@@ -39,7 +40,8 @@ export function evaluate(
   const process = typeof given === "string" ? { ...spawned, owner: given } : spawned;
   const slow = state.script.slow ?? 0;
   try {
-    const result = before === null ? boot(state, process, message) : receive(state, process, message);
+    const handled = before === null ? boot(state, process, message) : receive(state, process, message);
+    const result = withPublished(state, process, message, handled);
     return { state, result, slow: Math.max(slow, state.script.slow ?? 0) };
   } catch (error) {
     if (!(error instanceof LuaFailure)) throw error;
@@ -61,7 +63,7 @@ function receive(state: ProcessState, process: ModelProcess, message: ModelMessa
     state.fleet.stats.messages += 1;
     state.fleet.stats.lastMessageAt = message.timestamp;
     // As in the library: where the network repeats messages, the same bytes in another slot are not handled again.
-    if (tagOf(process.tags, "Variant") === "ao.N.1" && !state.fleet.plain && !state.script.older) {
+    if (isOnNode(process) && !state.fleet.plain && !state.script.older) {
       const { seen, loads } = state.fleet;
       if ([process.id, ...seen, ...loads].includes(message.id)) return messageResult(process, state, "", []);
       state.fleet.seen = [...state.fleet.seen.slice(-4095), message.id];
@@ -249,11 +251,13 @@ function scopeOf(state: ProcessState, process: ModelProcess, message: ModelMessa
   const send = (table: Table, target: Value | undefined, inReplyTo?: string): Value => {
     const given = Object.entries(table).filter(([key]) => !["Target", "Data", "Tags"].includes(key));
     const nested = isTable(table.Tags) ? Object.entries(table.Tags) : [];
+    // A patch keeps the types of its values.
+    const kept = (value: Value) => (table.device === "patch@1.0" ? (value as never) : text(value));
     effects.messages.push(
       outMessage(state, {
         target: text(table.Target ?? target),
         type: "Message",
-        tags: [...given, ...nested].map(([name, value]) => ({ name, value: text(value) })),
+        tags: [...given, ...nested].map(([name, value]) => ({ name, value: kept(value) })),
         data: table.Data === undefined ? "" : text(table.Data),
         inReplyTo,
       }),

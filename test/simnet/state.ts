@@ -108,6 +108,8 @@ export interface FleetState {
   audit: AuditEntry[];
   auditSeq: number;
   healthChecks: number;
+  /** What it published last, where a node serves it. */
+  published?: { facts: string; judgedAt: number };
   ledger?: LedgerState;
 }
 

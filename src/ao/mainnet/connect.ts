@@ -12,6 +12,7 @@ import { effectsOf } from "./effects.ts";
 import type { NodeEndpoints } from "./endpoints.ts";
 import { addressOf } from "./identity.ts";
 import { nodeAt } from "./node.ts";
+import { readPublished } from "./published.ts";
 import { resultsAt } from "./results.ts";
 import { scheduleAt } from "./schedule.ts";
 
@@ -109,9 +110,9 @@ function changing(
 /** The methods that read from the node and the gateway, with retries. */
 function reading(
   parts: Parts,
-  { journal }: Pick<MainnetOptions, "journal">,
+  { journal, wallet }: MainnetOptions,
 ): Omit<Ao, "address" | "spawn" | "send" | "publish" | "settle" | "monitor"> {
-  const { index, gateway, schedule, again, results } = parts;
+  const { node, index, gateway, schedule, again, results } = parts;
   const slots = slotsOf(journal, schedule);
   const evaluation: Ao["evaluation"] = ({ processId, messageId, expectOutput = false }, budget) =>
     again(`waiting for the result of the message ${messageId}`, budget, async () => {
@@ -144,7 +145,10 @@ function reading(
     // A node drops the signature of a dry run.
     dryRunner: "stranger",
     dryrun: (input, budget) =>
-      again(`a dry run on the process ${input.processId}`, budget, () => results.dryrun(input, budget)),
+      again(`a dry run on the process ${input.processId}`, budget, () =>
+        results.dryrun(input, wallet.address, budget),
+      ),
+    published: (input, budget) => readPublished(node, input, budget),
     results: (input, budget) => pageOfResults(parts, input, budget),
     latest: (processId, budget) =>
       again(schedules(processId), budget, () => schedule.current(processId, budget)),

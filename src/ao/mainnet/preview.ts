@@ -97,7 +97,7 @@ export function dryRunsAs(
       retrying(
         `a dry run on the process ${input.processId}`,
         budget,
-        () => results.dryrun(input, budget),
+        () => results.dryrun(input, address, budget),
         defaultBackoff,
       ),
   };

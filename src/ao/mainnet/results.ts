@@ -3,9 +3,13 @@ import { notEvaluated, processUnknown, unitNotAo, unitRefused } from "../errors.
 import type { Evaluation, Tags } from "../port.ts";
 import { evaluationIn } from "../shared/shapes.ts";
 import type { NodeAnswer, NodeClient } from "./node.ts";
+import { isPatch } from "./published.ts";
 
 /** Where a node serves a result: nodes of 2026, and those before. */
 const PATHS = ["results/raw", "results/json/body"] as const;
+
+/** The sender of every dry run on a node. */
+const STRANGER = "1234";
 
 /** Results of a node's slots. Every call is a single attempt. */
 export interface Results {
@@ -13,9 +17,13 @@ export interface Results {
    * @throws UnitError `NOT_EVALUATED` if the slot is not taken yet, or a failure of the node; transient
    */
   at(slot: { processId: string; messageId: string; slot: number }, budget: Budget): Promise<Evaluation>;
-  /** An evaluation that changes nothing, in the name of a fixed stranger: a node drops the signature. */
+  /**
+   * An evaluation that changes nothing, in the name of a fixed stranger: a node drops the signature. What the process sends to that stranger
+   * is for `asker`.
+   */
   dryrun(
     input: { processId: string; tags: Tags; data?: string | undefined },
+    asker: string,
     budget: Budget,
   ): Promise<Evaluation>;
 }
@@ -53,7 +61,7 @@ export function resultsAt(node: NodeClient): Results {
       if (found === undefined) throw unitNotAo("node", node.url, `${answer.status} ${answer.excerpt}`);
       return { ...found, messageId };
     },
-    async dryrun({ processId, tags, data }, budget) {
+    async dryrun({ processId, tags, data }, asker, budget) {
       const parameters = Object.entries({ ...tags, ...(data === undefined ? {} : { data }) })
         .map(([name, value]) => `&${encodeURIComponent(name)}=${encodeURIComponent(value)}`)
         .join("");
@@ -61,7 +69,10 @@ export function resultsAt(node: NodeClient): Results {
       if (!answer.ok) throw unitRefused("node", node.url, answer.status, answer.excerpt);
       const found = evaluationOf(answer);
       if (found === undefined) throw unitNotAo("node", node.url, `${answer.status} ${answer.excerpt}`);
-      return found;
+      const messages = found.messages.map((out) =>
+        out.target === STRANGER ? { ...out, target: asker } : out,
+      );
+      return { ...found, messages };
     },
   };
 }
@@ -69,8 +80,9 @@ export function resultsAt(node: NodeClient): Results {
 const isFuture = ({ status, text }: NodeAnswer) =>
   status === 404 && text.includes("not yet available in schedule");
 
-/** The evaluation in an answer: as it is, or under `body`. */
+/** The evaluation in an answer: as it is, or under `body`. Patches in its outbox are no messages. */
 function evaluationOf({ json }: NodeAnswer): Evaluation | undefined {
   const { body } = (json ?? {}) as { body?: unknown };
-  return evaluationIn(json, "") ?? evaluationIn(body, "");
+  const found = evaluationIn(json, "") ?? evaluationIn(body, "");
+  return found && { ...found, messages: found.messages.filter(({ tags }) => !isPatch(tags)) };
 }

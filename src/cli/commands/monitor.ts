@@ -9,7 +9,7 @@ import type { Report } from "../../monitor/report.ts";
 import { openStore } from "../../monitor/store.ts";
 import { type Clock, realClock } from "../../operations/observe/clock.ts";
 import { commitTimes } from "../../operations/observe/commits.ts";
-import { figureLines, lastHealth } from "../../operations/observe/figure-lines.ts";
+import { figureLines, lastHealth, publishedText } from "../../operations/observe/figure-lines.ts";
 import { settingsOf, storePath } from "../../operations/observe/files.ts";
 import { lastTickText } from "../../operations/observe/mark-ticks.ts";
 import { type Monitor, monitorOf, type RoundResult } from "../../operations/observe/monitor.ts";
@@ -234,7 +234,13 @@ function show({ out }: Context, { report, changes }: RoundResult, whole: boolean
       figure(each.refused),
       figure(each.luaHeapKB, " kB"),
       brief(
-        [lastHealth(each, report.at), each.detail, ...each.drift, lastTickText(each.lastTickAt, now)]
+        [
+          lastHealth(each, report.at),
+          publishedText(each, report.at),
+          each.detail,
+          ...each.drift,
+          lastTickText(each.lastTickAt, now),
+        ]
           .filter(Boolean)
           .join("; "),
         120,

@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { z } from "zod";
+import { ageOf } from "../../core/age.ts";
 import { brief } from "../../core/brief.ts";
 import { shortHash } from "../../core/hash.ts";
 import { UsageError } from "../../core/usage-error.ts";
@@ -38,12 +39,15 @@ export function statusCommand(cli: Cli): Command {
       "Exit code 1 if any process is not HEALTHY.",
     examples: [
       ["npx fleet status", "the fleet of the selected stack"],
-      ["npx fleet status --quick", "sign nothing (Info by dry-run)"],
+      ["npx fleet status --quick", "sign nothing (published state, or Info by dry-run)"],
       ["npx fleet status --watch 10", "repeat every 10 seconds"],
     ],
     define(command) {
       command
-        .option("--quick", "read Info by dry-run: signs nothing; for display, not for decisions")
+        .option(
+          "--quick",
+          "read what processes publish, or Info by dry-run: signs nothing; for display, not for decisions",
+        )
         .option("-w, --watch [seconds]", "repeat at this interval (default: 5)", seconds)
         .option("--router <member>", "member that carries the router (default: from the stack's state)")
         .option("--timeout <seconds>", "time limit for the answers", seconds, 30);
@@ -112,8 +116,10 @@ function print(
     String(row.generation),
     row.epoch === null ? "" : String(row.epoch),
     row.release,
+    publishedText(row),
   ]);
-  const heading = ["process", "id", "health", "version", "code", "gen", "epoch", "release"];
+  // The last column has no heading, and is empty for what was asked.
+  const heading = ["process", "id", "health", "version", "code", "gen", "epoch", "release", ""];
   for (const line of table(heading, cells)) out.line(line);
   for (const { name, reasons, lastTickAt } of rows) {
     const ticked = lastTickText(lastTickAt, Date.now());
@@ -121,6 +127,13 @@ function print(
     for (const reason of reasons) out.line(`  ${name}: ${brief(reason, 200)}`);
   }
   for (const line of traffic ? trafficLines(traffic) : []) out.line(line);
+}
+
+/** `published 5 min ago, slot 12`. */
+function publishedText({ published }: StatusRow): string {
+  if (!published) return "";
+  const slot = published.slot === null ? "" : `, slot ${published.slot}`;
+  return `published ${ageOf(Date.now() - Date.parse(published.at))} ago${slot}`;
 }
 
 function nothing({ out }: Context, { stack }: FleetSession) {

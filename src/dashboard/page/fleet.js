@@ -1,5 +1,5 @@
 import { useState } from "preact/hooks";
-import { Badge, html, Id, kindOf, short } from "./elements.js";
+import { Badge, html, Id, kindOf, short, when } from "./elements.js";
 
 const BOX = { width: 208, height: 60 };
 
@@ -36,7 +36,7 @@ function Row({ process }) {
   const configs = Object.entries(process.configVersions).map(([type, version]) => `${type} ${version}`);
   return html`<tr>
     <th scope="row"><a href=${`#/process/${process.name}`}>${process.name}</a></th>
-    <td><${Badge} word=${process.health} />${process.reasons.map((reason) => html`<div class="small">${reason}</div>`)}</td>
+    <td><${Badge} word=${process.health} />${process.published ? html`<div class="small">published ${when(process.published.at)}</div>` : null}${process.reasons.map((reason) => html`<div class="small">${reason}</div>`)}</td>
     <td>${process.version || "–"}</td>
     <td><${Id} id=${process.sourceHash} /></td>
     <td><${Id} id=${process.processId} href=${process.explorer} /></td>

@@ -20,10 +20,11 @@ export function Process({ view, name }) {
         <dt>depends on</dt><dd>${process.dependsOn.length ? process.dependsOn.map((other) => html`<a href=${`#/process/${other}`}>${other}</a> `) : "none"}</dd>
         <dt>peers</dt><dd>${peers.length ? peers.map(([peer, id]) => html`<span class="chip">${peer} <${Id} id=${id} />${nameOf(id) === undefined ? " (not a process of this page)" : ""}</span> `) : "none"}</dd>
         <dt>config</dt><dd>${Object.entries(process.configVersions).map(([type, version]) => html`<span class="chip">${type} version ${version}</span> `)}${Object.keys(process.configVersions).length ? "" : "none"}</dd>
+        ${process.published ? html`<dt>read</dt><dd>not asked: published at ${when(process.published.at)}${process.published.slot === null ? "" : `, slot ${process.published.slot}`}</dd>` : null}
         <dt>figures</dt><dd>${process.figures ? `${process.figures.messages} messages, ${process.figures.errors} errors, ${process.figures.refused} refused, ${process.figures.luaHeapKB} kB of Lua` : "–"}</dd>
       </dl>
     </section>
-    <${Messages} key=${`m ${name}`} name=${name} count=${process.figures?.messages} nameOf=${nameOf} />
+    <${Messages} key=${`m ${name}`} name=${name} count=${`${process.figures?.messages} ${process.published?.newest}`} nameOf=${nameOf} />
     <${Audit} key=${`a ${name}`} name=${name} nameOf=${nameOf} />`;
 }
 

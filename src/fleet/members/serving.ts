@@ -2,7 +2,8 @@
 
 import { FleetError } from "../../core/errors.ts";
 import { heaviest, idsIn, servingIds } from "../../delivery/table.ts";
-import type { ServiceRoutes, TrafficState } from "../../delivery/wire.ts";
+import type { PublishedTraffic, ServiceRoutes } from "../../delivery/wire.ts";
+import { publishedTraffic } from "../protocol/published.ts";
 import { dryTraffic } from "../protocol/traffic.ts";
 import type { Session } from "../session/session.ts";
 import { memberWithRevision } from "./fleet-in-state.ts";
@@ -17,7 +18,7 @@ const ROUTER_SECONDS = 15;
 interface ServingOptions {
   /** Reads the fleet from the stack's state, or as of the start of the command. */
   readonly readState: () => Promise<KnownFleet>;
-  /** Called if the router cannot be asked. */
+  /** Called if the router neither publishes its table nor can be asked. */
   readonly note: (line: string) => void;
   /** Waits until the router may be asked. @default at once */
   readonly turn?: () => Promise<void>;
@@ -35,8 +36,7 @@ export async function servingFleet(
   const known = await knownFleet(session.scope, readState);
   const router = known.members.find(({ name }) => name === known.router);
   if (!router) return known;
-  await turn?.();
-  const traffic = await trafficOf(session, router, note);
+  const traffic = (await publishedTraffic(session, router)) ?? (await trafficOf(session, router, note, turn));
   if (!traffic) return known;
   const services = traffic.table?.services ?? {};
   const routed = [...new Set([...idsIn(traffic.table), ...idsIn(traffic.proven)])];
@@ -77,7 +77,9 @@ async function trafficOf(
   session: Session,
   router: Member,
   note: (line: string) => void,
-): Promise<TrafficState | undefined> {
+  turn: (() => Promise<void>) | undefined,
+): Promise<PublishedTraffic | undefined> {
+  await turn?.();
   try {
     return await dryTraffic({ session }, router, ROUTER_SECONDS);
   } catch (error) {

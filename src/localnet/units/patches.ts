@@ -4,22 +4,37 @@ import type { EvaluationResult, OutItem } from "../types.ts";
 /** Part of the state that a node serves over HTTP. */
 type State = Readonly<Record<string, unknown>>;
 
-/** The device by which a process publishes parts of its state: such a message in its outbox is not delivered. */
-const PATCH = "patch@1.0";
+/** The tags by which a process publishes parts of its state: a message with one of them in its outbox is not delivered. */
+const PATCH: Readonly<Record<string, string>> = { device: "patch@1.0", method: "PATCH" };
 
 /** Tags of a patch that are no keys of the state. */
-const NO_KEYS = new Set(["device", "type", "variant", "data-protocol", "reference", "target", "action"]);
+const NO_KEYS = new Set([
+  "device",
+  "method",
+  "type",
+  "variant",
+  "data-protocol",
+  "reference",
+  "target",
+  "action",
+]);
 
 export const isPatch = ({ Tags = [] }: OutItem): boolean =>
-  Tags.some(({ name, value }) => name.toLowerCase() === "device" && value === PATCH);
+  Tags.some(({ name, value }) => PATCH[name.toLowerCase()] === value);
 
 /** What an outbox sets in the served state. Values keep their types: aos writes them into the tags as they are. */
 export function patchesOf({ Messages }: EvaluationResult): State[] {
   return Messages.filter(isPatch).map(({ Tags = [] }) =>
-    Object.fromEntries(
-      Tags.filter(({ name }) => !NO_KEYS.has(name.toLowerCase())).map(({ name, value }) => [name, value]),
-    ),
+    Tags.filter(({ name }) => !NO_KEYS.has(name.toLowerCase()))
+      .map(({ name, value }) => atPath(name, value))
+      .reduce<State>(merged, {}),
   );
+}
+
+/** A key of a patch is a path: `fleet/state` sets a member. */
+function atPath(name: string, value: unknown): State {
+  const [first = name, ...deeper] = name.split("/").filter((part) => part !== "");
+  return { [first]: deeper.reduceRight<unknown>((inner, part) => ({ [part]: inner }), value) };
 }
 
 /** Adds patches to the served state of a process. */

@@ -1,5 +1,6 @@
+import { ageOf } from "../../core/age.ts";
 import type { Report } from "../../monitor/report.ts";
-import { describeLastKnown } from "./last-known.ts";
+import { ageOf, describeLastKnown } from "./last-known.ts";
 
 /** A round's figures as text. What was not measured is "unknown", never 0. Pure. */
 export function figureLines({
@@ -29,6 +30,10 @@ export function lastHealth(
   if (state !== "UNKNOWN" || lastAnswerAt === null) return "";
   return describeLastKnown({ health: lastState, at: Date.parse(lastAnswerAt) }, Date.parse(at));
 }
+
+/** `published 40 s ago`, for a process that was not asked. */
+export const publishedText = ({ publishedAt }: Report["processes"][number], at: string): string =>
+  publishedAt === null ? "" : `published ${ageOf(Date.parse(at) - Date.parse(publishedAt))} ago`;
 
 function runsText(runs: NonNullable<Report["deploymentStatistics"]>): string {
   if (runs.totalDeployments === 0) return "none yet";

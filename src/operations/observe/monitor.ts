@@ -1,3 +1,4 @@
+import { runsWithoutLibrary } from "../../fleet/code/without-library.ts";
 import type { FleetSession } from "../../fleet/fleet-session.ts";
 import type { History } from "../../fleet/history.ts";
 import { servingIn } from "../../fleet/members/known-fleet.ts";
@@ -74,10 +75,7 @@ export function monitorOf(options: MonitorOptions): Monitor {
   const crons = new CronWatch(fleet, clock);
   let commits: readonly number[] | undefined;
   let commitsFor = -1;
-  const reads =
-    servingIn(fleet).length * READS_PER_PROCESS +
-    (fleet.ledger === undefined ? 0 : LEDGER_READS) +
-    (fleet.router === undefined ? 0 : 1);
+  const reads = dryRunsOf(fleet);
 
   return {
     metrics,
@@ -137,6 +135,17 @@ export function monitorOf(options: MonitorOptions): Monitor {
       return { report, changes };
     },
   };
+}
+
+/** The dry runs of a round in which every process is healthy. Published state is read without one. */
+function dryRunsOf(fleet: FleetSession): number {
+  const isServed = fleet.session.ao.published !== undefined;
+  const asked = servingIn(fleet).filter((member) => !isServed || runsWithoutLibrary(member));
+  return (
+    asked.length * READS_PER_PROCESS +
+    (fleet.ledger === undefined ? 0 : LEDGER_READS) +
+    (fleet.router === undefined || isServed ? 0 : 1)
+  );
 }
 
 /** The members in the present manifest and traffic table: a deployment may have changed them since the monitor started. */

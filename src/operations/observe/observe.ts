@@ -13,12 +13,13 @@ import type { Member } from "../../fleet/members/member.ts";
 import type { CronOfMember } from "../../fleet/members/monitored-crons.ts";
 import { dryAudit } from "../../fleet/protocol/audit.ts";
 import { type DryRead, dryAsk } from "../../fleet/protocol/dry.ts";
-import { dryInfo, type Info as InfoReply } from "../../fleet/protocol/info.ts";
+import { dryInfo } from "../../fleet/protocol/info.ts";
 import type { Limits } from "../../monitor/limits.ts";
 import type { Reading } from "../../monitor/reading.ts";
 import type { Watched } from "../../monitor/watch.ts";
 import type { Clock } from "./clock.ts";
 import { drivenCron } from "./driven-cron.ts";
+import { publishedReading, type Said, type SaidInfo } from "./published-reading.ts";
 import type { RateLimit } from "./rate-limit.ts";
 import { classifyFailedRead } from "./unanswered.ts";
 import { codeDrift } from "./verdict.ts";
@@ -49,7 +50,8 @@ export interface ReadContext {
 }
 
 /**
- * Reads one process by dry-runs, which sign nothing and change nothing. Failures become part of the reading; only bugs are thrown.
+ * Reads one process, by what it publishes or by dry-runs, which sign nothing and change nothing. Failures become part of the reading; only
+ * bugs are thrown.
  */
 export async function observe(
   context: ReadContext,
@@ -58,7 +60,14 @@ export async function observe(
   before: Watched | undefined,
 ): Promise<Reading> {
   const base = { name: member.name, processId: member.processId };
-  const [slots, said] = await Promise.all([slotsOf(context, member, before), ask(context, member)]);
+  const order = slotsOf(context, member, before);
+  const isExpected = (info: SaidInfo) => driftOf(expected, info).length === 0;
+  // A tick changes nothing that is published at once: a process with a cron is asked when the last one was.
+  const found =
+    expected.cron === undefined
+      ? publishedReading(context, member, { order, before, isExpected })
+      : Promise.resolve(undefined);
+  const [slots, said] = await Promise.all([order, found.then((own) => own ?? ask(context, member))]);
   const declared = said.outcome === "answered" ? expected.cron : undefined;
   const driven = await drivenCron(context.fleet.session.ao, member, declared, context.clock.now());
   const reading: Reading = { ...base, ...slots, ...said, ...driven };
@@ -94,17 +103,7 @@ export async function observe(
   };
 }
 
-/** What a process reports about itself, by Info or, in part, by its health check. */
-type Info = Pick<
-  InfoReply<"status">,
-  "status" | "capabilities" | "version" | "sourceHash" | "release" | "epoch"
-> &
-  Partial<Pick<InfoReply, "configVersions" | "stats">>;
-
-/** The outcome of the health check of a process. */
-type Said = Pick<Reading, "outcome" | "code" | "health" | "detail" | "responseMs" | "lastTickAt">;
-
-async function ask(context: ReadContext, member: Member): Promise<Said & { info?: Info }> {
+async function ask(context: ReadContext, member: Member): Promise<Said> {
   try {
     if (runsWithoutLibrary(member)) return await dryCheckWithoutLibrary(context, member);
     const own = await infoOf(context, member);
@@ -155,7 +154,7 @@ async function dryCheckWithoutLibrary(context: ReadContext, member: Member): Pro
 const patienceOf = ({ limits }: ReadContext): number => (3 * limits.timeoutMs) / 1000;
 
 /** What a process reports about itself; undefined if it does not know Info, or uses that action for something else. */
-async function infoOf(context: ReadContext, member: Member): Promise<Info | undefined> {
+async function infoOf(context: ReadContext, member: Member): Promise<SaidInfo | undefined> {
   try {
     await context.rateLimit.turn();
     return await dryInfo(context.fleet, member, patienceOf(context), "status");
@@ -183,7 +182,7 @@ const rateLimitedRead = <T>(
 ): Promise<T> =>
   withinRateLimit(context, (seconds) => dryAsk(context.fleet, { ...request, seconds }, schema));
 
-function driftOf(expected: Expected, info: Info): string[] {
+function driftOf(expected: Expected, info: SaidInfo): string[] {
   const configs = Object.entries(expected.configVersions).flatMap(([type, version]) => {
     const held = info.configVersions?.[type];
     return info.configVersions === undefined || held === version

@@ -26,6 +26,11 @@ export interface StatusRow {
   readonly responseMs: number | null;
   /** The latest tick of its cron by the scheduler's clock (ISO 8601); absent if it had none. */
   readonly lastTickAt?: string;
+  /**
+   * Set if it was not asked: the row is what it published, after the message of this slot and time (ISO 8601). It published nothing since,
+   * because nothing of it changed.
+   */
+  readonly published?: { readonly slot: number | null; readonly at: string };
   /** It refuses new requests, and nothing else is wrong with it. */
   readonly drains?: true;
   /** Id of the revision that replaces it in a rollout under way: then its health is DRAINING, which is not a fault. */

@@ -8,7 +8,8 @@ import {
   probeWithoutLibrary,
 } from "../../fleet/health/without-library.ts";
 import type { Member } from "../../fleet/members/member.ts";
-import { dryInfo } from "../../fleet/protocol/info.ts";
+import { dryInfo, type Info } from "../../fleet/protocol/info.ts";
+import { type PublishedAt, publishedState } from "../../fleet/protocol/published.ts";
 import { type LastKnown, lastKnown } from "./last-known.ts";
 import type { StatusRow } from "./status-row.ts";
 import { codeDrift, unansweredRow } from "./verdict.ts";
@@ -75,7 +76,7 @@ export const DRAINING_REMEDY =
   "it refuses requests, as during a hand-over of its state; if no deployment is running: npx fleet deploy completes or reverts it";
 
 /**
- * The status of a member by a dry-run of Info: signs nothing.
+ * The status of a member as it publishes it, or by a dry-run of Info if it publishes nothing: signs nothing.
  *
  * @param timeout seconds
  */
@@ -85,25 +86,38 @@ export async function quickCheck(fleet: FleetSession, member: Member, timeout: n
   try {
     if (runsWithoutLibrary(member))
       return rowWithoutLibrary(member, await dryProbeWithoutLibrary(fleet, member, budgetOf(timeout)));
+    const own = await publishedState(fleet.session, member);
+    if (own) return { ...rowOf(member, own.info), responseMs: null, published: publishedOf(own) };
     const info = await dryInfo(fleet, member, timeout, "status");
-    const other = codeDrift(member, info.sourceHash);
-    const drains = info.status === "DRAINING" && other.length === 0;
     return {
-      ...base,
-      health: info.status,
-      version: info.version,
-      sourceHash: info.sourceHash,
-      epoch: info.epoch ?? null,
-      release: info.release,
+      ...rowOf(member, info),
       responseMs: Math.round(performance.now() - started),
       ...tickedAt(info.stats?.lastTickAt),
-      ...(drains ? { drains: true } : {}),
-      reasons: [...other, ...(drains ? [DRAINING_REMEDY] : [])],
     };
   } catch (error) {
     return unansweredRow(base, error, lastKnown(fleet.session.scope).get(base.processId));
   }
 }
+
+/** The fields of a row that a process itself reports. */
+function rowOf(member: Member, info: Info<"status">): Omit<StatusRow, "responseMs"> {
+  const { status, version, sourceHash, epoch, release } = info;
+  const other = codeDrift(member, sourceHash);
+  const drains = status === "DRAINING" && other.length === 0;
+  return {
+    ...baseOf(member),
+    health: status,
+    ...{ version, sourceHash, epoch: epoch ?? null, release },
+    ...(drains ? { drains: true } : {}),
+    reasons: [...other, ...(drains ? [DRAINING_REMEDY] : [])],
+  };
+}
+
+/** When a process published what is shown of it, for rows and views. */
+export const publishedOf = ({ slot, at }: PublishedAt): { slot: number | null; at: string } => ({
+  slot: slot ?? null,
+  at: new Date(at).toISOString(),
+});
 
 /** The row of a member without the library. Version and code are those of the last run, since the process does not report them. */
 function rowWithoutLibrary(member: Member, look: HealthWithoutLibrary): StatusRow {

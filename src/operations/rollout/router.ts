@@ -5,6 +5,7 @@ import type { FleetSession } from "../../fleet/fleet-session.ts";
 import { pickMember } from "../../fleet/members/known-fleet.ts";
 import type { Member } from "../../fleet/members/member.ts";
 import { dryInfo } from "../../fleet/protocol/info.ts";
+import { publishedState } from "../../fleet/protocol/published.ts";
 import type { OperationContext } from "../context.ts";
 import { stackState } from "../rollback/stack.ts";
 
@@ -43,7 +44,9 @@ async function capable(fleet: FleetSession): Promise<Member | undefined> {
 
 async function isCapable(fleet: FleetSession, member: Member): Promise<boolean> {
   try {
-    return (await dryInfo(fleet, member, TIMEOUT_SECONDS)).capabilities.includes("TRAFFIC_ROUTING");
+    const own = await publishedState(fleet.session, member);
+    const { capabilities } = own?.info ?? (await dryInfo(fleet, member, TIMEOUT_SECONDS));
+    return capabilities.includes("TRAFFIC_ROUTING");
   } catch (error) {
     // A member that does not answer, or not with Info, is not known to carry it.
     if (error instanceof FleetError) return false;

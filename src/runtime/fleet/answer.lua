@@ -3,6 +3,7 @@
 local envelope = require("fleet.envelope")
 local faults = require("fleet.faults")
 local json = require("fleet.json")
+local node = require("fleet.node")
 
 local answers = {}
 
@@ -18,11 +19,16 @@ local OWN = {
 }
 local MOST_TAGS = 64
 
+-- Whether a tag would make a node take the forwarded message for a patch of this process' own state.
+local function isPatching(name)
+  return node.isReserved(name) and node.isHere()
+end
+
 --- Tags of a message that are part of its content and can be forwarded, by name.
 function answers.tags(msg)
   local tags, names = {}, {}
   for name, value in pairs(type(msg.Tags) == "table" and msg.Tags or {}) do
-    if type(name) == "string" and type(value) == "string" and value ~= "" and not OWN[name] then names[#names + 1] = name end
+    if type(name) == "string" and type(value) == "string" and value ~= "" and not OWN[name] and not isPatching(name) then names[#names + 1] = name end
   end
   table.sort(names)
   for i = 1, math.min(#names, MOST_TAGS) do tags[names[i]] = msg.Tags[names[i]] end

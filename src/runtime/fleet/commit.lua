@@ -9,6 +9,7 @@ local handlers = require("fleet.handlers")
 local integrity = require("fleet.integrity")
 local json = require("fleet.json")
 local preserve = require("fleet.preserve-state")
+local publishedKeys = require("fleet.published-keys")
 local log = require("fleet.log")
 local migrate = require("fleet.migrate")
 local registry = require("fleet.registry")
@@ -88,6 +89,7 @@ end
 --   `repaired` if there were manual changes, `kept` (see `preserve.settle`) if there was state to keep
 function commit.commit(marker)
   assertGlobal(marker.before)
+  publishedKeys.declare()
   local earlier = store.marker and store.marker.version
   local process = store.process
   if process.name == "" then process.name = tostring(marker.process or "") end

@@ -76,7 +76,8 @@ local function wrap(original)
     trimInbox()
     pcall(handlers.keepLast)
     -- The message is handled even if this fails.
-    pcall(integrity.turn, isEval(msg))
+    local hasCode = isEval(msg)
+    pcall(integrity.turn, hasCode)
     local own, before = {}, Fleet.current
     for _, field in ipairs(OWN_FIELDS) do own[field] = msg[field] end
     local scheduledAt = ticks.scheduledAt(msg, rawTag)
@@ -91,6 +92,9 @@ local function wrap(original)
       -- Only trusted in messages that a messenger pushed: a signer can set any tag.
       pushedFor = msg.Owner ~= msg.From and rawTag(msg, "Pushed-For") or nil,
       target = msg.Target,
+      hasCode = hasCode,
+      -- A dry run: its effects are discarded.
+      readOnly = msg["Read-Only"] == true or msg["Read-Only"] == "true",
     }
     -- A program may normalize the message that it handles. Ticks of a messenger unit have no id.
     if before and msg.Id ~= nil and before.id == msg.Id and before.slot == Fleet.current.slot then

@@ -13,6 +13,7 @@ local image = require("fleet.image-globals")
 local json = require("fleet.json")
 local memory = require("fleet.memory")
 local modules = require("fleet.modules")
+local publishedKeys = require("fleet.published-keys")
 local store = require("fleet.store")
 
 local globals = {}
@@ -32,7 +33,7 @@ known.unknown = known.unknown or {}
 
 -- Whether a global belongs to aos or to the library. Before the first recorded load, the names in any image count.
 local function isOwn(name)
-  if name == "Fleet" or name == DECLARED then return true end
+  if name == "Fleet" or name == DECLARED or name == publishedKeys.DECLARED then return true end
   return (known.seen and known.aos or image)[name] == true
 end
 

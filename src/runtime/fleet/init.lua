@@ -25,6 +25,7 @@ local handlers = require("fleet.handlers")
 local json = require("fleet.json")
 local log = require("fleet.log")
 local migrate = require("fleet.migrate")
+local published = require("fleet.published")
 local registry = require("fleet.registry")
 local reply = require("fleet.reply")
 local state = require("fleet.state")
@@ -169,6 +170,7 @@ function Fleet.replyError(msg, code, message, remedy)
 end
 
 results.install()
+published.install()
 handlers.install(dispatch.first, dispatch.handle, dispatch.matchesLast, dispatch.last)
 
 return Fleet

@@ -8,6 +8,7 @@ local envelope = require("fleet.envelope")
 local json = require("fleet.json")
 local kept = require("fleet.router-state")
 local metrics = require("fleet.router-metrics")
+local published = require("fleet.published")
 local registry = require("fleet.registry")
 local store = require("fleet.store")
 local switch = require("fleet.router-switch")
@@ -121,6 +122,16 @@ registry.on("GET_TRAFFIC", { who = "anyone", readonly = true, always = true }, f
     table = S.table, proven = S.proven, lease = S.lease, command = S.command, reverted = S.reverted, serial = S.serial, proofs = proofs,
     holdCodes = switch.HOLD_CODES,
     metrics = now, before = before, epoch = store.epoch, at = envelope.now(), slot = envelope.of(msg).slot,
+  }
+end)
+
+-- The table without its figures, which change with every request.
+published.add("traffic", function()
+  return { serial = S.serial, lease = S.lease, command = S.command, epoch = store.epoch }
+end, function()
+  return {
+    table = S.table, proven = S.proven, lease = S.lease, command = S.command, reverted = S.reverted, serial = S.serial,
+    epoch = store.epoch, at = envelope.now(), slot = Fleet.current and Fleet.current.slot,
   }
 end)
 

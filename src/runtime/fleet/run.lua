@@ -9,7 +9,8 @@ end
 
 --- Calls a function in its own context.
 -- @tparam function fn
--- @tparam table options `readonly`: do not save the states · `id`: the message being handled · `onceKey`
+-- @tparam table options `readonly`: do not save the states · `id`: the message being handled · `onceKey` · `silent`: nothing is sent, and
+--   no call stays open, also without an error
 -- @treturn boolean whether it ended without an error
 -- @return its first result, or the error value
 -- @treturn table the context
@@ -33,8 +34,8 @@ function run.protected(fn, options)
   elseif not ok and type(result) ~= "table" then
     trace = debug.traceback(thread, tostring(result))
   end
-  if not ok then
-    if saved then state.restore(saved) end
+  if not ok and saved then state.restore(saved) end
+  if not ok or options.silent then
     truncate(outbox.Messages, messages)
     truncate(outbox.Spawns, spawns)
     truncate(outbox.Assignments, assignments)

@@ -5,8 +5,11 @@ import { connectMainnet, EMBEDDED_NODE } from "../../../src/ao/mainnet/connect.t
 import type { Ao } from "../../../src/ao/port.ts";
 import type { Wallet } from "../../../src/ao/wallet.ts";
 import { budgetOf } from "../../../src/core/budget.ts";
+import { publishedState } from "../../../src/fleet/protocol/published.ts";
 import { type LocalNetworkInfo, start, stop } from "../../../src/localnet/index.ts";
 import { temporaryFolder } from "../../kit/folder.ts";
+import { program } from "../../processes/compose.ts";
+import { COUNTER } from "../../processes/programs.ts";
 import { makeWallet } from "../wallets.ts";
 
 /** What the contract of the port does not ask for, on the embedded network's HyperBEAM node with real aos. */
@@ -63,6 +66,39 @@ test("a process publishes state that is read over HTTP without a signature", asy
   const read = async (key: string) =>
     (await fetch(`${network.nodeUrl}/${processId}~process@1.0/now/${key}`)).text();
   expect([await read("cache/release"), await read("cache/count")]).toEqual(["r1", "3"]);
+}, 60_000);
+
+test("a process with the library is read as it publishes itself, and a plain one has to be asked", async () => {
+  const plain = (await ao.spawn(spawnInput("plain"), budget())).id;
+  await evaluate(
+    plain,
+    'Handlers.add("add", "Add", function(m) m.reply({ Data = "1" }) end) return 1',
+    "plain code",
+  );
+  expect(await publishedState({ ao }, { processId: plain })).toBeUndefined();
+
+  const processId = (await ao.spawn(spawnInput("own"), budget())).id;
+  await evaluate(processId, await program("own", { source: COUNTER, repeats: true }), "own code");
+  expect(await publishedState({ ao }, { processId })).toMatchObject({
+    info: { name: "counter", status: "ACTIVE", version: "1.0.0", release: "r1", epoch: 1, peers: {} },
+    health: { healthStatus: "HEALTHY", failed: [] },
+  });
+  const config = { configType: "PROCESS_CONFIG", configData: { maxConcurrentRequests: 7 }, version: 1 };
+  const { id } = await ao.send(
+    {
+      ...{ intent: "config", processId, data: JSON.stringify(config) },
+      tags: { Action: "UPDATE_CONFIG", Epoch: "4" },
+    },
+    budget(),
+  );
+  const { messages } = await ao.evaluation({ processId, messageId: id }, budget());
+  expect(messages.map(({ tags }) => tags.Action)).toEqual(["UPDATE_CONFIG-Response"]);
+  expect(await publishedState({ ao }, { processId })).toMatchObject({
+    slot: 2,
+    info: { epoch: 4, configVersions: { PROCESS_CONFIG: 1 } },
+  });
+  // As it was after the load.
+  expect(await ao.published?.({ processId, path: ["fleet", "epoch"], slot: 1 }, budget())).toBe("1");
 }, 60_000);
 
 test("a spawn that is posted twice leaves the process as it was", async () => {

@@ -15,6 +15,8 @@ export interface Subject {
   readonly module: string;
   /** Whether its units drive crons. */
   readonly drivesCrons: boolean;
+  /** Whether it serves published state over HTTP. */
+  readonly servesState: boolean;
   close(): Promise<void>;
 }
 

@@ -221,8 +221,8 @@ const READS: Readonly<Record<string, Promised>> = {
       return { oldest: outputs, newest: newest.items[0]?.output };
     },
   },
-  "a dry run answers, and changes nothing": {
-    kept: { answer: "seen 5", slots: 0, after: "5" },
+  "a dry run answers whoever asked, and changes nothing": {
+    kept: { answer: "seen 5", isToUs: true, slots: 0, after: "5" },
     async observe(bench) {
       const { ao } = await bench.main;
       const processId = await bench.shared();
@@ -234,6 +234,7 @@ const READS: Readonly<Record<string, Promised>> = {
       const { messages } = await ao.dryrun({ processId, tags: { Action: "Read" } }, budget());
       return {
         answer: messages[0]?.data,
+        isToUs: messages[0]?.target === ao.address,
         slots: Number(await ao.latest(processId, budget())) - before,
         after: (await bench.run(processId, "return READ")).output,
       };

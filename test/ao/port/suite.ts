@@ -18,6 +18,36 @@ export function portContract(name: string, start: () => Promise<Subject>): void 
       }, 60_000);
     }
 
+    test("serves what a process publishes, if the network serves state; then it is no message", async () => {
+      const { ao } = await bench.main;
+      expect(ao.published !== undefined).toBe(bench.subject.servesState);
+      if (!bench.subject.servesState) return;
+      const processId = await bench.shared();
+      const shown = '{ release = "r1", count = 3, open = true, deep = { er = "x" } }';
+      const sent = await bench.run(
+        processId,
+        `Send({ device = "patch@1.0", shown = ${shown} })\nreturn "published"`,
+      );
+      expect(sent.messages).toEqual([]);
+      const slot = Number(await ao.latest(processId, budget()));
+      const read = (...path: string[]) => ao.published?.({ processId, path }, budget());
+      expect([
+        await read("shown", "release"),
+        await read("shown", "count"),
+        await read("shown", "open"),
+      ]).toEqual(["r1", "3", "true"]);
+      expect(await read("shown", "deep")).toEqual({ er: "x" });
+      expect(await read("shown")).toEqual({ release: "r1", count: 3, open: true, deep: { er: "x" } });
+      expect(await ao.published?.({ processId, path: ["shown", "release"], slot }, budget())).toBe("r1");
+      for (const nothing of [
+        { processId, path: ["unknown"] },
+        { processId, path: ["shown"], slot: slot - 1 },
+        { processId, path: ["shown"], slot: slot + 9 },
+        { processId: "nobody".padEnd(43, "0"), path: ["shown"] },
+      ])
+        expect(await ao.published?.(nothing, budget())).toBeUndefined();
+    }, 60_000);
+
     test("says whether the network drives crons", async () => {
       const { ao } = await bench.main;
       const driven = await ao.monitor({ processId: await bench.shared(), on: true }, budget());
@@ -36,5 +66,6 @@ export function faceOf(
     ...rest,
     network,
     drivesCrons: protocol === "legacy",
+    servesState: protocol === "mainnet",
   }));
 }

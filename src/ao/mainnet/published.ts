@@ -1,0 +1,66 @@
+import type { Budget } from "../../core/budget.ts";
+import { FleetError } from "../../core/errors.ts";
+import type { PublishedInput, PublishedValue } from "../port.ts";
+import type { NodeAnswer, NodeClient } from "./node.ts";
+
+/** The ending of a member that is a link: the value is served at the member's own path. */
+const LINK = "+link";
+/** Links that are followed in one value, and tables in tables. */
+const MAX_LINKS = 32;
+const MAX_DEPTH = 4;
+
+/** Reads published state by a single attempt. @returns undefined for everything that is no value, also if the node does not answer */
+export async function readPublished(
+  node: NodeClient,
+  { processId, path, slot }: PublishedInput,
+  budget: Budget,
+): Promise<PublishedValue | undefined> {
+  const stage = slot === undefined ? "now" : `compute=${slot}`;
+  let links = 0;
+
+  async function at(keys: readonly string[]): Promise<PublishedValue | undefined> {
+    const parts = [`${processId}~process@1.0`, stage, ...keys.map(encodeURIComponent)];
+    const value = valueIn(await node.ask({ path: `/${parts.join("/")}` }, budget));
+    if (value === undefined || typeof value === "string" || Array.isArray(value)) return value;
+    const members = await Promise.all(
+      Object.entries(value).map(async ([name, member]): Promise<readonly [string, unknown]> => {
+        if (!name.endsWith(LINK)) return [name, member];
+        const plain = name.slice(0, -LINK.length);
+        links += 1;
+        const isTooMuch = links > MAX_LINKS || keys.length >= path.length + MAX_DEPTH;
+        return [plain, isTooMuch ? undefined : await at([...keys, plain])];
+      }),
+    );
+    return Object.fromEntries(members.filter(([, member]) => member !== undefined));
+  }
+
+  try {
+    return await at(path);
+  } catch (error) {
+    if (error instanceof FleetError) return undefined;
+    throw error;
+  }
+}
+
+/** The value in an answer: plain text, JSON, or JSON in the node's own envelope. Nodes answer with a page for people to what they do not find. */
+function valueIn({ ok, headers, text, json }: NodeAnswer): PublishedValue | undefined {
+  const isPage = headers["content-type"]?.startsWith("text/html") || /^\s*<(?:!doctype|html)\b/i.test(text);
+  if (!ok || isPage || text === "") return undefined;
+  if (json === undefined) return text;
+  // Not by way of a double, which may lose digits.
+  if (typeof json === "number") return text.trim();
+  const { "ao-result": key } = (json ?? {}) as { "ao-result"?: unknown };
+  return asValue(typeof key === "string" ? (json as Record<string, unknown>)[key] : json);
+}
+
+function asValue(value: unknown): PublishedValue | undefined {
+  if (value === undefined || value === null || value === "") return undefined;
+  return typeof value === "object" ? (value as PublishedValue) : String(value);
+}
+
+/** Whether tags mark a message of an outbox as a patch of published state, which is not delivered to anyone. */
+export const isPatch = (tags: Readonly<Record<string, string>>): boolean =>
+  Object.entries(tags).some(([name, value]) => {
+    const key = name.toLowerCase();
+    return (key === "device" && value === "patch@1.0") || (key === "method" && value === "PATCH");
+  });

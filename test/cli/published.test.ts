@@ -1,0 +1,89 @@
+/** What `fleet status --quick` shows where processes publish their state: a HyperBEAM node. */
+import { expect, test } from "vitest";
+import { type Behaviour, fakeAo, fakeFleet, fleet, HASH, idOf, member } from "./fakes.ts";
+
+const AT = Date.now() - 5 * 60_000;
+const STATE = {
+  ...{ schema: 1, name: "battle", status: "ACTIVE", version: "1.0.0", sourceHash: HASH, epoch: 7 },
+  ...{ release: "deploy-1", at: AT, slot: 12, health: { healthStatus: "HEALTHY", failed: [] } },
+};
+const asked: Behaviour = () => ({
+  reply: {
+    ...{ success: true, name: "shop", status: "ACTIVE", version: "1.0.0", sourceHash: HASH, epoch: 7 },
+    release: "deploy-1",
+  },
+});
+const two = [member("battle"), member("shop")];
+
+/** A network that serves this for battle, and nothing for any other. */
+function serving(state: unknown) {
+  const ao = fakeAo(asked);
+  const dry: string[] = [];
+  return {
+    dry,
+    ao: {
+      ...ao,
+      dryrun: async (...given: Parameters<typeof ao.dryrun>) => {
+        dry.push(given[0].processId);
+        return ao.dryrun(...given);
+      },
+      published: async ({ processId, path }: { processId: string; path: readonly string[] }) =>
+        processId === idOf("battle") && path.join("/") === "fleet/state" ? (state as string) : undefined,
+    },
+  };
+}
+
+test("a process that publishes its state is not asked, and shown with the time and slot", async () => {
+  for (const state of [STATE, JSON.stringify(STATE)]) {
+    const { ao, dry } = serving(state);
+    const ran = await fleet(["status", "--quick", "--json"], { fleet: fakeFleet(ao, two) });
+    expect(ran.code).toBe(0);
+    expect(ran.json()).toMatchObject({
+      processes: [
+        {
+          ...{
+            name: "battle",
+            health: "ACTIVE",
+            epoch: 7,
+            release: "deploy-1",
+            responseMs: null,
+            reasons: [],
+          },
+          published: { slot: 12, at: new Date(AT).toISOString() },
+        },
+        { name: "shop", health: "ACTIVE", responseMs: expect.any(Number) },
+      ],
+    });
+    // Once in the search for a router, and once for its row.
+    expect(dry).toEqual([idOf("shop"), idOf("shop")]);
+  }
+  const text = await fleet(["status", "--quick"], { fleet: fakeFleet(serving(STATE).ao, two) });
+  expect(text.stdout).toMatch(/^battle .* deploy-1 {2}published 5 min ago, slot 12$/m);
+  expect(text.stdout).toMatch(/^shop .* deploy-1$/m);
+});
+
+test("other code than deployed is shown, whoever reports it", async () => {
+  const { ao } = serving({ ...STATE, sourceHash: "cd".repeat(32) });
+  const ran = await fleet(["status", "--quick", "--json"], { fleet: fakeFleet(ao, two) });
+  expect(ran.json()).toMatchObject({
+    processes: [{ reasons: ["it runs code cdcdcdcd instead of abababab"] }, { reasons: [] }],
+  });
+});
+
+test.each([
+  ["of another schema", { ...STATE, schema: 2 }],
+  ["without a status", { ...STATE, status: undefined }],
+  ["that is no JSON", "hello"],
+  ["that is a list", ["a"]],
+])("a process that publishes something %s is asked", async (_, state) => {
+  const { ao, dry } = serving(state);
+  const ran = await fleet(["status", "--quick", "--json"], { fleet: fakeFleet(ao, two) });
+  expect(ran.json()).toMatchObject({ processes: [{ health: "ACTIVE", responseMs: expect.any(Number) }, {}] });
+  expect(new Set(dry)).toEqual(new Set([idOf("battle"), idOf("shop")]));
+});
+
+test("status without --quick is a verdict: it signs, whatever is published", async () => {
+  const { ao } = serving(STATE);
+  await fleet(["status"], { fleet: fakeFleet(ao, [member("battle")]) });
+  expect(ao.sent.map(({ tags }) => tags.Action)).toEqual(["HEALTH_CHECK"]);
+});

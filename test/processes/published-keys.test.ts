@@ -1,0 +1,138 @@
+import { expect, test } from "vitest";
+import { type Aos, address, boot, OWNER, type SendResult } from "./aos.ts";
+import { program } from "./compose.ts";
+
+/** What a program publishes on a HyperBEAM node by its declaration: `publish: ["Balances"]`, which the bundle passes as a global. */
+
+const USER = address("user");
+const NODE = { Variant: "ao.N.1" };
+const TOKEN = `FLEET_PUBLISH = "Balances,Supply,notes,Missing"
+Balances = Balances or { bank = 100 }
+Supply = Supply or 100
+Handlers.add("move", "Move", function(msg)
+  Balances.bank = Balances.bank - 1
+  Balances[msg.To or msg.From] = (Balances[msg.To or msg.From] or 0) + 1
+  msg.reply({ Data = "moved" })
+end)
+Handlers.add("run", "Run", function(msg) load(msg.Data)() msg.reply({ Data = "ran" }) end)
+`;
+
+type Keys = Readonly<Record<string, unknown>>;
+/** What an outbox publishes besides what the library publishes of itself. */
+const keysIn = ({ messages }: SendResult): Keys =>
+  Object.fromEntries(
+    messages
+      .filter(({ Tags }) => Tags.some(({ name }) => name === "device"))
+      .flatMap(({ Tags }) => Tags.filter(({ name }) => name !== "device" && name !== "fleet"))
+      .map(({ name, value }) => [name, value as unknown]),
+  );
+
+async function load(p: Aos, source: string, epoch = 1): Promise<SendResult> {
+  const result = await p.eval(await program("token", { source, epoch, repeats: true }));
+  expect([result.error, result.output.includes("committed")]).toEqual([undefined, true]);
+  return result;
+}
+const bare = () => boot("token", { bare: true, tags: NODE });
+const run = (p: Aos, lua: string) => p.send({ From: OWNER, Action: "Run", Data: lua });
+
+test("a load publishes what is declared, and a message only the members that it changed", async () => {
+  const p = await bare();
+  expect(keysIn(await load(p, TOKEN))).toEqual({ Balances: { bank: 100 }, Supply: 100 });
+  const moved = await p.send({ From: USER, Action: "Move" });
+  expect(moved.reply?.text).toBe("moved");
+  expect(keysIn(moved)).toEqual({ Balances: { bank: 99, [USER]: 1 } });
+  expect(keysIn(await p.send({ From: USER, Action: "Info" }))).toEqual({});
+  expect(keysIn(await p.eval("Supply = 7 return 'set'"))).toEqual({ Supply: 7 });
+  expect(await p.value("FLEET_PUBLISH == nil")).toBe(true);
+  await p.drop();
+});
+
+test("what is gone becomes empty, and a later program publishes its own names", async () => {
+  const p = await bare();
+  await load(p, TOKEN);
+  expect(keysIn(await run(p, "Balances.bank = nil Balances.new = true"))).toEqual({
+    Balances: { bank: "", new: true },
+  });
+  expect(keysIn(await run(p, "Balances = 'closed'"))).toEqual({ Balances: "closed" });
+  expect(keysIn(await run(p, "Balances = { a = { deep = { 1, 2 } } } Supply = 5"))).toEqual({
+    ...{ Balances: { a: '{"deep":[1,2]}' }, Supply: 5 },
+  });
+  expect(keysIn(await run(p, "Supply = nil"))).toEqual({ Supply: "" });
+  expect(keysIn(await run(p, "Supply = 6"))).toEqual({ Supply: 6 });
+  expect(keysIn(await load(p, TOKEN.replace("Balances,Supply,notes,Missing", "Supply"), 2))).toEqual({
+    Balances: { a: "" },
+  });
+  expect(keysIn(await run(p, "Balances.a = 5"))).toEqual({});
+  await p.drop();
+});
+
+test("a table of fleet.state is published by its name", async () => {
+  const source = `FLEET_PUBLISH = "notes"
+local fleet = require("fleet")
+fleet.process { name = "token", version = "1.0.0" }
+local S = fleet.state("notes", { n = 0 })
+fleet.on("ADD", {}, function(data) S.n = S.n + 1 if data.fail then error("boom") end return {} end)`;
+  const p = await bare();
+  expect(keysIn(await load(p, source))).toEqual({ notes: { n: 0 } });
+  expect(keysIn(await p.send({ From: USER, Action: "ADD" }))).toEqual({ notes: { n: 1 } });
+  // The change was undone.
+  expect(keysIn(await p.send({ From: USER, Action: "ADD", Data: { fail: true } }))).toEqual({});
+  await p.drop();
+});
+
+test("members that a stranger chooses cannot become parts of the node's message", async () => {
+  const p = await bare();
+  await load(p, TOKEN);
+  for (const To of ["device", "Path", "a/b", "x+link", "commitments", `${"long".repeat(40)}`]) {
+    const { Balances } = keysIn(await p.send({ From: USER, Action: "Move", To }));
+    expect([To, Object.keys(Balances as object)]).toEqual([To, ["bank"]]);
+  }
+  await p.drop();
+});
+
+test("values that cannot be written as they are never fail a message", async () => {
+  const p = await bare();
+  await load(p, TOKEN);
+  const result = await run(
+    p,
+    `Balances = {
+      big = 9007199254740993, float = 0.1, nan = 0/0, fn = print, bad = "\\xff\\xfe", long = ("x"):rep(5000), off = false,
+      loop = {}, [7] = "seven", [true] = "dropped",
+    }
+    Balances.loop.self = Balances.loop`,
+  );
+  expect([result.error, result.reply?.text]).toEqual([undefined, "ran"]);
+  expect(keysIn(result).Balances).toEqual({
+    ...{ bank: "", big: "9007199254740993", float: "0.1", bad: "??", off: false, "7": "seven" },
+  });
+  expect(keysIn(await p.send({ From: USER, Action: "Info" }))).toEqual({});
+  await p.drop();
+});
+
+test("many changes are published over several messages, and a table that is too large not at all", async () => {
+  const p = await bare();
+  await load(p, TOKEN);
+  const first = keysIn(
+    await run(p, 'Balances = {} for i = 1, 1500 do Balances["k" .. i] = ("v"):rep(100) end'),
+  );
+  const second = keysIn(await p.send({ From: USER, Action: "Info" }));
+  const third = keysIn(await p.send({ From: USER, Action: "Info" }));
+  const fourth = keysIn(await p.send({ From: USER, Action: "Info" }));
+  const members = [first, second, third, fourth].map((keys) => Object.keys((keys.Balances ?? {}) as object));
+  expect(members.every((each) => each.length < 700)).toBe(true);
+  expect(new Set(members.flat().filter((name) => name !== "bank")).size).toBe(1500);
+  expect(members.at(-1)).toEqual([]);
+  const large = await run(p, 'for i = 1, 3000 do Balances["more" .. i] = i end');
+  expect([large.reply?.text, keysIn(large)]).toEqual(["ran", {}]);
+  const { data } = (await p.send({ From: OWNER, Action: "LOGS" })).reply ?? {};
+  expect(JSON.stringify(data)).toContain("Balances has more than 2000 members");
+  await p.drop();
+});
+
+test("nothing is published on legacy units, and the declaration leaves no global", async () => {
+  const p = await boot("token", { bare: true });
+  expect(keysIn(await load(p, TOKEN))).toEqual({});
+  expect(keysIn(await p.send({ From: USER, Action: "Move" }))).toEqual({});
+  expect(await p.value("FLEET_PUBLISH == nil")).toBe(true);
+  await p.drop();
+});
