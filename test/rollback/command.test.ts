@@ -61,6 +61,8 @@ let world: {
   resources: object[];
   /** What runs after an `up`. */
   goal: ReleaseDocument;
+  /** The answer to EXPORT_STATE. */
+  exported: object;
 };
 
 beforeEach(() => {
@@ -77,6 +79,7 @@ beforeEach(() => {
     running: ["battle"],
     resources: [],
     goal: one,
+    exported: { success: true, ...STATE, slot: 9 },
   };
 });
 
@@ -116,8 +119,7 @@ async function rollback(args: readonly string[], asked: { choose?: number; confi
     const { sourceHash, version } = code ?? {};
     const same = { success: true, status: "ACTIVE", sourceHash, version, epoch: 4 };
     if (action === "Info") return { reply: { ...same, ...world.info } };
-    if (action === "EXPORT_STATE" && world.running.length === 0)
-      return { reply: { success: true, ...STATE, slot: 9 } };
+    if (action === "EXPORT_STATE") return { reply: world.exported };
     if (action !== "HEALTH_CHECK") return {};
     const { nonce } = JSON.parse(data).healthCheck;
     return { reply: { ...same, healthStatus: "HEALTHY", checks: [], nonce, release: "deploy-3" } };
@@ -390,5 +392,86 @@ describe("fleet rollback without an option", () => {
     expect(reportedAt).toBeGreaterThan(ran.sent.indexOf("HEALTH_CHECK"));
     const cleared = await rollback(["--clear"]);
     expect([cleared.code, cleared.set]).toEqual([0, ["rm release"]]);
+  });
+});
+
+describe("state that cannot be saved before the code is changed", () => {
+  const code = { items: [{ kind: "MODULE", name: "bank" }], count: 1, notCompared: [] };
+  const globals = { carried: ["Index"], left: [], unknown: ["Index"], waiting: 0 };
+  const refusal = { success: false, error: { code: "INTERNAL", message: "no memory left" } };
+  const kinds: [string, object, string][] = [
+    [
+      "BACKUP_FAILED",
+      refusal,
+      "battle: its state cannot be backed up: battle refused EXPORT_STATE: no memory",
+    ],
+    ["STATE_IN_CODE", { success: true, ...STATE, code }, "creates it again: module bank"],
+    ["STATE_NOT_COMPARED", { success: true, ...STATE, globals }, "may be lost: Index"],
+  ];
+
+  it.each(kinds)(
+    "%s is named, and nothing is changed without a terminal and a flag",
+    async (kind, reply, words) => {
+      world.exported = reply;
+      const ran = await rollback(["--to", "1", "--yes", "--json"]);
+      expect([ran.code, ran.json()]).toMatchObject([
+        4,
+        { success: false, error: { code: kind }, unsaved: [{ name: "battle", code: kind }] },
+      ]);
+      expect(ran.stderr).toContain(words);
+      expect(ran.touched).toBe(false);
+      expect(reports()).toEqual([]);
+    },
+  );
+
+  it.each(kinds)("%s is in the plan of a dry run", async (kind, reply, words) => {
+    world.exported = reply;
+    const ran = await rollback(["--to", "1", "--dry-run", "--json"]);
+    expect([ran.code, ran.json()]).toMatchObject([
+      0,
+      { dryRun: true, unsaved: [{ name: "battle", code: kind }] },
+    ]);
+    expect(ran.stderr).toContain(words);
+    expect(ran.touched).toBe(false);
+  });
+
+  it.each(kinds)("%s is a question on a terminal: a no changes nothing", async (kind, reply, words) => {
+    world.exported = reply;
+    const ran = await rollback(["--to", "1"], { confirm: false });
+    expect([ran.code, ran.touched]).toEqual([4, false]);
+    expect(ran.stderr).toContain(words);
+    expect(ran.stderr).toContain(`[${kind}]`);
+    expect((await rollback(["--to", "1"], { confirm: true })).code).toBe(0);
+  });
+
+  it.each([
+    ["--without-backup", ["--to", "1", "--yes", "--without-backup"]],
+    ["an emergency", ["--to", "deploy-1", "--emergency"]],
+  ])("%s continues, and the summary and the report name it", async (_, args) => {
+    world.exported = refusal;
+    const ran = await rollback([...args, "--json"]);
+    expect([ran.code, ran.json()]).toMatchObject([
+      0,
+      { success: true, unsaved: [{ name: "battle", code: "BACKUP_FAILED" }] },
+    ]);
+    expect(ran.stderr).toContain("not saved before the rollback: battle: its state cannot be backed up");
+  });
+
+  it("continues if the stack's setting withoutBackup says so", async () => {
+    world.exported = refusal;
+    const settings = join(dir, "Pulumi.dev.yaml");
+    writeFileSync(
+      settings,
+      `${readFileSync(settings, "utf8").trimEnd()}\n  ao-fleet:withoutBackup: "true"\n`,
+    );
+    expect((await rollback(["--to", "1", "--yes"])).code).toBe(0);
+  });
+
+  it("is no decision if the declaration has no state", async () => {
+    world.exported = { success: true, ...STATE, code, globals };
+    const healthCheck = { timeoutSeconds: 60, intervalSeconds: 1 } as never;
+    const policies = { battle: { healthCheck, timeoutSeconds: 60, state: "none" as const } };
+    world.releases = [{ ...one, policies } as ReleaseDocument, two];
+    expect((await rollback(["--to", "1", "--yes"])).code).toBe(0);
   });
 });

@@ -150,16 +150,21 @@ async function up(
   engine: Engine,
   options: DeployOptions,
 ): Promise<ExitCode> {
-  const first = await runUp(context, stack, engine, options);
+  const rollBack = async (outcome: DeployOutcome) => {
+    if (outcome.status !== "failed" || !rollsBackOnFailure(context, stack, options)) return {};
+    const { rollBackAutomatically } = await import("../../operations/rollback/automatic.ts");
+    const { automaticObserver } = await import("../rollback/observer.ts");
+    const observer = automaticObserver(context.out);
+    return { rollback: await rollBackAutomatically(context, engine, outcome, options.parallel, observer) };
+  };
+  // With --json nothing is asked, and the one document contains the rollback.
+  const { json } = context.out;
+  const first = await runUp(context, stack, engine, { ...options, ...(json ? { followUp: rollBack } : {}) });
   const again = await continuesWithoutBackup(context, first.outcome, options);
   const { code, outcome } = again
     ? await runUp(context, stack, engine, { ...options, withoutBackup: true })
     : first;
-  if (outcome.status === "failed" && rollsBackOnFailure(context, stack, options)) {
-    const { rollBackAutomatically } = await import("../../operations/rollback/automatic.ts");
-    const { automaticObserver } = await import("../rollback/observer.ts");
-    await rollBackAutomatically(context, engine, outcome, options.parallel, automaticObserver(context.out));
-  }
+  if (!json) await rollBack(outcome);
   return code;
 }
 

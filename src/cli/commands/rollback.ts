@@ -23,7 +23,8 @@ export function rollbackCommand(cli: Cli): Command {
     description:
       "Chooses a release from the history, shows the plan, pins the stack to that release and runs an ordinary `pulumi up`: the earlier " +
       "code is loaded in place, dependents first, and the present state is migrated down (or, with --restore-state, the earlier state " +
-      "is restored). A rollback that would lose messages requires --accept-divergence. A pinned stack ignores index.ts until --clear.",
+      "is restored). A rollback that would lose messages requires --accept-divergence, and one that would lose " +
+      "state which cannot be saved first requires --without-backup. A pinned stack ignores index.ts until --clear.",
     examples: [
       ["npx fleet rollback", "choose from a list"],
       ["npx fleet rollback --to 3 --yes", "to release 3 of `fleet history`"],
@@ -45,6 +46,10 @@ export function rollbackCommand(cli: Cli): Command {
         .option("--restore-state", "also restore the state that each process had then")
         .option("--only <names>", "roll back these members only; leave the others as they are", names)
         .option("--accept-divergence", "accept that messages handled since are lost")
+        .option(
+          "--without-backup",
+          "accept the loss of state that cannot be saved first (stack setting: withoutBackup)",
+        )
         .option("--clear", "remove the pin: the next deploy follows the program again")
         .option("--dry-run", "show the plan without changing anything")
         .option("--timeout <seconds>", "stop the run after this time (exit code 124)", seconds)

@@ -28,6 +28,8 @@ interface UpRequest extends Omit<DeployRequest, "projectDir"> {
   readonly doing?: string;
   /** Further fields of the document that `--json` prints. */
   readonly document?: Readonly<Record<string, unknown>>;
+  /** What follows the run, before that document is printed; returns more fields of it. @default nothing */
+  readonly followUp?: (outcome: DeployOutcome) => Promise<Readonly<Record<string, unknown>>>;
 }
 
 /** Runs `up`, shows its progress, and prints the result. */
@@ -35,7 +37,7 @@ export async function runUp(
   context: Context,
   stack: string,
   engine: Engine,
-  { timeout, doing = "deploying", document = {}, ...request }: UpRequest,
+  { timeout, doing = "deploying", document = {}, followUp, ...request }: UpRequest,
 ): Promise<{ code: ExitCode; outcome: DeployOutcome }> {
   const { out, projectDir } = context;
   const scope = ScopeSchema.parse({
@@ -65,7 +67,9 @@ export async function runUp(
       return screen;
     };
     const outcome = await deploy(engine, { ...request, projectDir }, clock, watch, context.host.pause);
-    return { code: await report(context, stack, scope, outcome, document), outcome };
+    // What follows has a clock of its own.
+    if (followUp !== undefined) clock.stop();
+    return { code: await report(context, stack, scope, outcome, { document, followUp }), outcome };
   } finally {
     clock.stop();
   }
@@ -84,7 +88,7 @@ async function report(
   stack: string,
   scope: z.output<typeof ScopeSchema>,
   outcome: DeployOutcome,
-  document: Readonly<Record<string, unknown>>,
+  { document, followUp }: { document: object; followUp: UpRequest["followUp"] },
 ): Promise<ExitCode> {
   const manifest = await readManifest(scope);
   const { progress, failures, status, deploymentId, attempts, seconds: took, busy, holders, log } = outcome;
@@ -93,6 +97,7 @@ async function report(
     known &&
     checkAgainstAnswers(known, hasProcess(known, manifest) ? await askFleet(fleet) : { answers: [] });
   for (const { text, severity } of progress.diagnostics) if (severity === "warning") out.note(text);
+  const later = await followUp?.(outcome);
   out.document({
     success: status === "succeeded",
     status,
@@ -109,6 +114,7 @@ async function report(
     processes: manifest?.processes ?? {},
     manifest: "build/deployment-manifest.json",
     log,
+    ...later,
   });
   if (status !== "succeeded") {
     for (const line of reportLines(outcome, stack, manifest, stands)) out.alert(line);

@@ -9,6 +9,8 @@ import { memberPlanLines } from "../../operations/rollback/plan-lines.ts";
 import type { PreparedRollback } from "../../operations/rollback/prepare.ts";
 import type { StackHistory } from "../../operations/rollback/read-history.ts";
 import { assertExpectedSteps } from "../../operations/rollback/unexpected-steps.ts";
+import { type UnsavedMember, unsavedLine } from "../../operations/rollback/unsaved.ts";
+import { readStackConfig } from "../../operations/workspace/stack-config.ts";
 import type { Context } from "../command.ts";
 import { failureLines } from "../deploy/report.ts";
 import { EXIT, type ExitCode } from "../exit.ts";
@@ -22,8 +24,9 @@ export async function showAndConfirm(
   known: StackHistory,
   options: RollbackOptions,
 ): Promise<ExitCode | "continue"> {
+  const stack = await context.stack();
   const { out, host } = context;
-  const { target, number, plans, diverged } = prepared;
+  const { target, number, plans, diverged, unsaved } = prepared;
   out.note(
     `from ${known.current?.deploymentId ?? "what runs"} to release ${number ?? ""} ${target.deploymentId}:`,
   );
@@ -31,10 +34,13 @@ export async function showAndConfirm(
   for (const { name, lost } of diverged) {
     if (lost) out.alert(`${name}: ${describeLost(lost)} not in the state that would be restored.`);
   }
+  for (const one of unsaved) out.alert(unsavedLine(one));
   const asked = host.stdin.isTTY === true && !options.yes && !options.emergency;
   const isLossy = diverged.length > 0;
   // Nobody can accept the loss here, so a preview would be useless.
   if (isLossy && !options.acceptDivergence && !options.dryRun && !asked) return refuseLoss(context, diverged);
+  const isUnsaved = unsaved.length > 0 && !acceptsUnsaved(context, stack, options);
+  if (isUnsaved && !options.dryRun && !asked) return refuseUnsaved(context, unsaved);
   if (!options.emergency || options.dryRun) {
     const clock = startClock(
       options.timeout,
@@ -59,6 +65,7 @@ export async function showAndConfirm(
         dryRun: true,
         to: target.deploymentId,
         ways: plans,
+        unsaved,
         steps,
         notes,
         changes,
@@ -69,6 +76,9 @@ export async function showAndConfirm(
   if (options.dryRun) return EXIT.ok;
   if (isLossy && !options.acceptDivergence && !(await host.confirm("Accept the loss?"))) {
     return refuseLoss(context, diverged);
+  }
+  if (isUnsaved && !(await host.confirm("Accept the loss of state that cannot be saved?"))) {
+    return refuseUnsaved(context, unsaved);
   }
   if (asked && !(await host.confirm(`Roll back to ${target.deploymentId}?`))) {
     out.note("Nothing was changed.");
@@ -82,6 +92,33 @@ function refuseLoss({ out }: Context, diverged: readonly MemberPlan[]): ExitCode
   out.alert(formatProblem(error.problems[0]));
   out.document({ success: false, error: { code: error.code, problems: error.problems }, diverged });
   return EXIT.held;
+}
+
+/** In an emergency nothing is asked: the report and the summary name the loss. */
+const acceptsUnsaved = (
+  { projectDir }: Context,
+  stack: string,
+  { withoutBackup, emergency }: RollbackOptions,
+): boolean =>
+  withoutBackup || emergency || readStackConfig(projectDir, stack).get("withoutBackup") === "true";
+
+function refuseUnsaved({ out }: Context, unsaved: readonly UnsavedMember[]): ExitCode {
+  const error = notSaved(unsaved);
+  out.alert(formatProblem(error.problems[0]));
+  out.document({ success: false, error: { code: error.code, problems: error.problems }, unsaved });
+  return EXIT.held;
+}
+
+function notSaved(unsaved: readonly UnsavedMember[]): FleetError {
+  const names = [...new Set(unsaved.map(({ name }) => name))].join(", ");
+  return new FleetError({
+    code: unsaved[0]?.code ?? "BACKUP_FAILED",
+    what: `The rollback would lose state of ${names} that cannot be saved first. Nothing was changed.`,
+    got: unsaved.map(unsavedLine).join("; "),
+    expected: "--without-backup",
+    remedy:
+      "Pass --without-backup to accept the loss; or --only with the other members; or fix the program and deploy it.",
+  });
 }
 
 function divergence(members: readonly string[]): FleetError {

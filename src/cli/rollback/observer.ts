@@ -3,6 +3,7 @@ import { formatProblem } from "../../core/errors.ts";
 import type { AutomaticObserver } from "../../operations/rollback/automatic.ts";
 import type { RollbackObserver, RollbackResult } from "../../operations/rollback/perform.ts";
 import { reportPath } from "../../operations/rollback/report.ts";
+import { unsavedLine } from "../../operations/rollback/unsaved.ts";
 import { failureLines, reportLines } from "../deploy/report.ts";
 import { screenFor } from "../deploy/screen.ts";
 import type { Output } from "../output.ts";
@@ -38,6 +39,7 @@ function printResult(out: Output, { report, outcome, touched }: RollbackResult):
   for (const { name, status, reasons } of report.validation) {
     if (reasons.length > 0 || status !== "HEALTHY") out.alert(`${name} is ${status}: ${reasons.join("; ")}`);
   }
+  for (const one of report.unsaved ?? []) out.alert(`not saved before the rollback: ${unsavedLine(one)}`);
   const where = `report: ${reportPath(report.rollbackId)}  log: ${report.log}`;
   if (report.status === "COMPLETED") {
     out.line(`Rolled back to ${report.to.deploymentId} in ${outcome.seconds} s, validated.  ${where}`);

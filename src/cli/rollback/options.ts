@@ -11,6 +11,7 @@ export const Options = z.looseObject({
   restoreState: z.boolean().default(false),
   only: z.array(z.string()).default([]),
   acceptDivergence: z.boolean().default(false),
+  withoutBackup: z.boolean().default(false),
   clear: z.boolean().default(false),
   dryRun: z.boolean().default(false),
   timeout: z.number().optional(),

@@ -10,12 +10,19 @@ import { describeLost } from "./lost-messages.ts";
 import { perform, type RollbackObserver } from "./perform.ts";
 import { prepare } from "./prepare.ts";
 import { lastReport } from "./report.ts";
+import { type UnsavedMember, unsavedLine } from "./unsaved.ts";
 
 /** The result of an automatic rollback. */
 type AutomaticRollback =
   /** The failed run changed nothing. */
   | { readonly kind: "not-needed" }
-  | { readonly kind: "done"; readonly rollbackId: string; readonly to: string }
+  | {
+      readonly kind: "done";
+      readonly rollbackId: string;
+      readonly to: string;
+      /** State that could not be saved first. */
+      readonly unsaved: readonly UnsavedMember[];
+    }
   /** The fleet stays as the failed run left it. `code` is the error's code, or the status of the rollback. */
   | { readonly kind: "stopped"; readonly code: string };
 
@@ -66,6 +73,8 @@ export async function rollBackAutomatically(
     const [diverged] = prepared.diverged;
     if (diverged?.lost)
       return stop(divergenceError(diverged.name, describeLost(diverged.lost), release.deploymentId));
+    // A release that works is worth more at night than an answer in the morning: the loss is named, now and in the summary.
+    for (const one of prepared.unsaved) out.alert(unsavedLine(one));
     out.note(`rolling back to the last release, ${release.deploymentId}`);
     const { report } = await perform(
       context,
@@ -87,7 +96,8 @@ export async function rollBackAutomatically(
       },
       out,
     );
-    if (report.status === "COMPLETED") return { kind: "done", rollbackId, to: release.deploymentId };
+    if (report.status === "COMPLETED")
+      return { kind: "done", rollbackId, to: release.deploymentId, unsaved: prepared.unsaved };
     return { kind: "stopped", code: report.status };
   } catch (error) {
     if (error instanceof FleetError) return stop(error);

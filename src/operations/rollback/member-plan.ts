@@ -5,6 +5,13 @@ import type { Snapshot } from "../../fleet/snapshot/store.ts";
 import type { LostMessages } from "./lost-messages.ts";
 import type { Traffic } from "./stack.ts";
 
+/** State that a rollback loses because it cannot be saved first, with the code by which a deployment stops for it. */
+export interface UnsavedState {
+  readonly code: "BACKUP_FAILED" | "STATE_IN_CODE" | "STATE_NOT_COMPARED";
+  /** What is lost, for display. */
+  readonly text: string;
+}
+
 /** What a rollback does with one member. */
 export interface MemberPlan {
   readonly name: string;
@@ -28,6 +35,8 @@ export interface MemberPlan {
   readonly snapshot?: Snapshot;
   /** Messages whose effect is not in the state that is restored. */
   readonly lost?: LostMessages;
+  /** State that cannot be saved first, and is lost. */
+  readonly unsaved?: readonly UnsavedState[];
   /** Why the member cannot be rolled back. */
   readonly problem?: Problem;
   /** Current epoch; undefined if the member does not answer. */
@@ -37,6 +46,8 @@ export interface MemberPlan {
 /** What the plan of every member depends on. */
 export interface PlanRequest {
   readonly target: ReleaseDocument;
+  /** The release that runs, if it is known. */
+  readonly current?: ReleaseDocument | undefined;
   /** Members to roll back; empty means all. */
   readonly only: readonly string[];
   /** Restores the earlier states even if a `down` migration exists. */

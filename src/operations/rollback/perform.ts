@@ -57,8 +57,8 @@ export interface RollbackResult {
 }
 
 /**
- * The request of a run that deploys a pinned release. It continues if a state cannot be saved: the code that it replaces may be what keeps
- * a process from answering.
+ * The request of a run that deploys a pinned release. It continues if a state cannot be saved: that was decided before (`unsaved` of the
+ * preparation), and the code that it replaces may be what keeps a process from answering.
  */
 export const pinRequest = ({ pin, epoch }: PreparedRollback): RunRequest => ({
   pin,
@@ -162,7 +162,7 @@ async function deployPinned(
 
 function reportOf(
   { project, stack }: FleetSession,
-  { target, number, plans }: PreparedRollback,
+  { target, number, plans, unsaved }: PreparedRollback,
   { rollbackId, rollbackType, reason, automatic, deploymentId, acceptedDivergence }: PerformRequest,
   {
     phases,
@@ -203,6 +203,7 @@ function reportOf(
     members: plans.map(({ problem: _, epoch: __, ...plan }) => ({ ...plan })),
     validation: validation.map((one) => ({ ...one, reasons: [...one.reasons] })),
     acceptedDivergence,
+    unsaved: unsaved.map((one) => ({ ...one })),
     failures: [...outcome.failures],
     log: outcome.log,
   };

@@ -13,6 +13,7 @@ import { isReachable } from "./migrations.ts";
 import { planRespawn } from "./plan-respawn.ts";
 import { findWarmRevision, planNewRevision, planWarmRevision, servingOf } from "./plan-revisions.ts";
 import { restoreProblem } from "./restore-problem.ts";
+import { withUnsaved } from "./unsaved.ts";
 
 /** Plans every member that a rollback touches. Changes nothing. */
 export async function planMembers(
@@ -26,11 +27,13 @@ export async function planMembers(
     ({ name }) => only.length === 0 && target.declaration[name] === undefined,
   );
   const plans = await Promise.all(
-    names.map((name) => {
+    names.map(async (name) => {
       const declared = target.declaration[name];
       if (!declared) throw new Error(`no declaration of ${name}`);
       const member = fleet.members.find((known) => known.name === name);
-      return planMember(fleet, history, request, name, declared, member);
+      const plan = await planMember(fleet, history, request, name, declared, member);
+      if (member === undefined || runsWithoutLibrary(member)) return plan;
+      return withUnsaved(fleet, request, member, servingOf(request, member), plan);
     }),
   );
   return [

@@ -15,6 +15,7 @@ import { planMembers } from "./plan-members.ts";
 import { keepRelease, type StackHistory } from "./read-history.ts";
 import type { KnownRelease } from "./releases.ts";
 import type { Traffic } from "./stack.ts";
+import { type UnsavedMember, unsavedOf } from "./unsaved.ts";
 
 /** Seconds for all reads from the network before anything is changed. */
 const READ_TIMEOUT_SECONDS = 120;
@@ -42,6 +43,8 @@ export interface PreparedRollback {
   readonly pin: Pin;
   /** Members that would lose messages. */
   readonly diverged: readonly MemberPlan[];
+  /** State that cannot be saved before code is changed. */
+  readonly unsaved: readonly UnsavedMember[];
   /** The router's present table; undefined if there is no router or it did not answer. */
   readonly table?: TrafficState;
   /** For a run without the coordinator: one above the highest epoch of any process. */
@@ -78,6 +81,7 @@ export async function prepare(
   ]);
   const plans = await planMembers(fleet, () => context.host.history(fleet, READ_TIMEOUT_SECONDS), {
     target,
+    current: known.current,
     only: manner.only,
     restoreState: manner.restoreState,
     silent,
@@ -103,6 +107,7 @@ export async function prepare(
       ...(Object.keys(states).length > 0 ? { restore: { id: manner.rollbackId, states } } : {}),
     },
     diverged: plans.filter(({ lost }) => (lost?.messages ?? 0) > 0),
+    unsaved: unsavedOf(plans),
     ...(table === undefined ? {} : { table }),
     ...(manner.manual ? { epoch: 1 + Math.max(0, ...plans.map(({ epoch }) => epoch ?? 0)) } : {}),
   };

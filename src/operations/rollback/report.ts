@@ -37,6 +37,8 @@ export const RollbackReportSchema = z.looseObject({
   validation: z.array(z.looseObject({ name: text, status: text, reasons: z.array(text) })),
   /** Whether --accept-divergence was given: the rollback may lose messages. */
   acceptedDivergence: z.boolean(),
+  /** State that could not be saved before the code was changed. @default none, in reports of earlier versions */
+  unsaved: z.array(z.looseObject({ name: text, code: text, text })).optional(),
   failures: z.array(z.unknown()),
   log: text.optional(),
 });
