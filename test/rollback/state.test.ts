@@ -126,6 +126,12 @@ it("a deployment that fails half-way rolls back by itself, with the earlier stat
   const { entries } = JSON.parse(history.stdout);
   expect(entries[0]).toMatchObject({ kind: "rollback", current: true });
   expect(entries.map(({ result }: { result: string }) => result)).toContain("failed");
+  const again = await fleet(project, ["deploy", "--yes", "--rollback-on-failure", "--json"]);
+  expect([again.code, JSON.parse(again.stdout)]).toMatchObject([
+    1,
+    { success: false, status: "failed", rollback: { kind: "done", unsaved: [] } },
+  ]);
+  expect(await add(1)).toBe(15);
 }, 300_000);
 
 it("fleet cleanup lists what it would remove, removes exactly that, and keeps what the latest releases need", async () => {
