@@ -1,6 +1,6 @@
 import { ageOf } from "../../core/age.ts";
 import type { Report } from "../../monitor/report.ts";
-import { ageOf, describeLastKnown } from "./last-known.ts";
+import { describeLastKnown } from "./last-known.ts";
 
 /** A round's figures as text. What was not measured is "unknown", never 0. Pure. */
 export function figureLines({
