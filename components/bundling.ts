@@ -13,11 +13,14 @@ import {
   removeOldFacts,
   wasmModules,
 } from "../src/bundler/index.ts";
+import { LUA_DEVICE } from "../src/core/devices.ts";
 import { FleetError, type Problem, throwAll } from "../src/core/errors.ts";
 import { FLEET_ACTIONS } from "../src/core/fleet-actions.ts";
 import { settleAll } from "../src/core/settle-all.ts";
+import type { DeclaredProcess } from "../src/fleet/releases/declared.ts";
 import { SETTING_IDLE } from "./configuration.ts";
 import type { FleetDeclaration, ProcessDeclaration } from "./declaration.ts";
+import { declareLuaModule, luaImage } from "./device.ts";
 import { LATENCY_NEEDS_CALLERS } from "./latency-warnings.ts";
 import { declareModule } from "./module.ts";
 import { carriedGlobals, DECLARED_GLOBALS, globalsOf, silenceOfCode } from "./state-findings.ts";
@@ -30,6 +33,7 @@ const EVAL_OVERHEAD = 3_000;
 /**
  * What a member runs: its bundle, and its AO module as declared.
  *
+ * @param running the member as it runs now
  * @throws FleetError with every problem of both
  */
 export function programOf(
@@ -37,10 +41,14 @@ export function programOf(
   process: ProcessDeclaration,
   fleet: Pick<FleetDeclaration, "network" | "module">,
   home: string,
+  running?: Pick<DeclaredProcess, "module" | "tags">,
 ): Promise<{ module: string; made: Bundle }> {
   const at = process.module === undefined ? "module" : `processes.${name}.module`;
   return settleAll({
-    module: declareModule(process.module ?? fleet.module, at, fleet.network, home),
+    module:
+      process.device === LUA_DEVICE
+        ? declareLuaModule(process.module, `processes.${name}.device`, fleet.network, home, running)
+        : declareModule(process.module ?? fleet.module, at, fleet.network, home),
     made: bundleMember(name, process, fleet, home),
   });
 }
@@ -73,7 +81,8 @@ async function bundleMember(
   home: string,
 ): Promise<Bundle> {
   const { network } = fleet;
-  const image = await imageOf(process.module ?? fleet.module);
+  const image =
+    process.device === LUA_DEVICE ? luaImage(process.module) : await imageOf(process.module ?? fleet.module);
   const entry = entryOf(name, process);
   const { search, budget, ...own } = process.bundle;
   const root = globalThis.process.cwd();

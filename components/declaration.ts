@@ -2,6 +2,7 @@ import { z } from "zod";
 import { AdoptSchema } from "../providers/process/schema.ts";
 import { isReservedKey, NetworkRefSchema } from "../src/ao/network.ts";
 import { ADDRESS } from "../src/core/address.ts";
+import { DEVICES } from "../src/core/devices.ts";
 import { FaultRulesSchema, RoutedActionsSchema } from "../src/delivery/faults.ts";
 import {
   GlobalsSchema,
@@ -148,6 +149,12 @@ export const ProcessDeclarationSchema = z.strictObject({
   allowed: allowed.default([]),
   /** AO module: an alias of the network, an id, or a WebAssembly file of the project. It is fixed at the spawn. @default the fleet's */
   module: z.union([z.string().min(1), WasmModuleSchema]).optional(),
+  /**
+   * Device of the HyperBEAM node that runs it: `genesis-wasm@1.0` (aos) or `lua@5.3a` (Lua in the node, without aos; see
+   * [networks](../../networks.md#devices)), with the id of a Lua module as `module` or, without one, the fleet's own. It is fixed at the spawn.
+   * @default "genesis-wasm@1.0"
+   */
+  device: z.enum(DEVICES).optional(),
   /** Additional spawn tags. With `Cron-Interval`, the process has a cron, which the fleet's `cronDriver` drives. @default none */
   tags: z.record(z.string(), z.string()).default({}),
   /** When a new revision counts as healthy. Fields that are left out are the fleet's. @default the fleet's */

@@ -1,8 +1,10 @@
 import { isAddress } from "../src/core/address.ts";
+import { DEVICE_TAG, LUA_DEVICE } from "../src/core/devices.ts";
 import { type Problem, throwAll } from "../src/core/errors.ts";
 import { nearest, withSuggestion } from "../src/fleet/nearest.ts";
 import type { Configuration } from "./configuration.ts";
 import { type FleetDeclaration, FleetDeclarationSchema, type ProcessDeclaration } from "./declaration.ts";
+import { deviceProblems } from "./device.ts";
 import { unknownNames } from "./graph.ts";
 import { problemsOf } from "./problems.ts";
 import { rolloutProblems } from "./strategy.ts";
@@ -24,6 +26,7 @@ export function parseDeclaration(raw: unknown, configuration: Configuration): Fl
     ...unknownAllowed(parsed.data),
     ...configuration.problems,
     ...rolloutProblems(parsed.data),
+    ...deviceProblems(parsed.data),
   ];
   if (ledger !== undefined && processes[ledger] === undefined) {
     problems.push({
@@ -36,8 +39,9 @@ export function parseDeclaration(raw: unknown, configuration: Configuration): Fl
     });
   }
   throwAll([...unknownNames(graphOf(processes, "dependsOn"), "dependsOn"), ...problems]);
-  // A member that a setting refers to becomes a peer, so that the process can call it.
   for (const [name, process] of Object.entries(processes)) {
+    if (process.device === LUA_DEVICE) process.tags = { ...process.tags, [DEVICE_TAG]: LUA_DEVICE };
+    // A member that a setting refers to becomes a peer, so that the process can call it.
     const named = configuration.members[name]?.named ?? [];
     process.peers = [...new Set([...process.peers, ...named.filter((other) => other !== name)])];
   }

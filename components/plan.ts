@@ -149,7 +149,7 @@ async function declare(
     running: DeclaredProcess | undefined;
   },
 ): Promise<DeclaredProcess> {
-  const { module, made } = await programOf(name, process, fleet, folders.home);
+  const { module, made } = await programOf(name, process, fleet, folders.home, around.running);
   await store(join(folders.home, "bundles")).put(made);
   await writeAtomically(join(folders.build, `${name}-process.lua`), made.text);
   const { hash: sourceHash, keeps } = made;

@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { join, resolve } from "node:path";
+import { LUA_DEVICE } from "../core/devices.ts";
 import {
   CONTROL_PATH,
   EXIT,
@@ -8,6 +9,8 @@ import {
   removeDescriptor,
   STORE_FILE,
 } from "./descriptor.ts";
+import { LUA_IMAGE } from "./images.ts";
+import { luaEvaluator } from "./lua53/evaluator.ts";
 import { seedImages, storedModule } from "./modules.ts";
 import { isPermitted, register, revoke, unregister } from "./permits.ts";
 import { FIRST_HEIGHT } from "./scheduler/blocks.ts";
@@ -46,9 +49,13 @@ const store = openStore();
 const instance = randomUUID();
 let stopping = false;
 
+const loadModule = (id: string) => storedModule(store, id);
+const evaluator = wasmEvaluator({ loadModule });
+
 const units = await createUnits({
   store,
-  evaluator: wasmEvaluator({ loadModule: (id) => storedModule(store, id) }),
+  evaluator,
+  devices: { [LUA_DEVICE]: luaEvaluator({ wasm: evaluator, image: LUA_IMAGE, loadModule }) },
   log,
   extra(app) {
     app.get(CONTROL_PATH, () => Response.json({ instance, pid: process.pid, dir }));

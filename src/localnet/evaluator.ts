@@ -1,11 +1,12 @@
 import type { EvaluatedMessage, EvaluationResult, ProcessRecord } from "./types.ts";
 
 /**
- * Turns a memory and a message into a new memory and a result. There are two implementations: WebAssembly (real aos) and a simulation.
+ * Turns a memory and a message into a new memory and a result. There are three implementations: WebAssembly (real aos), `lua@5.3a`, and a
+ * simulation.
  *
  * Contract:
  * - `memory` is opaque to callers; `null` means that the process has not evaluated anything yet.
- * - A failed evaluation sets `result.Error` and returns the given memory.
+ * - A failed evaluation sets `result.Error` and returns the given memory, except on `lua@5.3a`, which keeps what it changed.
  * - A dry run returns the given memory.
  * - A *thrown* error means that nothing was evaluated (unknown module, broken image): the message remains unevaluated.
  * - Calls for different processes may overlap; calls for one process never do, except dry runs.
@@ -24,7 +25,7 @@ export interface EvaluationInput {
   readonly dryRun: boolean;
 }
 
-/** A WebAssembly module as the gateway serves it. */
+/** A module as the gateway serves it: WebAssembly, or Lua for `lua@5.3a`. */
 export interface ModuleSource {
   readonly id: string;
   readonly owner: string;

@@ -12,6 +12,9 @@ interface Image {
   read(): Buffer;
 }
 
+/** The image whose Lua runs `lua@5.3a`. A fixed one: the memories of those processes are kept as differences from it. */
+export const LUA_IMAGE = "ISShJH1ij-hPPt9St5UFFr_8Ys3Kj5cyg7zrMGt7H9s";
+
 const WASM64 = "wasm64-unknown-emscripten-draft_2024_02_15";
 const WASM32 = "wasm32-unknown-emscripten4";
 
@@ -25,7 +28,7 @@ export function packagedImages(): Image[] {
     read: () => readFileSync(join(folder, file)),
   });
   return [
-    image("aos-2.0.6", "ISShJH1ij-hPPt9St5UFFr_8Ys3Kj5cyg7zrMGt7H9s", "aos2_0_6.wasm"),
+    image("aos-2.0.6", LUA_IMAGE, "aos2_0_6.wasm"),
     image("aos-2.0.3", "JArYBF-D8q2OmZ4Mok00sD2Y_6SYEQ7Hjx-6VZ_jl3g", "aos2_0_3.wasm"),
     image("aos-2.0.1", "Do_Uc2Sju_ffp6Ev0AnLVdPtot15rvMjP-a9VVaA5fM", "aos2_0_1.wasm"),
     image("aos-2.0.4-wasm32", "WASM32-D8q2OmZ4Mok00sD2Y_6SYEQ7Hjx-6VZ_jl3g", "aos2_0_4_32.wasm", WASM32),

@@ -20,6 +20,8 @@ const ASSETS = [
   "src/toolchain/dev-stack.yaml",
   "src/toolchain/go/*/go.{mod,sum}",
   "src/bundler/*.lua",
+  "src/fleet/code/lua53/*.lua",
+  "src/localnet/lua53/*.lua",
   "src/dashboard/page/*",
   "src/runtime/**/*.lua",
 ];

@@ -1,4 +1,5 @@
 /** The messages between the test runner and the child process with the evaluator. */
+import type { EvaluatedMessage } from "../../src/localnet/types.ts";
 
 export interface Tag {
   name: string;
@@ -42,8 +43,8 @@ export interface Evaluation {
 }
 
 export type WorkerRequest = { id: number } & (
-  | { op: "boot"; process: string; image: string; env: unknown; boot: RawMessage }
-  | { op: "send"; process: string; message: RawMessage }
+  | { op: "boot"; process: string; image: string; env: unknown; boot: RawMessage | EvaluatedMessage }
+  | { op: "send"; process: string; message: RawMessage | EvaluatedMessage }
   | { op: "clone"; process: string; as: string }
   | { op: "drop"; process: string }
 );

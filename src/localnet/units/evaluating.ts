@@ -144,7 +144,7 @@ class Evaluations implements Evaluating {
       message,
       dryRun: false,
     });
-    const keeps = result.Error === undefined && memory !== null && memory !== before;
+    const keeps = memory !== null && memory !== before;
     const isOnNode = process.scheduler === this.#context.node.address;
     this.#keep(id, message, about, { isOnNode, result, ...(keeps ? { memory } : {}) });
   }

@@ -4,6 +4,7 @@ import { Hono } from "hono";
 import { cors } from "hono/cors";
 import { type ItemSigner, itemSigner } from "../ans104.ts";
 import type { Evaluator } from "../evaluator.ts";
+import { byDevice } from "../lua53/by-device.ts";
 import { hyperbeamNode } from "../node/index.ts";
 import { type NodeQuirks, REAL } from "../node/quirks.ts";
 import { chain } from "../scheduler/blocks.ts";
@@ -26,6 +27,8 @@ const KEEP_ALIVE_MILLISECONDS = 600_000;
 export interface UnitsOptions extends Hooks {
   readonly store: Store;
   readonly evaluator: Evaluator;
+  /** Evaluators of further devices of the HyperBEAM node, by name; a spawn chooses by the tag `execution-device`. @default none */
+  readonly devices?: Readonly<Record<string, Evaluator>>;
   /** Milliseconds since 1970. Default: the machine's clock. */
   readonly clock?: { now(): number };
   /** Seconds between blocks. Default 10. */
@@ -66,7 +69,7 @@ export async function createUnits(options: UnitsOptions): Promise<Units> {
   const quirks: NodeQuirks = { ...REAL, ...options.node };
   const context: UnitContext = {
     store,
-    evaluator: options.evaluator,
+    evaluator: byDevice(options.evaluator, options.devices ?? {}, nodeKey.address),
     chain: chain(Number(remembered(store, "genesis", () => String(now()))), options.blockSeconds ?? 10),
     messenger: signerOf(store, "messenger"),
     scheduler: signerOf(store, "scheduler"),

@@ -8,6 +8,9 @@ local results = {}
 
 local DEEPEST = 3
 
+-- Not every device can look into functions.
+local getupvalue = debug and debug.getupvalue or function() return nil end
+
 -- The message that is evaluated; patterns that passed it on; the built-in action in it that the program may take; the number of outgoing
 -- messages before its handlers.
 local current = { continued = {} }
@@ -69,7 +72,7 @@ local function mentions(value, text, depth, seen)
     -- A constant is stored with its length.
     if ok and #text < 254 and code:find(string.char(#text + 1) .. text, 1, true) then return true end
     for i = 1, 60 do
-      local name, upvalue = debug.getupvalue(value, i)
+      local name, upvalue = getupvalue(value, i)
       if name == nil then break end
       if upvalue ~= _G and mentions(upvalue, text, depth + 1, seen) then return true end
     end
@@ -109,14 +112,14 @@ end
 -- aos' own pattern for the value of a tag: its action, without calling it.
 local function tagged(pattern)
   local utils = Handlers.utils
-  if type(utils) ~= "table" or type(utils.hasMatchingTag) ~= "function" then return nil end
+  if type(utils) ~= "table" or type(utils.hasMatchingTag) ~= "function" or not (debug and debug.getinfo) then return nil end
   local ok, sample = pcall(utils.hasMatchingTag, "Action", "x")
   if not ok or type(sample) ~= "function" then return nil end
   local a, b = debug.getinfo(sample, "S"), debug.getinfo(pattern, "S")
   if a.source ~= b.source or a.linedefined ~= b.linedefined or a.what == "C" then return nil end
   local values = {}
   for i = 1, 4 do
-    local name, value = debug.getupvalue(pattern, i)
+    local name, value = getupvalue(pattern, i)
     if name == nil then break end
     values[name] = value
   end

@@ -42,7 +42,7 @@ local ESCAPES = {
 }
 
 local function escape(c)
-  return ESCAPES[c] or string.format("\\u%04x", c:byte())
+  return ESCAPES[c] or "\\u" .. string.format("%04x", c:byte())
 end
 
 --- A JSON string literal.
@@ -52,6 +52,7 @@ end
 
 --- The shortest decimal that parses to the same double, in the format of ECMAScript's `Number::toString`.
 local function float(n)
+  if n == 0 then return "0" end
   local text
   -- 15 digits are always exact, except for denormal numbers, which have fewer bits.
   for precision = math.abs(n) < 2.3e-308 and 1 or 15, 17 do

@@ -154,7 +154,9 @@ function lossless.pack(roots, gone)
   return packed, tables
 end
 
-local FLOATS = { inf = math.huge, ["-inf"] = -math.huge, nan = 0 / 0 }
+-- The Lua of some devices has no such number.
+local hasNan, nan = pcall(function() return 0 / 0 end)
+local FLOATS = { inf = math.huge, ["-inf"] = -math.huge, nan = hasNan and nan or nil }
 
 --- Unpacks the result of `pack` into the existing tables, so that references to them see the imported values.
 -- @tparam table packed name → packed value
