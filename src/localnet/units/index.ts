@@ -66,7 +66,9 @@ export async function createUnits(options: UnitsOptions): Promise<Units> {
   const log = options.log ?? (() => {});
   const now = options.clock ? options.clock.now.bind(options.clock) : Date.now;
   const nodeKey = signerOf(store, "node");
-  const quirks: NodeQuirks = { ...REAL, ...options.node };
+  // What runs them is a device of the node, unless a test says otherwise.
+  const devices = [...REAL.devices, ...Object.keys(options.devices ?? {})];
+  const quirks: NodeQuirks = { ...REAL, devices, ...options.node };
   const context: UnitContext = {
     store,
     evaluator: byDevice(options.evaluator, options.devices ?? {}, nodeKey.address),
