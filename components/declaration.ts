@@ -236,8 +236,8 @@ export const FleetDeclarationSchema = z.strictObject({
   /** Whether Pulumi protects the processes against deletion. @default false */
   protect: z.boolean().default(SETTINGS.protect.default),
   /**
-   * Whether a process that leaves the stack keeps running as it is, traffic included (Pulumi's `retainOnDelete`). Otherwise it is retired:
-   * it answers `GONE` from then on. Settings that are removed from the declaration are withdrawn in either case. @default false
+   * Whether a process that leaves the stack keeps its code and state (Pulumi's `retainOnDelete`). Otherwise it is retired: it answers `GONE`
+   * from then on. Settings that are removed from the declaration are withdrawn in either case. @default false
    */
   retainOnDelete: z.boolean().default(SETTINGS.retainOnDelete.default),
   /** Settings of every member, by config type. @default none */

@@ -16,10 +16,11 @@ import {
 import { probe } from "../../src/fleet/health/probe.ts";
 import type { ProcessRef } from "../../src/fleet/health/verdict.ts";
 import { adoption } from "../../src/fleet/members/adoption.ts";
+import { incarnationsIn } from "../../src/fleet/members/members.ts";
 import { reportStep } from "../../src/fleet/session/progress.ts";
 import type { Session } from "../../src/fleet/session/session.ts";
 import { bootLoads } from "./boot.ts";
-import { committedLoad, type Loaded, loadBundle, loadsOf } from "./load.ts";
+import { committedLoad, type Loaded, loadBundle, loadsOf, ranLoad } from "./load.ts";
 import type { ProcessInputs, ProcessOutputs } from "./schema.ts";
 import { keepState, stateFor } from "./state.ts";
 
@@ -56,7 +57,7 @@ export async function ensureCode(
     (await loadBundle(session, place, inputs, budget, {
       state,
       strangers,
-      ...(hadNoLibrary || (await ranBefore(session, place, inputs, before, budget)) ? { adopted: true } : {}),
+      ...(hadNoLibrary || (await ranBefore(session, place, before, budget)) ? { adopted: true } : {}),
     }));
   crashPoint("process.loaded");
   await reportStep(
@@ -91,18 +92,19 @@ export async function ensureCode(
 }
 
 /**
- * Whether another program may have run in a process, so that what is there may be its state: no load of this code or any other is known,
- * but it has received messages. It may have been a program of this member, if its state in Pulumi was lost.
+ * Whether another program may have run in a process, so that what is there may be its state: no load is known, but it has received messages.
+ * It may have been a program of this member, if its state in Pulumi was lost. In a process that this machine spawned, only a committed load
+ * could have run one.
  */
 async function ranBefore(
   session: Session,
   place: ProcessRef & { fresh: boolean },
-  { bundle }: ProcessInputs,
   before: string | undefined,
   budget: Budget,
 ): Promise<boolean> {
-  if (place.fresh || before || (await loadsOf(session, place, bundle.hash)).length > 0) return false;
-  return (await session.ao.latest(place.processId, budget)) !== 0;
+  if (place.fresh || before || (await session.ao.latest(place.processId, budget)) === 0) return false;
+  const isOwn = incarnationsIn(session, place.name).some(({ processId }) => processId === place.processId);
+  return !isOwn || ranLoad(session, place, budget);
 }
 
 function revisionOf(

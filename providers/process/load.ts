@@ -180,16 +180,31 @@ export interface Load {
  * `fleet adopt`, the one in the ledger.
  */
 export async function loadsOf(session: Session, place: ProcessRef, hash: string): Promise<Load[]> {
-  const step = { name: place.name, generation: place.generation, step: "load" };
-  const isLoad = (key: string) => isStep(session.scope, key, step) && parseKey(key)?.rest[0] === hash;
-  const sent = session.journal
-    .history()
-    .filter(({ key, target }) => target === place.processId && isLoad(key))
-    .reverse();
+  const sent = signedLoads(session, place).filter(({ key }) => parseKey(key)?.rest[0] === hash);
   const taken = (await adoption(session))?.members[place.name];
   if (taken?.evalId === undefined || taken.sourceHash !== hash || taken.processId !== place.processId)
     return sent;
   return [...sent, { id: taken.evalId, at: taken.loadedAt ?? Date.now() }];
+}
+
+/** The loads of any code into this process in this machine's journal, newest first. */
+function signedLoads({ scope, journal }: Session, { name, generation, processId }: ProcessRef) {
+  const step = { name, generation, step: "load" };
+  return journal
+    .history()
+    .filter(({ key, target }) => target === processId && isStep(scope, key, step))
+    .reverse();
+}
+
+/** Whether the process committed a load, of any code, that is in this machine's journal. */
+export async function ranLoad(session: Session, place: ProcessRef, budget: Budget): Promise<boolean> {
+  for (const { id: messageId } of signedLoads(session, place)) {
+    const ref = { processId: place.processId, messageId };
+    if (!(await session.ao.isPlaced(ref, budget))) continue;
+    const { error, output } = await session.ao.evaluation({ ...ref, expectOutput: true }, budget);
+    if (error === undefined && readLoadOutcome(output).kind === "committed") return true;
+  }
+  return false;
 }
 
 /**

@@ -13,7 +13,6 @@ import {
   type ProbeMeasured,
   type Probes,
   type ServiceMeasured,
-  stepsOf,
   sumOfSenders,
   withoutFaultiest,
 } from "../../src/delivery/index.ts";
@@ -22,7 +21,7 @@ import { probe } from "../../src/fleet/health/probe.ts";
 import type { ProcessRef } from "../../src/fleet/health/verdict.ts";
 import type { Session } from "../../src/fleet/session/session.ts";
 import { askService } from "./ask-service.ts";
-import { servicesToMove, type Wanted } from "./plan.ts";
+import { remainingSteps, servicesToMove, type Wanted } from "./plan.ts";
 
 /** A message and the expected fields of its reply. */
 interface Asked {
@@ -117,7 +116,7 @@ async function measured(
   // If green only refused requests, refusals are no evidence for it, but declared probes can be.
   const n = list.length > 0 && counted.answered === 0 ? counted.errors : completedRequests(counted);
   const missing = Math.min(strategy.probes, leastSamples(strategy.checks) - n);
-  const step = stepsOf(strategy)[(state.table?.step ?? 1) - 1];
+  const step = remainingSteps(wanted, state.proven)[(state.table?.step ?? 1) - 1];
   return {
     green,
     revision: `${name}@${place.processId.slice(0, 8)}`,

@@ -430,6 +430,17 @@ describe("a first load over another program", () => {
     expect(await list(p)).toBe("milk,eggs,tea");
   });
 
+  test("names a table of the earlier program whose name is used for code now, unless nothing of it is lost", async () => {
+    const p = await boot("notes", { bare: true, id: address("adopted-code") });
+    await p.eval(
+      "Game = { players = { ann = 1 }, join = function() end } Lib = { version = 1, f = print } Bank = { ann = 5 }",
+    );
+    const code =
+      "Game = { players = {}, join = print } Lib = { version = 1, f = print } Bank = { deposit = print }";
+    const found = await load(p, code, { adopted: true });
+    expect(found.changes.sort()).toEqual(["RESET GLOBAL Bank CODE", "RESET GLOBAL Game CODE"]);
+  });
+
   test("uses the code's values of globals that the declaration does not list, and of all with state: none", async () => {
     for (const [id, source, more] of [
       ["listed", `FLEET_STATE_GLOBALS = "Notes"\n${notes("Notes = {}", 'Ticker = "B"')}`, {}],

@@ -310,6 +310,26 @@ describe("a member without the library", () => {
     }
   }, 60_000);
 
+  test("keeps its state in the second attempt of such a load, after the first one failed", async () => {
+    const assigned = TOKEN.replace("Balances or ", "");
+    writeFiles({ "processes/again/process.lua": assigned });
+    const bareAgain = (await lifecycle.create(await inputs("again", BARE))).outs;
+    expect(await hand(bareAgain, { Action: "Transfer" })).toBe("99");
+    // Pulumi's state is lost, and the load is undone once by what the process has.
+    await evaluate(bareAgain, "BLOCK = 1");
+    writeFiles({
+      "processes/again/process.lua": `${assigned}\nif BLOCK then BLOCK = nil error("not now") end\n`,
+    });
+    await endRun();
+    await expect(lifecycle.create(await inputs("again"))).rejects.toThrow(/not now/);
+    await evaluate(bareAgain, "BLOCK = nil");
+    await endRun();
+    const { outs } = await lifecycle.create(await inputs("again"));
+    expect(outs.processId).toBe(bareAgain.processId);
+    expect(await hand(outs, { Action: "Transfer" })).toBe("98");
+    await lifecycle.remove("id", outs);
+  }, 60_000);
+
   test("belongs to the owner that it reports, even if the state names another wallet: in the plan, and after a refresh", async () => {
     const elsewhere = "o".repeat(43);
     const given = { ...made, owner: elsewhere };

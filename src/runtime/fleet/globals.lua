@@ -126,11 +126,16 @@ function globals.isDeclared()
   return known.declared ~= nil
 end
 
+--- Whether the program being loaded uses the name of a global for code, although it is not aos' own.
+function globals.isCode(name)
+  return not isOwn(name) and isLibrary(rawget(_G, name))
+end
+
 --- What a hand-over of the program being loaded would do with a global: KEPT, or LEFT if messages changed one that is not
 -- declared, or UNKNOWN if it is too large to know whether they did; nil for the code's own. Before the first recorded load, every global
 -- that is not aos' own may be state: nothing shows who set it.
 function globals.role(name)
-  local isOlder = not known.seen and not isOwn(name) and not isLibrary(rawget(_G, name))
+  local isOlder = not known.seen and not isOwn(name) and not globals.isCode(name)
   if not known.seen and not isOlder then return nil end
   for _, each in ipairs(known.declared or {}) do
     if each == name then return "KEPT" end

@@ -207,6 +207,14 @@ local function isEqual(memory, root)
   return record.equals(kept, current(root))
 end
 
+-- Whether a table had data next to functions, and the code left something else in it.
+local function hasData(memory, root)
+  for _, v in next, memory.copies[root.value] or {} do
+    if not isCode(v) then return not isEqual(memory, root) end
+  end
+  return false
+end
+
 -- Undoes a load that would lose what messages set. The error is data, which the tool reads.
 local function refuse(code, more)
   more.fleet, more.code = "refused", code
@@ -245,6 +253,8 @@ function preserve.settle(memory, given)
     -- A global that the first load creates is its own.
     if isFirst and root.kind == "GLOBAL" and root.value == nil then
       isKept = false
+    elseif isFirst and root.kind == "GLOBAL" and globals.isCode(root.name) and hasData(memory, root) then
+      change, why = "RESET", "CODE"
     elseif found and found ~= "ADDED" and isKept and role == "UNKNOWN" then
       isKept = false
       if not isEqual(memory, root) then
