@@ -25,7 +25,7 @@ const CALLS = new Set(["function", "parameters"]);
 
 function luaProblems(
   name: string,
-  { module, lib, tags }: ProcessDeclaration,
+  { module, lib, tags, state }: ProcessDeclaration,
   network: NetworkRef,
 ): Problem[] {
   const problems: Problem[] = Object.keys(tags)
@@ -69,6 +69,16 @@ function luaProblems(
       got: LUA_DEVICE,
       expected: "a member with the library: without it, its code cannot be read back on this device",
       remedy: `Remove lib: false from ${name}, or remove its device.`,
+    });
+  }
+  if (state !== "none") {
+    problems.push({
+      code: "DEVICE_STATE",
+      what: `${name} keeps state, which ${LUA_DEVICE} does not protect: a load or a message that fails half-way is not undone there.`,
+      at: `processes.${name}.state`,
+      got: typeof state === "string" ? `state: "${state}"` : "a list of globals",
+      expected: 'state: "none", for a process that can be lost and spawned again',
+      remedy: 'Declare state: "none", or remove the device.',
     });
   }
   return problems;

@@ -9,7 +9,7 @@ import { problemsOf } from "../kit/failure.ts";
 import { enterFolder, writeFiles } from "../kit/folder.ts";
 import { declaredProcess } from "../kit/release.ts";
 
-const LUA = { device: "lua@5.3a" };
+const LUA = { device: "lua@5.3a", state: "none" };
 const NODE = { kind: "local", dir: ".fleet/localnet", protocol: "mainnet" };
 const ID = "i".repeat(43);
 
@@ -58,6 +58,12 @@ it.each([
     { game: LUA },
     { kind: "local", dir: "x" },
     ["DEVICE_UNAVAILABLE processes.game.device"],
+  ],
+  [
+    "state that a failed load would lose",
+    { game: { ...LUA, state: "owned" } },
+    NODE,
+    ["DEVICE_STATE processes.game.state"],
   ],
   ["an aos image", { game: { ...LUA, module: "aos" } }, NODE, ["DEVICE_MODULE processes.game.module"]],
   [

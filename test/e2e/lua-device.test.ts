@@ -14,6 +14,7 @@ const fleet = await Fleet.create("lua", {
     coordinator: { peers: ["counter"] },
     counter: {
       device: "lua@5.3a",
+      state: "none",
       dependsOn: ["coordinator"],
       peers: ["coordinator"],
       config: { PROCESS_CONFIG: { maxConcurrentRequests: 101 } },
@@ -67,7 +68,7 @@ describe("a member on lua@5.3a", { timeout: 240_000 }, () => {
     expect((await fleet("status")).text).toMatch(/counter.*HEALTHY/);
   });
 
-  it("is loaded in place with its state", async () => {
+  it("is loaded in place, and keeps what the code does not assign", async () => {
     project.edit("processes/counter/process.lua", "edition = 1", "edition = 2");
     ok(await up());
     const said = await count();
