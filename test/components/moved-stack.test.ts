@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { assertNotMoved } from "../../components/moved-stack.ts";
 import { FleetError } from "../../src/core/errors.ts";
 
-const settings = (values: Readonly<Record<string, string>>) => (key: string) => values[key];
+const settings = (values: Readonly<Record<string, string | undefined>>) => (key: string) => values[key];
 
 test("a stack whose fleet was moved is not deployed, and the error names the way to undo it", () => {
   const refusal = () => assertNotMoved("dev", settings({ movedTo: "mainnet" }));
