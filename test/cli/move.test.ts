@@ -87,7 +87,10 @@ describe("fleet move", () => {
     await failureOf(at.move());
     at.killAfter = Number.POSITIVE_INFINITY;
     const ran = await run(at, ["--retire", "--yes"]);
-    expect([ran.code, ran.stdout]).toEqual([0, expect.stringContaining("The old processes are retired (GONE).")]);
+    expect([ran.code, ran.stdout]).toEqual([
+      0,
+      expect.stringContaining("The old processes are retired (GONE)."),
+    ]);
     const { reply } = await at.process("old", "counter").send({ Action: "Info" });
     expect(reply?.data.status).toBe("RETIRED");
   });

@@ -30,6 +30,9 @@ test.each([
   expect(refusal).toThrow("npx pulumi config rm movingFrom --stack mainnet");
 });
 
-test.each([{}, { movedTo: "", movingTo: "", movingFrom: "" }])("a stack without the settings is deployed (%j)", (values) => {
-  expect(() => assertNotMoved("dev", settings(values))).not.toThrow();
-});
+test.each([{}, { movedTo: "", movingTo: "", movingFrom: "" }])(
+  "a stack without the settings is deployed (%j)",
+  (values) => {
+    expect(() => assertNotMoved("dev", settings(values))).not.toThrow();
+  },
+);

@@ -7,7 +7,15 @@ import { failureOf } from "../kit/failure.ts";
 
 const TEXT = JSON.stringify({ stateVersion: "", states: { traffic: { serial: 7 } } });
 const look = (answer: Answer, text = TEXT) =>
-  containsRouter(fakeFleet(fakeAo(() => answer), []), member("entry"), { text }, budgetOf(1));
+  containsRouter(
+    fakeFleet(
+      fakeAo(() => answer),
+      [],
+    ),
+    member("entry"),
+    { text },
+    budgetOf(1),
+  );
 const refusing = (code: string): Answer => ({
   reply: { success: false, error: { code, message: "no", remedy: "none" } },
 });

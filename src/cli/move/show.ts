@@ -70,7 +70,8 @@ export function showMoved({ out, projectDir }: Context, sides: Sides, record: Mo
 
 /** What the old processes do, by the statuses that were read at the end. */
 function oldProcesses(projectDir: string, { from: { stack }, members }: MoveRecord): string[] {
-  const namesOf = (wanted: string) => members.flatMap(({ name, status }) => (status === wanted ? [name] : []));
+  const namesOf = (wanted: string) =>
+    members.flatMap(({ name, status }) => (status === wanted ? [name] : []));
   const [kept, retired] = [namesOf("DRAINING"), namesOf("RETIRED")];
   const which = (names: readonly string[], others: readonly string[]) =>
     others.length === 0 ? "The old processes are" : `Of the old processes, ${names.join(", ")}:`;

@@ -101,9 +101,7 @@ async function resumedIn(
   { source, target }: Sides,
   { members }: MoveRecord,
   seconds: number,
-): Promise<
-  { readonly name: string; readonly status: string; readonly isOpened: boolean } | undefined
-> {
+): Promise<{ readonly name: string; readonly status: string; readonly isOpened: boolean } | undefined> {
   for (const { name, from, isDrained } of members) {
     if (!isDrained) continue;
     const status = await statusOf(source, { name, ...from }, seconds);

@@ -63,7 +63,7 @@ const tagsOf = (id: string) => ({ "Deployment-Id": id });
  * The status is read back, because the reply may be an old one: a message that a killed run sent is not sent again. Reading the reply closes
  * that message, so the next one is new.
  *
- * @param move its id
+ * @param move its id, and the time limit of each answer
  * @throws FleetError STATUS_DIFFERS, and as `ask`
  */
 export async function turn(
