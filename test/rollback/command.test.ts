@@ -396,6 +396,8 @@ describe("fleet rollback without an option", () => {
 });
 
 describe("state that cannot be saved before the code is changed", () => {
+  const upOf = (runs: Awaited<ReturnType<typeof rollback>>["runs"]) =>
+    runs.find(({ kind }) => kind === "up")?.env;
   const code = { items: [{ kind: "MODULE", name: "bank" }], count: 1, notCompared: [] };
   const globals = { carried: ["Index"], left: [], unknown: ["Index"], waiting: 0 };
   const refusal = { success: false, error: { code: "INTERNAL", message: "no memory left" } };
@@ -455,6 +457,19 @@ describe("state that cannot be saved before the code is changed", () => {
       { success: true, unsaved: [{ name: "battle", code: "BACKUP_FAILED" }] },
     ]);
     expect(ran.stderr).toContain("not saved before the rollback: battle: its state cannot be backed up");
+    expect(upOf(ran.runs)).toMatchObject({ FLEET_WITHOUT_BACKUP: "1" });
+  });
+
+  it("ends the run if it is found only then: a plan that named no loss accepted none", async () => {
+    const ran = await rollback(["--to", "1", "--yes"]);
+    expect(ran.code).toBe(0);
+    expect(upOf(ran.runs)).not.toHaveProperty("FLEET_WITHOUT_BACKUP");
+  });
+
+  it("is accepted for the run by a yes on the terminal", async () => {
+    world.exported = refusal;
+    const ran = await rollback(["--to", "1"], { confirm: true });
+    expect([ran.code, upOf(ran.runs)]).toMatchObject([0, { FLEET_WITHOUT_BACKUP: "1" }]);
   });
 
   it("continues if the stack's setting withoutBackup says so", async () => {

@@ -101,6 +101,8 @@ async function run(context: Context, options: RollbackOptions): Promise<ExitCode
       manual: options.manual,
       automatic: false,
       acceptedDivergence: prepared.diverged.length > 0,
+      // What the plan named was accepted, by an option or on the terminal.
+      withoutBackup: options.withoutBackup || options.emergency || prepared.unsaved.length > 0,
       emergency: options.emergency,
       ...(known.traffic === undefined ? {} : { traffic: known.traffic }),
       timeout: options.timeout,

@@ -39,7 +39,8 @@ export async function showAndConfirm(
   const isLossy = diverged.length > 0;
   // The loss cannot be confirmed without a terminal, so a preview would be useless.
   if (isLossy && !options.acceptDivergence && !options.dryRun && !asked) return refuseLoss(context, diverged);
-  const isUnsaved = unsaved.length > 0 && !acceptsUnsaved(context, stack, options);
+  const isAccepted = acceptsUnsaved(context, stack, options);
+  const isUnsaved = unsaved.length > 0 && !isAccepted;
   if (isUnsaved && !options.dryRun && !asked) return refuseUnsaved(context, unsaved);
   if (!options.emergency || options.dryRun) {
     const clock = startClock(
@@ -49,7 +50,7 @@ export async function showAndConfirm(
     );
     const plan = await preview(
       engine,
-      { only: [], parallel: options.parallel, refresh: false, runRequest: pinRequest(prepared) },
+      { only: [], parallel: options.parallel, refresh: false, runRequest: pinRequest(prepared, isAccepted) },
       clock,
     ).finally(() => clock.stop());
     for (const failure of plan.failures) for (const line of failureLines(failure)) out.alert(line);

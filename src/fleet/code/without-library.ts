@@ -24,6 +24,10 @@ import { READ_CODE_LUA, readCodeEval } from "./read-code-lua.ts";
 /** Whether a member runs without the library. */
 export const runsWithoutLibrary = ({ lib }: { readonly lib?: boolean | undefined }): boolean => lib === false;
 
+/** Whether a bundle with these modules does not contain the library; false if they are unknown. */
+export const isPlain = (modules: Readonly<Record<string, unknown>> | undefined): boolean =>
+  modules !== undefined && !Object.keys(modules).some((one) => /^fleet(\.|$)/.test(one));
+
 /** A load of a bundle without the library. Removes the library of an earlier bundle, if its epoch check passes. Pure. */
 export function composeWithoutLibrary(
   bundle: string,

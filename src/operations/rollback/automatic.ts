@@ -90,6 +90,7 @@ export async function rollBackAutomatically(
         manual: false,
         automatic: true,
         acceptedDivergence: false,
+        withoutBackup: true,
         emergency: false,
         timeout: undefined,
         parallel,

@@ -25,6 +25,8 @@ interface PerformRequest extends RollbackRequest {
   /** Started by a failed deployment; does not pin the stack. */
   readonly automatic: boolean;
   readonly acceptedDivergence: boolean;
+  /** Whether code may be changed although a state cannot be saved: somebody accepted it, or nobody is there to ask. */
+  readonly withoutBackup: boolean;
   /** Switches callers before the run, and writes to the ledger only at the end. */
   readonly emergency: boolean;
   /** The router; undefined if the fleet has no traffic table. */
@@ -57,12 +59,14 @@ export interface RollbackResult {
 }
 
 /**
- * The request of a run that deploys a pinned release. It continues if a state cannot be saved: that was decided before (`unsaved` of the
- * preparation), and the code that it replaces may be what keeps a process from answering.
+ * The request of a run that deploys a pinned release.
+ *
+ * @param withoutBackup whether it continues if a state cannot be saved. Only what the plan named was accepted; without consent, a state that
+ * cannot be saved by then ends the run
  */
-export const pinRequest = ({ pin, epoch }: PreparedRollback): RunRequest => ({
+export const pinRequest = ({ pin, epoch }: PreparedRollback, withoutBackup: boolean): RunRequest => ({
   pin,
-  withoutBackup: true,
+  ...(withoutBackup ? { withoutBackup } : {}),
   ...(epoch === undefined ? {} : { manualEpoch: epoch }),
 });
 
@@ -133,7 +137,7 @@ async function deployPinned(
   { host, projectDir }: OperationContext,
   engine: Engine,
   prepared: PreparedRollback,
-  { timeout, parallel }: PerformRequest,
+  { timeout, parallel, withoutBackup }: PerformRequest,
   observer: RollbackObserver,
 ): Promise<DeployOutcome> {
   const clock = startClock(timeout, (why) => observer.ending(why), host.interrupts);
@@ -146,7 +150,7 @@ async function deployPinned(
         retries: 0,
         parallel,
         refresh: false,
-        runRequest: pinRequest(prepared),
+        runRequest: pinRequest(prepared, withoutBackup),
       },
       clock,
       (progress, id) => {

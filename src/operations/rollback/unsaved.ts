@@ -1,11 +1,11 @@
 /** State that a rollback would lose because it cannot be saved before the code is changed: found before anything is. */
 import { budgetOf } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
+import { isPlain } from "../../fleet/code/without-library.ts";
 import type { FleetSession } from "../../fleet/fleet-session.ts";
 import type { ProcessRef } from "../../fleet/health/verdict.ts";
 import type { Member } from "../../fleet/members/member.ts";
 import { exportedState } from "../../fleet/protocol/state.ts";
-import type { ReleaseDocument } from "../../fleet/releases/document.ts";
 import { type Exported, inCodeText } from "../../fleet/snapshot/contents.ts";
 import type { MemberPlan, PlanRequest, UnsavedState } from "./member-plan.ts";
 
@@ -48,7 +48,7 @@ export async function withUnsaved(
     (error: unknown): UnsavedState[] => {
       if (!(error instanceof FleetError)) throw error;
       // A hand-over needs the export itself, and a program without the library exports nothing.
-      if (isNext || (error.code === "NO_REPLY" && isPlain(current, name))) return [];
+      if (isNext || (error.code === "NO_REPLY" && isPlain(current?.declaration[name]?.modules))) return [];
       const { what } = error.problems[0];
       return [{ code: "BACKUP_FAILED", text: `its state cannot be backed up: ${what}` }];
     },
@@ -58,12 +58,6 @@ export async function withUnsaved(
 
 const lookAt = (fleet: FleetSession, place: ProcessRef, seconds: number): Promise<Exported> =>
   exportedState(fleet.session, place, { whole: true }, budgetOf(seconds));
-
-/** Whether the running code does not contain the fleet's library. */
-function isPlain(current: ReleaseDocument | undefined, name: string): boolean {
-  const modules = current?.declaration[name]?.modules;
-  return modules !== undefined && !Object.keys(modules).some((one) => /^fleet(\.|$)/.test(one));
-}
 
 /** What an export does not contain, or what nobody can judge. Pure. */
 export function notInExport({ code, globals }: Pick<Exported, "code" | "globals">): UnsavedState[] {
