@@ -127,7 +127,11 @@ const PublishSchema = z
         "a name that neither the network nor the fleet's library uses itself",
       ),
   )
-  .max(50);
+  .max(50)
+  .refine(
+    (names) => new Set(names.map((name) => name.toLowerCase())).size === names.length,
+    "names that differ by more than their case, which a node does not distinguish",
+  );
 
 /** One member of the fleet, as the program declares it. */
 export const ProcessDeclarationSchema = z.strictObject({

@@ -12,7 +12,7 @@ import type { FleetInput } from "./fleet-input.ts";
 import { configResources, networkResource, processResources } from "./member-resources.ts";
 import { assertNotMoved } from "./moved-stack.ts";
 import { needsOf, usedModules } from "./needs.ts";
-import { askNode, pinNode } from "./pinned-node.ts";
+import { askNode, isNewNode, pinNode } from "./pinned-node.ts";
 import { type FleetPlan, planFleet } from "./plan.ts";
 import { planPinned } from "./plan-pinned.ts";
 import { preFlight } from "./pre-flight.ts";
@@ -97,7 +97,8 @@ export class Fleet extends pulumi.ComponentResource {
       const isPreview = pulumi.runtime.isDryRun();
       const declared = plan.declaration.network;
       const reached = askNode(declared);
-      const needs = { ...needsOf(plan, running), ...(reached === undefined ? {} : { reached }) };
+      const isNew = await isNewNode(declared, process.cwd());
+      const needs = { ...needsOf(plan, running, isNew), ...(reached === undefined ? {} : { reached }) };
       const { pinned, found } = await settleAll({
         pinned: pinNode(declared, isPreview, process.cwd(), usedModules(plan), reached),
         found: isPreview ? preFlight(config, declared, needs) : Promise.resolve([]),

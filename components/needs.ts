@@ -4,8 +4,9 @@ import { capacityOf } from "../src/ao/network.ts";
 import { isAddress } from "../src/core/address.ts";
 import { canonicalJson } from "../src/core/hash.ts";
 import { ownModuleHash } from "../src/fleet/code/module-store.ts";
+import type { DeclaredProcess } from "../src/fleet/releases/declared.ts";
 import type { UsedModule } from "./pinned-modules.ts";
-import type { FleetPlan } from "./plan.ts";
+import type { FleetPlan, PlannedProcess } from "./plan.ts";
 import type { Running } from "./running-release.ts";
 
 /** Bytes of a signed message in addition to its data: signature, key and tags. */
@@ -19,19 +20,44 @@ export interface PlannedNeeds extends Omit<Needs, "spending"> {
   readonly spending?: PlannedSpending;
 }
 
-/** What a plan needs of its network. Pure. */
-export function needsOf(plan: FleetPlan, running: Running): PlannedNeeds {
+/**
+ * What a plan needs of its network. Modules and devices are those of new processes: what runs needs neither. Pure.
+ *
+ * @param known what runs, as far as this machine knows
+ * @param isNewNode whether nothing of the stack can run on its network yet
+ */
+export function needsOf(plan: FleetPlan, known: Running, isNewNode = false): PlannedNeeds {
+  const running: Running = isNewNode ? () => undefined : known;
   const members = plan.levels.flat();
   const { network } = plan.declaration;
   const { maxMessageBytes } = capacityOf(network);
-  const devices = members.flatMap(({ declared }) => executionDevice(network, declared.tags ?? {}) ?? []);
-  const spending = spendingOf(plan, running);
+  const spawned = members.filter((member) => getsProcess(member, plan, running(member.name)));
+  const devices = spawned.flatMap(({ declared }) => executionDevice(network, declared.tags ?? {}) ?? []);
+  const isLarge = ({ name, declared }: PlannedProcess) =>
+    declared.bytes > maxMessageBytes && running(name)?.sourceHash !== declared.sourceHash;
+  // A rollback may return to a process that still runs with its code.
+  const mayRun =
+    plan.pinned !== undefined || (!isNewNode && members.every(({ name }) => running(name) === undefined));
+  const spending = spendingOf(plan, running, isNewNode);
   return {
-    modules: distinct(members.map(({ declared }) => declared.module).filter(isOnNetwork)),
+    modules: distinct(spawned.map(({ declared }) => declared.module).filter(isOnNetwork)),
     devices: distinct(devices),
-    upload: members.some(({ declared }) => declared.bytes > maxMessageBytes || !isOnNetwork(declared.module)),
+    ...(mayRun ? { mayRun } : {}),
+    upload: members.some(isLarge) || spawned.some(({ declared }) => !isOnNetwork(declared.module)),
     ...(spending.spawns + spending.messages === 0 ? {} : { spending }),
   };
+}
+
+/** Whether a member needs a process that it does not have: its first, or one for a new revision. */
+function getsProcess(
+  { name, declared, declaration }: PlannedProcess,
+  { rollout }: FleetPlan,
+  before: DeclaredProcess | undefined,
+): boolean {
+  if (before === undefined) return declaration.adopt === undefined;
+  const revisionOf = ({ sourceHash, module, tags = {} }: DeclaredProcess) =>
+    canonicalJson({ sourceHash, module, tags });
+  return rollout.inNewProcess.has(name) && revisionOf(before) !== revisionOf(declared);
 }
 
 /** The published modules of a plan with their devices, on networks with devices. Own modules are named by their content already. Pure. */
@@ -47,7 +73,7 @@ export function usedModules({ levels, declaration }: FleetPlan): UsedModule[] {
  * What a plan sends at least: spawns and loads, a probe of every member whose code changes, and changed settings. Members that run as
  * declared cost nothing.
  */
-function spendingOf({ levels, pinned }: FleetPlan, running: Running): PlannedSpending {
+function spendingOf({ levels, pinned }: FleetPlan, running: Running, isNewNode: boolean): PlannedSpending {
   const members = levels.flat();
   let [spawns, messages, bytes] = [0, 0, 0];
   for (const { name, declared, declaration } of members) {
@@ -65,8 +91,8 @@ function spendingOf({ levels, pinned }: FleetPlan, running: Running): PlannedSpe
   }
   return {
     ...{ spawns, messages, bytes: bytes + (spawns + messages) * ENVELOPE },
-    // A rollback may return to a process that still runs with its code.
-    isCertain: pinned === undefined && members.some(({ name }) => running(name) !== undefined),
+    // The release that this machine knows may be older than the one that runs.
+    isCertain: isNewNode && pinned === undefined,
   };
 }
 

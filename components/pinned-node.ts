@@ -14,6 +14,9 @@ interface Pinned {
   readonly warnings: readonly Problem[];
 }
 
+/** One node, however its URL is written. */
+const urlOf = ({ nodeUrl }: { readonly nodeUrl: string }): string => nodeUrl.replace(/\/+$/, "");
+
 /** Asks the node of a mainnet stack who it is, for everything that a run checks about it; undefined for other networks. */
 export function askNode(network: CompleteNetworkRef): Promise<NodeIdentity> | undefined {
   if (network.kind !== "mainnet") return undefined;
@@ -41,8 +44,7 @@ export async function pinNode(
   asked = askNode(network),
 ): Promise<Pinned> {
   if (network.kind !== "mainnet" || asked === undefined) return { network, warnings: [] };
-  // One node, however its URL is written.
-  const nodeUrl = network.nodeUrl.replace(/\/+$/, "");
+  const nodeUrl = urlOf(network);
   const lock = await readNodeLock(folder);
   const before = lock.nodes[nodeUrl];
   const { address, build = before?.build } = await asked;
@@ -69,6 +71,20 @@ export async function pinNode(
     },
     warnings: isPreview ? [...warningsOf(nodeUrl, before, now), ...warnings] : [],
   };
+}
+
+/**
+ * Whether the lock file names no node at the URL of a mainnet stack: then nothing of the stack runs there yet. A file that cannot be read is
+ * reported by `pinNode`.
+ */
+export async function isNewNode(network: CompleteNetworkRef, folder: string): Promise<boolean> {
+  if (network.kind !== "mainnet") return false;
+  try {
+    return (await readNodeLock(folder)).nodes[urlOf(network)] === undefined;
+  } catch (error) {
+    if (error instanceof FleetError) return false;
+    throw error;
+  }
 }
 
 /** Writes a node's entry. The file is read again first: another stack may have pinned its node or its modules since. */

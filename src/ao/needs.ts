@@ -1,9 +1,14 @@
 /** What a deployment needs of its network, so that a preview can ask for it. */
 export interface Needs {
-  /** Ids and aliases of modules that must already be on the network. @default none */
+  /** Ids and aliases of modules that run new processes, and must already be on the network. @default none */
   readonly modules?: readonly string[];
   /** Devices that run new processes, on networks that have devices. @default none */
   readonly devices?: readonly string[];
+  /**
+   * Whether the processes may exist already, because it is not known here what runs. Then a node without their module or device is a warning.
+   * @default false
+   */
+  readonly mayRun?: boolean;
   /** Whether it uploads something. @default false */
   readonly upload?: boolean;
   /** What it sends, and who pays. @default not asked */
@@ -22,6 +27,6 @@ export interface Spending {
   readonly messages: number;
   /** Bytes of all of them. */
   readonly bytes: number;
-  /** False if it is not known here what runs already, so that less may have to be sent. */
+  /** Whether all of it has to be sent; false if more may run already than is known here. A wallet that cannot pay is a warning then. */
   readonly isCertain: boolean;
 }

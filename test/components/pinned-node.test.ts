@@ -1,13 +1,15 @@
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { mkdtemp, readFile, writeFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { pinNode } from "../../components/pinned-node.ts";
+import { isNewNode, pinNode } from "../../components/pinned-node.ts";
 import { NetworkRefSchema } from "../../src/ao/network.ts";
 import { problemsOf } from "../kit/failure.ts";
 import { temporaryFolder } from "../kit/folder.ts";
-import { type Simnet, startSimnet } from "../simnet/index.ts";
+import { SIMULATED_WASM, type Simnet, startSimnet } from "../simnet/index.ts";
 
 const root = temporaryFolder("pinned-node");
 let net: Simnet;
@@ -56,8 +58,7 @@ describe("the node of a mainnet stack", () => {
     const device = "genesis-wasm@1.0";
     const used = [{ id: net.module, device }];
     const pinned = (more: object) => ({ [net.module]: { device, ...more } });
-    // The simulated module is empty.
-    const sha256 = createHash("sha256").digest("hex");
+    const sha256 = createHash("sha256").update(SIMULATED_WASM).digest("hex");
     await pinNode(mainnet(), false, folder);
     expect((await pinNode(mainnet(), true, folder, used)).warnings).toMatchObject([
       { code: "MODULE_NOT_PINNED", got: `sha-256 ${sha256}`, at: "fleet.lock.json" },
@@ -101,6 +102,43 @@ describe("the node of a mainnet stack", () => {
     ]);
     await pinNode(mainnet(), false, folder, used);
     expect(await lockOf(folder)).toEqual(lock);
+  });
+
+  it("is new until it is pinned, however its URL is written", async () => {
+    const folder = await project();
+    const slash = mainnet({ nodeUrl: `${net.node.nodeUrl}/` });
+    expect(await isNewNode(mainnet(), folder)).toBe(true);
+    await pinNode(mainnet(), false, folder);
+    expect([await isNewNode(mainnet(), folder), await isNewNode(slash, folder)]).toEqual([false, false]);
+    expect(await isNewNode(mainnet({ nodeUrl: "http://127.0.0.1:9" }), folder)).toBe(true);
+    await writeFile(join(folder, "fleet.lock.json"), "{}");
+    expect(await isNewNode(mainnet(), folder)).toBe(false);
+  });
+
+  it("does not pin what a gateway answers in the place of a module", async () => {
+    const lua = "l".repeat(43);
+    const answers: Readonly<Record<string, readonly [string, string]>> = {
+      [`/${net.module}`]: ["text/html", "<!doctype html><title>Please wait</title>"],
+      [`/${lua}`]: ["Application/Lua; charset=utf-8", "function compute(base) return base end"],
+    };
+    const gateway = createServer(({ url = "" }, response) => {
+      const [type, text] = answers[url] ?? ["application/octet-stream", ""];
+      response.setHeader("content-type", type).end(text);
+    });
+    await new Promise<void>((listening) => gateway.listen(0, "127.0.0.1", listening));
+    const gatewayUrl = `http://127.0.0.1:${(gateway.address() as AddressInfo).port}`;
+    const folder = await project();
+    const used = [net.module, lua, "e".repeat(43)].map((id) => ({ id, device: "genesis-wasm@1.0" }));
+    const { warnings } = await pinNode(mainnet({ gatewayUrl }), true, folder, used);
+    await pinNode(mainnet({ gatewayUrl }), false, folder, used);
+    await new Promise((closed) => gateway.close(closed));
+    expect(warnings).toMatchObject([
+      { code: "NODE_NOT_PINNED" },
+      { code: "MODULE_UNREAD", got: expect.stringMatching(/^200 text\/html, 41 bytes: Please wait/) },
+      { code: "MODULE_UNREAD", got: expect.stringContaining("0 bytes") },
+    ]);
+    const { modules } = (await lockOf(folder)).nodes[net.node.nodeUrl];
+    expect(Object.keys(modules).filter((id) => modules[id].sha256 !== undefined)).toEqual([lua]);
   });
 
   it("keeps a scheduler that the stack declares out of the lock file", async () => {

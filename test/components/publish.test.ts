@@ -31,6 +31,12 @@ test("the names are passed to the library, and a member that publishes nothing k
   expect(await bundled({ publish: [] })).toBe(without);
 });
 
+test("names that differ only in case are refused: to a node they are one key", async () => {
+  expect(await problemsOf(plan({ publish: ["Balances", "Supply", "balances"] }))).toMatchObject([
+    { code: "BAD_VALUE", at: "processes.token.publish" },
+  ]);
+});
+
 test.each(["fleet", "Fleet", "device", "results", "execution-device", "At-Slot", "a/b", "a.b", "", "1x"])(
   "the name %j is refused at its path",
   async (key) => {

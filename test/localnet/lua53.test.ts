@@ -267,6 +267,18 @@ describe("the own module", () => {
         "X-Origin": STRANGER,
       },
     ]);
+    // To a node, these names are those of the process itself.
+    const forged = tagsOf({
+      Action: "Pass",
+      "from-module": PEER,
+      "reply-to": PEER,
+      cron: "true",
+      extra: "x",
+    });
+    const passed = await live.send({ Owner: STRANGER, Tags: forged });
+    expect(passed.Messages.map(content)).toEqual([
+      { Target: PEER, Data: "", Action: "Pass", Extra: "e", "Reply-To": STRANGER, "X-Origin": STRANGER },
+    ]);
     for (const [kind, count] of [
       ["A", 1],
       ["b7", 1],

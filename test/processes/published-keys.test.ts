@@ -27,6 +27,13 @@ const keysIn = ({ messages }: SendResult): Keys =>
       .map(({ name, value }) => [name, value as unknown]),
   );
 
+/** The state that the library publishes of the process. */
+function stateIn({ messages }: SendResult): { readonly unpublished?: unknown } {
+  const parts = messages.flatMap(({ Tags }) => Tags.filter(({ name }) => name === "fleet"));
+  const { state = "{}" } = (parts[0]?.value ?? {}) as { readonly state?: string };
+  return JSON.parse(state);
+}
+
 async function load(p: Aos, source: string, epoch = 1): Promise<SendResult> {
   const result = await p.eval(await program("token", { source, epoch, repeats: true }));
   expect([result.error, result.output.includes("committed")]).toEqual([undefined, true]);
@@ -83,7 +90,10 @@ fleet.on("ADD", {}, function(data) S.n = S.n + 1 if data.fail then error("boom")
 test("members that a stranger chooses cannot become parts of the node's message", async () => {
   const p = await bare();
   await load(p, TOKEN);
-  for (const To of ["device", "Path", "a/b", "x+link", "commitments", `${"long".repeat(40)}`]) {
+  for (const To of [
+    ...["device", "Path", "commitments", "ao-types", "set-mode", "signature", "Body", "status", "Location"],
+    ...["a/b", "x+link", "...", "a.b", "a+b", "a b", "é", `${"long".repeat(40)}`],
+  ]) {
     const { Balances } = keysIn(await p.send({ From: USER, Action: "Move", To }));
     expect([To, Object.keys(Balances as object)]).toEqual([To, ["bank"]]);
   }
@@ -123,10 +133,77 @@ test("many changes are published over several messages, and a table that is too 
   expect(new Set(members.flat().filter((name) => name !== "bank")).size).toBe(1500);
   expect(members.at(-1)).toEqual([]);
   const large = await run(p, 'for i = 1, 3000 do Balances["more" .. i] = i end');
-  expect([large.reply?.text, keysIn(large)]).toEqual(["ran", {}]);
+  expect([large.reply?.text, keysIn(large)]).toEqual([
+    "ran",
+    { Balances: "not published: more than 2000 members" },
+  ]);
+  expect(stateIn(large).unpublished).toEqual(["Balances"]);
   const { data } = (await p.send({ From: OWNER, Action: "LOGS" })).reply ?? {};
   expect(JSON.stringify(data)).toContain("Balances has more than 2000 members");
+  expect(keysIn(await run(p, "Balances.k1 = 7"))).toEqual({});
+  const small = await run(p, "Balances = { bank = 1 }");
+  expect([keysIn(small), stateIn(small).unpublished]).toEqual([{ Balances: { bank: 1 } }, []]);
   await p.drop();
+});
+
+test("a table that changes between too many members and fewer is never published in part", async () => {
+  const p = await bare();
+  await load(p, TOKEN);
+  const many = 'Balances = {} for i = 1, 2001 do Balances["k" .. i] = i end';
+  const few = 'Balances = {} for i = 1, 1500 do Balances["k" .. i] = ("v"):rep(100) end';
+  const tooMany = { Balances: "not published: more than 2000 members" };
+  expect(keysIn(await run(p, many))).toEqual(tooMany);
+  // Not all of it fits into one message.
+  const part = Object.keys(keysIn(await run(p, few)).Balances as object).length;
+  expect(part > 0 && part < 1500).toBe(true);
+  expect(keysIn(await run(p, many))).toEqual(tooMany);
+  expect(keysIn(await run(p, 'Balances = { big = ("v"):rep(5000) }'))).toEqual({ Balances: "" });
+  await p.drop();
+});
+
+test("of names that differ only in case, which are one key to a node, none is published", async () => {
+  const p = await bare();
+  await load(p, TOKEN);
+  const move = async (To: string) => keysIn(await p.send({ From: USER, Action: "Move", To }));
+  expect(await move("Alice")).toEqual({ Balances: { bank: 99, Alice: 1 } });
+  expect(await move("alice")).toEqual({ Balances: { bank: 98, Alice: "" } });
+  expect(await move("ALICE")).toEqual({ Balances: { bank: 97 } });
+  expect(keysIn(await run(p, "Balances.alice = nil Balances.ALICE = nil"))).toEqual({
+    Balances: { Alice: 1 },
+  });
+  // A value under the other name replaces the one before: it must not be emptied in the same patch.
+  expect(keysIn(await run(p, "Balances.Alice = nil Balances.aLICE = 2"))).toEqual({
+    Balances: { aLICE: 2 },
+  });
+  expect(keysIn(await run(p, "Balances.aLICE = nil"))).toEqual({ Balances: { aLICE: "" } });
+  expect(keysIn(await run(p, 'Balances = { [7] = "n", ["7"] = "s" }'))).toEqual({ Balances: { bank: "" } });
+  await p.drop();
+});
+
+test("a member that is too large is not written to find out that it is", async () => {
+  const visits = async (publish: string) => {
+    const p = await bare();
+    await load(p, TOKEN.replace("Balances,Supply,notes,Missing", publish));
+    await run(
+      p,
+      `Visits = 0
+      local function counted(t)
+        return setmetatable(t, { __pairs = function(of) Visits = Visits + 1 return next, of end })
+      end
+      Balances = { bank = 100, big = {}, deep = counted({}) }
+      for i = 1, 5000 do Balances.big[i] = counted({ i }) end
+      local at = Balances.deep
+      for i = 1, 70 do at.next = counted({}) at = at.next end`,
+    );
+    const before = Number(await p.value("Visits"));
+    const result = await p.send({ From: USER, Action: "Move" });
+    expect(result.reply?.text).toBe("moved");
+    const after = Number(await p.value("Visits"));
+    await p.drop();
+    return [after - before, keysIn(result)] as const;
+  };
+  const [without] = await visits("Supply");
+  expect(await visits("Balances")).toEqual([without, { Balances: { bank: 99, [USER]: 1 } }]);
 });
 
 test("nothing is published on legacy units, and the declaration leaves no global", async () => {

@@ -67,6 +67,8 @@ export interface Simnet {
 
 /** The module of every simulated process. */
 export const SIMULATED_MODULE = "simulated-aos".padEnd(43, "0");
+/** Its bytes: an empty WebAssembly module. */
+export const SIMULATED_WASM = Uint8Array.of(0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00);
 
 /**
  * Starts an empty simulated network on free loopback ports.
@@ -168,5 +170,5 @@ function publishModule(store: Store): void {
     dataOffset: 0,
     dataSize: 0,
   };
-  store.addItem({ id: SIMULATED_MODULE, ...empty, tags, height: 1_500_000, timestamp: 0 }, new Uint8Array());
+  store.addItem({ id: SIMULATED_MODULE, ...empty, tags, height: 1_500_000, timestamp: 0 }, SIMULATED_WASM);
 }

@@ -62,7 +62,7 @@ function partsOf({ endpoints, wallet, journal, limits = {}, onWait }: MainnetOpt
   const gateway = unitAt("gateway", endpoints.gatewayUrl, unitLimits);
   const { uploadUrl } = endpoints;
   const upload = uploadUrl === undefined ? undefined : unitAt("upload service", uploadUrl, unitLimits);
-  const modules = moduleLoader(index, backoff);
+  const modules = moduleLoader(index, backoff, { lua: true });
   const schedule = scheduleAt(node, page);
   const effects = effectsOf({
     ...{ wallet, journal, node, schedule, upload, backoff, inFlight },

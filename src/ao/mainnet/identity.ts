@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { isAddress } from "../../core/address.ts";
 import type { Budget } from "../../core/budget.ts";
+import { FleetError } from "../../core/errors.ts";
 import { UnitError, unitNotAo, unitRefused } from "../errors.ts";
 import { type Backoff, retrying } from "../retry.ts";
 import type { NodeClient } from "./node.ts";
@@ -51,6 +52,27 @@ export function addressOf(node: NodeClient, backoff: Backoff, budget: Budget): P
     backoff,
   );
 }
+
+/** @throws FleetError NODE_CHANGED if the node has another address than the network names; as `addressOf` */
+export async function lookAtNode(
+  node: NodeClient,
+  expected: string | undefined,
+  backoff: Backoff,
+  budget: Budget,
+): Promise<void> {
+  const address = await addressOf(node, backoff, budget);
+  if (expected !== undefined && address !== expected) throw otherNode(node.url, address, expected);
+}
+
+const otherNode = (url: string, got: string, expected: string) =>
+  new FleetError({
+    code: "NODE_CHANGED",
+    what: `The node at ${url} is not the one that the fleet was declared with.`,
+    got,
+    expected,
+    remedy:
+      "Check `nodeUrl`. If the node is meant to change, its processes stay where they are: move the fleet.",
+  });
 
 async function buildOf(node: NodeClient, budget: Budget): Promise<string | undefined> {
   const answer = await node.ask({ path: "/~meta@1.0/build" }, budget);

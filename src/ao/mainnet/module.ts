@@ -1,4 +1,5 @@
 import type { Budget } from "../../core/budget.ts";
+import { LUA_TYPE } from "../../core/devices.ts";
 import { FleetError, type Problem } from "../../core/errors.ts";
 import { UnitError } from "../errors.ts";
 import type { NodeAnswer, NodeClient } from "./node.ts";
@@ -15,6 +16,9 @@ export async function lookAtModule(node: NodeClient, id: string, budget: Budget)
     // One tag of it: its bytes are large, and not all nodes can write them as JSON.
     const tag = await node.ask({ path: `/${id}/type` }, budget);
     if (tag.ok && isModule(tag)) return [];
+    // A module in Lua needs no other tag.
+    const type = tag.status === 404 ? await node.ask({ path: `/${id}/content-type` }, budget) : tag;
+    if (type.ok && isLua(type)) return [];
     // The item may be there without the tag at this path.
     const item = tag.status === 404 ? await node.ask({ path: `/${id}` }, budget) : tag;
     if (item.status === 404) throw notOnNode(node.url, id);
@@ -25,11 +29,15 @@ export async function lookAtModule(node: NodeClient, id: string, budget: Budget)
   }
 }
 
-/** The tag stands as it is, or as the body of a message. */
-const isModule = ({ text, json }: NodeAnswer): boolean =>
-  text.trim() === "Module" ||
-  json === "Module" ||
-  (json as { body?: unknown } | undefined)?.body === "Module";
+/** A tag stands as it is, or as the body of a message. */
+function tagIn({ text, json }: NodeAnswer): string {
+  const body = (json as { body?: unknown } | undefined)?.body ?? json;
+  return typeof body === "string" ? body : text.trim();
+}
+
+const isModule = (answer: NodeAnswer): boolean => tagIn(answer) === "Module";
+
+const isLua = (answer: NodeAnswer): boolean => tagIn(answer).split(";", 1)[0]?.trim() === LUA_TYPE;
 
 const notOnNode = (url: string, id: string) =>
   new FleetError({

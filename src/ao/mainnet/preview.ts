@@ -1,20 +1,19 @@
 import { type Budget, within } from "../../core/budget.ts";
-import type { Problem } from "../../core/errors.ts";
+import { FleetError, type Problem } from "../../core/errors.ts";
 import { sha256 } from "../../core/hash.ts";
 import { settleAll } from "../../core/settle-all.ts";
 import type { Needs } from "../needs.ts";
 import type { Ao } from "../port.ts";
 import { defaultBackoff, retrying } from "../retry.ts";
 import { checkUnit } from "../shared/check-unit.ts";
-import { readData } from "../shared/gateway.ts";
+import { readModule } from "../shared/gateway.ts";
 import { unitAt } from "../shared/http.ts";
 import { MODULE_SECONDS, moduleLoader } from "../shared/modules.ts";
 import { lookAtDevice } from "./device.ts";
 import type { NodeEndpoints } from "./endpoints.ts";
-import { identityOf, type NodeIdentity } from "./identity.ts";
+import { identityOf, lookAtNode, type NodeIdentity } from "./identity.ts";
 import { lookAtModule } from "./module.ts";
 import { nodeAt } from "./node.ts";
-import { lookAtNode } from "./preflight.ts";
 import { lookAtPrice } from "./price.ts";
 import { resultsAt } from "./results.ts";
 import { settingsOf } from "./settings.ts";
@@ -30,13 +29,15 @@ const LIMITS = { concurrency: 4, timeout: 20_000 };
  */
 export async function checkNetwork(
   endpoints: NodeEndpoints,
-  { modules = [], devices = [], upload = false, spending, ...given }: Needs,
+  { modules = [], devices = [], mayRun = false, upload = false, spending, ...given }: Needs,
   budget: Budget,
 ): Promise<Problem[]> {
   const { uploadUrl } = endpoints;
   const node = nodeAt(endpoints.nodeUrl, LIMITS);
-  const { load } = moduleLoader(unitAt("gateway", endpoints.graphqlUrl, LIMITS), defaultBackoff);
-  const reached = given.reached ?? lookAtNode({ node, endpoints, backoff: defaultBackoff }, budget);
+  const { load } = moduleLoader(unitAt("gateway", endpoints.graphqlUrl, LIMITS), defaultBackoff, {
+    lua: true,
+  });
+  const reached = given.reached ?? lookAtNode(node, endpoints.nodeAddress, defaultBackoff, budget);
   const settings = reached.then(
     () => settingsOf(node, budget),
     () => undefined,
@@ -48,13 +49,20 @@ export async function checkNetwork(
       async () => void warnings.push(...(await look())),
       () => {},
     );
+  const lookAtNeed = (look: () => Promise<readonly Problem[]>) =>
+    mayRun ? look().catch(asWarnings) : look();
   const inIndex = modules.map((id) => ({ id, known: load(id, within(budget, MODULE_SECONDS)) }));
   await settleAll([
     ...(given.reached === undefined ? [reached] : []),
     ...inIndex.map(({ known }) => known),
-    ...inIndex.map(({ id, known }) => after([reached, known], () => lookAtModule(node, id, budget))),
+    ...inIndex.map(({ id, known }) =>
+      after([reached, known], () => lookAtNeed(() => lookAtModule(node, id, budget))),
+    ),
     ...devices.map((device) =>
-      after([reached], async () => lookAtDevice(node, device, await settings, budget)),
+      after([reached], async () => {
+        const found = await settings;
+        return lookAtNeed(() => lookAtDevice(node, device, found, budget));
+      }),
     ),
     ...(spending === undefined
       ? []
@@ -67,16 +75,24 @@ export async function checkNetwork(
   return warnings;
 }
 
+/** What only new processes need is no reason to refuse a deployment that may have none. */
+function asWarnings(error: unknown): readonly Problem[] {
+  const isLacking =
+    error instanceof FleetError && (error.code === "MODULE_NOT_ON_NODE" || error.code === "DEVICE_MISSING");
+  if (isLacking) return error.problems;
+  throw error;
+}
+
 /**
  * The sha-256 of a module's bytes, as the gateway serves them; a single attempt.
  *
- * @throws UnitError if it does not
+ * @throws UnitError if it does not, or answers with something that is not a module
  */
 export const hashModule = async (
   { gatewayUrl }: Pick<NodeEndpoints, "gatewayUrl">,
   id: string,
   budget: Budget,
-): Promise<string> => sha256(await readData(unitAt("gateway", gatewayUrl, LIMITS), id, budget));
+): Promise<string> => sha256(await readModule(unitAt("gateway", gatewayUrl, LIMITS), id, budget));
 
 /** Asks the node who it is. Needs no wallet and sends nothing. */
 export const identifyNode = (

@@ -32,7 +32,9 @@ export async function lookAtPrice(
   budget: Budget,
 ): Promise<Problem[]> {
   if (settings === undefined) return [priceUnknown(node.url, "no settings that can be read", spending)];
-  const { charging } = settings;
+  const { charging, linked } = settings;
+  if (linked !== undefined)
+    return [priceUnknown(node.url, `a link in the place of its setting ${linked}`, spending)];
   if (charging === undefined || charging.operator === spending.payer) return [];
   const reads = READS.some((path) => isCharged(charging, path)) ? [readsCharged(node.url)] : [];
   const price = priceOf(charging, spending);
@@ -40,8 +42,8 @@ export async function lookAtPrice(
   if (price === undefined)
     return [priceUnknown(node.url, `prices by the device ${charging.pricing}`, spending), ...reads];
   const balance = await balanceOf(node, charging, spending.payer, budget);
-  const needed = spending.isCertain ? price : cheapest(charging, spending, price);
-  if (typeof balance === "number" && balance < needed) throw unfunded(node.url, balance, price, spending);
+  if (spending.isCertain && typeof balance === "number" && balance < price)
+    throw unfunded(node.url, balance, price, spending);
   return [charges(node.url, balance, price, spending), ...reads];
 }
 
@@ -55,13 +57,6 @@ export function priceOf(charging: Charging, { spawns, messages, bytes }: Spendin
     default:
       return [SPAWN, MESSAGE].some((path) => isCharged(charging, path)) ? undefined : 0;
   }
-}
-
-/** What the first post costs: a wallet that cannot pay it can do nothing. */
-function cheapest(charging: Charging, { spawns }: Spending, price: number): number {
-  if (charging.pricing !== "simple-pay@1.0") return Math.min(1, price);
-  const posts = [MESSAGE, ...(spawns > 0 ? [SPAWN] : [])].map((path) => postPrice(charging, path));
-  return Math.min(...posts.filter((each) => each > 0));
 }
 
 function postPrice(charging: Charging, path: string): number {
@@ -134,7 +129,7 @@ const charges = (url: string, balance: Balance, price: number, spending: Spendin
   got: `a price of ${price} or more, for at least ${sizeOf(spending)}; ${balanceText(balance)}`,
   remedy:
     typeof balance === "number" && balance < price
-      ? "Pay the node's operator first if nothing of this fleet runs yet: a deployment that cannot pay stops half-way."
+      ? "Pay the node's operator first, unless less is sent because this machine does not know what runs: a deployment that cannot pay stops half-way."
       : "Keep the balance above the price: a deployment that cannot pay stops half-way.",
 });
 

@@ -9,6 +9,8 @@ export interface NodeSettings {
   readonly devices?: readonly string[];
   /** How it charges; undefined if it does not. */
   readonly charging?: Charging;
+  /** A setting that says whether or how it charges, and is shown only as a link; undefined if there is none. */
+  readonly linked?: string;
 }
 
 /** How a node charges for requests (`p4@1.0`). */
@@ -57,7 +59,9 @@ export async function settingsOf(node: NodeClient, budget: Budget): Promise<Node
 export function settingsIn(info: Info): NodeSettings {
   const devices = named(setting(info, "preloaded-devices"));
   const charging = chargingIn(info);
+  const linked = linkedIn(info);
   return {
+    ...(linked === undefined ? {} : { linked }),
     ...(devices.length === 0 ? {} : { devices }),
     ...(charging === undefined ? {} : { charging }),
   };
@@ -65,6 +69,29 @@ export function settingsIn(info: Info): NodeSettings {
 
 /** Names are written with underscores on nodes of 2025, and with hyphens on those of 2026. */
 const setting = (info: Info, name: string): unknown => info[name] ?? info[name.replaceAll("-", "_")];
+
+/** The end of a name in whose place a node shows a link: the value is served at its own path. */
+const LINK = "+link";
+const PRICES = ["p4-non-chargable-routes", "router-opts", "metering-rates"];
+
+const isLinked = (of: unknown, name: string): boolean =>
+  setting(InfoSchema.safeParse(of).data ?? {}, `${name}${LINK}`) !== undefined;
+
+/** Whether a setting is a link, or a list with one. */
+function isUnread(of: unknown, name: string): boolean {
+  const settings = InfoSchema.safeParse(of).data ?? {};
+  const members = InfoSchema.safeParse(setting(settings, name)).data ?? {};
+  return isLinked(settings, name) || Object.keys(members).some((key) => /^\d+\+link$/.test(key));
+}
+
+/** The first setting that says whether or how a node charges, and of which it shows only a link. */
+function linkedIn(info: Info): string | undefined {
+  if (isLinked(info, "on")) return "on";
+  if (isUnread(info.on, "request")) return "on/request";
+  if (chargingIn(info) === undefined) return undefined;
+  if (isUnread(setting(info, "router-opts"), "offered")) return "router-opts/offered";
+  return PRICES.find((name) => isUnread(info, name));
+}
 
 /** The members of a list, which is an array or an object with numbers as keys. */
 function listOf(value: unknown): unknown[] {

@@ -1,8 +1,9 @@
 import { z } from "zod";
 import type { Budget } from "../../core/budget.ts";
+import { LUA_TYPE } from "../../core/devices.ts";
 import { UnitError, unitNotAo, unitRefused } from "../errors.ts";
 import type { Ao, FoundItem } from "../port.ts";
-import type { Unit } from "./http.ts";
+import type { Answer, Unit } from "./http.ts";
 import { actionOf, TagSchema, tagsOf } from "./tags.ts";
 
 /** Items per page; the limit of public gateways. */
@@ -104,7 +105,33 @@ export async function findAll(
 }
 
 /** Reads an item's data; a single attempt. */
-export async function readData(gateway: Unit, id: string, budget: Budget): Promise<Uint8Array> {
+export const readData = async (gateway: Unit, id: string, budget: Budget): Promise<Uint8Array> =>
+  (await askData(gateway, id, budget)).bytes;
+
+/** How every WebAssembly module begins. */
+const WASM = [0x00, 0x61, 0x73, 0x6d];
+
+/**
+ * Reads the bytes of a module; a single attempt. A gateway that answers with something else, such as a page, does not serve them.
+ *
+ * @throws UnitError MODULE_NOT_SERVED for bytes that are neither WebAssembly nor served as Lua
+ */
+export async function readModule(gateway: Unit, id: string, budget: Budget): Promise<Uint8Array> {
+  const { status, bytes, type, excerpt } = await askData(gateway, id, budget);
+  if (WASM.every((byte, at) => bytes[at] === byte) || (type === LUA_TYPE && bytes.length > 0)) return bytes;
+  throw new UnitError(
+    {
+      code: "MODULE_NOT_SERVED",
+      what: `The gateway at ${gateway.url} answers with something else than the module ${id}.`,
+      got: `${status} ${type || "without a type"}, ${bytes.length} bytes: ${excerpt.slice(0, 100)}`.trim(),
+      expected: `WebAssembly, or ${LUA_TYPE}`,
+      remedy: "Check the id, and use a gateway that serves the module.",
+    },
+    "transient",
+  );
+}
+
+async function askData(gateway: Unit, id: string, budget: Budget): Promise<Answer> {
   const answer = await gateway.ask(
     { url: `${gateway.url}/${encodeURIComponent(id)}`, headers: { accept: "*/*" } },
     budget,
@@ -122,7 +149,7 @@ export async function readData(gateway: Unit, id: string, budget: Budget): Promi
     );
   }
   if (!answer.ok) throw unitRefused(gateway.name, gateway.url, answer.status, answer.excerpt);
-  return answer.bytes;
+  return answer;
 }
 
 const tagFilters = (tags: NonNullable<Query["tags"]>) =>

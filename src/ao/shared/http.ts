@@ -16,6 +16,8 @@ export interface Answer {
   readonly status: number;
   readonly ok: boolean;
   readonly bytes: Uint8Array;
+  /** The media type of the body in lower case, without parameters; empty if the unit names none. */
+  readonly type: string;
   /** The body as text, truncated for error messages. */
   readonly excerpt: string;
   /** The body as JSON; undefined if it is not JSON. */
@@ -83,6 +85,7 @@ async function exchange(name: UnitName, base: string, call: Call, milliseconds: 
     status: response.status,
     ok: response.ok,
     bytes,
+    type: (response.headers.get("content-type") ?? "").split(";", 1)[0]?.trim().toLowerCase() ?? "",
     excerpt: excerptOf(text),
     get json() {
       return jsonIn(text);

@@ -1,4 +1,5 @@
 import type { Budget } from "../../core/budget.ts";
+import { LUA_TYPE } from "../../core/devices.ts";
 import { FleetError } from "../../core/errors.ts";
 import { UnitError } from "../errors.ts";
 import type { FoundItem } from "../port.ts";
@@ -17,8 +18,12 @@ interface Modules {
   know(module: FoundItem): void;
 }
 
-/** Looks modules up in the gateway's index. */
-export function moduleLoader(index: Unit, backoff: Backoff): Modules {
+/**
+ * Looks modules up in the gateway's index.
+ *
+ * @param lua whether the network also runs modules in Lua, which need no other tag than their content type
+ */
+export function moduleLoader(index: Unit, backoff: Backoff, { lua = false } = {}): Modules {
   const modules = new Map<string, FoundItem>();
   const know = (module: FoundItem) => {
     modules.set(module.id, module);
@@ -36,7 +41,7 @@ export function moduleLoader(index: Unit, backoff: Backoff): Modules {
       },
       backoff,
     );
-    assertModule(module);
+    if (!(lua && isLua(module))) assertModule(module);
     know(module);
     return module;
   }
@@ -56,6 +61,12 @@ function moduleUnknown(id: string, url: string): UnitError {
     "transient",
   );
 }
+
+const isLua = ({ tags }: FoundItem): boolean =>
+  Object.entries(tags).some(
+    ([name, value]) =>
+      name.toLowerCase() === "content-type" && value.split(";", 1)[0]?.trim().toLowerCase() === LUA_TYPE,
+  );
 
 function assertModule({ id, tags }: FoundItem): void {
   if (tags["Data-Protocol"] === "ao" && tags.Type === "Module") return;

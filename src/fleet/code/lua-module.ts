@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { LUA_DEVICE } from "../../core/devices.ts";
+import { LUA_DEVICE, LUA_TYPE } from "../../core/devices.ts";
 
 /** Tags of a published Lua module, by which gateways and nodes recognize it. */
 export const LUA_MODULE_TAGS: Readonly<Record<string, string>> = {
@@ -7,7 +7,7 @@ export const LUA_MODULE_TAGS: Readonly<Record<string, string>> = {
   Variant: "ao.N.1",
   Type: "Module",
   "Module-Format": LUA_DEVICE,
-  "Content-Type": "application/lua",
+  "Content-Type": LUA_TYPE,
 };
 
 /** What `require` finds in a process of the module, besides the modules of its bundle. */

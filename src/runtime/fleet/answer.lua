@@ -17,18 +17,21 @@ local OWN = {
   ["Id"] = true, ["Timestamp"] = true, ["Nonce"] = true, ["Block-Height"] = true, ["Hash-Chain"] = true, ["Cron"] = true,
   ["Module"] = true, ["Tags"] = true, ["TagArray"] = true, ["Signature"] = true, ["Assignments"] = true, ["Mirror"] = true,
 }
+local OWN_LOWER = {}
+for name in pairs(OWN) do OWN_LOWER[name:lower()] = true end
 local MOST_TAGS = 64
 
--- Whether a tag would make a node take the forwarded message for a patch of this process' own state.
-local function isPatching(name)
-  return node.isReserved(name) and node.isHere()
+-- Whether a tag is none of the content. Nodes do not distinguish the case of names: there, a sender's `on-behalf-of` would replace the one
+-- that the router writes, and `device` would make the forwarded message a patch of this process' own state.
+local function isOfMessage(name)
+  return OWN[name] or node.isHere() and (OWN_LOWER[name:lower()] or node.isReserved(name))
 end
 
 --- Tags of a message that are part of its content and can be forwarded, by name.
 function answers.tags(msg)
   local tags, names = {}, {}
   for name, value in pairs(type(msg.Tags) == "table" and msg.Tags or {}) do
-    if type(name) == "string" and type(value) == "string" and value ~= "" and not OWN[name] and not isPatching(name) then names[#names + 1] = name end
+    if type(name) == "string" and type(value) == "string" and value ~= "" and not isOfMessage(name) then names[#names + 1] = name end
   end
   table.sort(names)
   for i = 1, math.min(#names, MOST_TAGS) do tags[names[i]] = msg.Tags[names[i]] end

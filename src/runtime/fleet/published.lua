@@ -53,7 +53,7 @@ end
 local function markOf()
   local marker = store.marker
   local mark = { store.status, store.epoch, marker.release, marker.sourceHash, tostring(marker.at), tostring(store.stateVersion),
-    store.peersHash, tostring(store.router) }
+    store.peersHash, tostring(store.router), table.concat(keys.unpublished(), ",") }
   for name, held in pairs(store.configs) do mark[#mark + 1] = name .. "=" .. tostring(held.version) end
   return table.concat(mark, "\n")
 end
@@ -64,7 +64,7 @@ local function factsOf()
     name = process.name, processType = process.processType, capabilities = process.capabilities, version = health.version(),
     status = store.status, epoch = store.epoch, release = marker.release, sourceHash = marker.sourceHash,
     stateVersion = store.stateVersion or "", configVersions = json.copy(config.versions()), peersHash = store.peersHash,
-    router = store.router,
+    router = store.router, unpublished = keys.unpublished(),
   }
 end
 
@@ -111,14 +111,18 @@ local function state()
   return values
 end
 
+-- Each by itself: an error in one of them is no reason to drop the others, which count as published. It is tried again after the next message.
 local function changes()
-  local values = state() or {}
+  local ok, values = pcall(state)
+  values = ok and values or {}
   for name, part in pairs(parts) do
-    local mark = json.encode(part.mark())
-    if kept.marks[name] ~= mark then
-      kept.marks[name] = mark
-      values[name] = bounded(part.read())
-    end
+    pcall(function()
+      local mark = json.encode(part.mark())
+      if kept.marks[name] ~= mark then
+        values[name] = bounded(part.read())
+        kept.marks[name] = mark
+      end
+    end)
   end
   -- Of an earlier program, such as a router.
   for name in pairs(kept.marks) do
@@ -148,9 +152,9 @@ end
 
 local function publish()
   if not store.marker then return end
-  local patch = keys.changes()
-  local ok, values = pcall(changes)
-  if ok then patch[published.KEY] = values end
+  local patch = {}
+  pcall(keys.changes, patch)
+  patch[published.KEY] = changes()
   if next(patch) == nil then return end
   own = node.patch(patch)
   table.insert(ao.outbox.Messages, own)

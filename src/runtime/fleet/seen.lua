@@ -1,6 +1,7 @@
 --- Messages that this process has handled. HyperBEAM nodes may give the same bytes a second slot, and anyone may post them again: a message
 -- whose id is among the latest is not handled again, by no handler of the program and no Eval. Loads are remembered permanently, and control
--- messages for as long as their epoch counts. A message whose evaluation failed is not among them, because it left no trace.
+-- messages for as long as their epoch counts. A message whose evaluation failed is not among them on genesis-wasm@1.0, where it left no trace.
+-- On lua@5.3a what it did before the error remains, so it is among them.
 local node = require("fleet.node")
 local store = require("fleet.store")
 

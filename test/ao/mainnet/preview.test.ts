@@ -35,12 +35,17 @@ const look = (net: Simnet, needs: Needs = {}, nodeUrl = net.node.nodeUrl) =>
   );
 const codesOf = (found: readonly { code: string }[]) => found.map(({ code }) => code).sort();
 
-/** A node that answers what the table says for a path, and 500 for any other. */
+function statusOf(answer: unknown): number {
+  if (answer === undefined) return 500;
+  return answer === null ? 404 : 200;
+}
+
+/** A node that answers what the table says for a path, 404 for null, and 500 for any other. */
 async function stubbedNode(answers: Readonly<Record<string, unknown>>): Promise<string> {
   const all: Readonly<Record<string, unknown>> = { "/~meta@1.0/info/address": "n".repeat(43), ...answers };
   const server = createServer(({ url = "" }, response) => {
     const answer = all[url];
-    response.statusCode = answer === undefined ? 500 : 200;
+    response.statusCode = statusOf(answer);
     response.end(typeof answer === "string" ? answer : JSON.stringify(answer ?? { reason: "broken" }));
   });
   await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
@@ -96,14 +101,42 @@ describe("a preview on a node", () => {
     ]);
   });
 
-  it("refuses a wallet that cannot pay one post where it is not known what runs, and warns of the rest", async () => {
+  it("warns of a wallet that cannot pay where it is not certain what has to be sent", async () => {
     const spending = { ...SPENDING, isCertain: false };
-    const enough = await netWith({ payment: { price: 10, ledger: { [PAYER]: 20 } } });
-    expect(codesOf(await look(enough, { spending }))).toEqual(["NODE_CHARGES"]);
-    const little = await netWith({ payment: { price: 10, ledger: { [PAYER]: 19 } } });
-    expect(codesOf(await problemsOf(look(little, { spending })))).toEqual(["WALLET_UNFUNDED"]);
-    const nothing = await netWith({ payment: { price: 10, ledger: {} } });
-    expect(codesOf(await problemsOf(look(nothing, { spending })))).toEqual(["WALLET_UNFUNDED"]);
+    for (const ledger of [{ [PAYER]: 59 }, {}]) {
+      const net = await netWith({ payment: { price: 10, ledger } });
+      expect(codesOf(await problemsOf(look(net, { spending: SPENDING })))).toEqual(["WALLET_UNFUNDED"]);
+      expect(await look(net, { spending })).toMatchObject([
+        { code: "NODE_CHARGES", remedy: expect.stringContaining("Pay the node's operator first") },
+      ]);
+    }
+  });
+
+  it("warns of a missing module and a missing device where the processes may run already", async () => {
+    const net = await netWith({ fetchesModules: false, devices: ["lua@5.3a"] });
+    expect(codesOf(await look(net, { mayRun: true }))).toEqual(["DEVICE_MISSING", "MODULE_NOT_ON_NODE"]);
+    // What the gateway does not know, no process runs.
+    const unknown = checkNetwork(endpointsOf(net), { modules: ["x".repeat(43)], mayRun: true }, budgetOf(1));
+    expect(codesOf(await problemsOf(unknown))).toEqual(["MODULE_UNKNOWN"]);
+  });
+
+  it("takes an item of the content type application/lua for a module", async () => {
+    const net = await netWith();
+    const [id, device] = ["l".repeat(43), "lua@5.3a"];
+    const nodeUrl = await stubbedNode({
+      "/~meta@1.0/info": { "preloaded-devices": [{ name: device }] },
+      ...{ [`/${id}/type`]: null, [`/${id}/content-type`]: "application/lua; charset=utf-8" },
+    });
+    const withTags = async (tags: object[]) => {
+      const edges = [{ node: { id, owner: { address: PAYER }, tags } }];
+      const graphqlUrl = `${await stubbedNode({ "/graphql": { data: { transactions: { edges } } } })}/graphql`;
+      const endpoints = { ...endpointsOf(net), nodeUrl, graphqlUrl };
+      return checkNetwork(endpoints, { modules: [id], devices: [device] }, budgetOf(5));
+    };
+    expect(await withTags([{ name: "content-type", value: "application/lua" }])).toEqual([]);
+    expect(codesOf(await problemsOf(withTags([{ name: "Content-Type", value: "text/html" }])))).toEqual([
+      "MODULE_INVALID",
+    ]);
   });
 
   it("warns of everything that the node does not tell", async () => {
@@ -186,6 +219,27 @@ describe("a node's settings", () => {
     expect(chargingOf({ on, simple_pay_ledger: { [PAYER]: "5" } })?.balances).toEqual({ [PAYER]: 5 });
     expect(chargingOf({ on })?.balances).toEqual({});
     expect(chargingOf({ on, "simple_pay_ledger+link": "l" })?.balances).toBeUndefined();
+  });
+
+  it("give no price where a link stands in the place of one of them", async () => {
+    const on = { request: SIMPLE };
+    for (const [info, linked] of [
+      [{ "on+link": "l" }, "on"],
+      [{ on: { "request+link": "l" } }, "on/request"],
+      [{ on: { request: { "1": { device: "router@1.0" }, "2+link": "l" } } }, "on/request"],
+      [{ on, "p4_non_chargable_routes+link": "l" }, "p4-non-chargable-routes"],
+      [{ on, "router-opts": { "offered+link": "l" } }, "router-opts/offered"],
+      [{ on, "metering-rates+link": "l" }, "metering-rates"],
+    ] as const)
+      expect([info, settingsIn(info).linked]).toEqual([info, linked]);
+    for (const info of [{ on }, { "other+link": "l" }, { on: {}, "router-opts+link": "l" }])
+      expect([info, settingsIn(info).linked]).toEqual([info, undefined]);
+    const net = await netWith();
+    const free = { [`/${net.module}/type`]: "Module", [`/~${DEVICE}/init`]: {} };
+    const linked = await stubbedNode({ ...free, "/~meta@1.0/info": { "on+link": "l" } });
+    expect(await look(net, { spending: SPENDING }, linked)).toMatchObject([
+      { code: "PRICE_UNKNOWN", got: "a link in the place of its setting on" },
+    ]);
   });
 
   it("tell whether reads cost anything, and who pays nothing", async () => {

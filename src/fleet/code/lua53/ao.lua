@@ -10,6 +10,9 @@ local NOT_FORWARDED = {
   "Data-Protocol", "Variant", "From-Process", "From-Module", "Type", "From", "Owner", "Anchor", "Target", "Tags", "TagArray", "Hash-Chain",
   "Timestamp", "Nonce", "Epoch", "Signature", "Forwarded-By", "Pushed-For", "Read-Only", "Cron", "Block-Height", "Reference", "Id", "Reply-To",
 }
+-- Nodes do not distinguish the case of names.
+local IS_NOT_FORWARDED = {}
+for _, name in ipairs(NOT_FORWARDED) do IS_NOT_FORWARDED[name:lower()] = true end
 
 local function anchor(reference)
   local digits = tostring(reference)
@@ -135,7 +138,9 @@ local function addFunctions(ao)
   ao.normalize = normalize
   ao.sanitize = function(msg)
     local copy = clone(msg)
-    for _, name in ipairs(NOT_FORWARDED) do copy[name] = nil end
+    for name in pairs(msg) do
+      if IS_NOT_FORWARDED[tostring(name):lower()] then copy[name] = nil end
+    end
     return copy
   end
   ao.clearOutbox = function()

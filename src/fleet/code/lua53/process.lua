@@ -129,7 +129,12 @@ local function addReplies(msg)
     return ao.send(answer)
   end
   msg.forward = function(target, more)
-    local copy = ao.sanitize(msg)
+    local copy, given = ao.sanitize(msg), {}
+    for key in pairs(more or {}) do given[tostring(key):lower()] = true end
+    -- Nodes do not distinguish the case of names: a sender's `extra` would replace the `Extra` that is given here.
+    for key in pairs(msg) do
+      if given[tostring(key):lower()] then copy[key] = nil end
+    end
     for key, value in pairs(more or {}) do copy[key] = value end
     copy.Target, copy["Reply-To"] = target, msg["Reply-To"] or msg.From
     copy["X-Reference"], copy["X-Origin"] = msg["X-Reference"] or msg.Reference, msg["X-Origin"] or msg.From
