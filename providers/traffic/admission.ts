@@ -8,6 +8,7 @@ import { info } from "../../src/fleet/protocol/info.ts";
 import { luaList } from "../../src/fleet/protocol/lua.ts";
 import { statistics } from "../../src/fleet/protocol/statistics.ts";
 import type { Session } from "../../src/fleet/session/session.ts";
+import type { StateMove, StateOwner } from "./state-moves.ts";
 
 const StatusSchema = z.looseObject({ status: z.string() });
 const RangesSchema = luaList(z.object({ from: z.number(), to: z.number() }));
@@ -26,6 +27,12 @@ export interface Revision {
   readonly keys?: KeyRange | undefined;
 }
 
+/** The revision that has a move's state. */
+export const source = ({ name, from, keys }: StateMove): Revision => ({ name, processId: from, keys });
+
+/** The revision that gets it. */
+export const destination = ({ name, to, keys }: StateOwner): Revision => ({ name, processId: to, keys });
+
 /** What was read back about a process that should serve. `lost`: it is ruined. `unknown`: it did not answer. */
 export interface Standing extends Revision {
   readonly state: "serves" | "refuses" | "lost" | "unknown";
@@ -37,6 +44,9 @@ export const place = (name: string, processId: string) => ({
   generation: 1,
   processId,
 });
+
+const isSealed = (sealed: z.infer<typeof RangesSchema>, keys: KeyRange): boolean =>
+  sealed.some(({ from, to }) => from < keys.to && to > keys.from);
 
 export class Admission {
   readonly #session: Session;
@@ -69,29 +79,36 @@ export class Admission {
   async refuses({ name, processId, keys }: Revision): Promise<boolean> {
     if (keys === undefined) return (await this.#status(name, processId)) === "DRAINING";
     const { salt, sealed } = await this.keysOf(name, processId, keys);
-    return sealed.some(({ from, to }) => salt !== keys.salt || (from < keys.to && to > keys.from));
+    return salt === keys.salt ? isSealed(sealed, keys) : sealed.length > 0;
   }
 
-  /** Makes it refuse requests from now on. */
-  async stop({ name, processId, keys }: Revision): Promise<void> {
-    if (keys) await this.#control(name, processId, "SEAL_KEYS", SealedSchema, keys);
-    else await this.#control(name, processId, "DRAIN", StatusSchema);
+  /** Makes it refuse requests from now on, and returns what it answered. */
+  stop(revision: Revision): Promise<Standing> {
+    return this.#turn(revision, "DRAIN", "SEAL_KEYS");
   }
 
-  async resume({ name, processId, keys }: Revision): Promise<void> {
-    if (keys) await this.#control(name, processId, "UNSEAL_KEYS", SealedSchema, keys);
-    else await this.#control(name, processId, "RESUME", StatusSchema);
+  /** Makes it accept requests again, and returns what it answered. */
+  resume(revision: Revision): Promise<Standing> {
+    return this.#turn(revision, "RESUME", "UNSEAL_KEYS");
+  }
+
+  async #turn(revision: Revision, whole: string, byKey: string): Promise<Standing> {
+    const { name, processId, keys } = revision;
+    const refuses = keys
+      ? isSealed((await this.#control(name, processId, byKey, SealedSchema, keys)).sealed, keys)
+      : (await this.#control(name, processId, whole, StatusSchema)).status !== "ACTIVE";
+    return { ...revision, state: refuses ? "refuses" : "serves" };
   }
 
   /** Resumes it, and returns what was read back. Never throws a failure of a unit or of the process. */
   async tryResume(revision: Revision): Promise<Standing> {
-    const read = async (): Promise<Standing["state"]> =>
-      (await this.refuses(revision)) ? "refuses" : "serves";
-    const state = await this.resume(revision)
-      .then((): Standing["state"] => "serves")
+    const read = async (): Promise<Standing> => ({
+      ...revision,
+      state: (await this.refuses(revision)) ? "refuses" : "serves",
+    });
+    return this.resume(revision)
       .catch(read)
-      .catch((error: unknown) => (isRuinedError(error) ? "lost" : "unknown"));
-    return { ...revision, state };
+      .catch((error: unknown) => ({ ...revision, state: isRuinedError(error) ? "lost" : "unknown" }));
   }
 
   /** The number of its calls whose replies could still change its state. */

@@ -1,6 +1,7 @@
 /** Messages about a hand-over: what it carried, how that was verified, and why it failed. Pure. */
 import { FleetError } from "../../src/core/errors.ts";
 import { canonicalJson } from "../../src/core/hash.ts";
+import { type KeyRange, percent } from "../../src/delivery/index.ts";
 import {
   contentsOf,
   contentsText,
@@ -114,7 +115,8 @@ export function standingText(list: readonly Standing[]): string {
 export function withStanding(error: FleetError, list: readonly Standing[]): FleetError {
   const [first, ...rest] = error.problems;
   const remedy = [standingText(list), first.remedy].filter((text) => text !== "").join(" ");
-  return new FleetError([{ ...first, remedy }, ...rest], { transient: error.transient, cause: error });
+  const { transient, isLocal } = error;
+  return new FleetError([{ ...first, remedy }, ...rest], { transient, isLocal, cause: error });
 }
 
 export function handOverFailed(name: string, error: FleetError, standings: readonly Standing[]): FleetError {
@@ -135,17 +137,30 @@ export function handOverFailed(name: string, error: FleetError, standings: reado
   );
 }
 
-/** The error if the answer to the message that switches traffic was lost, and the router did not show its effect either. */
-export function switchUnknown(list: readonly StateMove[], error: unknown): FleetError {
+/**
+ * The error if the answer to the message that switches traffic was lost, and the router did not show its effect either.
+ *
+ * @param standings what the old revisions answered before that message
+ */
+export function switchUnknown(
+  list: readonly StateMove[],
+  standings: readonly Standing[],
+  error: unknown,
+): FleetError {
   const cause = error instanceof FleetError ? error : undefined;
-  const who = [...new Set(list.map(({ name, from }) => `${name}@${from.slice(0, 8)}`))];
+  const refusing = standings.filter(({ state }) => state === "refuses");
+  const who = [...new Set(refusing.map(({ name, processId }) => `${name}@${processId.slice(0, 8)}`))];
+  const stands =
+    who.length === 0
+      ? ""
+      : `${who.map((one) => `${one} refuses requests (DRAINING)`).join(", ")} until that is known, so that no change of its state is lost. `;
   return new FleetError(
     {
       code: "SWITCH_UNKNOWN",
       what: `It is not known whether the router moved the traffic of ${[...new Set(list.map(({ name }) => name))].join(", ")}: it did not answer, and the message may still arrive.`,
       got: cause ? cause.problems[0].what : String(error),
       expected: "the router's answer to SET_TRAFFIC",
-      remedy: `${who.map((one) => `${one} refuses requests (DRAINING)`).join(", ")} until that is known, so that no change of its state is lost. Run pulumi up (or npx fleet deploy) again when the network answers: it asks the router which revision serves, resumes that one and continues.`,
+      remedy: `${stands}Run pulumi up (or npx fleet deploy) again when the network answers: it asks the router which revision serves, resumes that one and continues.`,
     },
     { transient: true, cause: error },
   );
@@ -167,3 +182,11 @@ export function notResumed({ name, processId }: Revision, error: FleetError): Fl
 /** The report when an old revision accepted requests although its successor did too. Pure. */
 export const acceptedBothText = ({ from, to }: StateMove): string =>
   `${from.slice(0, 8)} accepted requests after its state was handed over to ${to.slice(0, 8)}, and refuses them from now on: what it changed since then is not in ${to.slice(0, 8)}`;
+
+/** The report when an old revision accepted requests of callers whom the router sends to its successor. Pure. */
+export const acceptedKeysText = ({ from, to }: StateMove, keys: KeyRange): string =>
+  `${from.slice(0, 8)} accepted requests of ${percent(keys.to - keys.from)} of callers, which the router sends to ${to.slice(0, 8)}; it refuses them from now on. Its state of these callers was not read: ${to.slice(0, 8)} keeps its own`;
+
+/** The report when an old revision does not say whether it refuses requests. Pure. */
+export const unconfirmedText = ({ from, to }: StateMove, error: FleetError): string =>
+  `${from.slice(0, 8)} did not answer, so it is not known whether it refuses requests: ${error.problems[0].what} [${error.code}] The router sends them to ${to.slice(0, 8)}`;

@@ -9,15 +9,14 @@ import { crashPoint } from "../../src/core/crash.ts";
 import { FleetError } from "../../src/core/errors.ts";
 import { type KeyRange, percent } from "../../src/delivery/index.ts";
 import { inCode, notCompared } from "../../src/fleet/code/refused-state.ts";
-import { isRuinedError } from "../../src/fleet/members/ruined.ts";
 import { ask } from "../../src/fleet/protocol/ask.ts";
 import { info } from "../../src/fleet/protocol/info.ts";
 import { exportedState, importState } from "../../src/fleet/protocol/state.ts";
 import type { Session } from "../../src/fleet/session/session.ts";
 import { type Exported, ExportedSchema } from "../../src/fleet/snapshot/contents.ts";
-import { Admission, place, type Revision, type Standing } from "./admission.ts";
+import { Admission, destination, place, type Standing, source } from "./admission.ts";
+import { confirmMove } from "./confirm-move.ts";
 import {
-  acceptedBothText,
   callsOpen,
   carriedText,
   globalsNotCarried,
@@ -33,20 +32,19 @@ import type { StateMove, StateOwner } from "./state-moves.ts";
 /** Moves state between revisions. The state of a ruined revision is lost: with consent (`--replace`) the rollout continues without it. */
 export interface HandOver {
   /**
-   * Copies the state to `to`, and leaves `from` refusing new requests. A `to` that refused requests does so until `serve`.
+   * Copies the state to `to`, and leaves `from` refusing new requests. A `to` that refused all requests does so until `serve`; one that
+   * refused those in a range of keys does so until it has the last copy.
    *
+   * @returns what each `from` answered
    * @throws FleetError HANDOVER_FAILED: nothing moved; its text says whether `from` serves. SERVING_RUINED: `from` is ruined, and the run
    * has no consent to lose its state
    */
-  transfer(list: readonly StateMove[]): Promise<void>;
+  transfer(list: readonly StateMove[]): Promise<Standing[]>;
   /** After the switch: resumes every `to` that refuses requests. @throws FleetError NOT_RESUMED */
   serve(list: readonly StateMove[]): Promise<void>;
   /** Transfers only to processes that still drain: a run died, and the router then reverted its traffic. */
   recover(list: readonly StateMove[]): Promise<void>;
-  /**
-   * For moves that the router has carried out: every `from` must refuse requests. One that accepts them has newer state than a `to` that
-   * does not, so it is transferred again.
-   */
+  /** For moves that the router has carried out: every `from` must refuse requests. See `confirmMove`. */
   confirm(list: readonly StateMove[]): Promise<void>;
   /** Those that refuse requests. */
   refusing(list: readonly StateOwner[]): Promise<StateOwner[]>;
@@ -61,10 +59,11 @@ const POLL_MS = 200;
 /** Milliseconds that those replies may take. */
 const OPEN_CALLS_MS = 30_000;
 
-type Report = (name: string, detail: string, phase?: "handed-over" | "state-lost") => Promise<void>;
-
-const source = ({ name, from, keys }: StateMove): Revision => ({ name, processId: from, keys });
-const destination = ({ name, to, keys }: StateOwner): Revision => ({ name, processId: to, keys });
+type Report = (
+  name: string,
+  detail: string,
+  phase?: "handed-over" | "state-lost" | "repaired" | "not-repaired",
+) => Promise<void>;
 
 /** Hands state over by signed messages to the processes. */
 export class StateHandOver implements HandOver {
@@ -183,13 +182,16 @@ export class StateHandOver implements HandOver {
     throw callsOpen(move.name, OPEN_CALLS_MS / 1000);
   }
 
-  async #byKey(move: StateMove, keys: KeyRange): Promise<void> {
+  async #byKey(move: StateMove, keys: KeyRange): Promise<Standing> {
     const { name, from } = move;
+    const [old, next] = [source(move), destination(move)];
     const started = performance.now();
     const { states } = await this.#admission.keysOf(name, from, keys);
     if (states.length === 0) throw notPartitioned(name);
-    if (!(await this.#admission.refuses(source(move)))) await this.#copy(move, await this.#exported(move));
-    await this.#admission.stop(source(move));
+    // An import of keys also unseals them: a first copy would have two revisions accept the same callers if they are sealed there.
+    if (!(await this.#admission.refuses(old)) && !(await this.#admission.refuses(next)))
+      await this.#copy(move, await this.#exported(move));
+    const standing = await this.#admission.stop(old);
     crashPoint("handover.drained");
     await this.#callsClosed(move);
     const given = await this.#exported(move);
@@ -200,15 +202,16 @@ export class StateHandOver implements HandOver {
       name,
       `keys of ${percent(keys.to - keys.from)} of callers, ${carriedText(move, given)}, ${ms} ms`,
     );
+    return standing;
   }
 
-  async #transferAll(move: StateMove): Promise<void> {
+  async #transferAll(move: StateMove): Promise<Standing> {
     const { name, keys } = move;
     if (keys) return this.#byKey(move, keys);
     const started = performance.now();
     // A first copy while it still serves: a state that cannot be imported is known before any request is refused.
     if (!(await this.#admission.refuses(source(move)))) await this.#copy(move, await this.#exported(move));
-    await this.#admission.stop(source(move));
+    const standing = await this.#admission.stop(source(move));
     crashPoint("handover.drained");
     await this.#callsClosed(move);
     const given = await this.#finalExport(move);
@@ -216,6 +219,7 @@ export class StateHandOver implements HandOver {
     crashPoint("handover.given");
     const ms = Math.round(performance.now() - started);
     await this.#report(name, `state ${carriedText(move, given)}, ${ms} ms`);
+    return standing;
   }
 
   async undo(list: readonly StateMove[]): Promise<Standing[]> {
@@ -224,18 +228,20 @@ export class StateHandOver implements HandOver {
     return standings;
   }
 
-  async transfer(list: readonly StateMove[]): Promise<void> {
+  async transfer(list: readonly StateMove[]): Promise<Standing[]> {
+    const stopped: Standing[] = [];
     for (const move of list) {
       try {
         const { from, ...rest } = move;
-        if ((await this.#refusesUnlessLost({ ...rest, to: from })) === undefined) continue;
-        await this.#transferAll(move);
+        const isLost = (await this.#refusesUnlessLost({ ...rest, to: from })) === undefined;
+        stopped.push(isLost ? { ...source(move), state: "lost" } : await this.#transferAll(move));
       } catch (error) {
         const standings = await this.undo(list);
         if (!(error instanceof FleetError)) throw error;
         throw handOverFailed(move.name, error, standings);
       }
     }
+    return stopped;
   }
 
   async serve(list: readonly StateMove[]): Promise<void> {
@@ -275,18 +281,12 @@ export class StateHandOver implements HandOver {
   }
 
   async confirm(list: readonly StateMove[]): Promise<void> {
-    for (const move of list) {
-      // A ruined process cannot accept requests, and its state was given up before the router moved its traffic.
-      const isSafe = await this.#admission.refuses(source(move)).catch((error: unknown) => {
-        if (isRuinedError(error)) return true;
-        throw error;
-      });
-      if (isSafe) continue;
-      if (await this.#refusesUnlessLost(move)) await this.#moveAgain(move);
-      else {
-        await this.#admission.stop(source(move));
-        await this.#report(move.name, acceptedBothText(move), "state-lost");
-      }
-    }
+    const effects = {
+      admission: this.#admission,
+      report: this.#report,
+      refusesUnlessLost: (owner: StateOwner) => this.#refusesUnlessLost(owner),
+      moveAgain: (move: StateMove) => this.#moveAgain(move),
+    };
+    for (const move of list) await confirmMove(move, effects);
   }
 }

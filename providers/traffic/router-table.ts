@@ -7,16 +7,17 @@ import { FleetError } from "../../src/core/errors.ts";
 import { canonicalJson } from "../../src/core/hash.ts";
 import { isSameTable, type Phase } from "../../src/delivery/index.ts";
 import type { SetTraffic, Table, TrafficState } from "../../src/delivery/wire.ts";
-import { isEvaluated } from "../../src/fleet/protocol/ask.ts";
+import { isEvaluated, isUnsent } from "../../src/fleet/protocol/ask.ts";
+import type { Standing } from "./admission.ts";
 import type { HandOver } from "./hand-over.ts";
 import { switchUnknown, withStanding } from "./hand-over-messages.ts";
 import type { Measure } from "./measure.ts";
-import { hasSameShares, type Wanted } from "./plan.ts";
+import { baseOf, hasSameShares, targetsOf, type Wanted } from "./plan.ts";
 import { targetsUnproven } from "./rollout-errors.ts";
 import type { RolloutProgress } from "./rollout-progress.ts";
 import { movesAfterRevert, movesBack, movesSinceProven } from "./rollout-state.ts";
 import type { Router } from "./router.ts";
-import { type StateMove, stateMoves, stateOwners } from "./state-moves.ts";
+import { type StateMove, type StateOwner, stateMoves, stateOwners } from "./state-moves.ts";
 
 /** Milliseconds between two polls while targets are proved. */
 const PROOF_MS = 300;
@@ -64,20 +65,27 @@ export class RouterTable {
   /** Sets a table, and first moves the state of services that change their process. The switch happens at one slot. */
   async switch({ table }: TrafficState, message: SetTraffic): Promise<void> {
     const list = stateMoves(this.#wanted.services, table, message);
-    await this.#effects.handOver.transfer(list);
-    await (list.length === 0 ? this.set(message) : this.#setMoving(list, message));
+    const standings = await this.#effects.handOver.transfer(list);
+    await (list.length === 0 ? this.set(message) : this.#setMoving(list, standings, message));
     crashPoint("traffic.moved");
     await this.#effects.handOver.serve(list);
   }
 
   /**
-   * Sets a table after state was handed over. While it is unknown whether the router took it, no revision is resumed: the changes that the
-   * wrong one accepts would be lost. A second call for a message without an answer signs no other one: it awaits the same message.
+   * Sets a table after state was handed over. While it is unknown whether the router took it, no old revision is resumed: the changes that it
+   * accepts would be lost. A second call for a message without an answer signs no other one: it awaits the same message.
+   *
+   * @param standings what the old revisions answered in the hand-over
    */
-  async #setMoving(list: readonly StateMove[], message: SetTraffic): Promise<void> {
+  async #setMoving(
+    list: readonly StateMove[],
+    standings: readonly Standing[],
+    message: SetTraffic,
+  ): Promise<void> {
     const set = () => this.set(message).then(() => undefined, failureOf);
-    let failed = await set();
-    if (failed && !isEvaluated(failed.error)) failed = await set();
+    const first = await set();
+    const isUnclear = first !== undefined && !isEvaluated(first.error) && !isUnsent(first.error);
+    const failed = isUnclear ? await set() : first;
     if (failed === undefined) return;
     const { error } = failed;
     const now = await this.read().catch(() => undefined);
@@ -85,13 +93,15 @@ export class RouterTable {
       this.hasSet = true;
       return;
     }
-    if (!now || !isEvaluated(error)) throw switchUnknown(list, error);
-    const left = stateMoves(this.#wanted.services, now.table, message).map(canonicalJson);
+    // After a first call without an answer, only the evaluation says that the message has no effect.
+    const isRefused = isEvaluated(error) ? now !== undefined : !isUnclear;
+    if (!isRefused) throw switchUnknown(list, standings, error);
+    const left = now && stateMoves(this.#wanted.services, now.table, message).map(canonicalJson);
     // A service that somebody else moved meanwhile is not served by its old revision.
-    const standings = await this.#effects.handOver.undo(
-      list.filter((move) => left.includes(canonicalJson(move))),
+    const resumed = await this.#effects.handOver.undo(
+      list.filter((move) => left === undefined || left.includes(canonicalJson(move))),
     );
-    throw error instanceof FleetError ? withStanding(error, standings) : error;
+    throw error instanceof FleetError ? withStanding(error, resumed) : error;
   }
 
   /**
@@ -106,7 +116,7 @@ export class RouterTable {
     const owners = stateOwners(services, state.table);
     const refusing = await handOver.refusing(owners);
     if (refusing.length > 0) {
-      await fence(router, state);
+      await fence(router, this.#wanted, state, refusing);
       const now = await this.read();
       if (now.serial !== state.serial) return this.recover(now);
     }
@@ -163,11 +173,23 @@ const isInForce = (table: Table | undefined, message: SetTraffic): boolean =>
 
 /**
  * Makes the router refuse messages of earlier runs that have not arrived yet: a control message raises its epoch to this run's. It asks for a
- * proof that the router already has, which changes nothing else.
+ * proof that the router already has, which changes nothing else; if it has none, for those of the revisions that refuse requests.
+ *
+ * @throws FleetError if the router does not take it: then no revision may be resumed
  */
-async function fence(router: Router, { proofs }: TrafficState): Promise<void> {
+async function fence(
+  router: Router,
+  wanted: Wanted,
+  { proofs, table }: TrafficState,
+  refusing: readonly StateOwner[],
+): Promise<void> {
   const known = Object.entries(proofs).find(([, { status }]) => status === "proven");
-  if (known === undefined) return;
-  const [id, { release, revision }] = known;
-  await router.prove(release, { [id]: revision });
+  if (known !== undefined) {
+    const [id, { release, revision }] = known;
+    return router.prove(release, { [id]: revision });
+  }
+  const revisions = { ...targetsOf(baseOf(wanted)), ...targetsOf(table?.services ?? {}) };
+  const ids = new Set(refusing.map(({ to }) => to));
+  const targets = Object.entries(revisions).filter(([id]) => ids.has(id));
+  await router.prove(table?.release ?? wanted.release, Object.fromEntries(targets));
 }

@@ -41,6 +41,13 @@ export class UnitError extends FleetError {
   }
 }
 
+/** Codes of errors about an item itself, which no other attempt changes. */
+const itemErrors = new Set(["ITEM_INVALID", "TAGS_REFUSED", "MESSAGE_TOO_LARGE", "WALLET_UNFUNDED"]);
+
+/** Whether the error of a send says that a unit refuses the item itself, so that it never gets a place in its process' order. */
+export const isItemRefused = (error: unknown): boolean =>
+  error instanceof FleetError && !error.transient && itemErrors.has(error.code);
+
 /** `UNIT_DOWN`: nothing listens at the address, or the connection broke. */
 export function unitDown(unit: UnitName, url: string, cause: unknown): UnitError {
   return new UnitError(

@@ -124,7 +124,7 @@ export function fakeFleet(ao: Ao, members: readonly Member[], ledger?: string): 
   const session = {
     scope: { project: "ao-fleet", stack: "dev", home: "/nowhere/.fleet", build: "/nowhere/build" },
     ao,
-    journal: { void: async () => {} },
+    journal: { void: async () => {}, signed: () => undefined },
     // Nothing listens there.
     network: {
       kind: "local",

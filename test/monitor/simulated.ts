@@ -134,7 +134,7 @@ export async function watching(
     session: {
       scope,
       ao,
-      journal: { void: async () => {} },
+      journal: { void: async () => {}, signed: () => undefined },
       network: { kind: "local", units: net.endpoints, maxMessageBytes: 10_000_000 },
       request: {},
       supersede: async () => {},

@@ -1,8 +1,13 @@
 /** State that is kept by its callers' keys moves with them, step by step, and returns with later changes. */
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { z } from "zod";
 import type { ProcessOutputs } from "../../providers/process/schema.ts";
+import { endRun, sessionFor } from "../../providers/run/session.ts";
 import * as traffic from "../../providers/traffic/lifecycle.ts";
 import * as wiring from "../../providers/wiring/lifecycle.ts";
+import { ask } from "../../src/fleet/protocol/ask.ts";
+import { luaList } from "../../src/fleet/protocol/lua.ts";
+import { ExportedSchema } from "../../src/fleet/snapshot/contents.ts";
 import { newPlayer, type Player } from "../e2e/player.ts";
 import { targetOf } from "../providers/fixture.ts";
 import { Embedded, whileCalling } from "./embedded.ts";
@@ -15,7 +20,7 @@ let [blue, green, bad] = [] as unknown as [ProcessOutputs, ProcessOutputs, Proce
 const sums = new Map<string, number>();
 const seen: { by: string; key: string; sum: number }[] = [];
 
-/** A purse for each player. A broken one fails for some of them. */
+/** A purse for each player. A broken one fails for some of them. It counts imports of keys whose requests it accepts. */
 const program = (name: string, fails: boolean) => `
 local fleet = require("fleet")
 fleet.process { name = "${name}", processType = "BATTLE", version = "1.0.0", capabilities = { "PURSES" } }
@@ -26,6 +31,17 @@ fleet.on("EARN", { schema = { player = { type = "string", required = true } } },
   return { by = "${name}", sum = purses[data.player] }
 end)
 fleet.on("PURSES", { readonly = true }, function() return { purses = purses } end)
+local store, actions, open = require("fleet.store"), Fleet.staged.actions, 0
+local import = actions.IMPORT_KEYS.handler
+actions.IMPORT_KEYS.handler = function(range, ...)
+  local isSealed = false
+  for _, sealed in ipairs(store.partition.ranges) do
+    isSealed = isSealed or sealed.from < range.to and sealed.to > range.from
+  end
+  if not isSealed then open = open + 1 end
+  return import(range, ...)
+end
+fleet.on("OPEN_IMPORTS", { readonly = true }, function() return { count = open } end)
 `;
 
 const inputs = (release: string, from: ProcessOutputs, to: ProcessOutputs, changes: object = {}) =>
@@ -104,6 +120,8 @@ test("each caller's purse moves with the caller, step by step, while requests ar
 
 test("each purse is handed back with what was earned since when the new revision fails", async () => {
   const from = seen.length;
+  const openImports = async () => (await player.ask(green.processId, "OPEN_IMPORTS", {})).count;
+  const before = await openImports();
   const work = inputs("r2", green, bad).then((news) => traffic.create(news));
   const error = await whileEarning(
     work.then(
@@ -115,6 +133,8 @@ test("each purse is handed back with what was earned since when the new revision
   const meanwhile = seen.slice(from);
   expect(meanwhile.some(({ by }) => by === "purse-bad")).toBe(true);
   expect(meanwhile.some(({ by }) => by === "fault")).toBe(true);
+  // Until the last copy, it accepts no request of a caller whom the other revision serves.
+  expect(await openImports()).toBe(before);
   for (const key of sums.keys()) await earn(key);
   expect(seen.slice(-sums.size).every(({ by }) => by === "purse-green")).toBe(true);
   expect(await pursesOf(green)).toEqual(Object.fromEntries(sums));
@@ -162,4 +182,67 @@ test("a program without state by key is refused before any caller's request is",
   expect(error?.message).toContain("HANDOVER_FAILED");
   expect(error?.message).toMatch(/not partitioned here/);
   await earn("a");
+}, 120_000);
+
+test("a run that died while it took keys back costs no caller anything, also if the old revision has an earlier copy", async () => {
+  const fifth = await stage.make("purse-fifth", program("purse-fifth", false));
+  await wiring.create({
+    ...stage.common(),
+    target: targetOf(fifth),
+    peers: { coordinator: coordinator.processId },
+  });
+  const gated = { steps: [{ weightBp: 5000, gate: "manual" }, { weightBp: 10_000 }] };
+  const held = async () => {
+    const news = await inputs("r6", green, fifth, gated);
+    return traffic.create(news).then(
+      () => undefined,
+      (reason: Error) => reason.message,
+    );
+  };
+  expect(await whileEarning(held())).toContain("[GATE]");
+  await endRun();
+  const { scope, network } = stage.common();
+  const session = await sessionFor(scope, network);
+  const epoch = await session.deployment.epoch();
+  const isRead = (action: string) => /^(GET|EXPORT)_/.test(action);
+  const control = <T>(
+    { name, processId }: ProcessOutputs,
+    action: string,
+    data: object,
+    schema: z.ZodType<T>,
+  ) =>
+    ask(
+      session,
+      {
+        name: `by-hand-${name}`,
+        generation: 1,
+        processId,
+        action,
+        data,
+        ...(isRead(action) ? {} : { epoch }),
+      },
+      schema,
+      session.budget(30),
+    );
+  const Sealed = z.looseObject({ sealed: luaList(z.object({ from: z.number(), to: z.number() })) });
+  const { sealed } = await control(green, "GET_KEYS", { salt: "r6", from: 0, to: 10_000 }, Sealed);
+  const ranges = sealed.map((range) => ({ salt: "r6", ...range }));
+  expect(ranges).toHaveLength(1);
+  for (const range of ranges) {
+    const { state, digest } = await control(fifth, "EXPORT_KEYS", range, ExportedSchema);
+    await control(green, "IMPORT_KEYS", { ...range, state, digest }, z.looseObject({}));
+  }
+  for (const key of sums.keys()) await earn(key);
+  for (const range of ranges) await control(fifth, "SEAL_KEYS", range, Sealed);
+  await endRun();
+  const lines = vi.spyOn(console, "log");
+  expect(await held()).toContain("[GATE]");
+  const printed = lines.mock.calls.flat().join("\n");
+  lines.mockRestore();
+  const from = seen.length;
+  for (const key of sums.keys()) await earn(key);
+  expect(new Set(seen.slice(from).map(({ by }) => by))).toContain("purse-fifth");
+  expect((await player.ask(green.processId, "EARN", { player: "a" })).error?.code).toBe("DRAINING");
+  expect(printed).toContain(`repaired ${green.processId.slice(0, 8)} accepted requests of 50 % of callers`);
+  expect(printed).not.toContain("state lost");
 }, 120_000);

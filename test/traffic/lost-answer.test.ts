@@ -48,7 +48,7 @@ beforeAll(async () => {
   const { gatewayUrl: gateway, muUrl: mu, cuUrl: cu, suUrl: su } = stage.network;
   proxy = await startFaultProxy({ gateway, mu, cu, su }, faults);
   coordinator = await stage.make("coordinator");
-  const names = ["first", "second", "third", "fourth", "fifth", "sixth"];
+  const names = ["first", "second", "third", "fourth", "fifth", "sixth", "seventh"];
   const made = await Promise.all([
     ...names.map((name) => stage.make(`purse-${name}`, purse(name))),
     stage.make("purse-full", purse("full", ONCE)),
@@ -224,5 +224,24 @@ describe("an old revision that accepts requests although the router moved its tr
     await earn("sixth");
     // One request reached the old revision.
     expect(await ask("sixth", "SUM")).toMatchObject({ sum: earned - 1 });
+  }, 120_000);
+
+  it("is named and keeps nobody from its successor if it does not answer", async () => {
+    slowFromSwitch(Number.POSITIVE_INFINITY);
+    expect(await moved("r7", "sixth", "seventh")).toContain("[SWITCH_UNKNOWN]");
+    faults.clear();
+    await endRun();
+    const { processId } = of("sixth");
+    faults.add({
+      on: "cu.result",
+      match: (call) => call.processId === processId,
+      fault: { kind: "status", status: 504 },
+    });
+    const lines = vi.spyOn(console, "log");
+    expect(await moved("r7", "sixth", "seventh")).toBeUndefined();
+    const printed = lines.mock.calls.flat().join("\n");
+    lines.mockRestore();
+    expect(printed).toContain(`not repaired ${processId.slice(0, 8)} did not answer`);
+    expect(await ask("seventh", "EARN")).toMatchObject({ by: "seventh" });
   }, 120_000);
 });

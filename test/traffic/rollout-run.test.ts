@@ -4,6 +4,7 @@ import { unitSlow } from "../../src/ao/errors.ts";
 import { FleetError } from "../../src/core/errors.ts";
 import { FOLLOWS, type StrategyInput, StrategySchema, stepsOf } from "../../src/delivery/index.ts";
 import type { Table } from "../../src/delivery/wire.ts";
+import { markUnsent } from "../../src/fleet/protocol/ask.ts";
 import { BLUE, GREEN, Killed, SHOP_BLUE, SHOP_GREEN, Stage } from "./stage.ts";
 
 const codeOf = (error: unknown) => (error instanceof FleetError ? error.code : error);
@@ -582,6 +583,70 @@ describe("a service that owns its state", () => {
     const { error } = await stage.run(owned(stage));
     expect(codeOf(error)).toBe("STALE_STEP");
     expect(stage.handed).toEqual(["battle b→g"]);
+  });
+
+  it.each([true, false])(
+    "resumes on the old revision if the switch was certainly not sent (the router can be read: %s)",
+    async (canRead) => {
+      const stage = new Stage().steady();
+      const full = new FleetError(
+        { code: "JOURNAL_UNWRITABLE", what: "The disk is full.", remedy: "Free some space." },
+        { isLocal: true },
+      );
+      let sets = 0;
+      stage.before = (_message, kind) => {
+        if (stage.handed.length === 0) return;
+        if (kind === "set") sets += 1;
+        if (kind === "set" || !canRead) throw markUnsent(full);
+      };
+      const { error } = await stage.run(owned(stage));
+      expect(codeOf(error)).toBe("JOURNAL_UNWRITABLE");
+      expect((error as Error).message).toContain("battle@bbbbbbbb keeps serving");
+      expect([sets, stage.handed]).toEqual([1, ["battle b→g", "battle b serves on"]]);
+    },
+  );
+
+  it("is not resumed if the second call was not sent: the first message may still arrive", async () => {
+    const stage = new Stage().steady();
+    let sets = 0;
+    stage.before = (_message, kind) => {
+      if (kind !== "set" || stage.handed.length === 0) return;
+      sets += 1;
+      const slow = unitSlow("messenger unit", "http://mu", 1000);
+      throw sets === 1 ? slow : markUnsent(slow);
+    };
+    expect(codeOf((await stage.run(owned(stage))).error)).toBe("SWITCH_UNKNOWN");
+    expect([sets, stage.handed]).toEqual([2, ["battle b→g"]]);
+  });
+
+  it("names only old revisions that answered that they refuse requests while the switch is unknown", async () => {
+    const stage = new Stage().steady();
+    stage.answers = "lost";
+    stage.loses = { what: "messages", times: 2 };
+    const { error } = await stage.run(owned(stage));
+    expect(codeOf(error)).toBe("SWITCH_UNKNOWN");
+    expect((error as Error).message).not.toContain("refuses requests");
+  });
+
+  it("is not resumed before the router refuses a late switch, also if the router has no proof yet", async () => {
+    const stage = new Stage().steady();
+    stage.loses = { what: "messages", times: 2 };
+    await stage.run(owned(stage));
+    stage.refusing = BLUE;
+    stage.router.proofs.clear();
+    stage.before = (message, kind) => {
+      if (kind === "prove") throw unitSlow("compute unit", "http://cu", message);
+    };
+    expect(codeOf((await stage.run(owned(stage))).error)).toBe("UNIT_SLOW");
+    expect(stage.served).toEqual([]);
+    const kinds: string[] = [];
+    stage.before = (_message, kind) => {
+      kinds.push(kind);
+    };
+    expect((await stage.run(owned(stage))).error).toBeUndefined();
+    expect(kinds.slice(0, 3)).toEqual(["read", "prove", "read"]);
+    expect(stage.router.proofs.get(BLUE)).toMatchObject({ release: "r1", revision: "old" });
+    expect(stage.served).toEqual(["battle b again", "battle g"]);
   });
 
   it("is handed over even if the router has no table for the service yet, and handed back in a rollback", async () => {

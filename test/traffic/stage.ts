@@ -47,6 +47,8 @@ export class Stage {
   /** Moves of an earlier run that a run looked at again. */
   readonly confirmed: string[] = [];
   handingFails = false;
+  /** What the old revisions answer in a hand-over. */
+  answers: "refuses" | "lost" = "refuses";
   /** The process that refuses requests by `refusing`. */
   refusing: string | undefined;
   /** Loses the answers of the next messages that set a table, or the messages themselves. */
@@ -99,6 +101,7 @@ export class Stage {
           for (const { name, from, to } of list) this.handed.push(`${name} ${from[0]}→${to[0]}`);
           if (this.handingFails && list.length > 0)
             throw new FleetError({ code: "HANDOVER_FAILED", what: "no", remedy: "none" });
+          return list.map(({ name, from }) => ({ name, processId: from, state: this.answers }));
         },
         serve: async (list) => {
           for (const { name, to } of list) this.served.push(`${name} ${to[0]}`);

@@ -1,5 +1,6 @@
 import { randomBytes, randomInt } from "node:crypto";
 import type { z } from "zod";
+import { isItemRefused } from "../../ao/errors.ts";
 import type { Evaluation, OutMessage, Tags } from "../../ao/port.ts";
 import { replyAmong } from "../../ao/replies.ts";
 import type { Budget } from "../../core/budget.ts";
@@ -23,6 +24,19 @@ export const isEvaluated = (error: unknown): boolean =>
 /** Marks an error as one about an evaluated message. */
 export function markEvaluated<T extends Error>(error: T): T {
   evaluatedErrors.add(error);
+  return error;
+}
+
+/** Errors about messages that never reach their process. */
+const unsentErrors = new WeakSet<object>();
+
+/** Whether an error of `ask` is about a message that was not sent, or that a unit refused for good: it never has an effect. */
+export const isUnsent = (error: unknown): boolean =>
+  typeof error === "object" && error !== null && unsentErrors.has(error);
+
+/** Marks an error as one about a message that never reaches its process. */
+export function markUnsent<T>(error: T): T {
+  if (typeof error === "object" && error !== null) unsentErrors.add(error);
   return error;
 }
 
@@ -107,7 +121,8 @@ async function sent<T>(
     ...own,
     ...request.tags,
   };
-  if (nonce === undefined) await session.supersede({ name, generation, step: action }, intent);
+  if (nonce === undefined)
+    await session.supersede({ name, generation, step: action }, intent).catch(unsent(session, intent));
   const evaluation = await evaluated(session, request.processId, { intent, tags, data }, budget).catch(
     async (error: unknown) => {
       if (nonce !== undefined) await session.journal.void(intent, "no longer awaited");
@@ -125,13 +140,22 @@ async function sent<T>(
   }
 }
 
+/** For `catch` before the evaluation: marks the error if nothing is signed under this key, or a unit refuses what is. */
+const unsent =
+  ({ journal }: Sender, intent: string) =>
+  (error: unknown): never => {
+    throw isItemRefused(error) || journal.signed(intent) === undefined ? markUnsent(error) : error;
+  };
+
 async function evaluated(
   session: Sender,
   processId: string,
   message: { intent: string; tags: Record<string, string>; data: string },
   budget: Budget,
 ): Promise<Evaluation> {
-  const sent = await session.ao.send({ processId, ...message }, budget);
+  const sent = await session.ao
+    .send({ processId, ...message }, budget)
+    .catch(unsent(session, message.intent));
   return session.ao.evaluation({ processId, messageId: sent.id }, budget);
 }
 
