@@ -3,6 +3,7 @@ import { crashPoint } from "../../src/core/crash.ts";
 import { FLEET_PREFIX } from "../../src/core/fleet-actions.ts";
 import { stateComparisonLines } from "../../src/fleet/code/state-comparison.ts";
 import {
+  isPlain,
   readRunningCode,
   runningCodeChanges,
   runsWithoutLibrary,
@@ -41,9 +42,7 @@ export async function ensureCode(
   const state = await stateFor(session, place, inputs, olds);
   const before = olds?.revision?.sourceHash ?? (await adoption(session))?.members[inputs.name]?.sourceHash;
   // Without Pulumi state, it is only known that the process runs the fleet's code.
-  const modules = olds?.bundle?.modules;
-  const plain = modules !== undefined && !Object.keys(modules).some((one) => /^fleet(\.|$)/.test(one));
-  const how = { plain, repair: before === inputs.bundle.hash };
+  const how = { plain: isPlain(olds?.bundle?.modules), repair: before === inputs.bundle.hash };
   const hadNoLibrary = !place.fresh && before !== undefined && olds?.lib === false;
   if (hadNoLibrary)
     await reportStep(session, inputs.name, "saved", "no state: without the library, it cannot be exported");

@@ -239,10 +239,10 @@ test("a run that died while it took keys back costs no caller anything, also if 
   expect(await held()).toContain("[GATE]");
   const printed = lines.mock.calls.flat().join("\n");
   lines.mockRestore();
-  expect(printed).toContain(`repaired ${green.processId.slice(0, 8)} accepted requests of 50 % of callers`);
-  expect(printed).not.toContain("state lost");
   const from = seen.length;
   for (const key of sums.keys()) await earn(key);
   expect(new Set(seen.slice(from).map(({ by }) => by))).toContain("purse-fifth");
   expect((await player.ask(green.processId, "EARN", { player: "a" })).error?.code).toBe("DRAINING");
+  expect(printed).toContain(`repaired ${green.processId.slice(0, 8)} accepted requests of 50 % of callers`);
+  expect(printed).not.toContain("state lost");
 }, 120_000);
