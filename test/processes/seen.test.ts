@@ -164,6 +164,27 @@ test("others cannot push the owner's ids out, and a load is never run again, als
   await p.drop();
 }, 120_000);
 
+test("a control message is never applied again, also if it was refused, and however many messages came since", async () => {
+  const p = await boot("controlled", { source: PLAIN, tags: NODE, repeats: true });
+  const drain = { From: OWNER, Action: "DRAIN", Id: id("drain"), Tags: { Epoch: "3" } };
+  const refused = { From: OWNER, Action: "WIRE_PEERS", Id: id("refused"), Tags: { Epoch: "3" }, Data: "{" };
+  await p.send(drain);
+  expect((await p.send(refused)).reply?.data.success).toBe(false);
+  await p.send({ From: OWNER, Action: "RESUME", Id: id("resume"), Tags: { Epoch: "3" } });
+  for (let n = 0; n < 1100; n += 1) await p.send({ From: OWNER, Action: "Nothing", Id: id(`later-${n}`) });
+  for (const message of [drain, refused]) expect((await p.send(message)).messages).toEqual([]);
+  const info = async () => (await p.send({ From: OWNER, Action: "Info" })).reply?.data.status;
+  expect(await info()).toBe("ACTIVE");
+  // Of earlier epochs nothing is kept: they are refused by their epoch.
+  await p.send({ From: OWNER, Action: "RESUME", Id: id("newer"), Tags: { Epoch: "4" } });
+  await p.send({ From: OWNER, Action: "RESUME", Id: id("newest"), Tags: { Epoch: "4" } });
+  const kept = `local n = 0 for _ in pairs(Fleet.store.seen.control.ids) do n = n + 1 end return n`;
+  expect((await p.eval(kept)).output).toBe("2");
+  expect((await p.send(drain)).reply?.data.error?.code).toBe("STALE_EPOCH");
+  expect(await info()).toBe("ACTIVE");
+  await p.drop();
+}, 120_000);
+
 test("a program may replace debug: its loads still work", async () => {
   const p = await boot("twice", { source: `${PLAIN}\ndebug = true`, tags: NODE, repeats: true });
   expect(readLoadOutcome((await p.load({ epoch: 2, repeats: true })).output)).toMatchObject({

@@ -14,6 +14,7 @@ local partition = require("fleet.partition")
 local registry = require("fleet.registry")
 local reply = require("fleet.reply")
 local run = require("fleet.run")
+local seen = require("fleet.seen")
 local shared = require("fleet.shared")
 local stats = require("fleet.stats")
 local store = require("fleet.store")
@@ -46,7 +47,14 @@ local function readData(entry, msg)
   return data
 end
 
+-- Anyone can post the bytes of a control message again. It must not count twice, also if it was refused the first time.
+local function keepControl(entry, msg)
+  if not (entry.control or entry.epoch) or not seen.isNeeded() or not auth.allows(entry.who, msg) then return end
+  seen.keepControl(envelope.of(msg).id, epoch.parse(envelope.tag(msg, "Epoch")))
+end
+
 local function admit(entry, msg)
+  keepControl(entry, msg)
   if STOPPED[store.status] and not entry.always then
     error(fail.new(table.unpack(STOPPED[store.status])))
   end

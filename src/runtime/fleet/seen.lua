@@ -1,6 +1,6 @@
 --- Messages that this process has handled. HyperBEAM nodes may give the same bytes a second slot, and anyone may post them again: a message
--- whose id is among the latest is not handled again, by no handler of the program and no Eval. Loads are remembered permanently. A message
--- whose evaluation failed is not among them, because it left no trace.
+-- whose id is among the latest is not handled again, by no handler of the program and no Eval. Loads are remembered permanently, and control
+-- messages for as long as their epoch counts. A message whose evaluation failed is not among them, because it left no trace.
 local node = require("fleet.node")
 local store = require("fleet.store")
 
@@ -19,7 +19,7 @@ seen.isNeeded = node.isHere
 function seen.take(id, isOwners)
   if type(id) ~= "string" or id == "" then return false end
   local kept = store.seen
-  if kept.byId[id] or kept.loads[id] then return true end
+  if kept.byId[id] or kept.loads[id] or kept.control.ids[id] then return true end
   local name = isOwners and "owner" or "others"
   local ring = kept[name]
   local place = ring.next % SIZE[name] + 1
@@ -33,6 +33,22 @@ end
 -- @tparam ?string id of its message; nil if it could not be found out
 function seen.keepLoad(id)
   if type(id) == "string" and id ~= "" then store.seen.loads[id] = true end
+end
+
+--- Remembers a control message, however many messages follow. Those of earlier epochs are forgotten, because they are refused as stale.
+-- @tparam string id
+-- @tparam ?number n its epoch; nil if it has none: then it is remembered permanently
+function seen.keepControl(id, n)
+  if n == nil then return seen.keepLoad(id) end
+  local kept = store.seen.control
+  if kept.epoch < store.epoch then
+    local ids = {}
+    for old, of in pairs(kept.ids) do
+      if of >= store.epoch then ids[old] = of end
+    end
+    kept.ids, kept.epoch = ids, store.epoch
+  end
+  if type(id) == "string" and id ~= "" and n >= store.epoch then kept.ids[id] = n end
 end
 
 return seen

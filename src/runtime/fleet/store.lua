@@ -51,8 +51,9 @@ store.audit = store.audit or { seq = 0, accepted = {}, refused = {} }
 store.logs = store.logs or { seq = 0, entries = {} }
 --- Answers of the latest requests that run at most once.
 store.answered = store.answered or { order = {}, first = 1, next = 1, byKey = {} }
---- Ids of the latest messages, in two rings, and of all loads.
+--- Ids of the latest messages, in two rings, of all loads, and of the control messages of this epoch or later ones.
 store.seen = store.seen or { owner = { ids = {}, next = 0 }, others = { ids = {}, next = 0 }, byId = {}, loads = {} }
+store.seen.control = store.seen.control or { epoch = 0, ids = {} }
 --- Of the latest tick: `lastAt`, the scheduler's time, and `scheduledAt`, the time for which a monitor sent it.
 store.ticks = store.ticks or {}
 --- Open calls to peers, and requests whose reply waits for one.
