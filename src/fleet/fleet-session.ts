@@ -22,7 +22,10 @@ export interface OpenOptions {
   readonly wallet?: boolean;
   /** The fleet's network, if the program was evaluated. @default from the stack's config */
   readonly network?: NetworkRef;
-  /** Whether the router is asked for the serving processes; if false, members are those of the last deployment, which saves calls. @default true */
-  readonly asksRouter?: boolean;
+  /**
+   * Whether the router is asked for the serving processes; if false, members are those of the last deployment, which saves calls. `signed`: by
+   * a signed message, and the fleet is not opened without its answer. @default true
+   */
+  readonly asksRouter?: boolean | "signed";
   readonly note: (line: string) => void;
 }

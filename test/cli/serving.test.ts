@@ -9,6 +9,7 @@ import { manifestPath, readManifest, recordInManifest } from "../../src/fleet/me
 import { servingFleet } from "../../src/fleet/members/serving.ts";
 import { type Scope, ScopeSchema } from "../../src/fleet/session/scope.ts";
 import type { Session } from "../../src/fleet/session/session.ts";
+import { failureOf } from "../kit/failure.ts";
 import { temporaryFolder, writeFiles } from "../kit/folder.ts";
 import { type Behaviour, fakeAo, fakeFleet, idOf, MANIFEST_HEAD } from "./fakes.ts";
 
@@ -81,12 +82,18 @@ const silent: Behaviour = () => {
   throw new FleetError({ code: "UNIT_DOWN", what: "The unit is down.", expected: "a unit", remedy: "Wait." });
 };
 
-async function serving(router: Behaviour, state: unknown, more: Pick<Ao, "published"> = {}) {
+async function serving(
+  router: Behaviour,
+  state: unknown,
+  more: Pick<Ao, "published"> = {},
+  isSigned = false,
+) {
   const notes: string[] = [];
   const session = { ...fakeFleet({ ...fakeAo(router), ...more }, []).session, scope } as Session;
   const known = await servingFleet(session, {
     readState: async () => fleetInState(state),
     note: (line) => notes.push(line),
+    isSigned,
   });
   return {
     notes,
@@ -128,6 +135,15 @@ describe("without a manifest, as in a fresh clone, a name refers to", () => {
   ])("%s", async (_, router, active, expected) => {
     const { quote, notes } = await serving(router, stateOf(active === undefined ? {} : { active }));
     expect([quote, notes]).toEqual([{ name: "quote", ...expected }, []]);
+  });
+
+  test("the revision that the router signs for, if a command depends on it, and nothing without that", async () => {
+    const { reply } = giving(7000)({ processId: GATE, action: "GET_TRAFFIC", tags: {}, data: "" });
+    const published: Ao["published"] = async () => JSON.stringify(reply);
+    const { quote } = await serving(giving(0), stateOf({ active: GREEN }), { published }, true);
+    expect(quote).toEqual({ name: "quote", ...asOlder });
+    const unread = serving(silent, stateOf({ active: GREEN }), { published }, true);
+    expect(await failureOf(unread)).toMatchObject({ code: "TRAFFIC_UNREADABLE" });
   });
 
   test("the revision in the table that the router publishes, which is not asked then", async () => {

@@ -1,10 +1,11 @@
 /** The processes that currently serve the members of a fleet, for every command. */
 
+import { budgetOf } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
 import { heaviest, idsIn, servingIds } from "../../delivery/table.ts";
 import type { PublishedTraffic, ServiceRoutes } from "../../delivery/wire.ts";
 import { publishedTraffic } from "../protocol/published.ts";
-import { dryTraffic } from "../protocol/traffic.ts";
+import { dryTraffic, traffic as signedTraffic } from "../protocol/traffic.ts";
 import type { Session } from "../session/session.ts";
 import { memberWithRevision } from "./fleet-in-state.ts";
 import { knownFleet } from "./known-fleet.ts";
@@ -13,6 +14,8 @@ import type { RevisionInState } from "./revision-in-state.ts";
 
 /** Time limit in seconds for the router to return its table. */
 const ROUTER_SECONDS = 15;
+/** The same for a signed message. */
+const SIGNED_SECONDS = 120;
 
 /** Options of `servingFleet`. */
 interface ServingOptions {
@@ -22,21 +25,27 @@ interface ServingOptions {
   readonly note: (line: string) => void;
   /** Waits until the router may be asked. @default at once */
   readonly turn?: () => Promise<void>;
+  /** Whether the table is read by a signed message, without which there is no answer: for changes that depend on it. @default false */
+  readonly isSigned?: boolean;
 }
 
 /**
  * The members of a stack, each as the process with most of its traffic, by the table of the fleet's router, which can change without
  * the manifest and the state (lease expiry, `abort`, `promote`). Other processes with traffic are in `sharing`. If the router cannot
  * be asked, the members are those of the last run.
+ *
+ * @throws FleetError TRAFFIC_UNREADABLE if the table has to be signed and cannot be read
  */
 export async function servingFleet(
   session: Session,
-  { readState, note, turn }: ServingOptions,
+  { readState, note, turn, isSigned = false }: ServingOptions,
 ): Promise<KnownFleet> {
   const known = await knownFleet(session.scope, readState);
   const router = known.members.find(({ name }) => name === known.router);
   if (!router) return known;
-  const traffic = (await publishedTraffic(session, router)) ?? (await trafficOf(session, router, note, turn));
+  const traffic = isSigned
+    ? await trafficOrRefusal(session, router)
+    : ((await publishedTraffic(session, router)) ?? (await trafficOf(session, router, note, turn)));
   if (!traffic) return known;
   const services = traffic.table?.services ?? {};
   const routed = [...new Set([...idsIn(traffic.table), ...idsIn(traffic.proven)])];
@@ -86,6 +95,24 @@ async function trafficOf(
     if (!(error instanceof FleetError)) throw error;
     note(`${routerUnavailable(router.name)} [${error.code}]`);
     return undefined;
+  }
+}
+
+async function trafficOrRefusal(session: Session, router: Member): Promise<PublishedTraffic> {
+  try {
+    return await signedTraffic(session, router, budgetOf(SIGNED_SECONDS));
+  } catch (error) {
+    if (!(error instanceof FleetError)) throw error;
+    throw new FleetError(
+      {
+        code: "TRAFFIC_UNREADABLE",
+        what: `Cannot read the traffic table of ${router.name}, so it is unknown which processes serve.`,
+        got: `${error.problems[0].what} [${error.code}]`,
+        expected: "the table, by a signed message",
+        remedy: `Run the command again once ${router.name} answers: npx fleet status`,
+      },
+      { cause: error, transient: error.transient },
+    );
   }
 }
 

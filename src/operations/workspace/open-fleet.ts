@@ -17,7 +17,8 @@ import { secretOf, type Workspace } from "./workspace.ts";
 /**
  * Opens the fleet of a stack. Starts the embedded network of a local stack if it is down.
  *
- * @throws FleetError PROJECT_UNREADABLE, NETWORK_INVALID, WALLET_MISSING, RUN_VARIABLE_INVALID, LOCALNET_START, JOURNAL_LOCKED
+ * @throws FleetError PROJECT_UNREADABLE, NETWORK_INVALID, WALLET_MISSING, RUN_VARIABLE_INVALID, LOCALNET_START, JOURNAL_LOCKED,
+ *   TRAFFIC_UNREADABLE
  */
 export async function openFleet(
   workspace: Workspace,
@@ -44,7 +45,11 @@ export async function openFleet(
     const known =
       options.asksRouter === false
         ? await knownFleet(session.scope, readState)
-        : await servingFleet(session, { readState, note: options.note });
+        : await servingFleet(session, {
+            readState,
+            note: options.note,
+            isSigned: options.asksRouter === "signed",
+          });
     return { ...known, project: config.project, stack, session, close };
   } catch (error) {
     // Only this function can release the journal's lock now.
