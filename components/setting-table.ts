@@ -188,6 +188,16 @@ export const SETTINGS = {
     description: "Stack that the fleet was moved to: deployments to this one are refused",
     internal: true,
   },
+  movingTo: {
+    type: "string",
+    description: "Stack that the fleet is being moved to: deployments to this one are refused meanwhile",
+    internal: true,
+  },
+  movingFrom: {
+    type: "string",
+    description: "Stack that the fleet is being moved from: deployments to this one are refused meanwhile",
+    internal: true,
+  },
   release: {
     type: "string",
     description: "Deployment id of the release that the stack is pinned to",

@@ -1,5 +1,9 @@
 /** The command `fleet move`: what it prints and asks, on two fleets of real aos processes. */
+import { rmSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { failureOf } from "../kit/failure.ts";
+import { writeFiles } from "../kit/folder.ts";
 import { bootBoth, World } from "../move/aos-fleets.ts";
 import { address } from "../processes/aos.ts";
 import { fleet } from "./fakes.ts";
@@ -62,6 +66,49 @@ describe("fleet move", () => {
     expect(ran.stdout).toContain("movedTo in Pulumi.old.yaml");
     const again = await run(at, ["--yes", "--json"]);
     expect([again.code, again.json()]).toMatchObject([1, { success: false, error: { code: "STACK_MOVED" } }]);
+  });
+
+  test("finishes a killed move by what this command says of the old processes, and asks before it retires them", async () => {
+    const at = await world();
+    at.killAt("RESUME");
+    await failureOf(at.move({ retires: true }));
+    at.killAfter = Number.POSITIVE_INFINITY;
+    const refused = await run(at, ["--retire"], { tty: true, confirm: false });
+    expect([refused.code, refused.stderr]).toEqual([0, expect.stringContaining("Nothing was changed.")]);
+    const kept = await run(at, ["--yes"]);
+    expect([kept.code, kept.stderr]).toEqual([0, expect.stringContaining("not retired")]);
+    expect(kept.stdout).toContain("The old processes are kept: they refuse requests (DRAINING)");
+    expect(at.asked).not.toContain("RETIRE");
+  });
+
+  test("retires the old processes at the end of a killed move if this command says so", async () => {
+    const at = await world();
+    at.killAt("RESUME");
+    await failureOf(at.move());
+    at.killAfter = Number.POSITIVE_INFINITY;
+    const ran = await run(at, ["--retire", "--yes"]);
+    expect([ran.code, ran.stdout]).toEqual([
+      0,
+      expect.stringContaining("The old processes are retired (GONE)."),
+    ]);
+    const { reply } = await at.process("old", "counter").send({ Action: "Info" });
+    expect(reply?.data.status).toBe("RETIRED");
+  });
+
+  test("finds the settings of a stack in the folder and with the ending that the project uses", async () => {
+    const at = await world();
+    const config = "config: {}\n";
+    writeFiles(
+      {
+        "Pulumi.yaml": "name: ao-fleet\nruntime: nodejs\nstackConfigDir: stacks\n",
+        "stacks/Pulumi.new.yml": config,
+        "stacks/Pulumi.old.yaml": config,
+      },
+      at.dir,
+    );
+    rmSync(join(at.dir, "Pulumi.new.yaml"));
+    const ran = await run(at, ["--dry-run"]);
+    expect([ran.code, ran.stderr]).toEqual([0, ""]);
   });
 
   test.each([

@@ -98,7 +98,10 @@ describe("a fleet moves from legacy units to a HyperBEAM node", { timeout: 240_0
 
   it("is killed after the old processes were stopped, and refuses callers", async () => {
     expect((await move("dev", "node", [], { FLEET_CRASH_AT: "move.drained" })).code).not.toBe(0);
-    for (const stack of ["dev", "node"] as const) refused(await count(stack), "DRAINING");
+    for (const stack of ["dev", "node"] as const) {
+      refused(await count(stack), "DRAINING");
+      refused(await project.pulumi(["preview", "--stack", stack]), "[STACK_MOVING]");
+    }
   });
 
   it("continues, with every state equal by digest and the new ids for its callers", async () => {

@@ -5,9 +5,9 @@ import { parse, stringify } from "yaml";
 import type { Ao, Evaluation } from "../../src/ao/port.ts";
 import { throwAll } from "../../src/core/errors.ts";
 import type { FleetSession } from "../../src/fleet/fleet-session.ts";
-import { continueMove } from "../../src/operations/move/finish.ts";
+import { finishMove } from "../../src/operations/move/finish.ts";
 import { move, standingOf } from "../../src/operations/move/move.ts";
-import { movedTo } from "../../src/operations/move/moved-setting.ts";
+import { movedTo, type OpenMove, openMoves } from "../../src/operations/move/moved-setting.ts";
 import { type MoveOptions, type MovePlan, planMove } from "../../src/operations/move/plan.ts";
 import type { MoveRecord } from "../../src/operations/move/record.ts";
 import { fakeAo, fakeFleet, member } from "../cli/fakes.ts";
@@ -69,8 +69,15 @@ export class World {
   /** Kills the run after this many more messages: the last one is evaluated, and nobody learns of it. */
   killAfter = Number.POSITIVE_INFINITY;
   isStopped = false;
+  /** Whether no deployment holds a stack. */
+  isFree = true;
   readonly #options: Options;
   #messages = 0;
+  #killAt = { action: "", times: 0 };
+  /** The journal and the network: open intents with their messages, and what was evaluated. Both outlive a killed run. */
+  readonly #open = new Map<string, string>();
+  readonly #sent = new Map<string, Parameters<Ao["send"]>[0]>();
+  readonly #results = new Map<string, Evaluation>();
 
   constructor(processes: Processes, options: Options = {}) {
     this.processes = processes;
@@ -90,6 +97,16 @@ export class World {
     return movedTo(this.dir, side);
   }
 
+  /** Moves that have not ended, by the stack's settings. */
+  moving(side: Side): OpenMove[] {
+    return openMoves(this.dir, side);
+  }
+
+  /** Kills the run after the next, or a later, message with an action. */
+  killAt(action: string, times = 1): void {
+    this.#killAt = { action, times };
+  }
+
   fleet(side: Side): FleetSession {
     const own = this.processes[side];
     const programs = this.#options.programs ?? {};
@@ -102,24 +119,36 @@ export class World {
       ...{ project: "ao-fleet", stack: side },
       ...{ home: join(this.dir, ".fleet"), build: join(this.dir, "build") },
     };
-    const session = { ...known.session, scope, network: { ...network, protocol: "legacy" as const } };
+    const journal = {
+      ...known.session.journal,
+      void: async (intent: string) => void this.#open.delete(intent),
+    };
+    const session = {
+      ...{ ...known.session, scope, journal },
+      network: { ...network, protocol: "legacy" as const },
+    };
     return { ...known, stack: side, session };
   }
 
   #aoOf(own: Readonly<Record<string, Aos>>): Ao {
-    const sent = new Map<string, Parameters<Ao["send"]>[0]>();
     return {
       ...fakeAo(() => ({})),
       address: OWNER,
+      settle: async (intent) => void this.#open.delete(intent),
       send: async (input) => {
+        const open = this.#open.get(input.intent);
+        if (open !== undefined) return { id: open, resent: true };
         this.#messages += 1;
         const id = address(`message-${this.#messages}`);
-        sent.set(id, input);
+        this.#open.set(input.intent, id);
+        this.#sent.set(id, input);
         return { id, resent: false };
       },
       evaluation: async ({ processId, messageId }): Promise<Evaluation> => {
         if (this.killAfter <= 0) throw new Error("killed");
-        const { tags = {}, data = "" } = sent.get(messageId) ?? {};
+        const earlier = this.#results.get(messageId);
+        if (earlier !== undefined) return earlier;
+        const { tags = {}, data = "" } = this.#sent.get(messageId) ?? {};
         const p = Object.values(own).find(({ id }) => id === processId);
         if (p === undefined) throw new Error(`no process ${processId}`);
         const { Action: action = "", ...others } = tags;
@@ -127,9 +156,7 @@ export class World {
         const request = { From: OWNER, Id: messageId, Action: action, Data: data, Tags: others };
         const { messages, output, error } = await p.send(request);
         await this.#options.after?.(action, processId);
-        this.killAfter -= 1;
-        if (this.killAfter <= 0) throw new Error("killed");
-        return {
+        const evaluation: Evaluation = {
           ...{ messageId, output, spawns: [] },
           messages: messages.map(({ Target, Tags, Data }) => ({
             target: Target,
@@ -138,6 +165,14 @@ export class World {
           })),
           ...(error === undefined ? {} : { error }),
         };
+        this.#results.set(messageId, evaluation);
+        this.killAfter -= 1;
+        if (action === this.#killAt.action) {
+          this.#killAt.times -= 1;
+          if (this.#killAt.times === 0) this.killAfter = 0;
+        }
+        if (this.killAfter <= 0) throw new Error("killed");
+        return evaluation;
       },
     };
   }
@@ -159,14 +194,15 @@ export class World {
     from: Side = "old",
   ): Promise<MoveRecord> {
     const sides = this.sides(from);
-    const standing = await standingOf(sides, this.movedTo(from));
-    if (standing.kind === "to-finish") return continueMove(sides, standing.record, this.#settings(), 60);
+    const standing = await standingOf(sides, this.dir);
+    if (standing.kind === "to-finish") return finishMove(sides, standing.record, this.#settings(), 60);
     const { id, isContinued } = standing;
     const { members, problems } = await this.plan({ ...options, id, isContinued }, from);
     throwAll(problems);
     const run = {
       ...{ ...sides, members, id, seconds: 60, note: () => {}, pause: async () => {} },
       reopensTarget: this.movedTo(OTHER[from]) === undefined,
+      isFree: async () => this.isFree,
       isStopped: () => this.isStopped,
     };
     return move(run, this.#settings(), options.retires ?? false);
@@ -179,6 +215,7 @@ export class World {
 
   /** `pulumi config set` and `rm`. */
   readonly pulumi = async (_workspace: unknown, [, verb, key, ...rest]: readonly string[]) => {
+    if (this.killAfter <= 0) throw new Error("killed");
     const path = join(this.dir, `Pulumi.${rest.at(-1)}.yaml`);
     const config = (parse(readFileSync(path, "utf8")) as { config: Record<string, string> }).config;
     const { [`ao-fleet:${key}`]: _, ...others } = config;

@@ -58,7 +58,7 @@ describe("a move", () => {
     for (let n = 0; n < 3; n += 1) await add(world, "old");
     for (const note of ["milk", "eggs"]) await write(world, "old", note);
     const { members, phase } = await world.move();
-    expect(phase).toBe("moved");
+    expect([phase, members.map((one) => one.status)]).toEqual(["moved", Array(3).fill("DRAINING")]);
     expect(members).toMatchObject([
       {
         name: "counter",
@@ -278,6 +278,61 @@ describe("a move that fails", () => {
     expect(await problemsOf(resumed.move())).toMatchObject([{ code: "MOVE_OVERTAKEN" }]);
   });
 
+  test("finds a new process that another run resumed before its fleet serves, and an old one at the end", async () => {
+    const both = await bootBoth({ counter });
+    const resume = (side: Side) => both[side].counter?.send({ Action: "RESUME", Tags: { Epoch: "1" } });
+    const early = new World(await copyOf(both), {
+      after: async (action) => {
+        if (action === "IMPORT_STATE")
+          await early.process("new", "counter").send({ Action: "RESUME", Tags: { Epoch: "1" } });
+      },
+    });
+    await add(early, "old");
+    expect(await problemsOf(early.move())).toMatchObject([
+      { code: "MOVE_OVERTAKEN", what: expect.stringContaining("new process of counter") },
+    ]);
+    expect(await add(early, "old")).toBe(true);
+    const late = new World(both, {
+      after: async (action) => {
+        if (action === "RESUME") await resume("old");
+      },
+    });
+    expect(await problemsOf(late.move())).toMatchObject([
+      { code: "MOVE_OVERTAKEN", got: "ACTIVE", what: expect.stringContaining("old process of counter") },
+    ]);
+  });
+
+  test("names the new processes that hold a copied state", async () => {
+    const world = await worldOf({ counter, zed: picky });
+    await add(world, "old");
+    for (let n = 0; n < 2; n += 1) await world.process("old", "zed").send({ From: STRANGER, Action: "ADD" });
+    const [problem] = await problemsOf(world.move());
+    expect(problem?.what).toContain("The old processes serve again. The new process of counter may hold");
+    expect(problem?.what).not.toContain("Nothing was moved");
+    expect([await count(world, "new"), await add(world, "new")]).toEqual([1, true]);
+  });
+
+  test("leaves nothing to continue: a later move of another machine stays", async () => {
+    const here = await worldOf({ counter });
+    await add(here, "old");
+    here.isStopped = true;
+    expect(await problemsOf(here.move())).toMatchObject([{ code: "MOVE_STOPPED" }]);
+    here.isStopped = false;
+    expect(await readMove(here.fleet("old").session.scope)).toMatchObject({ phase: "failed" });
+    await new World(here.processes).move();
+    await add(here, "new");
+    expect(await problemsOf(here.move())).toMatchObject([{ code: "SOURCE_NOT_ACTIVE" }]);
+    expect([await count(here, "new"), await add(here, "new")]).toEqual([2, true]);
+  });
+
+  test("does not begin while a deployment holds a stack", async () => {
+    const world = await worldOf({ counter });
+    world.isFree = false;
+    expect(await problemsOf(world.move())).toMatchObject([{ code: "STACK_LOCKED" }]);
+    expect(world.asked.filter((action) => !READS.has(action))).toEqual([]);
+    expect([world.moving("old"), world.moving("new")]).toEqual([[], []]);
+  });
+
   test("because somebody asked it to end makes the old processes serve again", async () => {
     const world = await worldOf({ counter });
     world.isStopped = true;
@@ -316,13 +371,80 @@ describe("a move that is killed", () => {
 
   test("is not mistaken for another run's on a machine without its record", async () => {
     const world = await worldOf({ counter });
-    // The ninth one stops the old process.
-    world.killAfter = 9;
+    // The second one stops the old process.
+    world.killAt("DRAIN", 2);
     expect(await failureOf(world.move())).toMatchObject({ message: "killed" });
     world.killAfter = Number.POSITIVE_INFINITY;
     expect(await status(world, "old")).toBe("DRAINING");
+    const elsewhere = new World(world.processes);
+    expect(await problemsOf(elsewhere.move())).toMatchObject([{ code: "SOURCE_NOT_ACTIVE" }]);
+  });
+
+  test("refuses deployments to both stacks until it ends, and continues only while it does", async () => {
+    const world = await worldOf({ counter });
+    await add(world, "old");
+    world.killAt("IMPORT_STATE");
+    await failureOf(world.move());
+    world.killAfter = Number.POSITIVE_INFINITY;
+    const open = [{ from: "old", to: "new" }];
+    expect([world.moving("old"), world.moving("new")]).toEqual([open, open]);
+    expect(await problemsOf(world.move({}, "new"))).toMatchObject([{ code: "MOVE_UNFINISHED" }]);
     rmSync(join(world.dir, ".fleet/moves"), { recursive: true });
+    expect(await problemsOf(world.move())).toMatchObject([{ code: "MOVE_UNFINISHED" }]);
+    for (const [key, stack] of [
+      ["movingTo", "old"],
+      ["movingFrom", "new"],
+    ] as const)
+      await world.pulumi(undefined, ["config", "rm", key, "--stack", stack]);
     expect(await problemsOf(world.move())).toMatchObject([{ code: "SOURCE_NOT_ACTIVE" }]);
+    await world.process("old", "counter").send({ Action: "RESUME", Tags: { Epoch: "1" } });
+    await world.move();
+    expect([world.moving("old"), world.moving("new"), await count(world, "new")]).toEqual([[], [], 1]);
+  });
+
+  test("does not replace what the new fleet wrote since another machine completed the move", async () => {
+    const here = await worldOf({ counter });
+    await add(here, "old");
+    here.killAt("DRAIN", 2);
+    await failureOf(here.move());
+    here.killAfter = Number.POSITIVE_INFINITY;
+    await here.process("old", "counter").send({ Action: "RESUME", Tags: { Epoch: "1" } });
+    await new World(here.processes).move();
+    await add(here, "new");
+    expect(await problemsOf(here.move())).toMatchObject([
+      { code: "TARGET_SERVES", got: "ACTIVE in new, DRAINING in old" },
+    ]);
+    expect([await count(here, "new"), await add(here, "new")]).toEqual([2, true]);
+  });
+
+  test("sends a message again whose first one has no effect any more", async () => {
+    const world = await worldOf({ counter });
+    world.killAt("DRAIN", 2);
+    await failureOf(world.move());
+    world.killAfter = Number.POSITIVE_INFINITY;
+    await world.process("old", "counter").send({ Action: "RESUME", Tags: { Epoch: "1" } });
+    await add(world, "old");
+    await world.move();
+    expect([await count(world, "new"), await add(world, "old"), await add(world, "new")]).toEqual([
+      1,
+      false,
+      true,
+    ]);
+  });
+
+  test("leaves no message that a later move takes for its own", async () => {
+    const world = await worldOf({ counter });
+    world.killAt("RESUME");
+    await failureOf(world.move());
+    world.killAfter = Number.POSITIVE_INFINITY;
+    await world.move();
+    await world.move({}, "new");
+    await world.move();
+    expect([await status(world, "new"), await add(world, "new"), await add(world, "old")]).toEqual([
+      "ACTIVE",
+      true,
+      false,
+    ]);
   });
 
   test("is not finished with copies that are out of date, because an old process was resumed in between", async () => {
@@ -334,8 +456,8 @@ describe("a move that is killed", () => {
       [0, true],
     ] as const) {
       const world = new World(await copyOf(booted));
-      // The last message opens the only new process.
-      world.killAfter = whole.asked.length - before;
+      // The only one opens the new process.
+      world.killAfter = whole.asked.lastIndexOf("RESUME") + 1 - before;
       await failureOf(world.move());
       world.killAfter = Number.POSITIVE_INFINITY;
       await world.process("old", "counter").send({ Action: "RESUME", Tags: { Epoch: "1" } });
@@ -353,16 +475,12 @@ describe("a move that is killed", () => {
 
   test("while it opens the new fleet has to end before the fleet can return", async () => {
     const world = await worldOf({ counter });
-    const plain = await bootBoth({ counter });
-    const whole = new World(plain);
-    await whole.move();
-    // The last two messages open the only new process.
-    world.killAfter = whole.asked.length - 1;
+    world.killAt("RESUME");
     await failureOf(world.move());
+    world.killAfter = Number.POSITIVE_INFINITY;
     const error = await failureOf(world.move({}, "new"));
     expect(error).toBeInstanceOf(FleetError);
     expect(error).toMatchObject({ code: "MOVE_UNFINISHED" });
-    world.killAfter = Number.POSITIVE_INFINITY;
     expect((await world.move()).phase).toBe("moved");
   });
 });

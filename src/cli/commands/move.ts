@@ -1,21 +1,19 @@
-import { existsSync } from "node:fs";
-import { join, relative } from "node:path";
 import type { Command } from "commander";
 import { z } from "zod";
 import { amount } from "../../core/amount.ts";
-import { FleetError, formatProblem, throwAll } from "../../core/errors.ts";
+import { FleetError, throwAll } from "../../core/errors.ts";
 import { UsageError } from "../../core/usage-error.ts";
-import { contentsText, isEmpty } from "../../fleet/snapshot/contents.ts";
-import { continueMove, newIdsOf, newIdsPath, type SettingsOfBoth } from "../../operations/move/finish.ts";
+import { finishMove, newIdsOf, type SettingsOfBoth } from "../../operations/move/finish.ts";
 import { move, standingOf } from "../../operations/move/move.ts";
 import { movedTo } from "../../operations/move/moved-setting.ts";
-import { type MemberMove, type MovePlan, planMove, type Sides } from "../../operations/move/plan.ts";
-import { type MoveRecord, sideOf } from "../../operations/move/record.ts";
+import { type MovePlan, planMove, type Sides } from "../../operations/move/plan.ts";
+import type { MoveRecord } from "../../operations/move/record.ts";
 import { freeStack } from "../../operations/recover/free-stack.ts";
+import { hasSettings } from "../../operations/workspace/stack-config.ts";
 import { assertCanConfirm } from "../can-confirm.ts";
 import { type Cli, type Context, defineCommand, names, seconds } from "../command.ts";
 import { EXIT, type ExitCode, exitCodesText } from "../exit.ts";
-import { table } from "../table.ts";
+import { planDocument, showMoved, showPlan } from "../move/show.ts";
 
 const Options = z.looseObject({
   to: z.string(),
@@ -28,6 +26,14 @@ const Options = z.looseObject({
 });
 type MoveOptions = z.output<typeof Options>;
 
+/** The two fleets of a move, and their stacks. */
+interface Both {
+  readonly sides: Sides;
+  readonly settings: SettingsOfBoth;
+  /** Whether no deployment holds one of the stacks. */
+  readonly isFree: () => Promise<boolean>;
+}
+
 export function moveCommand(cli: Cli): Command {
   return defineCommand(cli, {
     name: "move",
@@ -36,8 +42,8 @@ export function moveCommand(cli: Cli): Command {
       "Moves from the stack to the one that --to names, on which the same fleet was deployed by pulumi up. Shows which state each member " +
       "would carry and every reason why it cannot, and asks for confirmation. Then the old processes refuse requests (DRAINING), each " +
       "state is exported at a slot, imported and read back, and the new processes serve once every digest is equal. If anything fails " +
-      "before, the old processes serve again. A move that was killed continues with the same command. Ledger, routing table and peers " +
-      "are the new fleet's own.",
+      "before, the old processes serve again. A move that was killed continues with the same command; until it ends, deployments to both " +
+      "stacks are refused (STACK_MOVING). Ledger, routing table and peers are the new fleet's own.",
     examples: [
       ["npx fleet move --to mainnet --dry-run", "show what would be moved to the stack mainnet"],
       ["npx fleet move --to mainnet", "show, confirm, move; the old processes are kept"],
@@ -86,55 +92,74 @@ async function run(context: Context, options: MoveOptions): Promise<ExitCode> {
     out.document({ success: false, error: { code: "STACK_LOCKED" } });
     return EXIT.locked;
   }
-  const source = await context.fleet({ journal: "keep" });
-  const target = await other.fleet({ journal: "keep" });
+  const source = await context.fleet({ journal: "keep", asksRouter: "signed" });
+  const target = await other.fleet({ journal: "keep", asksRouter: "signed" });
   try {
     const workspaces = { source: free.workspace, target: otherFree.workspace };
-    return await onBoth(context, { source, target }, { host, workspaces }, options);
+    const both: Both = {
+      sides: { source, target },
+      settings: { host, workspaces },
+      isFree: async () =>
+        (await freeStack(context, out)) !== undefined && (await freeStack(other, out)) !== undefined,
+    };
+    return await onBoth(context, both, options);
   } finally {
     await target.close();
   }
 }
 
-async function onBoth(
-  context: Context,
-  sides: Sides,
-  settings: SettingsOfBoth,
-  options: MoveOptions,
-): Promise<ExitCode> {
+async function onBoth(context: Context, both: Both, options: MoveOptions): Promise<ExitCode> {
   const { out, host, projectDir } = context;
+  const { sides } = both;
   const { source, target } = sides;
-  const standing = await standingOf(sides, movedTo(projectDir, source.stack));
-  if (standing.kind === "to-finish") {
-    out.note("Every state was copied and is equal: this only finishes the move.");
-    if (options.dryRun) {
-      out.document({ success: true, dryRun: true, ...newIdsOf(standing.record) });
-      return EXIT.ok;
-    }
-    return told(context, sides, await continueMove(sides, standing.record, settings, options.timeout));
-  }
+  const standing = await standingOf(sides, projectDir);
+  if (standing.kind === "to-finish") return finish(context, both, standing.record, options);
   const { id, isContinued } = standing;
   const asked = { withoutState: options.withoutState, acceptLoss: options.acceptLoss };
   const plan = await planMove(sides, { ...asked, id, isContinued, seconds: options.timeout });
-  show(context, sides, plan);
+  showPlan(context, sides, plan);
   throwAll(plan.problems);
   if (options.dryRun) {
     out.document({ success: true, dryRun: true, ...planDocument(sides, plan) });
     return EXIT.ok;
   }
-  const question = `Move ${amount(plan.members.length, "member")} from ${source.stack} to ${target.stack}? Callers are refused (DRAINING) while states are copied; the old processes do not serve again.`;
+  const end = options.retire ? "are retired at the end (GONE)" : "do not serve again";
+  const question = `Move ${amount(plan.members.length, "member")} from ${source.stack} to ${target.stack}? Callers are refused (DRAINING) while states are copied. What the new processes in ${target.stack} hold is saved and replaced; the old ones in ${source.stack} ${end}.`;
   if (!options.yes && !(await host.confirm(question))) {
     out.note("Nothing was changed.");
     return EXIT.ok;
   }
-  return perform(context, sides, plan, settings, { ...options, id });
+  return perform(context, both, plan, { ...options, id });
+}
+
+/** Finishes a move that was killed after its last copy. Whether the old processes are retired is set by this command, not by the killed one. */
+async function finish(
+  context: Context,
+  { sides, settings }: Both,
+  begun: MoveRecord,
+  options: MoveOptions,
+): Promise<ExitCode> {
+  const { out, host } = context;
+  const record = { ...begun, retires: options.retire };
+  out.note("Every state was copied and is equal: this only finishes the move.");
+  if (begun.retires && !record.retires)
+    out.note("The old processes are not retired: this command has no --retire.");
+  if (options.dryRun) {
+    out.document({ success: true, dryRun: true, ...newIdsOf(record) });
+    return EXIT.ok;
+  }
+  const question = `Finish the move, and retire the old processes in ${record.from.stack}? They answer GONE, and the fleet cannot return to them.`;
+  if (record.retires && !options.yes && !(await host.confirm(question))) {
+    out.note("Nothing was changed.");
+    return EXIT.ok;
+  }
+  return showMoved(context, sides, await finishMove(sides, record, settings, options.timeout));
 }
 
 async function perform(
   context: Context,
-  sides: Sides,
+  { sides, settings, isFree }: Both,
   { members }: MovePlan,
-  settings: SettingsOfBoth,
   { id, timeout, retire }: MoveOptions & { readonly id: string },
 ): Promise<ExitCode> {
   const { out, host, projectDir } = context;
@@ -149,6 +174,7 @@ async function perform(
         ...sides,
         ...{ members, id, seconds: timeout },
         reopensTarget: movedTo(projectDir, sides.target.stack) === undefined,
+        isFree,
         isStopped: () => isStopped,
         pause: (time) => host.pause(time),
         note: (line) => out.note(line),
@@ -156,11 +182,12 @@ async function perform(
       settings,
       retire,
     );
-    return told(context, sides, moved);
+    return showMoved(context, sides, moved);
   } catch (error) {
-    if (!(isStopped && error instanceof FleetError)) throw error;
+    const isLocked = error instanceof FleetError && error.code === "STACK_LOCKED";
+    if (!isLocked && !(isStopped && error instanceof FleetError)) throw error;
     out.error(error);
-    return EXIT.interrupted;
+    return isLocked ? EXIT.locked : EXIT.interrupted;
   } finally {
     release();
   }
@@ -177,11 +204,10 @@ function assertOtherStack(projectDir: string, from: string, to: string): void {
       remedy: "Name the new stack with --to, and the old one with --stack.",
     });
   }
-  const file = `Pulumi.${to}.yaml`;
-  if (existsSync(join(projectDir, file))) return;
+  if (hasSettings(projectDir, to)) return;
   throw new UsageError({
     code: "STACK_UNKNOWN",
-    what: `There is no stack "${to}": the project has no ${file}.`,
+    what: `There is no stack "${to}": the project has no Pulumi.${to}.yaml.`,
     at: "--to",
     got: to,
     expected: "the stack on the new network, with the same fleet",
@@ -200,64 +226,4 @@ function onStack(context: Context, stack: string): Context {
     fleet: async (options) =>
       host.openFleet(await workspace(), stack, { ...options, note: (line) => out.note(line) }),
   };
-}
-
-/** What a member carries, in words. */
-function carriedWords({ carries, own }: MemberMove): string {
-  if (carries === undefined) return own === "ledger" ? "its own (ledger)" : "its own (--without-state)";
-  return isEmpty(carries.given.contents) ? "no state" : contentsText(carries.given.contents);
-}
-
-function show({ out }: Context, { source, target }: Sides, { members, warnings }: MovePlan): void {
-  const network = (fleet: Sides["source"]) => {
-    const { kind, protocol } = sideOf(fleet).network;
-    return kind === protocol ? kind : `${kind}, ${protocol}`;
-  };
-  out.line(`From ${source.stack} (${network(source)}) to ${target.stack} (${network(target)}):`);
-  const rows = members.map((member) => [
-    member.name,
-    member.from.processId,
-    member.to.processId,
-    carriedWords(member),
-  ]);
-  if (rows.length > 0)
-    for (const line of table(["process", "old id", "new id", "state"], rows)) out.line(line);
-  for (const warning of warnings) out.note(`warning: ${formatProblem(warning)}`);
-}
-
-/** The plan as a document. Digests and slots are the present ones: the final ones are taken when the old processes are stopped. */
-function planDocument({ source, target }: Sides, { members, warnings }: MovePlan): object {
-  const processes = members.map(({ name, from, to, carries }) => {
-    const ids = { from: from.processId, to: to.processId };
-    if (carries === undefined) return [name, { ...ids, state: "own" }];
-    const { contents, digest, exported } = carries.given;
-    if (isEmpty(contents)) return [name, { ...ids, state: "empty" }];
-    return [name, { ...ids, state: "carried", digest, slot: exported.snapshot.slot, ...contents }];
-  });
-  return { from: sideOf(source), to: sideOf(target), processes: Object.fromEntries(processes), warnings };
-}
-
-function told({ out, projectDir }: Context, sides: Sides, record: MoveRecord): ExitCode {
-  const { from, to, retires, members } = record;
-  const file = relative(projectDir, newIdsPath(sides));
-  out.document({ success: true, ...newIdsOf(record), file });
-  const rows = members.map(({ name, state, digest = "", slot, ...place }) => [
-    name,
-    place.from.processId,
-    place.to.processId,
-    state === "equal" ? "equal by digest" : state === "empty" ? "no state" : "its own",
-    digest.slice(0, 12),
-    slot === undefined ? "" : String(slot),
-  ]);
-  for (const line of table(["process", "old id", "new id", "state", "digest", "slot"], rows)) out.line(line);
-  out.line(`The fleet serves in ${to.stack}. The new ids for its callers: ${file}`);
-  out.line(
-    retires
-      ? `The old processes are retired (GONE). To remove them from the state: npx pulumi destroy --stack ${from.stack}`
-      : "The old processes are kept: they refuse requests (DRAINING) and keep their state.",
-  );
-  out.line(
-    `Deployments to ${from.stack} are refused (movedTo in Pulumi.${from.stack}.yaml): commit that file.`,
-  );
-  return EXIT.ok;
 }

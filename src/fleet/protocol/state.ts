@@ -9,28 +9,46 @@ import { ask, type Sender } from "./ask.ts";
 const AnythingSchema = z.looseObject({});
 const ImportedSchema = z.looseObject({ digest: z.string() });
 
+/** Tags of a control message. They are part of its identity: only the same message with the same tags counts as sent before. */
+type ControlTags = Readonly<Record<string, string>>;
+
 /** A control message: the epoch is the run's, or the process's own for a manual change. */
 async function control(
   session: Sender,
   { name, generation, processId }: ProcessRef,
   action: "DRAIN" | "RESUME" | "RETIRE",
-  epoch: number,
+  { epoch, tags = {} }: { readonly epoch: number; readonly tags?: ControlTags | undefined },
   budget: Budget,
 ): Promise<void> {
-  await ask(session, { name, generation, processId, action, epoch }, AnythingSchema, budget);
+  await ask(session, { name, generation, processId, action, epoch, tags }, AnythingSchema, budget);
 }
 
 /** Makes a process refuse requests with `DRAINING` until it is resumed. @throws FleetError as `ask` */
-export const drain = (session: Sender, place: ProcessRef, epoch: number, budget: Budget): Promise<void> =>
-  control(session, place, "DRAIN", epoch, budget);
+export const drain = (
+  session: Sender,
+  place: ProcessRef,
+  epoch: number,
+  budget: Budget,
+  tags?: ControlTags,
+): Promise<void> => control(session, place, "DRAIN", { epoch, tags }, budget);
 
 /** Makes a draining or retired process accept requests again. @throws FleetError as `ask` */
-export const resume = (session: Sender, place: ProcessRef, epoch: number, budget: Budget): Promise<void> =>
-  control(session, place, "RESUME", epoch, budget);
+export const resume = (
+  session: Sender,
+  place: ProcessRef,
+  epoch: number,
+  budget: Budget,
+  tags?: ControlTags,
+): Promise<void> => control(session, place, "RESUME", { epoch, tags }, budget);
 
 /** Retires a process: it answers `GONE` from then on. @throws FleetError as `ask`; NO_REPLY if nothing was ever loaded */
-export const retire = (session: Sender, place: ProcessRef, epoch: number, budget: Budget): Promise<void> =>
-  control(session, place, "RETIRE", epoch, budget);
+export const retire = (
+  session: Sender,
+  place: ProcessRef,
+  epoch: number,
+  budget: Budget,
+  tags?: ControlTags,
+): Promise<void> => control(session, place, "RETIRE", { epoch, tags }, budget);
 
 /** The parameters of an export. */
 interface ExportRequest {
@@ -62,11 +80,20 @@ export function exportedState(
 export async function importState(
   session: Sender,
   { name, generation, processId }: ProcessRef,
-  { epoch, ...sent }: { readonly epoch: number; readonly state: unknown; readonly digest: string },
+  {
+    epoch,
+    tags = {},
+    ...sent
+  }: {
+    readonly epoch: number;
+    readonly state: unknown;
+    readonly digest: string;
+    readonly tags?: ControlTags;
+  },
   budget: Budget,
   range?: KeyRange,
 ): Promise<string> {
   const action = range === undefined ? "IMPORT_STATE" : "IMPORT_KEYS";
-  const request = { name, generation, processId, action, epoch, data: { ...range, ...sent } };
+  const request = { name, generation, processId, action, epoch, tags, data: { ...range, ...sent } };
   return (await ask(session, request, ImportedSchema, budget)).digest;
 }

@@ -12,8 +12,11 @@ import { type ExportedSnapshot, exportState } from "../../fleet/snapshot/take.ts
 /** The library's state with a router's table, which names the processes of its own fleet. */
 const ROUTER_STATE = "traffic";
 
-/** Codes of a process that has no router; its program may use the name of that state itself. */
-const NO_ROUTER: readonly string[] = ["UNKNOWN_ACTION", "NO_REPLY", "BAD_REPLY", "PROCESS_ERROR"];
+/**
+ * Codes of a process that has no router; its program may use the name of that state itself. No answer proves nothing: the table of a router
+ * would be carried.
+ */
+const NO_ROUTER: readonly string[] = ["UNKNOWN_ACTION", "BAD_REPLY"];
 
 /** What a move takes from a process, or finds in it. */
 export interface Carried {

@@ -1,7 +1,10 @@
 /** Moves a fleet from one stack to another: `copying`, then `opening`, then `moved`, each written down before it begins. */
+import { randomBytes } from "node:crypto";
 import { crashPoint } from "../../core/crash.ts";
 import { FleetError } from "../../core/errors.ts";
-import { finishMove, type SettingsOfBoth } from "./finish.ts";
+import { giveUp, stackLocked } from "./failures.ts";
+import { finishMove, type SettingsOfBoth, settingsOf } from "./finish.ts";
+import { movedTo, type OpenMove, openMoves, setMoving } from "./moved-setting.ts";
 import { copyStates, type MoveRun } from "./perform.ts";
 import type { Sides } from "./plan.ts";
 import { type MoveRecord, readMove, sideOf, writeMove } from "./record.ts";
@@ -14,36 +17,43 @@ export type Standing =
   | { readonly kind: "to-finish"; readonly record: MoveRecord };
 
 /**
- * Where the move from one stack to the other stands.
+ * Where the move from one stack to the other stands, by this machine's record and the settings of both stacks. A killed move continues only
+ * while both name it: whoever gives it up removes the setting.
  *
- * @param movedTo the stack that the old one's settings name
  * @throws FleetError STACK_MOVED, MOVE_UNFINISHED if another move has to end first
  */
-export async function standingOf({ source, target }: Sides, movedTo: string | undefined): Promise<Standing> {
+export async function standingOf({ source, target }: Sides, projectDir: string): Promise<Standing> {
   const [record, back] = await Promise.all([source, target].map(({ session }) => readMove(session.scope)));
   if (back?.phase === "opening") throw unfinished(back);
   if (record?.phase === "opening") {
     if (record.to.stack !== target.stack) throw unfinished(record);
     return { kind: "to-finish", record };
   }
-  if (movedTo !== undefined) throw moved(source.stack, movedTo);
-  const isContinued = record?.phase === "copying" && record.to.stack === target.stack;
-  return isContinued
-    ? { kind: "to-plan", id: record.id, isContinued }
+  const away = movedTo(projectDir, source.stack);
+  if (away !== undefined) throw moved(source.stack, away);
+  const isOwn = record?.phase === "copying" && record.to.stack === target.stack;
+  const isThis = ({ from, to }: OpenMove) => from === source.stack && to === target.stack;
+  const mine = openMoves(projectDir, source.stack);
+  const other = [...mine, ...openMoves(projectDir, target.stack)].find((one) => !(isOwn && isThis(one)));
+  if (other !== undefined) throw begun(other);
+  return isOwn && mine.some(isThis)
+    ? { kind: "to-plan", id: record.id, isContinued: true }
     : { kind: "to-plan", id: newMoveId(new Date()), isContinued: false };
 }
 
-const newMoveId = (now: Date): string => `move-${now.toISOString().replace(/[-:]|\..*/g, "")}`;
+const newMoveId = (now: Date): string =>
+  `move-${now.toISOString().replace(/[-:]|\..*/g, "")}-${randomBytes(4).toString("hex")}`;
 
 /**
  * Copies every state and compares it, then finishes.
  *
  * @param retires whether the old processes are retired at the end
- * @throws FleetError as `copyStates` and `finishMove`
+ * @throws FleetError STACK_LOCKED, and as `copyStates` and `finishMove`
  */
 export async function move(run: MoveRun, settings: SettingsOfBoth, retires: boolean): Promise<MoveRecord> {
   const { source, target, id, seconds } = run;
   const { scope } = source.session;
+  const both = settingsOf(run, settings);
   const copying: MoveRecord = {
     version: 1,
     id,
@@ -55,7 +65,18 @@ export async function move(run: MoveRun, settings: SettingsOfBoth, retires: bool
     members: [],
   };
   await writeMove(scope, copying);
-  const opening: MoveRecord = { ...copying, phase: "opening", members: await copyStates(run) };
+  const members = await copyStates(run, {
+    async begins() {
+      await setMoving(both, true);
+      // A deployment that read the settings before holds its stack by now.
+      if (!(await run.isFree())) throw stackLocked(source.stack, target.stack);
+    },
+    async ended() {
+      await setMoving(both, false);
+      await writeMove(scope, { ...copying, phase: "failed" });
+    },
+  });
+  const opening: MoveRecord = { ...copying, phase: "opening", members };
   await writeMove(scope, opening);
   crashPoint("move.copied");
   return finishMove(run, opening, settings, seconds);
@@ -67,6 +88,15 @@ const unfinished = ({ from, to }: MoveRecord): FleetError =>
     what: `The move from ${from.stack} to ${to.stack} has copied every state, but has not ended.`,
     expected: "one move at a time",
     remedy: `Finish it: npx fleet move --stack ${from.stack} --to ${to.stack}`,
+  });
+
+const begun = ({ from, to }: OpenMove): FleetError =>
+  new FleetError({
+    code: "MOVE_UNFINISHED",
+    what: `A move from ${from} to ${to} has begun and has not ended.`,
+    got: `movingTo and movingFrom in the settings of ${from} and ${to}`,
+    expected: "one move at a time",
+    remedy: `Continue it on the machine where it began: npx fleet move --stack ${from} --to ${to}. If it was killed before its new processes served, it can be given up instead: ${giveUp(from, to)}.`,
   });
 
 const moved = (stack: string, to: string): FleetError =>

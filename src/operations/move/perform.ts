@@ -4,19 +4,28 @@
  */
 import { budgetOf } from "../../core/budget.ts";
 import { crashPoint } from "../../core/crash.ts";
-import { FleetError } from "../../core/errors.ts";
+import { FleetError, type Problem } from "../../core/errors.ts";
 import { runsWithoutLibrary } from "../../fleet/code/without-library.ts";
 import type { FleetSession } from "../../fleet/fleet-session.ts";
 import type { ProcessRef } from "../../fleet/health/verdict.ts";
+import { isEvaluated } from "../../fleet/protocol/ask.ts";
 import { info } from "../../fleet/protocol/info.ts";
 import { drain, importState, resume, retire } from "../../fleet/protocol/state.ts";
 import { statistics } from "../../fleet/protocol/statistics.ts";
 import { isEmpty } from "../../fleet/snapshot/contents.ts";
 import { snapshotStore } from "../../fleet/snapshot/store.ts";
 import { type Carried, readCarried } from "./carried.ts";
+import {
+  callsOpen,
+  moveStopped,
+  servesAgain,
+  stateDiffers,
+  statusDiffers,
+  targetResumed,
+  withOutcome,
+} from "./failures.ts";
 import { callersFirst } from "./order.ts";
 import type { Carries, MemberMove, MoveOptions, Sides } from "./plan.ts";
-import { callsOpen, moveStopped, servesAgain, stateDiffers, withOutcome } from "./problems.ts";
 import type { MovedMember } from "./record.ts";
 
 /** Seconds that the open calls of an old process may take. */
@@ -25,12 +34,16 @@ const OPEN_CALLS_SECONDS = 30;
 const POLL_SECONDS = 0.2;
 /** The most names of globals in one export. */
 const MAX_GLOBALS = 1000;
+/** Messages after which a process has to have a status: the reply to the first may be an old one. */
+const TURNS = 2;
 
 /** A move that was planned without a problem. */
 export interface MoveRun extends Sides, Pick<MoveOptions, "id" | "seconds"> {
   readonly members: readonly MemberMove[];
   /** Whether the new processes serve if the move fails: false if their fleet itself was moved away, and the old one here is the newer. */
   readonly reopensTarget: boolean;
+  /** Whether no deployment holds one of the two stacks. */
+  isFree(): Promise<boolean>;
   /** Whether somebody asked the command to end. */
   isStopped(): boolean;
   /** Waits for a number of seconds. */
@@ -41,16 +54,39 @@ export interface MoveRun extends Sides, Pick<MoveOptions, "id" | "seconds"> {
 type Turned = "ACTIVE" | "DRAINING" | "RETIRED";
 const TURN = { ACTIVE: resume, DRAINING: drain, RETIRED: retire } as const;
 
-/** Brings a process into a status, unless it is there. Uses its own epoch, so a deployment that runs at the same time takes precedence. */
+/** Tags that belong to one move: an open message of an earlier move is not taken for one of this. */
+const tagsOf = (id: string) => ({ "Deployment-Id": id });
+
+/**
+ * Brings a process into a status, unless it is there. Uses its own epoch, so a deployment that runs at the same time takes precedence.
+ *
+ * The status is read back, because the reply may be an old one: a message that a killed run sent is not sent again. Reading the reply closes
+ * that message, so the next one is new.
+ *
+ * @param move its id, and the time limit of each answer
+ * @throws FleetError STATUS_DIFFERS, and as `ask`
+ */
 export async function turn(
   { session }: Pick<FleetSession, "session">,
   place: ProcessRef,
   to: Turned,
-  seconds: number,
+  { id, seconds }: Pick<MoveOptions, "id" | "seconds">,
 ): Promise<void> {
-  const budget = budgetOf(seconds);
-  const { status, epoch } = await info(session, place, budget, "status", "epoch");
-  if (status !== to) await TURN[to](session, place, epoch, budget);
+  const look = () => info(session, place, budgetOf(seconds), "status", "epoch");
+  let found = await look();
+  for (let sent = 0; found.status !== to; sent += 1) {
+    if (sent === TURNS) throw statusDiffers(place.name, to, found.status);
+    await TURN[to](session, place, found.epoch, budgetOf(seconds), tagsOf(id));
+    found = await look();
+  }
+}
+
+/** What surrounds the copies. */
+interface Frame {
+  /** Before any process is stopped. */
+  begins(): Promise<void>;
+  /** After a failure, once every old process serves again. */
+  ended(): Promise<void>;
 }
 
 /**
@@ -58,23 +94,35 @@ export async function turn(
  * stopped: the same move continues, because each of its steps can be repeated.
  *
  * @returns the members, whose new processes do not serve yet
- * @throws FleetError CALLS_OPEN, STATE_DIFFERS, MOVE_OVERTAKEN, MOVE_STOPPED, refusals of a process, and network errors
+ * @throws FleetError CALLS_OPEN, STATE_DIFFERS, STATUS_DIFFERS, MOVE_OVERTAKEN, MOVE_STOPPED, refusals of a process, and network errors
  */
-export async function copyStates(run: MoveRun): Promise<MovedMember[]> {
+export async function copyStates(run: MoveRun, { begins, ended }: Frame): Promise<MovedMember[]> {
+  const replaced: string[] = [];
   try {
+    await begins();
     await closeTargets(run);
     await closeSources(run);
     crashPoint("move.drained");
     const moved: MovedMember[] = [];
-    for (const member of run.members) moved.push(await copied(run, member));
+    for (const member of run.members) moved.push(await copied(run, member, replaced));
     await assertClosed(run);
     return moved;
   } catch (error) {
-    const left = await reopen(run);
-    if (error instanceof FleetError) throw withOutcome(error, left, run.source.stack);
-    throw error;
+    const stopped = await reopen(run);
+    const further = stopped.sources.length > 0 ? [] : await problemsOf(ended());
+    if (!(error instanceof FleetError)) throw error;
+    throw withOutcome(error, { ...stopped, replaced, further }, [run.source.stack, run.target.stack]);
   }
 }
+
+const problemsOf = (done: Promise<void>): Promise<readonly Problem[]> =>
+  done.then(
+    () => [],
+    (error: unknown) => {
+      if (error instanceof FleetError) return error.problems;
+      throw error;
+    },
+  );
 
 function assertGoesOn({ isStopped }: MoveRun): void {
   if (isStopped()) throw moveStopped();
@@ -86,7 +134,7 @@ async function closeTargets(run: MoveRun): Promise<void> {
   for (const { to, carries } of run.members) {
     if (carries === undefined) continue;
     assertGoesOn(run);
-    await turn(target, to, "DRAINING", seconds);
+    await turn(target, to, "DRAINING", run);
     const held = await readCarried(target, to, occasion(run, carries.targetHash), false, budgetOf(seconds));
     await keep(target, held);
   }
@@ -94,10 +142,10 @@ async function closeTargets(run: MoveRun): Promise<void> {
 
 /** Callers first, each until it has no open call. */
 async function closeSources(run: MoveRun): Promise<void> {
-  const { source, seconds, note } = run;
+  const { source, note } = run;
   for (const { name, from } of callersFirst(run.members.filter(({ drains }) => drains))) {
     assertGoesOn(run);
-    await turn(source, from, "DRAINING", seconds);
+    await turn(source, from, "DRAINING", run);
     await callsClosed(run, from);
     note(`${name}: refuses requests (DRAINING)`);
   }
@@ -129,7 +177,8 @@ async function lastExport(
   }
 }
 
-async function copied(run: MoveRun, member: MemberMove): Promise<MovedMember> {
+/** @param replaced receives the member's name if its new process imported a state, or may have */
+async function copied(run: MoveRun, member: MemberMove, replaced: string[]): Promise<MovedMember> {
   const { name, from, to, drains, carries, own } = member;
   const place = ({ processId, generation }: ProcessRef) => ({ processId, generation });
   // A new process that keeps its own state may be one that an earlier move stopped.
@@ -139,7 +188,7 @@ async function copied(run: MoveRun, member: MemberMove): Promise<MovedMember> {
   assertGoesOn(run);
   const given = await lastExport(run, member, carries);
   await keep(run.source, given);
-  const held = await imported(run, to, carries, given);
+  const held = await imported(run, to, carries, given, () => replaced.push(name));
   if (held.digest !== given.digest) throw stateDiffers(name, [given.digest, held.digest]);
   const { slot } = given.exported.snapshot;
   // Equal digests of nothing prove nothing.
@@ -149,14 +198,26 @@ async function copied(run: MoveRun, member: MemberMove): Promise<MovedMember> {
 }
 
 /** Imports a state into the new process unless it holds it, and reads back what it holds then. */
-async function imported(run: MoveRun, to: ProcessRef, carries: Carries, given: Carried): Promise<Carried> {
+async function imported(
+  run: MoveRun,
+  to: ProcessRef,
+  carries: Carries,
+  given: Carried,
+  replaces: () => void,
+): Promise<Carried> {
   const { target, seconds } = run;
   const look = () => readBack(run, to, carries, given);
   const before = await look();
   if (before.digest === given.digest) return before;
   const budget = budgetOf(seconds);
   const { epoch } = await info(target.session, to, budget, "status", "epoch");
-  await importState(target.session, to, { epoch, state: given.state, digest: given.digest }, budget);
+  const { state, digest } = given;
+  const message = { epoch, state, digest, tags: tagsOf(run.id) };
+  await importState(target.session, to, message, budget).catch((error: unknown) => {
+    if (!isEvaluated(error)) replaces();
+    throw error;
+  });
+  replaces();
   return look();
 }
 
@@ -174,23 +235,40 @@ async function readBack(
   return declared.digest === digest || !isNamed ? declared : read(carried);
 }
 
-/** Another run may have resumed an old process: then it has taken writes since its export. */
-async function assertClosed({ source, members, seconds }: MoveRun): Promise<void> {
-  for (const { name, from, drains } of members) {
-    if (!drains) continue;
-    const { status } = await info(source.session, from, budgetOf(seconds), "status");
-    if (status !== "DRAINING") throw servesAgain(name, status, source.stack, false);
+/** Another run may have resumed a process of either side: then it has taken writes since its export or its import. */
+async function assertClosed({ source, target, members, seconds }: MoveRun): Promise<void> {
+  for (const { name, from, to, drains, carries } of members) {
+    const old = drains ? await statusOf(source, from, seconds) : "DRAINING";
+    if (old !== "DRAINING") throw servesAgain(name, old, source.stack, false);
+    const now = carries === undefined ? "DRAINING" : await statusOf(target, to, seconds);
+    if (now !== "DRAINING") throw targetResumed(name, now, target.stack);
   }
 }
 
-/** Makes the processes serve again. @returns names of members whose old process could not be resumed */
-async function reopen({ source, target, members, seconds, reopensTarget }: MoveRun): Promise<string[]> {
-  const left: string[] = [];
+/** A process' status by a signed message. */
+export const statusOf = async (
+  { session }: FleetSession,
+  place: ProcessRef,
+  seconds: number,
+): Promise<string> => (await info(session, place, budgetOf(seconds), "status")).status;
+
+/**
+ * Makes the processes serve again: the old ones, and the new ones once all old ones serve, so that the same move can continue otherwise.
+ *
+ * @returns names of members whose old or new process still refuses requests
+ */
+async function reopen(run: MoveRun): Promise<{ readonly sources: string[]; readonly targets: string[] }> {
+  const { source, target, members, reopensTarget } = run;
+  const [sources, targets]: [string[], string[]] = [[], []];
   for (const { name, from, drains } of members)
-    if (drains) await turn(source, from, "ACTIVE", seconds).catch(() => left.push(name));
-  for (const { to, carries } of members)
-    if (carries !== undefined && reopensTarget) await turn(target, to, "ACTIVE", seconds).catch(() => {});
-  return left;
+    if (drains) await turn(source, from, "ACTIVE", run).catch(() => sources.push(name));
+  if (!reopensTarget) return { sources, targets };
+  for (const { name, to, carries } of members) {
+    if (carries === undefined) continue;
+    if (sources.length > 0) targets.push(name);
+    else await turn(target, to, "ACTIVE", run).catch(() => targets.push(name));
+  }
+  return { sources, targets };
 }
 
 const occasion = ({ id }: MoveRun, sourceHash: string) => ({ id, sourceHash });

@@ -135,6 +135,9 @@ async function lookAt(sides: Sides, from: Member, options: MoveOptions): Promise
     ...(now === undefined || TAKING.includes(now.status)
       ? []
       : [problem.targetStopped(name, target.stack, now.status)]),
+    ...(!isChosen && old.status === "DRAINING" && options.isContinued && now?.status === "ACTIVE"
+      ? [problem.targetServes(name, source.stack, target.stack)]
+      : []),
   ];
   const member = { ...base, drains: true, peers: Object.keys(old.peers) };
   if (isChosen || now === undefined)

@@ -1,6 +1,5 @@
-/** Why a fleet cannot be moved, and what a move leaves behind. Pure. */
-import { amount } from "../../core/amount.ts";
-import { FleetError, type Problem } from "../../core/errors.ts";
+/** Why a fleet cannot be moved, and what a move leaves behind: what the plan says. Pure. */
+import type { Problem } from "../../core/errors.ts";
 import { shortHash } from "../../core/hash.ts";
 import { inCode, notCompared } from "../../fleet/code/refused-state.ts";
 import type { InCode } from "../../fleet/snapshot/contents.ts";
@@ -9,7 +8,7 @@ import type { InCode } from "../../fleet/snapshot/contents.ts";
 export const MAX_STATE = 8 * 1024 * 1024 - 1024;
 
 const NOTHING_MOVED = "Nothing was moved";
-const at = (name: string): string => `processes.${name}`;
+export const at = (name: string): string => `processes.${name}`;
 
 export const nothingDeployed = (stack: string): Problem => ({
   code: "NOTHING_DEPLOYED",
@@ -76,6 +75,16 @@ export const targetStopped = (name: string, stack: string, status: string): Prob
   got: status,
   expected: "ACTIVE or DRAINING",
   remedy: `Deploy it: npx pulumi up --refresh --stack ${stack}`,
+});
+
+/** A killed move leaves its new processes stopped; this one was resumed since, or another machine completed the move. */
+export const targetServes = (name: string, source: string, target: string): Problem => ({
+  code: "TARGET_SERVES",
+  what: `${name} serves in the stack ${target} and refuses requests in ${source}. It may have taken writes, which this move would replace with an older state.`,
+  at: at(name),
+  got: `ACTIVE in ${target}, DRAINING in ${source}`,
+  expected: "DRAINING in both, as a killed move leaves them",
+  remedy: `If another machine completed the move: npx pulumi config set movedTo ${target} --stack ${source}, and remove movingTo and movingFrom from both stacks' settings. If nothing was written to the new process: npx fleet call ${name} DRAIN --control --stack ${target}, then move again.`,
 });
 
 export const oldLibrary = (name: string, stack: string): Problem => ({
@@ -168,56 +177,3 @@ export const keepsAnswering = (name: string, stack: string): Problem =>
     "lib: false",
     "Tell its callers the new id.",
   );
-
-export const callsOpen = (name: string, seconds: number): FleetError =>
-  new FleetError({
-    code: "CALLS_OPEN",
-    what: `${name} still waits for replies from other processes after ${seconds} s.`,
-    at: at(name),
-    got: "open calls, or handlers in Receive",
-    expected: "none, so that its state no longer changes",
-    remedy: `npx fleet logs ${name} shows what it waits for. Then move again.`,
-  });
-
-export const stateDiffers = (name: string, digests: readonly [string, string]): FleetError =>
-  new FleetError({
-    code: "STATE_DIFFERS",
-    what: `The new process of ${name} accepted the state, but now holds a different one.`,
-    at: at(name),
-    got: digests[1],
-    expected: digests[0],
-    remedy: `Check npx fleet logs ${name} on both stacks, then move again.`,
-  });
-
-/** @param isOpened whether a new process may have taken writes, too */
-export const servesAgain = (name: string, status: string, stack: string, isOpened: boolean): FleetError =>
-  new FleetError({
-    code: "MOVE_OVERTAKEN",
-    what: `The old process of ${name} accepts requests again: another run changed it while the fleet was moved.`,
-    at: at(name),
-    got: status,
-    expected: "DRAINING",
-    remedy: isOpened
-      ? `New processes serve already, so writes to this one since then stay behind. Stop it, then move again: npx fleet call ${name} DRAIN --control --stack ${stack}`
-      : "Wait for that run to end, then move again.",
-  });
-
-export const moveStopped = (): FleetError =>
-  new FleetError({
-    code: "MOVE_STOPPED",
-    what: "The move was interrupted.",
-    remedy: "Move again when you are ready.",
-  });
-
-/** The same failure, with what became of the old processes. */
-export function withOutcome(error: FleetError, stillStopped: readonly string[], stack: string): FleetError {
-  const [first, ...rest] = error.problems;
-  const outcome =
-    stillStopped.length === 0
-      ? "Nothing was moved: the old processes serve again."
-      : `Nothing was moved, but ${amount(stillStopped.length, "old process", "old processes")} could not be resumed and ${stillStopped.length === 1 ? "refuses" : "refuse"} requests: ${stillStopped.join(", ")}. To resume them: npx pulumi up --refresh --stack ${stack}.`;
-  return new FleetError([{ ...first, what: `${first.what} ${outcome}` }, ...rest], {
-    cause: error,
-    transient: error.transient,
-  });
-}

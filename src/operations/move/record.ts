@@ -30,6 +30,8 @@ const MovedMemberSchema = z.strictObject({
   /** Names of the registered tables and globals in it. */
   states: z.array(z.string()),
   globals: z.array(z.string()),
+  /** Status of the old process, read at the end of the move; only if it refuses requests. */
+  status: z.string().optional(),
 });
 export type MovedMember = z.infer<typeof MovedMemberSchema>;
 
@@ -50,9 +52,9 @@ const RecordSchema = z.strictObject({
   startedAt: z.string(),
   /**
    * `copying`: nothing is final, and all of it can be repeated · `opening`: every state is equal, and the new processes may serve, so no
-   * state may be copied any more · `moved`: done.
+   * state may be copied any more · `moved`: done · `failed`: the old processes serve again, so nothing is left to continue.
    */
-  phase: z.enum(["copying", "opening", "moved"]),
+  phase: z.enum(["copying", "opening", "moved", "failed"]),
   /** Whether the old processes are retired at the end. */
   retires: z.boolean(),
   members: z.array(MovedMemberSchema),

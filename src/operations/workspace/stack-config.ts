@@ -23,21 +23,28 @@ export interface StackConfig {
   isSecret(key: string): boolean;
 }
 
-/** Reads the two files without starting pulumi. @throws FleetError PROJECT_UNREADABLE */
-export function readStackConfig(projectDir: string, stack: string): StackConfig {
+/** The project's own settings. @throws FleetError PROJECT_UNREADABLE */
+function projectIn(projectDir: string): z.output<typeof ProjectFileSchema> {
   const file = projectFileIn(projectDir);
   const project = ProjectFileSchema.safeParse(settingsIn(file));
-  if (!project.success) {
-    throw new FleetError({
-      code: "PROJECT_UNREADABLE",
-      what: "Pulumi.yaml is not a valid project file.",
-      at: file ?? join(projectDir, "Pulumi.yaml"),
-      got: z.prettifyError(project.error),
-      expected: "at least a name",
-      remedy: "Fix the file.",
-    });
-  }
-  const { name, stackConfigDir, config: defaults } = project.data;
+  if (project.success) return project.data;
+  throw new FleetError({
+    code: "PROJECT_UNREADABLE",
+    what: "Pulumi.yaml is not a valid project file.",
+    at: file ?? join(projectDir, "Pulumi.yaml"),
+    got: z.prettifyError(project.error),
+    expected: "at least a name",
+    remedy: "Fix the file.",
+  });
+}
+
+/** Whether the project has a settings file of this stack. @throws FleetError PROJECT_UNREADABLE */
+export const hasSettings = (projectDir: string, stack: string): boolean =>
+  stackFileIn(stackFolder(projectDir, projectIn(projectDir).stackConfigDir), stack) !== undefined;
+
+/** Reads the two files without starting pulumi. @throws FleetError PROJECT_UNREADABLE */
+export function readStackConfig(projectDir: string, stack: string): StackConfig {
+  const { name, stackConfigDir, config: defaults } = projectIn(projectDir);
   const stackFile = stackFileIn(stackFolder(projectDir, stackConfigDir), stack);
   const own = StackFileSchema.safeParse(settingsIn(stackFile) ?? {});
   const values = own.success ? (own.data.config ?? {}) : {};
