@@ -101,7 +101,7 @@ async function run(context: Context, options: z.output<typeof Options>): Promise
   });
   try {
     const ticker = options.tick ? await tickerFor(context) : undefined;
-    const monitor = monitorOf({
+    const monitor = await monitorOf({
       fleet,
       history: await context.host.history(fleet, 30),
       store,
