@@ -45,10 +45,11 @@ interface MonitorOptions {
   readonly notify?: boolean;
 }
 
-/** The result of one round: its report, and the alerts that changed. */
+/** The result of one round: its report, the alerts that changed, and which processes serve. */
 export interface RoundResult {
   readonly report: Report;
   readonly changes: readonly Change[];
+  readonly serving: KnownFleet;
 }
 
 /** Watches a fleet in rounds. */
@@ -132,7 +133,7 @@ export async function monitorOf(options: MonitorOptions): Promise<Monitor> {
       metrics.record(snapshot);
       const heap = outcome.watched.find(({ name }) => name === keeper?.name)?.counters?.luaHeapKB;
       const report = reportOf(origin, snapshot, performanceOf(store.since(at - HOUR), heap), notes);
-      return { report, changes };
+      return { report, changes, serving: known };
     },
   };
 }
