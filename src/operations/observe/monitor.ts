@@ -77,6 +77,7 @@ export async function monitorOf(options: MonitorOptions): Promise<Monitor> {
   let commits: readonly number[] | undefined;
   let commitsFor = -1;
   const reads = await dryRunsOf(fleet);
+  const orders: ReadContext["orders"] = new Map();
 
   return {
     metrics,
@@ -96,6 +97,7 @@ export async function monitorOf(options: MonitorOptions): Promise<Monitor> {
         limits: settings.limits,
         rateLimit,
         clock,
+        orders,
       };
       const keeper = known.members.find(({ name }) => name === known.ledger);
       const ledger = keeper && (await observeLedger(context, keeper, known.members, store, note));
