@@ -1,4 +1,4 @@
-import type { Tags } from "../ao/port.ts";
+import type { Scheduled, Tags } from "../ao/port.ts";
 import { parseCronInterval, SHORTEST_CRON_MS } from "../core/cron.ts";
 
 /** Who sends the ticks of a member's cron: the network's messenger unit, or the fleet's own monitor. */
@@ -26,6 +26,12 @@ const TAG = /^Cron-Tag-(.+)$/;
 
 /** The tag of a tick with the time for which it was sent, in milliseconds since 1970. A process takes one tick for each. */
 const SCHEDULED = "Cron-Scheduled";
+
+/**
+ * Milliseconds by which a tick's time may be after its message, as in `src/runtime/fleet/ticks.lua`. A process does not take a tick for a
+ * later time, so such a message replaces none.
+ */
+const AHEAD_MS = 10 * 60_000;
 
 /** The interval among a member's tags. */
 export const intervalIn = (tags: Tags | undefined): string | undefined => tags?.[INTERVAL];
@@ -74,10 +80,12 @@ export const tickTags = ({ tags }: Pick<MonitoredCron, "tags">, scheduledAt: num
  * sender is not the wallet's own, whatever the name says. Pure.
  */
 export function scheduledIn(
-  { from, tags }: { readonly from: string; readonly tags: Tags },
+  { from, tags, timestamp }: Pick<Scheduled, "from" | "tags" | "timestamp">,
   wallet: string,
 ): number | undefined {
   const scheduledAt = Number(tags[SCHEDULED]);
   const isOwn = from === wallet && !Object.hasOwn(tags, "From-Process");
-  return isOwn && Number.isInteger(scheduledAt) && scheduledAt > 0 ? scheduledAt : undefined;
+  const isTime = Number.isInteger(scheduledAt) && scheduledAt > 0;
+  const isTooLate = timestamp > 0 && scheduledAt > timestamp + AHEAD_MS;
+  return isOwn && isTime && !isTooLate ? scheduledAt : undefined;
 }

@@ -55,6 +55,8 @@ export interface Reading {
   readonly lastTickAt?: number;
   /** Its cron, if the fleet's monitor drives it. */
   readonly cron?: DrivenCron;
+  /** Its latest tick could not be read: its cron keeps its state. */
+  readonly ticksUnread?: true;
 }
 
 /** A cron that the fleet's monitor drives. */

@@ -69,7 +69,7 @@ export function judgeProcess(each: Watched, round: Round, limits: Limits): Proce
   });
   // Without an answer, other alerts of the process keep their state.
   if (!answered) return judgements;
-  judgements.push(...judgeHealth(each, limits), judgeTicks(each, round, limits));
+  judgements.push(...judgeHealth(each, limits), ...judgeTicks(each, round, limits));
   const faults = faultsOf(each, limits);
   if (faults) judgements.push({ type: "PROCESS_ERROR", source, ...faults });
   if (delta) {
@@ -94,16 +94,22 @@ export function judgeProcess(each: Watched, round: Round, limits: Limits): Proce
   return judgements;
 }
 
-/** Whether a cron that the fleet's monitor drives still ticks. Without such a cron, an earlier alert is resolved. */
-function judgeTicks({ name: source, reading }: Watched, round: Round, limits: Limits): ProcessJudgement {
-  const { cron, lastTickAt } = reading;
+/**
+ * Whether a cron that the fleet's monitor drives still ticks. Without such a cron, an earlier alert is resolved; if the latest tick is not
+ * known, it stays.
+ */
+function judgeTicks({ name: source, reading }: Watched, round: Round, limits: Limits): ProcessJudgement[] {
+  const { outcome, cron, lastTickAt, ticksUnread } = reading;
+  if (outcome !== "answered" || ticksUnread) return [];
   const isMissed = missedTicks(reading, round.at) >= limits.missedTicks;
-  return {
-    type: "CRON_MISSED",
-    source,
-    holds: isMissed && !round.deploying,
-    message: cron ? `${missedText(cron, lastTickAt, round.at)}: is fleet monitor --tick running?` : "",
-  };
+  return [
+    {
+      type: "CRON_MISSED",
+      source,
+      holds: isMissed && !round.deploying,
+      message: cron ? `${missedText(cron, lastTickAt, round.at)}: is fleet monitor --tick running?` : "",
+    },
+  ];
 }
 
 /** The rules about the health that a process reports, and its response time. */

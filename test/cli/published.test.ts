@@ -1,6 +1,9 @@
 /** What `fleet status --quick` shows where processes publish their state: a HyperBEAM node. */
+import { join } from "node:path";
 import { expect, test } from "vitest";
-import { type Behaviour, fakeAo, fakeFleet, fleet, HASH, idOf, member } from "./fakes.ts";
+import { temporaryFolder, writeFiles } from "../kit/folder.ts";
+import { declaredProcess, releaseOf } from "../kit/release.ts";
+import { type Behaviour, fakeAo, fakeFleet, fleet, HASH, idOf, MANIFEST_HEAD, member } from "./fakes.ts";
 
 const AT = Date.now() - 5 * 60_000;
 const STATE = {
@@ -16,8 +19,8 @@ const asked: Behaviour = () => ({
 const two = [member("battle"), member("shop")];
 
 /** A network that serves this for battle, and nothing for any other. */
-function serving(state: unknown) {
-  const ao = fakeAo(asked);
+function serving(state: unknown, behave = asked) {
+  const ao = fakeAo(behave);
   const dry: string[] = [];
   return {
     dry,
@@ -80,6 +83,38 @@ test.each([
   const ran = await fleet(["status", "--quick", "--json"], { fleet: fakeFleet(ao, two) });
   expect(ran.json()).toMatchObject({ processes: [{ health: "ACTIVE", responseMs: expect.any(Number) }, {}] });
   expect(new Set(dry)).toEqual(new Set([idOf("battle"), idOf("shop")]));
+});
+
+test("a process with a cron that the monitor drives is asked when it last ticked", async () => {
+  const lastTickAt = Date.now() - 10_000;
+  const stats = { messages: 1, errors: 0, refused: 0, lastTickAt };
+  const { ao, dry } = serving(STATE, (request) => ({ reply: { ...Object(asked(request).reply), stats } }));
+  const known = fakeFleet(ao, two);
+  const folder = temporaryFolder("published");
+  Object.assign(known.session.scope, { home: join(folder, ".fleet"), build: join(folder, "build") });
+  const cron = { tags: { "Cron-Interval": "30-seconds" }, cronDriver: "monitor" as const };
+  const deployed = { status: "ACTIVE", deploymentTime: new Date(Date.now() - 3_600_000), dependencies: [] };
+  const manifest = {
+    ...{ ...MANIFEST_HEAD, project: "ao-fleet", stack: "dev" },
+    processes: { battle: { ...deployed, processId: idOf("battle") } },
+  };
+  writeFiles(
+    {
+      ".fleet/releases/ao-fleet.dev/current.json": JSON.stringify(
+        releaseOf("d", 1, { battle: declaredProcess(cron) }),
+      ),
+      "build/deployment-manifest.json": JSON.stringify(manifest),
+    },
+    folder,
+  );
+  const ran = await fleet(["status", "--quick", "--json"], { fleet: known });
+  expect(ran.json()).toMatchObject({
+    processes: [
+      { name: "battle", lastTickAt: new Date(lastTickAt).toISOString(), reasons: [] },
+      { name: "shop", reasons: [] },
+    ],
+  });
+  expect(dry).toContain(idOf("battle"));
 });
 
 test("status without --quick is a verdict: it signs, whatever is published", async () => {

@@ -169,7 +169,7 @@ describe.each([
       const fleet = await opened({}, unhealthy);
       const store = openStore(":memory:");
       const clock = { now: () => 1e9, ticks: () => 0, sleep: async () => {} };
-      const monitor = monitorOf({
+      const monitor = await monitorOf({
         ...{ fleet, store, clock, env: {}, history: undefined, commits: async () => [] },
         settings: readSettings("", "monitoring.yaml", {}),
       });

@@ -88,7 +88,7 @@ async function watched(behave: Behaviour) {
   const store = openStore(":memory:");
   const clock = { now: () => 1, ticks: () => 1, sleep: async () => {} };
   const settings = readSettings("", "monitoring.yaml", {});
-  const monitor = monitorOf({
+  const monitor = await monitorOf({
     ...{ fleet: session, history: undefined, store, settings, clock, env: {} },
     commits: async () => [],
     notify: false,

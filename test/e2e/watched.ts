@@ -80,7 +80,7 @@ export async function watchFleet(project: Project, settings: string): Promise<Wa
   const store = openStore(storePath(fleet.session.scope));
   undo.push(() => store.close());
   const clock = turnedClock();
-  const monitor: Monitor = monitorOf({
+  const monitor: Monitor = await monitorOf({
     ...{ fleet, store, clock, env },
     settings: readSettings(settings, "monitoring.yaml", env),
     history: historyOf(fleet, 10),

@@ -435,6 +435,34 @@ describe("crons that the monitor drives", () => {
     expect(ran.stderr).toContain("[TICK_NOT_OWNER]");
   });
 
+  test("are sent to the process that serves by the router's table of the latest round", async () => {
+    const table = { release: "r", step: 1, salt: "s", mode: "steady", at: 1 };
+    const routes = [{ processId: idOf("green"), revision: HASH, weightBp: 10_000 }];
+    const services = { shop: { key: "sender", routes } };
+    const behaviour: Behaviour = (request) =>
+      request.action === "GET_TRAFFIC"
+        ? { reply: { success: true, table: { ...table, services }, proofs: [], serial: 1, epoch: 1, at: 2 } }
+        : behave()(request);
+    const every = { tags: { ...tags, "Cron-Interval": "1-second" }, cronDriver: "monitor" as const };
+    const given = withCron("mainnet", every, behaviour);
+    const entry = { status: "ACTIVE", deploymentTime: "", dependencies: [] };
+    const processes = {
+      ledger: { ...entry, processId: idOf("ledger") },
+      shop: { ...entry, processId: idOf("shop"), router: "ledger" },
+    };
+    const manifest = { ...MANIFEST_HEAD, project: "ao-fleet", stack: "dev", processes };
+    writeFiles({ "build/deployment-manifest.json": JSON.stringify(manifest) }, cwd);
+    // Promoted since the monitor started, and no run has written it down.
+    Object.assign(given.fleet, { router: "ledger", routed: [] });
+    const journal = { open: () => [], settle: async () => {}, void: async () => {}, compact: async () => {} };
+    Object.assign(given.fleet.session, { journal });
+    given.ao.range = async () =>
+      (await spawned({})()).map((each) => ({ ...each, timestamp: Date.now() - 3_600_000 }));
+    await fleet(["monitor", "--rounds", "5", "--interval", "1", "--tick"], given);
+    const ticked = given.ao.sent.filter(({ tags: own }) => own["Cron-Scheduled"] !== undefined);
+    expect(new Set(ticked.map(({ processId }) => processId))).toEqual(new Set([idOf("green")]));
+  });
+
   test("and do not tick are an alert, and are shown by status", async () => {
     const lastTickAt = Date.now() - 600_000;
     const behaviour: Behaviour = (request) => {

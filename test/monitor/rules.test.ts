@@ -92,6 +92,16 @@ describe("a process", () => {
     expect(seen(reading(), reading(more)).held).toContain(message);
   });
 
+  test.each([
+    ["answered, and its ticks are unknown", reading({ ticksUnread: true }), []],
+    ["did not answer correctly", reading({ outcome: "wrong" }), []],
+    ["has no cron any more", reading(), [false]],
+  ])("keeps the alert about its ticks unless they are known: it %s", (_how, now, expected) => {
+    const { known } = seen(now);
+    const judged = judgeProcess(known, { at: 60_000, readings: [now], deploying: false }, LIMITS);
+    expect(judged.flatMap(({ type, holds }) => (type === "CRON_MISSED" ? [holds] : []))).toEqual(expected);
+  });
+
   test("is stuck when the same slot waits in two rounds, and not when it advances", () => {
     const waits = (slot: number, evaluatedSlot: number) => reading({ slot, evaluatedSlot });
     expect(seen(waits(5, 5), waits(7, 5)).held).toEqual([]);

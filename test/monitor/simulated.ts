@@ -144,7 +144,7 @@ export async function watching(
   } as unknown as FleetSession;
   const store = openStore(":memory:");
   const clock = turnedClock();
-  const monitor = monitorOf({
+  const monitor = await monitorOf({
     ...{ fleet, store, clock, env },
     settings: readSettings(text, "monitoring.yaml", env),
     history: historyOf(fleet, 10),

@@ -3,8 +3,9 @@ import { describe, expect, test } from "vitest";
 import type { Ao, Scheduled, Tags } from "../../src/ao/port.ts";
 import { budgetOf } from "../../src/core/budget.ts";
 import { FleetError } from "../../src/core/errors.ts";
+import { scheduledIn } from "../../src/fleet/crons.ts";
 import type { Session } from "../../src/fleet/session/session.ts";
-import { latestTick } from "../../src/operations/tick/sent-ticks.ts";
+import { SentTicks } from "../../src/operations/tick/sent-ticks.ts";
 import { type Ticked, Ticker } from "../../src/operations/tick/ticker.ts";
 import { ADDRESS, fakeAo, fakeFleet, idOf } from "../cli/fakes.ts";
 
@@ -23,6 +24,9 @@ type Memory = Map<string, "signed" | "sent" | "settled" | "voided">;
 /** A process with an order of messages, and monitors that tick it. The test turns the clock. */
 class World {
   now = SPAWNED;
+  /** Reads of the order that a node answers in one attempt. */
+  reads = Number.POSITIVE_INFINITY;
+  #readsLeft = 0;
   /** What a node does with a post. */
   post: "takes" | "fails" | "takes and fails" | "breaks" = "takes";
   readonly order: Scheduled[] = [];
@@ -87,8 +91,15 @@ class World {
   #ao(memory: Memory): Ao {
     return {
       ...fakeAo(() => ({})),
-      latest: async () => this.order.length - 1,
-      range: async ({ from, to }) => this.order.slice(from, to + 1),
+      latest: async () => {
+        this.#readsLeft = this.reads;
+        return this.order.length - 1;
+      },
+      range: async ({ from, to }) => {
+        if (to > 0) this.#readsLeft -= 1;
+        if (this.#readsLeft < 0) throw down;
+        return this.order.slice(from, to + 1);
+      },
       send: async ({ intent, tags }) => {
         const messageId = `by ${intent}`;
         const resent = memory.has(intent);
@@ -260,32 +271,75 @@ describe("the order of a process", () => {
     expect(world.order.filter(({ messageId }) => messageId.startsWith("by "))).toHaveLength(1);
   });
 
-  test("is read from its end, down to the latest tick or to messages that are old enough", async () => {
+  test("holds no tick for a time that its process refuses: one that is far ahead stops no monitor", async () => {
+    const world = new World();
+    world.start();
+    await world.pass(29);
+    world.add(forged(ADDRESS, { "Cron-Scheduled": String(world.now + 600_001) }));
+    await world.pass(40);
+    expect(dueOf(world.ticks()).slice(1)).toEqual([30, 60]);
+    // Another monitor's clock may be ahead by ten minutes.
+    const message = {
+      ...forged(ADDRESS, { "Cron-Scheduled": String(SPAWNED + 600_000) }),
+      timestamp: SPAWNED,
+    };
+    expect(scheduledIn(message, ADDRESS)).toBe(SPAWNED + 600_000);
+  });
+
+  test("may get more messages than one attempt reads: the next one continues", async () => {
+    const world = new World();
+    world.start();
+    await world.pass(35);
+    for (let n = 0; n < 3000; n += 1) world.add({ tags: {}, from: idOf("stranger") });
+    world.reads = 2;
+    await world.pass(60);
+    expect(world.ticks()).toEqual([
+      [30, 35],
+      [60, 75],
+      [90, 90],
+    ]);
+    expect(world.notes).toEqual(Array(3).fill("shop: its tick was not sent: The node is down [UNIT_DOWN]"));
+  });
+
+  test("is read from its end, down to the latest tick or to messages that are old enough, and no part of it twice", async () => {
     const world = new World();
     const reads: number[] = [];
+    let answers = Number.POSITIVE_INFINITY;
     const ao = {
       address: ADDRESS,
       latest: async () => world.order.length - 1,
       range: async ({ from, to }: { from: number; to: number }) => {
+        if (reads.length >= answers) throw down;
         reads.push(to - from + 1);
         return world.order.slice(from, to + 1);
       },
     };
-    const read = async (from: number, since: number) => {
+    const read = async (order: SentTicks, since = SPAWNED) => {
       reads.length = 0;
-      const { latest, next } = await latestTick(ao, { processId: idOf("shop"), from, since }, budgetOf(5));
-      return { due: latest?.scheduledAt, next, reads: [...reads] };
+      const latest = await order.readLatest(ao, since, budgetOf(5));
+      return { due: latest?.scheduledAt, reads: [...reads] };
     };
-    for (let n = 0; n < 449; n += 1) {
-      if (n === 120) world.add({ ...forged(ADDRESS) });
-      else world.add({ tags: {}, from: idOf("player") });
-      world.now += 60_000;
-    }
+    const add = (count: number) => {
+      for (let n = 0; n < count; n += 1) {
+        if (world.order.length === 601) world.add({ ...forged(ADDRESS) });
+        else world.add({ tags: {}, from: idOf("player") });
+        world.now += 12_000;
+      }
+    };
+    add(2249);
     const due = SPAWNED + 30_000;
-    // Slot 121 is in the fourth page from the end.
-    expect(await read(1, SPAWNED)).toEqual({ due, next: 450, reads: [100, 100, 100, 100] });
-    expect(await read(1, world.now - 3_600_000)).toEqual({ due: undefined, next: 450, reads: [100] });
-    expect(await read(440, SPAWNED)).toEqual({ due: undefined, next: 450, reads: [10] });
-    expect(await read(450, SPAWNED)).toEqual({ due: undefined, next: 450, reads: [] });
+    // Slot 601 is in the fourth page from the end.
+    const whole = new SentTicks(idOf("shop"));
+    expect(await read(whole)).toEqual({ due, reads: [500, 500, 500, 500] });
+    expect(await read(whole)).toEqual({ due, reads: [] });
+    const recent = new SentTicks(idOf("shop"));
+    expect(await read(recent, world.now - 3_600_000)).toEqual({ due: undefined, reads: [500] });
+    const broken = new SentTicks(idOf("shop"));
+    answers = 2;
+    await expect(read(broken)).rejects.toThrow("The node is down");
+    answers = Number.POSITIVE_INFINITY;
+    add(10);
+    for (const order of [whole, recent]) expect((await read(order)).reads).toEqual([10]);
+    expect(await read(broken)).toEqual({ due, reads: [10, 500, 500] });
   });
 });

@@ -15,7 +15,7 @@ import { lastTickText } from "../../operations/observe/mark-ticks.ts";
 import { type Monitor, monitorOf, type RoundResult } from "../../operations/observe/monitor.ts";
 import { lockMonitor } from "../../operations/observe/monitor-lock.ts";
 import { type MetricsServer, serveMetrics } from "../../operations/observe/server.ts";
-import { assertTickable, tickedProcesses } from "../../operations/tick/ticked.ts";
+import { assertTickable, TickedProcesses } from "../../operations/tick/ticked.ts";
 import { Ticker } from "../../operations/tick/ticker.ts";
 import { type Cli, type Context, count, defineCommand, seconds } from "../command.ts";
 import { EXIT, type ExitCode } from "../exit.ts";
@@ -100,8 +100,8 @@ async function run(context: Context, options: z.output<typeof Options>): Promise
     throw error;
   });
   try {
-    const ticker = options.tick ? await tickerFor(context) : undefined;
-    const monitor = monitorOf({
+    const clock = options.tick ? await clockOfCrons(context) : undefined;
+    const monitor = await monitorOf({
       fleet,
       history: await context.host.history(fleet, 30),
       store,
@@ -112,30 +112,36 @@ async function run(context: Context, options: z.output<typeof Options>): Promise
       notify: options.notify,
     });
     context.out.detail(file === undefined ? "settings: defaults" : `settings: ${file}`);
-    return await watch(context, { monitor, ticker }, rounds, options.metricsPort);
+    return await watch(context, { monitor, clock }, rounds, options.metricsPort);
   } finally {
     await lock.release();
     store.close();
   }
 }
 
+interface CronClock {
+  readonly ticker: Ticker;
+  readonly ticked: TickedProcesses;
+}
+
 /** The clock of the fleet's crons, with a journal of its own: other commands and deployments run at the same time. */
-async function tickerFor(context: Context): Promise<Ticker> {
+async function clockOfCrons(context: Context): Promise<CronClock> {
   const fleet = await context.fleet({ journal: "ticks" });
   await assertTickable(fleet);
-  const ticked = () => tickedProcesses(fleet);
-  const now = await ticked();
+  const ticked = new TickedProcesses(fleet);
+  const now = await ticked.now();
   if (now.length === 0)
     context.out.note("no member has a cron that the monitor drives (cronDriver: monitor)");
   for (const { name, cron } of now)
     context.out.note(`${name}: a tick every ${cron.interval.replace("-", " ")}`);
   const note = (line: string) => context.out.note(line);
-  return new Ticker({ session: fleet.session, clock: realClock, ticked, note });
+  const { session } = fleet;
+  return { ticked, ticker: new Ticker({ session, clock: realClock, ticked: () => ticked.now(), note }) };
 }
 
 async function watch(
   context: Context,
-  { monitor, ticker }: { readonly monitor: Monitor; readonly ticker: Ticker | undefined },
+  { monitor, clock }: { readonly monitor: Monitor; readonly clock: CronClock | undefined },
   rounds: number | undefined,
   metricsPort: number | undefined,
 ) {
@@ -157,14 +163,15 @@ async function watch(
     }
     if (rounds !== 1)
       out.note(`one round every ${Math.round(monitor.intervalMs / 1000)} s; press Ctrl-C to stop`);
-    if (rounds === 1) await ticker?.once();
+    if (rounds === 1) await clock?.ticker.once();
     await together(ended.signal, [
       (signal) =>
         repeat(monitor, realClock, signal, rounds, (result) => {
           latest = { result, at: Date.now() };
+          clock?.ticked.follow(result.serving);
           show(context, result, rounds === 1);
         }),
-      ...(ticker === undefined || rounds === 1 ? [] : [(signal: AbortSignal) => ticker.run(signal)]),
+      ...(clock === undefined || rounds === 1 ? [] : [(signal: AbortSignal) => clock.ticker.run(signal)]),
     ]);
     return rounds === undefined || latest?.result.report.success === true ? EXIT.ok : EXIT.failed;
   } finally {

@@ -6,6 +6,7 @@ import { shortHash } from "../../core/hash.ts";
 import { UsageError } from "../../core/usage-error.ts";
 import type { FleetSession } from "../../fleet/fleet-session.ts";
 import { servingIn } from "../../fleet/members/known-fleet.ts";
+import { monitoredCrons } from "../../fleet/members/monitored-crons.ts";
 import { saveLastKnown } from "../../operations/observe/last-known.ts";
 import { markReplaced } from "../../operations/observe/mark-replaced.ts";
 import { lastTickText, markTicks } from "../../operations/observe/mark-ticks.ts";
@@ -71,14 +72,17 @@ async function run(context: Context, options: z.output<typeof Options>): Promise
   if (fleet.members.length === 0) return nothing(context, fleet);
   const router = await routerIn(context, fleet, options.router);
   for (;;) {
+    const crons = await monitoredCrons(fleet.session.scope);
     const [traffic, ...found] = await Promise.all([
       trafficOf(fleet, router, { quick: options.quick, seconds: options.timeout }),
       ...servingIn(fleet).map((member) =>
-        (options.quick ? quickCheck : checkMember)(fleet, member, options.timeout),
+        options.quick
+          ? quickCheck(fleet, member, options.timeout, crons)
+          : checkMember(fleet, member, options.timeout),
       ),
     ]);
     saveLastKnown(fleet.session.scope, answersIn(found, Date.now()));
-    const rows = await markTicks(fleet, markReplaced(found, traffic), Date.now());
+    const rows = await markTicks(fleet, markReplaced(found, traffic), crons, Date.now());
     const healthy = rows.every(
       ({ health, replacedBy }) =>
         health === "HEALTHY" || (options.quick && health === "ACTIVE") || replacedBy !== undefined,

@@ -2,6 +2,7 @@ import { type MonitoredCron, monitoredCron } from "../crons.ts";
 import { readRelease } from "../releases/document.ts";
 import type { Scope } from "../session/scope.ts";
 import { readManifest } from "./manifest.ts";
+import type { Member } from "./member.ts";
 
 /** A cron of the current release, and since when its member runs as declared. */
 export interface CronOfMember extends MonitoredCron {
@@ -24,3 +25,9 @@ export async function monitoredCrons(scope: Scope): Promise<ReadonlyMap<string, 
     }),
   );
 }
+
+/** The cron of a process: only the one that serves its member gets the ticks. Pure. */
+export const cronOf = (
+  { name, of }: Pick<Member, "name" | "of">,
+  crons: ReadonlyMap<string, CronOfMember>,
+): CronOfMember | undefined => (of === undefined ? crons.get(name) : undefined);

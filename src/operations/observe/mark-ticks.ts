@@ -1,7 +1,7 @@
 import { ageOf } from "../../core/age.ts";
 import type { FleetSession } from "../../fleet/fleet-session.ts";
 import { servingIn } from "../../fleet/members/known-fleet.ts";
-import { monitoredCrons } from "../../fleet/members/monitored-crons.ts";
+import type { CronOfMember } from "../../fleet/members/monitored-crons.ts";
 import { LIMITS } from "../../monitor/limits.ts";
 import { missedText, missedTicks } from "../../monitor/ticks.ts";
 import { drivenCron } from "./driven-cron.ts";
@@ -14,10 +14,10 @@ import type { StatusRow } from "./status-row.ts";
 export async function markTicks(
   fleet: FleetSession,
   rows: readonly StatusRow[],
+  crons: ReadonlyMap<string, CronOfMember>,
   now: number,
 ): Promise<StatusRow[]> {
-  const { scope, ao } = fleet.session;
-  const crons = await monitoredCrons(scope);
+  const { ao } = fleet.session;
   if (crons.size === 0) return [...rows];
   const members = new Map(servingIn(fleet).map((member) => [member.processId, member]));
   return Promise.all(

@@ -4,7 +4,7 @@ import type { History } from "../../fleet/history.ts";
 import { servingIn } from "../../fleet/members/known-fleet.ts";
 import { readManifest } from "../../fleet/members/manifest.ts";
 import type { KnownFleet, Member } from "../../fleet/members/member.ts";
-import { monitoredCrons } from "../../fleet/members/monitored-crons.ts";
+import { cronOf, monitoredCrons } from "../../fleet/members/monitored-crons.ts";
 import { servingFleet } from "../../fleet/members/serving.ts";
 import type { Change } from "../../monitor/alert-book.ts";
 import { type Metrics, metricsOf } from "../../monitor/metrics.ts";
@@ -45,10 +45,11 @@ interface MonitorOptions {
   readonly notify?: boolean;
 }
 
-/** The result of one round: its report, and the alerts that changed. */
+/** The result of one round: its report, the alerts that changed, and which processes serve. */
 export interface RoundResult {
   readonly report: Report;
   readonly changes: readonly Change[];
+  readonly serving: KnownFleet;
 }
 
 /** Watches a fleet in rounds. */
@@ -61,7 +62,7 @@ export interface Monitor {
 
 /** Creates the monitor of a fleet. */
 // biome-ignore lint/complexity/noExcessiveLinesPerFunction: one round from its reads to its report, in order.
-export function monitorOf(options: MonitorOptions): Monitor {
+export async function monitorOf(options: MonitorOptions): Promise<Monitor> {
   const { fleet, settings, clock, store } = options;
   const origin: Origin = {
     project: fleet.project,
@@ -75,7 +76,8 @@ export function monitorOf(options: MonitorOptions): Monitor {
   const crons = new CronWatch(fleet, clock);
   let commits: readonly number[] | undefined;
   let commitsFor = -1;
-  const reads = dryRunsOf(fleet);
+  const reads = await dryRunsOf(fleet);
+  const orders: ReadContext["orders"] = new Map();
 
   return {
     metrics,
@@ -95,6 +97,7 @@ export function monitorOf(options: MonitorOptions): Monitor {
         limits: settings.limits,
         rateLimit,
         clock,
+        orders,
       };
       const keeper = known.members.find(({ name }) => name === known.ledger);
       const ledger = keeper && (await observeLedger(context, keeper, known.members, store, note));
@@ -132,15 +135,19 @@ export function monitorOf(options: MonitorOptions): Monitor {
       metrics.record(snapshot);
       const heap = outcome.watched.find(({ name }) => name === keeper?.name)?.counters?.luaHeapKB;
       const report = reportOf(origin, snapshot, performanceOf(store.since(at - HOUR), heap), notes);
-      return { report, changes };
+      return { report, changes, serving: known };
     },
   };
 }
 
-/** The dry runs of a round in which every process is healthy. Published state is read without one. */
-function dryRunsOf(fleet: FleetSession): number {
-  const isServed = fleet.session.ao.published !== undefined;
-  const asked = servingIn(fleet).filter((member) => !isServed || runsWithoutLibrary(member));
+/** The dry runs of a round in which every process is healthy. Published state is read without one, but says nothing about ticks. */
+async function dryRunsOf(fleet: FleetSession): Promise<number> {
+  const { ao, scope } = fleet.session;
+  const crons = await monitoredCrons(scope);
+  const isServed = ao.published !== undefined;
+  const asked = servingIn(fleet).filter(
+    (member) => !isServed || runsWithoutLibrary(member) || cronOf(member, crons) !== undefined,
+  );
   return (
     asked.length * READS_PER_PROCESS +
     (fleet.ledger === undefined ? 0 : LEDGER_READS) +
@@ -153,23 +160,23 @@ async function membersNow(
   fleet: FleetSession,
   rateLimit: RateLimit,
   note: (line: string) => void,
-): Promise<Pick<KnownFleet, "members" | "ledger" | "sharing">> {
+): Promise<KnownFleet> {
   const turn = () => rateLimit.turn();
   const known = await servingFleet(fleet.session, { readState: async () => fleet, note, turn });
   const ledger = known.ledger ?? fleet.ledger;
-  const { members, sharing = [] } = known;
-  return { members, sharing, ...(ledger === undefined ? {} : { ledger }) };
+  return { ...known, ...(ledger === undefined ? {} : { ledger }) };
 }
 
 /** The code, settings and crons that every member should run. */
 async function expectations(fleet: FleetSession): Promise<(member: Member) => Expected> {
   const { scope } = fleet.session;
   const [manifest, crons] = await Promise.all([readManifest(scope), monitoredCrons(scope)]);
-  return ({ name, processId, sourceHash, of }) => {
+  return (member) => {
+    const { name, processId, sourceHash, of } = member;
     const entry = manifest?.processes[of ?? name];
-    // The manifest's settings are those of the process that serves, and apply to no other. So are ticks.
+    // The manifest's settings are those of the process that serves, and apply to no other.
     const configVersions = (entry?.processId === processId && entry.configVersions) || {};
-    const cron = of === undefined ? crons.get(name) : undefined;
+    const cron = cronOf(member, crons);
     return { sourceHash, configVersions, ...(cron === undefined ? {} : { cron }) };
   };
 }

@@ -17,6 +17,7 @@ import { dryInfo } from "../../fleet/protocol/info.ts";
 import type { Limits } from "../../monitor/limits.ts";
 import type { Reading } from "../../monitor/reading.ts";
 import type { Watched } from "../../monitor/watch.ts";
+import type { SentTicks } from "../tick/sent-ticks.ts";
 import type { Clock } from "./clock.ts";
 import { drivenCron } from "./driven-cron.ts";
 import { publishedReading, type Said, type SaidInfo } from "./published-reading.ts";
@@ -47,6 +48,8 @@ export interface ReadContext {
   readonly limits: Limits;
   readonly rateLimit: RateLimit;
   readonly clock: Clock;
+  /** Process without the library → what earlier rounds read of its order. */
+  readonly orders: Map<string, SentTicks>;
 }
 
 /**
@@ -69,7 +72,8 @@ export async function observe(
       : Promise.resolve(undefined);
   const [slots, said] = await Promise.all([order, found.then((own) => own ?? ask(context, member))]);
   const declared = said.outcome === "answered" ? expected.cron : undefined;
-  const driven = await drivenCron(context.fleet.session.ao, member, declared, context.clock.now());
+  const { ao } = context.fleet.session;
+  const driven = await drivenCron(ao, member, declared, context.clock.now(), context.orders);
   const reading: Reading = { ...base, ...slots, ...said, ...driven };
   const { info, ...rest } = { ...reading, info: said.info };
   // A process without the library does not report its version and code: use those of the last run.

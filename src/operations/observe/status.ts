@@ -8,6 +8,7 @@ import {
   probeWithoutLibrary,
 } from "../../fleet/health/without-library.ts";
 import type { Member } from "../../fleet/members/member.ts";
+import { type CronOfMember, cronOf } from "../../fleet/members/monitored-crons.ts";
 import { dryInfo, type Info } from "../../fleet/protocol/info.ts";
 import { type PublishedAt, publishedState } from "../../fleet/protocol/published.ts";
 import { type LastKnown, lastKnown } from "./last-known.ts";
@@ -76,17 +77,25 @@ export const DRAINING_REMEDY =
   "it refuses requests, as during a hand-over of its state; if no deployment is running: npx fleet deploy completes or reverts it";
 
 /**
- * The status of a member as it publishes it, or by a dry-run of Info if it publishes nothing: signs nothing.
+ * The status of a member as it publishes it, or by a dry-run of Info if it publishes nothing or has a cron that the monitor drives: signs
+ * nothing.
  *
  * @param timeout seconds
+ * @param crons those that the monitor drives, by the member's name
  */
-export async function quickCheck(fleet: FleetSession, member: Member, timeout: number): Promise<StatusRow> {
+export async function quickCheck(
+  fleet: FleetSession,
+  member: Member,
+  timeout: number,
+  crons: ReadonlyMap<string, CronOfMember>,
+): Promise<StatusRow> {
   const base = baseOf(member);
   const started = performance.now();
   try {
     if (runsWithoutLibrary(member))
       return rowWithoutLibrary(member, await dryProbeWithoutLibrary(fleet, member, budgetOf(timeout)));
-    const own = await publishedState(fleet.session, member);
+    // A tick changes nothing that is published: a process with a cron is asked when the last one was.
+    const own = cronOf(member, crons) === undefined ? await publishedState(fleet.session, member) : undefined;
     if (own) return { ...rowOf(member, own.info), responseMs: null, published: publishedOf(own) };
     const info = await dryInfo(fleet, member, timeout, "status");
     return {

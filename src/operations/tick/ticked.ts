@@ -5,6 +5,7 @@ import { intervalIn } from "../../fleet/crons.ts";
 import type { FleetSession } from "../../fleet/fleet-session.ts";
 import { knownFleet } from "../../fleet/members/known-fleet.ts";
 import { readManifest } from "../../fleet/members/manifest.ts";
+import type { KnownFleet, Member } from "../../fleet/members/member.ts";
 import { monitoredCrons } from "../../fleet/members/monitored-crons.ts";
 import { type ReleaseDocument, readRelease, releasePath } from "../../fleet/releases/document.ts";
 import type { Ticked } from "./ticker.ts";
@@ -12,16 +13,52 @@ import type { Ticked } from "./ticker.ts";
 /** Seconds for reading the spawn of one process. */
 const SPAWN_SECONDS = 30;
 
-/** The processes whose crons the monitor drives, by the current release and the files of the last run. */
-export async function tickedProcesses(fleet: FleetSession): Promise<Ticked[]> {
-  const { scope } = fleet.session;
-  const crons = await monitoredCrons(scope);
-  if (crons.size === 0) return [];
-  const { members } = await knownFleet(scope, async () => fleet);
-  return members.flatMap(({ name, generation, processId, status }) => {
-    const cron = crons.get(name);
-    return cron === undefined || status === "RETIRED" ? [] : [{ name, generation, processId, cron }];
-  });
+/**
+ * The processes whose crons the monitor drives: those that serve the members of the last run. Its files are read each time, since a
+ * deployment may have changed them. The router's table, which changes without them, is that of the monitor's latest round.
+ */
+export class TickedProcesses {
+  readonly #fleet: FleetSession;
+  #serving: readonly Member[] | undefined;
+  /** Process of the last run → the process that serves its member. */
+  #served: ReadonlyMap<string, Member> = new Map();
+
+  /** @param fleet as it was opened, with the processes that serve */
+  constructor(fleet: FleetSession) {
+    this.#fleet = fleet;
+    this.follow(fleet);
+  }
+
+  /** Follows the router's table. One that could not be read says nothing: what it said before stays. */
+  follow({ members, router, routed }: KnownFleet): void {
+    if (router === undefined || routed !== undefined) this.#serving = members;
+  }
+
+  async now(): Promise<Ticked[]> {
+    const { scope } = this.#fleet.session;
+    const crons = await monitoredCrons(scope);
+    if (crons.size === 0) return [];
+    const { members } = await knownFleet(scope, async () => this.#fleet);
+    this.#compare(members);
+    return members.flatMap((member) => {
+      const { name, generation, processId, status } = this.#served.get(member.processId) ?? member;
+      const cron = crons.get(name);
+      return cron === undefined || status === "RETIRED" ? [] : [{ name, generation, processId, cron }];
+    });
+  }
+
+  /** Takes over the processes that serve. They hold for the processes of this run: the table has not seen those of a later one. */
+  #compare(deployed: readonly Member[]): void {
+    if (this.#serving === undefined) return;
+    const serving = new Map(this.#serving.map((member) => [member.name, member]));
+    this.#served = new Map(
+      deployed.flatMap(({ name, processId }): [string, Member][] => {
+        const member = serving.get(name);
+        return member === undefined ? [] : [[processId, member]];
+      }),
+    );
+    this.#serving = undefined;
+  }
 }
 
 /**

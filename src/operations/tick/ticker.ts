@@ -6,7 +6,7 @@ import type { ProcessRef } from "../../fleet/health/verdict.ts";
 import { memberKey, parseKeyOf } from "../../fleet/session/member-key.ts";
 import type { Session } from "../../fleet/session/session.ts";
 import type { Clock } from "../observe/clock.ts";
-import { latestTick, type SentTick } from "./sent-ticks.ts";
+import { type SentTick, SentTicks } from "./sent-ticks.ts";
 
 /** A process whose cron the monitor drives. */
 export interface Ticked extends ProcessRef {
@@ -30,8 +30,8 @@ interface Progress {
   origin?: number;
   /** When its order was first read. */
   lookedAt: number;
-  /** The first slot that was not read. */
-  next: number;
+  /** What was read of its order. */
+  readonly order: SentTicks;
   /** The latest tick in its order. */
   latest?: Pick<SentTick, "messageId" | "scheduledAt">;
   /** The id of the latest tick that this monitor sent. */
@@ -123,7 +123,7 @@ export class Ticker {
   #of({ processId }: Ticked): Progress {
     const known = this.#progress.get(processId);
     if (known) return known;
-    const made: Progress = { lookedAt: 0, next: 1, retryAt: 0 };
+    const made: Progress = { lookedAt: 0, order: new SentTicks(processId), retryAt: 0 };
     this.#progress.set(processId, made);
     return made;
   }
@@ -154,23 +154,21 @@ export class Ticker {
     const { session, clock } = this.#options;
     const slot = { processId: each.processId, from: 0, to: 0 };
     const [spawned] = await session.ao.range(slot, budgetOf(seconds));
-    await this.#read(each, progress, clock.now() - each.cron.everyMs, seconds);
+    await this.#read(progress, clock.now() - each.cron.everyMs, seconds);
     progress.lookedAt = clock.now();
     progress.origin = spawned?.timestamp ?? 0;
   }
 
-  async #read({ processId }: Ticked, progress: Progress, since: number, seconds: number): Promise<void> {
+  async #read(progress: Progress, since: number, seconds: number): Promise<void> {
     const { ao } = this.#options.session;
-    const part = { processId, from: progress.next, since };
-    const { latest, next } = await latestTick(ao, part, budgetOf(seconds));
-    progress.next = next;
+    const latest = await progress.order.readLatest(ao, since, budgetOf(seconds));
     if (latest !== undefined && latest.scheduledAt > (progress.latest?.scheduledAt ?? 0))
       progress.latest = latest;
   }
 
   async #tick(each: Ticked, progress: Progress, due: number, seconds: number): Promise<void> {
     const { ao, journal, scope } = this.#options.session;
-    await this.#read(each, progress, due, seconds);
+    await this.#read(progress, due, seconds);
     if (progress.latest !== undefined && progress.latest.scheduledAt >= due) return;
     const intent = memberKey(scope, each.name, each.generation, `${STEP}/${due}`);
     await this.#closeOlder(each, intent);
