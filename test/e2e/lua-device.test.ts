@@ -1,7 +1,6 @@
-import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { start } from "../../src/localnet/index.ts";
 import { fleet as fleetCommand } from "../rollback/fleet.ts";
+import { ROUTER, setNode } from "./node-project.ts";
 import { newProject, type Project, type Ran } from "./project.ts";
 
 /** A member on lua@5.3a next to one on aos, with the real pulumi and the embedded network's HyperBEAM node. */
@@ -23,10 +22,6 @@ const fleet = await Fleet.create("lua", {
 });
 export const processes = fleet.processes;
 `;
-const COORDINATOR = `local fleet = require("fleet")
-fleet.process { name = "coordinator", version = "1.0.0", capabilities = {} }
-require("fleet.carry").serve()
-`;
 const COUNTER = `local fleet = require("fleet")
 fleet.process { name = "counter", version = "1.0.0", capabilities = {} }
 local S = fleet.state("counter", { n = 0 })
@@ -46,14 +41,10 @@ const count = async () => (await fleet("call", "counter", "COUNT")).text;
 beforeAll(async () => {
   project = await newProject("lua", {
     "index.ts": INDEX,
-    "processes/coordinator/process.lua": COORDINATOR,
+    "processes/coordinator/process.lua": ROUTER,
     "processes/counter/process.lua": COUNTER,
   });
-  const { nodeUrl, gatewayUrl, modules } = await start(join(project.dir, ".fleet/localnet"));
-  const settings = { network: "mainnet", nodeUrl, gatewayUrl, uploadUrl: gatewayUrl, module: modules.aos };
-  const lines = Object.entries(settings).map(([key, value]) => `  lua:${key}: ${value}\n`);
-  const rest = project.text("Pulumi.dev.yaml").replace(/^ {2}lua:(network|healthCronSeconds): .*\n/gm, "");
-  project.write("Pulumi.dev.yaml", rest.replace("config:\n", `config:\n${lines.join("")}`));
+  await setNode(project, "lua", ({ gatewayUrl }) => ({ uploadUrl: gatewayUrl }));
 });
 afterAll(() => project.close());
 

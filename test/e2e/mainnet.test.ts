@@ -1,9 +1,9 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { start } from "../../src/localnet/index.ts";
 import { fleet as fleetCommand } from "../rollback/fleet.ts";
 import { startSimnet } from "../simnet/index.ts";
+import { ROUTER, setNode } from "./node-project.ts";
 import { newProject, type Project, type Ran } from "./project.ts";
 
 /** A fleet on `network: mainnet`, with the real pulumi, real aos and the embedded network's HyperBEAM node in the place of a public one. */
@@ -18,10 +18,6 @@ const fleet = await Fleet.create("node", {
   },
 });
 export const processes = fleet.processes;
-`;
-const COORDINATOR = `local fleet = require("fleet")
-fleet.process { name = "coordinator", version = "1.0.0", capabilities = {} }
-require("fleet.carry").serve()
 `;
 const COUNTER = `local fleet = require("fleet")
 fleet.process { name = "counter", version = "1.0.0", capabilities = {} }
@@ -53,18 +49,12 @@ const releaseNow = () =>
 beforeAll(async () => {
   project = await newProject("node", {
     "index.ts": INDEX,
-    "processes/coordinator/process.lua": COORDINATOR,
+    "processes/coordinator/process.lua": ROUTER,
     "processes/counter/process.lua": COUNTER,
   });
-  const network = await start(join(project.dir, ".fleet/localnet"));
-  const { nodeAddress, gatewayUrl, modules } = network;
-  ({ nodeUrl } = network);
-  address = nodeAddress;
-  module = modules.aos ?? "";
-  const settings = { network: "mainnet", nodeUrl, gatewayUrl, module };
-  const lines = Object.entries(settings).map(([key, value]) => `  node:${key}: ${value}\n`);
-  const rest = project.text("Pulumi.dev.yaml").replace(/^ {2}node:(network|healthCronSeconds): .*\n/gm, "");
-  project.write("Pulumi.dev.yaml", rest.replace("config:\n", `config:\n${lines.join("")}`));
+  const network = await setNode(project, "node");
+  ({ nodeUrl, nodeAddress: address } = network);
+  module = network.modules.aos ?? "";
 });
 afterAll(() => project.close());
 

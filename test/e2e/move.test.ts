@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { fleet as fleetCommand } from "../rollback/fleet.ts";
+import { ROUTER } from "./node-project.ts";
 import { newProject, type Project, processFiles, type Ran } from "./project.ts";
 
 /**
@@ -20,10 +21,6 @@ const fleet = await Fleet.create("mover", {
   },
 });
 export const processes = fleet.processes;
-`;
-const COORDINATOR = `local fleet = require("fleet")
-fleet.process { name = "coordinator", version = "1.0.0", capabilities = {} }
-require("fleet.carry").serve()
 `;
 const COUNTER = `local fleet = require("fleet")
 fleet.process { name = "counter", version = "1.0.0", capabilities = {} }
@@ -65,7 +62,7 @@ const idsOf = async (stack: Stack) => {
 beforeAll(async () => {
   project = await newProject("mover", {
     "index.ts": INDEX,
-    "processes/coordinator/process.lua": COORDINATOR,
+    "processes/coordinator/process.lua": ROUTER,
     "processes/counter/process.lua": COUNTER,
     "processes/notes/process.lua": NOTES,
     ...processFiles("deployment-coordinator"),

@@ -8,7 +8,7 @@ import type { OutMessage } from "../../src/ao/port.ts";
 import { loadWallet } from "../../src/ao/wallet.ts";
 import { budgetOf } from "../../src/core/budget.ts";
 import { makeJwk } from "../ao/wallets.ts";
-import type { Answer, Player, Said } from "./player.ts";
+import { type Player, playerOf, type Said } from "./player.ts";
 
 /** A player on a HyperBEAM node: it posts each message once, and reads the answer at the slots from its own on. */
 export async function newNodePlayer(nodeUrl: string, jwk?: Record<string, string>): Promise<Player> {
@@ -47,13 +47,5 @@ export async function newNodePlayer(nodeUrl: string, jwk?: Record<string, string
     if (slot === undefined) throw new Error(`the node did not schedule ${action}`);
     return replyFrom(process, slot, correlation);
   };
-  const ask: Player["ask"] = async (process, action, data) =>
-    JSON.parse((await say(process, action, JSON.stringify(data))).data) as Answer;
-
-  return {
-    address,
-    say,
-    ask,
-    route: (coordinator, service, action, data) => ask(coordinator, "ROUTE", { service, action, data }),
-  };
+  return playerOf(address, say);
 }

@@ -83,6 +83,11 @@ export async function newPlayer(network: LocalNetworkInfo, jwk?: Record<string, 
     const { Messages } = await ao.result({ process, message });
     return mine(Messages as Outgoing[], correlation) ?? (await later(process, correlation));
   };
+  return playerOf(address, say);
+}
+
+/** A player who sends by `say`. */
+export function playerOf(address: string, say: Player["say"]): Player {
   const ask: Player["ask"] = async (process, action, data) =>
     JSON.parse((await say(process, action, JSON.stringify(data))).data) as Answer;
 
