@@ -191,8 +191,8 @@ function rollbackKilledInUp(
   };
 }
 
-/** The actions that `fleet rollback` itself sends. */
-const ASKED = ["Info", "HEALTH_CHECK", "LEDGER", "DEPLOYMENT_STATUS", "DEPLOYMENT_ROLLBACK"];
+/** The actions that `fleet rollback` itself sends: the deployment's journal has none of them. Exports show which state could not be saved. */
+const ASKED = ["Info", "HEALTH_CHECK", "EXPORT_STATE", "LEDGER", "DEPLOYMENT_STATUS", "DEPLOYMENT_ROLLBACK"];
 
 type Manifest = { processes: Record<string, { sourceHash: string; processId: string }> };
 
