@@ -2,7 +2,8 @@ import { checkNetwork } from "../src/ao/connect.ts";
 import { type CompleteNetworkRef, remoteNetwork } from "../src/ao/network.ts";
 import { loadWallet, type Wallet } from "../src/ao/wallet.ts";
 import { budgetOf } from "../src/core/budget.ts";
-import { FleetError, type Problem, throwAll } from "../src/core/errors.ts";
+import type { Problem } from "../src/core/errors.ts";
+import { settleAll } from "../src/core/settle-all.ts";
 import type { StackSettings } from "../src/fleet/session/session.ts";
 import { type WalletSource, walletSource } from "../src/fleet/session/wallet.ts";
 import type { PlannedNeeds } from "./needs.ts";
@@ -23,31 +24,24 @@ export async function preFlight(
   needs: PlannedNeeds,
 ): Promise<Problem[]> {
   const wallet = walletOf(config);
-  const looks: Promise<readonly Problem[]>[] = [wallet.then(() => [])];
+  const [, warnings] = await settleAll([wallet, warningsOf(network, needs, wallet)]);
+  return warnings;
+}
+
+async function warningsOf(
+  network: CompleteNetworkRef,
+  needs: PlannedNeeds,
+  wallet: Promise<Wallet>,
+): Promise<Problem[]> {
   switch (network.kind) {
     case "local":
-      break;
+      return [];
     case "legacy":
     case "mainnet":
-      looks.push(lookAt(network, needs, wallet));
-      break;
+      return lookAt(network, needs, wallet);
     default:
-      network satisfies never;
+      return network satisfies never;
   }
-  const problems: Problem[] = [];
-  const warnings: Problem[] = [];
-  for (const settled of await Promise.allSettled(looks)) {
-    if (settled.status === "fulfilled") {
-      warnings.push(...settled.value);
-      continue;
-    }
-    if (!(settled.reason instanceof FleetError)) throw settled.reason;
-    problems.push(
-      ...settled.reason.problems.filter((found) => !problems.some(({ what }) => what === found.what)),
-    );
-  }
-  throwAll(problems);
-  return warnings;
 }
 
 /** Without a wallet, which is a problem of its own, what it can pay is not asked. */

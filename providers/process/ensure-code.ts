@@ -20,6 +20,7 @@ import { adoption } from "../../src/fleet/members/adoption.ts";
 import { incarnationsIn } from "../../src/fleet/members/members.ts";
 import { reportStep } from "../../src/fleet/session/progress.ts";
 import type { Session } from "../../src/fleet/session/session.ts";
+import type { Snapshot } from "../../src/fleet/snapshot/store.ts";
 import { bootLoads } from "./boot.ts";
 import { committedLoad, type Loaded, loadBundle, loadsOf, ranLoad } from "./load.ts";
 import type { ProcessInputs, ProcessOutputs } from "./schema.ts";
@@ -41,15 +42,11 @@ export async function ensureCode(
   const started = performance.now();
   const state = await stateFor(session, place, inputs, olds);
   const before = olds?.revision?.sourceHash ?? (await adoption(session))?.members[inputs.name]?.sourceHash;
-  // Without Pulumi state, it is only known that the process runs the fleet's code.
-  const how = { plain: isPlain(olds?.bundle?.modules), repair: before === inputs.bundle.hash };
   const hadNoLibrary = !place.fresh && before !== undefined && olds?.lib === false;
-  if (hadNoLibrary)
-    await reportStep(session, inputs.name, "saved", "no state: without the library, it cannot be exported");
   const backup =
-    !place.fresh && before && !hadNoLibrary
-      ? await keepState(session, place, before, how, budget)
-      : undefined;
+    place.fresh || !before
+      ? undefined
+      : await backUp(session, place, { inputs, olds, before, hadNoLibrary }, budget);
   const booted = place.booted === true ? bootLoads(place, inputs) : [];
   const load =
     (await committedLoad(session, place, inputs.bundle.hash, booted, budget)) ??
@@ -59,35 +56,67 @@ export async function ensureCode(
       ...(hadNoLibrary || (await ranBefore(session, place, before, budget)) ? { adopted: true } : {}),
     }));
   crashPoint("process.loaded");
-  await reportStep(
-    session,
-    inputs.name,
-    "loaded",
-    `${Math.max(1, Math.round(inputs.bundle.bytes / 1000))} kB`,
-    started,
-  );
+  const size = `${Math.max(1, Math.round(inputs.bundle.bytes / 1000))} kB`;
+  await reportStep(session, inputs.name, "loaded", size, started);
   if (!place.fresh)
     for (const { phase, text } of stateComparisonLines(inputs, load.kept, before !== undefined, backup))
       await reportStep(session, inputs.name, phase, text);
-  const repaired = [...(load.repaired ?? []), ...strangers.map(added)];
-  if (repaired.length > 0)
-    await reportStep(
-      session,
-      inputs.name,
-      "repaired",
-      `changed by hand: ${describeManualChanges(repaired).join("; ")}`,
-    );
-  for (const { action, handler } of load.answeredByProgram ?? [])
-    await reportStep(
-      session,
-      inputs.name,
-      "answers",
-      `${action} itself (handler ${handler}); the library's handler is at ${FLEET_PREFIX}${action}`,
-    );
+  await reportCorrections(session, inputs.name, load, strangers);
   const revision = revisionOf(place, inputs, load, session.deployment.id);
   return state === undefined || inputs.restore === undefined
     ? revision
     : { ...revision, restored: inputs.restore.id };
+}
+
+/** Saves the state of what runs before it is replaced. */
+async function backUp(
+  session: Session,
+  place: ProcessRef,
+  {
+    inputs,
+    olds,
+    before,
+    hadNoLibrary,
+  }: {
+    readonly inputs: ProcessInputs;
+    readonly olds: ProcessOutputs | undefined;
+    /** Hash of the bundle that runs. */
+    readonly before: string;
+    readonly hadNoLibrary: boolean;
+  },
+  budget: Budget,
+): Promise<Snapshot | undefined> {
+  if (hadNoLibrary) {
+    await reportStep(session, inputs.name, "saved", "no state: without the library, it cannot be exported");
+    return undefined;
+  }
+  // Without Pulumi state, it is only known that the process runs the fleet's code.
+  const how = { plain: isPlain(olds?.bundle?.modules), repair: before === inputs.bundle.hash };
+  return keepState(session, place, before, how, budget);
+}
+
+/** Reports what the load changed back, and which actions of the library the program answers itself. */
+async function reportCorrections(
+  session: Session,
+  member: string,
+  { repaired = [], answeredByProgram = [] }: Loaded,
+  strangers: readonly string[],
+): Promise<void> {
+  const changes = [...repaired, ...strangers.map(added)];
+  if (changes.length > 0)
+    await reportStep(
+      session,
+      member,
+      "repaired",
+      `changed by hand: ${describeManualChanges(changes).join("; ")}`,
+    );
+  for (const { action, handler } of answeredByProgram)
+    await reportStep(
+      session,
+      member,
+      "answers",
+      `${action} itself (handler ${handler}); the library's handler is at ${FLEET_PREFIX}${action}`,
+    );
 }
 
 /**
