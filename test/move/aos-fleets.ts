@@ -66,8 +66,12 @@ export class World {
   readonly dir: string;
   /** The actions of every message so far. */
   readonly asked: string[] = [];
-  /** Kills the run after this many more messages: the last one is evaluated, and nobody learns of it. */
+  /**
+   * Kills the run after this many more messages: the last one is evaluated, and nobody learns of it. What the run had under way at other
+   * processes stays dead too, whatever is set later.
+   */
   killAfter = Number.POSITIVE_INFINITY;
+  #run = { isDead: false };
   isStopped = false;
   /** Whether no deployment holds a stack. */
   isFree = true;
@@ -131,11 +135,13 @@ export class World {
   }
 
   #aoOf(own: Readonly<Record<string, Aos>>): Ao {
+    const run = this.#run;
     return {
       ...fakeAo(() => ({})),
       address: OWNER,
       settle: async (intent) => void this.#open.delete(intent),
       send: async (input) => {
+        assertAlive(run);
         const open = this.#open.get(input.intent);
         if (open !== undefined) return { id: open, resent: true };
         this.#messages += 1;
@@ -145,7 +151,7 @@ export class World {
         return { id, resent: false };
       },
       evaluation: async ({ processId, messageId }): Promise<Evaluation> => {
-        if (this.killAfter <= 0) throw new Error("killed");
+        assertAlive(run);
         const earlier = this.#results.get(messageId);
         if (earlier !== undefined) return earlier;
         const { tags = {}, data = "" } = this.#sent.get(messageId) ?? {};
@@ -155,6 +161,7 @@ export class World {
         this.asked.push(action);
         const request = { From: OWNER, Id: messageId, Action: action, Data: data, Tags: others };
         const { messages, output, error } = await p.send(request);
+        assertAlive(run);
         await this.#options.after?.(action, processId);
         const evaluation: Evaluation = {
           ...{ messageId, output, spawns: [] },
@@ -171,7 +178,8 @@ export class World {
           this.#killAt.times -= 1;
           if (this.#killAt.times === 0) this.killAfter = 0;
         }
-        if (this.killAfter <= 0) throw new Error("killed");
+        if (this.killAfter <= 0) run.isDead = true;
+        assertAlive(run);
         return evaluation;
       },
     };
@@ -193,6 +201,7 @@ export class World {
     options: Partial<MoveOptions> & { readonly retires?: boolean } = {},
     from: Side = "old",
   ): Promise<MoveRecord> {
+    this.#run = { isDead: false };
     const sides = this.sides(from);
     const standing = await standingOf(sides, this.dir);
     if (standing.kind === "to-finish") return finishMove(sides, standing.record, this.#settings(), 60);
@@ -209,13 +218,17 @@ export class World {
   }
 
   #settings() {
+    const run = this.#run;
     const workspace = { projectDir: this.dir, env: {}, pulumi: "pulumi" };
-    return { host: { pulumi: this.pulumi }, workspaces: { source: workspace, target: workspace } };
+    const pulumi: World["pulumi"] = async (...asked) => {
+      assertAlive(run);
+      return this.pulumi(...asked);
+    };
+    return { host: { pulumi }, workspaces: { source: workspace, target: workspace } };
   }
 
   /** `pulumi config set` and `rm`. */
   readonly pulumi = async (_workspace: unknown, [, verb, key, ...rest]: readonly string[]) => {
-    if (this.killAfter <= 0) throw new Error("killed");
     const path = join(this.dir, `Pulumi.${rest.at(-1)}.yaml`);
     const config = (parse(readFileSync(path, "utf8")) as { config: Record<string, string> }).config;
     const { [`ao-fleet:${key}`]: _, ...others } = config;
@@ -223,4 +236,8 @@ export class World {
     writeFileSync(path, stringify({ config: next }));
     return { code: 0, stdout: "", output: "" };
   };
+}
+
+function assertAlive({ isDead }: { readonly isDead: boolean }): void {
+  if (isDead) throw new Error("killed");
 }

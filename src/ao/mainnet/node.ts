@@ -20,6 +20,7 @@ export interface NodeAnswer {
   readonly ok: boolean;
   /** In lower case. If a header is damaged, those before it. */
   readonly headers: Readonly<Record<string, string>>;
+  /** The body; of a value in an envelope, the value. */
   readonly text: string;
   /** The body as one short line without markup, for error messages. */
   readonly excerpt: string;
@@ -91,7 +92,8 @@ async function exchange(
   const status = response.statusCode ?? 0;
   const headers = headersOf(response);
   if (status === 429) throw rateLimited("node", base, retryAfterOf(headers["retry-after"] ?? null));
-  const text = body.toString("utf8");
+  const whole = body.toString("utf8");
+  const text = valueText(jsonIn(whole)) ?? whole;
   return {
     status,
     ok: status >= 200 && status < 300,
@@ -102,6 +104,23 @@ async function exchange(
       return jsonIn(text);
     },
   };
+}
+
+/** The key of an envelope that a node puts around a value if it is asked for JSON: `{ "ao-result": "body", "body": …, "commitments": … }`. */
+const ENVELOPE = "ao-result";
+
+export const isEnvelope = (json: unknown): json is Readonly<Record<string, unknown>> =>
+  typeof json === "object" &&
+  json !== null &&
+  typeof (json as Record<string, unknown>)[ENVELOPE] === "string";
+
+/** The value in an envelope; undefined if it is a link, or if this is none. */
+export const envelopedValue = (json: unknown): unknown =>
+  isEnvelope(json) ? json[String(json[ENVELOPE])] : undefined;
+
+function valueText(json: unknown): string | undefined {
+  const value = envelopedValue(json);
+  return ["string", "number", "boolean"].includes(typeof value) ? String(value) : undefined;
 }
 
 /** Headers by which a node answers with JSON, with its nested values, and takes a data item. */

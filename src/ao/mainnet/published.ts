@@ -1,7 +1,7 @@
 import type { Budget } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
 import type { PublishedInput, PublishedValue } from "../port.ts";
-import type { NodeAnswer, NodeClient } from "./node.ts";
+import { envelopedValue, isEnvelope, type NodeAnswer, type NodeClient } from "./node.ts";
 
 /** The ending of a member that is a link: the value is served at the member's own path. */
 const LINK = "+link";
@@ -49,13 +49,36 @@ function valueIn({ ok, headers, text, json }: NodeAnswer): PublishedValue | unde
   if (json === undefined) return text;
   // Not by way of a double, which may lose digits.
   if (typeof json === "number") return text.trim();
-  const { "ao-result": key } = (json ?? {}) as { "ao-result"?: unknown };
-  return asValue(typeof key === "string" ? (json as Record<string, unknown>)[key] : json);
+  return asValue(isEnvelope(json) ? envelopedValue(json) : json);
 }
 
 function asValue(value: unknown): PublishedValue | undefined {
   if (value === undefined || value === null || value === "") return undefined;
-  return typeof value === "object" ? (value as PublishedValue) : String(value);
+  return typeof value === "object" ? (published(value) as PublishedValue) : String(value);
+}
+
+/** What a node adds to a table: its signatures, and the types of members that JSON does not have. */
+const ADDED = { signatures: "commitments", types: "ao-types" } as const;
+
+/** A table as the process published it. */
+function published(value: unknown): unknown {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
+  const { [ADDED.signatures]: _, [ADDED.types]: types, ...members } = value as Record<string, unknown>;
+  const atoms = atomsIn(types);
+  return Object.fromEntries(
+    Object.entries(members).map(([name, member]) => [
+      name,
+      atoms.has(name.toLowerCase()) && (member === "true" || member === "false")
+        ? member === "true"
+        : published(member),
+    ]),
+  );
+}
+
+/** The members that are booleans, from a text such as `count="integer", open="atom"`. */
+function atomsIn(types: unknown): ReadonlySet<string> {
+  if (typeof types !== "string") return new Set();
+  return new Set([...types.matchAll(/([^",\s=]+)="atom"/g)].map(([, name = ""]) => name.toLowerCase()));
 }
 
 /** Whether tags mark a message of an outbox as a patch of published state, which is not delivered to anyone. */

@@ -2,7 +2,7 @@ import type { Budget } from "../../core/budget.ts";
 import { notEvaluated, processUnknown, unitNotAo, unitRefused } from "../errors.ts";
 import type { Evaluation, Tags } from "../port.ts";
 import { evaluationIn } from "../shared/shapes.ts";
-import type { NodeAnswer, NodeClient } from "./node.ts";
+import { envelopedValue, type NodeAnswer, type NodeClient } from "./node.ts";
 import { isPatch } from "./published.ts";
 
 /** Where a node serves a result: nodes of 2026, and those before. */
@@ -82,7 +82,6 @@ const isFuture = ({ status, text }: NodeAnswer) =>
 
 /** The evaluation in an answer: as it is, or under `body`. Patches in its outbox are no messages. */
 function evaluationOf({ json }: NodeAnswer): Evaluation | undefined {
-  const { body } = (json ?? {}) as { body?: unknown };
-  const found = evaluationIn(json, "") ?? evaluationIn(body, "");
+  const found = evaluationIn(json, "") ?? evaluationIn(envelopedValue(json), "");
   return found && { ...found, messages: found.messages.filter(({ tags }) => !isPatch(tags)) };
 }

@@ -28,9 +28,36 @@ export class NodeError extends Error {
 const acceptsJson = ({ req }: Context) =>
   (req.query("accept") ?? req.header("accept") ?? "").includes("application/json");
 
-/** A single value, such as a slot number: as text, whatever the request accepts. */
-export const plain = (value: string | number | boolean): Response =>
-  new Response(String(value), { headers: { "content-type": "text/plain" } });
+/** A single value, such as a slot number: as text, or for JSON in an envelope with the node's signatures. */
+export function valued(context: Context, value: string | number | boolean): Response {
+  if (acceptsJson(context)) return enveloped({ body: typed(value) });
+  return new Response(String(value), { headers: { "content-type": "text/plain" } });
+}
+
+/** A table in such an envelope, or a link to it. */
+export function tabled(context: Context, quirks: NodeQuirks, table: object): Response {
+  if (!acceptsJson(context) && quirks.html) return page(200, {});
+  const isBundle = !quirks.links || context.req.header("accept-bundle") === "true";
+  return enveloped(isBundle ? { body: typed(table) } : { "body+link": "link" });
+}
+
+const enveloped = (value: object): Response =>
+  Response.json({ "ao-result": "body", ...value, commitments: SIGNED }, { headers: { "ao-result": "body" } });
+
+/** What a node adds to each message that it answers with. */
+const SIGNED = { id: { "commitment-device": "httpsig@1.0", type: "hmac-sha256", keyid: "constant:ao" } };
+
+/** A value as a node encodes it in JSON: tables are messages, and what JSON's reader would not know of their members is in `ao-types`. */
+function typed(value: unknown): unknown {
+  if (typeof value === "boolean") return String(value);
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
+  const atoms = Object.entries(value).filter(([, member]) => typeof member === "boolean");
+  return {
+    ...Object.fromEntries(Object.entries(value).map(([name, member]) => [name, typed(member)])),
+    ...(atoms.length === 0 ? {} : { "ao-types": atoms.map(([name]) => `${name}="atom"`).join(", ") }),
+    commitments: SIGNED,
+  };
+}
 
 export function encoded(
   context: Context,

@@ -6,7 +6,7 @@ import type { Evaluating } from "../units/evaluating.ts";
 import { type endpoints, UnitError } from "../units/http.ts";
 import { patchedState, patchedStateAt } from "../units/patches.ts";
 import type { Scheduling } from "../units/scheduling.ts";
-import { encoded, NodeError, plain, refused } from "./answers.ts";
+import { encoded, NodeError, refused, tabled, valued } from "./answers.ts";
 import { deliveryOf } from "./delivery.ts";
 import { nodeInfo } from "./info.ts";
 import { type NodePath, nodePath, type Segment } from "./path.ts";
@@ -174,9 +174,9 @@ class Node {
     });
   };
 
-  slot = (_: Context, { process = "" }: NodePath): Response => {
+  slot = (context: Context, { process = "" }: NodePath): Response => {
     this.#requireProcess(process);
-    return plain(this.#parts.context.store.lastAssignment(process)?.nonce ?? 0);
+    return valued(context, this.#parts.context.store.lastAssignment(process)?.nonce ?? 0);
   };
 
   /** The result of a slot, or a key of the state that the process publishes. */
@@ -204,11 +204,12 @@ class Node {
   #result(context: Context, keys: readonly Segment[], json: object, text: string): Response {
     const { results } = this.#parts.quirks;
     const path = keys.map(({ key }) => key).join("/");
-    if (path === "data") return plain(text);
+    if (path === "data") return valued(context, text);
     if (path === "raw" && results !== "json") {
       return Response.json({ "ao-result": "body", body: json });
     }
-    if (path === "json/body" && results !== "raw") return Response.json(json);
+    // The body of an answer in JSON is a string.
+    if (path === "json/body" && results !== "raw") return valued(context, JSON.stringify(json));
     if (path === "") return encoded(context, this.#parts.quirks, { body: { json: { body: json } } });
     throw new NodeError(404, "Not found.");
   }
@@ -221,8 +222,9 @@ class Node {
       if (entry === undefined) throw new NodeError(404, "Not found.");
       value = entry[1];
     }
-    if (typeof value !== "object" || value === null) return plain(value as string | number | boolean);
-    return encoded(context, this.#parts.quirks, { body: value });
+    if (typeof value !== "object" || value === null)
+      return valued(context, value as string | number | boolean);
+    return tabled(context, this.#parts.quirks, value);
   }
 
   /** An evaluation that changes nothing. Its sender is always the same stranger: nodes drop the signature. */
@@ -242,7 +244,7 @@ class Node {
   meta = (context: Context, { rest }: NodePath): Response => {
     const { address } = this.#parts.context.node;
     const path = rest.map(({ key }) => key).join("/");
-    if (path === "info/address") return plain(address);
+    if (path === "info/address") return valued(context, address);
     const build = { node: "HyperBEAM", version: "0.9", source: "embedded", "source-short": "embedded" };
     if (path === "build") return encoded(context, this.#parts.quirks, { body: build });
     if (path === "info")
@@ -263,7 +265,7 @@ class Node {
     if (tag !== undefined) {
       const found = item.tags.find(({ name }) => name.toLowerCase() === tag.key.toLowerCase());
       if (found === undefined) throw new NodeError(404, "Not found.");
-      return plain(found.value);
+      return valued(context, found.value);
     }
     return encoded(context, quirks, { headers: { id: item.id }, body: { id: item.id } });
   };
