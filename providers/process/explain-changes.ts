@@ -13,6 +13,11 @@ export function explainChanges(olds: ProcessOutputs, news: ProcessInputs): strin
     // Nothing in such a process compares its state or puts it back.
     if (runsWithoutLibrary(news)) reasons.push("without the library, its code decides which state stays");
   } else if (olds.revision === undefined) reasons.push("code was never loaded");
+  // A run that failed before the load leaves what it declared in the state.
+  else if (olds.revision.sourceHash !== news.bundle.hash || olds.revision.version !== news.version)
+    reasons.push(
+      `its code was not loaded by the last run: code ${olds.revision.sourceHash.slice(0, 8)}, version ${olds.revision.version} runs`,
+    );
   if (news.strategy !== undefined && olds.module !== news.module)
     reasons.push(`module ${olds.module} → ${news.module}`);
   if (olds.version !== news.version) reasons.push(`version ${olds.version} → ${news.version}`);

@@ -18,6 +18,7 @@ import type {
 } from "../../src/localnet/types.ts";
 import { createUnits } from "../../src/localnet/units/index.ts";
 import { wasmEvaluator } from "../../src/localnet/wasm/evaluator.ts";
+import { valueIn } from "./node-values.ts";
 
 const [NODE, OWNER, STRANGER, PEER] = ["N", "O", "S", "P"].map((letter) => letter.repeat(43)) as [
   string,
@@ -485,7 +486,8 @@ describe("on the embedded node", () => {
     };
     const result = async (process: string, slot: number) => {
       const answer = await get(`/${process}~process@1.0/compute=${slot}/results/json/body`);
-      return { status: answer.status, body: (await answer.json()) as EvaluationResult & { body?: string } };
+      const text = answer.ok ? await valueIn(answer) : await answer.text();
+      return { status: answer.status, body: JSON.parse(text) as EvaluationResult & { body?: string } };
     };
     const send = async (process: string, data: string, tags: Record<string, string>, how = "push") =>
       post(`/${process}~process@1.0/${how}`, (await item(data, tags, process)).raw);
@@ -511,9 +513,9 @@ describe("on the embedded node", () => {
     const { body } = await result(a, 4);
     expect(body.Error).toBeUndefined();
     expect((body.Output as { data: string }).data).toBe(`${address}${b}for you`);
-    expect(await (await get(`/${a}~process@1.0/now/cache/got`)).text()).toBe(`${b}for you`);
+    expect(await valueIn(await get(`/${a}~process@1.0/now/cache/got`))).toBe(`${b}for you`);
     const dry = await get(`/${b}~process@1.0/as=execution/compute&Action=Ping&data=dry/results/json/body`);
-    expect(((await dry.json()) as EvaluationResult).Messages.map(content)).toEqual([
+    expect((JSON.parse(await valueIn(dry)) as EvaluationResult).Messages.map(content)).toEqual([
       { Target: "1234", Data: "for dry", Action: "Pong" },
     ]);
     await units.close();
@@ -539,7 +541,7 @@ describe("on the embedded node", () => {
       expect(failed.body.body).toContain("boom");
     }
     expect(await result(id, 1)).toMatchObject({ status: 200, body: { Output: 2 } });
-    expect(await (await get(`/${id}~process@1.0/compute/count`)).text()).toBe("2");
+    expect(await valueIn(await get(`/${id}~process@1.0/compute/count`))).toBe("2");
     await units.close();
   }, 120_000);
 });

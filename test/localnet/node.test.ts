@@ -9,6 +9,7 @@ import { sqliteStore } from "../../src/localnet/store/sqlite.ts";
 import { type EvaluationResult, tagValue } from "../../src/localnet/types.ts";
 import { createUnits, type Units, type UnitsOptions } from "../../src/localnet/units/index.ts";
 import { makeJwk } from "../ao/wallets.ts";
+import { valueIn } from "./node-values.ts";
 
 /** Keeps the list of `Word` tags; `fail` fails, `send:<process>` sends, `publish:<value>` patches the served state. */
 const words: Evaluator = {
@@ -73,11 +74,11 @@ async function world(node: Partial<NodeQuirks> = {}, options: Partial<UnitsOptio
   };
   const word = (value: string, target: string) => item({ Word: value }, target);
   const result = async (process: string, slot: number) =>
-    (
-      await get(`/${process}~process@1.0/compute=${slot}/results/json/body`)
-    ).json() as Promise<EvaluationResult>;
+    JSON.parse(
+      await valueIn(await get(`/${process}~process@1.0/compute=${slot}/results/json/body`)),
+    ) as EvaluationResult;
   const current = async (process: string) =>
-    Number(await (await get(`/${process}~process@1.0/slot/current`)).text());
+    Number(await valueIn(await get(`/${process}~process@1.0/slot/current`)));
   return { units, url, item, post, get, spawn, word, result, current };
 }
 
@@ -187,8 +188,8 @@ describe("a HyperBEAM node", () => {
     const { id } = await spawn();
     for (const release of ["r1", "r2"])
       await post(`/${id}~process@1.0/schedule`, (await word(`publish:${release}`, id)).raw);
-    expect(await (await get(`/${id}~process@1.0/now/cache/release`)).text()).toBe("r2");
-    expect(await (await get(`/${id}~process@1.0/compute=1/cache/release`)).text()).toBe("r1");
+    expect(await valueIn(await get(`/${id}~process@1.0/now/cache/release`))).toBe("r2");
+    expect(await valueIn(await get(`/${id}~process@1.0/compute=1/cache/release`))).toBe("r1");
     expect((await get(`/${id}~process@1.0/now/cache/nothing`)).status).toBe(404);
   });
 
@@ -196,7 +197,7 @@ describe("a HyperBEAM node", () => {
     const { spawn, get, current } = await world();
     const { id } = await spawn();
     const answer = await get(`/${id}~process@1.0/as=execution/compute&Word=try/results/json/body`);
-    expect(await answer.json()).toMatchObject({ Output: " try" });
+    expect(JSON.parse(await valueIn(answer))).toMatchObject({ Output: " try" });
     expect(await current(id)).toBe(0);
   });
 
@@ -269,7 +270,7 @@ describe("a HyperBEAM node", () => {
   test("tells the tags of an item, its devices, and whether it has a module", async () => {
     const { spawn, get, item, units } = await world();
     const { id } = await spawn();
-    expect(await (await get(`/${id}/type`)).text()).toBe("Process");
+    expect(await valueIn(await get(`/${id}/type`))).toBe("Process");
     expect((await get(`/${id}/nothing`)).status).toBe(404);
     const { id: module, raw } = await item({ "Data-Protocol": "ao", Type: "Module" });
     await fetch(`${units.urls.gateway}/tx`, {
@@ -277,7 +278,7 @@ describe("a HyperBEAM node", () => {
       headers: { "content-type": "application/octet-stream" },
       body: raw as Uint8Array<ArrayBuffer>,
     });
-    expect(await (await get(`/${module}/type`)).text()).toBe("Module");
+    expect(await valueIn(await get(`/${module}/type`))).toBe("Module");
     const info = await get("/~meta@1.0/info", { accept: "application/json", "accept-bundle": "true" });
     expect(await info.json()).toMatchObject({
       address: units.nodeAddress,

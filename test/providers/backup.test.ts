@@ -1,5 +1,6 @@
 import { afterEach, expect, test } from "vitest";
 import * as lifecycle from "../../providers/process/lifecycle.ts";
+import type { PartialFailure } from "../../providers/run/partial-failure.ts";
 import { endRun } from "../../providers/run/session.ts";
 import { checked, createProcess, evaluate, type Stack, simulatedStack } from "./fixture.ts";
 
@@ -50,9 +51,14 @@ test("a state that cannot be kept stops the change with a code and a remedy, and
     fleet: { sourceHash: shop.revision?.sourceHash },
   });
   calm();
-  const { outs } = await lifecycle.update("id", shop, await edited("shop"));
+  // A refresh finds what runs healthy: the code that was declared is still to be loaded.
+  const { props } = await lifecycle.read("id", (error as PartialFailure).properties as never);
+  expect(props).toMatchObject({ health: { status: "HEALTHY" }, drift: [] });
+  expect(await lifecycle.diff("id", props as never, await edited("shop"))).toMatchObject({ changes: true });
+  const { outs } = await lifecycle.update("id", props as never, await edited("shop"));
   expect(outs.health.status).toBe("HEALTHY");
   expect(stack.evalsOf("shop")).toBe(2);
+  expect(await lifecycle.diff("id", outs, await edited("shop"))).toMatchObject({ changes: false });
 });
 
 test("a repair, which loads the same code again, continues without a backup", async () => {

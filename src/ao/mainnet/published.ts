@@ -75,7 +75,7 @@ function published(value: unknown): unknown {
   );
 }
 
-/** The members that are booleans, from a text such as `count="integer", open="atom"`. */
+/** The members that are booleans, from a string such as `count="integer", open="atom"`. */
 function atomsIn(types: unknown): ReadonlySet<string> {
   if (typeof types !== "string") return new Set();
   return new Set([...types.matchAll(/([^",\s=]+)="atom"/g)].map(([, name = ""]) => name.toLowerCase()));
