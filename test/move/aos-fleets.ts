@@ -135,6 +135,8 @@ export class World {
   }
 
   #aoOf(own: Readonly<Record<string, Aos>>): Ao {
+    // The next run begins with a fleet that is opened after the kill.
+    if (this.#run.isDead && this.killAfter > 0) this.#run = { isDead: false };
     const run = this.#run;
     return {
       ...fakeAo(() => ({})),
@@ -201,7 +203,6 @@ export class World {
     options: Partial<MoveOptions> & { readonly retires?: boolean } = {},
     from: Side = "old",
   ): Promise<MoveRecord> {
-    this.#run = { isDead: false };
     const sides = this.sides(from);
     const standing = await standingOf(sides, this.dir);
     if (standing.kind === "to-finish") return finishMove(sides, standing.record, this.#settings(), 60);
