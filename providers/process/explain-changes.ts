@@ -14,9 +14,9 @@ export function explainChanges(olds: ProcessOutputs, news: ProcessInputs): strin
     if (runsWithoutLibrary(news)) reasons.push("without the library, its code decides which state stays");
   } else if (olds.revision === undefined) reasons.push("code was never loaded");
   // A run that failed before the load leaves what it declared in the state.
-  else if (olds.revision.sourceHash !== news.bundle.hash || olds.revision.version !== news.version)
+  else if (olds.revision.sourceHash !== olds.bundle.hash || olds.revision.version !== olds.version)
     reasons.push(
-      `its code was not loaded by the last run: code ${olds.revision.sourceHash.slice(0, 8)}, version ${olds.revision.version} runs`,
+      `the last run did not load its code: the latest load is code ${olds.revision.sourceHash.slice(0, 8)}, version ${olds.revision.version}`,
     );
   if (news.strategy !== undefined && olds.module !== news.module)
     reasons.push(`module ${olds.module} → ${news.module}`);

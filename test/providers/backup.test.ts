@@ -1,8 +1,8 @@
 import { afterEach, expect, test } from "vitest";
+import { explainChanges } from "../../providers/process/explain-changes.ts";
 import * as lifecycle from "../../providers/process/lifecycle.ts";
-import type { PartialFailure } from "../../providers/run/partial-failure.ts";
 import { endRun } from "../../providers/run/session.ts";
-import { checked, createProcess, evaluate, type Stack, simulatedStack } from "./fixture.ts";
+import { checked, createProcess, evaluate, partialFailureOf, type Stack, simulatedStack } from "./fixture.ts";
 
 let stack: Stack;
 afterEach(async () => {
@@ -39,26 +39,27 @@ test("a state that cannot be kept stops the change with a code and a remedy, and
   stack = await simulatedStack();
   const shop = await createProcess(await stack.inputs("shop"));
   const calm = noExports(403);
-  const error = await lifecycle.update("id", shop, await edited("shop")).then(
-    () => undefined,
-    (reason: unknown) => reason as Error,
-  );
-  expect(error?.message).toContain("[BACKUP_FAILED]");
-  expect(error?.message).toContain("[UNIT_REFUSED]");
-  expect(error?.message).toContain("--without-backup");
+  const error = await partialFailureOf(lifecycle.update("id", shop, await edited("shop")));
+  expect(error.message).toContain("[BACKUP_FAILED]");
+  expect(error.message).toContain("[UNIT_REFUSED]");
+  expect(error.message).toContain("--without-backup");
   expect(stack.evalsOf("shop")).toBe(1);
   expect(stack.net.oracle.state(shop.processId)).toMatchObject({
     fleet: { sourceHash: shop.revision?.sourceHash },
   });
   calm();
   // A refresh finds what runs healthy: the code that was declared is still to be loaded.
-  const { props } = await lifecycle.read("id", (error as PartialFailure).properties as never);
+  const { props } = await lifecycle.read("id", error.properties as never);
   expect(props).toMatchObject({ health: { status: "HEALTHY" }, drift: [] });
   expect(await lifecycle.diff("id", props as never, await edited("shop"))).toMatchObject({ changes: true });
   const { outs } = await lifecycle.update("id", props as never, await edited("shop"));
   expect(outs.health.status).toBe("HEALTHY");
   expect(stack.evalsOf("shop")).toBe(2);
-  expect(await lifecycle.diff("id", outs, await edited("shop"))).toMatchObject({ changes: false });
+  const declared = await edited("shop");
+  expect(explainChanges(outs, declared as never)).toEqual([]);
+  expect(explainChanges(outs, { ...declared, version: "9.0.0" } as never)).toEqual([
+    `version ${outs.version} → 9.0.0`,
+  ]);
 });
 
 test("a repair, which loads the same code again, continues without a backup", async () => {
