@@ -1,7 +1,7 @@
 import { Agent, type IncomingMessage, request } from "node:http";
 import { Agent as SecureAgent, request as secureRequest } from "node:https";
 import type { Budget } from "../../core/budget.ts";
-import { jsonIn } from "../../core/json.ts";
+import { exactJsonIn, isExactNumber, jsonIn } from "../../core/json.ts";
 import { rateLimited, unitDown, unitSlow } from "../errors.ts";
 import { limiterOf } from "../limiter.ts";
 import { excerptOf, retryAfterOf } from "../shared/http.ts";
@@ -92,8 +92,7 @@ async function exchange(
   const status = response.statusCode ?? 0;
   const headers = headersOf(response);
   if (status === 429) throw rateLimited("node", base, retryAfterOf(headers["retry-after"] ?? null));
-  const whole = body.toString("utf8");
-  const text = valueText(jsonIn(whole)) ?? whole;
+  const text = withoutEnvelope(body.toString("utf8"));
   return {
     status,
     ok: status >= 200 && status < 300,
@@ -118,9 +117,12 @@ export const isEnvelope = (json: unknown): json is Readonly<Record<string, unkno
 export const envelopedValue = (json: unknown): unknown =>
   isEnvelope(json) ? json[String(json[ENVELOPE])] : undefined;
 
-function valueText(json: unknown): string | undefined {
-  const value = envelopedValue(json);
-  return ["string", "number", "boolean"].includes(typeof value) ? String(value) : undefined;
+/** The value in an envelope with every digit; a table in one, and all else, as it is. */
+function withoutEnvelope(text: string): string {
+  const value = text.includes(ENVELOPE) ? envelopedValue(exactJsonIn(text)) : undefined;
+  if (typeof value === "string") return value;
+  const isSingle = typeof value === "number" || typeof value === "boolean" || isExactNumber(value);
+  return isSingle ? JSON.stringify(value) : text;
 }
 
 /** Headers by which a node answers with JSON, with its nested values, and takes a data item. */

@@ -41,7 +41,8 @@ export function tabled(context: Context, quirks: NodeQuirks, table: object): Res
   return enveloped(isBundle ? { body: typed(table) } : { "body+link": "link" });
 }
 
-const enveloped = (value: object): Response =>
+/** The envelope of a value in JSON, or of a link to one. */
+export const enveloped = (value: { readonly body: unknown } | { readonly "body+link": string }): Response =>
   Response.json({ "ao-result": "body", ...value, commitments: SIGNED }, { headers: { "ao-result": "body" } });
 
 /** What a node adds to each message that it answers with. */

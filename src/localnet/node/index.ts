@@ -6,7 +6,7 @@ import type { Evaluating } from "../units/evaluating.ts";
 import { type endpoints, UnitError } from "../units/http.ts";
 import { patchedState, patchedStateAt } from "../units/patches.ts";
 import type { Scheduling } from "../units/scheduling.ts";
-import { encoded, NodeError, refused, tabled, valued } from "./answers.ts";
+import { encoded, enveloped, NodeError, refused, tabled, valued } from "./answers.ts";
 import { deliveryOf } from "./delivery.ts";
 import { nodeInfo } from "./info.ts";
 import { type NodePath, nodePath, type Segment } from "./path.ts";
@@ -205,9 +205,7 @@ class Node {
     const { results } = this.#parts.quirks;
     const path = keys.map(({ key }) => key).join("/");
     if (path === "data") return valued(context, text);
-    if (path === "raw" && results !== "json") {
-      return Response.json({ "ao-result": "body", body: json });
-    }
+    if (path === "raw" && results !== "json") return enveloped({ body: json });
     // The body of an answer in JSON is a string.
     if (path === "json/body" && results !== "raw") return valued(context, JSON.stringify(json));
     if (path === "") return encoded(context, this.#parts.quirks, { body: { json: { body: json } } });

@@ -30,6 +30,19 @@ const ANSWERS: Readonly<Record<string, Answer>> = {
   "json-text": { body: '{"schema":1}' },
   enveloped: json({ "ao-result": "body", body: { a: 1 }, device: "json@1.0" }),
   "enveloped-text": json({ "ao-result": "body", body: "r1" }),
+  "enveloped-large": { body: '{"ao-result":"body","body":12345678901234567890}', type: "application/json" },
+  // As a node of November 2025 answers.
+  "enveloped-table": json({
+    "ao-result": "body",
+    body: {
+      "ao-types": 'open="atom"',
+      open: "true",
+      said: "true",
+      deep: { er: "x", commitments: {} },
+      commitments: {},
+    },
+    commitments: {},
+  }),
   linked: json({ a: 1, "deep+link": "i".repeat(43), "gone+link": "i".repeat(43) }),
   "linked/deep": json({ "er+link": "i".repeat(43) }),
   "linked/deep/er": { body: "x" },
@@ -100,6 +113,8 @@ test.each([
   ["json-text", { schema: 1 }],
   ["enveloped", { a: 1 }],
   ["enveloped-text", "r1"],
+  ["enveloped-large", "12345678901234567890"],
+  ["enveloped-table", { open: true, said: "true", deep: { er: "x" } }],
 ])("reads %s as %j", async (key, value) => {
   expect(await read([key])).toEqual(value);
 });
