@@ -53,6 +53,9 @@ async function stubbedNode(answers: Readonly<Record<string, unknown>>): Promise<
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
+/** A node's answers of which module and device it has. */
+const hasAll = ({ module }: Simnet) => ({ [`/${module}/type`]: "Module", [`/~${DEVICE}/init`]: {} });
+
 const hook = (pricing: string, ledger: string) => ({
   device: "p4@1.0",
   "pricing-device": pricing,
@@ -235,8 +238,7 @@ describe("a node's settings", () => {
     for (const info of [{ on }, { "other+link": "l" }, { on: {}, "router-opts+link": "l" }])
       expect([info, settingsIn(info).linked]).toEqual([info, undefined]);
     const net = await netWith();
-    const free = { [`/${net.module}/type`]: "Module", [`/~${DEVICE}/init`]: {} };
-    const linked = await stubbedNode({ ...free, "/~meta@1.0/info": { "on+link": "l" } });
+    const linked = await stubbedNode({ ...hasAll(net), "/~meta@1.0/info": { "on+link": "l" } });
     expect(await look(net, { spending: SPENDING }, linked)).toMatchObject([
       { code: "PRICE_UNKNOWN", got: "a link in the place of its setting on" },
     ]);
@@ -244,14 +246,13 @@ describe("a node's settings", () => {
 
   it("tell whether reads cost anything, and who pays nothing", async () => {
     const net = await netWith();
-    const free = { [`/${net.module}/type`]: "Module", [`/~${DEVICE}/init`]: {} };
     const info = { on: { request: SIMPLE }, simple_pay_ledger: { [PAYER]: 99 } };
     const at = async (more: object) =>
       codesOf(
         await look(
           net,
           { spending: SPENDING },
-          await stubbedNode({ ...free, "/~meta@1.0/info": { ...info, ...more } }),
+          await stubbedNode({ ...hasAll(net), "/~meta@1.0/info": { ...info, ...more } }),
         ),
       );
     expect(await at({})).toEqual(["NODE_CHARGES", "READS_CHARGED"]);
