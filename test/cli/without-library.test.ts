@@ -15,6 +15,7 @@ import { openStore } from "../../src/monitor/store.ts";
 import { collect } from "../../src/operations/audit/collect.ts";
 import { membersNamed, membersWithLibrary } from "../../src/operations/members-named.ts";
 import { monitorOf } from "../../src/operations/observe/monitor.ts";
+import { memberPlanLines } from "../../src/operations/rollback/plan-lines.ts";
 import { planMembers } from "../../src/operations/rollback/plan-members.ts";
 import { validateConfiguration } from "../../src/operations/validate/configuration.ts";
 import { validateHealth } from "../../src/operations/validate/health.ts";
@@ -233,6 +234,27 @@ test("audit and rollback do not read it, and backups skip it", async () => {
     expect.stringContaining("token is skipped"),
   ]);
   expect(ao.sent).toEqual([]);
+});
+
+test("the plan of a rollback does not claim a state that nothing keeps", async () => {
+  const shop = member("shop");
+  const { session } = fleetOf(plain(), [token, shop]);
+  const { release } = subjectOf(session, [{ ...token, sourceHash: "e".repeat(64) }]);
+  const request = { only: [], restoreState: false, silent: [], emergency: false };
+  const [plan, ...others] = await planMembers(session, async () => historyOf(), {
+    ...{ ...request, target: release as NonNullable<typeof release>, newProcess: new Set<string>() },
+  });
+  expect([plan, others]).toMatchObject([{ kind: "in-place", plain: true }, [{ kind: "left-running" }]]);
+  const next = { name: "shop", kind: "next", plain: true, carries: true } as const;
+  const [inPlace, , blueGreen, kept] = memberPlanLines([
+    ...[plan as NonNullable<typeof plan>, ...others, next],
+    { name: "pool", kind: "in-place", to: { version: "1.0.0", sourceHash: HASH } },
+  ]);
+  expect(inPlace).toContain("without the library, nothing saves or restores its state");
+  expect(inPlace).not.toContain("state kept");
+  expect(blueGreen).toContain("without the library, no state is carried");
+  expect(blueGreen).not.toContain("handed over");
+  expect(kept).toContain("state kept");
 });
 
 test("settings and statistics are shown for the other members", async () => {

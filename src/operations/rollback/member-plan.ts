@@ -35,6 +35,8 @@ export interface MemberPlan {
   readonly snapshot?: Snapshot;
   /** Messages whose effect is not in the state that is restored. */
   readonly lost?: LostMessages;
+  /** The earlier code has no library (`lib: false`): nothing saves, compares, restores or hands over its state. */
+  readonly plain?: boolean;
   /** State that cannot be saved first, and is lost. */
   readonly unsaved?: readonly UnsavedState[];
   /** Why the member cannot be rolled back. */

@@ -8,7 +8,12 @@ export function memberPlanLines(plans: readonly MemberPlan[]): string[] {
   return shown.map((plan) => `  ${plan.name.padEnd(width)}  ${lineOf(plan)}`);
 }
 
-function lineOf({ kind, from, to, warm, carries, snapshot, lost }: MemberPlan): string {
+/** What becomes of the state under code without the library: aos keeps globals that the code does not assign, and nothing else is done. */
+const PLAIN_IN_PLACE =
+  "without the library, nothing saves or restores its state: aos keeps the globals that this code does not assign";
+const PLAIN_NEXT = "without the library, no state is carried: it starts without any";
+
+function lineOf({ kind, from, to, warm, carries, plain, snapshot, lost }: MemberPlan): string {
   const after = `${to?.version} ${to?.sourceHash.slice(0, 8)}`;
   const code = `${from ? `${from.version} ${from.sourceHash.slice(0, 8)}` : "?"} → ${after}`;
   const missed = lost && lost.messages > 0 ? `; ${describeLost(lost)} lost` : "";
@@ -23,13 +28,13 @@ function lineOf({ kind, from, to, warm, carries, snapshot, lost }: MemberPlan): 
     case "warm":
       return `warm revision ${warm?.slice(0, 8)} reactivated, ${code}${handOver}${missed}`;
     case "next":
-      return `new process next to the one that serves, ${code}${handOver}`;
+      return `new process next to the one that serves, ${code}${plain ? `; ${PLAIN_NEXT}` : handOver}`;
     case "settings":
       return "same code; settings and peers of the release";
     case "new":
       return `new process ${taken ? `with imported ${taken}` : "without state"}, ${after}: it no longer runs${missed}`;
     case "in-place":
-      return `Eval of the stored bundle in place, ${code}, state kept`;
+      return `Eval of the stored bundle in place, ${code}${plain ? `; ${PLAIN_IN_PLACE}` : ", state kept"}`;
     default:
       return `Eval of the stored bundle in place, ${code}, with its ${taken ?? "earlier state"}${missed}`;
   }

@@ -31,7 +31,8 @@ export async function planMembers(
       const declared = target.declaration[name];
       if (!declared) throw new Error(`no declaration of ${name}`);
       const member = fleet.members.find((known) => known.name === name);
-      const plan = await planMember(fleet, history, request, name, declared, member);
+      const planned = await planMember(fleet, history, request, name, declared, member);
+      const plan = runsWithoutLibrary(declared) ? { ...planned, plain: true } : planned;
       if (member === undefined || runsWithoutLibrary(member)) return plan;
       return withUnsaved(fleet, request, member, servingOf(request, member), plan);
     }),
