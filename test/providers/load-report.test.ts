@@ -30,7 +30,8 @@ async function edited(kept: Record<string, unknown>, extra: Record<string, unkno
 test("a saved state is reported as kept if the process compared it, with what was restored", async () => {
   const text = await edited({ globals: ["Notes"], states: ["seen"], changes: [change("Notes", "PUT_BACK")] });
   expect(text).toMatch(/notes saved state [0-9a-f]{8}, 1 state \(seen\), \d+ bytes/);
-  expect(text).toContain("notes kept 1 state (seen), 1 global (Notes): unchanged, compared after");
+  // A name has one line: what was restored was not left unchanged.
+  expect(text).toContain("notes kept 1 state (seen): unchanged, compared after");
   expect(text).toContain(
     "notes kept Notes: the code assigns it at load; the value that messages set was restored",
   );
@@ -56,7 +57,8 @@ test("nothing is reported as kept without a comparison", async () => {
   );
   const text = await log();
   expect(text).toMatch(/notes saved state [0-9a-f]{8}/);
-  expect(text).toContain("notes kept not compared: the library of this code is an earlier version");
+  expect(text).toContain("notes not compared: the library of this code is an earlier version");
+  expect(text).not.toContain("notes kept");
   expect(text).not.toContain("unchanged, compared");
 });
 
@@ -101,7 +103,7 @@ test("state in the code that a run lets go is reported by its kind, and no backu
 
 test("without the library the run reports nothing", () => {
   expect(stateComparisonLines({ name: "notes", lib: false }, undefined, true, undefined)).toEqual([
-    { phase: "kept", text: "not compared: without the library, its code decides which state survives" },
+    { phase: "not-compared", text: "without the library, its code decides which state survives" },
   ]);
 });
 
@@ -113,4 +115,28 @@ test("later changes by migrations are counted", () => {
       text: "1 global (Notes): unchanged, compared after the code had run; 1 migration ran since",
     },
   ]);
+});
+
+test("each name has one line, whatever the load did to it, and none of two lines denies the other", () => {
+  const changes = [
+    change("Notes", "PUT_BACK"),
+    change("Limit", "PUT_BACK", "OLDER"),
+    change("Index", "ADDED"),
+    change("Cache", "RESET", "NOT_DECLARED"),
+    { ...change("seen", "ADDED"), kind: "STATE" },
+    // A module may have the name of a global.
+    { ...change("Count", "RESET", "ACCEPTED"), kind: "MODULE" },
+  ];
+  const kept = { globals: ["Count", "Index", "Limit", "Notes"], states: ["seen", "shop"], changes };
+  const lines = stateComparisonLines({ name: "notes" }, { ...kept, migrations: 1 }, true, undefined);
+  const short = lines.map(({ phase, text }) => `${phase} ${text.split(/: |;/)[0]}`);
+  expect(short).toEqual([
+    "kept 1 state (shop), 1 global (Count)",
+    "kept Notes",
+    "kept Limit",
+    "kept Index, fleet.state seen",
+    "reset Cache",
+    "reset module Count",
+  ]);
+  for (const { phase, text } of lines) expect(text.includes("1 migration ran since")).toBe(phase === "kept");
 });

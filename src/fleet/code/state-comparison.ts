@@ -39,7 +39,7 @@ export type StateComparison = z.infer<typeof StateComparisonSchema>;
 
 /** A line of the run's output: its phase and its text. */
 interface ComparisonLine {
-  readonly phase: "kept" | "reset";
+  readonly phase: "kept" | "not-compared" | "reset";
   readonly text: string;
 }
 
@@ -51,7 +51,7 @@ const WHY: Readonly<Record<string, string>> = {
 };
 
 /**
- * The lines about a process' state after a load in place: only what the process itself compared. Pure.
+ * The lines about a process' state after a load in place: only what the process itself compared, and each name in one line. Pure.
  *
  * @param knew whether the process already ran code of the fleet
  * @param backup the snapshot that was taken before the load
@@ -67,9 +67,13 @@ export function stateComparisonLines(
     const why = runsWithoutLibrary({ lib })
       ? "without the library, its code decides which state survives"
       : "the library of this code is an earlier version, which does not compare";
-    return [{ phase: "kept", text: `not compared: ${why}` }];
+    return [{ phase: "not-compared", text: why }];
   }
-  const { states, globals, changes, migrations = 0 } = kept;
+  const { changes, migrations = 0 } = kept;
+  // What the load changed has a line of its own, which says how.
+  const without = (kind: string, names: readonly string[]) =>
+    names.filter((name) => !changes.some((one) => one.kind === kind && one.name === name));
+  const [states, globals] = [without("STATE", kept.states), without("GLOBAL", kept.globals)];
   const since = migrations === 0 ? "" : `; ${amount(migrations, "migration")} ran since`;
   const lines: ComparisonLine[] = [];
   if (states.length + globals.length > 0)
@@ -83,14 +87,14 @@ export function stateComparisonLines(
     if (found.length > 0) lines.push({ phase, text: `${found.map(nameOf).join(", ")}: ${text}` });
   };
   const [older, set] = halves(of("PUT_BACK"), ({ why }) => why === "OLDER");
-  say("kept", set, "the code assigns it at load; the value that messages set was restored");
+  say("kept", set, `the code assigns it at load; the value that messages set was restored${since}`);
   say(
     "kept",
     older,
-    "the code assigns it at load; it was there before the library, so it counts as state and its value was restored, whoever set it. " +
+    `the code assigns it at load; it was there before the library, so it counts as state and its value was restored, whoever set it${since}. ` +
       "To use the code's value, list the globals that are state: state: { globals: [...] }",
   );
-  say("kept", of("ADDED"), "the code added to it at load; the additions are kept");
+  say("kept", of("ADDED"), `the code added to it at load; the additions are kept${since}`);
   const digest = backup?.digest.slice(0, 8);
   // A process refuses a state that sets a name of its code, and never imports a part of one.
   const isBlocked = of("RESET", "CODE").some((one) => isIn(backup, one));

@@ -12,6 +12,7 @@ export const STEP_PHASES = {
     "saved",
     "loaded",
     "kept",
+    "not-compared",
     "reset",
     "repaired",
     "not-repaired",
@@ -40,6 +41,7 @@ export const isStepPhase = (value: unknown): value is StepPhase =>
 
 /** The text of a phase where it differs from the phase itself. The guide greps for the last one. */
 const WORDS: Readonly<Partial<Record<StepPhase, string>>> = {
+  "not-compared": "not compared:",
   "not-repaired": "not repaired",
   "handed-over": "handed over",
   "state-lost": "state lost",
