@@ -14,7 +14,7 @@ import {
 } from "./composition.ts";
 import type { PlannedProcess } from "./plan.ts";
 import type { SecretValue } from "./secret-value.ts";
-import { policyOf } from "./state-findings.ts";
+import { globalsOf, policyOf } from "./state-findings.ts";
 import { codeOf, rolloutInputsOf } from "./traffic.ts";
 
 /** The embedded network, if the fleet is deployed to it. */
@@ -71,6 +71,7 @@ function processArgs({ plan, common }: Composition, member: PlannedProcess) {
     onBoot: declaration.onBoot ? true : undefined,
     lib: declared.lib,
     state: policyOf(declaration.state) === "none" ? ("none" as const) : undefined,
+    globals: globalsOf(declaration.state)?.slice(),
     adopt: declaration.adopt,
     restore,
     ...rolloutInputsOf(fleet, rollout, name, healthOf(fleet, declaration)),

@@ -91,7 +91,12 @@ async function backUp(
     return undefined;
   }
   // Without Pulumi state, it is only known that the process runs the fleet's code.
-  const how = { plain: isPlain(olds?.bundle?.modules), repair: before === inputs.bundle.hash };
+  const how = {
+    plain: isPlain(olds?.bundle?.modules),
+    repair: before === inputs.bundle.hash,
+    globals: inputs.globals,
+    stateless: inputs.state === "none",
+  };
   return keepState(session, place, before, how, budget);
 }
 

@@ -51,10 +51,11 @@ export async function ensure(
       manifestEntry(inputs, known, { status: "UNKNOWN", reasons: [] }),
     ).catch(() => {});
     await session.deployment.failed(`${inputs.name}: ${why}`);
+    const cause = await explained(session, placement.place, error);
     throw new PartialFailure(
       deploymentKey(inputs.scope, inputs.name),
-      known,
-      await explained(session, placement.place, error),
+      { ...known, ...failureOf(cause) },
+      cause,
     );
   }
 }
@@ -82,6 +83,13 @@ function knownOutputs(
     health: { status: "UNKNOWN", reasons: [] },
     ...storeDriftCodes([]),
   };
+}
+
+/** The error for the state, so that the next preview can say it. */
+function failureOf(error: unknown): Pick<ProcessOutputs, "failure"> {
+  if (!(error instanceof FleetError)) return {};
+  const { code, what, remedy } = error.problems[0];
+  return { failure: { code, what, remedy } };
 }
 
 /** The ruined processes of this member, for the state. */

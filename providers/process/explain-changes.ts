@@ -30,17 +30,30 @@ export function explainChanges(olds: ProcessOutputs, news: ProcessInputs): strin
   for (const finding of olds.drift) reasons.push(`changed by hand: ${finding}`);
   for (const { processId, finding } of olds.revisions ?? [])
     if (finding) reasons.push(`${processId.slice(0, 8)}, which also has traffic: ${findingText(finding)}`);
+  return [...reasons, ...healthReasons(olds)];
+}
+
+/** What the state says of its health, if it has to be checked again. */
+function healthReasons(olds: ProcessOutputs): string[] {
   const { status, reasons: why, code } = olds.health;
+  const failed = lastFailure(olds);
+  const found = failed === undefined ? [] : [failed];
   if (code === "PROCESS_RUINED")
-    reasons.push(`${olds.processId} is ${why.join("; ")} [${code}]. ${replaceRemedy(olds.name)}`);
-  else if (status === "UNKNOWN")
-    // Its health is unknown, so it may still be serving.
-    reasons.push(
-      `${why[0] ? `its health is unknown (${why[0]})` : "the last run ended before its health check"}: check again`,
-    );
-  else if (status !== "HEALTHY" && status !== "DEGRADED")
-    reasons.push(`was ${status}${why[0] ? ` (${why[0]})` : ""}: check again`);
-  return reasons;
+    return [...found, `${olds.processId} is ${why.join("; ")} [${code}]. ${replaceRemedy(olds.name)}`];
+  // Its health is unknown, so it may still be serving.
+  if (status === "UNKNOWN" && why[0]) return [...found, `its health is unknown (${why[0]}): check again`];
+  if (status === "UNKNOWN" && failed === undefined)
+    return ["the last run ended before its health check: check again"];
+  if (status === "UNKNOWN" || status === "HEALTHY" || status === "DEGRADED") return found;
+  return [...found, `was ${status}${why[0] ? ` (${why[0]})` : ""}: check again`];
+}
+
+/** Why the last run ended before its health check, and what to do; undefined if it did not, or if its code is loaded and healthy by now. */
+function lastFailure({ failure, health, revision, bundle, version }: ProcessOutputs): string | undefined {
+  if (failure === undefined) return undefined;
+  const isLoaded = revision?.sourceHash === bundle.hash && revision.version === version;
+  if (isLoaded && health.status !== "UNKNOWN") return undefined;
+  return `the last run failed: ${failure.what} [${failure.code}] ${failure.remedy}`;
 }
 
 /** Whether the code gets a new process, or a held revision is used again. */

@@ -15,6 +15,7 @@ import { reporting } from "../run/reporting.ts";
 import { configure, sessionFor } from "../run/session.ts";
 import { step } from "../run/step.ts";
 import { assertExists } from "./assert-exists.ts";
+import { backupWarning } from "./backup-warning.ts";
 import { askForCronAgain } from "./cron.ts";
 import { ensure } from "./ensure.ts";
 import { explainChanges } from "./explain-changes.ts";
@@ -64,7 +65,9 @@ async function changes(id: string, olds: ProcessOutputs, rawNews: Raw) {
   if (isGiven) reasons.push("it was transferred to this wallet: check it, and record the owner");
   if (mayReplace(readRunRequest(), news.name))
     reasons.push("a new process if this one is ruined (--replace)");
-  for (const reason of reasons) console.log(`${news.name}: ${reason}`);
+  const warning = isRefresh ? undefined : await backupWarning(olds, news);
+  for (const line of warning === undefined ? reasons : [...reasons, warning])
+    console.log(`${news.name}: ${line}`);
   return { changes: reasons.length > 0, replaces: [], deleteBeforeReplace: false };
 }
 

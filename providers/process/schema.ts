@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { ADDRESS } from "../../src/core/address.ts";
+import { GlobalsSchema } from "../../src/delivery/strategy.ts";
 import { DriftCodeSchema } from "../../src/fleet/health/drift-codes.ts";
 import { HealthOutputSchema, HealthPolicySchema } from "../../src/fleet/health/schema.ts";
 import { HeldRevisionSchema, RevisionSchema } from "../../src/fleet/members/revision.ts";
@@ -95,6 +96,11 @@ export const ProcessInputsSchema = z.strictObject({
   lib: z.boolean().optional(),
   /** `none`: state in globals that the code assigns at load is discarded. @default such state is put back after the load */
   state: z.literal("none").optional(),
+  /**
+   * Globals that are its state. A backup that fails because another global cannot be exported contains these only.
+   * @default those that messages changed
+   */
+  globals: GlobalsSchema.optional(),
   /** Existing process to take over instead of spawning one. It must belong to the stack's wallet, otherwise `NOT_OWNER`. @default none */
   adopt: AdoptSchema.optional(),
   /** How new code is rolled out. @default in place: one Eval into the running process */
@@ -146,6 +152,20 @@ export const ProcessOutputsSchema = ProcessInputsSchema.extend({
     .optional(),
   /** The latest health verdict that the process reported. */
   health: HealthOutputSchema,
+  /**
+   * Why the last run could not load the code: the code of its error, what it said and what to do. A preview repeats it until a run succeeds.
+   * @default none, if the last run succeeded or failed its health check only
+   */
+  failure: z
+    .strictObject({
+      /** The code of the error, as `BACKUP_FAILED`. */
+      code: z.string(),
+      /** What failed. */
+      what: z.string(),
+      /** What to do. */
+      remedy: z.string(),
+    })
+    .optional(),
   /** Manual changes that a refresh found, as sentences. */
   drift: z.array(z.string()),
   /** The code of each entry of `drift`, in the same order. @default none, in a state of version 0.1.0 */

@@ -7,18 +7,30 @@ import type { Session } from "../../src/fleet/session/session.ts";
 import { contentsText, EMPTY_TEXT, isEmpty, notExportedText } from "../../src/fleet/snapshot/contents.ts";
 import { type Snapshot, snapshotStore } from "../../src/fleet/snapshot/store.ts";
 import { type ExportedSnapshot, exportAndStore } from "../../src/fleet/snapshot/take.ts";
+import { isUnsupported, unsupportedRemedy, WITHOUT_BACKUP } from "../../src/fleet/snapshot/unsupported.ts";
 import type { ProcessInputs, ProcessOutputs } from "./schema.ts";
 
 /** Seconds that a snapshot may delay an upgrade. */
 const SNAPSHOT_SECONDS = 60;
 
+/** What is known of a load that replaces code. */
+interface Replaced {
+  /** The same code is loaded again. */
+  readonly repair: boolean;
+  /** The running code does not contain the fleet's library. */
+  readonly plain: boolean;
+  /** The globals that the new code declares as its state. */
+  readonly globals?: readonly string[] | undefined;
+  /** The declaration gives the state up (`state: "none"`). */
+  readonly stateless: boolean;
+}
+
 /**
  * Takes a snapshot of a process before new code is loaded. If that fails, the run stops: a person or the stack has to decide whether to
  * continue without a backup, because a rollback could then not restore the state. The failure is only reported if there is nothing to
- * decide: the same code is loaded again, which repairs a process whose handlers were removed by hand, or the program does not have the
- * fleet's library and exports nothing.
+ * decide: the same code is loaded again, which repairs a process whose handlers were removed by hand, the program does not have the
+ * fleet's library and exports nothing, or the declaration gives up a state that cannot be exported.
  *
- * @param how `repair`: the same code is loaded again; `plain`: the running code does not contain the fleet's library
  * @returns the snapshot; undefined if the run continues without one
  * @throws FleetError BACKUP_FAILED; transient if its cause is
  */
@@ -26,49 +38,73 @@ export async function keepState(
   session: Session,
   place: ProcessRef,
   sourceHash: string,
-  how: { readonly repair: boolean; readonly plain: boolean },
+  how: Replaced,
   budget: Budget,
 ): Promise<Snapshot | undefined> {
   try {
-    const taken = await exportAndStore(
-      session,
-      place,
-      { reason: "upgrade", sourceHash },
-      within(budget, SNAPSHOT_SECONDS),
-    );
+    const taken = await exported(session, place, sourceHash, how, within(budget, SNAPSHOT_SECONDS));
     await reportStep(session, place.name, "saved", savedWords(taken));
     return taken.snapshot;
   } catch (error) {
     // The state of a ruined process cannot be saved, and that error says more.
     if (!(error instanceof FleetError) || error.code === "PROCESS_RUINED") throw error;
     const isPlain = how.plain && error.code === "NO_REPLY";
-    if (!how.repair && !isPlain && session.withoutBackup !== true) throw backupFailed(place, error);
+    const isGivenUp = how.stateless && isUnsupported(error);
+    if (!how.repair && !isPlain && !isGivenUp && session.withoutBackup !== true)
+      throw backupFailed(place, error);
     await reportStep(session, place.name, "saved", `no state: ${error.problems[0].what} [${error.code}]`);
     return undefined;
   }
 }
 
+/**
+ * The backup. The running code exports every global that messages changed, unless its own declaration lists some; if one of them cannot be
+ * exported, the declaration of the new code decides which are state.
+ */
+async function exported(
+  session: Session,
+  place: ProcessRef,
+  sourceHash: string,
+  { globals }: Replaced,
+  budget: Budget,
+): Promise<ExportedSnapshot> {
+  const occasion = { reason: "upgrade", sourceHash } as const;
+  try {
+    return await exportAndStore(session, place, occasion, budget);
+  } catch (error) {
+    if (globals === undefined || !isUnsupported(error)) throw error;
+    return exportAndStore(session, place, occasion, budget, { globals });
+  }
+}
+
 function backupFailed({ name }: ProcessRef, cause: FleetError): FleetError {
-  const [{ what, got }] = cause.problems;
+  const [{ what, got, remedy }] = cause.problems;
   return new FleetError(
     {
       code: "BACKUP_FAILED",
       what: `The state of ${name} could not be backed up, so its code was not changed.`,
       got: `${what}${got === undefined ? "" : ` ${got}`} [${cause.code}]`,
       expected: "a backup that a rollback can restore",
-      remedy:
-        "Run the deployment again, or continue without a backup: npx fleet deploy --without-backup, FLEET_WITHOUT_BACKUP=1 pulumi up, or the stack setting withoutBackup.",
+      remedy: isUnsupported(cause)
+        ? unsupportedRemedy(name)
+        : `${cause.transient ? "Run the deployment again" : remedy.replace(/[.]$/, "")}, or continue without a backup: ${WITHOUT_BACKUP}.`,
     },
     { transient: cause.transient, cause },
   );
 }
 
 /** An empty state is reported as no backup. */
-function savedWords({ snapshot, code }: Pick<ExportedSnapshot, "snapshot" | "code">): string {
+function savedWords({ snapshot, left, code }: Pick<ExportedSnapshot, "snapshot" | "left" | "code">): string {
   const { digest, bytes, states = [], globals = [] } = snapshot;
   const contents = { states, globals };
-  if (isEmpty(contents)) return `nothing: ${EMPTY_TEXT}${notExportedText(code)}`;
-  return `state ${digest.slice(0, 8)}, ${contentsText(contents)}, ${bytes} bytes${notExportedText(code)}`;
+  const undeclared =
+    left.length === 0 ? "" : `; not included, because they are not declared: ${left.join(", ")}`;
+  const others = undeclared + notExportedText(code);
+  if (!isEmpty(contents))
+    return `state ${digest.slice(0, 8)}, ${contentsText(contents)}, ${bytes} bytes${others}`;
+  return left.length === 0
+    ? `nothing: ${EMPTY_TEXT}${others}`
+    : `nothing: the tables of fleet.state are empty, and no global is declared as state${others}`;
 }
 
 /**

@@ -6,7 +6,7 @@ import { type Budget, budgetOf, within } from "../../src/core/budget.ts";
 import { canonicalJson } from "../../src/core/hash.ts";
 import { isStep, parseKey } from "../../src/fleet/session/member-key.ts";
 import { openSession } from "../../src/fleet/session/open.ts";
-import { readRunRequest } from "../../src/fleet/session/run-request.ts";
+import { type RunRequest, readRunRequest } from "../../src/fleet/session/run-request.ts";
 import type { Scope } from "../../src/fleet/session/scope.ts";
 import { keepSecrets } from "../../src/fleet/session/secrets.ts";
 import type { Session, StackSettings } from "../../src/fleet/session/session.ts";
@@ -33,6 +33,13 @@ async function configured(): Promise<StackSettings> {
   if (!config) throw new Error("configured() before configure()");
   return config;
 }
+
+/** Whether code may be loaded although the state before it cannot be backed up: by this run, or by the stack's settings. */
+export const mayLoadWithoutBackup = async (): Promise<boolean> =>
+  acceptsNoBackup(await configured(), readRunRequest());
+
+const acceptsNoBackup = (settings: StackSettings, request: RunRequest): boolean =>
+  request.withoutBackup === true || settings.get("withoutBackup") === "true";
 
 let address: Promise<string> | undefined;
 
@@ -74,7 +81,7 @@ async function open(scope: Scope, network: NetworkRef): Promise<Session> {
     return await openSession({
       ...{ scope, network, wallet, journal, request },
       tellsWaits: true,
-      withoutBackup: request.withoutBackup === true || settings.get("withoutBackup") === "true",
+      withoutBackup: acceptsNoBackup(settings, request),
       budget(seconds) {
         runBudget ??= budgetOf(request.timeoutSeconds ?? RUN_SECONDS);
         return within(runBudget, seconds);

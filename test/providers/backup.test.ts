@@ -47,13 +47,22 @@ test("a state that cannot be kept stops the change with a code and a remedy, and
   expect(stack.net.oracle.state(shop.processId)).toMatchObject({
     fleet: { sourceHash: shop.revision?.sourceHash },
   });
+  // The next preview says why the run failed and what to do, until a run succeeds.
+  const reasons = explainChanges(error.properties as never, (await edited("shop")) as never);
+  const why = "the last run failed: The state of shop could not be backed up, so its code was not changed.";
+  expect(reasons).toContainEqual(expect.stringMatching(`^${why} \\[BACKUP_FAILED\\] .*--without-backup`));
+  expect(reasons.join()).not.toContain("ended before its health check");
   calm();
   // A refresh finds what runs healthy: the code that was declared is still to be loaded.
   const { props } = await lifecycle.read("id", error.properties as never);
   expect(props).toMatchObject({ health: { status: "HEALTHY" }, drift: [] });
   expect(await lifecycle.diff("id", props as never, await edited("shop"))).toMatchObject({ changes: true });
+  expect(explainChanges(props as never, (await edited("shop")) as never)).toContainEqual(
+    expect.stringContaining("[BACKUP_FAILED]"),
+  );
   const { outs } = await lifecycle.update("id", props as never, await edited("shop"));
   expect(outs.health.status).toBe("HEALTHY");
+  expect(outs).not.toHaveProperty("failure");
   expect(stack.evalsOf("shop")).toBe(2);
   const declared = await edited("shop");
   expect(explainChanges(outs, declared as never)).toEqual([]);

@@ -136,6 +136,8 @@ export async function plannedInputs(
     ...{ scope, network, name, version, module, lib, bundle: { hash, bytes, entry, modules } },
     ...{ healthCheck: member.health, timeoutSeconds: 60 },
     ...{ onBoot: declaration.onBoot, tags: declaration.tags },
+    ...(declaration.state === "none" ? { state: declaration.state } : {}),
+    ...(typeof declaration.state === "object" ? { globals: declaration.state.globals } : {}),
   });
 }
 

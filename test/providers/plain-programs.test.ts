@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { planFleet } from "../../components/plan.ts";
 import * as lifecycle from "../../providers/process/lifecycle.ts";
 import type { ProcessOutputs } from "../../providers/process/schema.ts";
@@ -214,6 +214,90 @@ Handlers.add("add", { Action = "Legacy" }, function(msg) msg.reply({ Data = tost
       delete process.env.FLEET_WITHOUT_BACKUP;
       await endRun();
     }
+  }, 60_000);
+});
+
+describe("a plain program with a global that has a metatable", () => {
+  const pool = (edition: number) => ({
+    "processes/pool/process.lua": `Account = Account or {} Account.__index = Account
+function Account:add(n) self.sum = self.sum + n return self.sum end
+Accounts, Total = Accounts or {}, Total or 0
+Handlers.add("add", { Action = "Legacy" }, function(msg)
+  Accounts[msg.From] = Accounts[msg.From] or setmetatable({ sum = 0 }, Account)
+  Total = Total + 1
+  msg.reply({ Data = "${edition}:" .. Accounts[msg.From]:add(1) .. ":" .. Total })
+end)
+`,
+  });
+  const NAMED = /Accounts\S+ has a metatable and cannot be moved/;
+  const REMEDIES = ["--without-backup", "processes.pool.state: { globals: [...] }", "Keep plain data"];
+
+  /** An update to the next edition, with what its preview and its run print. */
+  async function updated(made: ProcessOutputs, edition: number, member = {}) {
+    writeFiles(pool(edition));
+    const news = await inputs("pool", member);
+    const print = vi.spyOn(console, "log").mockImplementation(() => {});
+    try {
+      const { changes } = await lifecycle.diff("id", made, news);
+      const preview = print.mock.calls.flat().join("\n");
+      print.mockClear();
+      const done = await lifecycle.update("id", made, news).catch((error: unknown) => error as Error);
+      return { changes, preview, run: print.mock.calls.flat().join("\n").replace(/ +/g, " "), done };
+    } finally {
+      print.mockRestore();
+    }
+  }
+  const outsOf = ({ done }: Awaited<ReturnType<typeof updated>>): ProcessOutputs => {
+    if (done instanceof Error) throw done;
+    return done.outs;
+  };
+
+  test("is refused new code by that global, in the preview too; each remedy that both name works and keeps the state", async () => {
+    writeFiles(pool(1));
+    let made = (await lifecycle.create(await inputs("pool"))).outs;
+    expect(await hand(made, { Action: "Legacy" })).toBe("1:1:1");
+
+    const refused = await updated(made, 2);
+    expect(refused.changes).toBe(true);
+    const error = String((refused.done as Error).message);
+    for (const text of [refused.preview, error]) {
+      expect(text).toContain("[BACKUP_FAILED]");
+      expect(text).toMatch(NAMED);
+      for (const remedy of REMEDIES) expect(text).toContain(remedy);
+    }
+    expect(error).not.toContain("Run the deployment again");
+    expect(await hand(made, { Action: "Legacy" })).toBe("1:2:2");
+
+    // The globals that are state, without it.
+    const declared = await updated(made, 3, { state: { globals: ["Total"] } });
+    expect(declared.preview).not.toContain("BACKUP_FAILED");
+    expect(declared.run).toMatch(
+      /saved state \w{8}, 1 global \(Total\), \d+ bytes; not included.*: Accounts/,
+    );
+    expect(declared.run).toContain("kept 1 global (Total): unchanged");
+    made = outsOf(declared);
+    expect(await hand(made, { Action: "Legacy" })).toBe("3:3:3");
+
+    // Without a backup. The code that runs lists its state, so its successor is the first to meet the global again.
+    made = outsOf(await updated(made, 4));
+    await endRun();
+    process.env.FLEET_WITHOUT_BACKUP = "1";
+    try {
+      const consented = await updated(made, 5);
+      expect(consented.preview).not.toContain("BACKUP_FAILED");
+      expect(consented.run).toMatch(/saved no state: .*\[EXPORT_UNSUPPORTED\]/);
+      expect(consented.run).toContain("kept 2 globals (Accounts, Total): unchanged");
+      made = outsOf(consented);
+    } finally {
+      delete process.env.FLEET_WITHOUT_BACKUP;
+      await endRun();
+    }
+    expect(await hand(made, { Action: "Legacy" })).toBe("5:4:4");
+
+    // A declaration that gives the state up needs no backup of it.
+    const stateless = await updated(made, 6, { state: "none" });
+    expect(stateless.preview).not.toContain("BACKUP_FAILED");
+    expect(await hand(outsOf(stateless), { Action: "Legacy" })).toBe("6:5:5");
   }, 60_000);
 });
 

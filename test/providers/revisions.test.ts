@@ -138,7 +138,11 @@ describe("a revision in a new process", () => {
     // No line is known, so the error names none to fix.
     expect(error.message).toContain("Find the error that the program raises while it loads");
     // It was not judged, so its health is not a finding.
-    expect(explainChanges(state, (await shop(2)) as never)).toContain(
+    expect(explainChanges(state, (await shop(2)) as never)).toContainEqual(
+      expect.stringMatching(/^the last run failed: shop could not be loaded: .*\[LUA_ERROR\] Find the error/),
+    );
+    // A state of version 0.1.0 has no failure.
+    expect(explainChanges({ ...state, failure: undefined } as never, (await shop(2)) as never)).toContain(
       "the last run ended before its health check: check again",
     );
     expect(state.revisions?.map(({ processId }) => processId)).toEqual([blue.processId]);

@@ -7,6 +7,7 @@ import { store } from "../../src/bundler/index.ts";
 import { FleetError } from "../../src/core/errors.ts";
 import { canonicalJson, sha256 } from "../../src/core/hash.ts";
 import { writeAtomically } from "../../src/fleet/files.ts";
+import { HealthPolicySchema } from "../../src/fleet/health/schema.ts";
 import type { ReleaseDocument } from "../../src/fleet/releases/document.ts";
 import { releasePath } from "../../src/fleet/releases/document.ts";
 import { MAX_LOG } from "../../src/operations/cleanup/rotate.ts";
@@ -24,6 +25,8 @@ import {
   projectFolder,
 } from "../cli/fakes.ts";
 import { declaredProcess, releaseOf } from "../kit/release.ts";
+
+type MemberPolicy = NonNullable<ReleaseDocument["policies"]>[string];
 
 const LEDGER = "deployment-coordinator";
 const bundleOf = (version: string): string => `-- battle ${version}`;
@@ -61,8 +64,10 @@ let world: {
   resources: object[];
   /** What runs after an `up`. */
   goal: ReleaseDocument;
-  /** The answer to EXPORT_STATE. */
-  exported: object;
+  /** The answer to EXPORT_STATE, or to one with these globals. */
+  exported: object | ((globals: readonly string[] | undefined) => object);
+  /** The release that runs. */
+  current: ReleaseDocument;
 };
 
 beforeEach(() => {
@@ -80,6 +85,7 @@ beforeEach(() => {
     resources: [],
     goal: one,
     exported: { success: true, ...STATE, slot: 9 },
+    current: two,
   };
 });
 
@@ -94,7 +100,7 @@ async function rollback(args: readonly string[], asked: { choose?: number; confi
   const where = { home: join(dir, ".fleet"), project: "ao-fleet", stack: "dev" };
   for (const document of world.releases)
     await writeAtomically(releasePath(where, document.deploymentId), JSON.stringify(document));
-  await writeAtomically(releasePath(where, "current"), JSON.stringify(two));
+  await writeAtomically(releasePath(where, "current"), JSON.stringify(world.current));
   for (const text of world.bundles)
     await store(join(where.home, "bundles")).put({ hash: sha256(text), text, map: MAPLESS });
   if (world.locked) {
@@ -119,7 +125,10 @@ async function rollback(args: readonly string[], asked: { choose?: number; confi
     const { sourceHash, version } = code ?? {};
     const same = { success: true, status: "ACTIVE", sourceHash, version, epoch: 4 };
     if (action === "Info") return { reply: { ...same, ...world.info } };
-    if (action === "EXPORT_STATE") return { reply: world.exported };
+    if (action === "EXPORT_STATE") {
+      const { exported } = world;
+      return { reply: typeof exported === "function" ? exported(JSON.parse(data).globals) : exported };
+    }
     if (action !== "HEALTH_CHECK") return {};
     const { nonce } = JSON.parse(data).healthCheck;
     return { reply: { ...same, healthStatus: "HEALTHY", checks: [], nonce, release: "deploy-3" } };
@@ -458,6 +467,23 @@ describe("state that cannot be saved before the code is changed", () => {
     ]);
     expect(ran.stderr).toContain("not saved before the rollback: battle: its state cannot be backed up");
     expect(upOf(ran.runs)).toMatchObject({ FLEET_WITHOUT_BACKUP: "1" });
+  });
+
+  it.each<[string, Partial<MemberPolicy>, number]>([
+    ["lists the globals that are state", { globals: ["Wins"] }, 1],
+    ["gives the state up", { state: "none" }, 1],
+    ["says nothing", {}, 0],
+  ])("that cannot be exported is no loss to the run if the declaration %s", async (_, more, none) => {
+    const message = "Log has a metatable and cannot be moved";
+    const refused = { success: false, error: { code: "EXPORT_UNSUPPORTED", message } };
+    world.exported = (globals) => (globals === undefined ? refused : { success: true, ...STATE });
+    const policy = { healthCheck: HealthPolicySchema.parse({}), timeoutSeconds: 60, ...more };
+    world.current = { ...two, policies: { battle: policy } };
+    const ran = await rollback(["--to", "1", "--dry-run", "--json"]);
+    expect(ran.code).toBe(0);
+    const { unsaved = [] } = ran.json<{ unsaved?: object[] }>();
+    expect(unsaved).toHaveLength(1 - none);
+    expect(ran.stderr.includes(message)).toBe(none === 0);
   });
 
   it("ends the run if it is found only then: a plan that named no loss accepted none", async () => {

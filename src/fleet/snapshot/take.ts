@@ -99,8 +99,9 @@ export async function exportAndStore(
   place: ProcessRef,
   occasion: SnapshotReason,
   budget: Budget,
+  extent: Extent = {},
 ): Promise<ExportedSnapshot> {
-  const exported = await exportState(session, place, occasion, budget);
+  const exported = await exportState(session, place, occasion, budget, extent);
   await snapshotStore(session.scope).put(exported.snapshot, exported.text);
   return exported;
 }

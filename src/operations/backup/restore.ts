@@ -8,6 +8,7 @@ import { importState } from "../../fleet/protocol/state.ts";
 import { contentsOf, contentsText, StateSchema } from "../../fleet/snapshot/contents.ts";
 import { type Snapshot, snapshotStore } from "../../fleet/snapshot/store.ts";
 import { type ExportedSnapshot, exportState, type SnapshotReason } from "../../fleet/snapshot/take.ts";
+import { isUnsupported } from "../../fleet/snapshot/unsupported.ts";
 import type { SnapshotToRestore } from "./find.ts";
 
 /** The result of a restore. */
@@ -99,7 +100,7 @@ async function everything(
     return { taken: await exportState(session, member, occasion, budget, { globals }), notKept: [] };
   } catch (error) {
     // An undeclared global may hold a value that cannot be exported.
-    if (error instanceof FleetError && error.code === "EXPORT_UNSUPPORTED") return { taken, notKept: left };
+    if (isUnsupported(error)) return { taken, notKept: left };
     throw error;
   }
 }

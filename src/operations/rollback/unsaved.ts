@@ -7,6 +7,7 @@ import type { ProcessRef } from "../../fleet/health/verdict.ts";
 import type { Member } from "../../fleet/members/member.ts";
 import { exportedState } from "../../fleet/protocol/state.ts";
 import { type Exported, inCodeText } from "../../fleet/snapshot/contents.ts";
+import { isUnsupported } from "../../fleet/snapshot/unsupported.ts";
 import type { MemberPlan, PlanRequest, UnsavedState } from "./member-plan.ts";
 
 /** Seconds for the export of one member; in an emergency callers wait. */
@@ -43,12 +44,14 @@ export async function withUnsaved(
   const policy = current?.policies?.[name] ?? target.policies?.[name];
   const isDeclared = policy?.state === "none" || policy?.globals !== undefined;
   const place = { ...member, processId: serving };
-  const unsaved = await lookAt(fleet, place, request.emergency ? EMERGENCY_SECONDS : SECONDS).then(
+  const unsaved = await lookAt(fleet, place, isNext ? undefined : policy?.globals, request).then(
     (given) => (isDeclared ? [] : notInExport(given)),
     (error: unknown): UnsavedState[] => {
       if (!(error instanceof FleetError)) throw error;
       // A hand-over needs the export itself, and a program without the library exports nothing.
-      if (isNext || (error.code === "NO_REPLY" && isPlain(current?.declaration[name]?.modules))) return [];
+      const isGivenUp = policy?.state === "none" && isUnsupported(error);
+      if (isNext || isGivenUp || (error.code === "NO_REPLY" && isPlain(current?.declaration[name]?.modules)))
+        return [];
       const { what } = error.problems[0];
       return [{ code: "BACKUP_FAILED", text: `its state cannot be backed up: ${what}` }];
     },
@@ -56,8 +59,21 @@ export async function withUnsaved(
   return unsaved.length === 0 ? plan : { ...plan, unsaved };
 }
 
-const lookAt = (fleet: FleetSession, place: ProcessRef, seconds: number): Promise<Exported> =>
-  exportedState(fleet.session, place, { whole: true }, budgetOf(seconds));
+/** The export as the run makes it: where a global cannot be exported, only the declared ones. */
+async function lookAt(
+  { session }: FleetSession,
+  place: ProcessRef,
+  globals: readonly string[] | undefined,
+  { emergency }: PlanRequest,
+): Promise<Exported> {
+  const seconds = emergency ? EMERGENCY_SECONDS : SECONDS;
+  try {
+    return await exportedState(session, place, { whole: true }, budgetOf(seconds));
+  } catch (error) {
+    if (globals === undefined || !isUnsupported(error)) throw error;
+    return exportedState(session, place, { whole: true, globals }, budgetOf(seconds));
+  }
+}
 
 /** What an export does not contain, or what nobody can judge. Pure. */
 export function notInExport({ code, globals }: Pick<Exported, "code" | "globals">): UnsavedState[] {
@@ -75,7 +91,7 @@ export function notInExport({ code, globals }: Pick<Exported, "code" | "globals"
       ? [
           {
             code: "STATE_NOT_COMPARED" as const,
-            text: `too large to know whether messages changed them, and their changes may be lost: ${large.join(", ")}`,
+            text: `too large to know whether messages changed them; where the earlier code assigns them, their changes may be lost: ${large.join(", ")}`,
           },
         ]
       : []),
