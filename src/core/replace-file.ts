@@ -46,7 +46,7 @@ export async function replaceFile(
  *
  * @throws as `replaceFile` does
  */
-export function replaceFileSync(path: string, content: string): void {
+export function replaceFileSync(path: string, content: string | Uint8Array): void {
   const draft = `${path}.${process.pid}`;
   try {
     writeFileSync(draft, content);

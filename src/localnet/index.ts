@@ -14,6 +14,7 @@ import {
   removeDescriptor,
   STORE_FILE,
 } from "./descriptor.ts";
+import { ensureImages } from "./fetch-images.ts";
 import { type Daemon, launch } from "./launch.ts";
 import { hasNoDaemons, isDaemonAlive, registeredDaemons, revokeAll, unregister } from "./permits.ts";
 
@@ -37,12 +38,15 @@ export interface StartOptions {
 
 /**
  * Starts the network of a folder, or finds it running; resolves when it answers. A daemon that this call launched and that did not
- * become that network has ended by then, as it has if the call fails. Errors: LOCALNET_START, LOCALNET_STOPPED.
+ * become that network has ended by then, as it has if the call fails. Errors: LOCALNET_START, LOCALNET_STOPPED,
+ * LOCALNET_IMAGES, LOCALNET_EVALUATOR.
  */
 export async function start(dir: string, options: StartOptions = {}): Promise<LocalNetworkInfo> {
   const folder = resolve(dir);
-  const budget = budgetOf(options.timeoutSeconds ?? 60);
   mkdirSync(folder, { recursive: true });
+  // Here and not in the daemon, whose output nobody sees; a download does not count as time to answer.
+  if (!(await status(folder)).running) await ensureImages(options);
+  const budget = budgetOf(options.timeoutSeconds ?? 60);
   let daemon: Daemon | undefined;
   let network: LocalNetworkInfo | undefined;
   try {

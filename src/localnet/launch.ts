@@ -1,12 +1,13 @@
 import { spawn } from "node:child_process";
 import { closeSync, existsSync, openSync } from "node:fs";
 import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { IMAGES_VARIABLE, isGateway } from "../core/aos-images.ts";
+import { FleetError } from "../core/errors.ts";
 import { kill } from "../core/processes.ts";
 import { sibling } from "../core/sibling.ts";
 import { EXIT, LOG_FILE, readDescriptor } from "./descriptor.ts";
-import { imageFolder } from "./images.ts";
 import { isPermitted, makePermit, register, revoke, unregister } from "./permits.ts";
 
 /** A daemon that this process launched. */
@@ -20,10 +21,9 @@ export interface Daemon {
   dismiss(): Promise<void>;
 }
 
-/** Starts a daemon on an existing folder. */
+/** Starts a daemon on an existing folder. @throws FleetError LOCALNET_EVALUATOR */
 export function launch(folder: string): Daemon {
-  // Missing images are reported here, because nobody sees the daemon's output.
-  imageFolder();
+  requireEvaluator();
   const output = openSync(join(folder, LOG_FILE), "a");
   const permit = makePermit(folder);
   const program = fileURLToPath(sibling(import.meta.url, "daemon"));
@@ -66,6 +66,22 @@ export function launch(folder: string): Daemon {
   };
 }
 
+/** A missing evaluator is reported here, because nobody sees the daemon's output. */
+function requireEvaluator(): void {
+  try {
+    createRequire(import.meta.url).resolve("@permaweb/ao-loader");
+  } catch {
+    throw new FleetError({
+      code: "LOCALNET_EVALUATOR",
+      what: "The embedded network's evaluator is not installed.",
+      got: "no package @permaweb/ao-loader",
+      expected: "the optional dependency @permaweb/ao-loader",
+      remedy:
+        "Run `npm install --include=optional`, or use another network: pulumi config set network legacy",
+    });
+  }
+}
+
 /** The Node 22 that is installed with the packages: the evaluator needs it, whatever Node runs the caller. */
 function nodeBinary(): string {
   try {
@@ -80,5 +96,11 @@ function nodeBinary(): string {
 /** The caller's Node options (inspectors, loaders, heap limits) do not apply to the daemon, which has its own variable for them. */
 function environment(): NodeJS.ProcessEnv {
   const { NODE_OPTIONS: _, FLEET_LOCALNET_NODE_OPTIONS: own, ...rest } = process.env;
-  return own === undefined ? rest : { ...rest, NODE_OPTIONS: own };
+  const images = rest[IMAGES_VARIABLE];
+  return {
+    ...rest,
+    ...(own === undefined ? {} : { NODE_OPTIONS: own }),
+    // The daemon runs in another folder.
+    ...(images && !isGateway(images) ? { [IMAGES_VARIABLE]: resolve(images) } : {}),
+  };
 }

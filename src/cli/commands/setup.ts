@@ -9,7 +9,8 @@ export function setupCommand(cli: Cli): Command {
     summary: "install what is missing on this machine",
     description:
       "Installs the pulumi CLI and creates what the stack dev needs in this project: a passphrase and a wallet in .fleet (mode 600, " +
-      "ignored by git), Pulumi.dev.yaml, the folder of a file backend. Leaves existing files unchanged.",
+      "ignored by git), Pulumi.dev.yaml, the folder of a file backend, and the aos images of the embedded network. Leaves existing files " +
+      "unchanged.",
     examples: [["npx fleet setup", "once in a new project, or after a clone"]],
     stack: false,
     options: z.looseObject({}),
