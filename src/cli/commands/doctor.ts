@@ -1,9 +1,15 @@
 import type { Command } from "commander";
 import { z } from "zod";
+import { checkState } from "../../operations/state-code/check-state.ts";
 import { doctor } from "../../toolchain/doctor.ts";
 import { type Cli, defineCommand } from "../command.ts";
 import { EXIT } from "../exit.ts";
 import { table } from "../table.ts";
+
+const OptionsSchema = z.looseObject({
+  stack: z.string().optional(),
+  trust: z.array(z.string()).default([]),
+});
 
 export function doctorCommand(cli: Cli): Command {
   return defineCommand(cli, {
@@ -11,17 +17,35 @@ export function doctorCommand(cli: Cli): Command {
     summary: "check this machine for everything that is needed",
     description:
       "Checks Node, the packages, the pulumi CLI, the tools that can build it, the backend and the dev stack's secrets. " +
-      "Changes nothing. Exit code 1 if something is missing.",
-    examples: [["npx fleet doctor", "what is installed, in which version, and what to fix"]],
+      "With --stack, also checks the code in that stack's state, which Pulumi would run on this machine at a refresh: its text must be one " +
+      "that a version of ao-fleet wrote. Changes nothing and runs nothing of the state. Exit code 1 if something is missing or unknown.",
+    examples: [
+      ["npx fleet doctor", "what is installed, in which version, and what to fix"],
+      ["npx fleet doctor --stack prod", "before a shared backend is trusted: whose code its state contains"],
+    ],
     stack: false,
-    options: z.looseObject({}),
-    async run({ out, host, projectDir }) {
-      const findings = await doctor(projectDir, host.env);
-      const rows = findings.map(({ name, ok, version, detail }) => [
-        ok ? out.style("green", "ok") : out.style("red", "missing"),
-        name,
-        version ?? "",
-        detail,
+    define: (command) =>
+      command
+        .option("-s, --stack <name>", "also check the code in the state of this stack")
+        .option(
+          "--trust <sha256...>",
+          "accept other code in the state, by its sha256 (your program's own providers)",
+        ),
+    options: OptionsSchema,
+    async run({ out, host, projectDir }, { stack, trust }) {
+      const machine = await doctor(projectDir, host.env);
+      // Reading the state needs the CLI, and this command installs nothing.
+      const canRead = machine.every(({ name, ok }) => name !== "pulumi CLI" || ok);
+      const state =
+        stack === undefined || !canRead
+          ? []
+          : await checkState(host, await host.workspace(projectDir, stack), stack, trust);
+      const findings = [...machine, ...state];
+      const rows = findings.map((finding) => [
+        finding.ok ? out.style("green", "ok") : out.style("red", "code" in finding ? "unknown" : "missing"),
+        finding.name,
+        "version" in finding ? (finding.version ?? "") : "",
+        "code" in finding ? `${finding.detail} [${finding.code}]` : finding.detail,
       ]);
       for (const line of table(["", "item", "version", "location or problem"], rows)) out.line(line);
       const remedies = findings.filter(({ ok, remedy }) => !ok && remedy !== undefined);
