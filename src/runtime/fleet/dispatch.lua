@@ -18,6 +18,7 @@ local seen = require("fleet.seen")
 local shared = require("fleet.shared")
 local stats = require("fleet.stats")
 local store = require("fleet.store")
+local undo = require("fleet.undo")
 local results = require("fleet.handler-results")
 local validate = require("fleet.validate")
 
@@ -182,8 +183,10 @@ function dispatch.first(msg)
   local entry, isOffered = entryOf(msg)
   results.begin(msg, isOffered and entry.action or nil)
   if matching.find(msg) then return true end
-  if STOPPED[store.status] then return not (msg.Action == "Eval" and msg.From == auth.owner()) end
-  return entry ~= nil and not isOffered
+  local isOurs = entry ~= nil and not isOffered
+  if STOPPED[store.status] then isOurs = not (msg.Action == "Eval" and msg.From == auth.owner()) end
+  if not isOurs then undo.mayChange() end
+  return isOurs
 end
 
 -- A caller that lost the answer of an action that runs once may send the same bytes again. Processes do not.

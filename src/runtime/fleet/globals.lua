@@ -193,12 +193,12 @@ function globals.loaded(before, own)
   known.seen = true
 end
 
---- The globals of an export, in the format of `lossless.pack`.
+--- The globals of an export.
 -- @tparam ?table names globals to export instead of the declared or detected ones
--- @treturn table { globals, tables }, both empty if there are none
--- @treturn table names of exported globals · names of other globals that messages changed or may have changed · names of those that
---   are exported although it is unknown whether messages changed them
-function globals.export(names)
+-- @treturn table { roots: name → value, gone: names without a value } for `lossless.pack`, and three lists of names, sorted: { carried: exported
+--   globals, left: others that messages changed or may have changed, unknown: exported ones of which it is unknown whether messages changed
+--   them }
+function globals.selected(names)
   look()
   local wanted, roots, gone, carried, left, unknown = {}, {}, {}, {}, {}, {}
   local mayBeState = {}
@@ -224,8 +224,7 @@ function globals.export(names)
       error(fail.new("EXPORT_UNSUPPORTED", "a global whose name is a " .. type(k) .. " cannot be moved", "Use a string as its name."))
     end
   end
-  local packed, tables = lossless.pack(roots, gone)
-  return { globals = packed, tables = tables }, carried, left, unknown
+  return { roots = roots, gone = gone, carried = carried, left = left, unknown = unknown }
 end
 
 -- An imported name must not be a global of aos or of the fleet.

@@ -76,15 +76,23 @@ local function counted(roots)
   return count
 end
 
---- @tparam table roots name → value; names with nil are in `gone`
--- @tparam ?table gone names without a value
--- @treturn table name → packed value
--- @treturn table list of packed tables, which `__ref` refers to from 1
--- @raise a failure EXPORT_UNSUPPORTED that names the path
+--- A key of a table, as in `__pairs`.
+function lossless.key(k, path)
+  local kind = type(k)
+  if kind == "number" then return number(k) end
+  if kind == "string" then return text(k) end
+  if kind ~= "boolean" then refuse(path, "has a key that is a " .. kind) end
+  return k
+end
+
+--- Packs values of some roots one after the other.
+-- @tparam table roots name → value
+-- @treturn table { value = function(value, path, depth), body = function(table, path, depth), isOwn = function(table, depth): whether a table is
+--   written where it is, and not in the list, queue = list of { table, path } in the order of their ids }
 -- Longer than 60 lines: packing a value and packing a table call each other and share the ids of one call.
-function lossless.pack(roots, gone)
+function lossless.packer(roots)
   local count = counted(roots)
-  local ids, queue, tables = {}, {}, {}
+  local ids, queue = {}, {}
   local pack
 
   local function body(t, path, depth)
@@ -107,9 +115,7 @@ function lossless.pack(roots, gone)
     end
     local list, order = {}, {}
     for _, k in ipairs(keys) do
-      local kind = type(k)
-      if kind ~= "string" and kind ~= "number" and kind ~= "boolean" then refuse(path, "has a key that is a " .. kind) end
-      local key = kind == "number" and number(k) or kind == "string" and text(k) or k
+      local key = lossless.key(k, path)
       list[#list + 1] = { key, k }
       order[list[#list]] = json.encode(key)
     end
@@ -141,14 +147,27 @@ function lossless.pack(roots, gone)
     return body(value, path, depth)
   end
 
+  local function isOwn(value, depth)
+    return (getmetatable(value) == nil or json.isObject(value)) and count[value] == 1 and depth < DEEP
+  end
+  return { value = pack, body = body, isOwn = isOwn, queue = queue }
+end
+
+--- @tparam table roots name → value; names with nil are in `gone`
+-- @tparam ?table gone names without a value
+-- @treturn table name → packed value
+-- @treturn table list of packed tables, which `__ref` refers to from 1
+-- @raise a failure EXPORT_UNSUPPORTED that names the path
+function lossless.pack(roots, gone)
+  local packer, tables = lossless.packer(roots), {}
   local names, packed = {}, json.object()
   for name in pairs(roots) do names[#names + 1] = name end
   table.sort(names)
-  for _, name in ipairs(names) do packed[name] = pack(roots[name], name, 1) end
+  for _, name in ipairs(names) do packed[name] = packer.value(roots[name], name, 1) end
   for _, name in ipairs(gone or {}) do packed[name] = { __nil = true } end
   local at = 1
-  while queue[at] do
-    tables[at] = body(queue[at][1], queue[at][2], 1)
+  while packer.queue[at] do
+    tables[at] = packer.body(packer.queue[at][1], packer.queue[at][2], 1)
     at = at + 1
   end
   return packed, tables

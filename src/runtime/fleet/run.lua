@@ -1,5 +1,5 @@
 --- Runs a handler so that a fault has no effect: states, outbox and calls are restored.
-local state = require("fleet.state")
+local undo = require("fleet.undo")
 
 local run = {}
 
@@ -9,14 +9,14 @@ end
 
 --- Calls a function in its own context.
 -- @tparam function fn
--- @tparam table options `readonly`: do not save the states · `id`: the message being handled · `onceKey` · `silent`: nothing is sent, and
+-- @tparam table options `readonly`: record no changes of the states · `id`: the message being handled · `onceKey` · `silent`: nothing is sent, and
 --   no call stays open, also without an error
 -- @treturn boolean whether it ended without an error
 -- @return its first result, or the error value
 -- @treturn table the context
 -- @treturn ?string a traceback of a fault
 function run.protected(fn, options)
-  local saved = not options.readonly and state.save() or nil
+  local saved = not options.readonly and undo.open() or nil
   local outbox = ao.outbox
   local messages, spawns, assignments = #outbox.Messages, #outbox.Spawns, #outbox.Assignments
   local handlers = #Handlers.list
@@ -34,7 +34,7 @@ function run.protected(fn, options)
   elseif not ok and type(result) ~= "table" then
     trace = debug.traceback(thread, tostring(result))
   end
-  if not ok and saved then state.restore(saved) end
+  if saved and ok then undo.keep() elseif saved then undo.back(saved) end
   if not ok or options.silent then
     truncate(outbox.Messages, messages)
     truncate(outbox.Spawns, spawns)

@@ -1,0 +1,100 @@
+--- Converts the tables of `fleet.state` to JSON and back. JSON has no keys other than strings, no integers beyond 2^53 and no infinity: these
+-- are encoded.
+local fail = require("fleet.fail")
+local json = require("fleet.json")
+
+local stateJson = {}
+
+local SPELLED = { __pairs = true, __int = true, __float = true }
+local SAFE = 9007199254740991
+
+-- Below a state, a metatable is behaviour, which is not moved.
+local function assertPlain(value, path, above)
+  if above[value] then
+    error(fail.new("EXPORT_UNSUPPORTED", path .. " contains itself and cannot be moved", "Keep plain data in states."))
+  elseif next(above) ~= nil and getmetatable(value) ~= nil and not json.isObject(value) then
+    error(fail.new("EXPORT_UNSUPPORTED", path .. " has a metatable and cannot be moved", "Keep plain data in states."))
+  end
+end
+
+local pack
+--- @param value plain data
+-- @tparam string path its name in errors
+-- @tparam ?table above the tables from the root to the value; a table that occurs again contains itself
+-- @return plain JSON data
+-- @raise a failure EXPORT_UNSUPPORTED that names the path
+pack = function(value, path, above)
+  local kind = type(value)
+  if kind == "number" then
+    if math.type(value) == "integer" and (value > SAFE or value < -SAFE) then
+      return { __int = string.format("%d", value) }
+    elseif value ~= value or value == math.huge or value == -math.huge then
+      return { __float = tostring(value) }
+    end
+    return value
+  elseif kind == "string" then
+    if not utf8.len(value) or value:find("\xED[\xA0-\xBF]") then
+      error(fail.new("EXPORT_UNSUPPORTED", path .. " is not UTF-8 and cannot be exported", "Store bytes as hex or base64."))
+    end
+    return value
+  elseif kind == "boolean" then
+    return value
+  elseif kind ~= "table" then
+    error(fail.new("EXPORT_UNSUPPORTED", path .. " is a " .. kind .. " and cannot be moved", "Keep plain data in states."))
+  end
+  above = above or {}
+  assertPlain(value, path, above)
+  above[value] = true
+  local plain = json.isArray(value)
+  if not plain then
+    plain = true
+    for k in pairs(value) do
+      if type(k) ~= "string" or SPELLED[k] then plain = false end
+    end
+  end
+  if plain then
+    local copy = {}
+    if next(value) == nil and json.isObject(value) then copy = json.object(copy) end
+    for k, v in pairs(value) do copy[k] = pack(v, path .. "." .. tostring(k), above) end
+    above[value] = nil
+    return copy
+  end
+  local list = {}
+  for k, v in pairs(value) do
+    list[#list + 1] = { stateJson.key(k, path), pack(v, path .. "." .. tostring(k), above) }
+  end
+  above[value] = nil
+  table.sort(list, function(a, b) return json.encode(a[1]) < json.encode(b[1]) end)
+  return { __pairs = list }
+end
+
+--- A key of a table, as in `__pairs`.
+function stateJson.key(k, path)
+  if type(k) == "table" or type(k) == "function" then
+    error(fail.new("EXPORT_UNSUPPORTED", path .. " has a key that is a " .. type(k), "Use strings and numbers as keys."))
+  end
+  return pack(k, path)
+end
+
+local unpack
+--- The value of the result of `pack`.
+unpack = function(value)
+  if type(value) ~= "table" then return value end
+  if type(value.__int) == "string" then return math.tointeger(tonumber(value.__int)) or 0 end
+  if type(value.__float) == "string" then
+    return ({ inf = math.huge, ["-inf"] = -math.huge })[value.__float] or (0 / 0)
+  end
+  local result = json.isObject(value) and json.object() or {}
+  if type(value.__pairs) == "table" then
+    for _, pair in ipairs(value.__pairs) do
+      if type(pair) == "table" and pair[1] ~= nil then result[unpack(pair[1])] = unpack(pair[2]) end
+    end
+    return result
+  end
+  for k, v in pairs(value) do result[k] = unpack(v) end
+  return result
+end
+
+stateJson.assertPlain, stateJson.pack, stateJson.unpack = assertPlain, pack, unpack
+
+return stateJson
