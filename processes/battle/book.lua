@@ -1,67 +1,58 @@
---- The battles: plain functions on the state { battles: id → battle, finished: ids, oldest first }.
--- A battle's teams and its play { arena, history, last } are stored as JSON strings: all tables of the state are copied
--- before every message, and as tables a full state would have a hundred thousand of them, as strings a few per battle.
+--- The battles: plain functions on the state { battles: id → battle, finished: ids, oldest first }, and the members of challenges.lua and
+-- pairings.lua. A battle's status is CHALLENGED, ACTIVE or FINISHED; its mode is SEALED (seal.lua), or nil for an open one, in which
+-- choices are sent as they are and the dice follow from the seed, so both are known in advance to whoever looks.
+-- A battle's teams and its play { arena, history, last } are stored as JSON strings: as tables, a full state would have a hundred
+-- thousand of them, as strings a few per battle.
 -- A function that refuses changes nothing and returns nil, code, message, remedy.
+local archive = require("archive")
+local challenges = require("challenges")
 local damage = require("damage")
 local digest = require("digest")
 local json = require("fleet.json")
 local random = require("random")
 local rewards = require("rewards")
+local seal = require("seal")
 local turn = require("turn")
 
 local book = {}
 
---- The number of finished battles that are kept, of open battles, and of open battles per player.
-book.KEEP_FINISHED, book.MAX_OPEN, book.MAX_OPEN_EACH = 200, 1000, 8
-
---- The number of open battles.
+--- Makes a challenge.
 --- @param state table
---- @param player string?
---- @return integer of all players
---- @return integer of this player
-function book.open(state, player)
-  local all, own = 0, 0
-  for _, battle in pairs(state.battles) do
-    if battle.status == "ACTIVE" then
-      all = all + 1
-      if battle.players[1] == player or battle.players[2] == player then
-        own = own + 1
-      end
-    end
-  end
-  return all, own
-end
-
---- Whether this player may start another battle.
---- @param state table
---- @param player string
---- @param id string?
---- @return boolean? true
-function book.mayStart(state, player, id)
-  local all, own = book.open(state, player)
-  if id and state.battles[id] then
-    return nil, "BATTLE_EXISTS", "the battle " .. id .. " already exists", "choose another battleId or omit it"
-  elseif own >= book.MAX_OPEN_EACH then
-    return nil, "TOO_MANY_BATTLES", "you have " .. own .. " open battles", "finish or forfeit one first"
-  elseif all >= book.MAX_OPEN then
-    return nil, "BUSY", all .. " battles are open", "try again later"
-  end
-  return true
-end
-
---- Opens a battle.
---- @param state table
---- @param request table { id, players: two addresses, teams: two teams, ranked: boolean, now: scheduler time }
+--- @param request table { id, players: two addresses, teams: two teams, ranked: boolean, sealed: boolean, now: scheduler time }
 --- @return table battle
-function book.start(state, request)
+function book.challenge(state, request)
   local battle = {
-    id = request.id, status = "ACTIVE", ranked = request.ranked, players = request.players, turn = 1, pending = {},
+    id = request.id, status = "CHALLENGED", ranked = request.ranked, players = request.players, turn = 1, pending = {},
     seed = request.id .. "@" .. tostring(request.now), startedAt = request.now, movedAt = request.now,
   }
+  if request.sealed then
+    battle.mode = "SEALED"
+    seal.clear(battle)
+  end
   battle.teams = json.encode(request.teams)
-  battle.play = json.encode({ arena = turn.arena(request.teams, battle.seed), history = {}, last = {} })
+  challenges.add(state, battle, request.now)
+  return battle
+end
+
+--- Starts the battle of a challenge. What the challenger has already chosen counts.
+--- @param state table
+--- @param battle table
+--- @param now integer scheduler time, ms
+--- @return table battle
+function book.start(state, battle, now)
+  battle.play = json.encode(book.play(battle))
+  battle.status, battle.startedAt, battle.movedAt, battle.accepted = "ACTIVE", now, now, true
+  state.challenges[battle.id] = nil
   state.battles[battle.id] = battle
   return battle
+end
+
+--- @param state table
+--- @param id string
+--- @param now integer scheduler time, ms
+--- @return table? a battle or a challenge
+function book.find(state, id, now)
+  return state.battles[id] or challenges.find(state, id, now)
 end
 
 --- @param battle table
@@ -71,11 +62,21 @@ function book.side(battle, player)
   return battle.players[1] == player and 1 or battle.players[2] == player and 2 or nil
 end
 
+--- The decoded play of a battle; that of a challenge has not begun.
+--- @param battle table
+--- @return table { arena, history, last }
+function book.play(battle)
+  if battle.play then
+    return json.decode(battle.play)
+  end
+  return { arena = turn.arena(json.decode(battle.teams), battle.seed), history = {}, last = {} }
+end
+
 --- A battle with its decoded parts, for reading.
 --- @param battle table
 --- @return table a copy with teams, arena, history (choices of each turn) and last (events of the latest turn)
 function book.unfold(battle)
-  local whole = json.decode(battle.play)
+  local whole = book.play(battle)
   for key, value in pairs(battle) do
     whole[key] = value
   end
@@ -83,10 +84,18 @@ function book.unfold(battle)
   return whole
 end
 
-local function finish(state, battle, play, now)
+--- Ends a battle.
+--- @param state table
+--- @param battle table
+--- @param play table decoded; play.arena.winner is the side that has won, 0 for a draw
+--- @param now integer scheduler time, ms
+function book.finish(state, battle, play, now)
   local winner = play.arena.winner
   battle.winner, battle.turn = battle.players[winner], #play.history
   battle.status, battle.finishedAt, battle.pending = "FINISHED", now, {}
+  if battle.mode then
+    seal.clear(battle)
+  end
   battle.digest = book.digest(play.arena, battle.ending)
   local fought = { arena = play.arena, teams = json.decode(battle.teams) }
   local awards = battle.ranked and rewards.experience(fought) or {}
@@ -95,96 +104,16 @@ local function finish(state, battle, play, now)
   battle.prize = { status = prize > 0 and "OPEN" or "NONE", amount = prize }
   battle.play = json.encode(play)
   state.finished[#state.finished + 1] = battle.id
-  if #state.finished > book.KEEP_FINISHED then
-    state.battles[table.remove(state.finished, 1)] = nil
-  end
+  archive.trim(state)
 end
 
-local function finished(battle)
-  if battle.status ~= "ACTIVE" then
-    return nil, "BATTLE_OVER", "this battle is " .. battle.status, "REPLAY_BATTLE shows how it went"
-  end
-  return true
-end
-
---- Records a player's choice; the turn is played when both have chosen.
---- @param state table
+--- Sets the dice of a sealed turn.
 --- @param battle table
---- @param side integer
---- @param choice string as in turn.lua
---- @param now integer scheduler time, ms
---- @return table? { resolved: boolean, turn: integer }
-function book.submit(state, battle, side, choice, now)
-  local ok, code, message, remedy = finished(battle)
-  if not ok then
-    return nil, code, message, remedy
-  elseif battle.pending[tostring(side)] then
-    return nil, "ALREADY_MOVED", "you have already chosen for turn " .. battle.turn, "wait for your opponent"
-  end
-  local play = json.decode(battle.play)
-  code, message = turn.refusal(play.arena.sides[side], choice)
-  if code then
-    return nil, code, message, "use a choice that GET_BATTLE lists"
-  end
-  local played = battle.turn
-  battle.pending[tostring(side)] = choice
-  battle.movedAt = now
-  if not battle.pending[tostring(3 - side)] then
-    return { resolved = false, turn = played }
-  end
-  local choices = { battle.pending["1"], battle.pending["2"] }
-  battle.pending = {}
-  play.history[played] = choices
-  play.last = turn.resolve(play.arena, choices)
-  if play.arena.winner then
-    finish(state, battle, play, now)
-  else
-    battle.turn = play.arena.turn
-    battle.play = json.encode(play)
-  end
-  return { resolved = true, turn = played }
-end
-
-local function endBy(state, battle, kind, by, winner, now)
-  local play = json.decode(battle.play)
-  battle.ending = { kind = kind, by = by }
-  play.arena.winner = winner
-  finish(state, battle, play, now)
-  return true
-end
-
---- Forfeits a battle.
---- @param state table
---- @param battle table
---- @param side integer the side that forfeits
---- @param now integer
---- @return boolean? true
-function book.forfeit(state, battle, side, now)
-  local ok, code, message, remedy = finished(battle)
-  if not ok then
-    return nil, code, message, remedy
-  end
-  return endBy(state, battle, "FORFEIT", side, 3 - side, now)
-end
-
---- Ends a battle whose other player has exceeded the time limit. If that player never moved, nobody wins.
---- @param state table
---- @param battle table
---- @param side integer the side that waits
---- @param now integer
---- @param limit integer ms that the other side has
---- @return boolean? true
-function book.expire(state, battle, side, now, limit)
-  local ok, code, message, remedy = finished(battle)
-  if not ok then
-    return nil, code, message, remedy
-  elseif not battle.pending[tostring(side)] then
-    return nil, "YOUR_TURN", "it is your turn", "SUBMIT_MOVE first"
-  elseif now - battle.movedAt < limit then
-    return nil, "TOO_EARLY", "the other player has " .. limit - (now - battle.movedAt) .. " ms left", "wait"
-  end
-  local absent = battle.turn == 1
-  return endBy(state, battle, absent and "ABANDONED" or "TIMEOUT", 3 - side, absent and 0 or side, now)
+--- @param arena table changed in place
+--- @param number integer turn
+--- @param choices string[] of both sides, then their secrets
+function book.throw(battle, arena, number, choices)
+  arena.rng = random.fromText(seal.dice(battle, number, { choices[3], choices[4] }))
 end
 
 --- Replays the battle from its seed, teams and choices.
@@ -192,7 +121,10 @@ end
 --- @return table arena
 function book.replay(battle)
   local arena = turn.arena(battle.teams, battle.seed)
-  for _, choices in ipairs(battle.history) do
+  for number, choices in ipairs(battle.history) do
+    if choices[3] then
+      book.throw(battle, arena, number, choices)
+    end
     turn.resolve(arena, choices)
   end
   if battle.ending then
@@ -222,6 +154,11 @@ function book.consistent(state)
       open = open + 1
     else
       over = over + 1
+    end
+  end
+  for id, challenge in pairs(state.challenges or {}) do
+    if challenge.id ~= id or challenge.status ~= "CHALLENGED" then
+      return false, "challenge " .. id .. " is invalid"
     end
   end
   return over == #state.finished, open .. " open, " .. over .. " finished"

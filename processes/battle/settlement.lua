@@ -1,7 +1,9 @@
 --- The settlement of a finished battle: experience from the pokemon process, a report to security, the prize.
--- Each part carries the battle's id, so a repetition has no second effect.
+-- Each part carries the battle's id, so a repetition has no second effect. A prize is claimed only with a verdict that security gives at
+-- that time: without one, which may be because somebody floods security, the prize is kept, and can be claimed later.
 local fleet = require("fleet")
 local caller = require("caller")
+local pairings = require("pairings")
 
 local settlement = {}
 
@@ -35,18 +37,35 @@ local function award(battle)
   end)
 end
 
-local function report(battle)
-  ask("security", "VALIDATE_ACTION", {
+--- Verdicts that security does not take back by itself; anything else is not known yet.
+local VERDICTS = { ALLOW = true, REVIEW = true, DENY = true }
+
+-- The question whether the winner's result is allowed.
+local function question(battle)
+  return {
     action = "BATTLE_RESULT",
     playerId = battle.winner or battle.players[1],
     data = {
       battleId = battle.id, players = battle.players, winner = battle.winner, ranked = battle.ranked,
       turns = battle.turn, durationMs = battle.finishedAt - battle.startedAt, digest = battle.digest,
     },
-  }, function(reply)
+  }
+end
+
+-- The verdict in a reply, or its error. A verdict on somebody else is none: security judges the sender if it does not know it as a peer.
+local function verdictIn(reply, player)
+  if not reply.success then
+    return reply.error.code
+  end
+  return reply.playerId == player and VERDICTS[reply.verdict] and reply.verdict or "NO_VERDICT"
+end
+
+local function report(battle)
+  local asked = question(battle)
+  ask("security", "VALIDATE_ACTION", asked, function(reply)
     local kept = state.battles[battle.id]
     if kept then
-      kept.reported = reply.success and reply.verdict or reply.error.code
+      kept.reported = verdictIn(reply, asked.playerId)
     end
   end)
 end
@@ -61,24 +80,66 @@ function settlement.begin(id, now)
     owed.status, owed.askedAt = "PENDING", now
     award(battle)
   end
-  if battle.ranked and (not battle.reported or battle.reported == "TIMEOUT") then
-    battle.reported = "PENDING"
+  if battle.ranked and not VERDICTS[battle.reported] and now - (battle.reportedAt or -RETRY_AFTER) >= RETRY_AFTER then
+    battle.reported, battle.reportedAt = "PENDING", now
     report(battle)
   end
 end
 
-local function prizeOf(find, data)
-  local battle = find(data.battleId)
+local function prizeOf(find, data, msg)
+  local battle = find(data.battleId, msg)
   if battle.status ~= "FINISHED" then
     error(fleet.fail("BATTLE_OPEN", "the battle is not finished", "finish the battle first"))
   elseif battle.winner ~= data.player then
     error(fleet.fail("NOT_THE_WINNER", "the prize belongs to the winner", "request it on behalf of the winner"))
-  elseif battle.reported == "DENY" then
-    error(fleet.fail("PRIZE_DENIED", "security denied this battle's result", "ask a deployer; security's SECURITY_AUDIT has the reason"))
   elseif battle.prize.status == "NONE" then
     error(fleet.fail("NO_PRIZE", "this battle earns no prize", "only ranked battles with fainted opponents earn one"))
   end
-  return battle.prize
+  return battle.prize, battle
+end
+
+-- Takes a claim whose verdict has arrived. The prize may have been claimed or paid in the meantime.
+local function claim(battle, verdict, now)
+  local prize = battle.prize
+  if verdict == "DENY" then
+    return nil, "PRIZE_DENIED", "security denied this battle's result", "ask a deployer; security's SECURITY_AUDIT has the reason"
+  elseif verdict ~= "ALLOW" and verdict ~= "REVIEW" then
+    return nil, "VERDICT_UNKNOWN", "security gave no verdict on this battle: " .. verdict, "the prize is kept: claim it again later"
+  elseif prize.status == "PAID" then
+    return nil, "PRIZE_PAID", "this prize has already been paid", "no action is needed"
+  elseif prize.status == "CLAIMED" then
+    return { battleId = battle.id, amount = prize.claimed or prize.amount }
+  end
+  local amount, halved = pairings.worth(state, battle, now)
+  if amount == 0 then
+    return nil, "PRIZE_WORN", "these two players have earned " .. halved .. " prizes from each other lately, which leaves nothing of this one",
+      "fight other players; the prize grows again by one step a week"
+  end
+  pairings.take(state, battle, now)
+  prize.status, prize.claimed = "CLAIMED", amount
+  return { battleId = battle.id, amount = amount }
+end
+
+-- Answers the claim when security has answered, or has not in time.
+local function askFirst(battle, msg)
+  local id, asked = battle.id, question(battle)
+  fleet.later(msg)
+  fleet.call("security", "VALIDATE_ACTION", asked, function(reply)
+    local kept, result, code, message, remedy = state.battles[id], nil, nil, nil, nil
+    if kept then
+      local verdict = verdictIn(reply, asked.playerId)
+      kept.reported = verdict
+      result, code, message, remedy = claim(kept, verdict, fleet.now())
+    else
+      code, message, remedy = "UNKNOWN_BATTLE", "there is no battle " .. id .. " any more", "no action is possible"
+    end
+    if result then
+      fleet.reply(msg, result)
+    else
+      fleet.replyError(msg, code, message, remedy)
+    end
+  end)
+  return nil
 end
 
 --- Declares the actions.
@@ -88,7 +149,7 @@ function settlement.install(battles, find)
   state = battles
 
   fleet.on("SETTLE_BATTLE", { who = "anyone", schema = { battleId = BATTLE } }, function(data, msg)
-    local battle = find(data.battleId)
+    local battle = find(data.battleId, msg)
     if battle.status ~= "FINISHED" then
       error(fleet.fail("BATTLE_OPEN", "this battle is not finished", "finish it first"))
     end
@@ -99,29 +160,33 @@ function settlement.install(battles, find)
   local CLAIM = { battleId = BATTLE, player = { type = "string", required = true, maxLength = 128 } }
 
   -- OPEN → CLAIMED → PAID, by the coordinator's workflow; CLAIMED may be claimed again, since payment is idempotent.
-  fleet.on("CLAIM_PRIZE", { who = caller.isService, schema = CLAIM }, function(data)
-    local prize = prizeOf(find, data)
+  fleet.on("CLAIM_PRIZE", { who = caller.isService, schema = CLAIM }, function(data, msg)
+    local prize, battle = prizeOf(find, data, msg)
     if prize.status == "PAID" then
       error(fleet.fail("PRIZE_PAID", "this prize has already been paid", "no action is needed"))
     end
-    prize.status = "CLAIMED"
-    return { battleId = data.battleId, amount = prize.amount }
+    return askFirst(battle, msg)
   end)
 
   fleet.on("RELEASE_PRIZE", { who = caller.isService, schema = CLAIM }, function(data)
     -- Succeeds also if there is no claim to release.
     local battle = battles.battles[data.battleId]
-    local prize = battle and battle.winner == data.player and battle.prize or { status = "NONE" }
+    local prize = battle and battle.status == "FINISHED" and battle.winner == data.player and battle.prize or { status = "NONE" }
     if prize.status == "CLAIMED" then
-      prize.status = "OPEN"
+      prize.status, prize.claimed = "OPEN", nil
+      pairings.giveBack(state, battle)
     end
     return { battleId = data.battleId, status = prize.status }
   end)
 
-  fleet.on("SETTLE_PRIZE", { who = caller.isService, schema = CLAIM }, function(data)
-    local prize = prizeOf(find, data)
+  -- Only a claim can be paid: the verdict was asked for when it was made.
+  fleet.on("SETTLE_PRIZE", { who = caller.isService, schema = CLAIM }, function(data, msg)
+    local prize = prizeOf(find, data, msg)
+    if prize.status == "OPEN" then
+      error(fleet.fail("NOT_CLAIMED", "this prize is not claimed", "send CLAIM_PRIZE first"))
+    end
     prize.status = "PAID"
-    return { battleId = data.battleId, amount = prize.amount, status = prize.status }
+    return { battleId = data.battleId, amount = prize.claimed or prize.amount, status = prize.status }
   end)
 end
 

@@ -1,5 +1,9 @@
---- The public view of a battle: the viewer's own team in full, of the other only the fighters seen in the field.
+--- The view of a battle: the viewer's own team in full, of the other only the fighters seen in the field.
+-- This is how the game is shown, and protects nothing: anybody can read the whole state of a process by a dry run, and every message that
+-- it got. What must stay unknown until both players are bound is sealed (seal.lua).
 local moves = require("moves")
+local challenges = require("challenges")
+local seal = require("seal")
 local turn = require("turn")
 
 local view = {}
@@ -22,7 +26,9 @@ end
 local function side(battle, index, own)
   local arena = battle.arena.sides[index]
   local shown = { player = battle.players[index], active = arena.active, team = {} }
-  shown.hasMoved = battle.pending[tostring(index)] ~= nil
+  local part = tostring(index)
+  shown.hasMoved = (battle.mode and battle.seals or battle.pending)[part] ~= nil
+  shown.hasShown = battle.mode and battle.shown[part] ~= nil or nil
   for place, one in ipairs(arena.team) do
     shown.team[place] = fighter(place, one, own, arena.seen[place])
   end
@@ -47,13 +53,18 @@ end
 --- @param as integer? the side that asks; nil: a spectator
 --- @return table
 function view.battle(battle, as)
-  local over = battle.status ~= "ACTIVE"
+  local over = battle.status == "FINISHED"
   local shown = view.outcome(battle)
+  shown.mode = battle.mode or "OPEN"
+  if not over then
+    shown.phase, shown.revealBy = battle.mode and seal.phase(battle) or nil, battle.revealBy
+    shown.acceptBy = battle.status == "CHALLENGED" and battle.startedAt + challenges.LIFETIME or nil
+    shown.hidden = "only from this view: the state of a process is public"
+  end
   shown.ranked, shown.startedAt, shown.finishedAt = battle.ranked, battle.startedAt, battle.finishedAt
   shown.sides = { side(battle, 1, over or as == 1), side(battle, 2, over or as == 2) }
   shown.events = battle.last
   if over then
-    -- Not before the end: the seed predicts the random numbers.
     shown.seed, shown.digest, shown.prize, shown.experience = battle.seed, battle.digest, battle.prize, battle.experience
   elseif as then
     local fighterNow = turn.active(battle.arena.sides[as])

@@ -3,6 +3,7 @@
 local fleet = require("fleet")
 local validate = require("fleet.validate")
 local carry = require("fleet.carry")
+local enforce = require("security.enforce")
 local routing = require("routing")
 local runs = require("runs")
 local saga = require("saga")
@@ -42,6 +43,7 @@ fleet.on("RUN_WORKFLOW", {
     input = { type = "table" },
   },
 }, function(data, msg)
+  enforce.check(msg)
   local input = data.input or {}
   local problems = validate.check(input, workflows.get(data.workflow).input)
   if #problems > 0 then
@@ -57,10 +59,13 @@ fleet.on("WORKFLOW_STATUS", {
   schema = { workflowId = { type = "string", required = true, maxLength = 128 } },
 }, function(data, msg)
   local run = runs.get(data.workflowId)
-  if not run or (run.player ~= fleet.player(msg) and not fleet.is(msg, "deployer")) then
-    refuse("UNKNOWN_WORKFLOW", "you have no workflow " .. data.workflowId, "use the workflowId that RUN_WORKFLOW returned")
+  if not run then
+    refuse("UNKNOWN_WORKFLOW", "there is no workflow " .. data.workflowId, "use the workflowId that RUN_WORKFLOW returned")
   end
-  runs.retryIfStalled(run)
+  -- Anybody may read it, as the state is public; only its player and deployers make a stalled one continue.
+  if run.player == fleet.player(msg) or fleet.is(msg, "deployer") then
+    runs.retryIfStalled(run)
+  end
   return saga.view(run)
 end)
 

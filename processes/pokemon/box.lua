@@ -1,8 +1,8 @@
 --- All pokemon of all trainers: plain functions on the state { pokemon: id → pokemon,
--- trainers: address → { owned, party }, started: trainers that had the free starter, voided: ids that must not be created }.
+-- trainers: address → { owned, party }, started: trainers that had the free starter → its id, in earlier versions true,
+-- voided: ids that must not be created, eggs: see hatchery.lua }.
 -- A function that refuses changes nothing and returns nil, code, message, remedy.
 local dex = require("species")
-local genes = require("genes")
 local growth = require("growth")
 
 local box = {}
@@ -39,32 +39,45 @@ function box.trainer(state, address)
   return state.trainers[address] or { owned = {}, party = {} }
 end
 
+--- Whether a pokemon of this species fits into a trainer's box.
+--- @param state table
+--- @param trainer string
+--- @param species string
+--- @param eggs integer places that are taken by eggs
+--- @return boolean? true
+function box.mayCreate(state, trainer, species, eggs)
+  if not dex.get(species) then
+    return nil, "UNKNOWN_SPECIES", "there is no species " .. species, "choose one that LIST_SPECIES lists"
+  elseif #box.trainer(state, trainer).owned + eggs >= box.CAPACITY then
+    return nil, "BOX_FULL", "the box is full: it holds " .. box.CAPACITY .. " pokemon", "release one first"
+  end
+  return true
+end
+
 --- Creates a pokemon; it joins the party if there is room.
 --- @param state table
 --- @param trainer string
 --- @param request table { species, level?, nickname? }
---- @param seed string never used twice
+--- @param id string never used twice
+--- @param born table { ivs, nature }
 --- @return table? pokemon
-function box.create(state, trainer, request, seed)
-  if not dex.get(request.species) then
-    return nil, "UNKNOWN_SPECIES", "there is no species " .. request.species, "choose one that LIST_SPECIES lists"
+function box.create(state, trainer, request, id, born)
+  local ok, code, message, remedy = box.mayCreate(state, trainer, request.species, 0)
+  if not ok then
+    return nil, code, message, remedy
   end
   local home = box.trainer(state, trainer)
-  if #home.owned >= box.CAPACITY then
-    return nil, "BOX_FULL", "the box is full: it holds " .. box.CAPACITY .. " pokemon", "release one first"
-  end
-  local born = genes.of(seed)
   local level = math.tointeger(request.level or 5)
   local pokemon = {
-    id = born.id, trainer = trainer, species = request.species, nickname = request.nickname,
+    id = id, trainer = trainer, species = request.species, nickname = request.nickname,
     experience = growth.experienceFor(level), ivs = born.ivs, evs = {}, nature = born.nature,
     moves = newestMoves(request.species, level), awards = {},
   }
-  state.pokemon[born.id] = pokemon
+  state.pokemon[id] = pokemon
   state.trainers[trainer] = home
-  home.owned[#home.owned + 1] = born.id
+  home.owned[#home.owned + 1] = id
   if #home.party < box.PARTY_SIZE then
-    home.party[#home.party + 1] = born.id
+    home.party[#home.party + 1] = id
   end
   return pokemon
 end

@@ -2,9 +2,10 @@
 local fleet = require("fleet")
 local box = require("box")
 local caller = require("caller")
+local creation = require("creation")
 local dex = require("species")
+local enforce = require("security.enforce")
 local evolution = require("evolution")
-local genes = require("genes")
 local growth = require("growth")
 local view = require("view")
 
@@ -37,6 +38,7 @@ end
 
 --- A pokemon of the sender that may be changed.
 local function ownPokemon(id, msg)
+  enforce.check(msg)
   local pokemon = must(box.get(state, id, fleet.player(msg)))
   if pokemon.evolving then
     refuse("EVOLVING", "this pokemon is evolving", "send EVOLVE with the same item again to finish it")
@@ -44,59 +46,18 @@ local function ownPokemon(id, msg)
   return pokemon
 end
 
---- The seed of a request by the fleet's processes: one request id gives exactly one pokemon.
-local function seedOfRequest(trainer, requestId)
-  return "request/" .. trainer .. "/" .. requestId
-end
+creation.install(state, ownPokemon)
 
-fleet.on("CREATE_POKEMON", {
-  who = "anyone",
-  once = true,
-  schema = {
-    species = { type = "string", required = true, maxLength = 32 },
-    nickname = { type = "string", maxLength = 24 },
-    level = { type = "integer", min = 1, max = growth.MAX_LEVEL },
-    trainer = ADDRESS,
-    requestId = { type = "string", maxLength = 128 },
-  },
-}, function(data, msg)
-  local trainer = fleet.player(msg)
-  local seed = "message/" .. trainer .. "/" .. msg.Id
-  if caller.isService(msg) then
-    trainer = data.trainer or trainer
-    seed = data.requestId and seedOfRequest(trainer, data.requestId) or seed
-  elseif data.trainer and data.trainer ~= trainer then
-    refuse("FORBIDDEN", "you can create a pokemon only for yourself", "omit trainer")
-  elseif not dex.STARTERS[data.species] or (data.level or 5) ~= 5 then
-    refuse("NOT_A_STARTER", "the first pokemon must be a starter of level 5", "choose bulbasaur, charmander, squirtle, pikachu or eevee")
-  elseif state.started[trainer] then
-    refuse("STARTER_TAKEN", "you already have your free starter", "run the workflow starter-purchase for another")
-  else
-    state.started[trainer] = true
-  end
-  local id = genes.of(seed).id
-  if state.voided[id] then
-    refuse("TAKEN_BACK", "this request was undone before it arrived", "use a new requestId")
-  elseif state.pokemon[id] then
-    return { pokemon = view.pokemon(state.pokemon[id], true), repeated = true }
-  end
-  local pokemon = must(box.create(state, trainer, data, seed))
-  return { pokemon = view.pokemon(pokemon, true), repeated = false }
-end)
-
-fleet.on("GET_POKEMON", { who = "anyone", readonly = true, schema = { pokemonId = POKEMON } }, function(data, msg)
-  local pokemon = must(box.get(state, data.pokemonId))
-  local own = pokemon.trainer == fleet.player(msg) or caller.isService(msg)
-  return { pokemon = view.pokemon(pokemon, own) }
+fleet.on("GET_POKEMON", { who = "anyone", readonly = true, schema = { pokemonId = POKEMON } }, function(data)
+  return { pokemon = view.pokemon(must(box.get(state, data.pokemonId))) }
 end)
 
 fleet.on("LIST_POKEMON", { who = "anyone", readonly = true, schema = { trainer = ADDRESS } }, function(data, msg)
-  local player = fleet.player(msg)
-  local trainer = data.trainer or player
+  local trainer = data.trainer or fleet.player(msg)
   local home = box.trainer(state, trainer)
   local list = {}
   for i, id in ipairs(home.owned) do
-    list[i] = view.pokemon(state.pokemon[id], trainer == player)
+    list[i] = view.pokemon(state.pokemon[id])
   end
   return { trainer = trainer, pokemon = list, party = home.party, count = #list }
 end)
@@ -110,31 +71,8 @@ fleet.on("LIST_SPECIES", { who = "anyone", readonly = true }, function()
   return { species = list, count = #list }
 end)
 
-fleet.on("RELEASE_POKEMON", {
-  who = "anyone",
-  schema = {
-    pokemonId = { type = "string", maxLength = 64 },
-    requestId = { type = "string", maxLength = 128 },
-    trainer = ADDRESS,
-  },
-}, function(data, msg)
-  if data.requestId and data.trainer and caller.isService(msg) then
-    -- Undoes a request whether or not it has arrived. A repetition changes nothing.
-    local id = genes.of(seedOfRequest(data.trainer, data.requestId)).id
-    local pokemon = state.pokemon[id]
-    if pokemon then
-      box.release(state, pokemon)
-    end
-    state.voided[id] = true
-    return { pokemonId = id, released = pokemon ~= nil }
-  elseif not data.pokemonId then
-    refuse("INVALID_DATA", "pokemonId is missing", "send the id of the pokemon to release")
-  end
-  box.release(state, ownPokemon(data.pokemonId, msg))
-  return { pokemonId = data.pokemonId, released = true }
-end)
-
 fleet.on("SET_PARTY", { who = "anyone", schema = { party = { type = "array", required = true, maxLength = box.PARTY_SIZE, items = { type = "string", maxLength = 64 } } } }, function(data, msg)
+  enforce.check(msg)
   return { party = must(box.setParty(state, fleet.player(msg), data.party)) }
 end)
 
@@ -152,7 +90,6 @@ fleet.on("GET_PARTY", { who = "anyone", readonly = true }, function(_, msg)
 end)
 
 fleet.on("GET_PARTIES", {
-  who = caller.isService,
   readonly = true,
   schema = {
     trainers = { type = "array", required = true, minLength = 1, maxLength = 8, items = { type = "string", maxLength = 128 } },
@@ -248,6 +185,7 @@ fleet.on("EVOLVE", {
   once = true,
   schema = { pokemonId = POKEMON, item = { type = "string", maxLength = 32 } },
 }, function(data, msg)
+  enforce.check(msg)
   local pokemon = must(box.get(state, data.pokemonId, fleet.player(msg)))
   if pokemon.evolving and pokemon.evolving.item ~= data.item then
     refuse("EVOLVING", "this pokemon is evolving with a " .. pokemon.evolving.item, "send EVOLVE with that item again to finish it")

@@ -1,7 +1,10 @@
---- The shop: sells items for money. Money enters only by CREDIT and is conserved (see till.lua).
+--- The shop: sells items for money. Money enters by a deployer's CREDIT, and as prizes out of a fund that deployers fill (fund.lua). It
+--- is conserved (till.lua).
 local fleet = require("fleet")
 local caller = require("caller")
 local catalog = require("catalog")
+local enforce = require("security.enforce")
+local fund = require("fund")
 local till = require("till")
 local uses = require("uses")
 
@@ -12,6 +15,7 @@ fleet.process({
   capabilities = { "SHOP_MANAGEMENT", "ITEM_PURCHASING", "INVENTORY_MANAGEMENT" },
   endpoints = {
     "LIST_ITEMS", "BALANCE", "INVENTORY", "PURCHASE", "SELL", "CREDIT", "CONSUME_ITEM", "RETURN_ITEM", "REFUND", "RESTOCK",
+    "PRIZE_FUND", "FUND_PRIZES",
   },
 })
 
@@ -30,11 +34,9 @@ local function must(result, code, message, remedy)
   return result
 end
 
---- The requested account: the sender's own; the fleet's processes may request any.
+--- The requested account, by default the sender's own. Any may be read: the state of a process is public, and a refusal would only
+--- look as if accounts were secret.
 local function accountOf(data, msg)
-  if data.account and data.account ~= fleet.player(msg) and not caller.isService(msg) then
-    error(fleet.fail("FORBIDDEN", "this account belongs to another player", "omit account to get your own"))
-  end
   return data.account or fleet.player(msg)
 end
 
@@ -73,10 +75,12 @@ fleet.on("PURCHASE", {
   once = true,
   schema = { item = ITEM, quantity = QUANTITY, orderId = ID },
 }, function(data, msg)
+  enforce.check(msg)
   return must(till.purchase(shop, fleet.player(msg), data.item, math.tointeger(data.quantity or 1), data.orderId))
 end)
 
 fleet.on("SELL", { who = "anyone", once = true, schema = { item = ITEM, quantity = QUANTITY } }, function(data, msg)
+  enforce.check(msg)
   return must(till.sell(shop, fleet.player(msg), data.item, math.tointeger(data.quantity or 1)))
 end)
 
@@ -84,8 +88,24 @@ fleet.on("CREDIT", {
   who = caller.isService,
   once = true,
   schema = { account = ACCOUNT, amount = { type = "integer", required = true, min = 1, max = till.LARGEST }, creditId = ID },
-}, function(data)
-  return must(till.credit(shop, data.account, math.tointeger(data.amount), data.creditId))
+}, function(data, msg)
+  local amount = math.tointeger(data.amount)
+  -- Only deployers create money. What another process of the fleet credits is a prize.
+  if fleet.is(msg, "deployer") then return must(till.credit(shop, data.account, amount, data.creditId)) end
+  return must(fund.pay(shop, data.account, amount, data.creditId, fleet.now(msg)))
+end)
+
+fleet.on("PRIZE_FUND", { who = "anyone", readonly = true }, function(_, msg)
+  return fund.view(shop, fleet.now(msg))
+end)
+
+fleet.on("FUND_PRIZES", {
+  who = "deployer",
+  once = true,
+  schema = { amount = { type = "integer", required = true, min = 1, max = till.LARGEST } },
+}, function(data, msg)
+  must(fund.add(shop, math.tointeger(data.amount)))
+  return fund.view(shop, fleet.now(msg))
 end)
 
 fleet.on("CONSUME_ITEM", {
@@ -118,6 +138,10 @@ end)
 
 fleet.invariant("money-is-conserved", function()
   return till.balanced(shop)
+end)
+
+fleet.invariant("prizes-are-funded", function()
+  return fund.balanced(shop)
 end)
 
 fleet.check("catalog", "READINESS", function()

@@ -2,6 +2,7 @@ import { execFile, spawn } from "node:child_process";
 import { join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { sha256 } from "../../src/core/hash.ts";
 import type { FleetView } from "../../src/dashboard/view.ts";
 import { type LocalNetworkInfo, status } from "../../src/localnet/index.ts";
 import { ReportSchema } from "../../src/monitor/report.ts";
@@ -97,18 +98,27 @@ describe("the guide's fleet, for its players and operators", () => {
   }, 180_000);
 
   it("plays a battle between two players through the coordinator, and verifies its replay", async () => {
-    for (const player of [ash, gary]) {
-      const made = await route(player, "pokemon", "CREATE_POKEMON", { species: "charmander" });
+    const sides = [
+      { player: ash, species: "squirtle", move: "water-gun" },
+      { player: gary, species: "charmander", move: "scratch" },
+    ];
+    for (const { player, species } of sides) {
+      const made = await route(player, "pokemon", "CREATE_POKEMON", { species });
       expect(made).toMatchObject({ success: true });
     }
     const started = await route(ash, "battle", "START_BATTLE", { opponent: gary.address });
     expect(started).toMatchObject({ success: true });
     const { battleId } = started as unknown as { battleId: string };
     let battle: Record<string, unknown> = started;
-    for (let turn = 0; turn < 60 && battle.status !== "FINISHED"; turn += 1) {
-      for (const player of [ash, gary]) {
-        if (battle.status === "FINISHED") break;
-        battle = await route(player, "battle", "SUBMIT_MOVE", { battleId, move: "scratch" });
+    const secret = "one-secret-is-enough-for-this";
+    for (let turn = 1; turn < 60 && battle.status !== "FINISHED"; turn += 1) {
+      for (const { player, move } of sides) {
+        const commit = sha256([battleId, turn, player.address, move, secret].join("/"));
+        battle = await route(player, "battle", "SUBMIT_MOVE", { battleId, commit });
+        expect(battle).toMatchObject({ success: true });
+      }
+      for (const { player, move } of sides) {
+        battle = await route(player, "battle", "REVEAL_MOVE", { battleId, move, secret });
         expect(battle).toMatchObject({ success: true });
       }
     }

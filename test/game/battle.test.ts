@@ -1,26 +1,58 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import { address, OWNER } from "../processes/aos.ts";
 import type { World } from "../processes/world.ts";
-import { ASH, ask, code, GARY, type GameData, game, member, route, type Shown, STRANGER } from "./game.ts";
+import {
+  ASH,
+  ask,
+  code,
+  GARY,
+  type GameData,
+  game,
+  member,
+  PEERS,
+  route,
+  type Shown,
+  STRANGER,
+  sealOf,
+  secretOf,
+} from "./game.ts";
 
 let world: World;
 beforeAll(async () => {
   world = await game(["security"]);
 });
 
-/** Both players choose the first possible move, through the coordinator, until the battle is over. */
+/** Both players commit to the first possible move and show it, through the coordinator, until the battle is over. */
 async function fight(battleId: string, players: string[]): Promise<GameData> {
-  for (let turn = 0; turn < 100; turn++) {
+  for (let turn = 1; turn < 100; turn++) {
+    const chosen: string[] = [];
     for (const player of players) {
-      const seen = (await route(world, player, "battle", "GET_BATTLE", { battleId })).data;
+      const seen = (await ask(world, "battle", player, "GET_BATTLE", { battleId })).data;
       if (seen.status === "FINISHED") return seen;
-      const move = seen.choices.find((choice) => !choice.startsWith(">"));
-      const { data } = await route(world, player, "battle", "SUBMIT_MOVE", { battleId, move });
+      const choice = seen.choices.find((each) => !each.startsWith(">")) ?? "";
+      chosen.push(choice);
+      const commit = sealOf(battleId, turn, player, choice, secretOf(player, turn));
+      const { data } = await route(world, player, "battle", "SUBMIT_MOVE", { battleId, commit, turn });
       expect(code(data)).toBe("ok");
+    }
+    for (const [place, player] of players.entries()) {
+      const shown = { battleId, move: chosen[place], secret: secretOf(player, turn) };
+      expect(code((await route(world, player, "battle", "REVEAL_MOVE", shown)).data)).toBe("ok");
     }
   }
   throw new Error("the battle did not end");
 }
+
+const run = (player: string, battleId: string) =>
+  ask(world, "coordinator", player, "RUN_WORKFLOW", { workflow: "battle-victory", input: { battleId } });
+const claimOf = (From: string, battleId: string) => ({
+  From,
+  Action: "RUN_WORKFLOW",
+  Data: { workflow: "battle-victory", input: { battleId } },
+});
+const ban = (playerId: string, more: object = {}) =>
+  ask(world, "security", OWNER, "BAN_PLAYER", { playerId, reason: "bots", ...more });
+const unban = (playerId: string) => ask(world, "security", OWNER, "UNBAN_PLAYER", { playerId });
 
 async function starter(player: string, species: string): Promise<Shown> {
   const { data } = await route(world, player, "pokemon", "CREATE_POKEMON", { species });
@@ -33,9 +65,14 @@ test("two players fight through the coordinator: teams, turns, experience, repla
   const theirs = await starter(GARY, "squirtle");
   const started = await route(world, ASH, "battle", "START_BATTLE", { opponent: GARY });
   expect(started.action).toBe("ROUTE-Response");
-  expect(started.data).toMatchObject({ success: true, status: "ACTIVE", ranked: true, turn: 1 });
+  expect(started.data).toMatchObject({
+    success: true,
+    status: "CHALLENGED",
+    mode: "SEALED",
+    ranked: true,
+    turn: 1,
+  });
   const { battleId } = started.data;
-  expect(started.data.seed).toBeUndefined();
   expect(started.data.sides[0].team[0]).toMatchObject({ species: "pikachu", level: 5 });
   expect(started.data.sides[1].team[0].moves).toBeUndefined();
 
@@ -63,33 +100,124 @@ test("two players fight through the coordinator: teams, turns, experience, repla
   expect(settled.reported).toBe("ALLOW");
 
   const loser = winner === ASH ? GARY : ASH;
-  const run = (player: string) =>
-    ask(world, "coordinator", player, "RUN_WORKFLOW", { workflow: "battle-victory", input: { battleId } });
-  const cheat = (await run(loser)).data;
+  const cheat = (await run(loser, battleId)).data;
   expect(cheat.error).toMatchObject({ code: "WORKFLOW_FAILED" });
   expect(cheat.error?.message).toContain("NOT_THE_WINNER");
-  const paid = (await run(winner)).data;
+
+  // Without a verdict the prize is kept. Security answers late if somebody floods it, and then it judges anybody whom it takes for the sender.
+  const prize = async () => {
+    const { data } = await ask(world, "battle", STRANGER, "SETTLE_BATTLE", { battleId });
+    return (data.prize as { status: string }).status;
+  };
+  world.lose = (delivery) => delivery.action === "VALIDATE_ACTION-Response";
+  expect((await world.send("coordinator", claimOf(winner, battleId))).reply).toBeUndefined();
+  world.lose = undefined;
+  world.advance(31_000);
+  const { deliveries } = await world.send("battle", { From: STRANGER, Action: "Info" });
+  expect(deliveries.find((each) => each.target === winner)?.data.error?.message).toContain("VERDICT_UNKNOWN");
+  expect(await prize()).toBe("OPEN");
+  await world.wire({ ...PEERS, security: ["coordinator"] });
+  expect((await run(winner, battleId)).data.error?.message).toContain("VERDICT_UNKNOWN");
+  await world.wire({ ...PEERS, security: Object.keys(PEERS) });
+  // A ban after the battle counts too, whatever security said at its end.
+  await ban(winner);
+  expect(code((await run(winner, battleId)).data)).toBe("BANNED");
+  const direct = await ask(world, "battle", OWNER, "CLAIM_PRIZE", { battleId, player: winner });
+  expect(code(direct.data)).toBe("PRIZE_DENIED");
+  expect(code((await ask(world, "battle", OWNER, "SETTLE_PRIZE", { battleId, player: winner })).data)).toBe(
+    "NOT_CLAIMED",
+  );
+  expect(await prize()).toBe("OPEN");
+  expect((await route(world, loser, "shop", "BALANCE", { account: winner })).data.balance).toBe(0);
+  await unban(winner);
+
+  const paid = (await run(winner, battleId)).data;
   expect(paid).toMatchObject({ success: true, status: "COMPLETED" });
   expect((await route(world, winner, "shop", "BALANCE")).data.balance).toBe(200);
-  expect((await run(winner)).data.error?.message).toContain("PRIZE_PAID");
+  expect((await run(winner, battleId)).data.error?.message).toContain("PRIZE_PAID");
   expect((await route(world, winner, "shop", "BALANCE")).data.balance).toBe(200);
   expect((await route(world, loser, "shop", "BALANCE")).data.balance).toBe(0);
 });
 
-test("a result that security denies wins no prize", async () => {
-  const players = ["banned-1", "banned-2"].map(address);
-  for (const player of players) {
-    await starter(player, "eevee");
-    const ban = { playerId: player, reason: "bots" };
-    expect(code((await ask(world, "security", OWNER, "BAN_PLAYER", ban)).data)).toBe("ok");
-  }
-  const [one, two = ""] = players;
-  const { battleId } = (await ask(world, "battle", one ?? "", "START_BATTLE", { opponent: two })).data;
-  const { winner } = await fight(battleId, players);
-  const request = { workflow: "battle-victory", input: { battleId } };
-  const { data } = await ask(world, "coordinator", winner, "RUN_WORKFLOW", request);
-  expect(data.error?.message).toContain("PRIZE_DENIED");
-  expect((await route(world, winner, "shop", "BALANCE")).data.balance).toBe(0);
+test("a ban stops routes, workflows, purchases, creations and battles until it ends, at every process", async () => {
+  const player = address("banned");
+  await starter(player, "eevee");
+  for (const account of [player, GARY]) await ask(world, "shop", OWNER, "CREDIT", { account, amount: 5000 });
+  const team = [member("a")];
+  const attempts = (): [string, string, object, Record<string, string>?][] => [
+    ["coordinator", "ROUTE", { service: "shop", action: "LIST_ITEMS" }],
+    ["coordinator", "PURCHASE", { item: "potion" }, { Service: "shop" }],
+    ["coordinator", "RUN_WORKFLOW", { workflow: "starter-purchase", input: { species: "ralts" } }],
+    ["shop", "PURCHASE", { item: "potion" }],
+    ["shop", "SELL", { item: "potion" }],
+    ["pokemon", "CREATE_POKEMON", { species: "eevee" }],
+    ["pokemon", "SET_PARTY", { party: [] }],
+    ["battle", "START_BATTLE", { opponent: GARY, team, opponentTeam: team }],
+  ];
+  const tried = async () => {
+    const codes = [];
+    for (const [process, action, data, tags] of attempts())
+      codes.push(code((await ask(world, process, player, action, data, tags)).data));
+    return codes;
+  };
+  const closed = attempts().map(() => "BANNED");
+  await ban(player, { hours: 1 });
+  expect(await tried()).toEqual(closed);
+  const invited = { opponent: player, team, opponentTeam: team };
+  expect(code((await ask(world, "battle", GARY, "START_BATTLE", invited)).data)).toBe("BANNED");
+  const made = { species: "ralts", trainer: player, requestId: "r" };
+  expect(code((await ask(world, "pokemon", OWNER, "CREATE_POKEMON", made)).data)).toBe("BANNED");
+  world.advance(3_600_000);
+  expect(await tried()).not.toContain("BANNED");
+  // The news of a ban is lost: each process asks for what it missed, at the latest a minute later.
+  world.lose = (delivery) => delivery.action === "SET_BANS";
+  await ban(player);
+  world.lose = undefined;
+  world.advance(60_000);
+  for (const process of ["coordinator", "shop", "pokemon"])
+    await ask(world, process, GARY, ...asking[process as "shop"]);
+  await friendly([team, team], "asks-for-bans");
+  expect(await tried()).toEqual(closed);
+  await unban(player);
+  expect(await tried()).not.toContain("BANNED");
+  const { data } = await ask(world, "security", STRANGER, "LIST_BANS");
+  expect(data).toMatchObject({ success: true, bans: [], more: false });
+});
+
+/** Requests that are accepted. */
+const asking = {
+  coordinator: ["ROUTE", { service: "shop", action: "LIST_ITEMS" }],
+  shop: ["PURCHASE", { item: "potion" }],
+  pokemon: ["SET_PARTY", { party: [] }],
+} satisfies Record<string, [string, object]>;
+
+test("two wallets earn less with every prize that they win from each other, and recover slowly", async () => {
+  // Ten won battles, as those wallets could fight them in an hour.
+  await world.get("battle").eval(`
+    local s, now = Fleet.state("battles"), Fleet.now()
+    for i = 1, 10 do
+      local id = "farm-" .. i
+      s.battles[id] = {
+        id = id, status = "FINISHED", ranked = true, players = { "${ASH}", "${GARY}" }, winner = "${ASH}", turn = 9, pending = {}, seed = id,
+        startedAt = now, movedAt = now, finishedAt = now, teams = "[]", play = "{}", digest = "d", reported = "PENDING",
+        experience = { status = "NONE", awards = {} }, prize = { status = "OPEN", amount = 4000 },
+      }
+      s.finished[#s.finished + 1] = id
+    end`);
+  const claim = (i: number) =>
+    ask(world, "battle", OWNER, "CLAIM_PRIZE", { battleId: `farm-${i}`, player: ASH });
+  const amounts = [];
+  await world.get("battle").eval(`Fleet.state("battles").pairings = nil`);
+  for (let i = 1; i <= 8; i++) amounts.push((await claim(i)).data.amount);
+  expect(amounts).toEqual([4000, 2000, 1000, 500, 250, 125, 62, 31]);
+  expect(code((await claim(9)).data)).toBe("PRIZE_WORN");
+  // A claim that could not be paid does not count, and one is repeated with the same amount.
+  expect((await claim(8)).data.amount).toBe(31);
+  await ask(world, "battle", OWNER, "RELEASE_PRIZE", { battleId: "farm-8", player: ASH });
+  expect((await claim(9)).data.amount).toBe(31);
+  expect(code((await claim(10)).data)).toBe("PRIZE_WORN");
+  world.advance(7 * 86_400_000);
+  expect((await claim(10)).data.amount).toBe(31);
 });
 
 /** Friendly battles need no pokemon process. */
@@ -256,10 +384,9 @@ describe("in a battle, nobody", () => {
     expect(code(data)).toBe("NOT_YOUR_BATTLE");
   });
 
-  test("waits forever: a player who does not move loses, and one who never moved did not take part", async () => {
+  test("waits forever: a player who does not move loses, and one who never agreed did not take part", async () => {
     await friendly([[member("a")], [member("b")]], "absent");
     const claim = (battleId: string) => ask(world, "battle", ASH, "CLAIM_TIMEOUT", { battleId });
-    expect(code((await claim("absent")).data)).toBe("YOUR_TURN");
     await move(ASH, "absent", { move: "tackle" });
     expect(code((await claim("absent")).data)).toBe("TOO_EARLY");
     world.advance(600_000);
@@ -267,6 +394,7 @@ describe("in a battle, nobody", () => {
 
     await friendly([[member("a")], [member("b")]], "slow");
     await move(GARY, "slow", { move: "tackle" });
+    expect(code((await claim("slow")).data)).toBe("YOUR_TURN");
     await move(ASH, "slow", { move: "tackle" });
     await move(ASH, "slow", { move: "tackle" });
     world.advance(600_000);
@@ -311,7 +439,7 @@ describe("a battle does not start", () => {
     expect(code(data)).toBe("NO_PARTY");
   });
 
-  test("by a player with eight battles already", async () => {
+  test("by a player with eight challenges already", async () => {
     const busy = address("busy");
     const start = () =>
       ask(world, "battle", busy, "START_BATTLE", {

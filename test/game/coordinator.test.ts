@@ -87,10 +87,7 @@ describe("ROUTE", () => {
           a,
           { battleId: "x", player: STRANGER },
         ]),
-        pokemon: [
-          ["GET_PARTIES", { trainers: [ASH] }],
-          ["GAIN_EXPERIENCE", { pokemonId: "x", amount: 1 }],
-        ],
+        pokemon: [["GAIN_EXPERIENCE", { pokemonId: "x", amount: 1 }]],
         shop: [
           ["CREDIT", { account: STRANGER, amount: 1 }],
           ["REFUND", { account: STRANGER, orderId: "x" }],

@@ -1,4 +1,5 @@
 /** Shared by the game's tests: players, their requests, and a small world of the game's processes. */
+import { sha256 } from "../../src/core/hash.ts";
 import { address, type Reply, type ReplyData } from "../processes/aos.ts";
 import { fleet, type World } from "../processes/world.ts";
 
@@ -59,6 +60,8 @@ export interface GameData extends ReplyData {
   trail: { outcome: string }[];
   balance: number;
   endpoints: string[];
+  turn: number;
+  amount: number;
 }
 
 /** A reply of the game. */
@@ -95,6 +98,14 @@ export async function ask(
 export function route(world: World, from: string, service: string, action: string, data: unknown = {}) {
   return ask(world, "coordinator", from, "ROUTE", { service, action, data });
 }
+
+/** A secret for a turn of a sealed battle. */
+export const secretOf = (player: string, turn: number, more = ""): string =>
+  sha256(`${player}/${turn}/${more}`).slice(0, 32);
+
+/** The hash by which a player commits to a choice. */
+export const sealOf = (battleId: string, turn: number, player: string, choice: string, secret: string) =>
+  sha256([battleId, turn, player, choice, secret].join("/"));
 
 /** A team member with given values; the defaults are a plain level 50 fighter. */
 export function member(species: string, more: Record<string, unknown> = {}) {

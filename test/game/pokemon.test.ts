@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from "vitest";
-import { address, OWNER } from "../processes/aos.ts";
+import { type Aos, address, MESSENGER, type OutMessage, OWNER, readReply } from "../processes/aos.ts";
 import type { World } from "../processes/world.ts";
 import { ASH, ask, code, GARY, game, route, type Shown, STRANGER } from "./game.ts";
 
@@ -79,11 +79,81 @@ describe("another's pokemon", () => {
     );
   });
 
-  test("is shown without its hidden values", async () => {
+  test("is shown whole, since its state is public, and a shorter view would only look as if it were not", async () => {
     const { pokemonId } = await make(GARY, "ralts");
     const seen = (await say(STRANGER, "GET_POKEMON", { pokemonId })).pokemon;
-    expect(seen).toMatchObject({ species: "ralts", level: 5 });
-    expect(seen.ivs ?? seen.stats ?? seen.nature).toBeUndefined();
+    expect(seen).toMatchObject({
+      species: "ralts",
+      level: 5,
+      ivs: expect.any(Object),
+      nature: expect.any(String),
+    });
+    expect(await say(STRANGER, "GET_PARTIES", { trainers: [GARY] })).toMatchObject({ success: true });
+  });
+});
+
+describe("the values of a new pokemon", () => {
+  const wish = (from: string, Id: string) => ({
+    From: from,
+    Id,
+    Action: "CREATE_POKEMON",
+    Data: { species: "eevee" },
+  });
+  /** The process' message to itself, as a messenger delivers it. */
+  const push = (p: Aos, from: OutMessage | undefined, Id: string, Timestamp: number) => {
+    const { tags, text } = readReply(from ?? { Target: "", Tags: [], Data: "" });
+    const { Action = "", ...Tags } = tags;
+    return p.send({ From: p.id, Owner: MESSENGER, Action, Data: text, Tags, Id, Timestamp });
+  };
+
+  test("are not known when it is requested: they depend on a later message", async () => {
+    const base = await world.get("pokemon").clone();
+    const trainer = address("grinder");
+    const asked = await base.send(wish(trainer, address("ground-offline")));
+    expect(asked.reply).toBeUndefined();
+    const own = asked.messages.find((each) => each.Target === base.id);
+    const born = async (id: string, after: number) => {
+      const p = await base.clone();
+      const { messages } = await push(p, own, address(id), base.now + after);
+      const answer = messages.map(readReply).find((each) => each.target === trainer);
+      await p.drop();
+      return answer?.data.pokemon as Shown;
+    };
+    const first = await born("a", 100);
+    expect(await born("a", 100)).toEqual(first);
+    const others = [await born("a", 101), await born("b", 100), await born("c", 100)];
+    expect(new Set(others.map((each) => each.pokemonId))).toEqual(new Set([first.pokemonId]));
+    expect(new Set([first, ...others].map((each) => JSON.stringify([each.ivs, each.nature]))).size).toBe(4);
+    await base.drop();
+  });
+
+  test("are settled by nobody else, and by a repetition if the later message is lost", async () => {
+    const p = await world.get("pokemon").clone();
+    const trainer = address("unlucky");
+    const asked = await p.send(wish(trainer, address("lost-egg")));
+    const own = asked.messages.find((each) => each.Target === p.id);
+    const { tags, text } = readReply(own ?? { Target: "", Tags: [], Data: "" });
+    await p.send({ From: trainer, Action: tags.Action ?? "", Data: text, Tags: tags });
+    const list = () => p.send({ From: trainer, Action: "LIST_POKEMON" });
+    expect((await list()).reply?.data.count).toBe(0);
+    expect((await p.send(wish(trainer, "again"))).reply?.data.error?.code).toBe("HATCHING");
+    p.now += 60_000;
+    const late = await p.send(wish(trainer, "once-more"));
+    expect(late.messages.map(readReply).filter((each) => each.data.pokemon)).toHaveLength(1);
+    expect((await list()).reply?.data.count).toBe(1);
+    expect((await p.send(wish(trainer, "greedy"))).reply?.data.error?.code).toBe("STARTER_TAKEN");
+    // The message of the first request arrives after all.
+    await push(p, own, address("late-push"), p.now + 1);
+    expect((await list()).reply?.data.count).toBe(1);
+    await p.drop();
+  });
+
+  test("of a trainer that had one in an earlier version are not asked for again", async () => {
+    const p = await world.get("pokemon").clone();
+    const trainer = address("veteran");
+    await p.eval(`local s = Fleet.state("pokemon") s.started["${trainer}"] = true s.eggs = nil`);
+    expect((await p.send(wish(trainer, "v"))).reply?.data.error?.code).toBe("STARTER_TAKEN");
+    await p.drop();
   });
 });
 
@@ -215,7 +285,9 @@ describe("workflows", () => {
     const other = await ask(world, "coordinator", STRANGER, "WORKFLOW_STATUS", {
       workflowId: done.workflowId,
     });
-    expect(code(other.data)).toBe("UNKNOWN_WORKFLOW");
+    expect(other.data).toMatchObject({ status: "COMPLETED" });
+    const none = await ask(world, "coordinator", player, "WORKFLOW_STATUS", { workflowId: "w" });
+    expect(code(none.data)).toBe("UNKNOWN_WORKFLOW");
     expect((await run(player, "starter-purchase", { species: "ralts" })).error?.message).toContain(
       "LIMIT_REACHED",
     );

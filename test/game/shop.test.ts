@@ -144,9 +144,45 @@ describe("money", () => {
     expect((await say(STRANGER, "BALANCE")).balance).toBe(0);
   });
 
-  test("of others is not shown to players", async () => {
-    expect(code(await say(STRANGER, "BALANCE", { account: ASH }))).toBe("FORBIDDEN");
-    expect((await say(POKEMON, "BALANCE", { account: ASH })).account).toBe(ASH);
+  test("of others can be read, since the state of a process is public", async () => {
+    expect((await say(STRANGER, "BALANCE", { account: ASH })).account).toBe(ASH);
+    expect((await say(POKEMON, "INVENTORY", { account: ASH })).account).toBe(ASH);
+  });
+
+  test("for prizes comes out of a fund that only deployers fill, with a limit for each day and player", async () => {
+    const p = await shop.clone();
+    const pay = async (account: string, amount: number, creditId?: string) =>
+      code(
+        (await p.send({ From: COORDINATOR, Action: "CREDIT", Data: { account, amount, creditId } })).reply
+          ?.data ?? {},
+      );
+    const fund = async () => (await p.send({ From: STRANGER, Action: "PRIZE_FUND" })).reply?.data;
+    const { left } = (await fund()) as unknown as { left: number };
+    const winners = [...Array(10).keys()].map((i) => address(`winner-${i}`));
+    expect(await pay(winners[0] ?? "", 4001)).toBe("PRIZE_LIMIT");
+    for (const winner of winners) expect(await pay(winner, 4000, `prize:${winner}`)).toBe("ok");
+    expect(await pay(winners[0] ?? "", 4000, `prize:${winners[0]}`)).toBe("ok");
+    expect(await fund()).toMatchObject({
+      left: left - 40_000,
+      paidToday: 40_000,
+      perDay: 40_000,
+      perPlayer: 4000,
+    });
+    expect(await pay(address("another-winner"), 1)).toBe("PRIZE_LIMIT");
+    p.now += 86_400_000;
+    expect(await pay(winners[0] ?? "", 4000)).toBe("ok");
+    await p.eval(`Fleet.state("shop").prizes.left = 100`);
+    expect(await pay(GARY, 101)).toBe("PRIZE_FUND_EMPTY");
+    const add = (From: string) => p.send({ From, Action: "FUND_PRIZES", Data: { amount: 1 } });
+    expect((await add(COORDINATOR)).reply?.data.error?.code).toBe("FORBIDDEN");
+    expect((await add(OWNER)).reply?.data).toMatchObject({ left: 101 });
+    expect(await pay(GARY, 101)).toBe("ok");
+    const health = await p.send({ Action: "HEALTH_CHECK", Data: { healthCheck: { checkType: "ALL" } } });
+    expect(health.reply?.data.healthStatus).toBe("HEALTHY");
+    // A state of an earlier version has no fund.
+    await p.eval(`Fleet.state("shop").prizes = nil`);
+    expect(await fund()).toMatchObject({ left: 1_000_000, paidToday: 0 });
+    await p.drop();
   });
 
   test("that the coordinator credits on behalf of a player goes to that player, and only the coordinator may name one", async () => {

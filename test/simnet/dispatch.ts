@@ -55,6 +55,9 @@ function find(fleet: FleetState, action: string): Action | undefined {
   return ledger ?? ACTIONS[action] ?? (fleet.actions.includes(action) ? DECLARED : undefined);
 }
 
+const NOT_SECRET =
+  " This only limits who makes the process send it: the state of a process is public, and a dry run reads it.";
+
 /** In the library's order: stopped, role, epoch, data, schema; only then is the epoch adopted. */
 function admit(entry: Action, request: Request, action: string): Json {
   const { fleet, message, process } = request;
@@ -64,7 +67,7 @@ function admit(entry: Action, request: Request, action: string): Json {
     throw new Refusal(
       "FORBIDDEN",
       `${action} is not allowed for this sender`,
-      `The sender is ${message.from}, the owner of the process is ${process.owner}: use the owner's wallet, or ask the owner for permission.`,
+      `The sender is ${message.from}, the owner of the process is ${process.owner}: use the owner's wallet, or ask the owner for permission.${entry.readonly ? NOT_SECRET : ""}`,
     );
   const given = tagOf(message.tags, "Epoch") !== undefined;
   const epoch = entry.control || (entry.optionalEpoch && given) ? epochOf(request) : undefined;

@@ -62,6 +62,7 @@ end
 -- message.
 -- @tparam table given `data`: parsed, if it is a JSON object · `text`: the text to send, else `data` as JSON · `tags`
 function carry.on(msg, service, action, given)
+  if options.admit then options.admit(msg) end
   local ok, code, message, remedy =
     rules.allowed(service, action, router.knows(service), router.entry(service), options, served())
   if not ok then error(fail.new(code, message, remedy)) end
@@ -134,7 +135,8 @@ end
 --- Makes this process the fleet's entry point.
 -- @tparam ?table given `open`: service → true, false or the list of its actions that are forwarded for anyone (default: for services with
 --   a table, all actions or those in its declaration (`routed`); for other peers only Info, HEALTH_CHECK and GET_STATISTICS) ·
---   `declared = false`: only what `open` lists · `objects`: Data must be a JSON object · `handler`: name of the handler
+--   `declared = false`: only what `open` lists · `objects`: Data must be a JSON object · `handler`: name of the handler ·
+--   `admit`: function of the message that raises a failure if its sender may not use the services
 function carry.serve(given)
   options = given or {}
   registry.on("ROUTE", {

@@ -32,6 +32,9 @@ local STOPPED = {
   DRAINING = { "DRAINING", "this process accepts no new requests", "Send it again later; another revision may take over." },
 }
 
+-- A read that looks forbidden would be taken for a secret.
+local NOT_SECRET = " This only limits who makes the process send it: the state of a process is public, and a dry run reads it."
+
 local function readData(entry, msg)
   if entry.data == false then return json.object() end
   local text = envelope.of(msg).data
@@ -61,8 +64,8 @@ local function admit(entry, msg)
   end
   if not auth.allows(entry.who, msg) then
     error(fail.new("FORBIDDEN", entry.action .. " is not allowed for this sender", string.format(
-      "The sender is %s, the owner of the process is %s: use the owner's wallet, or ask the owner for permission.",
-      tostring(msg.From), auth.owner())))
+      "The sender is %s, the owner of the process is %s: use the owner's wallet, or ask the owner for permission.%s",
+      tostring(msg.From), auth.owner(), entry.readonly and NOT_SECRET or "")))
   end
   if not entry.always then
     partition.check(msg)

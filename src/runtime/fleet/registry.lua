@@ -24,7 +24,8 @@ end
 --- Declares an action.
 -- @tparam string action matched exactly
 -- @tparam table options
---   who: role (default `anyone`), see `auth.allows` · schema, strict: see `validate` · control: needs the tag `Epoch` ·
+--   who: role (default `anyone`), see `auth.allows`; of a readonly action, it limits who makes the process send the reply, and protects
+--   nothing: anyone can read the state of a process by a dry run, in whatever name · schema, strict: see `validate` · control: needs the tag `Epoch` ·
 --   once: a repeat is answered with the earlier reply · readonly: changes no state, so no undo is prepared ·
 --   always: also answers while draining and retired · data = false: Data is not parsed · maxBytes: limit of Data, default 1 MB ·
 --   silent: never replies · epoch = "optional": a tag `Epoch` must not be stale
