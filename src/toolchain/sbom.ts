@@ -2,7 +2,7 @@
  * `npm run sbom`: prints the bill of materials of what users install, as CycloneDX.
  *
  * npm writes it, but from a lock file without the packages for development: `npm sbom --omit=dev` leaves out each package that one of those
- * needs as well (22 of 290, `yaml` and `semver` among them).
+ * needs as well (22 of 270, `yaml` and `semver` among them).
  */
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
