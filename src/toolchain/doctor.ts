@@ -6,7 +6,7 @@ import { backendFolder } from "./backend.ts";
 import { environment } from "./env.ts";
 import { checkGo, findPip, requiredGo } from "./go.ts";
 import { isInstalled, launcherVersion } from "./install.ts";
-import { missingDependencies, packagesProblem, pinnedNode } from "./packages.mjs";
+import { missingDependencies, nodeProblem, packagesProblem, pinnedNode } from "./packages.mjs";
 import { cliDir, type Env, isRepository, manifest, packageDir, passphraseFile, walletFile } from "./paths.ts";
 import { readProject } from "./project.ts";
 import { run } from "./run.ts";
@@ -47,6 +47,8 @@ export async function doctor(projectDir: string = process.cwd(), env: Env = proc
 async function checkNode(env: Env): Promise<Finding> {
   const name = "node";
   const pinned = pinnedNode(packageDir);
+  const changed = nodeProblem(packageDir);
+  if (changed !== undefined) return { name, ok: false, detail: changed, remedy: NODE };
   const answer = await run(pinned, ["--version"], { env, timeoutMs: 10_000 });
   if (answer.code !== 0) return { name, ok: false, detail: `${pinned} does not run`, remedy: NODE };
   return { name, ok: true, version: answer.stdout, detail: pinned };

@@ -9,6 +9,10 @@ export function missingDependencies(
 ): string | undefined;
 /** The pinned Node; see packages.mjs. */
 export function pinnedNode(project: string): string;
+/** sha256 of the pinned Node by platform and architecture, and its version. */
+export const NODE_HASHES: Readonly<Record<string, string>> & { readonly version: string };
+/** Why the pinned Node is not the known one; undefined if it is, or if that cannot be known. */
+export function nodeProblem(from: string, known?: typeof NODE_HASHES): string | undefined;
 /** Why the packages have to be installed; undefined if they match package-lock.json. */
 export function packagesProblem(project: string): string | undefined;
 /** Installs the packages if `packagesProblem` reports a problem. Throws if npm fails. */

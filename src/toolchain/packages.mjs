@@ -3,7 +3,8 @@
  * Plain JavaScript on any Node from 20, because it runs before anything is installed.
  */
 import { spawn } from "node:child_process";
-import { existsSync, readFileSync, statSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { existsSync, readFileSync, rmSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { withLock } from "./lock.mjs";
 
@@ -42,6 +43,28 @@ export function commandFolders(from, names) {
 export function pinnedNode(from) {
   const home = packageFolder(from, "node") ?? join(from, "node_modules", "node");
   return join(home, "bin", process.platform === "win32" ? "node.exe" : "node");
+}
+
+/**
+ * sha256 of the pinned Node for each platform. The install script of the npm package `node` fetches it as another package, which no lock
+ * file lists. For Apple's processors there is no package of this version.
+ */
+export const NODE_HASHES = {
+  version: "22.23.3",
+  "linux-x64": "fde6a4bf8d0562f7751d1a2d6cb9b417c4cfe107bbcb0aa3e9a24e125e348f48",
+  "linux-arm64": "d09e299258c24f7cdf6f5d5ec185e3a56512b27a697113735dac909f1cac7b8d",
+  "darwin-x64": "fdb8d4da9332c2c99c3b2ae4bad4672bfef225ecd603e656cd1378b3644583a2",
+  "win32-x64": "9c9245166b4a8e182e0b797da9c20136117ff24368eaff1fec8343a123c8db0e",
+};
+
+/** Why the pinned Node is not the known one; undefined if it is, if it is missing, or if none is known for this platform. */
+export function nodeProblem(from, known = NODE_HASHES) {
+  const expected = known[`${process.platform}-${process.arch}`];
+  const file = pinnedNode(from);
+  const { version } = json(join(packageFolder(from, "node") ?? from, "package.json")) ?? {};
+  if (expected === undefined || version !== known.version || !existsSync(file)) return undefined;
+  const got = createHash("sha256").update(readFileSync(file)).digest("hex");
+  return got === expected ? undefined : `${file} has sha256 ${got}, not ${expected}`;
 }
 
 /** Describes the dependencies that are not installed, resolved from a folder; undefined if all are. */
@@ -107,13 +130,14 @@ export async function ensurePackages(project, log) {
       log(`packages: ${problem}; running npm ${clean ? "ci" : "install"}`);
       // Errors only: the packages run on the pinned Node, so npm's warnings about the current one do not apply.
       await npm(project, [clean ? "ci" : "install", "--loglevel=error"], log);
-      if (existsSync(pinnedNode(project))) return;
+      if (existsSync(pinnedNode(project))) return verifyNode(project);
       // Newer npm versions skip install scripts that are not approved; this runs the one that is needed.
       log("packages: fetching the pinned Node");
       await npm(project, ["rebuild", "node", "--allow-scripts=node"], log);
       if (!existsSync(pinnedNode(project))) {
         throw new Error("npm did not install the pinned Node; try `npm install --allow-scripts=node`");
       }
+      verifyNode(project);
     },
     {
       onWait: everyFiveSeconds((pid) =>
@@ -121,6 +145,14 @@ export async function ensurePackages(project, log) {
       ),
     },
   );
+}
+
+/** Right after its installation, before it runs. */
+function verifyNode(project) {
+  const problem = nodeProblem(project);
+  if (problem === undefined) return;
+  rmSync(pinnedNode(project), { force: true });
+  throw new Error(`${problem}; it was removed and did not run`);
 }
 
 function everyFiveSeconds(say) {

@@ -1,9 +1,12 @@
-import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import {
   commandFolders,
+  ensurePackages,
   missingDependencies,
+  NODE_HASHES,
+  nodeProblem,
   packageFolder,
   pinnedNode,
 } from "../../src/toolchain/packages.mjs";
@@ -53,6 +56,41 @@ describe("packages are found as Node finds them", () => {
       box.file("node_modules/ao-fleet/node_modules/.bin"),
       box.file("node_modules/.bin"),
     ]);
+  });
+});
+
+describe("the pinned Node", () => {
+  test("is known for the version that package.json names, and this one is it", () => {
+    const { dependencies } = JSON.parse(readFileSync(join(packageDir, "package.json"), "utf8"));
+    expect(NODE_HASHES.version).toBe(dependencies.node);
+    expect(nodeProblem(packageDir)).toBeUndefined();
+    const platform = `${process.platform}-${process.arch}`;
+    const other = { ...NODE_HASHES, [platform]: "0".repeat(64) };
+    expect(nodeProblem(packageDir, other)).toBe(
+      `${pinnedNode(packageDir)} has sha256 ${NODE_HASHES[platform]}, not ${"0".repeat(64)}`,
+    );
+  });
+
+  test("is removed after an installation that brought another one, before it runs", async () => {
+    const box = sandbox();
+    const { version } = NODE_HASHES;
+    const lock = { packages: { "": {}, "node_modules/node": { version } } };
+    writeFileSync(box.file("package.json"), "{}");
+    writeFileSync(box.file("package-lock.json"), JSON.stringify(lock));
+    // As npm: it installs, and the install script leaves a program.
+    const npm = `const { mkdirSync, writeFileSync } = require("node:fs");
+mkdirSync("node_modules/node/bin", { recursive: true });
+writeFileSync("node_modules/.package-lock.json", ${JSON.stringify(JSON.stringify(lock))});
+writeFileSync("node_modules/node/package.json", ${JSON.stringify(JSON.stringify({ version }))});
+writeFileSync("node_modules/node/bin/node", "#!/bin/sh\\ntouch ran", { mode: 0o755 });`;
+    writeFileSync(box.file("npm-cli.js"), npm);
+    vi.stubEnv("npm_execpath", box.file("npm-cli.js"));
+    onTestFinished(() => void vi.unstubAllEnvs());
+    await expect(ensurePackages(box.dir, box.log)).rejects.toThrow(
+      /node\/bin\/node has sha256 [0-9a-f]{64}, not [0-9a-f]{64}; it was removed and did not run/,
+    );
+    expect(existsSync(box.file("node_modules/node/bin/node"))).toBe(false);
+    expect(existsSync(box.file("ran"))).toBe(false);
   });
 });
 
