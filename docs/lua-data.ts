@@ -5,6 +5,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { AOS_GLOBALS, luaModule } from "../src/bundler/index.ts";
+import { FAULT_CODES } from "../src/delivery/faults.ts";
 import { DEPLOYMENT_STRATEGIES, TrafficStrategySchema } from "../src/delivery/strategy.ts";
 import { HOLD_CODES } from "../src/delivery/wire.ts";
 import { luaRules } from "../src/fleet/config/lua.ts";
@@ -62,6 +63,7 @@ export const generated: ReadonlyMap<string, string> = new Map([
         deploymentStrategies: DEPLOYMENT_STRATEGIES,
         trafficStrategies: TrafficStrategySchema.options,
         holdCodes: HOLD_CODES,
+        faultCodes: FAULT_CODES,
       },
     ),
   ],

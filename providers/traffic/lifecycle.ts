@@ -15,6 +15,7 @@ import { PartialFailure } from "../run/partial-failure.ts";
 import { reporting } from "../run/reporting.ts";
 import { configure, sessionFor } from "../run/session.ts";
 import { step } from "../run/step.ts";
+import { comparedBy } from "./compare.ts";
 import { driftText, type TrafficDrift } from "./drift.ts";
 import { explainNewProcesses, explainTraffic } from "./explain-changes.ts";
 import { StateHandOver } from "./hand-over.ts";
@@ -124,7 +125,10 @@ async function ensure(
     const wanted = { ...inputs, services: withProvenBlue(inputs.services, proven) };
     const effects = {
       router,
-      measure: measureBy(session, wanted, budget),
+      measure: measureBy(session, wanted, budget, {
+        readCallers: router.readCallers,
+        compare: comparedBy(session, wanted, inputs.router.processId),
+      }),
       handOver: new StateHandOver(
         session,
         budget,

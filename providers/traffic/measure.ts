@@ -5,22 +5,25 @@ import { rounded } from "../../src/core/json.ts";
 import {
   type CheckRule,
   completedRequests,
+  countedService,
   type HealthMeasured,
   type InvariantMeasured,
   type InvariantValue,
+  isSameTable,
   type Measurement,
-  NO_REQUESTS,
   type ProbeMeasured,
   type Probes,
+  questionsFor,
   type ServiceMeasured,
-  sumOfSenders,
   withoutFaultiest,
 } from "../../src/delivery/index.ts";
-import type { RevisionMetrics, SenderMetrics, TrafficState } from "../../src/delivery/wire.ts";
+import type { TrafficState } from "../../src/delivery/wire.ts";
 import { probe } from "../../src/fleet/health/probe.ts";
 import type { ProcessRef } from "../../src/fleet/health/verdict.ts";
 import type { Session } from "../../src/fleet/session/session.ts";
 import { askService } from "./ask-service.ts";
+import type { Compare } from "./compare.ts";
+import { figuresOf } from "./figures.ts";
 import { remainingSteps, servicesToMove, type Wanted } from "./plan.ts";
 
 /** A message and the expected fields of its reply. */
@@ -40,8 +43,25 @@ export interface Measure {
   now(state: TrafficState): Promise<Measurement>;
 }
 
-/** Everything that a verdict needs: the router's figures, green's own health, declared probes, and probes if there are few callers. */
-export function measureBy(session: Session, wanted: Wanted, budget: () => Budget): Measure {
+/** How a verdict learns about single callers. */
+export interface Callers {
+  /** The router's state with the figures of some services' callers. */
+  readCallers(services: readonly string[]): Promise<TrafficState>;
+  /** Asks blue what green failed. */
+  readonly compare: Compare;
+}
+
+/**
+ * Everything that a verdict needs: the router's figures, green's own health, declared probes, and probes if there are few callers.
+ *
+ * @param callers without it, requests are judged, as with routers of earlier versions
+ */
+export function measureBy(
+  session: Session,
+  wanted: Wanted,
+  budget: () => Budget,
+  callers?: Callers,
+): Measure {
   const rules = wanted.strategy.checks;
   const before = new Map<string, InvariantValue>();
   const kept = async (rule: Invariant, place: ProcessRef): Promise<InvariantValue> => {
@@ -58,11 +78,17 @@ export function measureBy(session: Session, wanted: Wanted, budget: () => Budget
     async begin() {
       for (const rule of invariants) before.set(rule.name, await kept(rule, servingOf(wanted, rule.service)));
     },
-    async now(state) {
+    async now(given) {
       const names = servicesToMove(wanted);
+      const detailed = await callers?.readCallers(names);
+      // Another table has other figures; the run finds out when it reads the router again.
+      const state = detailed && isSameTable(detailed.table, given.table) ? detailed : given;
       const services = Object.fromEntries(
         await Promise.all(
-          names.map(async (name) => [name, await measured(session, wanted, name, state, budget())] as const),
+          names.map(
+            async (name) =>
+              [name, await measured(session, wanted, name, state, budget(), callers?.compare)] as const,
+          ),
         ),
       );
       const probes: Record<string, ProbeMeasured> = {};
@@ -106,63 +132,32 @@ async function measured(
   name: string,
   state: TrafficState,
   budget: Budget,
+  compare?: Compare,
 ): Promise<ServiceMeasured> {
   const { strategy } = wanted;
   const place = placeOf(wanted, name);
-  const { green, blue, isBlueCurrent, served } = figuresOf(wanted, name, state);
+  const figures = figuresOf(wanted, name, state);
+  const compared = await compare?.(name, questionsFor(strategy.checks, figures), budget);
   const asksHealth = strategy.checks.some(({ kind }) => kind === "health");
   const list = substituteProbes(wanted, name);
-  const counted = withoutFaultiest(green);
+  const counted = withoutFaultiest(
+    countedService({ ...figures, compared }, leastSamples(strategy.checks)).green,
+  );
   // If green only refused requests, refusals are no evidence for it, but declared probes can be.
   const n = list.length > 0 && counted.answered === 0 ? counted.errors : completedRequests(counted);
   const missing = Math.min(strategy.probes, leastSamples(strategy.checks) - n);
   const step = remainingSteps(wanted, state.proven)[(state.table?.step ?? 1) - 1];
   return {
-    green,
+    ...figures,
+    compared,
     revision: `${name}@${place.processId.slice(0, 8)}`,
     isUnrouted: step?.weightBp === 0 && !step.mirror,
     intervalMs: (step?.intervalSeconds ?? strategy.intervalSeconds) * 1000,
-    blue,
-    isBlueCurrent,
-    served,
     ms: state.metrics && state.at - state.metrics.since,
     health: asksHealth ? await health(session, place, budget) : undefined,
     probes: missing > 0 ? await probing(session, wanted, name, missing, list, budget) : undefined,
   };
 }
-
-/** The router's figures of green, and of blue in the same step; of the step before if blue gets no requests in this one. Pure. */
-export function figuresOf(
-  wanted: Pick<Wanted, "services">,
-  name: string,
-  { metrics, before }: Pick<TrafficState, "metrics" | "before">,
-): Pick<ServiceMeasured, "green" | "blue" | "served"> & { isBlueCurrent: boolean } {
-  const service = wanted.services[name];
-  const of = (from: TrafficState["metrics"], id: string | undefined) =>
-    id === undefined ? undefined : from?.services[name]?.[id];
-  const now = of(metrics, service?.blue?.processId);
-  const isBlueCurrent = now !== undefined && completedRequests(now) > 0;
-  const blue = isBlueCurrent ? now : of(before, service?.blue?.processId);
-  const own = of(metrics, service?.green.processId) ?? NO_REQUESTS;
-  // The rollout itself drains blue, but never green while it is judged: for green, refusals by draining are errors.
-  // Results of an earlier step's requests count in the step in which they become known.
-  const green = { ...own, ...asJudged(own) };
-  if (own.senders)
-    green.senders = Object.fromEntries(
-      Object.entries(own.senders).map(([sender, each]) => [sender, { ...each, ...asJudged(each) }]),
-    );
-  const served = sumOfSenders([
-    ...Object.values(before?.services[name] ?? {}),
-    isBlueCurrent ? now : undefined,
-  ]);
-  return { green, blue, isBlueCurrent, served };
-}
-
-const asJudged = ({ requests, errors, draining = 0, earlier = 0 }: RevisionMetrics | SenderMetrics) => ({
-  requests: requests + earlier,
-  errors: errors + draining + earlier,
-  draining: 0,
-});
 
 /** The number of requests that the checks need: at least one, because no traffic is never a pass. Pure. */
 const leastSamples = (rules: readonly CheckRule[]): number =>

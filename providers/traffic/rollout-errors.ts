@@ -10,6 +10,8 @@ const CODES = {
   gate: "GATE",
   paused: "PAUSED",
   inconclusive: "HELD",
+  disputed: "HELD",
+  uncompared: "HELD",
   error: "HELD",
   failed: "HELD",
 } as const;

@@ -9,6 +9,8 @@ import type { Session } from "../../src/fleet/session/session.ts";
 export interface Router {
   /** Reads the table, its proofs and its figures. */
   read(): Promise<TrafficState>;
+  /** The same with the figures of some services' single callers. Routers of earlier versions have none. */
+  readCallers(services: readonly string[]): Promise<TrafficState>;
   /** Replaces the table, or renews its lease. An error about a message that never has an effect is marked (`isUnsent`). */
   set(message: SetTraffic): ReturnType<typeof setTraffic>;
   /** Has the router ask processes for their health: process id → code hash. */
@@ -23,6 +25,7 @@ export function routerOf(session: Session, target: Target, budget: () => Budget)
   };
   return {
     read: () => traffic(session, target, budget()),
+    readCallers: (services) => traffic(session, target, budget(), services),
     set: async (message) => setTraffic(session, await controlled().catch(unsent), message, budget()),
     prove: async (release, targets) =>
       proveTargets(session, await controlled(), { release, targets }, budget()),

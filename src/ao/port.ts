@@ -58,8 +58,16 @@ export interface Ao {
   /** In whose name the network evaluates dry runs. A stranger's Eval is not run, so it proves nothing about the owner. */
   readonly dryRunner: "wallet" | "stranger";
 
-  /** A read without side effects. Cached, rate limited and unauthenticated on real units: for display, never for a verdict. */
-  dryrun(input: { processId: string; tags: Tags; data?: string }, budget: Budget): Promise<Evaluation>;
+  /**
+   * A read without side effects. Cached, rate limited and unauthenticated on real units: never for a verdict, except that a difference
+   * between two processes that were asked alike spares one of them a bad verdict.
+   *
+   * `from`: in whose name, where dry runs have any (`dryRunner: "wallet"`); ignored elsewhere. @default the wallet's address
+   */
+  dryrun(
+    input: { processId: string; tags: Tags; data?: string; from?: string },
+    budget: Budget,
+  ): Promise<Evaluation>;
 
   /**
    * A value of the state that a process publishes and the network serves over HTTP: read without a message, so unauthenticated as a dry run

@@ -10,7 +10,7 @@ export interface Count {
 }
 
 /** A finding without the check's name. */
-export type CheckResult = Pick<Finding, "outcome" | "text">;
+export type CheckResult = Pick<Finding, "outcome" | "text" | "why">;
 
 export const checkResult = (outcome: Outcome, text: string): CheckResult => ({ outcome, text });
 

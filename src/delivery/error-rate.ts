@@ -16,8 +16,10 @@ import {
   unservedRequestsText,
   withProbes,
 } from "./counts.ts";
+import { isCrowd } from "./crowd.ts";
+import { type CrowdTest, judgeCrowd } from "./crowd-judge.ts";
 import { completedRequests, type ServiceMeasured } from "./measurement.ts";
-import { failureOf, holdsWithoutAny, ownFigures, senderText, without } from "./senders.ts";
+import { failureOf, holdsWithoutAny, ownFigures, senderText, unlessSame, without } from "./senders.ts";
 import { binomialTail, fisher } from "./statistics.ts";
 import type { CheckRule } from "./strategy.ts";
 import type { RevisionMetrics } from "./wire.ts";
@@ -26,6 +28,34 @@ type Rule = Extract<CheckRule, { kind: "errorRate" }>;
 
 /** Fails by faults, with or without probes; passes by callers' requests, by declared probes, or by `Info` probes if there are no callers. Pure. */
 export function errorRate(rule: Rule, service: ServiceMeasured, isLast: boolean): CheckResult {
+  return isCrowd(service)
+    ? ofCrowd(rule, service, isLast)
+    : unlessSame(service, "fault", (measured) => ofRequests(rule, measured, isLast));
+}
+
+/** The part of the check that callers decide. */
+export const faultTest = (rule: Rule): CrowdTest => ({
+  kind: "fault",
+  minSamples: rule.minSamples,
+  leastOfBlue: rule.minSamples,
+  confidence: rule.confidence,
+  limit: Math.min(rule.max, rule.tolerance),
+  isTooMany: (own, blue) => {
+    if (exceeds(rule, own) && !(blue && exceeds(rule, blue))) return true;
+    return blue !== undefined && isWorseThan(rule, own, blue);
+  },
+  isHigh: (own, blue) => share(own) > (blue && exceeds(rule, blue) ? share(blue) + rule.tolerance : rule.max),
+});
+
+function ofCrowd(rule: Rule, service: ServiceMeasured, isLast: boolean): CheckResult {
+  const { sent = 0, failed = 0 } = service.probes ?? {};
+  const probes = { events: failed, n: sent };
+  const byProbes = faultOfCount(rule, service, probes, undefined, `${countText("green", probes)} of probes`);
+  if (byProbes !== undefined) return checkResult("fail", byProbes);
+  return judgeCrowd(faultTest(rule), service, (counted) => withoutFailure(rule, counted, isLast));
+}
+
+function ofRequests(rule: Rule, service: ServiceMeasured, isLast: boolean): CheckResult {
   const failure = failureOf(
     service,
     (measured) => faultOf(rule, measured),

@@ -31,6 +31,24 @@ export const FaultRulesSchema = z.array(FaultRuleSchema).max(20);
 /** Actions of a service that a router forwards for anyone. */
 export const RoutedActionsSchema = z.array(z.string().min(1).max(64)).max(200);
 
+/**
+ * Codes of the fleet's library that are faults of a revision; any other code is a refusal because of the sender. `npm run docs` writes
+ * them for the router.
+ */
+export const FAULT_CODES = [
+  "INTERNAL",
+  "TIMEOUT",
+  "BAD_REPLY",
+  "SERVICE_FAULT",
+  "CANCELLED",
+  "GONE",
+  "BUSY",
+  "MEMORY_LIMIT",
+] as const;
+
+/** Codes that say how much a process has to do, or that its state is being moved, and not how it answers a request. */
+export const LOAD_CODES: readonly string[] = ["BUSY", "MEMORY_LIMIT", "RATE_LIMITED", "DRAINING"];
+
 /** aos' own conventions, if a service declares no rules: a tag `Error`, an action `Error` or `…-Error`, `success: false`. */
 const DEFAULT_FAULTS: readonly FaultRule[] = [
   { tag: "Error" },

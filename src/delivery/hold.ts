@@ -37,6 +37,8 @@ const SENTENCES: readonly (readonly [RegExp, HoldCode])[] = [
   [/^a gate at /, "gate"],
   [/^paused by hand$/, "paused"],
   [/^\d+ intervals? without enough (to judge by|data): /, "inconclusive"],
+  [/^\d+ intervals? in which callers disagree: /, "disputed"],
+  [/^\d+ intervals? without a comparison: /, "uncompared"],
   [/^\d+ measurements? in a row could not be made: /, "error"],
   [/^the state cannot go back; /, "stranded"],
   [/^its deployer is gone, /, "abandoned"],

@@ -7,6 +7,15 @@ export {
   PromotionSchema,
 } from "./approval.ts";
 export { type Combined, strategyProblems } from "./combinations.ts";
+export {
+  type Compared,
+  type Comparisons,
+  type Failing,
+  MOST_COMPARED,
+  NOT_COMPARED,
+  type Question,
+} from "./comparison.ts";
+export { countedService } from "./crowd.ts";
 export { type Exposure, exposureOf, isWithinShare } from "./exposure.ts";
 export { holdFields, holdOf } from "./hold.ts";
 export { judge } from "./judge.ts";
@@ -21,6 +30,7 @@ export {
 } from "./machine.ts";
 export * from "./measurement.ts";
 export { type Phase, PhaseSchema } from "./phase.ts";
+export { questionsFor } from "./questions.ts";
 export { type KeyRange, movedRanges, ownedRanges } from "./ranges.ts";
 export { sumOfSenders, withoutFaultiest } from "./senders.ts";
 export { isSplit, percent, rolloutSeconds, type Step, stepsOf } from "./steps.ts";

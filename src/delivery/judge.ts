@@ -2,31 +2,16 @@
  * Judges plain measurements: pass, fail, or inconclusive. Every finding includes its numbers. A revision fails only by a
  * significance test (Fisher, binomial, Mann-Whitney) together with an effect that is large enough to matter.
  */
-import { amount } from "../core/amount.ts";
 import { canonicalJson } from "../core/hash.ts";
 import { compareNumbers } from "../core/json.ts";
-import {
-  type CheckResult,
-  type Count,
-  checkResult,
-  countText,
-  isUnserved,
-  neededText,
-  noComparisonReason,
-  pText,
-  rate,
-  round,
-  share,
-  unservedRequestsText,
-  withProbes,
-} from "./counts.ts";
+import { type CheckResult, checkResult, isUnserved, unservedRequestsText, withProbes } from "./counts.ts";
+import { countedService } from "./crowd.ts";
 import { errorRate, openRequestsText, unanswered } from "./error-rate.ts";
+import { latency } from "./latency.ts";
 import { completedRequests, type Measurement, type ServiceMeasured } from "./measurement.ts";
-import { failureOf, ownFigures, senderText, without } from "./senders.ts";
-import { fisher, mannWhitney, median } from "./statistics.ts";
+import { refusals } from "./refusals.ts";
 import type { CheckRule } from "./strategy.ts";
 import { type Finding, type Verdict, verdictOf } from "./verdict.ts";
-import type { RevisionMetrics } from "./wire.ts";
 
 type Rule<K extends CheckRule["kind"]> = Extract<CheckRule, { kind: K }>;
 
@@ -87,144 +72,6 @@ function health({ allowDegraded }: Rule<"health">, { health }: ServiceMeasured):
   return checkResult(good ? "pass" : "fail", `${health.status}${why}`);
 }
 
-/**
- * Only the old revision, which gets the same requests, can show whether a refusal is correct. The test is exact, so few requests
- * suffice. If green has answered no caller, `minSamples` requests of both are needed to pass.
- */
-function refusals(rule: Rule<"refusals">, service: ServiceMeasured): CheckResult {
-  const failure = failureOf(
-    service,
-    (measured) => moreRefused(rule, measured),
-    ({ refused }) => refused,
-  );
-  if (failure === undefined) return withoutMoreRefused(rule, service);
-  const { text, sender } = failure;
-  if (sender === undefined) return checkResult("fail", text);
-  const rest = without(service, sender);
-  if (completedRequests(rest.green) < rule.minSamples) {
-    const { now, before } = ownFigures(service, sender);
-    const who = `${text}; only with the requests of one sender (${sender.slice(0, 8)})`;
-    if (completedRequests(before) === 0)
-      return checkResult("inconclusive", `${who}, which no other revision has answered`);
-    if (isMore(rule, refusedOf(now), refusedOf(before)))
-      return checkResult("fail", `${who}, which was served better before`);
-  }
-  const result = withoutMoreRefused(rule, rest);
-  return { ...result, text: `${result.text}${senderText(service, sender)}` };
-}
-
-const refusedOf = (of: Pick<RevisionMetrics, "answered" | "errors" | "refused"> | undefined): Count => ({
-  events: of?.refused ?? 0,
-  n: of ? completedRequests(of) : 0,
-});
-
-const isMore = (rule: Rule<"refusals">, own: Count, other: Count): boolean =>
-  other.n > 0 && share(own) - share(other) > rule.tolerance && fisher(other, own) < 1 - rule.confidence;
-
-function refusalsText({ green, blue }: ServiceMeasured): string {
-  // Callers that were told to ask again got no answer that could be right or wrong: they are reported, but not compared.
-  const again = blue?.draining ? `; it told ${blue.draining} more to ask again` : "";
-  const [own, other] = [refusedOf(green), refusedOf(blue)];
-  return `${countText("green", own, "refused", "refused")} compared with ${countText("blue", other, "refused", "refused")}${again}`;
-}
-
-function moreRefused(rule: Rule<"refusals">, service: ServiceMeasured): string | undefined {
-  const [own, other] = [refusedOf(service.green), refusedOf(service.blue)];
-  if (!isMore(rule, own, other)) return undefined;
-  return `${refusalsText(service)}: more by ${rate(share(own) - share(other))} (${pText(fisher(other, own), rule.confidence)})`;
-}
-
-function withoutMoreRefused(rule: Rule<"refusals">, service: ServiceMeasured): CheckResult {
-  const { green, blue } = service;
-  const [own, other] = [refusedOf(green), refusedOf(blue)];
-  const text = countText("green", own, "refused", "refused");
-  const notCompared = noComparisonReason(blue && other, rule.minSamples);
-  const isFew = notCompared !== "" || own.n < rule.minSamples;
-  if (isFew && own.events > 0 && isUnserved(service)) {
-    const why = notCompared === "" ? `; ${neededText(rule.minSamples)} to compare with blue` : notCompared;
-    return checkResult("inconclusive", `${text}, so no caller was answered${why}`);
-  }
-  const compared = `${refusalsText(service)} (p = ${round(fisher(other, own))})`;
-  return checkResult("pass", other.n === 0 ? `${text}${notCompared}` : compared);
-}
-
-/** Probes go to green directly: the router, which times blue's answers, does not time them, so they cannot be compared. */
-function latency(rule: Rule<"latency">, service: ServiceMeasured): CheckResult {
-  const failure = failureOf(
-    service,
-    (measured) => slower(rule, latenciesOf(measured)),
-    ({ latencies }) => latencies.reduce((sum, ms) => sum + ms, 0),
-  );
-  if (failure === undefined) return withoutSlower(rule, service);
-  const { text, sender } = failure;
-  if (sender === undefined) return checkResult("fail", text);
-  const rest = without(service, sender);
-  if (rest.green.latencies.length >= rule.minSamples) {
-    const result = withoutSlower(rule, rest);
-    return { ...result, text: `${result.text}${senderText(service, sender)}` };
-  }
-  const { now, before } = ownFigures(service, sender);
-  const who = `${text}; only with the requests of one sender (${sender.slice(0, 8)})`;
-  const isSlower = slower(rule, { own: now.latencies, other: before.latencies }) !== undefined;
-  // A sender that was as slow before says nothing about green.
-  const wasSlow = rule.maxMs !== undefined && median(before.latencies) > rule.maxMs;
-  if (before.latencies.length > 0 && isSlower && !wasSlow)
-    return checkResult("fail", `${who}, which was served faster before`);
-  return checkResult("inconclusive", who);
-}
-
-interface Latencies {
-  readonly own: readonly number[];
-  readonly other: readonly number[];
-}
-
-const latenciesOf = ({ green, blue }: ServiceMeasured): Latencies => ({
-  own: green.latencies,
-  other: blue?.latencies ?? [],
-});
-
-const medianText = (own: readonly number[]): string =>
-  `median ${round(median(own))} ms of ${amount(own.length, "answer")}`;
-
-function slowness(rule: Rule<"latency">, { own, other }: Latencies) {
-  const { p, effect, method } = mannWhitney(other, own);
-  const text = `${medianText(own)} compared with ${round(median(other))} ms of ${other.length} of blue: slower in ${rate(effect)} of pairs`;
-  return {
-    text,
-    numbers: `${pText(p, rule.confidence)}, ${method}`,
-    isSlower: effect > rule.maxEffect && p < 1 - rule.confidence,
-  };
-}
-
-function slower(rule: Rule<"latency">, latencies: Latencies): string | undefined {
-  const { own, other } = latencies;
-  if (own.length < rule.minSamples) return undefined;
-  if (rule.maxMs !== undefined && median(own) > rule.maxMs)
-    return `${medianText(own)}, more than the ${rule.maxMs} ms allowed`;
-  if (other.length < rule.minSamples) return undefined;
-  const { text, numbers, isSlower } = slowness(rule, latencies);
-  return isSlower ? `${text}, more than ${rate(rule.maxEffect)} (${numbers})` : undefined;
-}
-
-function withoutSlower(rule: Rule<"latency">, service: ServiceMeasured): CheckResult {
-  const { own, other } = latenciesOf(service);
-  const { probes } = service;
-  if (own.length < rule.minSamples)
-    return checkResult(
-      "inconclusive",
-      `${amount(own.length, "answer")} of green's callers timed by the router, ${neededText(rule.minSamples)}${probes && probes.sent > 0 ? "; probes are not timed" : ""}`,
-    );
-  if (other.length < rule.minSamples)
-    return rule.maxMs === undefined
-      ? checkResult(
-          "inconclusive",
-          `${medianText(own)}; ${amount(other.length, "answer")} of blue to compare with, ${neededText(rule.minSamples)}`,
-        )
-      : checkResult("pass", `${medianText(own)}, at most ${rule.maxMs} ms allowed`);
-  const { text, numbers } = slowness(rule, { own, other });
-  return checkResult("pass", `${text} (${numbers})`);
-}
-
 function probe(rule: Rule<"probe">, { probes }: Measurement): Finding {
   const check = `probe ${rule.name}`;
   const answer = probes?.[rule.name];
@@ -267,7 +114,8 @@ function invariant(rule: Rule<"invariant">, { invariants }: Measurement): Findin
 function sampled(rules: readonly CheckRule[], { services }: Measurement): Finding[] {
   const has = (wanted: CheckRule["kind"]) => rules.some(({ kind }) => kind === wanted);
   const isCounted = has("errorRate") || has("latency");
-  return Object.entries(services).flatMap(([name, service]): Finding[] => {
+  return Object.entries(services).flatMap(([name, measured]): Finding[] => {
+    const service = countedService(measured, 1);
     const open = (text: string): Finding[] => [
       { check: `traffic of ${name}`, outcome: "inconclusive", text },
     ];

@@ -64,6 +64,13 @@ export type Move =
   /** All traffic to the last proven table. */
   | { readonly kind: "back"; readonly reason: string };
 
+/** What intervals without a verdict lack. */
+const WITHOUT = {
+  inconclusive: "without enough data",
+  disputed: "in which callers disagree",
+  uncompared: "without a comparison",
+} as const;
+
 /**
  * The move after a verdict at a step. `promote` opens a gate and replaces a missing verdict; it overrules a failed one only if
  * failures do not roll back automatically. `pause` holds whatever the verdict; `abort` rolls back. Pure.
@@ -96,9 +103,10 @@ export function decide(
     }
     if (verdict.outcome === "inconclusive") {
       const inconclusive = at.inconclusive + 1;
-      const reason = `${amount(inconclusive, "interval")} without enough data: ${verdict.text}`;
+      const why = verdict.why ?? "inconclusive";
+      const reason = `${amount(inconclusive, "interval")} ${WITHOUT[why]}: ${verdict.text}`;
       if (inconclusive >= strategy.maxInconclusive)
-        return still({ kind: "hold", why: "inconclusive", reason }, { inconclusive: 0, errors: 0 });
+        return still({ kind: "hold", why, reason }, { inconclusive: 0, errors: 0 });
       return still({ kind: "watch", reason: verdict.text }, { inconclusive, errors: 0 });
     }
     const step = steps[at.step];

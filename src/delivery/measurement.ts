@@ -1,3 +1,4 @@
+import type { Comparisons } from "./comparison.ts";
 import type { RevisionMetrics, SenderMetrics } from "./wire.ts";
 
 /** A revision's health, or why it could not be read. */
@@ -44,6 +45,8 @@ export interface ServiceMeasured {
   readonly isBlueCurrent?: boolean | undefined;
   /** By sender: requests to blue, and to any revision in the step before. @default unknown */
   readonly served?: Readonly<Record<string, SenderMetrics>> | undefined;
+  /** What blue does with green's failed and slow requests. @default none was compared */
+  readonly compared?: Comparisons | undefined;
   readonly health?: HealthMeasured | undefined;
   readonly probes?: Probes | undefined;
 }

@@ -3,6 +3,8 @@
  * any one sender. Pure.
  */
 import { amount } from "../core/amount.ts";
+import { type Failing, outcomesOf } from "./comparison.ts";
+import type { CheckResult } from "./counts.ts";
 import { completedRequests, type ServiceMeasured } from "./measurement.ts";
 import type { RevisionMetrics, SenderMetrics } from "./wire.ts";
 
@@ -77,6 +79,28 @@ function difference(all: readonly number[], some: readonly number[]): number[] {
   });
 }
 
+/**
+ * A service with hardly any callers, judged by its requests: a failure does not count if blue fails all requests that were compared. Those
+ * that could not be compared leave it to what each sender got before.
+ */
+export function unlessSame(
+  service: ServiceMeasured,
+  kind: Failing,
+  judged: (service: ServiceMeasured) => CheckResult,
+): CheckResult {
+  const result = judged(service);
+  const { green, compared } = service;
+  if (result.outcome !== "fail" || compared === undefined) return result;
+  const { same, differs, unknown } = outcomesOf(green.callers ?? [], compared[kind]);
+  if (same === 0 || differs > 0 || unknown > 0) return result;
+  const senders = Object.keys(compared[kind]);
+  const rest = judged(senders.reduce((left, sender) => without(left, sender), service));
+  return {
+    ...rest,
+    text: `${rest.text}; not counted: ${amount(same, "sender")} whose requests blue fails as well`,
+  };
+}
+
 const NOTHING: SenderMetrics = { requests: 0, answered: 0, errors: 0, refused: 0, latencies: [], open: [] };
 
 /** A sender's requests to green, and those of the comparison: to blue, and to any revision in the step before. */
@@ -100,11 +124,12 @@ export function withoutFaultiest(green: RevisionMetrics): RevisionMetrics {
   return first !== undefined && own && faultsAndRefusals(own) > 0 ? less(green, first) : green;
 }
 
-/** The sum of senders' figures. */
+/** The sum of senders' figures: of all callers that the router reports, else of the senders with most faults. */
 export function sumOfSenders(all: readonly (RevisionMetrics | undefined)[]): Record<string, SenderMetrics> {
   const sums: Record<string, SenderMetrics> = {};
   for (const of of all) {
-    for (const [sender, own] of Object.entries(of?.senders ?? {})) {
+    const callers = of?.callers?.map((own) => [own.id, { ...own, latencies: own.ms }] as const);
+    for (const [sender, own] of callers ?? Object.entries(of?.senders ?? {})) {
       const sum = sums[sender] ?? NOTHING;
       sums[sender] = {
         requests: sum.requests + own.requests,

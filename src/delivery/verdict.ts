@@ -8,13 +8,23 @@ export interface Finding {
   readonly outcome: Outcome;
   /** One line for people: what was measured, against what. */
   readonly text: string;
+  /** Why it is inconclusive although there are data. @default too few data */
+  readonly why?: Open | undefined;
 }
+
+/**
+ * Why data do not decide: `disputed`, callers known from before the rollout and new ones are served differently; `uncompared`, it is unknown
+ * whether the old revision would have answered what the new one did not.
+ */
+export type Open = "disputed" | "uncompared";
 
 export interface Verdict {
   readonly outcome: Outcome;
   /** All findings in one line, the decisive ones first. */
   readonly text: string;
   readonly findings: readonly Finding[];
+  /** Why it is inconclusive although there are data; only then. @default too few data */
+  readonly why?: Open | undefined;
 }
 
 const ORDER: readonly Outcome[] = ["fail", "error", "inconclusive", "pass"];
@@ -26,7 +36,9 @@ export function verdictOf(findings: readonly Finding[]): Verdict {
   const text = sorted
     .map((finding) => `${finding.check} ${WORDS[finding.outcome]}: ${finding.text}`)
     .join("; ");
-  return { outcome, text: text === "" ? "nothing was measured" : text, findings };
+  const open = outcome === "inconclusive" ? findings.map(({ why }) => why) : [];
+  const why = open.includes("disputed") ? "disputed" : open.find((each) => each !== undefined);
+  return { outcome, text: text === "" ? "nothing was measured" : text, findings, ...(why && { why }) };
 }
 
 const WORDS: Readonly<Record<Outcome, string>> = {

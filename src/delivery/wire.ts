@@ -4,6 +4,7 @@
  */
 import { z } from "zod";
 import { ADDRESS } from "../core/address.ts";
+import { CallerMetricsSchema } from "./caller-figures.ts";
 import { FaultRulesSchema, RoutedActionsSchema } from "./faults.ts";
 import { luaList } from "./lua.ts";
 import { ALL_TRAFFIC_BP, TrafficKeySchema } from "./strategy.ts";
@@ -57,6 +58,8 @@ export type TableRef = z.infer<typeof TableRefSchema>;
  * - `paused`: a person paused the rollout
  * - `inconclusive`: several intervals had too little data
  * - `error`: several measurements in a row failed
+ * - `disputed`: callers known from before the rollout and new callers are served differently
+ * - `uncompared`: too many requests failed, and whether the old revision would have answered them could not be found out
  * - `failed`: a check failed, and the strategy does not roll back by itself
  * - `stranded`: the rollout should have rolled back, but the old revision could not take the state
  * - `abandoned`: the deployer did not renew its lease, and the new revision has the state
@@ -66,6 +69,8 @@ export const HOLD_CODES = [
   "paused",
   "inconclusive",
   "error",
+  "disputed",
+  "uncompared",
   "failed",
   "stranded",
   "abandoned",
@@ -160,6 +165,11 @@ const RevisionMetricsSchema = z.looseObject({
    * The senders with most faults, refusals and requests. Absent on routers of earlier versions, and if the table is steady.
    */
   senders: mapOf(SenderMetricsSchema).optional(),
+  /**
+   * The first 128 callers known from before the rollout, and the first 128 new ones. Absent on routers of earlier versions, in steady
+   * tables, and unless a deployer asks for the service's callers.
+   */
+  callers: z.array(CallerMetricsSchema).optional(),
 });
 export type RevisionMetrics = z.infer<typeof RevisionMetricsSchema>;
 

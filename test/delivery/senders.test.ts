@@ -1,6 +1,6 @@
 /** What one sender decides in a judgement, and what it does not. */
 import { describe, expect, it, test } from "vitest";
-import { figuresOf } from "../../providers/traffic/measure.ts";
+import { figuresOf } from "../../providers/traffic/figures.ts";
 import { judge } from "../../src/delivery/judge.ts";
 import { NO_REQUESTS, type ServiceMeasured } from "../../src/delivery/measurement.ts";
 import { sumOfSenders, withoutFaultiest } from "../../src/delivery/senders.ts";

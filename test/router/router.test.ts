@@ -543,6 +543,66 @@ describe("traffic figures", () => {
     expect((await look(p)).metrics?.services.battle?.[id]?.senders).toBeUndefined();
   }, 30_000);
 
+  test("show a deployer single callers: known ones apart, each with the slot of what failed, and no more than there are places for", async () => {
+    const p = await steady();
+    const fault = { success: false, error: { code: "INTERNAL", message: "m", remedy: "r" } };
+    const refusal = (name: string) => ({ success: false, error: { code: name, message: "m", remedy: "r" } });
+    const once = async (from: string, data: object) => {
+      const asked = (await ask(p, { From: from })).messages[0];
+      const { slot } = p;
+      p.now += 10;
+      await answer(p, asked?.Target ?? "", asked, data, { Timestamp: p.now });
+      return slot;
+    };
+    const [served, refused] = [address("served"), address("refused")];
+    await once(served, { success: true });
+    await once(refused, refusal("NOPE"));
+    p.now += 10;
+    await prove(p, "r2", { [GREEN]: "new" });
+    const lease = { forMs: 3_600_000, revertTo: "r1" };
+    expect(code(await set(p, { ...NEXT, step: 1, services: routes(10_000), lease }))).toBe("ok");
+    // A crowd of new wallets comes first.
+    for (let i = 0; i < 130; i += 1) await once(address(`new-${i}`), fault);
+    const slot = await once(served, fault);
+    await once(served, refusal("RATE_LIMITED"));
+    await once(served, refusal("BUSY"));
+    await once(refused, { success: true });
+    await ask(p, { From: served });
+    const detailed = async (from: string) =>
+      TrafficStateSchema.parse(
+        (await p.send({ From: from, Action: "GET_TRAFFIC", Data: { callers: ["battle"] } })).reply?.data,
+      );
+    const { metrics, before } = await detailed(p.owner);
+    const callers = metrics?.services.battle?.[GREEN]?.callers ?? [];
+    expect(callers.filter(({ known }) => !known)).toHaveLength(128);
+    expect(callers.filter(({ known }) => known)).toEqual([
+      expect.objectContaining({
+        ...{ id: served, requests: 4, answered: 0, errors: 2, refused: 1, busy: 1, limited: 1 },
+        ...{ fault: { slot, code: "INTERNAL" }, ms: [10, 10, 10], open: [expect.any(Number)] },
+      }),
+    ]);
+    // Being refused makes nobody known, and neither does the rollout itself.
+    expect(callers.find(({ id }) => id === refused)).toBeUndefined();
+    const old = before?.services.battle?.[BLUE]?.callers;
+    expect(old?.map(({ id, known, answered }) => [id, known, answered]).sort()).toEqual(
+      [
+        [served, true, 1],
+        [refused, false, 0],
+      ].sort(),
+    );
+    // Figures that an earlier version began have no callers: they are counted further, and judged without.
+    await p.eval(
+      'for _, one in pairs(require("fleet.store").states["traffic-metrics"].now.services.battle) do one.callers = nil end return 1',
+    );
+    await once(served, fault);
+    const earlier = (await detailed(p.owner)).metrics?.services.battle?.[GREEN];
+    expect(earlier).toMatchObject({ errors: 133, senders: expect.anything() });
+    expect(earlier?.callers).toBeUndefined();
+    // Who only reads the table does not get them.
+    expect((await detailed(PLAYER)).metrics?.services.battle?.[GREEN]?.callers).toBeUndefined();
+    expect((await look(p)).metrics?.services.battle?.[GREEN]?.callers).toBeUndefined();
+  }, 30_000);
+
   test("include the age of each open request, whatever its step, and exclude what is not counted", async () => {
     const p = await half();
     const first = (await ask(p)).messages[0];

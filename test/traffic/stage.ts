@@ -1,6 +1,7 @@
 /** A rollout on a stage: the reference router, callers who send throughout, and time that passes when the rollout waits. */
 
-import { figuresOf, type Measure } from "../../providers/traffic/measure.ts";
+import { figuresOf } from "../../providers/traffic/figures.ts";
+import type { Measure } from "../../providers/traffic/measure.ts";
 import { servicesToMove, type Wanted } from "../../providers/traffic/plan.ts";
 import { RolloutRun } from "../../providers/traffic/rollout-run.ts";
 import type { Router } from "../../providers/traffic/router.ts";
@@ -175,6 +176,7 @@ export class Stage {
         message("read");
         return this.router.state();
       },
+      readCallers: async () => this.router.state(),
       set: async (table) => {
         message("set");
         this.sets += 1;

@@ -176,11 +176,11 @@ function reading(
         backoff,
       ),
     dryRunner: "wallet",
-    dryrun: ({ processId, tags, data }, budget) =>
+    dryrun: ({ processId, tags, data, from = wallet.address }, budget) =>
       retrying(
         `a dry run on the process ${processId}`,
         budget,
-        () => readDryrun(cu, { processId, owner: wallet.address, tags, data }, budget),
+        () => readDryrun(cu, { processId, owner: from, tags, data }, budget),
         backoff,
       ),
     results: ({ processId, cursor, limit = 25, newestFirst = false }, budget) =>

@@ -50,11 +50,11 @@ export function dryRunsAs(
   return {
     address,
     dryRunner: "wallet",
-    dryrun: ({ processId, tags, data }, budget) =>
+    dryrun: ({ processId, tags, data, from = address }, budget) =>
       retrying(
         `a dry run on the process ${processId}`,
         budget,
-        () => readDryrun(cu, { processId, owner: address, tags, data }, budget),
+        () => readDryrun(cu, { processId, owner: from, tags, data }, budget),
         defaultBackoff,
       ),
   };

@@ -17,13 +17,26 @@ import type { Member } from "../members/member.ts";
 import { ask, type Sender } from "./ask.ts";
 import { dryAsk } from "./dry.ts";
 
-/** By a signed message. @throws FleetError as `ask`; UNKNOWN_ACTION if the process contains no router */
+/**
+ * By a signed message.
+ *
+ * @param callers services whose single callers are wanted as well, in figures of a rollout. @default none
+ * @throws FleetError as `ask`; UNKNOWN_ACTION if the process contains no router
+ */
 export const traffic = (
   session: Sender,
   { name, generation, processId }: ProcessRef,
   budget: Budget,
-): Promise<TrafficState> =>
-  ask(session, { name, generation, processId, action: "GET_TRAFFIC" }, TrafficStateSchema, budget);
+  callers: readonly string[] = [],
+): Promise<TrafficState> => {
+  const data = callers.length === 0 ? {} : { data: { callers } };
+  return ask(
+    session,
+    { name, generation, processId, action: "GET_TRAFFIC", ...data },
+    TrafficStateSchema,
+    budget,
+  );
+};
 
 /** By a dry run. @throws FleetError as `dryAsk`; UNKNOWN_ACTION if the process contains no router */
 export const dryTraffic = (

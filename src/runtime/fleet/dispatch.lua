@@ -35,6 +35,13 @@ local STOPPED = {
 -- A read that looks forbidden would be taken for a secret.
 local NOT_SECRET = " This only limits who makes the process send it: the state of a process is public, and a dry run reads it."
 
+-- Why this process handles no requests, or nil. While it drains, it still says what it would have answered: a dry run changes nothing, and a judge compares
+-- the new revision with it.
+local function stopped()
+  if store.status == "DRAINING" and envelope.isDryRun() then return nil end
+  return STOPPED[store.status]
+end
+
 local function readData(entry, msg)
   if entry.data == false then return json.object() end
   local text = envelope.of(msg).data
@@ -59,8 +66,8 @@ end
 
 local function admit(entry, msg)
   keepControl(entry, msg)
-  if STOPPED[store.status] and not entry.always then
-    error(fail.new(table.unpack(STOPPED[store.status])))
+  if stopped() and not entry.always then
+    error(fail.new(table.unpack(stopped())))
   end
   if not auth.allows(entry.who, msg) then
     error(fail.new("FORBIDDEN", entry.action .. " is not allowed for this sender", string.format(
@@ -119,7 +126,7 @@ end
 local function handle(entry, msg)
   run.aside("stats", stats.count, entry.action)
   local to = reply.address(msg)
-  if (entry.builtin or STOPPED[store.status]) and not replyLimits.own(msg) then to.target = nil end
+  if (entry.builtin or stopped()) and not replyLimits.own(msg) then to.target = nil end
   local admitted, data = pcall(admit, entry, msg)
   if not admitted then
     if fail.is(data) then return refuse(entry, to, data, msg) end
@@ -187,14 +194,14 @@ function dispatch.first(msg)
   results.begin(msg, isOffered and entry.action or nil)
   if matching.find(msg) then return true end
   local isOurs = entry ~= nil and not isOffered
-  if STOPPED[store.status] then isOurs = not (msg.Action == "Eval" and msg.From == auth.owner()) end
+  if stopped() then isOurs = not (msg.Action == "Eval" and msg.From == auth.owner()) end
   if not isOurs then undo.mayChange() end
   return isOurs
 end
 
 -- A caller that lost the answer of an action that runs once may send the same bytes again. Processes do not.
 local function answerAgain(msg)
-  if msg.Owner ~= msg.From or STOPPED[store.status] then return end
+  if msg.Owner ~= msg.From or stopped() then return end
   local entry, to = registry.find(msg.Action), reply.address(msg)
   local isForwarded = (envelope.tag(msg, "Service") or "") ~= ""
   if not isForwarded and not (entry and entry.once and not entry.silent) then return end
@@ -212,7 +219,7 @@ function dispatch.handle(msg)
   if entry then return handle(entry, msg) end
   stats.refused()
   if not isRequest(msg) or not replyLimits.own(msg) then return end
-  reply.send(reply.address(msg), false, reply.failure(fail.new(table.unpack(STOPPED[store.status]))))
+  reply.send(reply.address(msg), false, reply.failure(fail.new(table.unpack(stopped()))))
 end
 
 --- The pattern of the very last handler, for messages that no handler of the program took: a reply that only its chain identifies, a

@@ -5,6 +5,7 @@
 local handlers = require("fleet.handlers")
 local integrity = require("fleet.integrity")
 local json = require("fleet.json")
+local node = require("fleet.node")
 local seen = require("fleet.seen")
 local store = require("fleet.store")
 local ticks = require("fleet.ticks")
@@ -159,6 +160,11 @@ function envelope.isRepeated(msg)
     end
   end
   return current.repeated or false
+end
+
+--- Whether this message is a dry run, whose effects are discarded. On a node a sender could set the field of a message that has effects.
+function envelope.isDryRun()
+  return Fleet.current ~= nil and Fleet.current.readOnly and not node.isHere()
 end
 
 --- The first message of the chain that the current message was pushed for; nil if it was not pushed, or the network does not report it.

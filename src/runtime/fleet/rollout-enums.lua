@@ -2,5 +2,6 @@
 return {
   deploymentStrategies = { "DEPENDENCY_AWARE", "SEQUENTIAL", "PARALLEL", "ROLLING", "BLUE_GREEN" },
   trafficStrategies = { "INSTANT", "GRADUAL", "CANARY", "A_B_TEST" },
-  holdCodes = { "gate", "paused", "inconclusive", "error", "failed", "stranded", "abandoned" },
+  holdCodes = { "gate", "paused", "inconclusive", "error", "disputed", "uncompared", "failed", "stranded", "abandoned" },
+  faultCodes = { "INTERNAL", "TIMEOUT", "BAD_REPLY", "SERVICE_FAULT", "CANCELLED", "GONE", "BUSY", "MEMORY_LIMIT" },
 }

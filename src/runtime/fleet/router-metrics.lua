@@ -1,5 +1,6 @@
 --- The router's own metrics per service and revision, reset for each step: requests, their outcomes, and their latencies in
 -- scheduler time. They are not undone with a failed handler, because they count what happened.
+local callers = require("fleet.router-callers")
 local calls = require("fleet.calls")
 local envelope = require("fleet.envelope")
 local run = require("fleet.run")
@@ -15,10 +16,8 @@ local KEPT = 256
 local SENDERS = 16
 
 --- Codes that count as faults of a revision; other codes are refusals because of the sender.
-local FAULTS = {
-  INTERNAL = true, TIMEOUT = true, BAD_REPLY = true, SERVICE_FAULT = true, CANCELLED = true, GONE = true, BUSY = true,
-  MEMORY_LIMIT = true,
-}
+local FAULTS = {}
+for _, code in ipairs(require("fleet.rollout-enums").faultCodes) do FAULTS[code] = true end
 
 local M = state.declare("traffic-metrics", {}, { undo = "none" })
 
@@ -26,6 +25,7 @@ local M = state.declare("traffic-metrics", {}, { undo = "none" })
 -- @tparam string release
 -- @tparam number step
 function metrics.roll(release, step)
+  callers.begin(release)
   M.before = M.now
   M.now = { release = release, step = step, since = envelope.now(), services = json.object() }
 end
@@ -37,7 +37,7 @@ local function entry(of, service, id)
     of.services[service] = revisions
   end
   if not revisions[id] then
-    revisions[id] = { requests = 0, answered = 0, errors = 0, refused = 0, draining = 0, latencies = {}, next = 1 }
+    revisions[id] = { requests = 0, answered = 0, errors = 0, refused = 0, draining = 0, latencies = {}, next = 1, callers = callers.none() }
   end
   return revisions[id]
 end
@@ -73,6 +73,7 @@ local function add(one, sender, kind, n)
   one[kind] = (one[kind] or 0) + n
   local own = ofSender(one, sender)
   own[kind] = own[kind] + n
+  callers.add(one.callers, sender, kind, n)
 end
 
 -- A sender replaces its own oldest latency if it has half of them: nobody drives out those of others.
@@ -106,7 +107,7 @@ metrics.DROPPED = {}
 function metrics.count(service, id, sender)
   local of = M.now
   if not of then return function() end end
-  local one, started = entry(of, service, id), envelope.now()
+  local one, started, slot = entry(of, service, id), envelope.now(), Fleet.current and Fleet.current.slot
   add(one, sender, "requests", 1)
   run.onFailure(function() add(one, sender, "requests", -1) end)
   return function(answer)
@@ -127,8 +128,9 @@ function metrics.count(service, id, sender)
       add(one, sender, "refused", 1)
     end
     -- The duration of a time-out is the time limit and says nothing about the revision.
-    if not answer.success and answer.error.code == "TIMEOUT" then return end
-    time(one, sender, math.max(0, envelope.now() - started))
+    local ms = (answer.success or answer.error.code ~= "TIMEOUT") and math.max(0, envelope.now() - started) or nil
+    callers.ended(one.callers, sender, answer, slot, ms, not answer.success and FAULTS[answer.error.code] ~= nil)
+    if ms then time(one, sender, ms) end
   end
 end
 
@@ -148,19 +150,20 @@ local function senders(one)
   return list
 end
 
-local function figures(one, detailed)
+local function figures(one, detailed, withCallers)
   return {
     requests = one.requests, answered = one.answered, errors = one.errors, refused = one.refused, draining = one.draining,
     latencies = one.latencies, earlier = one.earlier, senders = detailed and senders(one) or nil,
+    callers = withCallers and one.callers and callers.report(one.callers) or nil,
   }
 end
 
-local function shown(of, detailed)
+local function shown(of, detailed, asked)
   if not of then return nil end
   local services = json.object()
   for service, revisions in pairs(of.services) do
     services[service] = json.object()
-    for id, one in pairs(revisions) do services[service][id] = figures(one, detailed) end
+    for id, one in pairs(revisions) do services[service][id] = figures(one, detailed, asked[service]) end
   end
   return { release = of.release, step = of.step, since = of.since, services = services }
 end
@@ -172,6 +175,7 @@ end
 
 -- The ages of each revision's open requests, whatever step they are from, oldest first.
 local function ages(services)
+  local byId = {}
   for _, revisions in pairs(services) do
     for _, one in pairs(revisions) do one.open = {} end
   end
@@ -182,6 +186,12 @@ local function ages(services)
     table.insert(one.open, ms)
     local own = one.senders and one.senders[sender]
     if own then table.insert(own.open, ms) end
+    if one.callers and not byId[one] then
+      byId[one] = {}
+      for _, caller in ipairs(one.callers) do byId[one][caller.id] = caller end
+    end
+    local caller = byId[one] and byId[one][sender]
+    if caller then table.insert(caller.open, ms) end
   end)
   for _, revisions in pairs(services) do
     for _, one in pairs(revisions) do
@@ -193,10 +203,13 @@ end
 
 --- The figures of the current step, with open requests, and of the previous one, for a reply.
 -- @tparam boolean detailed with the figures of each revision's senders, which only a judgement needs
-function metrics.report(detailed)
-  local now = shown(M.now, detailed)
+-- @param services names of the services whose single callers are wanted as well; anything but a list of names is none
+function metrics.report(detailed, services)
+  local asked = {}
+  for _, name in pairs(type(services) == "table" and services or {}) do asked[name] = detailed end
+  local now = shown(M.now, detailed, asked)
   if now then ages(now.services) end
-  return now, shown(M.before, detailed)
+  return now, shown(M.before, detailed, asked)
 end
 
 return metrics

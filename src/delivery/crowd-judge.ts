@@ -1,0 +1,201 @@
+/**
+ * What callers decide. Callers known from before the rollout and new ones are judged apart. Green fails only by requests that blue
+ * answers; if the two groups disagree, or what failed cannot be compared, a person decides. Pure.
+ */
+import { amount } from "../core/amount.ts";
+import { type Comparisons, type Failing, NOT_COMPARED, outcomesOf } from "./comparison.ts";
+import { type CheckResult, type Count, checkResult, rate, share } from "./counts.ts";
+import {
+  type Crowd,
+  clustered,
+  countedService,
+  crowdOf,
+  isServedWorse,
+  LEAST_CALLERS,
+  totalOf,
+  type Unit,
+  unitsOf,
+  withoutOne,
+} from "./crowd.ts";
+import type { ServiceMeasured } from "./measurement.ts";
+import { binomialTail } from "./statistics.ts";
+
+/** A check of requests, as far as callers are concerned. */
+export interface CrowdTest {
+  readonly kind: Exclude<Failing, "slow">;
+  readonly minSamples: number;
+  readonly confidence: number;
+  /** Largest share of requests that blue answers and green does not. */
+  readonly limit: number;
+  /** Whether green's failed requests are significantly too many; `other`: blue's, if there are enough to compare with. */
+  isTooMany(own: Count, other: Count | undefined): boolean;
+  /** Whether they are too many to pass, though that may be chance. */
+  isHigh(own: Count, other: Count | undefined): boolean;
+  /** Fewest requests of blue to compare with. */
+  readonly leastOfBlue: number;
+}
+
+/**
+ * What a group of callers says: `fail` by requests that blue answers, `suspect` by requests that could not be compared, `chance` if it is
+ * too much to pass and too little to fail, `clear`, or `none` if it has no requests.
+ */
+type Standing = "fail" | "suspect" | "chance" | "clear" | "none";
+
+export interface Group {
+  readonly standing: Standing;
+  readonly callers: number;
+  /** Its numbers. */
+  readonly text: string;
+}
+
+/** Undefined if nothing is against a pass. */
+export type Objection = CheckResult | undefined;
+
+/** What the callers of a service have against green. */
+function objectionOf(test: CrowdTest, service: ServiceMeasured): Objection {
+  const [green, blue] = [crowdOf(service.green), crowdOf(service.blue)];
+  const compared = service.compared ?? NOT_COMPARED;
+  const groups = {
+    known: groupOf(test, "known", green, otherOf(test, "known", blue, service), compared),
+    new: groupOf(test, "new", green, otherOf(test, "new", blue, service), compared),
+  };
+  const isBroad = () => isBroadlyWorse(test, green, service);
+  return decided(groups, blue.known.length + green.known.length > 0, isBroad);
+}
+
+/** Blue's figures to compare a group with: those of the same group, else of everybody. */
+function otherOf(
+  test: CrowdTest,
+  name: keyof Crowd,
+  blue: Crowd,
+  { blue: figures }: ServiceMeasured,
+): Count | undefined {
+  for (const callers of [blue[name], [...blue.known, ...blue.new]]) {
+    const units = unitsOf(callers, test.kind, test.minSamples);
+    if (totalOf(units, failed).n >= test.leastOfBlue) return clustered(units, failed);
+  }
+  if (figures === undefined || figures.callers !== undefined) return undefined;
+  const events = test.kind === "fault" ? figures.errors : figures.refused;
+  const n = figures.answered + figures.errors + figures.refused;
+  return n >= test.leastOfBlue ? { events, n } : undefined;
+}
+
+const failed = ({ differs, unknown }: Unit): number => differs + unknown;
+const confirmed = ({ differs }: Unit): number => differs;
+
+function groupOf(
+  test: CrowdTest,
+  name: keyof Crowd,
+  green: Crowd,
+  other: Count | undefined,
+  compared: Comparisons,
+): Group {
+  const units = unitsOf(green[name], test.kind, test.minSamples, compared);
+  const all = totalOf(units, failed);
+  const outcomes = outcomesOf(green[name], compared[test.kind]);
+  const text = groupText(test, name, units, outcomes);
+  const group = (standing: Standing): Group => ({ standing, callers: units.length, text });
+  const isNobody = units.length === 0 || (all.n === 0 && totalOf(units, ({ same }) => same).events === 0);
+  if (isNobody) return group("none");
+  const sure = clustered(units, confirmed);
+  if (share(totalOf(units, confirmed)) > test.limit) {
+    const isSure = binomialTail(sure.events, sure.n, test.limit) < 1 - test.confidence;
+    return group(isSure && outcomes.differs >= LEAST_CALLERS ? "fail" : "chance");
+  }
+  const likely = clustered(units, failed);
+  if (test.isTooMany(likely, other)) return group("suspect");
+  return group(test.isHigh(all, other) ? "chance" : "clear");
+}
+
+function groupText(
+  { kind }: CrowdTest,
+  name: keyof Crowd,
+  units: readonly Unit[],
+  { same, differs, unknown }: ReturnType<typeof outcomesOf>,
+): string {
+  const { events, n } = totalOf(units, (unit) => unit.differs + unit.unknown + unit.same);
+  const all = n + totalOf(units, (unit) => unit.same).events;
+  const what = kind === "fault" ? amount(Math.round(events), "fault") : `${Math.round(events)} refused`;
+  const of = `${amount(units.length, `${name} caller`)}: ${what} in ${amount(Math.round(all), "request")} (${rate(all === 0 ? 0 : events / all)})`;
+  const drawn = same + differs + unknown;
+  return drawn === 0
+    ? of
+    : `${of}, of ${drawn} compared blue answers ${differs}, fails ${same}, ${unknown} unknown`;
+}
+
+/** Known callers that broad damage requires, the share of them that is served worse, and by which share of its requests each is. */
+const [BROAD_CALLERS, BROAD_SHARE, MUCH_WORSE] = [5, 0.9, 0.5];
+
+/**
+ * Whether half of nearly every known caller's requests fail that did not fail before. Only this fails green by requests that
+ * cannot be compared: whoever has other wallets cannot keep green from answering these.
+ */
+function isBroadlyWorse(test: CrowdTest, { known }: Crowd, { served }: ServiceMeasured): boolean {
+  const worse = known
+    .map((caller) => isServedWorse(caller, test.kind, served, MUCH_WORSE))
+    .filter((each) => each !== undefined);
+  return worse.length >= BROAD_CALLERS && worse.filter(Boolean).length / worse.length >= BROAD_SHARE;
+}
+
+const LOOK = "Compare what both get (npx fleet logs), then npx fleet promote or npx fleet abort";
+
+/** The decision from both groups. */
+export function decided(
+  { known, new: others }: { readonly known: Group; readonly new: Group },
+  hasKnown: boolean,
+  isBroad: () => boolean,
+): Objection {
+  const both = `${known.text}; ${others.text}`;
+  const disputed = (): CheckResult => ({
+    ...checkResult("inconclusive", `known and new callers are not served alike. ${LOOK}: ${both}`),
+    why: "disputed",
+  });
+  const fails = () => checkResult("fail", `green: ${both}`);
+  if (known.standing === "fail")
+    return others.standing === "clear" && others.callers >= LEAST_CALLERS ? disputed() : fails();
+  if (others.standing === "fail") {
+    const isAgreed = known.standing === "suspect" || known.standing === "chance" || !hasKnown;
+    return isAgreed ? fails() : disputed();
+  }
+  if (known.standing === "suspect" && isBroad())
+    return checkResult("fail", `green: ${both}; nearly every known caller was served better before`);
+  if (known.standing === "suspect" || others.standing === "suspect")
+    return {
+      ...checkResult(
+        "inconclusive",
+        `it is unknown whether blue would answer what green does not. ${LOOK}: ${both}`,
+      ),
+      why: "uncompared",
+    };
+  if (known.standing === "chance" || others.standing === "chance")
+    return checkResult("inconclusive", `green: ${both}; that may be chance`);
+  const isOnlyNew = hasKnown && known.standing === "none" && others.callers > 0;
+  return isOnlyNew
+    ? checkResult("inconclusive", `no caller known from before the rollout has had green yet; ${both}`)
+    : undefined;
+}
+
+/** What callers decide, and what they leave to `passed`, which gets the figures that count. No caller decides alone. */
+export function judgeCrowd(
+  test: CrowdTest,
+  measured: ServiceMeasured,
+  passed: (counted: ServiceMeasured) => CheckResult,
+): CheckResult {
+  const { service, left } = withoutOne(measured, test.kind, test);
+  const objection = objectionOf(test, service);
+  if (objection !== undefined) return objection;
+  const result = passed(countedService(service, test.minSamples));
+  const one = left === undefined ? "" : `; not counted: the requests of one caller (${left.slice(0, 8)})`;
+  return { ...result, text: `${result.text}${uncountedText(test, service)}${one}` };
+}
+
+/** How many of green's failed requests do not count, because blue fails them as well; empty if none. */
+function uncountedText(test: Pick<CrowdTest, "kind" | "minSamples">, service: ServiceMeasured): string {
+  const green = crowdOf(service.green);
+  const units = [green.known, green.new].flatMap((group) =>
+    unitsOf(group, test.kind, test.minSamples, service.compared),
+  );
+  const same = Math.round(totalOf(units, (unit) => unit.same).events);
+  if (same === 0) return "";
+  return `; not counted: ${test.kind === "fault" ? amount(same, "fault") : `${same} refused`} of requests that blue fails as well`;
+}

@@ -1,0 +1,52 @@
+/** Which of green's requests are asked of blue before a verdict: none while nothing is against green. */
+import type { CallerMetrics } from "./caller-figures.ts";
+import { drawn, type Question } from "./comparison.ts";
+import { share } from "./counts.ts";
+import { crowdOf, isCrowd, totalOf, unitsOf } from "./crowd.ts";
+import type { CrowdTest } from "./crowd-judge.ts";
+import { errorRate, faultTest } from "./error-rate.ts";
+import { isSlower, latency } from "./latency.ts";
+import type { ServiceMeasured } from "./measurement.ts";
+import { refusals, refusalTest } from "./refusals.ts";
+import type { CheckRule } from "./strategy.ts";
+
+/**
+ * A sample of the requests that could count against green: at most `MOST_COMPARED` for each kind and for known and new callers
+ * each, and only if they are more than a check lets pass. Pure, except for `random`.
+ */
+export function questionsFor(
+  rules: readonly CheckRule[],
+  service: ServiceMeasured,
+  random: () => number = Math.random,
+): Question[] {
+  const { callers } = service.green;
+  if (callers === undefined) return [];
+  const groups = isCrowd(service) ? Object.values(crowdOf(service.green)) : [callers];
+  const questions = rules.flatMap((rule): Question[] => {
+    if (rule.kind === "errorRate")
+      return asked(groups, service, faultTest(rule), errorRate(rule, service, false).outcome, random);
+    if (rule.kind === "refusals")
+      return asked(groups, service, refusalTest(rule), refusals(rule, service).outcome, random);
+    if (rule.kind !== "latency") return [];
+    const isLate = isCrowd(service) ? isSlower(rule, service) : latency(rule, service).outcome === "fail";
+    return isLate ? groups.flatMap((group) => drawn(group, "slow", random)) : [];
+  });
+  return questions.filter(
+    ({ kind, caller }, at) =>
+      questions.findIndex((other) => other.kind === kind && other.caller === caller) === at,
+  );
+}
+
+function asked(
+  groups: readonly (readonly CallerMetrics[])[],
+  service: ServiceMeasured,
+  { kind, minSamples, limit }: CrowdTest,
+  outcome: string,
+  random: () => number,
+): Question[] {
+  if (!isCrowd(service) && outcome !== "fail") return [];
+  return groups.flatMap((group) => {
+    const failed = totalOf(unitsOf(group, kind, minSamples), ({ unknown }) => unknown);
+    return isCrowd(service) && share(failed) <= limit ? [] : drawn(group, kind, random);
+  });
+}

@@ -1,0 +1,48 @@
+/** Rollouts under attack: a few of the trials in docs/concepts/rollouts.md, with their seed. */
+import { expect, test } from "vitest";
+import { ends, type Trial } from "./attackers.ts";
+
+const [ROLLOUTS, SEED] = [25, 29];
+const cell = (
+  strategy: Trial["strategy"],
+  release: Trial["release"],
+  attack: Trial["attack"],
+  wallets: number,
+  dry = true,
+): Trial => ({ strategy, release, attack, wallets, dry });
+
+test.each([
+  cell("CANARY", "good", "none", 0),
+  cell("CANARY", "good", "loud", 10),
+  cell("CANARY", "good", "patient", 100),
+  cell("CANARY", "good", "green", 10),
+  cell("CANARY", "good", "slow", 10),
+])("a good release goes through: $strategy, $attack $wallets", (trial) => {
+  const { through, back } = ends(trial, ROLLOUTS, SEED);
+  expect(back).toBe(0);
+  expect(through / ROLLOUTS).toBeGreaterThanOrEqual(0.9);
+});
+
+test.each([
+  cell("CANARY", "good", "green", 10, false),
+  cell("INSTANT", "good", "patient", 100, false),
+  cell("INSTANT", "good", "loud", 100, false),
+])(
+  "a good release is never condemned, even if nothing can be compared: $strategy, $attack $wallets",
+  (trial) => {
+    expect(ends(trial, ROLLOUTS, SEED).back).toBe(0);
+  },
+);
+
+test.each([
+  cell("CANARY", "broken", "none", 0),
+  cell("CANARY", "broken", "praise", 100),
+  cell("CANARY", "broken", "spoil", 10, false),
+  cell("CANARY", "flaky", "loud", 10),
+  cell("INSTANT", "late", "patient", 10),
+  cell("INSTANT", "dead", "green", 100, false),
+])("a bad release never gets through: $strategy, $release, $attack $wallets", (trial) => {
+  const { through, back } = ends(trial, ROLLOUTS, SEED);
+  expect(through).toBe(0);
+  if (trial.attack === "none") expect(back / ROLLOUTS).toBeGreaterThanOrEqual(0.9);
+});

@@ -1,0 +1,314 @@
+/** What callers decide in a judgement when there are many: wallets and requests are free. */
+import { describe, expect, it, test } from "vitest";
+import { figuresOf } from "../../providers/traffic/figures.ts";
+import type { CallerMetrics } from "../../src/delivery/caller-figures.ts";
+import { type Compared, type Comparisons, drawn, MOST_COMPARED } from "../../src/delivery/comparison.ts";
+import { clustered, type Unit } from "../../src/delivery/crowd.ts";
+import { judge } from "../../src/delivery/judge.ts";
+import { decide } from "../../src/delivery/machine.ts";
+import type { ServiceMeasured } from "../../src/delivery/measurement.ts";
+import { questionsFor } from "../../src/delivery/questions.ts";
+import { sumOfSenders } from "../../src/delivery/senders.ts";
+import { stepsOf } from "../../src/delivery/steps.ts";
+import { StrategySchema } from "../../src/delivery/strategy.ts";
+import type { RevisionMetrics } from "../../src/delivery/wire.ts";
+
+const STRATEGY = StrategySchema.parse({ kind: "blue-green", maxInconclusive: 1 });
+const CHECKS = STRATEGY.checks.filter(({ kind }) => kind !== "health");
+const LATENCY = StrategySchema.parse({ checks: [{ kind: "latency" }] }).checks;
+
+interface Kind {
+  readonly n: number;
+  readonly answered?: number;
+  readonly errors?: number;
+  readonly refused?: number;
+  readonly limited?: number;
+  readonly busy?: number;
+  readonly known?: boolean;
+  readonly ms?: number;
+}
+
+/** Callers of the same kind, by the start of their names. */
+function callers(kinds: Readonly<Record<string, Kind>>): CallerMetrics[] {
+  return Object.entries(kinds).flatMap(([name, kind]) => {
+    const { n, answered = 0, errors = 0, refused = 0, limited = 0, busy = 0, known = true, ms = 200 } = kind;
+    return Array.from({ length: n }, (_, i) => ({
+      ...{ id: `${name}-${i}`, known, requests: answered + errors + refused, answered, errors, refused },
+      ...{
+        limited,
+        busy,
+        draining: 0,
+        earlier: 0,
+        open: [],
+        slot: i + 1,
+        ms: Array(answered).fill(ms + (i % 7)),
+      },
+      ...(errors > busy ? { fault: { slot: i + 1, code: "INTERNAL" } } : {}),
+      ...(refused > limited ? { refusal: { slot: i + 1, code: "NOPE" } } : {}),
+    }));
+  });
+}
+
+function revision(kinds: Readonly<Record<string, Kind>>): RevisionMetrics {
+  const list = callers(kinds);
+  const sum = (of: "requests" | "answered" | "errors" | "refused") =>
+    list.reduce((total, each) => total + each[of], 0);
+  return {
+    ...{
+      requests: sum("requests"),
+      answered: sum("answered"),
+      errors: sum("errors"),
+      refused: sum("refused"),
+    },
+    ...{ latencies: list.flatMap(({ ms }) => ms), open: [], callers: list },
+  };
+}
+
+/** Every question about callers of these names has this answer. */
+function compared(service: ServiceMeasured, answers: Readonly<Record<string, Compared>>, rules = CHECKS) {
+  const all: Record<"fault" | "refusal" | "slow", Record<string, Compared>> = {
+    fault: {},
+    refusal: {},
+    slow: {},
+  };
+  for (const { kind, caller } of questionsFor(rules, service, () => 0.5)) {
+    const name = caller.slice(0, caller.lastIndexOf("-"));
+    all[kind][caller] = answers[name] ?? "unknown";
+  }
+  return all satisfies Comparisons;
+}
+
+function verdictOf(
+  green: Readonly<Record<string, Kind>>,
+  blue: Readonly<Record<string, Kind>>,
+  answers: Readonly<Record<string, Compared>> = {},
+  rules = CHECKS,
+) {
+  const [own, old] = [revision(green), revision(blue)];
+  const service = { green: own, blue: old, isBlueCurrent: true, served: sumOfSenders([old]) };
+  return judge(rules, {
+    services: { battle: { ...service, compared: compared(service, answers, rules) } },
+  });
+}
+
+const BLUE = { honest: { n: 100, answered: 4 } };
+const HONEST = { n: 40, answered: 4 };
+
+describe("seven wallets that all have green, with forty bad requests each", () => {
+  const attack = { wallet: { n: 7, refused: 20, errors: 20, known: false } };
+  it("do not fail a release if blue fails them as well", () => {
+    const verdict = verdictOf({ honest: HONEST, ...attack }, BLUE, { wallet: "same" });
+    expect(verdict.outcome).toBe("pass");
+    expect(verdict.text).toContain("of requests that blue fails as well");
+  });
+  it("hold it if nothing can be compared, with a code and what to do", () => {
+    const verdict = verdictOf({ honest: HONEST, ...attack }, BLUE);
+    expect(verdict).toMatchObject({ outcome: "inconclusive", why: "uncompared" });
+    expect(verdict.text).toContain("npx fleet promote or npx fleet abort");
+    const { move } = decide(STRATEGY, stepsOf(STRATEGY), { step: 0, inconclusive: 0, errors: 0 }, verdict);
+    expect(move).toMatchObject({ kind: "hold", why: "uncompared" });
+  });
+  it("hold it if blue answers them and callers from before are served as before", () => {
+    const verdict = verdictOf({ honest: HONEST, ...attack }, BLUE, { wallet: "differs" });
+    expect(verdict).toMatchObject({ outcome: "inconclusive", why: "disputed" });
+    const { move } = decide(STRATEGY, stepsOf(STRATEGY), { step: 0, inconclusive: 0, errors: 0 }, verdict);
+    expect(move).toMatchObject({ kind: "hold", why: "disputed" });
+  });
+  it("that it is too busy for, or that send too much, count as nothing", () => {
+    const busy = { wallet: { n: 7, errors: 40, busy: 40, known: false } };
+    expect(verdictOf({ honest: HONEST, ...busy }, BLUE, { wallet: "differs" }).outcome).toBe("inconclusive");
+    const limited = { wallet: { n: 7, refused: 40, limited: 40, known: false } };
+    expect(verdictOf({ honest: HONEST, ...limited }, BLUE).outcome).toBe("pass");
+  });
+});
+
+describe("one caller", () => {
+  test.each(["same", "unknown", "differs"] as const)("decides nothing, however loud: %s", (answer) => {
+    for (const known of [true, false]) {
+      const loud = { n: 1, errors: 5000, refused: 5000, known };
+      const verdict = verdictOf({ honest: HONEST, loud }, BLUE, { loud: answer });
+      expect([known, verdict.outcome]).toEqual([known, answer === "differs" ? "inconclusive" : "pass"]);
+    }
+  });
+  it("does not hide that green fails others", () => {
+    const hurt = { n: 8, answered: 2, errors: 2 };
+    const green = { honest: { n: 12, answered: 4 }, hurt, loud: { n: 1, answered: 10_000 } };
+    expect(verdictOf(green, BLUE, { hurt: "differs" }).outcome).toBe("fail");
+    expect(verdictOf(green, BLUE, { hurt: "unknown" }).outcome).toBe("inconclusive");
+  });
+  it("makes a service no crowd, so that its only caller is compared with itself, unless blue fails the same", () => {
+    const only = { only: { n: 1, errors: 40 } };
+    const before = { only: { n: 1, answered: 40 } };
+    const judged = (answer?: Compared) => {
+      const withSenders = (of: RevisionMetrics): RevisionMetrics => ({
+        ...of,
+        senders: Object.fromEntries((of.callers ?? []).map((own) => [own.id, { ...own, latencies: own.ms }])),
+      });
+      const [green, blue] = [withSenders(revision(only)), withSenders(revision(before))];
+      const service = { green, blue, served: sumOfSenders([blue]) };
+      const answers = answer ? { compared: compared(service, { only: answer }) } : {};
+      return judge(CHECKS, { services: { battle: { ...service, ...answers } } }).outcome;
+    };
+    expect([judged(), judged("differs"), judged("unknown")]).toEqual(["fail", "fail", "fail"]);
+    expect(judged("same")).toBe("inconclusive");
+  });
+});
+
+describe("callers from before and new ones", () => {
+  const broken = (n: number, known: boolean) => ({ n, answered: 2, errors: 2, known });
+  test.each([
+    ["both", { honest: broken(20, true), new: broken(20, false) }, "fail"],
+    ["those from before, nobody else calls", { honest: broken(20, true) }, "fail"],
+    [
+      "those from before alone",
+      { honest: broken(20, true), new: { n: 20, answered: 4, known: false } },
+      "inconclusive",
+    ],
+    ["new ones alone", { honest: HONEST, new: broken(20, false) }, "inconclusive"],
+    ["new ones, those from before have not had green", { new: broken(20, false) }, "inconclusive"],
+  ] as const)("green fails requests of %s that blue answers", (_what, green, outcome) => {
+    const verdict = verdictOf(green, BLUE, { honest: "differs", new: "differs" });
+    expect(verdict.outcome).toBe(outcome);
+    if (outcome === "inconclusive") expect(verdict.why).toBe("disputed");
+  });
+  it("new ones decide where nobody called before", () => {
+    const young = { new: { n: 40, answered: 4, known: false } };
+    expect(verdictOf({ new: broken(20, false) }, young, { new: "differs" }).outcome).toBe("fail");
+    expect(verdictOf(young, young).outcome).toBe("pass");
+  });
+  it("new ones do not pass a release for those from before", () => {
+    expect(verdictOf({ new: { n: 40, answered: 10, known: false } }, BLUE)).toMatchObject({
+      outcome: "inconclusive",
+      text: expect.stringContaining("no caller known from before the rollout has had green yet"),
+    });
+  });
+});
+
+describe("requests that cannot be compared", () => {
+  it("fail a release if nearly every caller from before was served better", () => {
+    const green = { honest: { n: 20, errors: 4 } };
+    expect(verdictOf(green, BLUE)).toMatchObject({
+      outcome: "fail",
+      text: expect.stringContaining("nearly every known caller was served better before"),
+    });
+  });
+  it("hold it if some were: a hundred patient wallets are not everybody", () => {
+    const patient = { n: 88, answered: 0, errors: 4 };
+    const old = { ...BLUE, patient: { n: 100, answered: 4 } };
+    expect(verdictOf({ honest: HONEST, patient }, old)).toMatchObject({
+      outcome: "inconclusive",
+      why: "uncompared",
+    });
+  });
+  it("are refusals that blue's callers do not get", () => {
+    const green = { honest: HONEST, hurt: { n: 40, answered: 2, refused: 2 } };
+    expect(verdictOf(green, BLUE)).toMatchObject({ outcome: "inconclusive", why: "uncompared" });
+    expect(verdictOf(green, BLUE, { hurt: "differs" }).outcome).toBe("fail");
+    expect(verdictOf(green, BLUE, { hurt: "same" }).outcome).toBe("pass");
+  });
+});
+
+describe("slow answers", () => {
+  const slow = (n: number, known: boolean) => ({ n, answered: 8, ms: 4000, known });
+  test.each([
+    [
+      "wallets whose requests are as slow at blue",
+      { honest: HONEST, wallet: slow(20, false) },
+      "same",
+      "pass",
+    ],
+    [
+      "new wallets whose requests blue answers faster",
+      { honest: HONEST, wallet: slow(60, false) },
+      "differs",
+      "inconclusive",
+    ],
+    [
+      "wallets that cannot be compared",
+      { honest: HONEST, wallet: slow(60, false) },
+      "unknown",
+      "inconclusive",
+    ],
+    ["one wallet", { honest: HONEST, wallet: { ...slow(1, true), answered: 128 } }, "differs", "pass"],
+    ["everybody", { honest: slow(40, true), wallet: slow(20, false) }, "differs", "fail"],
+  ] as const)("of %s", (_what, green, answer, outcome) => {
+    const verdict = verdictOf(green, BLUE, { wallet: answer, honest: "differs" }, LATENCY);
+    expect(verdict.outcome).toBe(outcome);
+  });
+});
+
+describe("what is compared", () => {
+  it("is nothing while nothing is against green", () => {
+    const service = { green: revision({ honest: { n: 40, answered: 20, errors: 0 } }), blue: revision(BLUE) };
+    expect(questionsFor([...CHECKS, ...LATENCY], service)).toEqual([]);
+  });
+  it("is a sample, of each caller once, that nobody can arrange", () => {
+    const crowd = callers({ a: { n: 100, errors: 3 } });
+    const [one, two] = [drawn(crowd, "fault"), drawn(crowd, "fault")];
+    expect(one).toHaveLength(MOST_COMPARED);
+    expect(new Set(one.map(({ caller }) => caller)).size).toBe(MOST_COMPARED);
+    expect(one).not.toEqual(two);
+    const service = {
+      green: revision({ a: { n: 100, errors: 3 }, b: { n: 100, errors: 3, known: false } }),
+      blue: revision(BLUE),
+    };
+    expect(questionsFor(CHECKS, service)).toHaveLength(2 * MOST_COMPARED);
+  });
+});
+
+describe("the information in callers' requests", () => {
+  const unit = (n: number, differs: number): Unit => ({
+    id: `${n}-${differs}`,
+    n,
+    differs,
+    unknown: 0,
+    same: 0,
+  });
+  const of = (units: readonly Unit[]) => clustered(units, ({ differs }) => differs);
+  it("is that of the requests if they have nothing to do with their callers", () => {
+    const { events, n } = of(Array.from({ length: 50 }, (_, i) => unit(1, i < 10 ? 1 : 0)));
+    expect(events).toBe(10);
+    expect(n).toBeGreaterThanOrEqual(49);
+  });
+  it("is that of the callers if each one's requests end alike", () => {
+    const alike = of([
+      ...Array.from({ length: 10 }, () => unit(10, 10)),
+      ...Array.from({ length: 30 }, () => unit(10, 0)),
+    ]);
+    expect(alike.n).toBeGreaterThanOrEqual(36);
+    expect(alike.n).toBeLessThanOrEqual(40);
+    expect(of(Array.from({ length: 5 }, () => unit(10, 10)))).toEqual({ events: 5, n: 5 });
+  });
+  it("is that of one observation for one caller", () => {
+    expect(of([unit(10, 10)])).toEqual({ events: 1, n: 1 });
+    expect(of([])).toEqual({ events: 0, n: 0 });
+  });
+});
+
+test("a router of an earlier version reports no callers: its requests are judged, and nothing is compared", () => {
+  const { callers: _, ...green } = revision({ honest: { n: 20, answered: 1, errors: 3 } });
+  const { callers: __, ...blue } = revision(BLUE);
+  expect(questionsFor(CHECKS, { green, blue })).toEqual([]);
+  expect(judge(CHECKS, { services: { battle: { green, blue } } }).outcome).toBe("fail");
+});
+
+test("a caller that green tells to ask again, or whose earlier request ran out of time, has met a fault", () => {
+  const own = revision({ a: { n: 1, answered: 1 } });
+  const green = { ...own, callers: own.callers?.map((each) => ({ ...each, draining: 2, earlier: 1 })) };
+  const metrics = {
+    release: "r",
+    step: 1,
+    since: 0,
+    services: { quote: { g: green, b: revision({ a: { n: 1, answered: 5 } }) } },
+  };
+  const wanted = { services: { quote: { blue: { processId: "b" }, green: { processId: "g" } } } } as never;
+  const figures = figuresOf(wanted, "quote", { metrics });
+  expect(figures.green.callers?.[0]).toMatchObject({
+    requests: 2,
+    answered: 1,
+    errors: 3,
+    busy: 2,
+    draining: 0,
+  });
+  expect(figures.served).toMatchObject({ "a-0": { answered: 5 } });
+});
