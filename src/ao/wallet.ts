@@ -1,7 +1,6 @@
-import { constants, createHash, createPrivateKey, createPublicKey, sign, verify } from "node:crypto";
+import { createHash, createPrivateKey, createPublicKey, sign, verify } from "node:crypto";
 import { readFile, stat } from "node:fs/promises";
 import { z } from "zod";
-import { itemId, readItem, signItem } from "../core/ans104.ts";
 import { FleetError, type Problem } from "../core/errors.ts";
 
 /** The fields of an ANS-104 data item, before it is signed. */
@@ -58,18 +57,20 @@ type Jwk = z.infer<typeof JwkSchema>;
 export async function loadWallet(source: WalletSource): Promise<Wallet> {
   const at = "path" in source ? source.path : "the given wallet";
   const jwk = parseJwk("path" in source ? await readPrivate(source.path) : source.jwk, at);
-  const publicKey = Buffer.from(jwk.n, "base64url");
-  const key = createPrivateKey({ key: jwk, format: "jwk" });
-  const options = { key, padding: constants.RSA_PKCS1_PSS_PADDING };
+  const address = createHash("sha256").update(Buffer.from(jwk.n, "base64url")).digest("base64url");
   return {
-    address: createHash("sha256").update(publicKey).digest("base64url"),
-    async sign(fields) {
-      const raw = signItem(fields, {
-        signatureType: 1,
-        publicKey,
-        sign: (message) => sign("sha256", message, options),
+    address,
+    async sign({ data, tags, target, anchor }) {
+      // Loaded at the first signature: a preview signs nothing and should not wait for the library.
+      const { ArweaveSigner, createData } = await import("@dha-team/arbundles");
+      const signer = new ArweaveSigner(jwk);
+      const item = createData(data, signer, {
+        tags: tags.map(({ name, value }) => ({ name, value })),
+        ...(target === undefined ? {} : { target }),
+        ...(anchor === undefined ? {} : { anchor }),
       });
-      return { id: itemId(readItem(raw).signature), raw: new Uint8Array(raw) };
+      await item.sign(signer);
+      return { id: item.id, raw: new Uint8Array(item.getRaw()) };
     },
   };
 }

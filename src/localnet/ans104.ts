@@ -1,20 +1,6 @@
 import { createHash, createPrivateKey, createPublicKey, sign as signBytes } from "node:crypto";
-import { secp256k1 } from "@noble/curves/secp256k1.js";
-import { keccak_256 } from "@noble/hashes/sha3.js";
-import {
-  hasValidSignature,
-  hasValidTags,
-  type Item,
-  itemId,
-  itemTags,
-  readItem,
-  signedMessage,
-  signItem,
-  type UnsignedItem,
-} from "../core/ans104.ts";
+import { createData, DataItem, type Signer } from "@dha-team/arbundles";
 import type { Tag } from "./types.ts";
-
-export type { UnsignedItem as ItemFields } from "../core/ans104.ts";
 
 /** A parsed ANS-104 data item. */
 export interface ParsedItem {
@@ -32,36 +18,26 @@ export interface ParsedItem {
 /** True if the bytes are a data item with a valid signature. Never throws. */
 export async function isSigned(raw: Uint8Array): Promise<boolean> {
   try {
-    const item = readItem(raw);
-    return hasValidTags(item) && (hasValidSignature(item) ?? isSignedByEthereum(item));
+    return await DataItem.verify(Buffer.from(raw.buffer, raw.byteOffset, raw.byteLength));
   } catch {
     return false;
   }
 }
 
-/** Whether a wallet of Ethereum signed the item, as a personal message (ERC-191). */
-function isSignedByEthereum(item: Item): boolean {
-  const message = signedMessage(item);
-  const text = Buffer.from(`\x19Ethereum Signed Message:\n${message.length}`);
-  const hash = keccak_256(Buffer.concat([text, message]));
-  // Without its last byte, by which a key could be recovered.
-  return secp256k1.verify(item.signature.subarray(0, 64), hash, item.owner, { prehash: false });
-}
-
 /** Parses a data item; throws if the bytes are not one. Does not check the signature: see `isSigned`. */
 export function parseItem(bytes: Uint8Array): ParsedItem {
   const raw = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const item = readItem(raw);
+  const item = new DataItem(raw);
   return {
-    id: itemId(item.signature),
-    owner: addressOf(item.owner),
-    ownerKey: item.owner.toString("base64url"),
-    signature: item.signature.toString("base64url"),
-    target: item.target.toString("base64url"),
-    anchor: item.anchor.toString("utf8"),
-    tags: itemTags(item),
+    id: item.id,
+    owner: addressOf(item.rawOwner),
+    ownerKey: item.owner,
+    signature: item.signature,
+    target: item.target,
+    anchor: item.rawAnchor.toString("utf8"),
+    tags: item.tags.map(({ name, value }) => ({ name, value })),
     raw,
-    dataOffset: item.dataOffset,
+    dataOffset: item.getStartOfData(),
   };
 }
 
@@ -70,10 +46,18 @@ function addressOf(publicKey: Uint8Array): string {
   return createHash("sha256").update(publicKey).digest("base64url");
 }
 
+export interface ItemFields {
+  readonly data: string | Uint8Array;
+  readonly tags: readonly Tag[];
+  readonly target?: string;
+  /** 32 bytes. */
+  readonly anchor?: string;
+}
+
 /** Signs data items. The same fields always yield the same bytes, so repeating an operation creates no second item. */
 export interface ItemSigner {
   readonly address: string;
-  sign(fields: UnsignedItem): Promise<ParsedItem>;
+  sign(fields: ItemFields): Promise<ParsedItem>;
 }
 
 const PKCS8_ED25519 = Buffer.from("302e020100300506032b657004220420", "hex");
@@ -89,9 +73,23 @@ export function itemSigner(seed: string): ItemSigner {
     type: "pkcs8",
   });
   const publicKey = createPublicKey(key).export({ format: "der", type: "spki" }).subarray(-32);
-  const sign = (message: Uint8Array) => signBytes(null, message, key);
+  const signer: Signer = {
+    publicKey,
+    signatureType: 2,
+    signatureLength: 64,
+    ownerLength: 32,
+    sign: (message: Uint8Array) => signBytes(null, message, key),
+  };
   return {
     address: addressOf(publicKey),
-    sign: async (fields) => parseItem(signItem(fields, { signatureType: 2, publicKey, sign })),
+    async sign(fields) {
+      const item = createData(fields.data, signer, {
+        tags: fields.tags.map(({ name, value }) => ({ name, value })),
+        ...(fields.target === undefined ? {} : { target: fields.target }),
+        ...(fields.anchor === undefined ? {} : { anchor: fields.anchor }),
+      });
+      await item.sign(signer);
+      return parseItem(item.getRaw());
+    },
   };
 }

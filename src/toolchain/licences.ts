@@ -35,8 +35,20 @@ const METERING =
   "MPL-2.0 covers its own files, which are unmodified. The evaluator of the embedded network contains it, an optional dependency that " +
   "staging and prod never load.";
 
+const CLIENT =
+  "AO's own client, which composes every message of ao-fleet. Its repository is under BSL 1.1 and says so in no package.json; its additional use " +
+  "grant is to be read by whoever ships a product with it.";
+
 /** Package → why it is accepted. One that is no longer needed here fails the check. */
 export const EXCEPTIONS: Readonly<Record<string, Exception>> = {
+  "@permaweb/aoconnect": { licence: "none", reason: CLIENT },
+  "@permaweb/ao-scheduler-utils": { licence: "none", reason: CLIENT },
+  "arweave-stream-tx": {
+    licence: "none",
+    reason:
+      "Its repository is under GPL-3.0. aoconnect depends on arbundles, which loads it to upload files to Arweave; ao-fleet calls no function " +
+      "of it, but it is installed and loaded. It goes when aoconnect or arbundles drops it.",
+  },
   "@permaweb/ao-loader": {
     licence: "none",
     reason:

@@ -31,7 +31,7 @@ const ASSETS = [
 const PEERS: Readonly<Record<string, string>> = { "@pulumi/pulumi": "^3.255.0" };
 
 /** Only for the embedded network: `npm install --omit=optional` skips it. */
-const OPTIONAL = ["@noble/curves", "@noble/hashes", "@permaweb/ao-loader"];
+const OPTIONAL = ["@permaweb/ao-loader"];
 
 interface Manifest {
   readonly name: string;

@@ -38,7 +38,7 @@ export async function newNodePlayer(nodeUrl: string, jwk?: Record<string, string
   const say: Player["say"] = async (process, action, data, more = {}) => {
     const correlation = randomUUID();
     const tags = { Action: action, "Correlation-Id": correlation, ...more };
-    const item = await wallet.sign(fieldsOfMessage({ intent: "", processId: process, tags, data }));
+    const item = await wallet.sign(await fieldsOfMessage({ intent: "", processId: process, tags, data }));
     const budget = budgetOf(60);
     const from = (await schedule.current(process, budget)) ?? 0;
     await node.ask({ path: `/${process}~process@1.0/push`, item: item.raw }, budget);

@@ -59,7 +59,7 @@ export function arrivalOf({ schedulers, inFlight, isShown }: ArrivalParts): Arri
       route === "assign"
         ? { kind: "assigned", id, processId, since: at }
         : intent.kind === "spawn"
-          ? { kind: "spawn", id, scheduler: schedulerOf(item.raw) }
+          ? { kind: "spawn", id, scheduler: await schedulerOf(item.raw) }
           : { kind: "message", id, processId };
     return schedulers.has(placed, budget);
   }

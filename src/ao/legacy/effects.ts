@@ -184,7 +184,7 @@ class Posting implements Effects {
     checkTags(input.tags, key);
     return this.#once(
       { key, kind: "message", target: input.processId, content: hashOf(asked) },
-      async () => fieldsOfMessage(input),
+      () => fieldsOfMessage(input),
       budget,
     );
   }

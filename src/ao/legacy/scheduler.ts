@@ -1,5 +1,4 @@
 import { z } from "zod";
-import { itemTags, readItem } from "../../core/ans104.ts";
 import type { Budget } from "../../core/budget.ts";
 import { schedulerUnknown, UnitError, unitNotAo, unitRefused } from "../errors.ts";
 import { readPage } from "../shared/gateway.ts";
@@ -159,8 +158,9 @@ function isNotFound({ status, json }: Answer): boolean {
 }
 
 /** The scheduler that a signed spawn names, read from its bytes: an earlier run may have signed them with other settings. */
-export function schedulerOf(raw: Uint8Array): string {
-  return itemTags(readItem(raw)).find(({ name }) => name === "Scheduler")?.value ?? "";
+export async function schedulerOf(raw: Uint8Array): Promise<string> {
+  const { DataItem } = await import("@dha-team/arbundles");
+  return new DataItem(Buffer.from(raw)).tags.find(({ name }) => name === "Scheduler")?.value ?? "";
 }
 
 /** An answer that does not tell whether the unit has the item; a retry can. */

@@ -1,51 +1,77 @@
-import type { MessageInput, SpawnInput, Tags } from "../port.ts";
+import type { MessageInput, SpawnInput } from "../port.ts";
+import { composer } from "../shared/aoconnect.ts";
 import { type TagList, tagList } from "../shared/tags.ts";
 import type { ItemFields } from "../wallet.ts";
 
 /** A spawn with its scheduler and its authority. */
 export type PlacedSpawn = SpawnInput & Required<Pick<SpawnInput, "scheduler" | "authority">>;
 
-/** The devices of a process, unless its tags name others. */
-const DEVICES = {
-  device: "process@1.0",
-  "scheduler-device": "scheduler@1.0",
-  "push-device": "push@1.0",
-  "execution-device": "genesis-wasm@1.0",
-};
-
-/** How the item is signed and answered. */
-const SIGNED = { "signing-format": "ans104", "accept-bundle": "true" };
-
-/** The data of an item without any, as aoconnect sends it. */
-const NO_DATA = "1984";
-
-/** Tags with those of the protocol at their end, whatever own ones have the same names. */
-function withProtocol(type: "Process" | "Message", tags: Tags): TagList {
-  const { "Data-Protocol": _protocol, Type: _type, Variant: _variant, ...own } = tags;
-  return tagList({ ...own, "Data-Protocol": "ao", Type: type, Variant: "ao.N.1" });
+/** The part of aoconnect's mainnet mode that composes messages. */
+interface MainnetClient {
+  spawn(input: Composed & { module: string; authority: string }): Promise<unknown>;
+  message(input: Composed & { process: string }): Promise<unknown>;
 }
+
+interface Composed {
+  readonly tags: TagList;
+  readonly data?: string;
+}
+
+type Signer = (create: (options: { passthrough: true }) => Promise<ItemFields>) => Promise<never>;
 
 /**
- * The fields of a spawn: protocol tags, devices, module, scheduler, authority, as aoconnect composes them in its mainnet mode
- * (`test/ao/compose.test.ts` compares the two). Sends and signs nothing: the adapter does that itself, with the journal, the budget and the
- * node's answers.
+ * The fields of a spawn as aoconnect composes them: protocol tags, devices, module, scheduler, authority. Sends and signs nothing: the
+ * adapter does that itself, with the journal, the budget and the node's answers.
  */
-export function fieldsOfSpawn({ module, scheduler, authority, tags, data }: PlacedSpawn): ItemFields {
-  const placed = { Authority: authority, Scheduler: scheduler, Module: module };
-  return {
-    data: data ?? NO_DATA,
-    tags: withProtocol("Process", {
-      ...{ ...DEVICES, ...placed, ...tags, ...placed },
-      ...{ ...SIGNED, "accept-codec": "httpsig@1.0" },
+export function fieldsOfSpawn({
+  module,
+  scheduler,
+  authority,
+  tags,
+  data,
+}: PlacedSpawn): Promise<ItemFields> {
+  // aoconnect prefers variables of the environment to what it is given; tags come after both.
+  const own = { Module: module, Authority: authority, Scheduler: scheduler };
+  return fieldsFrom(scheduler, (client) =>
+    client.spawn({
+      module,
+      authority,
+      tags: tagList({ ...tags, ...own }),
+      ...(data === undefined ? {} : { data }),
     }),
-  };
+  );
 }
 
-/** The fields of a message, as aoconnect composes them. */
-export function fieldsOfMessage({ processId, tags, data }: MessageInput): ItemFields {
-  return {
-    data: data ?? NO_DATA,
-    tags: withProtocol("Message", { ...tags, ...SIGNED, "require-codec": "application/json" }),
-    target: processId,
+/** The fields of a message as aoconnect composes them. */
+export function fieldsOfMessage({ processId, tags, data }: MessageInput): Promise<ItemFields> {
+  return fieldsFrom(processId, (client) =>
+    client.message({ process: processId, tags: tagList(tags), ...(data === undefined ? {} : { data }) }),
+  );
+}
+
+/** Thrown by the signer once it has the fields, so that aoconnect stops before it sends anything. */
+class FieldsTaken extends Error {}
+
+async function fieldsFrom(
+  scheduler: string,
+  make: (client: MainnetClient) => Promise<unknown>,
+): Promise<ItemFields> {
+  let fields: ItemFields | undefined;
+  const signer: Signer = async (create) => {
+    fields = await create({ passthrough: true });
+    throw new FieldsTaken("composed");
   };
+  // The name never resolves (RFC 2606): a call that bypassed the signer would fail at once.
+  const client = await composer<MainnetClient>({
+    MODE: "mainnet",
+    URL: "http://node.invalid",
+    SCHEDULER: scheduler,
+    signer,
+  });
+  await make(client).catch((error: unknown) => {
+    if (fields === undefined) throw error;
+  });
+  if (fields === undefined) throw new Error("aoconnect did not ask for a signature");
+  const { target, anchor, ...rest } = fields;
+  return { ...rest, ...(target ? { target } : {}), ...(anchor ? { anchor } : {}) };
 }

@@ -85,7 +85,7 @@ class Posting implements Effects {
     const step = outbox === "delivered" ? "push" : "schedule";
     return this.#once(
       { key, kind: "message", target: input.processId, content: hashOf(asked) },
-      async () => fieldsOfMessage(input),
+      () => fieldsOfMessage(input),
       `/${input.processId}~process@1.0/${step}`,
       budget,
     );

@@ -37,7 +37,7 @@ export const actionOf = (tags: Readonly<TagList>): string =>
   tags.findLast(({ name }) => name === "Action")?.value ??
   (firstOf(tags, "Type") === "Process" ? "(spawn)" : "");
 
-/** The maximum total size of a data item's tags in bytes (ANS-104). */
+/** The maximum total size of a data item's tags in bytes (arbundles and ANS-104). */
 const TAG_BYTES = 4096;
 
 /** What a protocol cannot carry in a tag of this name, and what it can; undefined if it can carry it. */
@@ -89,7 +89,7 @@ export function tagProblems(tags: Tags, at: string, nameProblem: NameCheck = () 
       );
     }
   }
-  // The protocol and the spawn add about 400 bytes of their own.
+  // aoconnect and the spawn add about 400 bytes of their own.
   if (bytes > TAG_BYTES - 500) {
     problems.push(problem("The tags are too long in total.", `${bytes} bytes`, `${TAG_BYTES - 500} bytes`));
   }

@@ -172,7 +172,7 @@ export class Ticker {
     if (progress.latest !== undefined && progress.latest.scheduledAt >= due) return;
     const intent = memberKey(scope, each.name, each.generation, `${STEP}/${due}`);
     await this.#closeOlder(each, intent);
-    // A messenger unit's tick has no data; without any, a number would be sent.
+    // A messenger unit's tick has no data; without any, aoconnect would send a number.
     const tick = { intent, processId: each.processId, tags: tickTags(each.cron, due), data: "" };
     // It stays open in the journal until the next one: a monitor that starts again finds that it was sent.
     const { id } = await ao.send(tick, budgetOf(seconds));
