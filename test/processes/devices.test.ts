@@ -1,6 +1,6 @@
 /** The library on both devices: aos in a compute unit, and lua@5.3a with the fleet's own module. */
 import { beforeAll, describe, expect, test } from "vitest";
-import { hashOf } from "../../src/core/hash.ts";
+import { hashOf, sha256 } from "../../src/core/hash.ts";
 import { type Aos, address, boot, OWNER, type SendOptions } from "./aos.ts";
 import { COUNTER, FOREIGN } from "./programs.ts";
 import { fleet } from "./world.ts";
@@ -154,11 +154,31 @@ describe.each([
 });
 
 test("processes of the guide call each other on lua@5.3a", async () => {
-  const world = await fleet(["shop", "pokemon"], { lua: true });
+  const world = await fleet(["shop", "pokemon", "battle"], { lua: true });
   const { reply } = await world.send("shop", { From: STRANGER, Action: "Info" });
   expect(reply?.data).toMatchObject({ name: "shop", status: "ACTIVE" });
   for (const name of ["shop", "pokemon"]) {
     const { reply: health } = await world.send(name, { From: STRANGER, Action: "HEALTH_CHECK" });
     expect([name, health?.data.healthStatus]).toEqual([name, "HEALTHY"]);
   }
+  // A pokemon whose values follow from a message of the process to itself, and a turn that both players commit to.
+  const players = [address("one"), address("two")] as const;
+  for (const From of players) {
+    const made = await world.send("pokemon", { From, Action: "CREATE_POKEMON", Data: { species: "eevee" } });
+    expect(made.reply?.data).toMatchObject({ success: true, pokemon: { species: "eevee", level: 5 } });
+  }
+  const battleId = "b";
+  const say = async (From: string, Action: string, data: object) =>
+    (await world.send("battle", { From, Action, Data: { battleId, ...data } })).reply?.data;
+  expect(await say(players[0], "START_BATTLE", { opponent: players[1] })).toMatchObject({ ranked: true });
+  const secret = "a-secret-of-this-turn";
+  for (const From of players) {
+    const commit = sha256([battleId, 1, From, "tackle", secret].join("/"));
+    expect(await say(From, "SUBMIT_MOVE", { commit })).toMatchObject({ success: true });
+  }
+  await say(players[0], "REVEAL_MOVE", { move: "tackle", secret });
+  expect(await say(players[1], "REVEAL_MOVE", { move: "tackle", secret })).toMatchObject({
+    resolved: true,
+    turn: 2,
+  });
 }, 120_000);

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from "vitest";
-import { type Aos, address, boot, OWNER, type ReplyData } from "./aos.ts";
+import { type Aos, address, boot, OWNER, type ReplyData, readReply } from "./aos.ts";
 import { fleet } from "./world.ts";
 
 const STRANGER = address("stranger");
@@ -91,6 +91,34 @@ test("bans are set by deployers, apply until their time, and are in every verdic
   expect((await ask(p, "LIST_BANS")).bans).toMatchObject([{ playerId: EVE, reason: "cheats", by: OWNER }]);
   expect(await ask(p, "UNBAN_PLAYER", { playerId: EVE }, OWNER)).toMatchObject({ lifted: true, count: 0 });
   expect(await ask(p, "UNBAN_PLAYER", { playerId: EVE }, OWNER)).toMatchObject({ lifted: false });
+});
+
+test("the processes that act for players get every change of the bans at once, and what they missed when they ask", async () => {
+  const p = await base.clone();
+  // As an earlier version left it.
+  await p.eval(`local bans = Fleet.store.states.bans bans.seq, bans.lifted, bans.forgotten = nil, nil, nil
+    bans.byPlayer.old, bans.count = { playerId = "old", reason = "r" }, 1`);
+  const told = async (action: string, data: object) => {
+    const { messages } = await p.send({ Action: action, Data: data });
+    return messages.map(readReply).filter((each) => each.action === "SET_BANS");
+  };
+  const first = await told("BAN_PLAYER", { playerId: EVE, reason: "cheats", hours: 1 });
+  expect(first).toMatchObject([
+    { target: BATTLE, data: { since: 0, seq: 1, bans: [{ playerId: EVE, untilTime: p.now + 3_600_000 }] } },
+  ]);
+  const missed = (since: number) => ask(p, "LIST_BANS", { since });
+  const names = ({ bans }: ReplyData) => (bans as { playerId: string }[]).map((each) => each.playerId).sort();
+  expect(names(await missed(0))).toEqual([EVE, "old"].sort());
+  expect(await missed(1)).toMatchObject({ seq: 1, bans: [], lifted: [] });
+  const second = await told("UNBAN_PLAYER", { playerId: "old" });
+  expect(second).toMatchObject([{ data: { since: 1, seq: 2, lifted: ["old"] } }]);
+  expect(await missed(1)).toMatchObject({ since: 1, seq: 2, bans: [], lifted: ["old"] });
+  expect(await missed(99)).toMatchObject({ seq: 2, full: true, bans: [{ playerId: EVE }] });
+  // Anybody may read the list, in pages.
+  const page = await ask(p, "LIST_BANS", { since: 0, limit: 1 }, STRANGER);
+  expect(page).toMatchObject({ bans: [{ playerId: EVE, reason: "cheats" }], more: false });
+  p.now += 3_600_000;
+  expect(names(await missed(0))).toEqual([]);
 });
 
 describe("rates", () => {
