@@ -2,6 +2,7 @@ import { z } from "zod";
 import type { Budget } from "../../src/core/budget.ts";
 import type { FleetError } from "../../src/core/errors.ts";
 import { hashOf } from "../../src/core/hash.ts";
+import { say } from "../../src/core/say.ts";
 import { distribute, type Shipment, withdraw } from "../../src/fleet/config/distribute.ts";
 import { type HeldConfig, integerVersion, readConfigs } from "../../src/fleet/config/reported-configs.ts";
 import { seal } from "../../src/fleet/config/seal.ts";
@@ -54,7 +55,7 @@ function printNew(inputs: Raw): void {
     ...Object.keys(secretData).map((key) => `${key} (sealed)`),
   ];
   const to = targets.success ? ` for ${namesOf(targets.data)}` : "";
-  console.log(`${name}: ${configType}${to}: ${fields.join(", ") || "no settings"}`);
+  say(`${name}: ${configType}${to}: ${fields.join(", ") || "no settings"}`);
 }
 
 const namesOf = (targets: readonly Target[]): string => targets.map(({ name }) => name).join(", ");
@@ -70,7 +71,7 @@ export async function diff(_id: string, olds: ConfigBundleOutputs, rawNews: Raw)
     ...coming.map((name) => `also goes to ${name}, whose process id will change`),
     ...explainChanges(olds, parsed.data),
   ];
-  for (const reason of reasons) console.log(`${parsed.data.name}: ${reason}`);
+  for (const reason of reasons) say(`${parsed.data.name}: ${reason}`);
   return { changes: reasons.length > 0, replaces: [] };
 }
 

@@ -1,3 +1,4 @@
+import { say } from "../../src/core/say.ts";
 import { keepSecrets } from "../../src/fleet/session/secrets.ts";
 import { type LocalNetworkInfo, start, status, stop } from "../../src/localnet/index.ts";
 import { addUser, isUser, removeUser, usersOf } from "../../src/localnet/users.ts";
@@ -26,7 +27,7 @@ export async function diff(_id: string, olds: LocalNetworkOutputs, rawNews: Raw)
   if (olds.dir !== news.dir) return { changes: true, replaces: ["dir"] };
   const { running } = await status(news.dir);
   if (!running)
-    console.log(
+    say(
       "local network: not running, will be started again on the same folder; the processes are checked then",
     );
   const isKnown = news.user === undefined || isUser(news.dir, news.user);
@@ -58,12 +59,10 @@ export const remove = (_id: string, props: LocalNetworkOutputs): Promise<void> =
 async function leave({ dir, user }: LocalNetworkOutputs): Promise<void> {
   if (user !== undefined) removeUser(dir, user);
   const others = usersOf(dir);
-  if (others.length > 0) return console.log(`${NAME}: keeps running for ${others.join(", ")}`);
+  if (others.length > 0) return say(`${NAME}: keeps running for ${others.join(", ")}`);
   // A state of version 0.1.0: other stacks of that version are not listed either.
   if (user === undefined)
-    return console.log(
-      `${NAME}: keeps running, other stacks may use it. To stop it: npx fleet localnet stop`,
-    );
+    return say(`${NAME}: keeps running, other stacks may use it. To stop it: npx fleet localnet stop`);
   await stop(dir);
   // A user that was added in the meantime expects it to run. A stop and a start lose nothing.
   if (usersOf(dir).length > 0) await start(dir);
@@ -82,7 +81,7 @@ async function started(inputs: LocalNetworkInputs, raw: Raw): Promise<LocalNetwo
     if (isNew) removeUser(dir, user);
     throw error;
   });
-  console.log(
+  say(
     `${NAME.padEnd(22)} running at ${info.gatewayUrl}  ${((performance.now() - began) / 1000).toFixed(1)} s`,
   );
   return { ...raw, ...inputs, ...stable(info) };

@@ -1,6 +1,7 @@
 import { amount } from "../../src/core/amount.ts";
 import { crashPoint } from "../../src/core/crash.ts";
 import { FleetError } from "../../src/core/errors.ts";
+import { say } from "../../src/core/say.ts";
 import { runsWithoutLibrary } from "../../src/fleet/code/without-library.ts";
 import { hasDrift, storeDriftCodes } from "../../src/fleet/health/drift-codes.ts";
 import type { ProcessRef } from "../../src/fleet/health/verdict.ts";
@@ -66,8 +67,7 @@ async function changes(id: string, olds: ProcessOutputs, rawNews: Raw) {
   if (mayReplace(readRunRequest(), news.name))
     reasons.push("a new process if this one is ruined (--replace)");
   const warning = isRefresh ? undefined : await backupWarning(olds, news);
-  for (const line of warning === undefined ? reasons : [...reasons, warning])
-    console.log(`${news.name}: ${line}`);
+  for (const line of warning === undefined ? reasons : [...reasons, warning]) say(`${news.name}: ${line}`);
   return { changes: reasons.length > 0, replaces: [], deleteBeforeReplace: false };
 }
 

@@ -1,5 +1,6 @@
 import { crashPoint } from "../../src/core/crash.ts";
 import { hashOf } from "../../src/core/hash.ts";
+import { say } from "../../src/core/say.ts";
 import { writeAtomically } from "../../src/fleet/files.ts";
 import { type ManifestProcess, readManifest, record } from "../../src/fleet/members/manifest.ts";
 import { approvalOf, forgetApproval } from "../../src/fleet/releases/approval.ts";
@@ -38,7 +39,7 @@ export async function diff(_id: string, olds: ReleaseOutputs, rawNews: Raw) {
   if (hashOf(news.evidence) !== hashOf(olds.evidence)) reasons.push("settings or wiring were sent again");
   if (hashOf(news.warm ?? {}) !== hashOf(olds.warm ?? {}))
     reasons.push("the members that run outside the release changed");
-  for (const reason of reasons) console.log(`release: ${reason}`);
+  for (const reason of reasons) say(`release: ${reason}`);
   return { changes: reasons.length > 0, replaces: [] };
 }
 

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Budget } from "../../src/core/budget.ts";
 import { FleetError } from "../../src/core/errors.ts";
+import { say } from "../../src/core/say.ts";
 import { activeOf, isSplit } from "../../src/delivery/index.ts";
 import { isWaitingCode, type Phase } from "../../src/delivery/phase.ts";
 import type { Table } from "../../src/delivery/wire.ts";
@@ -40,7 +41,7 @@ export async function check(_olds: Raw, news: Raw) {
 /** Only a move of traffic is a change; another release in which nothing moves is not. */
 export async function diff(_id: string, olds: TrafficOutputs, rawNews: Raw) {
   const coming = explainNewProcesses(olds, ownInputs(rawNews));
-  for (const reason of coming) console.log(`${NAME}: ${reason}`);
+  for (const reason of coming) say(`${NAME}: ${reason}`);
   if (coming.length > 0) return { changes: true, replaces: [] };
   const raw = assumeUnchanged(olds, ownInputs(rawNews));
   // An unknown value is a revision that does not exist yet and will get traffic.
@@ -48,7 +49,7 @@ export async function diff(_id: string, olds: TrafficOutputs, rawNews: Raw) {
   const parsed = TrafficInputsSchema.safeParse(raw);
   if (!parsed.success) return { changes: true };
   const reasons = explainTraffic(olds, parsed.data);
-  for (const reason of reasons) console.log(`${NAME}: ${reason}`);
+  for (const reason of reasons) say(`${NAME}: ${reason}`);
   return { changes: reasons.length > 0, replaces: [] };
 }
 

@@ -3,6 +3,7 @@ import type { Budget } from "../../src/core/budget.ts";
 import { crashPoint } from "../../src/core/crash.ts";
 import { FleetError } from "../../src/core/errors.ts";
 import { hashOf } from "../../src/core/hash.ts";
+import { say } from "../../src/core/say.ts";
 import { ignoreProbeFailure, probe } from "../../src/fleet/health/probe.ts";
 import { wiringName } from "../../src/fleet/members/resource-names.ts";
 import { withReplaceRemedy } from "../../src/fleet/members/ruined.ts";
@@ -68,7 +69,7 @@ export async function diff(_id: string, olds: WiringOutputs, rawNews: Raw) {
     ...readDriftFacts(olds).map(driftReason),
   ];
   if (olds.target.processId !== news.target.processId) reasons.push("the process id changed");
-  for (const reason of reasons) console.log(`${news.target.name} wiring: ${reason}`);
+  for (const reason of reasons) say(`${news.target.name} wiring: ${reason}`);
   return { changes: reasons.length > 0, replaces: [] };
 }
 

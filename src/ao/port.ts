@@ -187,8 +187,13 @@ export interface Scheduled {
   readonly assignmentId?: string;
   /** The scheduler's time in milliseconds; 0 if it gives none. */
   readonly timestamp: number;
-  /** The process that pushed it, or the address that signed it. */
+  /**
+   * The process that sent it if an authority of the receiver pushed it, else the address that signed it. aos decides in the same way, by the
+   * authorities that the process was spawned with.
+   */
   readonly from: string;
+  /** The other sender that its `From-Process` tag names, if no authority of the receiver signed it: anybody can write that tag. */
+  readonly claims?: string;
   readonly action: string;
   readonly tags: Tags;
   readonly data: string;

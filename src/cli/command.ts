@@ -4,7 +4,7 @@ import { z } from "zod";
 import type { FleetSession, OpenOptions } from "../fleet/fleet-session.ts";
 import type { Workspace } from "../operations/workspace/workspace.ts";
 import { EXIT, type ExitCode, exitCodeOf } from "./exit.ts";
-import type { Host } from "./host.ts";
+import { type Host, withPlainQuestions } from "./host.ts";
 import { openLog } from "./log.ts";
 import { Output } from "./output.ts";
 import { findProject } from "./project.ts";
@@ -133,7 +133,7 @@ function contextFor(
     return stack;
   };
   const context: Context = {
-    host,
+    host: withPlainQuestions(host),
     out,
     projectDir,
     workspace() {

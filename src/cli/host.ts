@@ -11,6 +11,7 @@ import { run } from "../toolchain/run.ts";
 import { interruptsBySignal } from "./interrupts.ts";
 import type { Streams } from "./output.ts";
 import { tolerateClosedPipe } from "./pipes.ts";
+import { shownLine } from "./styled.ts";
 
 /** The effects that commands need. `realHost` is this machine; tests provide fakes. */
 export interface Host extends Streams, PulumiRunner {
@@ -47,6 +48,22 @@ export interface Choice<T> {
   readonly disabled?: string;
 }
 
+/** The same host, whose questions only show what is in them: names and reasons may come from the network. */
+export function withPlainQuestions(host: Host): Host {
+  const plain = (choice: Choice<unknown>) => ({
+    ...choice,
+    name: shownLine(choice.name),
+    ...(choice.description === undefined ? {} : { description: shownLine(choice.description) }),
+    ...(choice.disabled === undefined ? {} : { disabled: shownLine(choice.disabled) }),
+  });
+  return {
+    ...host,
+    choose: <T>(question: string, choices: readonly Choice<T>[]) =>
+      host.choose(shownLine(question), choices.map(plain) as Choice<T>[]),
+    confirm: (question) => host.confirm(shownLine(question)),
+  };
+}
+
 /** The host of this machine. Heavy modules are loaded only by the commands that need them, so that the others start quickly. */
 export function realHost(): Host {
   const { stdin, stdout, stderr, env } = process;
@@ -74,7 +91,7 @@ export function realHost(): Host {
     localnet: () => import("../localnet/index.ts"),
     async pulumi(workspace, args) {
       const { ensureCli } = await import("../operations/workspace/workspace.ts");
-      await ensureCli(workspace, (line) => stderr.write(`${line}\n`));
+      await ensureCli(workspace, (line) => stderr.write(`${shownLine(line)}\n`));
       const { projectDir: cwd, env: whole, pulumi } = workspace;
       return run(pulumi, [...args, "--non-interactive"], { cwd, env: whole });
     },

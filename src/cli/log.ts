@@ -1,7 +1,8 @@
 import { existsSync, renameSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { Logger } from "pino";
-import { redactText } from "../operations/support/redact.ts";
+import { printableJson } from "../core/printable.ts";
+import { redactText } from "../core/redact.ts";
 
 /** A command's log: one JSON object per line, in the project's `build/logs/fleet.jsonl`. */
 interface CommandLog {
@@ -39,7 +40,8 @@ export async function openLog(
     file.on("error", () => {});
     const logger: Logger = pino(
       { base: fields, timestamp: () => `,"time":"${new Date().toISOString()}"`, level: known(level) },
-      file,
+      // Every line passes here, whatever its fields: without secrets, and with an escape for each character that acts on a terminal.
+      { write: (line) => void file.write(`${printableJson(redactText(line.trimEnd()))}\n`) },
     );
     return {
       say: (at, text, more = {}) => logger[at](more, redactText(text)),

@@ -1,6 +1,8 @@
-import { styleText } from "node:util";
-import { FleetError, formatProblem } from "../core/errors.ts";
+import { FleetError, type Problem, problemLines } from "../core/errors.ts";
+import { continued, printableJson } from "../core/printable.ts";
+import { redact, redactText } from "../core/redact.ts";
 import type { LogLevel } from "./log.ts";
+import { type Style, shownLine, styled } from "./styled.ts";
 
 /** The output streams of a command. Tests provide their own. */
 export interface Streams {
@@ -26,9 +28,14 @@ interface OutputOptions {
   readonly log?: (level: LogLevel, text: string, more?: object) => void;
 }
 
-type Style = Parameters<typeof styleText>[0];
+/** One line, or several. A line feed within a line is shown as `\\n`: whatever the text is, it begins no line. */
+export type Lines = string | readonly string[];
 
-/** The output of a command: results on stdout, progress on stderr, so that either can be piped. */
+/**
+ * The output of a command: results on stdout, progress on stderr, so that either can be piped. Nothing else writes to a terminal. Text may
+ * come from the network, so every character of a line is only shown (`src/core/printable.ts`); colours are added by `style`. JSON keeps
+ * every character, as an escape.
+ */
 export class Output {
   readonly json: boolean;
   readonly quiet: boolean;
@@ -49,52 +56,84 @@ export class Output {
     return this.streams.stderr.isTTY === true && !this.json && !this.quiet && !process.env.CI;
   }
 
-  /** Prints a line of the result; silent with `--json`. */
-  line(text = ""): void {
-    if (!this.json) this.streams.stdout.write(`${text}\n`);
+  /** Prints the result; silent with `--json`. */
+  line(text: Lines = ""): void {
+    if (!this.json) this.write("stdout", text);
   }
 
   /** Prints the result as one JSON document; silent without `--json`. */
   document(value: unknown): void {
-    if (this.json) this.streams.stdout.write(`${JSON.stringify(value, null, 2)}\n`);
+    if (this.json) this.streams.stdout.write(`${printableJson(JSON.stringify(value, null, 2))}\n`);
+  }
+
+  /**
+   * Prints text for another program, as it is; silent with `--json`. Only for text of this machine: a shell's variables, code of the project.
+   */
+  verbatim(text: string): void {
+    if (!this.json) this.streams.stdout.write(text);
   }
 
   /** Prints progress on stderr; silent with `--quiet`. */
-  note(text: string): void {
-    this.log("info", text);
-    if (!this.quiet) this.streams.stderr.write(`${text}\n`);
+  note(text: Lines): void {
+    this.log("info", whole(text));
+    if (!this.quiet) this.write("stderr", text);
   }
 
   /** Prints a detail on stderr; only with `--verbose`. */
-  detail(text: string): void {
-    this.log("debug", text);
-    if (this.verbose) this.streams.stderr.write(`${text}\n`);
+  detail(text: Lines): void {
+    this.log("debug", whole(text));
+    if (this.verbose) this.write("stderr", text);
   }
 
   /** Prints a warning or an error on stderr, whatever the options. */
-  alert(text: string): void {
-    this.log("warn", text);
-    this.streams.stderr.write(`${text}\n`);
+  alert(text: Lines): void {
+    this.log("warn", whole(text));
+    this.write("stderr", text);
+  }
+
+  /** Prints a problem with a sentence before it: `problem(out.alert, error.problems[0], "no rollback: ")`. */
+  problem(as: "note" | "alert", problem: Problem, before = ""): void {
+    const [first = "", ...more] = problemLines(problem);
+    this[as]([`${before}${first}`, ...more]);
+  }
+
+  /** Draws lines on stderr over the last `over` lines: for progress on a terminal. */
+  redraw(over: number, lines: readonly string[]): void {
+    if (over > 0) this.streams.stderr.write(`\x1b[${over}A\x1b[0J`);
+    if (lines.length > 0) this.write("stderr", lines);
+  }
+
+  /** Clears the terminal, if stdout is one. */
+  clear(): void {
+    if (this.streams.stdout.isTTY) this.streams.stdout.write("\x1b[H\x1b[2J");
   }
 
   /** Adds colour if stdout is a terminal and the environment allows it (NO_COLOR, FORCE_COLOR, TERM). */
   style(style: Style, text: string): string {
-    return styleText(style, text, { stream: this.streams.stdout, validateStream: true });
+    return styled(style, text, this.streams.stdout);
   }
 
-  /** Prints an error: a FleetError as its problems without a stack, anything else with its stack. With `--json`, also as JSON on stdout. */
+  /**
+   * Prints an error: a FleetError as its problems without a stack, anything else with its stack. With `--json`, also as JSON on stdout.
+   * Secrets in it are redacted.
+   */
   error(error: unknown): void {
     if (error instanceof FleetError) {
       this.log("error", error.problems[0].what, { code: error.code });
-      for (const problem of error.problems) this.alert(formatProblem(problem));
-      this.document({ success: false, error: { code: error.code, problems: error.problems } });
+      for (const problem of error.problems) this.problem("alert", problem);
+      this.document({ success: false, error: { code: error.code, problems: redact(error.problems) } });
       return;
     }
-    const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
-    this.alert(`This is a bug in fleet, not in your fleet.\n${text}`);
-    this.document({
-      success: false,
-      error: { code: "BUG", message: error instanceof Error ? error.message : text },
-    });
+    const text = redactText(error instanceof Error ? (error.stack ?? error.message) : String(error));
+    this.alert(["This is a bug in fleet, not in your fleet.", ...continued(text)]);
+    const message = error instanceof Error ? redactText(error.message) : text;
+    this.document({ success: false, error: { code: "BUG", message } });
+  }
+
+  private write(stream: keyof Streams, text: Lines): void {
+    const lines = typeof text === "string" ? [text] : text;
+    this.streams[stream].write(lines.map((line) => `${shownLine(line)}\n`).join(""));
   }
 }
+
+const whole = (text: Lines): string => (typeof text === "string" ? text : text.join("\n"));

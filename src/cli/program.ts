@@ -1,6 +1,7 @@
 import { Command } from "commander";
 import type { Cli } from "./command.ts";
 import type { Streams } from "./output.ts";
+import { shownLine } from "./styled.ts";
 
 /** Every command, in the order of the help. Each is loaded only when it is called, to start quickly. */
 const COMMANDS: Readonly<Record<string, (cli: Cli) => Promise<Command>>> = {
@@ -66,7 +67,8 @@ function settle(command: Command, { stdout, stderr }: Streams): void {
     .showSuggestionAfterError()
     .configureOutput({
       writeOut: (text) => stdout.write(text),
-      writeErr: (text) => stderr.write(text),
+      // It repeats words of the command line.
+      writeErr: (text) => stderr.write(text.split("\n").map(shownLine).join("\n")),
       getOutHelpWidth: () => stdout.columns ?? 100,
       getErrHelpWidth: () => stderr.columns ?? 100,
     });

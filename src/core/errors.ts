@@ -1,3 +1,6 @@
+import { printableLines } from "./printable.ts";
+import { redactText } from "./redact.ts";
+
 /** One thing that a person can fix: what went wrong in the user's terms, what was found, what was expected and what to do. */
 export interface Problem {
   /** Stable, greppable, upper snake case: `WALLET_MISSING`. Never renamed once released. */
@@ -65,15 +68,35 @@ export function throwAll(problems: readonly Problem[]): void {
   if (first) throw new FleetError([first, ...rest]);
 }
 
-/** Several lines, readable in a terminal and in a CI log. */
-export function formatProblem(problem: Problem): string {
-  const lines = [`${problem.what} [${problem.code}]`];
-  if (problem.at !== undefined) lines.push(`  at:       ${problem.at}`);
-  if (problem.got !== undefined) lines.push(`  got:      ${problem.got}`);
-  if (problem.expected !== undefined) lines.push(`  expected: ${problem.expected}`);
-  lines.push(`  fix:      ${problem.remedy}`);
-  return lines.join("\n");
+/** Where the value of a field begins, and so the further lines of a field: text from a process cannot look like a field or a problem. */
+const INDENT = " ".repeat(12);
+
+/**
+ * The lines of a problem, readable in a terminal and in a CI log, without control characters and without what looks like a secret: the
+ * values may come from the network.
+ */
+export function problemLines({ what, code, at, got, expected, remedy }: Problem): string[] {
+  const [first = "", ...more] = linesOf(what);
+  const field = (label: string, value: string | undefined): string[] => {
+    if (value === undefined) return [];
+    const [head = "", ...rest] = linesOf(value);
+    return [`  ${`${label}:`.padEnd(10)}${head}`, ...rest.map(indented)];
+  };
+  return [
+    `${first} [${code}]`,
+    ...more.map(indented),
+    ...field("at", at),
+    ...field("got", got),
+    ...field("expected", expected),
+    ...field("fix", remedy),
+  ];
 }
+
+const linesOf = (text: string): string[] => printableLines(redactText(text));
+const indented = (line: string): string => (line.startsWith(INDENT) ? line : `${INDENT}${line}`);
+
+/** The lines of a problem as one text. */
+export const formatProblem = (problem: Problem): string => problemLines(problem).join("\n");
 
 /** Several problems as one text, which is also the message of their FleetError. */
 export const formatProblems = (problems: readonly Problem[]): string =>

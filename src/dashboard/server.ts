@@ -9,13 +9,15 @@ import { secureHeaders } from "hono/secure-headers";
 import { streamSSE } from "hono/streaming";
 import { z } from "zod";
 import { FleetError } from "../core/errors.ts";
+import { escapeCharacter, UNPRINTABLE } from "../core/printable.ts";
+import { redactText } from "../core/redact.ts";
 import { guard, isLoopback, newToken } from "./guard.ts";
 import type { FleetView, Source } from "./view.ts";
 import { type Watch, watch } from "./watch.ts";
 
 /** The options of a dashboard. */
 export interface DashboardOptions {
-  /** Address to listen on. Any address but loopback requires a token. */
+  /** Address to listen on. Any address but loopback requires a token, and so do actions on any address. */
   readonly host: string;
   /** TCP port; 0 for any free port. */
   readonly port: number;
@@ -27,7 +29,7 @@ export interface DashboardOptions {
 
 /** A running dashboard. */
 export interface Dashboard {
-  /** The address to open, with the token if there is one. */
+  /** The address to open, with the token in its fragment if there is one. */
   readonly url: string;
   close(): Promise<void>;
 }
@@ -39,18 +41,20 @@ const TYPES: Readonly<Record<string, string>> = {
   svg: "image/svg+xml",
 };
 /** The page's own files, and the libraries that it imports, served from node_modules. */
-const FILES: Readonly<Record<string, () => string>> = {
-  "style.css": () => join(here, "page/style.css"),
-  ...Object.fromEntries(
-    ["app", "api", "fleet", "process", "releases", "traffic", "alerts", "ask", "elements"].map((name) => [
-      `${name}.js`,
-      () => join(here, "page", `${name}.js`),
-    ]),
+const FILES: ReadonlyMap<string, () => string> = new Map([
+  ...["app", "api", "fleet", "process", "releases", "traffic", "alerts", "ask", "elements"].map(
+    (name) => [`${name}.js`, () => join(here, "page", `${name}.js`)] as const,
   ),
-  "preact.js": () => fileURLToPath(import.meta.resolve("preact")),
-  "hooks.js": () => fileURLToPath(import.meta.resolve("preact/hooks")),
-  "htm.js": () => fileURLToPath(import.meta.resolve("htm")),
-};
+  ["style.css", () => join(here, "page/style.css")],
+  ["preact.js", () => fileURLToPath(import.meta.resolve("preact"))],
+  ["hooks.js", () => fileURLToPath(import.meta.resolve("preact/hooks"))],
+  ["htm.js", () => fileURLToPath(import.meta.resolve("htm"))],
+]);
+/** The page shows text as commands do: the functions of `src/core/printable.ts` themselves, as a module of their own. */
+const PRINTABLE = `const UNPRINTABLE = ${UNPRINTABLE};
+const escapeCharacter = ${escapeCharacter};
+export const printable = (text) => text.replace(UNPRINTABLE, escapeCharacter);
+`;
 const IMPORTS = JSON.stringify({
   imports: { preact: "/files/preact.js", "preact/hooks": "/files/hooks.js", htm: "/files/htm.js" },
 });
@@ -70,7 +74,8 @@ const Slot = z.coerce.number().int().min(0).optional();
  */
 export async function serveDashboard(source: Source, options: DashboardOptions): Promise<Dashboard> {
   const watching = watch(source, options.everySeconds, options.allowActions);
-  const token = isLoopback(options.host) ? undefined : newToken();
+  // Without a token, any program or page on this machine could act with the stack's wallet.
+  const token = options.allowActions || !isLoopback(options.host) ? newToken() : undefined;
   const server = createAdaptorServer({ fetch: pages(source, watching, options, token).fetch });
   await new Promise<void>((done, failed) => {
     server.once("error", (error) => failed(portTaken(options, error)));
@@ -79,7 +84,7 @@ export async function serveDashboard(source: Source, options: DashboardOptions):
   const { port } = server.address() as AddressInfo;
   const host = options.host.includes(":") ? `[${options.host}]` : options.host;
   return {
-    url: `http://${host}:${port}/${token === undefined ? "" : `?token=${token}`}`,
+    url: `http://${host}:${port}/${token === undefined ? "" : `#token=${token}`}`,
     async close() {
       watching.close();
       if ("closeAllConnections" in server) server.closeAllConnections();
@@ -113,7 +118,7 @@ function pages(
   app.use(guard(host, token));
   app.onError((error, context) => {
     if (!(error instanceof FleetError))
-      return context.json({ problems: [{ code: "INTERNAL", what: error.message }] }, 500);
+      return context.json({ problems: [{ code: "INTERNAL", what: redactText(error.message) }] }, 500);
     return context.json({ problems: error.problems }, 422);
   });
   app.get("/", async (context) => {
@@ -122,13 +127,14 @@ function pages(
   });
   app.get("/files/:name", async (context) => {
     const name = context.req.param("name");
-    const file = FILES[name]?.();
-    if (file === undefined) return context.notFound();
+    const file = FILES.get(name)?.();
+    if (file === undefined && name !== "printable.js") return context.notFound();
     context.header("content-type", `${TYPES[name.split(".").at(-1) ?? ""]}; charset=utf-8`);
-    return context.body(await readFile(file, "utf8"));
+    return context.body(file === undefined ? PRINTABLE : await readFile(file, "utf8"));
   });
   app.get("/api/fleet", async (context) => context.json(await watching.latest()));
-  app.get("/api/events", (context) => events(context, watching));
+  const streams = { open: 0 };
+  app.get("/api/events", (context) => events(context, watching, streams));
   app.get("/api/processes/:name/messages", async (context) => {
     const before = Slot.safeParse(context.req.query("before"));
     if (!before.success) return context.json(invalid("before", "a slot number"), 400);
@@ -180,22 +186,58 @@ const invalid = (field: string, expected: string) => ({
   problems: [{ code: "BAD_REQUEST", what: `Invalid value for ${field}.`, expected }],
 });
 
+/** The most pages that follow the fleet at the same time: each one holds a connection and every new view. */
+const MAX_STREAMS = 16;
+
 /** Streams the present view, then every new one. A regular comment keeps proxies from closing the connection. */
-function events(context: Context, watching: Watch): Response {
+function events(context: Context, watching: Watch, streams: { open: number }): Response {
+  if (streams.open >= MAX_STREAMS)
+    return context.json(
+      {
+        problems: [
+          {
+            code: "TOO_MANY_PAGES",
+            what: "Too many pages of this dashboard are open.",
+            expected: `at most ${MAX_STREAMS}`,
+            remedy: "Close some of them.",
+          },
+        ],
+      },
+      503,
+    );
+  streams.open += 1;
   return streamSSE(context, async (stream) => {
-    const send = (view: FleetView) => void stream.writeSSE({ event: "fleet", data: JSON.stringify(view) });
+    let next: FleetView | undefined;
+    let isWriting = false;
+    // A slow reader gets the newest view after the one that is being written, not all of them.
+    const send = async (view: FleetView): Promise<void> => {
+      next = view;
+      if (isWriting) return;
+      isWriting = true;
+      while (next !== undefined) {
+        const data = JSON.stringify(next);
+        next = undefined;
+        await stream.writeSSE({ event: "fleet", data });
+      }
+      isWriting = false;
+    };
     const failed = (error: unknown) =>
       void stream.writeSSE({
         event: "problem",
-        data: error instanceof Error ? error.message : String(error),
+        // A line feed would be a field of the event.
+        data: JSON.stringify(redactText(error instanceof Error ? error.message : String(error))),
       });
-    const leave = watching.subscribe(send);
     const ended = new Promise<void>((done) => stream.onAbort(done));
+    const leave = watching.subscribe((view) => void send(view));
     const beat = setInterval(() => void stream.write(": here\n\n"), 15_000);
-    watching.latest().then(send, failed);
-    await ended;
-    clearInterval(beat);
-    leave();
+    try {
+      watching.latest().then(send, failed);
+      await ended;
+    } finally {
+      streams.open -= 1;
+      clearInterval(beat);
+      leave();
+    }
   });
 }
 

@@ -131,6 +131,8 @@ export interface MessageView {
   readonly id: string;
   readonly at: string | null;
   readonly from: string;
+  /** Another sender that the message names without proof. */
+  readonly claims?: string;
   readonly action: string;
   readonly data: string;
   /** What it printed and sent, or the error. */

@@ -3,6 +3,7 @@
  * any one sender. Pure.
  */
 import { amount } from "../core/amount.ts";
+import { own as ownValue } from "../core/own.ts";
 import { type Failing, outcomesOf } from "./comparison.ts";
 import type { CheckResult } from "./counts.ts";
 import { completedRequests, type ServiceMeasured } from "./measurement.ts";
@@ -40,7 +41,7 @@ const faultsAndRefusals: Weight = ({ errors, refused }) => errors + refused;
 
 /** The senders that the router reports, those with most weight at green first. */
 function sendersOf({ green, blue }: ServiceMeasured, weight: Weight = faultsAndRefusals): string[] {
-  const at = (sender: string) => weight(green.senders?.[sender] ?? NOTHING);
+  const at = (sender: string) => weight(ownValue(green.senders, sender) ?? NOTHING);
   const all = new Set([...Object.keys(green.senders ?? {}), ...Object.keys(blue?.senders ?? {})]);
   return [...all].sort((a, b) => at(b) - at(a) || (a < b ? -1 : 1));
 }
@@ -52,7 +53,7 @@ export function without(service: ServiceMeasured, sender: string): ServiceMeasur
 }
 
 function less(of: RevisionMetrics, sender: string): RevisionMetrics {
-  const own = of.senders?.[sender];
+  const own = ownValue(of.senders, sender);
   if (!own) return of;
   const { [sender]: _, ...senders } = of.senders ?? {};
   return {
@@ -108,7 +109,7 @@ export function ownFigures(
   { green, served }: ServiceMeasured,
   sender: string,
 ): { now: SenderMetrics; before: SenderMetrics } {
-  return { now: green.senders?.[sender] ?? NOTHING, before: served?.[sender] ?? NOTHING };
+  return { now: ownValue(green.senders, sender) ?? NOTHING, before: ownValue(served, sender) ?? NOTHING };
 }
 
 /** `; not counted: 26 requests of one sender (1a2b3c4d), 26 faults, 0 refused`. */
@@ -120,26 +121,26 @@ export function senderText(service: ServiceMeasured, sender: string): string {
 /** Figures of which the judgement may make use whatever one sender sent: probes replace the rest. */
 export function withoutFaultiest(green: RevisionMetrics): RevisionMetrics {
   const [first] = sendersOf({ green });
-  const own = first === undefined ? undefined : green.senders?.[first];
+  const own = first === undefined ? undefined : ownValue(green.senders, first);
   return first !== undefined && own && faultsAndRefusals(own) > 0 ? less(green, first) : green;
 }
 
 /** The sum of senders' figures: of all callers that the router reports, else of the senders with most faults. */
 export function sumOfSenders(all: readonly (RevisionMetrics | undefined)[]): Record<string, SenderMetrics> {
-  const sums: Record<string, SenderMetrics> = {};
+  const sums = new Map<string, SenderMetrics>();
   for (const of of all) {
     const callers = of?.callers?.map((own) => [own.id, { ...own, latencies: own.ms }] as const);
     for (const [sender, own] of callers ?? Object.entries(of?.senders ?? {})) {
-      const sum = sums[sender] ?? NOTHING;
-      sums[sender] = {
+      const sum = sums.get(sender) ?? NOTHING;
+      sums.set(sender, {
         requests: sum.requests + own.requests,
         answered: sum.answered + own.answered,
         errors: sum.errors + own.errors + (own.earlier ?? 0),
         refused: sum.refused + own.refused,
         latencies: [...sum.latencies, ...own.latencies],
         open: [],
-      };
+      });
     }
   }
-  return sums;
+  return Object.fromEntries(sums);
 }

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { join, resolve } from "node:path";
 import { LUA_DEVICE } from "../core/devices.ts";
+import { printableLines } from "../core/printable.ts";
 import {
   CONTROL_PATH,
   EXIT,
@@ -28,7 +29,8 @@ const CLOSE_TIMEOUT = 10_000;
 const dir = resolve(process.argv[2] ?? ".");
 const permit = process.argv[3] ?? "";
 const self = { permit, pid: process.pid };
-const log = (line: string) => process.stdout.write(`${new Date().toISOString()} ${line}\n`);
+const log = (line: string) =>
+  process.stdout.write(`${new Date().toISOString()} ${printableLines(line).join("\n    ")}\n`);
 
 function openStore(): Store {
   try {

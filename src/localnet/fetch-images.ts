@@ -21,6 +21,7 @@ import {
   isGateway,
 } from "../core/aos-images.ts";
 import { FleetError } from "../core/errors.ts";
+import { printable, printableLines } from "../core/printable.ts";
 import { replaceFileSync } from "../core/replace-file.ts";
 import { findImage, imagesMissing, isImage } from "./images.ts";
 
@@ -154,10 +155,10 @@ function npmPack(spec: string, folder: string): Promise<void> {
 
 if (import.meta.main) {
   try {
-    await ensureImages({ log: (line) => process.stderr.write(`${line}\n`) });
+    await ensureImages({ log: (line) => process.stderr.write(`${printable(line)}\n`) });
   } catch (error) {
     if (!(error instanceof FleetError)) throw error;
-    process.stderr.write(`${error.message}\n`);
+    process.stderr.write(`${printableLines(error.message).join("\n")}\n`);
     process.exitCode = 1;
   }
 }

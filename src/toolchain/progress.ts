@@ -1,9 +1,12 @@
 /** Periodic progress lines for work without output of its own. Plain lines, which are also readable in a CI log. */
 
+import { printable } from "../core/printable.ts";
+
 export type Log = (line: string) => void;
 
 /** Writes to stderr, so that stdout contains only a command's result. */
-export const toStderr: Log = (line) => void process.stderr.write(`${line}\n`);
+export const toStderr: Log = (line) =>
+  void process.stderr.write(`${line.split("\n").map(printable).join("\n")}\n`);
 
 /**
  * Runs `task` and logs `describe(seconds)` every `everyMs` (default 5,000) until it ends.

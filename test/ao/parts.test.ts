@@ -8,8 +8,9 @@ import { nodeEndpointsOf } from "../../src/ao/mainnet/endpoints.ts";
 import { NetworkRefSchema, resolveNetwork } from "../../src/ao/network.ts";
 import { backoffOf, retrying, type Wait } from "../../src/ao/retry.ts";
 import { excerptOf, retryAfterOf } from "../../src/ao/shared/http.ts";
+import { authoritiesIn, claimedSender, withSenders } from "../../src/ao/shared/senders.ts";
 import { evaluationIn, outputText } from "../../src/ao/shared/shapes.ts";
-import { actionOf, senderOf, tagsOf } from "../../src/ao/shared/tags.ts";
+import { actionOf, tagsOf } from "../../src/ao/shared/tags.ts";
 import { budgetOf } from "../../src/core/budget.ts";
 import { crashPoint } from "../../src/core/crash.ts";
 import { FleetError } from "../../src/core/errors.ts";
@@ -144,13 +145,27 @@ describe("shapes", () => {
     expect(tagsOf(tags)).toEqual({ A: "1", constructor: "3" });
   });
 
-  test("takes the signer for the sender if no process is named", () => {
-    const from = (...values: string[]) =>
-      senderOf(
+  test("takes the signer for the sender unless an authority of the receiver pushed the message", async () => {
+    const sender = (...values: string[]) =>
+      claimedSender(
         values.map((value) => ({ name: "From-Process", value })),
         "o",
       );
-    expect([from("p", "q"), from(), from("")]).toEqual(["p", "o", "o"]);
+    expect([sender("p", "q"), sender(), sender(""), sender("o")]).toEqual([
+      { from: "o", claims: "p" },
+      ...Array(3).fill({ from: "o" }),
+    ]);
+    const message = { slot: 1, messageId: "m", timestamp: 0, action: "", tags: {}, data: "" };
+    const judged = (...authorities: string[]) =>
+      withSenders([{ ...message, ...sender("p") }], async () => new Set(authorities));
+    expect(await judged("other", "o")).toEqual([{ ...message, from: "p" }]);
+    expect(await judged("p")).toEqual([{ ...message, from: "o", claims: "p" }]);
+    const unasked = () => Promise.reject(new Error("must not be read"));
+    expect(await withSenders([{ ...message, ...sender() }], unasked)).toEqual([{ ...message, from: "o" }]);
+    const authority = (name: string, value: string) => ({ name, value });
+    expect(
+      authoritiesIn([authority("Authority", "a"), authority("authority", "b, c"), authority("X", "d")]),
+    ).toEqual(new Set(["a", "b", "c"]));
   });
 
   test("takes the last of two actions, as aos does", () => {

@@ -279,21 +279,48 @@ describe("the message order", () => {
   const order = [{ name: "Nonce", value: "3" }];
   const range = { processId: P, from: 3, to: 3 };
   const entry = { slot: 3, messageId: M, from: P, action: "Hi", tags: { Action: "Info", "From-Process": P } };
+  /** The spawn of the receiver, which names two authorities. */
+  const spawnTags = [
+    { name: "Authority", value: "another" },
+    { name: "Authority", value: AUTHORITY },
+  ];
+  const spawn = { process_id: P, tags: spawnTags };
+  // Anybody can write `From-Process`: without an authority's signature it is only a claim.
+  const forged = { ...entry, from: "stranger", claims: P };
 
   test("names the first of two senders and the last of two actions, from a scheduler unit", async () => {
-    const message = { id: M, owner: { address: AUTHORITY }, tags, data: "x" };
-    const node = { message, assignment: { id: "a", tags: order } };
-    const json = { page_info: { has_next_page: false }, edges: [{ cursor: "3", node }] };
-    units.script(({ endpoint }) => (endpoint === "su.range" ? { json } : undefined));
-    expect(await ao.range(range, budgetOf(5))).toMatchObject([entry]);
+    for (const [address, expected] of [
+      [AUTHORITY, entry],
+      ["stranger", forged],
+    ] as const) {
+      const message = { id: M, owner: { address }, tags, data: "x" };
+      const node = { message, assignment: { id: "a", tags: order } };
+      const json = { page_info: { has_next_page: false }, edges: [{ cursor: "3", node }] };
+      units.script(({ endpoint }) =>
+        endpoint === "su.range" ? { json } : endpoint === "su.process" ? { json: spawn } : undefined,
+      );
+      expect(await ao.range(range, budgetOf(5))).toMatchObject([expected]);
+    }
   });
 
   test("names the first of two senders and the last of two actions, from a node", async () => {
-    const message = { Id: M, Owner: AUTHORITY, Tags: tags, Data: "x" };
-    const json = { edges: [{ cursor: 3, node: { message, assignment: { Tags: order } } }] };
-    const answer = { status: 200, ok: true, headers: {}, text: "", excerpt: "", json };
-    const schedule = scheduleAt({ name: "node", url: "http://node", ask: async () => answer });
-    expect(await schedule.range(range, budgetOf(5))).toMatchObject([entry]);
+    for (const [owner, expected] of [
+      [AUTHORITY, entry],
+      ["stranger", forged],
+    ] as const) {
+      const edge = (cursor: number, message: object) => ({
+        cursor,
+        node: { message: { Id: M, Owner: owner, Data: "x", ...message }, assignment: { Tags: order } },
+      });
+      const ask = async ({ path }: { path: string }) => {
+        const json = {
+          edges: [path.includes("from=0") ? edge(0, { Tags: spawnTags }) : edge(3, { Tags: tags })],
+        };
+        return { status: 200, ok: true, headers: {}, text: "", excerpt: "", json };
+      };
+      const schedule = scheduleAt({ name: "node", url: "http://node", ask });
+      expect(await schedule.range(range, budgetOf(5))).toMatchObject([expected]);
+    }
   });
 
   test("names them of a message that was uploaded and assigned", async () => {
@@ -302,6 +329,7 @@ describe("the message order", () => {
     const item = { ...moduleNode, id: M, owner: { address: AUTHORITY }, tags };
     units.script(({ endpoint }) => {
       if (endpoint === "su.range") return { json };
+      if (endpoint === "su.process") return { json: spawn };
       if (endpoint === "graphql") return { json: page([item]) };
       return endpoint === "data" ? { text: "x" } : undefined;
     });

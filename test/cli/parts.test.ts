@@ -1,10 +1,11 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { UNKNOWN } from "../../providers/run/inputs.ts";
 import { failureLines } from "../../src/cli/deploy/report.ts";
 import { treeLines } from "../../src/cli/deploy/tree.ts";
 import { findProject } from "../../src/cli/project.ts";
+import { shownLine, styled } from "../../src/cli/styled.ts";
 import { table } from "../../src/cli/table.ts";
 import { brief } from "../../src/core/brief.ts";
 import { formatProblem, type Problem } from "../../src/core/errors.ts";
@@ -327,15 +328,18 @@ test.each([
 });
 
 test("tables align by visible characters, not by colour codes", () => {
-  expect(
-    table(
-      ["x", "name"],
-      [
-        ["\x1b[32mlong\x1b[39m", "a"],
-        ["b", "c"],
-      ],
-    ),
-  ).toEqual(["x     name", "\x1b[32mlong\x1b[39m  a", "b     c"]);
+  vi.stubEnv("FORCE_COLOR", "1");
+  vi.stubEnv("NO_COLOR", undefined);
+  const rows = [
+    [styled("green", "long", process.stdout), "a"],
+    ["b", "c"],
+  ];
+  vi.unstubAllEnvs();
+  expect(table(["x", "name"], rows).map(shownLine)).toEqual([
+    "x     name",
+    "\x1b[32mlong\x1b[39m  a",
+    "b     c",
+  ]);
   expect(brief("one\ntwo", 20)).toBe("one…");
   expect(brief("x".repeat(30), 10)).toHaveLength(10);
 });

@@ -2,6 +2,7 @@ import type { Browser, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { FleetError } from "../../src/core/errors.ts";
 import { type Dashboard, serveDashboard } from "../../src/dashboard/server.ts";
+import { actingIn } from "../kit/acting.ts";
 import { expectAccessible, openBrowser } from "./browser.ts";
 import { FakeSource, guideFleet, processView } from "./fixture.ts";
 
@@ -47,6 +48,8 @@ afterEach(async () => {
   await dashboard?.close();
 });
 
+/** The address without the token. */
+const base = () => dashboard.url.split("#")[0] ?? "";
 const text = async (selector: string) => (await page.textContent(selector))?.replace(/\s+/g, " ").trim();
 
 describe("the page", () => {
@@ -107,7 +110,7 @@ describe("the page", () => {
     });
     await open({ dark, actions: true });
     for (const hash of ["#/fleet", "#/process/battle", "#/releases", "#/traffic", "#/alerts"]) {
-      await page.goto(dashboard.url + hash);
+      await page.goto(base() + hash);
       await page.waitForSelector("h2");
       await expectAccessible(page);
     }
@@ -140,7 +143,7 @@ describe("the page", () => {
   it("changes nothing unless actions are allowed", async () => {
     source.set({ traffic: traffic(), releases: releases() });
     await open();
-    await page.goto(`${dashboard.url}#/traffic`);
+    await page.goto(`${base()}#/traffic`);
     await page.waitForSelector("text=30 %");
     expect(await page.locator("main thead th").allTextContents()).toContain("open");
     const cells = await page.locator("main tbody tr").nth(1).locator("td.number").allTextContents();
@@ -158,7 +161,7 @@ describe("the page", () => {
   it("asks for confirmation before it acts, then shows the result", async () => {
     source.set({ traffic: traffic(), releases: releases() });
     await open({ actions: true });
-    await page.goto(`${dashboard.url}#/releases`);
+    await page.goto(`${base()}#/releases`);
     await page.click("text=Roll back to 1");
     expect(source.acted).toEqual([]);
     await page.fill("dialog input", "it lost battles");
@@ -175,13 +178,64 @@ describe("the page", () => {
       remedy: "Use the owner's wallet.",
     });
     await open({ actions: true });
-    await page.goto(`${dashboard.url}#/traffic`);
+    await page.goto(`${base()}#/traffic`);
     await page.click("main button:has-text('abort')");
     await page.click("dialog button[type=submit]");
     expect(await text("dialog [role=alert]")).toBe("You may not. [FORBIDDEN] Use the owner's wallet.");
     source.refuses = undefined;
     await page.click("dialog button[type=submit]");
     await page.waitForSelector("text=done: abort");
+  });
+
+  it("keeps the token out of the address, of requests and of other tabs, and for a reload", async () => {
+    await open({ actions: true });
+    const token = dashboard.url.split("#token=")[1] ?? "";
+    expect(token).not.toBe("");
+    expect(page.url()).toBe(base());
+    await page.reload();
+    await page.waitForSelector("#count");
+    expect(requested.length).toBeGreaterThan(10);
+    expect(requested.filter((url) => url.includes(token))).toEqual([]);
+    expect(
+      await page.evaluate("document.cookie + document.referrer + JSON.stringify(localStorage)"),
+    ).not.toContain(token);
+    expect(complaints).toEqual([]);
+    const other = await browser.newPage();
+    await other.goto(base());
+    await other.waitForSelector("[role=alert]");
+    expect(await other.textContent("[role=alert]")).toContain("[TOKEN_MISSING]");
+    await other.close();
+  });
+
+  it("shows what processes wrote without letting it act, in text, titles and attributes", async () => {
+    const hostile = "\u202eevil\u2066\u200b\u001b[2J";
+    const shown = "\\u202eevil\\u2066\\u200b\\u001b[2J";
+    source.set({
+      processes: [
+        ...guideFleet(),
+        processView("odd", {
+          health: "constructor",
+          version: hostile,
+          reasons: [`${hostile}\nHEALTHY`],
+          processId: hostile,
+        }),
+      ],
+      problems: [`no ${hostile}`],
+      releases: releases().map((release) => ({ ...release, what: hostile, who: hostile })),
+    });
+    await open();
+    await page.locator("main", { hasText: shown }).first().waitFor();
+    for (const hash of ["#/fleet", "#/process/odd", "#/releases"]) {
+      await page.goto(base() + hash);
+      await page.waitForSelector("h2");
+      // Everything that is shown: text and attributes.
+      const all = await page.evaluate("document.documentElement.outerHTML + document.title");
+      expect(all).toContain(shown);
+      expect(actingIn(String(all), "\n")).toEqual([]);
+    }
+    await page.goto(`${base()}#/process/%E0%A4%A`);
+    await page.waitForSelector("[role=alert]");
+    expect(complaints).toEqual([]);
   });
 
   it("works with 200 processes, and on a phone without horizontal scrolling", async () => {

@@ -98,6 +98,35 @@ test("an uploaded and assigned message is shown with its content and its result"
   expect(await read.result(processId, one ? resultIdOf(one) : "")).toMatchObject({ output: "2" });
 });
 
+test("a stranger who names another sender is shown as the signer, with the name as a claim", async () => {
+  const stranger = connectLegacy({
+    ...{ endpoints: net.endpoints, wallet: await makeWallet(), journal, limits: { firstRead: 0 } },
+  });
+  const { scheduler, authority } = net.endpoints;
+  const { id: processId } = await ao.spawn(
+    { intent: "forged", module: net.module, scheduler, authority, tags: {} },
+    budgetOf(20),
+  );
+  await ao.awaitReady(processId, budgetOf(20));
+  const forge = (from: string) =>
+    stranger.send(
+      {
+        intent: `forge ${from}`,
+        processId,
+        tags: { Action: "Eval", "From-Process": from },
+        data: "return 1",
+      },
+      budgetOf(20),
+    );
+  await forge(wallet.address);
+  await forge(authority);
+  const [first, second] = await history().range(processId, 1, 2);
+  expect(first).toMatchObject({ action: "Eval", from: stranger.address, claims: wallet.address });
+  expect(second).toMatchObject({ action: "Eval", from: stranger.address, claims: authority });
+  const [own] = await history().range(busy, 1, 1);
+  expect([own?.from, own?.claims]).toEqual([ao.address, undefined]);
+});
+
 test("the newest slot of a process without messages is its spawn's; an unknown process has none", async () => {
   const read = history();
   expect(await read.latest(busy)).toBe(5);

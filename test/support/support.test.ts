@@ -1,10 +1,22 @@
 import { execFileSync } from "node:child_process";
-import { mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import {
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { rotate } from "../../src/cli/log.ts";
-import { REDACTED, redact, redactFile, redactText } from "../../src/operations/support/redact.ts";
+import { knownSecrets } from "../../src/core/known-secrets.ts";
+import { REDACTED, redact, redactText } from "../../src/core/redact.ts";
+import { environmentSecrets } from "../../src/operations/support/bundle.ts";
+import { redactFile } from "../../src/operations/support/redact.ts";
 import { fleet, projectFolder } from "../cli/fakes.ts";
+import { actingIn } from "../kit/acting.ts";
 import { temporaryFolder } from "../kit/folder.ts";
 import { type Simulated, simulatedFleet } from "../validate/fleet.ts";
 
@@ -13,7 +25,7 @@ const JWK = { kty: "RSA", n: canary("n"), e: "AQAB", d: canary("d"), p: canary("
 
 describe("redaction", () => {
   test("removes known secrets, private names, keys and tokens, wherever they are", () => {
-    const secrets = [{ name: "the passphrase", value: "only a test" }];
+    const secrets = knownSecrets([{ name: "the passphrase", value: "only a test" }]);
     expect(redactText("say only a test please", secrets)).toBe(`say ${REDACTED} please`);
     expect(redactText(`a ghp_${"a".repeat(36)} b`)).toBe(`a ${REDACTED} b`);
     const pem = `-----BEGIN ${"PRIVATE"} KEY-----\nabc\n-----END ${"PRIVATE"} KEY-----`;
@@ -28,10 +40,10 @@ describe("redaction", () => {
 
   test("works by name in YAML, and on a cut JSON as on plain text", () => {
     const yaml = "config:\n  game:apiToken: abc\n  game:network: local\nencryptionsalt: v1:abc\n";
-    expect(redactFile("Pulumi.dev.yaml", yaml, [])).toBe(
+    expect(redactFile("Pulumi.dev.yaml", yaml, knownSecrets([]))).toBe(
       `config:\n  game:apiToken: ${REDACTED}\n  game:network: local\nencryptionsalt: ${REDACTED}\n`,
     );
-    expect(redactFile("half.json", '{"password": "abc",', [])).toBe(`{"password": ${REDACTED}`);
+    expect(redactFile("half.json", '{"password": "abc",', knownSecrets([]))).toBe(`{"password": ${REDACTED}`);
   });
 });
 
@@ -43,7 +55,7 @@ describe("fleet support-bundle", () => {
     writeFileSync(join(home, "wallet.json"), JSON.stringify(JWK), { mode: 0o600 });
     writeFileSync(join(home, `Pulumi.${scope.stack}.yaml`), "config:\n  game:walletPath: wallet.json\n");
     mkdirSync(join(home, "build/logs"), { recursive: true });
-    writeFileSync(join(home, "build/logs/deploy_output.txt"), `a log with ${JWK.d} in it\n`);
+    writeFileSync(join(home, "build/logs/deploy_output.txt"), `a log with ${JWK.d} in it, and \u001b[2J\u202e\n`);
     writeFileSync(join(home, "build/deployment-manifest.json"), JSON.stringify({ wallet: JWK, stack: "s" }));
   }, 60_000);
   afterAll(() => here.close());
@@ -79,7 +91,46 @@ describe("fleet support-bundle", () => {
       { encoding: "utf8" },
     );
     for (const member of ["d", "p", "q"] as const) expect(all).not.toContain(JWK[member]);
+    expect(actingIn(all, "\n")).toEqual([]);
     expect(all).toContain(REDACTED);
+  });
+
+  test("is a new file with mode 600 in place of an old file or of a link, and links are not read", async () => {
+    const { home } = here.stack;
+    const mine = join(home, "mine.txt");
+    writeFileSync(mine, "not an archive", { mode: 0o644 });
+    const old = join(home, "old.tgz");
+    writeFileSync(old, "old", { mode: 0o644 });
+    const link = join(home, "link.tgz");
+    symlinkSync(mine, link);
+    // A link of this name would take any file of this machine into the archive.
+    symlinkSync(mine, join(home, "build/logs/linked.log"));
+    for (const path of [old, link]) {
+      const ran = await here.run("support-bundle", "--offline", "--output", path, "--json");
+      expect(ran.json()).toMatchObject({ success: true, file: path });
+      const stats = lstatSync(path);
+      expect([stats.isSymbolicLink(), stats.mode & 0o777]).toEqual([false, 0o600]);
+      expect(ran.json<{ files: string[] }>().files).not.toContain("logs/linked.log");
+      expect(readFileSync(path).subarray(0, 2)).toEqual(Buffer.of(0x1f, 0x8b));
+    }
+    expect(readFileSync(mine, "utf8")).toBe("not an archive");
+    expect(readdirSync(home).filter((name) => name.startsWith("old.tgz."))).toEqual([]);
+  });
+
+  test("redacts private values of the environment", () => {
+    const env = {
+      ...{ NPM_TOKEN: "npm-value-1234", SLACK_WEBHOOK_URL: "https://hooks.example/T/x", HOME: "/home/ann" },
+      ...{
+        PWD: "/home/ann/game",
+        SSH_AUTH_SOCK: "/tmp/agent",
+        PULUMI_CONFIG_PASSPHRASE_FILE: "/etc/p",
+        EMPTY_KEY: "",
+      },
+    };
+    expect(environmentSecrets(env).map(({ value }) => value)).toEqual([
+      "npm-value-1234",
+      "https://hooks.example/T/x",
+    ]);
   });
 
   test("contacts no process with --offline", async () => {

@@ -8,6 +8,7 @@ import { atExit } from "../../core/at-exit.ts";
 import { FleetError } from "../../core/errors.ts";
 import { jsonIn } from "../../core/json.ts";
 import { isAlive, startTicksOf } from "../../core/processes.ts";
+import { warn } from "../../core/say.ts";
 import { seconds } from "../errors.ts";
 
 /** A lock held by this process until it is released or the process ends. */
@@ -45,7 +46,7 @@ type Owner = z.infer<typeof OwnerSchema>;
  * @throws FleetError `JOURNAL_LOCKED`, transient, naming the owner
  */
 export async function acquireLock(path: string, options: LockOptions = {}): Promise<FileLock> {
-  const { patience = 15_000, heartbeat = 2000, stale = 12_000, note = console.error } = options;
+  const { patience = 15_000, heartbeat = 2000, stale = 12_000, note = warn } = options;
   const owner: Owner = {
     nonce: randomUUID(),
     pid: process.pid,

@@ -4,10 +4,12 @@ import { unitNotAo } from "../errors.ts";
 import type { Ao, Scheduled } from "../port.ts";
 import { retrying } from "../retry.ts";
 import type { Unit } from "../shared/http.ts";
-import { actionOf, senderOf, tagList, tagsOf } from "../shared/tags.ts";
+import { authoritiesIn, claimedSender, withSenders } from "../shared/senders.ts";
+import { actionOf, TagSchema, tagList, tagsOf } from "../shared/tags.ts";
 import { FullEntrySchema, pageOf } from "./entries.ts";
 
 const PageSchema = pageOf(FullEntrySchema);
+const SpawnSchema = z.looseObject({ tags: z.array(TagSchema) });
 
 /** Time limit of one call in seconds. */
 const CALL_SECONDS = 30;
@@ -26,6 +28,7 @@ interface HistoryParts extends Pick<Ao, "find" | "data"> {
 /** The message order of processes, as recorded by their scheduler unit. */
 export function historyAt(parts: HistoryParts): Pick<Ao, "latest" | "range"> {
   const page = parts.page ?? PAGE;
+  const authorities = new Map<string, ReadonlySet<string>>();
   const unit = (budget: Budget) =>
     retrying("finding the scheduler unit", within(budget, CALL_SECONDS), () =>
       parts.unit(within(budget, CALL_SECONDS)),
@@ -57,9 +60,26 @@ export function historyAt(parts: HistoryParts): Pick<Ao, "latest" | "range"> {
         after = last;
       }
       found.sort((a, b) => a.slot - b.slot);
-      return withAssigned(parts, found, budget);
+      return withSenders(await withAssigned(parts, found, budget), async () => {
+        const known = authorities.get(processId);
+        if (known) return known;
+        const read = await authoritiesAt(su, processId, budget);
+        if (read) authorities.set(processId, read);
+        return read ?? new Set();
+      });
     },
   };
+}
+
+/** The authorities that a process was spawned with; undefined if its unit does not know it. */
+async function authoritiesAt(
+  su: Unit,
+  processId: string,
+  budget: Budget,
+): Promise<ReadonlySet<string> | undefined> {
+  // Without `ENABLE_PROCESS_ASSIGNMENT`, a unit has no entry for the spawn in the order.
+  const spawn = SpawnSchema.safeParse(await ask(su, `processes/${processId}`, budget));
+  return spawn.success ? authoritiesIn(spawn.data.tags) : undefined;
 }
 
 function scheduled({ message, assignment }: z.infer<typeof FullEntrySchema>): Scheduled {
@@ -70,7 +90,7 @@ function scheduled({ message, assignment }: z.infer<typeof FullEntrySchema>): Sc
     messageId: message?.id ?? order.Message ?? "",
     ...(message ? {} : { assignmentId: assignment.id }),
     timestamp: Number(order.Timestamp ?? 0),
-    from: senderOf(tags, message?.owner.address ?? ""),
+    ...claimedSender(tags, message?.owner.address ?? ""),
     action: actionOf(tags),
     tags: tagsOf(tags),
     data: message?.data ?? "",
@@ -97,7 +117,7 @@ async function withAssigned(
       const { tags, owner, action } = item;
       return {
         ...one,
-        from: senderOf(tagList(tags), owner),
+        ...claimedSender(tagList(tags), owner),
         action,
         tags,
         data: new TextDecoder().decode(data),

@@ -2,6 +2,7 @@ import { Agent, type IncomingMessage, request } from "node:http";
 import { Agent as SecureAgent, request as secureRequest } from "node:https";
 import type { Budget } from "../../core/budget.ts";
 import { exactJsonIn, isExactNumber, jsonIn } from "../../core/json.ts";
+import { own } from "../../core/own.ts";
 import { rateLimited, unitDown, unitSlow } from "../errors.ts";
 import { limiterOf } from "../limiter.ts";
 import { excerptOf, retryAfterOf } from "../shared/http.ts";
@@ -115,7 +116,7 @@ export const isEnvelope = (json: unknown): json is Readonly<Record<string, unkno
 
 /** The value in an envelope; undefined if it is a link, or if this is none. */
 export const envelopedValue = (json: unknown): unknown =>
-  isEnvelope(json) ? json[String(json[ENVELOPE])] : undefined;
+  isEnvelope(json) ? own(json, String(json[ENVELOPE])) : undefined;
 
 /** The value in an envelope with every digit; a table in one, and all else, as it is. */
 function withoutEnvelope(text: string): string {

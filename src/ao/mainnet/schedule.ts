@@ -2,7 +2,8 @@ import { z } from "zod";
 import type { Budget } from "../../core/budget.ts";
 import { processUnknown, unitNotAo, unitRefused } from "../errors.ts";
 import type { Scheduled } from "../port.ts";
-import { actionOf, LooseTagSchema, senderOf, tagsOf } from "../shared/tags.ts";
+import { authoritiesIn, claimedSender, withSenders } from "../shared/senders.ts";
+import { actionOf, LooseTagSchema, tagsOf } from "../shared/tags.ts";
 import type { NodeClient } from "./node.ts";
 
 const EntrySchema = z.looseObject({
@@ -53,8 +54,16 @@ const PAGE = 500;
 /** Milliseconds that a node's clock may be behind ours. */
 const CLOCK_SKEW = 10 * 60_000;
 
-export function scheduleAt(node: NodeClient, page = PAGE): Schedule {
-  async function read(processId: string, from: number, to: number, budget: Budget): Promise<Scheduled[]> {
+/** Reads one page of a process' schedule; the authorities of processes are kept. */
+function reading(node: NodeClient) {
+  const authorities = new Map<string, ReadonlySet<string>>();
+
+  async function edgesOf(
+    processId: string,
+    from: number,
+    to: number,
+    budget: Budget,
+  ): Promise<z.infer<typeof EntrySchema>[]> {
     const query = new URLSearchParams({
       target: processId,
       from: String(from),
@@ -65,8 +74,29 @@ export function scheduleAt(node: NodeClient, page = PAGE): Schedule {
     if (!answer.ok) throw unitRefused("node", node.url, answer.status, answer.excerpt);
     const parsed = PageSchema.safeParse(answer.json);
     if (!parsed.success) throw unitNotAo("node", node.url, `${answer.status} ${answer.excerpt}`);
-    return parsed.data.edges.map(scheduled).sort((a, b) => a.slot - b.slot);
+    return parsed.data.edges;
   }
+
+  return async function read(
+    processId: string,
+    from: number,
+    to: number,
+    budget: Budget,
+  ): Promise<Scheduled[]> {
+    const page = (await edgesOf(processId, from, to, budget)).map(scheduled).sort((a, b) => a.slot - b.slot);
+    return withSenders(page, async () => {
+      const known = authorities.get(processId);
+      if (known) return known;
+      const [spawn] = await edgesOf(processId, 0, 0, budget);
+      const found = authoritiesIn(spawn?.cursor === 0 ? spawn.node.message.Tags : []);
+      if (spawn) authorities.set(processId, found);
+      return found;
+    });
+  };
+}
+
+export function scheduleAt(node: NodeClient, page = PAGE): Schedule {
+  const read = reading(node);
 
   const current: Schedule["current"] = async (processId, budget) => {
     const answer = await node.ask({ path: `/${processId}~process@1.0/slot/current` }, budget);
@@ -130,7 +160,7 @@ function scheduled({ cursor, node: { message, assignment } }: z.infer<typeof Ent
     slot: cursor,
     messageId: message.Id,
     timestamp: Number(order.Timestamp ?? order.timestamp ?? 0) || 0,
-    from: senderOf(message.Tags, message.Owner),
+    ...claimedSender(message.Tags, message.Owner),
     action: actionOf(message.Tags),
     tags: tagsOf(message.Tags),
     data: message.Data ?? "",

@@ -17,20 +17,17 @@ export const tagList = (tags: Tags): TagList =>
 
 /**
  * Tags as a record. If a name occurs twice, the first value wins, as in the `msg.Tags` of aos. Who sent a message and what it does are
- * in the list (`senderOf`, `actionOf`).
+ * in the list (`claimedSender`, `actionOf`).
  */
 export function tagsOf(tags: readonly { readonly name: string; readonly value: string }[]): Tags {
-  const record: Record<string, string> = {};
-  for (const { name, value } of tags) if (!Object.hasOwn(record, name)) record[name] = value;
-  return record;
+  const first = new Map<string, string>();
+  for (const { name, value } of tags) if (!first.has(name)) first.set(name, value);
+  return Object.fromEntries(first);
 }
 
 /** The value of the first tag with a name. */
-const firstOf = (tags: Readonly<TagList>, name: string) => tags.find((tag) => tag.name === name)?.value;
-
-/** The sender of a message, as compute units report it: the process in its first `From-Process` tag, else its signer. */
-export const senderOf = (tags: Readonly<TagList>, owner: string): string =>
-  firstOf(tags, "From-Process") || owner;
+export const firstOf = (tags: Readonly<TagList>, name: string) =>
+  tags.find((tag) => tag.name === name)?.value;
 
 /** The action of an entry of the message order: the last `Action`, which aos keeps in `msg.Action`. */
 export const actionOf = (tags: Readonly<TagList>): string =>

@@ -1,6 +1,5 @@
 import type { Command } from "commander";
 import { z } from "zod";
-import { formatProblem } from "../../core/errors.ts";
 import { contentsText } from "../../fleet/snapshot/contents.ts";
 import { saveStates } from "../../operations/backup/save.ts";
 import { membersWithLibrary } from "../../operations/members-named.ts";
@@ -31,7 +30,7 @@ export function backupCommand(cli: Cli): Command {
       const fleet = await context.fleet({ journal: "discard" });
       const members = membersWithLibrary(fleet, names, true, out);
       const { taken, failed } = await saveStates(fleet, members, timeout, (problem) =>
-        out.alert(formatProblem(problem)),
+        out.problem("alert", problem),
       );
       out.document({ success: failed.length === 0, stack: fleet.stack, snapshots: taken, failed });
       const rows = taken.map(({ member, digest, slot, bytes, states = [], globals = [] }) => [

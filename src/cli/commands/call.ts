@@ -3,6 +3,7 @@ import { resolve } from "node:path";
 import { text } from "node:stream/consumers";
 import type { Command } from "commander";
 import { z } from "zod";
+import { continued, printableJson, printableLines, quoted } from "../../core/printable.ts";
 import { UsageError } from "../../core/usage-error.ts";
 import type { FleetSession } from "../../fleet/fleet-session.ts";
 import { pickMember } from "../../fleet/members/known-fleet.ts";
@@ -54,6 +55,7 @@ export function callCommand(cli: Cli): Command {
     },
     options: Options,
     async run(context, options, [name = "", action = ""]) {
+      assertOneAction(action, options.tag);
       const data = await dataOf(context, options);
       const fleet = await context.fleet({ journal: "keep", wallet: !options.dryRun });
       const member = pickMember(fleet, name);
@@ -76,6 +78,19 @@ export function callCommand(cli: Cli): Command {
       if (reply.ran && reply.output === "") return showRan(context, fleet, member, reply);
       return show(context, fleet, member, action, reply);
     },
+  });
+}
+
+/** Nodes do not distinguish the case of names, and a second `Action` would be the one that the process runs. */
+function assertOneAction(action: string, tags: Readonly<Record<string, string>>): void {
+  const [name, value] = Object.entries(tags).find(([each]) => each.toLowerCase() === "action") ?? [];
+  if (name === undefined) return;
+  throw new UsageError({
+    code: "ACTION_TAG",
+    what: `--tag ${name}=… would replace the action ${action}.`,
+    got: `--tag ${name}=${value}`,
+    expected: "the action as the second argument, and other tags",
+    remedy: "Remove the tag, or pass its value as the action.",
   });
 }
 
@@ -138,10 +153,10 @@ async function show(
   reply: Reply,
 ): Promise<ExitCode> {
   const { success, data, text, explained } = await resultOf(fleet, member, action, reply);
-  if (reply.action !== "") out.note(`${reply.action} from ${member.name}`);
+  if (reply.action !== "") out.note(`${quoted(reply.action)} from ${member.name}`);
   else if (reply.tags.Error !== undefined) out.note(`an error from ${member.name}: ${reply.tags.Error}`);
-  if (explained !== undefined) out.note(explained);
-  out.line(typeof data === "string" ? data : JSON.stringify(data, null, 2));
+  if (explained !== undefined) out.note(continued(explained));
+  out.line(replyLines(data));
   out.document({
     success,
     messageId: reply.messageId,
@@ -152,4 +167,11 @@ async function show(
     ...(explained === undefined ? {} : { explained }),
   });
   return success ? EXIT.ok : EXIT.failed;
+}
+
+/** A reply: JSON as it is, with an escape for each control character; a string of several lines with a bar before each, so that none of them is taken for ours. */
+function replyLines(data: unknown): string[] {
+  if (typeof data !== "string") return printableJson(JSON.stringify(data, null, 2)).split("\n");
+  const lines = printableLines(data);
+  return lines.length === 1 ? lines : lines.map((line) => `| ${line}`);
 }

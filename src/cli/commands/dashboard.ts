@@ -19,7 +19,8 @@ export function dashboardCommand(cli: Cli): Command {
     summary: "show the running fleet in the browser",
     description:
       "Serves a page with the dependency graph, health, releases and their differences, traffic, alerts, and the messages and audit of " +
-      "every process. Reads from the processes while a page is open. Read-only unless --allow-actions is given.",
+      "every process. Reads from the processes while a page is open. Read-only unless --allow-actions is given: the address then contains a " +
+      "token, without which nothing is shown or signed.",
     examples: [
       ["npx fleet dashboard", "print the address and serve until Ctrl-C"],
       [
@@ -28,14 +29,14 @@ export function dashboardCommand(cli: Cli): Command {
       ],
       [
         "npx fleet dashboard --host 0.0.0.0 --port 8080",
-        "serve other machines too; the address then contains a token",
+        "serve other machines too; the address contains a token",
       ],
     ],
     define(command) {
       command
         .option(
           "--host <address>",
-          "address to listen on; any address but loopback requires a token",
+          "address to listen on; any address but loopback requires the token in the printed address",
           "127.0.0.1",
         )
         .option("--port <number>", "port to listen on; 0 chooses a free port", count(0), 0)

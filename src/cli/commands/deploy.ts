@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { z } from "zod";
+import { continued } from "../../core/printable.ts";
 import { startClock } from "../../operations/deploy/clock.ts";
 import type { Engine } from "../../operations/deploy/engine.ts";
 import { type Plan, planLines, preview } from "../../operations/deploy/preview.ts";
@@ -135,7 +136,7 @@ function showPlan(
       failures,
     });
   }
-  for (const { text } of plan.warnings) out.alert(text);
+  for (const { text } of plan.warnings) out.alert(continued(text));
   for (const failure of plan.failures) for (const line of failureLines(failure)) out.alert(line);
   if (plan.locked) out.alert(`The stack ${stack} is locked by ${plan.holders.join(", ")}. [STACK_LOCKED]`);
   if (!plan.ok) return code;

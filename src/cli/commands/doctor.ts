@@ -49,7 +49,7 @@ export function doctorCommand(cli: Cli): Command {
       ]);
       for (const line of table(["", "item", "version", "location or problem"], rows)) out.line(line);
       const remedies = findings.filter(({ ok, remedy }) => !ok && remedy !== undefined);
-      if (remedies.length > 0) out.line("\nTo fix:");
+      if (remedies.length > 0) out.line(["", "To fix:"]);
       for (const { name, remedy } of remedies) out.line(`  ${name}: ${remedy}`);
       const ok = findings.every((finding) => finding.ok);
       out.document({ success: ok, findings });

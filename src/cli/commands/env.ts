@@ -22,7 +22,7 @@ export function envCommand(cli: Cli): Command {
     async run({ out, host, projectDir }, { stack }) {
       const variables = environment(projectDir, host.env, stack);
       makeBackend(projectDir);
-      out.line(exportLines(variables).trimEnd());
+      out.verbatim(exportLines(variables));
       // JSON has no `undefined`: null means that the variable must be unset.
       out.document(
         Object.fromEntries(Object.entries(variables).map(([name, value]) => [name, value ?? null])),

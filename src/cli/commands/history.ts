@@ -1,7 +1,6 @@
 import type { Command } from "commander";
 import { z } from "zod";
 import { brief } from "../../core/brief.ts";
-import { formatProblem } from "../../core/errors.ts";
 import { entryText, type HistoryEntry, historyOfStack } from "../../operations/rollback/entries.ts";
 import { historyFor } from "../../operations/rollback/history-for.ts";
 import { type Cli, count, defineCommand, seconds } from "../command.ts";
@@ -48,7 +47,7 @@ export function historyCommand(cli: Cli): Command {
         entries,
         ledger: withoutLedger === undefined ? "read" : withoutLedger.code,
       });
-      if (withoutLedger) context.out.note(`without the ledger: ${formatProblem(withoutLedger.problems[0])}`);
+      if (withoutLedger) context.out.problem("note", withoutLedger.problems[0], "without the ledger: ");
       if (entries.length === 0) context.out.line(`The stack ${fleet.stack} has no deployments yet.`);
       else for (const line of historyLines(entries, context.out)) context.out.line(line);
       return EXIT.ok;

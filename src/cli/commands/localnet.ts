@@ -126,7 +126,7 @@ function logsCommand(cli: Cli): Command {
     options: DirSchema.extend({ lines: z.number() }),
     async run(context, options) {
       const text = await (await context.host.localnet()).logs(folderOf(context, options), options.lines);
-      context.out.line(text);
+      context.out.line(text.split("\n"));
       context.out.document({ success: true, lines: text === "" ? [] : text.split("\n") });
       return undefined;
     },

@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { z } from "zod";
 import { brief } from "../../core/brief.ts";
+import { printableLines, quoted } from "../../core/printable.ts";
 import { UsageError } from "../../core/usage-error.ts";
 import { luaErrorIn } from "../../fleet/code/lua-error.ts";
 import { luaExplainer } from "../../fleet/code/lua-errors.ts";
@@ -16,6 +17,7 @@ import {
 } from "../../operations/trace/log-entries.ts";
 import { type Cli, type Context, count, defineCommand } from "../command.ts";
 import { EXIT } from "../exit.ts";
+import { senderText } from "../sender.ts";
 
 const Options = z.looseObject({
   limit: z.number(),
@@ -115,26 +117,26 @@ function entryLines(
   const text = (value: string) => (full ? value : brief(value, width));
   const time = entry.timestamp > 0 ? new Date(entry.timestamp).toISOString() : "";
   const lines = [
-    `#${entry.slot} ${time} ${entry.action || "(no action)"} from ${nameOf(entry.from)}  ${entry.messageId}`,
+    `#${entry.slot} ${time} ${entry.action === "" ? "(no action)" : quoted(entry.action)} from ${senderText(entry, nameOf)}  ${entry.messageId}`,
   ];
   if (entry.isLoad) lines.push(`    code   ${entry.source ?? ""}`);
-  else if (entry.data.trim() !== "" && entry.data !== "{}") lines.push(`    data   ${text(entry.data)}`);
+  else if (entry.data.trim() !== "" && entry.data !== "{}") lines.push(...indented("data", text(entry.data)));
   const { result } = entry;
   if (!result) return [...lines, "    no result yet"];
   const error = luaErrorIn(result);
   if (error !== undefined) lines.push(...indented("error", explained ?? error));
   if (result.output !== "" && result.output !== error) lines.push(...indented("output", text(result.output)));
   for (const { target, tags, data } of result.messages) {
-    const what = [tags.Action ?? "message", tags.Status === "error" ? "(error)" : ""]
+    const what = [quoted(tags.Action ?? "message"), tags.Status === "error" ? "(error)" : ""]
       .filter(Boolean)
       .join(" ");
-    lines.push(`    sent   ${what} to ${nameOf(target)}${data === "" ? "" : `  ${text(data)}`}`);
+    lines.push(...indented("sent", `${what} to ${nameOf(target)}${data === "" ? "" : `  ${text(data)}`}`));
   }
   return lines;
 }
 
 function indented(label: string, text: string): string[] {
-  return text.split("\n").map((line, index) => `    ${(index === 0 ? label : "").padEnd(6)} ${line}`);
+  return printableLines(text).map((line, index) => `    ${(index === 0 ? label : "").padEnd(6)} ${line}`);
 }
 
 /** An entry for JSON, without the text of a bundle. */

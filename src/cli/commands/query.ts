@@ -2,11 +2,13 @@ import { type Command, InvalidArgumentError, Option } from "commander";
 import { z } from "zod";
 import { amount } from "../../core/amount.ts";
 import { brief } from "../../core/brief.ts";
+import { quoted } from "../../core/printable.ts";
 import { pickMember, servingIn } from "../../fleet/members/known-fleet.ts";
 import type { KnownFleet } from "../../fleet/members/member.ts";
 import { type Filter, findRecords, type MessageRecord } from "../../operations/trace/records.ts";
 import { type Cli, count, defineCommand, names, pair } from "../command.ts";
 import { EXIT } from "../exit.ts";
+import { senderText } from "../sender.ts";
 import { span } from "./cleanup.ts";
 
 const Options = z.looseObject({
@@ -123,8 +125,9 @@ function filterOf(options: z.output<typeof Options>, fleet: KnownFleet, now: num
 export function lineOf(record: MessageRecord, fleet: KnownFleet, width = 120): string {
   const nameOf = (id: string) =>
     servingIn(fleet).find(({ processId }) => processId === id)?.name ?? id.slice(0, 8);
-  const { direction, slot, at, from, to, action, status, data, error } = record;
-  const route = direction === "received" ? `← ${nameOf(from)}` : `→ ${nameOf(to)}`;
+  const { direction, slot, at, to, status, data, error } = record;
+  const route = direction === "received" ? `← ${senderText(record, nameOf)}` : `→ ${nameOf(to)}`;
+  const action = record.action === "" ? "" : quoted(record.action);
   const what = status === "error" ? `${action} (error)` : action;
   return `${at.slice(0, 19)}  slot ${slot}  ${route}  ${what}  ${brief(error ?? data, width)}`.trimEnd();
 }

@@ -1,6 +1,5 @@
 import type { Command } from "commander";
 import { z } from "zod";
-import { formatProblem } from "../../core/errors.ts";
 import { membersWithLibrary } from "../../operations/members-named.ts";
 import { fleetStatistics } from "../../operations/observe/statistics.ts";
 import { type Cli, type Context, defineCommand, seconds } from "../command.ts";
@@ -74,7 +73,7 @@ async function run(
       out.detail(`${name}: ${busiest.map(([action, n]) => `${action} ${n}`).join(", ")}`);
   }
   const silent = asked.filter(({ statistics }) => statistics === undefined);
-  for (const { error } of silent) if (error) out.alert(formatProblem(error));
+  for (const { error } of silent) if (error) out.problem("alert", error);
   out.document({ success: silent.length === 0, stack: fleet.stack, processes: asked });
   return silent.length === 0 ? EXIT.ok : EXIT.failed;
 }

@@ -3,6 +3,7 @@ import { z } from "zod";
 import { ageOf } from "../../core/age.ts";
 import { brief } from "../../core/brief.ts";
 import { shortHash } from "../../core/hash.ts";
+import { own } from "../../core/own.ts";
 import { UsageError } from "../../core/usage-error.ts";
 import type { FleetSession } from "../../fleet/fleet-session.ts";
 import { servingIn } from "../../fleet/members/known-fleet.ts";
@@ -87,7 +88,7 @@ async function run(context: Context, options: z.output<typeof Options>): Promise
       ({ health, replacedBy }) =>
         health === "HEALTHY" || (options.quick && health === "ACTIVE") || replacedBy !== undefined,
     );
-    if (watch !== undefined && context.host.stdout.isTTY) context.host.stdout.write("\x1b[H\x1b[2J");
+    if (watch !== undefined) context.out.clear();
     print(context, fleet, rows, traffic);
     const shown = traffic === undefined ? {} : { traffic };
     context.out.document({ success: healthy, stack: fleet.stack, processes: rows, ...shown });
@@ -114,7 +115,7 @@ function print(
   const cells = rows.map((row) => [
     row.name,
     row.processId,
-    out.style(COLOUR[row.health] ?? "red", row.health),
+    out.style(own(COLOUR, row.health) ?? "red", row.health),
     row.version,
     shortHash(row.sourceHash),
     String(row.generation),

@@ -2,7 +2,6 @@ import { relative } from "node:path";
 import type { Command } from "commander";
 import { z } from "zod";
 import { amount } from "../../core/amount.ts";
-import { formatProblem } from "../../core/errors.ts";
 import { createSupportBundle } from "../../operations/support/bundle.ts";
 import { type Cli, count, defineCommand, seconds } from "../command.ts";
 import { EXIT } from "../exit.ts";
@@ -39,7 +38,7 @@ export function supportBundleCommand(cli: Cli): Command {
       const { file, bytes, files } = await createSupportBundle(
         context,
         { ...options, env: host.env },
-        (problem) => out.note(`cannot reach the fleet: ${formatProblem(problem)}`),
+        (problem) => out.problem("note", problem, "cannot reach the fleet: "),
       );
       for (const name of files) out.detail(name);
       out.line(relative(host.cwd, file) || file);

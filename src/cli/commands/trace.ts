@@ -3,11 +3,13 @@ import { z } from "zod";
 import { isAddress } from "../../core/address.ts";
 import { amount } from "../../core/amount.ts";
 import { FleetError } from "../../core/errors.ts";
+import { printableLines, quoted } from "../../core/printable.ts";
 import { luaExplainer } from "../../fleet/code/lua-errors.ts";
 import { servingIn } from "../../fleet/members/known-fleet.ts";
 import { type Hop, traceOf } from "../../operations/trace/trace.ts";
 import { type Cli, count, defineCommand } from "../command.ts";
 import { EXIT } from "../exit.ts";
+import { senderText } from "../sender.ts";
 
 const Options = z.looseObject({ reach: z.number() });
 
@@ -60,11 +62,12 @@ export function traceCommand(cli: Cli): Command {
 export function linesOf(hop: Hop, error: string | undefined): string[] {
   const inset = "  ".repeat(hop.depth);
   const mark = hop.status === "error" ? " (error)" : hop.status === "none" ? " (no result yet)" : "";
-  const from = isAddress(hop.from) ? hop.from.slice(0, 8) : hop.from;
-  const head = `${`+${hop.afterMs} ms`.padStart(10)}  ${inset}${hop.process} slot ${hop.slot}  ${hop.action} from ${from}${mark}`;
+  const short = (name: string) => (isAddress(name) ? name.slice(0, 8) : name);
+  const action = hop.action === "" ? "" : quoted(hop.action);
+  const head = `${`+${hop.afterMs} ms`.padStart(10)}  ${inset}${hop.process} slot ${hop.slot}  ${action} from ${senderText(hop, short)}${mark}`;
   const sent = hop.sent.map(({ action, to }) => {
-    const short = isAddress(to) ? to.slice(0, 8) : to;
-    return `${" ".repeat(12)}${inset}  → ${action} to ${short}`;
+    return `${" ".repeat(12)}${inset}  → ${action === "" ? "" : quoted(action)} to ${short(to)}`;
   });
-  return [head, ...(error === undefined ? [] : [`${" ".repeat(12)}${inset}  ${error}`]), ...sent];
+  const under = (text: string) => printableLines(text).map((line) => `${" ".repeat(12)}${inset}  ${line}`);
+  return [head, ...(error === undefined ? [] : under(error)), ...sent];
 }

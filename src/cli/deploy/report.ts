@@ -1,4 +1,4 @@
-import { formatProblem } from "../../core/errors.ts";
+import { problemLines } from "../../core/errors.ts";
 import { AFTER_APPROVAL } from "../../delivery/traffic-text.ts";
 import type { Manifest } from "../../fleet/members/manifest.ts";
 import { stepText } from "../../fleet/session/step-phases.ts";
@@ -44,7 +44,7 @@ export function reportLines(
     const [problem] = failures.flatMap(({ problems }) =>
       problems.filter(({ code }) => code === "DEPLOYMENT_IN_PROGRESS"),
     );
-    return problem ? [formatProblem(problem)] : [];
+    return problem ? problemLines(problem) : [];
   }
   if (status === "timeout") {
     const textOf = (phase: (typeof busy)[number]["phase"]) => (phase === "started" ? phase : stepText(phase));
@@ -87,11 +87,11 @@ function standingLines(standing: CheckedStanding): string[] {
 const DRAINING_REMEDY =
   "A process does so during a hand-over of its state; the next deploy completes or reverts it.";
 
-/** The problems of one failure, each prefixed with the member unless it already names it. */
+/** The lines of the problems of one failure, each prefixed with the member unless it already names it. */
 export function failureLines({ member, problems }: Failure): string[] {
-  return problems.map((problem) => {
-    const text = formatProblem(problem);
-    return member === undefined || isNamedFirst(text, member) ? text : `${member}: ${text}`;
+  return problems.flatMap((problem) => {
+    const [text = "", ...more] = problemLines(problem);
+    return [member === undefined || isNamedFirst(text, member) ? text : `${member}: ${text}`, ...more];
   });
 }
 

@@ -26,17 +26,12 @@ function liveScreen(output: Output, progress: Progress, head: string): Screen {
   const { stderr } = output.streams;
   const began = performance.now();
   let height = 0;
-  const clear = () => {
-    if (height > 0) stderr.write(`\x1b[${height}A\x1b[0J`);
-    height = 0;
-  };
   const note = (text: string) => {
-    clear();
-    stderr.write(`${text}\n`);
+    output.redraw(height, [text]);
+    height = 0;
     draw();
   };
   const draw = () => {
-    clear();
     const now = performance.now();
     const look = {
       now,
@@ -45,7 +40,7 @@ function liveScreen(output: Output, progress: Progress, head: string): Screen {
       style: output.style.bind(output),
     };
     const lines = treeLines(`${head}  ${((now - began) / 1000).toFixed(0)} s`, progress, look);
-    stderr.write(`${lines.join("\n")}\n`);
+    output.redraw(height, lines);
     height = lines.length;
   };
   draw();

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import type { z } from "zod";
+import { continued } from "../../core/printable.ts";
 import { type Manifest, readManifest } from "../../fleet/members/manifest.ts";
 import { ScopeSchema } from "../../fleet/session/scope.ts";
 import { startClock } from "../../operations/deploy/clock.ts";
@@ -96,7 +97,8 @@ async function report(
   const stands =
     known &&
     checkAgainstAnswers(known, hasProcess(known, manifest) ? await askFleet(fleet) : { answers: [] });
-  for (const { text, severity } of progress.diagnostics) if (severity === "warning") out.note(text);
+  for (const { text, severity } of progress.diagnostics)
+    if (severity === "warning") out.note(continued(text));
   const later = await followUp?.(outcome);
   out.document({
     success: status === "succeeded",
@@ -129,8 +131,9 @@ async function report(
   for (const line of table(["process", "id", "status", "version"], rows)) out.line(line);
   const changed = Object.entries(progress.changes).filter(([op, n]) => op !== "same" && n > 0);
   const words = changed.map(([op, n]) => `${op} ${n}`).join(", ");
-  out.line(
-    `\nDeployed in ${took} s: ${words || "no changes"}.  manifest: build/deployment-manifest.json  log: ${log}`,
-  );
+  out.line([
+    "",
+    `Deployed in ${took} s: ${words || "no changes"}.  manifest: build/deployment-manifest.json  log: ${log}`,
+  ]);
   return EXIT.ok;
 }

@@ -1,6 +1,5 @@
 /** What `fleet move` prints: its plan, and what it has done. */
 import { relative } from "node:path";
-import { formatProblem } from "../../core/errors.ts";
 import { contentsText, isEmpty } from "../../fleet/snapshot/contents.ts";
 import { newIdsOf, newIdsPath } from "../../operations/move/finish.ts";
 import type { MemberMove, MovePlan, Sides } from "../../operations/move/plan.ts";
@@ -31,7 +30,7 @@ export function showPlan({ out }: Context, { source, target }: Sides, { members,
   ]);
   if (rows.length > 0)
     for (const line of table(["process", "old id", "new id", "state"], rows)) out.line(line);
-  for (const warning of warnings) out.note(`warning: ${formatProblem(warning)}`);
+  for (const warning of warnings) out.problem("note", warning, "warning: ");
 }
 
 /** The plan as a document. Digests and slots are the present ones: the final ones are taken when the old processes are stopped. */

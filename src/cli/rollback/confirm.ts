@@ -1,4 +1,4 @@
-import { FleetError, formatProblem } from "../../core/errors.ts";
+import { FleetError } from "../../core/errors.ts";
 import { startClock } from "../../operations/deploy/clock.ts";
 import type { Engine } from "../../operations/deploy/engine.ts";
 import { planLines, preview } from "../../operations/deploy/preview.ts";
@@ -90,7 +90,7 @@ export async function showAndConfirm(
 
 function refuseLoss({ out }: Context, diverged: readonly MemberPlan[]): ExitCode {
   const error = divergence(diverged.map(({ name }) => name));
-  out.alert(formatProblem(error.problems[0]));
+  out.problem("alert", error.problems[0]);
   out.document({ success: false, error: { code: error.code, problems: error.problems }, diverged });
   return EXIT.held;
 }
@@ -105,7 +105,7 @@ const acceptsUnsaved = (
 
 function refuseUnsaved({ out }: Context, unsaved: readonly UnsavedMember[]): ExitCode {
   const error = notSaved(unsaved);
-  out.alert(formatProblem(error.problems[0]));
+  out.problem("alert", error.problems[0]);
   out.document({ success: false, error: { code: error.code, problems: error.problems }, unsaved });
   return EXIT.held;
 }

@@ -1,5 +1,4 @@
 import { amount } from "../../core/amount.ts";
-import { formatProblem } from "../../core/errors.ts";
 import type { AutomaticObserver } from "../../operations/rollback/automatic.ts";
 import type { RollbackObserver, RollbackResult } from "../../operations/rollback/perform.ts";
 import { reportPath } from "../../operations/rollback/report.ts";
@@ -18,7 +17,7 @@ export const rollbackObserver = (out: Output): RollbackObserver => ({
     );
   },
   notSwitched: (error) =>
-    out.alert(`The router could not switch callers before the run: ${formatProblem(error.problems[0])}`),
+    out.problem("alert", error.problems[0], "The router could not switch callers before the run: "),
   follow: (progress, target, id) => screenFor(out, progress, `rolling back to ${target.deploymentId}  ${id}`),
   ended: (performed) => printResult(out, performed),
 });
@@ -27,7 +26,7 @@ export const rollbackObserver = (out: Output): RollbackObserver => ({
 export const automaticObserver = (out: Output): AutomaticObserver => ({
   ...rollbackObserver(out),
   alert: (line) => out.alert(line),
-  refused: (error) => out.alert(`no automatic rollback: ${formatProblem(error.problems[0])}`),
+  refused: (error) => out.problem("alert", error.problems[0], "no automatic rollback: "),
 });
 
 function printResult(out: Output, { report, outcome, touched }: RollbackResult): void {

@@ -4,6 +4,7 @@ import { Alerts } from "./alerts.js";
 import { follow } from "./api.js";
 import { Badge, html, Problem, when } from "./elements.js";
 import { Fleet } from "./fleet.js";
+import { printable } from "./printable.js";
 import { Process } from "./process.js";
 import { Releases } from "./releases.js";
 import { Traffic } from "./traffic.js";
@@ -14,7 +15,16 @@ const TABS = [
   ["traffic", "Traffic"],
   ["alerts", "Alerts"],
 ];
-const routeNow = () => location.hash.replace(/^#\//, "").split("/").map(decodeURIComponent);
+const routeNow = () => location.hash.replace(/^#\//, "").split("/").map(decoded);
+
+/** Anybody can write a link to the page: one that is no text leads to no page. */
+function decoded(part) {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return "";
+  }
+}
 
 /** Keys: a number opens a page, a slash focuses the filter. */
 function pressed(event) {
@@ -56,7 +66,7 @@ function App() {
     return html`<main class="pad"><h1>fleet</h1><p>Loading…</p><${Problem} text=${problem} /></main>`;
   const healthy = view.processes.filter(({ health }) => health === "HEALTHY").length;
   const active = view.alerts.filter(({ state }) => state === "OPEN").length;
-  document.title = `${healthy}/${view.processes.length} ${view.project}/${view.stack}`;
+  document.title = printable(`${healthy}/${view.processes.length} ${view.project}/${view.stack}`);
   const chosen = tab === "" || tab === "process" ? "fleet" : tab;
   return html`
     <header>

@@ -1,7 +1,26 @@
 import htm from "htm";
 import { h } from "preact";
+import { printable } from "./printable.js";
 
-export const html = htm.bind(h);
+/** Attributes that are shown or read out. */
+const SHOWN = ["title", "aria-label", "placeholder", "alt"];
+
+/** Text with its lines: what processes wrote is only shown, and reorders or hides nothing around it. */
+const shown = (child) =>
+  typeof child === "string"
+    ? child.split("\n").map(printable).join("\n")
+    : Array.isArray(child)
+      ? child.map(shown)
+      : child;
+
+/** Every element of the page is created here, so that no text in it can be forgotten. */
+function element(type, given, ...children) {
+  const props = { ...given };
+  for (const name of SHOWN) if (typeof props[name] === "string") props[name] = printable(props[name]);
+  return h(type, props, ...children.map(shown));
+}
+
+export const html = htm.bind(element);
 
 export const short = (id, length = 8) => (id ? (id.length > length ? `${id.slice(0, length)}…` : id) : "–");
 
@@ -36,7 +55,7 @@ const KIND = {
 };
 const SIGN = { good: "●", warn: "▲", bad: "✖", calm: "○" };
 
-export const kindOf = (word) => KIND[word] ?? "bad";
+export const kindOf = (word) => (Object.hasOwn(KIND, word) ? KIND[word] : "bad");
 
 /** A word with a sign and a colour. The sign carries the same meaning for people who do not see colours. */
 export const Badge = ({ word }) =>

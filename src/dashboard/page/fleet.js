@@ -35,7 +35,7 @@ export function Fleet({ view }) {
 function Row({ process }) {
   const configs = Object.entries(process.configVersions).map(([type, version]) => `${type} ${version}`);
   return html`<tr>
-    <th scope="row"><a href=${`#/process/${process.name}`}>${process.name}</a></th>
+    <th scope="row"><a href=${`#/process/${encodeURIComponent(process.name)}`}>${process.name}</a></th>
     <td><${Badge} word=${process.health} />${process.published ? html`<div class="small">published ${when(process.published.at)}</div>` : null}${process.reasons.map((reason) => html`<div class="small">${reason}</div>`)}</td>
     <td>${process.version || "–"}</td>
     <td><${Id} id=${process.sourceHash} /></td>
@@ -57,7 +57,7 @@ export function Graph({ view: { graph, processes } }) {
       ${graph.edges.map(({ from, to, points }) => html`<path key=${`${from} ${to}`} class="edge" d=${line(points, at.get(from), at.get(to))}><title>${`${to} depends on ${from}`}</title></path>`)}
       ${graph.nodes.map(({ name, x, y }) => {
         const process = of.get(name);
-        return html`<a key=${name} href=${`#/process/${name}`}>
+        return html`<a key=${name} href=${`#/process/${encodeURIComponent(name)}`}>
           <g class=${`node ${kindOf(process.health)}`} transform=${`translate(${x - BOX.width / 2} ${y - BOX.height / 2})`}>
             <rect width=${BOX.width} height=${BOX.height} rx="8" />
             <circle cx="18" cy="22" r="5" />

@@ -17,7 +17,7 @@ export function Process({ view, name }) {
         <dt>version</dt><dd>${process.version || "–"}, generation ${process.generation}, epoch ${process.epoch ?? "–"}</dd>
         <dt>code</dt><dd class="mono">${process.sourceHash || "–"}</dd>
         <dt>loaded by</dt><dd class="mono">${process.release || "–"}</dd>
-        <dt>depends on</dt><dd>${process.dependsOn.length ? process.dependsOn.map((other) => html`<a href=${`#/process/${other}`}>${other}</a> `) : "none"}</dd>
+        <dt>depends on</dt><dd>${process.dependsOn.length ? process.dependsOn.map((other) => html`<a href=${`#/process/${encodeURIComponent(other)}`}>${other}</a> `) : "none"}</dd>
         <dt>peers</dt><dd>${peers.length ? peers.map(([peer, id]) => html`<span class="chip">${peer} <${Id} id=${id} />${nameOf(id) === undefined ? " (not a process of this page)" : ""}</span> `) : "none"}</dd>
         <dt>config</dt><dd>${Object.entries(process.configVersions).map(([type, version]) => html`<span class="chip">${type} version ${version}</span> `)}${Object.keys(process.configVersions).length ? "" : "none"}</dd>
         ${process.published ? html`<dt>read</dt><dd>not asked: published at ${when(process.published.at)}${process.published.slot === null ? "" : `, slot ${process.published.slot}`}</dd>` : null}
@@ -32,7 +32,9 @@ function Messages({ name, count, nameOf }) {
   const [list, setList] = useState();
   const [problem, setProblem] = useState("");
   const load = (before) =>
-    get(`/api/processes/${name}/messages${before === undefined ? "" : `?before=${before}`}`).then(
+    get(
+      `/api/processes/${encodeURIComponent(name)}/messages${before === undefined ? "" : `?before=${before}`}`,
+    ).then(
       (page) => {
         setProblem("");
         setList((had) => (before === undefined ? page : [...(had ?? []), ...page]));
@@ -47,7 +49,7 @@ function Messages({ name, count, nameOf }) {
     ${list === undefined && !problem ? html`<p>Loading…</p>` : null}
     <ol class="messages">${(list ?? []).map(
       (message) => html`<li key=${message.slot} class=${message.failed ? "failed" : ""}>
-        <div><strong>#${message.slot}</strong> ${message.action || "(no action)"} from ${nameOf(message.from) ?? html`<${Id} id=${message.from} />`} <span class="small">${when(message.at)}</span> <${Id} id=${message.id} href=${message.explorer} /></div>
+        <div><strong>#${message.slot}</strong> ${message.action || "(no action)"} from ${nameOf(message.from) ?? html`<${Id} id=${message.from} />`}${message.claims ? html`, <strong>claims to be</strong> ${nameOf(message.claims) ?? html`<${Id} id=${message.claims} />`}` : null} <span class="small">${when(message.at)}</span> <${Id} id=${message.id} href=${message.explorer} /></div>
         ${message.data ? html`<pre>${message.data}</pre>` : null}
         ${message.outcome.map((line) => html`<pre class=${message.failed ? "bad" : "calm"}>${line}</pre>`)}
       </li>`,
@@ -59,7 +61,10 @@ function Messages({ name, count, nameOf }) {
 function Audit({ name, nameOf }) {
   const [list, setList] = useState();
   const [problem, setProblem] = useState("");
-  const load = () => get(`/api/processes/${name}/audit`).then(setList, (error) => setProblem(error.message));
+  const load = () =>
+    get(`/api/processes/${encodeURIComponent(name)}/audit`).then(setList, (error) =>
+      setProblem(error.message),
+    );
   return html`<section aria-labelledby="audit-title">
     <h2 id="audit-title">Audit</h2>
     <${Problem} text=${problem} />

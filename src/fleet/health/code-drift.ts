@@ -1,6 +1,7 @@
 import type { Budget } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
 import { shortHash } from "../../core/hash.ts";
+import { own } from "../../core/own.ts";
 import type { Revision } from "../members/revision.ts";
 import { info } from "../protocol/info.ts";
 import type { Session } from "../session/session.ts";
@@ -22,7 +23,7 @@ export function describeManualChanges(changes: readonly ManualChange[]): string[
         ? `${noun}s are in another order`
         : change === "GONE"
           ? `${noun}s are missing`
-          : `${noun}s were ${VERBS[change] ?? "changed"}`;
+          : `${noun}s were ${own(VERBS, change) ?? "changed"}`;
     const names = lines.get(line) ?? [];
     if (name !== "") names.push(name);
     lines.set(line, names);

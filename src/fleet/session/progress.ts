@@ -2,6 +2,9 @@ import { appendFileSync } from "node:fs";
 import { appendFile, mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Problem } from "../../core/errors.ts";
+import { printable } from "../../core/printable.ts";
+import { redactText } from "../../core/redact.ts";
+import { say, warn } from "../../core/say.ts";
 import { eventsFile } from "./run-request.ts";
 import type { Scope } from "./scope.ts";
 import { problemWithoutSecrets, withoutSecrets } from "./secrets.ts";
@@ -49,7 +52,7 @@ const GUIDE_FILES: Readonly<Partial<Record<StepPhase, string>>> = {
 
 function eventLine(event: Pick<StepEvent, "name" | "phase" | "detail" | "seconds">): string {
   const took = event.seconds === undefined ? "" : `  ${event.seconds.toFixed(1)} s`;
-  return `${event.name.padEnd(22)} ${stepText(event.phase, event.detail)}${took}`;
+  return printable(redactText(`${event.name.padEnd(22)} ${stepText(event.phase, event.detail)}${took}`));
 }
 
 /**
@@ -59,7 +62,7 @@ function eventLine(event: Pick<StepEvent, "name" | "phase" | "detail" | "seconds
  */
 export async function writeStep(scope: Scope, step: StepEvent, stream?: string): Promise<void> {
   const event = stepWithoutSecrets(step);
-  console.log(eventLine(event));
+  say(eventLine(event));
   const logs = join(scope.build, "logs");
   const line = `${event.at} ${eventLine(event)}\n`;
   const files = [logName(event.deploymentId), GUIDE_FILES[event.phase] ?? "deploy_output.txt"];
@@ -99,7 +102,7 @@ const stepWithoutSecrets = (step: StepEvent): StepEvent => ({
 });
 
 const warnUnwritten = (error: unknown): void =>
-  console.warn(`cannot write the log: ${error instanceof Error ? error.message : String(error)}`);
+  warn(`cannot write the log: ${error instanceof Error ? error.message : String(error)}`);
 
 /** The subject of a step: a member, or a resource of a member. */
 type StepSubject = string | Required<Pick<StepEvent, "name" | "member">>;

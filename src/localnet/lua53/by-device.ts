@@ -1,4 +1,5 @@
 import { DEVICE_TAG } from "../../core/devices.ts";
+import { own } from "../../core/own.ts";
 import type { Evaluator } from "../evaluator.ts";
 import type { ProcessRecord } from "../types.ts";
 
@@ -17,7 +18,7 @@ export function byDevice(
 ): Evaluator {
   const of = ({ scheduler, tags }: ProcessRecord): Evaluator => {
     const name = tags.find((tag) => tag.name.toLowerCase() === DEVICE_TAG)?.value;
-    return (scheduler === node && name !== undefined ? devices[name] : undefined) ?? standard;
+    return (scheduler === node && name !== undefined ? own(devices, name) : undefined) ?? standard;
   };
   return {
     evaluate: (input) => of(input.process).evaluate(input),

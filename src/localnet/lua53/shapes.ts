@@ -67,13 +67,13 @@ function itemCommitment(committer: string, keys: NodeMessage, tags: readonly Tag
 }
 
 function keysOf(tags: readonly Tag[]): Record<string, string> {
-  const keys: Record<string, string> = {};
+  const keys = new Map<string, string>();
   for (const { name, value } of tags) {
-    const key = name.toLowerCase();
+    const earlier = keys.get(name.toLowerCase());
     // Nodes keep all values of a tag that occurs several times, as a structured header.
-    keys[key] = keys[key] === undefined ? value : `${quoted(keys[key])}, "${value}"`;
+    keys.set(name.toLowerCase(), earlier === undefined ? value : `${quoted(earlier)}, "${value}"`);
   }
-  return keys;
+  return Object.fromEntries(keys);
 }
 
 const quoted = (value: string) => (value.startsWith('"') ? value : `"${value}"`);

@@ -1,3 +1,4 @@
+import { own } from "../../core/own.ts";
 import type { Store } from "../store/store.ts";
 import type { EvaluationResult, OutItem } from "../types.ts";
 
@@ -62,7 +63,7 @@ export function patchedStateAt(store: Pick<Store, "evaluations">, process: strin
 
 function merged(state: State, patch: State): State {
   const both = Object.entries(patch).map(([key, value]) => {
-    const earlier = state[key];
+    const earlier = own(state, key);
     return [key, isState(earlier) && isState(value) ? merged(earlier, value) : value] as const;
   });
   return { ...state, ...Object.fromEntries(both) };

@@ -1,4 +1,6 @@
 import { amount } from "../../core/amount.ts";
+import { printable } from "../../core/printable.ts";
+import { redactText } from "../../core/redact.ts";
 import type { Alert, Change } from "../alert-book.ts";
 import type { Level } from "../types.ts";
 
@@ -20,11 +22,14 @@ const MAX_LINES = 15;
 
 const MARK: Readonly<Record<Level, string>> = { INFO: "ℹ️", WARNING: "⚠️", ERROR: "❗", CRITICAL: "🚨" };
 
-/** One line about a change, for people. */
+/** One line about a change, for people. Its message may contain what a process wrote: it stays one line, and is only shown. */
 export function lineOf({ kind, alert }: Change): string {
   const how = kind === "resolved" ? "resolved" : kind === "escalated" ? `now ${alert.level}` : alert.level;
-  return `[${how}] ${alert.type} ${alert.source}: ${alert.message} (${alert.alertId})`;
+  return plainText(`[${how}] ${alert.type} ${alert.source}: ${alert.message} (${alert.alertId})`);
 }
+
+/** Text for people: one line without control characters and without secrets. */
+export const plainText = (text: string): string => printable(redactText(text));
 
 /** The title for all changes of one round: an offline fleet is one message, not one per process. */
 export function titleOf(changes: readonly Change[], { project, stack }: Origin): string {

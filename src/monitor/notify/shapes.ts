@@ -1,7 +1,7 @@
 import type { Alert, Change } from "../alert-book.ts";
 import type { Receiver } from "../settings.ts";
 import type { Level } from "../types.ts";
-import { linesOf, markOf, type Origin, type Post, titleOf, worstOf } from "./message.ts";
+import { linesOf, markOf, type Origin, type Post, plainText, titleOf, worstOf } from "./message.ts";
 
 /**
  * The posts to a receiver for one round's changes, by its kind: one post, or for PagerDuty one per alert, because each is a
@@ -71,7 +71,7 @@ function discord(changes: readonly Change[], origin: Origin): Post {
       embeds: [
         {
           title: cut(`${markOf(changes)} ${titleOf(changes, origin)}`, 250),
-          description: cut(linesOf(changes).join("\n"), 4000),
+          description: cut(linesOf(changes).map(escapeMarkdown).join("\n"), 4000),
           color: bad.length === 0 ? 0x2ecc71 : COLOURS[worstOf(bad)],
           timestamp: new Date(Math.max(...changes.map(({ alert }) => alert.lastAt))).toISOString(),
           footer: { text: `network ${origin.network}` },
@@ -93,7 +93,7 @@ function pagerduty({ kind, alert }: Change, origin: Origin, routingKey: string):
   const { project, stack } = origin;
   const base = {
     routing_key: routingKey,
-    dedup_key: cut(`${project}/${stack}/${alert.type}/${alert.source}`, 255),
+    dedup_key: cut(plainText(`${project}/${stack}/${alert.type}/${alert.source}`), 255),
   };
   if (kind === "resolved") return { body: { ...base, event_action: "resolve" } };
   return {
@@ -101,11 +101,11 @@ function pagerduty({ kind, alert }: Change, origin: Origin, routingKey: string):
       ...base,
       event_action: "trigger",
       payload: {
-        summary: cut(`${alert.type} ${alert.source}: ${alert.message}`, 1024),
-        source: `${project}/${stack}/${alert.source}`,
+        summary: cut(plainText(`${alert.type} ${alert.source}: ${alert.message}`), 1024),
+        source: plainText(`${project}/${stack}/${alert.source}`),
         severity: SEVERITY[alert.level],
         timestamp: new Date(alert.lastAt).toISOString(),
-        component: alert.source,
+        component: plainText(alert.source),
         group: `${project}/${stack}`,
         class: alert.type,
         custom_details: { ...plain(alert), network: origin.network },
@@ -114,17 +114,23 @@ function pagerduty({ kind, alert }: Change, origin: Origin, routingKey: string):
   };
 }
 
-/** An alert with its times as ISO strings. */
+/** An alert with its times as ISO strings, and its texts as they are shown: a receiver passes them on to people. */
 function plain(alert: Alert): Record<string, unknown> {
   return Object.fromEntries(
     Object.entries(alert).map(([key, value]) => [
       key,
-      key.endsWith("At") && typeof value === "number" ? new Date(value).toISOString() : value,
+      key.endsWith("At") && typeof value === "number"
+        ? new Date(value).toISOString()
+        : typeof value === "string"
+          ? plainText(value)
+          : value,
     ]),
   );
 }
 
 const escapeSlack = (text: string): string =>
   text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
+/** Markdown of Discord in the text of an alert is shown, not applied: no link has another name than its address. */
+const escapeMarkdown = (text: string): string => text.replace(/[\\`*~|<>]|\](?=\()/g, "\\$&");
 const cut = (text: string, most: number): string =>
   text.length > most ? `${text.slice(0, most - 1)}…` : text;

@@ -67,10 +67,18 @@ export async function journals({
 }
 
 /** The part of a message that an audit needs. Pure. */
-export const toAuditedMessage = ({ messageId, action, from, slot, data }: Scheduled): AuditedMessage => ({
+export const toAuditedMessage = ({
   messageId,
   action,
   from,
+  claims,
+  slot,
+  data,
+}: Scheduled): AuditedMessage => ({
+  messageId,
+  action,
+  from,
+  ...(claims === undefined ? {} : { claims }),
   slot,
   ...(action === "Eval" && isReadCodeEval(data) ? { isHealthCheck: true } : {}),
 });

@@ -100,13 +100,14 @@ function orderOf(
   const isOurs = ({ messageId, from, isHealthCheck }: AuditedMessage) =>
     own.has(messageId) || (isHealthCheck === true && from === owner);
   const loads = order.filter((one) => one.action === "Eval" && !isOurs(one));
-  if (loads.length > 0)
+  const last = loads.at(-1);
+  if (last)
     findings.push(
       auditFinding(
         "note",
         "EVAL_ELSEWHERE",
         name,
-        `${amount(loads.length, "Eval was", "Evals were")} not signed on this machine; the last is at slot ${loads.at(-1)?.slot} by ${loads.at(-1)?.from}`,
+        `${amount(loads.length, "Eval was", "Evals were")} not signed on this machine; the last is at slot ${last.slot} by ${last.from}${last.claims === undefined ? "" : `, which claims to be ${last.claims}`}`,
       ),
     );
   return { findings, compared: settled.length - absent.length };

@@ -16,6 +16,8 @@ export interface AuditedMessage {
   readonly messageId: string;
   readonly action: string;
   readonly from: string;
+  /** The other sender that it names, without proof: as in `Scheduled`. */
+  readonly claims?: string;
   readonly slot: number;
   /** Whether it is the health check of a member without the library: an Eval that only reads. */
   readonly isHealthCheck?: boolean;

@@ -124,7 +124,8 @@ export function parseProblems(text: string): Problem[] {
   let last: string | undefined;
   let loose: string[] = [];
   for (const line of text.split("\n")) {
-    const head = /^(.*) \[([A-Z][A-Z0-9_]+)\]$/.exec(line);
+    // Indented lines continue a sentence or a field: what a process wrote is no problem of its own.
+    const head = /^(?! {12})(.*) \[([A-Z][A-Z0-9_]+)\]$/.exec(line);
     const field = FIELD.exec(line);
     const current = found.at(-1);
     if (head) {
@@ -140,7 +141,9 @@ export function parseProblems(text: string): Problem[] {
       last = field[1] ?? "";
       current.fields[last] = field[2] ?? "";
     } else if (current && last !== undefined && line.trim() !== "" && line.startsWith(" ")) {
-      current.fields[last] += `\n${line}`;
+      current.fields[last] += `\n${line.replace(/^ {12}/, "")}`;
+    } else if (current && loose.length === 0 && /^ {12}\S/.test(line)) {
+      current.what += `\n${line.trimStart()}`;
     } else if (line.trim() !== "") loose.push(line);
   }
   if (found.length === 0) {

@@ -1,5 +1,7 @@
 import { appendFile, mkdir } from "node:fs/promises";
 import { join } from "node:path";
+import { printableLines } from "../../core/printable.ts";
+import { redactText } from "../../core/redact.ts";
 import { newDeploymentId } from "../../fleet/session/deployment-id.ts";
 import { logName, type StepEvent } from "../../fleet/session/progress.ts";
 import { type RunRequest, runVariables } from "../../fleet/session/run-request.ts";
@@ -160,7 +162,11 @@ async function runOnce(
     await steps.stop();
     watcher.close();
   }
-  if (result) await appendFile(join(request.projectDir, log), `\n${result.text.trim()}\n`);
+  if (result)
+    await appendFile(
+      join(request.projectDir, log),
+      `\n${printableLines(redactText(result.text.trim())).join("\n")}\n`,
+    );
   const failures = failuresIn(progress, clock.ended === undefined ? result : undefined);
   return {
     status: statusOf(result, failures, clock),

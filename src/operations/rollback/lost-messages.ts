@@ -28,14 +28,17 @@ export async function countLostMessages(
   { processId, slot }: Pick<Snapshot, "processId" | "slot">,
 ): Promise<LostMessages> {
   const latest = (await history.latest(processId)) ?? slot;
-  const byAction: Record<string, number> = {};
+  const byAction = new Map<string, number>();
   for (let from = slot + 1; from <= latest; from += PAGE) {
     for (const { action } of await history.range(processId, from, Math.min(latest, from + PAGE - 1))) {
       if (CONTROL.has(action) || action === "(spawn)") continue;
-      byAction[action] = (byAction[action] ?? 0) + 1;
+      byAction.set(action, (byAction.get(action) ?? 0) + 1);
     }
   }
-  return { messages: Object.values(byAction).reduce((sum, n) => sum + n, 0), byAction };
+  return {
+    messages: [...byAction.values()].reduce((sum, n) => sum + n, 0),
+    byAction: Object.fromEntries(byAction),
+  };
 }
 
 /** `3 messages (2 ADD, 1 GREET) are`. */

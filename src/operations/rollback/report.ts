@@ -1,6 +1,9 @@
 import { appendFile, mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
+import { printable } from "../../core/printable.ts";
+import { redactText } from "../../core/redact.ts";
+import { reportJson } from "../../core/report-json.ts";
 import { readJson, writeAtomically } from "../../fleet/files.ts";
 
 const text = z.string();
@@ -51,14 +54,14 @@ export const reportPath = (rollbackId: string): string =>
 
 /** Writes the report, and a line of it into `build/logs/rollback_output.txt`. */
 export async function writeReport(projectDir: string, report: RollbackReport): Promise<void> {
-  const json = `${JSON.stringify(RollbackReportSchema.parse(report), null, 2)}\n`;
+  const json = reportJson(RollbackReportSchema.parse(report));
   await writeAtomically(join(projectDir, reportPath(report.rollbackId)), json);
   // A copy outside build/ survives a clean-up: an automatic rollback that failed must not be tried again.
   await writeAtomically(lastPath(projectDir, report), json);
   const logs = join(projectDir, "build", "logs");
   await mkdir(logs, { recursive: true });
-  const line = `${report.finishedAt} ${report.rollbackId} ${report.status} ${report.from} → ${report.to.deploymentId} ${report.reason}\n`;
-  await appendFile(join(logs, "rollback_output.txt"), line);
+  const line = `${report.finishedAt} ${report.rollbackId} ${report.status} ${report.from} → ${report.to.deploymentId} ${report.reason}`;
+  await appendFile(join(logs, "rollback_output.txt"), `${printable(redactText(line))}\n`);
 }
 
 /** The last rollback of a stack from this machine, if any. */

@@ -1,14 +1,18 @@
-import { mkdir, mkdtemp, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
+import { buffer } from "node:stream/consumers";
 import { FleetError, type Problem } from "../../core/errors.ts";
+import { knownSecrets, type Secret } from "../../core/known-secrets.ts";
+import { isPrivateName } from "../../core/redact.ts";
+import { replaceFile } from "../../core/replace-file.ts";
 import { servingIn } from "../../fleet/members/known-fleet.ts";
 import { doctor } from "../../toolchain/doctor.ts";
 import type { Env } from "../../toolchain/paths.ts";
 import type { OperationContext } from "../context.ts";
 import { secretsOf } from "../validate/secrets.ts";
 import { MAX_CONCURRENT, mapConcurrently } from "../validate/subject.ts";
-import { type BundleFile, filesOf, journalOf, processOf } from "./collect.ts";
+import { type BundleFile, cutFile, filesOf, journalOf, processOf } from "./collect.ts";
 import { redactFile } from "./redact.ts";
 
 interface SupportOptions {
@@ -44,7 +48,10 @@ export async function createSupportBundle(
   const { projectDir } = context;
   const workspace = await context.workspace();
   const stack = await context.stack();
-  const secrets = await secretsOf(workspace, stack);
+  const known = knownSecrets([
+    ...(await secretsOf(workspace, stack)),
+    ...environmentSecrets({ ...options.env, ...workspace.env }),
+  ]);
   const findings = await doctor(projectDir, options.env);
   const about = {
     ...{ madeAt: new Date().toISOString(), stack, platform: process.platform, arch: process.arch },
@@ -58,14 +65,24 @@ export async function createSupportBundle(
   ];
   const time = new Date().toISOString().replace(/[-:]|\..*/g, "");
   const file = resolve(projectDir, options.output ?? join("build", `support-${time}.tgz`));
-  await pack(
-    file,
-    `support-${time}`,
-    parts.map(({ name, text }) => ({ name, text: redactFile(name, text, secrets) })),
-  );
-  const { size } = await stat(file);
-  return { file, bytes: size, files: parts.map(({ name }) => name) };
+  const clean = parts.map(({ name, text }) => ({ name, text: cutFile(name, redactFile(name, text, known)) }));
+  const archive = await pack(`support-${time}`, clean);
+  await mkdir(dirname(file), { recursive: true });
+  // A new file with mode 600 takes the place of an old one, or of a link, and nothing is written through it.
+  await replaceFile(file, archive);
+  return { file, bytes: archive.length, files: parts.map(({ name }) => name) };
 }
+
+/** Names of variables that only look private. */
+const NOT_SECRET = /^(OLD)?PWD$|_SOCK$|_FILE$|_PATH$/;
+
+/** Values of the environment that are secret by their names: tokens, keys, addresses of webhooks. Pure. */
+export const environmentSecrets = (env: Env): Secret[] =>
+  Object.entries(env).flatMap(([name, value = ""]) =>
+    (isPrivateName(name) || /WEBHOOK|HOOK_URL/i.test(name)) && !NOT_SECRET.test(name)
+      ? [{ name: `the environment variable ${name}`, value: value.trim() }]
+      : [],
+  );
 
 /** Reports of the processes and the journal; if the fleet cannot be reached, the reason. */
 async function ofTheFleet(
@@ -88,19 +105,16 @@ async function ofTheFleet(
   }
 }
 
-async function pack(file: string, root: string, parts: readonly BundleFile[]): Promise<void> {
+async function pack(root: string, parts: readonly BundleFile[]): Promise<Buffer> {
   const { create } = await import("tar");
   const folder = await mkdtemp(join(tmpdir(), "fleet-support-"));
   try {
     for (const { name, text } of parts) {
       const path = join(folder, root, name);
       await mkdir(dirname(path), { recursive: true });
-      await writeFile(path, text, { mode: 0o600 });
+      await writeFile(path, text, { mode: 0o600, flag: "wx" });
     }
-    await mkdir(dirname(file), { recursive: true });
-    // Create the file with its mode first, so that nobody else can read it while it is written.
-    await writeFile(file, "", { mode: 0o600 });
-    await create({ gzip: true, file, cwd: folder, portable: true }, [root]);
+    return await buffer(create({ gzip: true, cwd: folder, portable: true }, [root]));
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

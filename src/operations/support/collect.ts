@@ -1,9 +1,12 @@
-import { readdir, readFile } from "node:fs/promises";
+import { constants } from "node:fs";
+import { open, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { isOpenIntent } from "../../ao/journal/index.ts";
 import { FleetError } from "../../core/errors.ts";
 import type { FleetAction } from "../../core/fleet-actions.ts";
+import { exactJsonIn } from "../../core/json.ts";
+import { printableJson } from "../../core/printable.ts";
 import { runsWithoutLibrary } from "../../fleet/code/without-library.ts";
 import type { FleetSession } from "../../fleet/fleet-session.ts";
 import type { History } from "../../fleet/history.ts";
@@ -12,14 +15,17 @@ import { ask } from "../../fleet/protocol/ask.ts";
 import { journals } from "../audit/collect.ts";
 import { findRecords } from "../trace/records.ts";
 
-/** A file of the support bundle: its name, and its content before redaction. */
+/** A file of the support bundle: its name, and its content before it is redacted and cut. */
 export interface BundleFile {
   readonly name: string;
   readonly text: string;
 }
 
-/** The most bytes of a file; of a longer one, its end. */
-const MAX_BYTES = 512 * 1024;
+/** The most bytes of a file that are read; of a longer one, its end. */
+const READ_BYTES = 16 * 1024 * 1024;
+/** The most characters of a file in the archive, and of the data of a message. */
+const MOST = 512 * 1024;
+const MOST_DATA = 300;
 const FILES = /^(Pulumi(\.[\w-]+)?\.yaml|package\.json|index\.ts|validation\.yaml)$/;
 const REPORTS = /^(deployment-manifest(\.[\w.-]+)?\.json|validation-report\.(json|xml)|rollback-.*\.json)$/;
 const LOGS = /(\.txt|\.log|\.jsonl)$/;
@@ -30,14 +36,50 @@ export async function filesOf(projectDir: string): Promise<BundleFile[]> {
   const add = async (folder: string, to: string, names: RegExp) => {
     for (const name of (await readdir(folder).catch(() => [])).sort()) {
       if (!names.test(name)) continue;
-      const bytes = await readFile(join(folder, name)).catch(() => undefined);
-      if (bytes) parts.push({ name: join(to, name), text: bytes.subarray(-MAX_BYTES).toString("utf8") });
+      const text = await endOf(join(folder, name)).catch(() => undefined);
+      if (text !== undefined) parts.push({ name: join(to, name), text });
     }
   };
   await add(projectDir, "project", FILES);
   await add(join(projectDir, "build"), "build", REPORTS);
   await add(join(projectDir, "build", "logs"), "logs", LOGS);
   return parts;
+}
+
+/** A regular file, or the whole lines at the end of a long one. A link to another file is not followed. */
+async function endOf(path: string): Promise<string> {
+  const file = await open(path, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0));
+  try {
+    const stats = await file.stat();
+    if (!stats.isFile()) throw new Error("not a file");
+    const start = Math.max(0, stats.size - READ_BYTES);
+    const bytes = Buffer.alloc(stats.size - start);
+    const { bytesRead } = await file.read(bytes, 0, bytes.length, start);
+    const text = bytes.subarray(0, bytesRead).toString("utf8");
+    return start === 0 ? text : text.slice(text.indexOf("\n") + 1);
+  } finally {
+    await file.close();
+  }
+}
+
+/**
+ * Cuts what was redacted: of a long file its end, from the start of a line; of the data of messages the beginning. Never cut before: a part of
+ * a secret is not recognized. Pure.
+ */
+export function cutFile(name: string, text: string): string {
+  const shorter = name.startsWith("processes") ? withCutData(text) : text;
+  if (shorter.length <= MOST) return shorter;
+  const end = shorter.slice(-MOST);
+  return end.slice(end.indexOf("\n") + 1);
+}
+
+function withCutData(text: string): string {
+  const said = exactJsonIn(text) as { messages?: { data?: unknown }[] } | undefined;
+  if (!Array.isArray(said?.messages)) return text;
+  const messages = said.messages.map((message) =>
+    typeof message.data === "string" ? { ...message, data: message.data.slice(0, MOST_DATA) } : message,
+  );
+  return `${printableJson(JSON.stringify({ ...said, messages }, null, 2))}\n`;
 }
 
 /** What this machine signed, without the signed bytes. */
@@ -61,7 +103,7 @@ const READS: readonly FleetAction[] = [
 ];
 const Anything = z.looseObject({});
 
-/** What a process reports about itself, and its newest messages with truncated data. Failed reads become `failed` entries. */
+/** What a process reports about itself, and its newest messages. Failed reads become `failed` entries. */
 export async function processOf(
   fleet: FleetSession,
   history: History,
@@ -84,7 +126,7 @@ export async function processOf(
   await tried("messages", async () => {
     const bounds = { limit: messages * 4, reach: messages };
     const { records } = await findRecords(history, member.processId, {}, bounds);
-    return records.map((record) => ({ ...record, data: record.data.slice(0, 300) }));
+    return records;
   });
   return { name: join("processes", `${member.name}.json`), text: JSON.stringify(said, null, 2) };
 }

@@ -1,53 +1,59 @@
-import { SECRET_PATTERNS, type Secret } from "../validate/secrets.ts";
+import { isScalar, parseDocument, visit } from "yaml";
+import { exactJsonIn } from "../../core/json.ts";
+import type { KnownSecrets } from "../../core/known-secrets.ts";
+import { printable, printableJson } from "../../core/printable.ts";
+import { isPrivateName, REDACTED, redact, redactText } from "../../core/redact.ts";
 
-/** The replacement for a secret. */
-export const REDACTED = "[redacted]";
-
-/** Keys whose values are always redacted. */
-const PRIVATE_NAME =
-  /(secret|passw|passphrase|token|credential|private|api[-_]?key|encryptionsalt|^secure$|^jwk$)/i;
-
-/** Private members of a JSON Web Key (RFC 7518). */
-const KEY_MEMBERS: ReadonlySet<string> = new Set(["d", "p", "q", "dp", "dq", "qi", "oth", "k"]);
-
-/** Redacts known secrets, and everything that looks like one, in a string. Pure. */
-export function redactText(text: string, secrets: readonly Secret[] = []): string {
-  let clean = text.replace(/-----BEGIN[\s\S]*?-----END [A-Z ]*KEY-----/g, REDACTED);
-  for (const { value } of secrets) if (value.length >= 8) clean = clean.replaceAll(value, REDACTED);
-  for (const [, shape] of SECRET_PATTERNS)
-    clean = clean.replace(new RegExp(shape.source, `${shape.flags.replace("g", "")}g`), REDACTED);
-  return clean;
-}
-
-/** Redacts plain data: known secrets, everything that looks like one, and every value under a private key. Pure. */
-export function redact(value: unknown, secrets: readonly Secret[] = []): unknown {
-  if (typeof value === "string") return redactText(value, secrets);
-  if (Array.isArray(value)) return value.map((item) => redact(item, secrets));
-  if (typeof value !== "object" || value === null) return value;
-  const isKey = "kty" in value;
-  const isPrivate = (key: string) => PRIVATE_NAME.test(key) || (isKey && KEY_MEMBERS.has(key));
-  return Object.fromEntries(
-    Object.entries(value).map(([key, inner]) => [
-      redactText(key, secrets),
-      isPrivate(key) && inner !== null && inner !== "" ? REDACTED : redact(inner, secrets),
-    ]),
-  );
-}
-
-/** Redacts a file: JSON as data, everything else line by line. Pure. */
-export function redactFile(name: string, text: string, secrets: readonly Secret[]): string {
+/**
+ * Redacts a file by its structure: JSON and YAML as data, everything else as text and line by line. What is left has no character that acts
+ * on a terminal. Pure.
+ */
+export function redactFile(name: string, text: string, known: KnownSecrets): string {
   if (name.endsWith(".json")) {
-    try {
-      return `${JSON.stringify(redact(JSON.parse(text), secrets), null, 2)}\n`;
-    } catch {
-      // A truncated JSON file is redacted as text.
-    }
+    const value = exactJsonIn(text);
+    if (value !== undefined) return `${printableJson(JSON.stringify(redact(value, known), null, 2))}\n`;
+    // A truncated JSON file is redacted as text.
   }
-  return redactText(text, secrets)
+  const clean = /\.ya?ml$/.test(name) ? redactYaml(text, known) : undefined;
+  return withoutPrivateLines(redactText(clean ?? text, known))
     .split("\n")
-    .map((line) => {
-      const [, head = "", key = ""] = /^([\s{,-]*"?([\w:.-]+)"?\s*[:=]\s*)\S/.exec(line) ?? [];
-      return key !== "" && PRIVATE_NAME.test(key.split(":").at(-1) ?? "") ? `${head}${REDACTED}` : line;
-    })
+    .map((line) => printable(line.replaceAll("\t", "    ")))
     .join("\n");
+}
+
+/** YAML with its comments; undefined if it is not valid. */
+function redactYaml(text: string, known: KnownSecrets): string | undefined {
+  const document = parseDocument(text);
+  if (document.errors.length > 0) return undefined;
+  visit(document, {
+    Pair(_, pair) {
+      const name = isScalar(pair.key) ? String(pair.key.value) : "";
+      if (!isPrivateName(name.split(":").at(-1) ?? "") || isEmpty(pair.value)) return undefined;
+      pair.value = document.createNode(REDACTED);
+      return visit.SKIP;
+    },
+    Scalar(_, scalar) {
+      if (typeof scalar.value === "string") scalar.value = redactText(scalar.value, known);
+    },
+  });
+  return document.toString({ lineWidth: 0 });
+}
+
+const isEmpty = (value: unknown): boolean =>
+  value === null || (isScalar(value) && (value.value === null || value.value === ""));
+
+/** `name: value` and `name = value` at the start of a line, with the indented lines of the value. */
+function withoutPrivateLines(text: string): string {
+  let inset: number | undefined;
+  const lines: string[] = [];
+  for (const line of text.split("\n")) {
+    const depth = line.search(/\S/);
+    if (inset !== undefined && depth > inset) continue;
+    const [, space = "", head = "", key = ""] =
+      /^(\s*)([{,\s-]*["']?([\w:.@/-]{1,200})["']?\s*[:=]\s*)(?:\S|$)/.exec(line) ?? [];
+    const isPrivate = key !== "" && isPrivateName(key.split(":").at(-1) ?? "");
+    inset = isPrivate ? space.length : undefined;
+    lines.push(isPrivate ? `${space}${head.trimEnd()} ${REDACTED}` : line);
+  }
+  return lines.join("\n");
 }

@@ -76,9 +76,10 @@ const succeeded = ({ result }: Entry): boolean =>
   result?.error === undefined && readLoadOutcome(result?.output ?? "").kind === "committed";
 
 /** Whether it failed or was refused. Errors sent to others in the same evaluation are about their messages. */
-export function isError({ result, from, messageId, tags: sent }: Entry): boolean {
+export function isError({ result, from, claims, messageId, tags: sent }: Entry): boolean {
   if (result && luaErrorIn(result) !== undefined) return true;
-  const asked = { address: from, messageId, tags: sent };
+  // The process answers the sender that the message names.
+  const asked = { address: claims ?? from, messageId, tags: sent };
   return (result?.messages ?? []).some(
     (message) =>
       (message.tags.Action === "Error-Response" || message.tags.Status === "error") &&

@@ -14,6 +14,8 @@ export interface MessageRecord {
   /** The same, ISO 8601. */
   readonly at: string;
   readonly from: string;
+  /** The other sender that it names, without proof: as in `Scheduled`. */
+  readonly claims?: string;
   readonly to: string;
   readonly action: string;
   /** `error` if the evaluation failed, or the message or its reply is a refusal; `none` if there is no result yet. */
@@ -52,6 +54,7 @@ function recordsOf(processId: string, entry: Entry): MessageRecord[] {
     ...base,
     direction: "received",
     from: entry.from,
+    ...(entry.claims === undefined ? {} : { claims: entry.claims }),
     to: processId,
     action: entry.action,
     status: entry.result === undefined ? "none" : isError(entry) ? "error" : "ok",

@@ -15,6 +15,8 @@ export interface Hop {
   readonly afterMs: number;
   /** Name of the member, or the address. */
   readonly from: string;
+  /** The other sender that it names, without proof: as in `Scheduled`. */
+  readonly claims?: string;
   readonly action: string;
   readonly correlation: string;
   /** Number of hops that led to it; 0 where the trace starts. */
@@ -114,6 +116,7 @@ function hopOf(member: Member, entry: Entry, depth: number, members: readonly Me
     processId: member.processId,
     ...{ slot, messageId, timestamp, afterMs: 0, action, depth },
     from: nameOf(entry.from),
+    ...(entry.claims === undefined ? {} : { claims: nameOf(entry.claims) }),
     correlation: tags["Correlation-Id"] ?? "",
     status: result === undefined ? "none" : isError(entry) ? "error" : "ok",
     ...(result?.error === undefined ? {} : { error: result.error }),

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
 import { FleetError } from "../../core/errors.ts";
 import { jsonIn } from "../../core/json.ts";
+import { own } from "../../core/own.ts";
 import { NO_LIBRARY_REASON } from "../../fleet/health/without-library.ts";
 import type { Member } from "../../fleet/members/member.ts";
 import { call } from "../../fleet/protocol/call.ts";
@@ -74,7 +75,7 @@ async function edges(
     peers = peers.filter((peer) => !hasNoLibrary(subject, peer));
     if (peers.length === 0) return;
     const probed = await probe(subject, member, peers);
-    for (const peer of peers) say(peer, verdict(subject, peer, probed[peer]));
+    for (const peer of peers) say(peer, verdict(subject, peer, own(probed, peer)));
   } catch (error) {
     const detail = `not called: ${describeError(error)}`;
     for (const peer of peers) say(peer, { status: "FAIL", detail });

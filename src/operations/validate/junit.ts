@@ -1,4 +1,6 @@
 import type { Builder, TestCase } from "junit-report-builder";
+import { printableLines } from "../../core/printable.ts";
+import { redactText } from "../../core/redact.ts";
 import { type Finding, VALIDATION_TYPES, type ValidationReport } from "./report.ts";
 
 /** The report as JUnit XML for CI systems: a suite per type, a case per test and process. */
@@ -18,15 +20,16 @@ export async function junitOf(report: ValidationReport): Promise<string> {
 
 function addCase(test: TestCase, { process, test: name, status, detail, ms = 0 }: Finding): void {
   test
-    .className(process)
-    .name(name)
+    .className(xml(process))
+    .name(xml(name))
     .time(ms / 1000);
   if (status === "FAIL") test.failure(xml(detail));
   else if (status === "SKIP") test.skipped();
   if (status !== "FAIL") test.standardOutput(xml(detail));
 }
 
-/** Replaces characters that XML 1.0 cannot contain. */
+/** Text without secrets, of which CI systems show every line as it is, and without what XML 1.0 cannot contain. */
 const xml = (text: string): string =>
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: these characters are replaced.
-  text.replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/g, "�");
+  printableLines(redactText(text))
+    .join("\n")
+    .replace(/[\ufffe\uffff]/g, "�");

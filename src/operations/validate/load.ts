@@ -62,8 +62,9 @@ export function figuresOf(samples: readonly Sample[]): Performance {
   const histogram = createHistogram();
   for (const ms of times) histogram.record(Math.max(1, Math.round(ms * 1000)));
   const percentile = (p: number) => (times.length === 0 ? 0 : round(histogram.percentile(p) / 1000));
-  const failures: Record<string, number> = {};
-  for (const { code } of samples) if (code !== undefined) failures[code] = (failures[code] ?? 0) + 1;
+  // Processes choose the codes.
+  const failures = new Map<string, number>();
+  for (const { code } of samples) if (code !== undefined) failures.set(code, (failures.get(code) ?? 0) + 1);
   const end = Math.max(0, ...samples.map(({ done }) => done));
   const begin = Math.min(...samples.map(({ due }) => due), end);
   const seconds = Math.max(0.001, (end - begin) / 1000);
@@ -82,7 +83,7 @@ export function figuresOf(samples: readonly Sample[]): Performance {
     p99Ms: percentile(99),
     requestsPerSecond: round(samples.length / seconds),
     durationSeconds: round(seconds),
-    failures,
+    failures: Object.fromEntries(failures),
   };
 }
 

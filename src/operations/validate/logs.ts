@@ -1,5 +1,7 @@
 import { appendFile, mkdir } from "node:fs/promises";
 import { join } from "node:path";
+import { printable } from "../../core/printable.ts";
+import { redactText } from "../../core/redact.ts";
 import type { Finding, ValidationType } from "./report.ts";
 
 /** Files in `build/logs` that the guide greps; all other types go to `validation_output.txt`. */
@@ -19,7 +21,11 @@ const ENDS = { PASS: "passed", FAIL: "failed", SKIP: "skipped" } as const;
 /** `battle  health check failed: readiness: peers is UNHEALTHY: …`. Pure. */
 function logLine({ process, type, test, status, detail }: Finding): string {
   const name = test.slice(type.length + 1);
-  return `${process.padEnd(22)} ${NOUNS[type]} ${ENDS[status]}: ${name}: ${detail.replaceAll("\n", " ")}`;
+  return printable(
+    redactText(
+      `${process.padEnd(22)} ${NOUNS[type]} ${ENDS[status]}: ${name}: ${detail.replaceAll("\n", " ")}`,
+    ),
+  );
 }
 
 /** Appends findings to the log files. */

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { z } from "zod";
+import { reportJson } from "../../core/report-json.ts";
 import { writeAtomically } from "../../fleet/files.ts";
 
 /** The types of validation, in the order in which they run. */
@@ -142,6 +143,6 @@ const reportPath = (build: string): string => join(build, "validation-report.jso
 /** Writes the report and returns its path. */
 export async function writeReport(build: string, report: ValidationReport): Promise<string> {
   const path = reportPath(build);
-  await writeAtomically(path, `${JSON.stringify(ValidationReportSchema.parse(report), null, 2)}\n`);
+  await writeAtomically(path, reportJson(ValidationReportSchema.parse(report)));
   return path;
 }

@@ -1,18 +1,13 @@
 import { readdir, readFile, stat } from "node:fs/promises";
 import { isAbsolute, join, relative } from "node:path";
 import { amount } from "../../core/amount.ts";
+import type { Secret } from "../../core/known-secrets.ts";
+import { SECRET_PATTERNS } from "../../core/redact.ts";
 import { readRunRequest } from "../../fleet/session/run-request.ts";
 import { walletPath } from "../../fleet/session/wallet.ts";
 import { readStackConfig } from "../workspace/stack-config.ts";
 import { secretOf, type Workspace } from "../workspace/workspace.ts";
 import type { Findings } from "./subject.ts";
-
-/** A value that must not appear outside its own file. */
-export interface Secret {
-  /** A description, never the value. */
-  readonly name: string;
-  readonly value: string;
-}
 
 /** A place where a secret was found. */
 interface Leak {
@@ -24,16 +19,6 @@ interface Leak {
 /** Minimum length: shorter strings may appear by chance. */
 const MIN_LENGTH = 12;
 const PRIVATE_MEMBERS = ["d", "p", "q", "dp", "dq", "qi"];
-
-/** Patterns of secrets that must not appear in any artifact, whoever owns them. */
-export const SECRET_PATTERNS: readonly (readonly [string, RegExp])[] = [
-  ["a private key (PEM)", /-----BEGIN (?:[A-Z]+ )?PRIVATE KEY-----/],
-  ["a private key (JWK)", /\\*"d\\*"\s*:\s*\\*"[A-Za-z0-9_-]{80,}\\*"/],
-  ["a Pulumi access token", /\bpul-[0-9a-f]{40}\b/],
-  ["a GitHub token", /\bgh[pousr]_[A-Za-z0-9]{36,}\b/],
-  ["an AWS access key", /\bAKIA[0-9A-Z]{16}\b/],
-  ["a Slack token", /\bxox[abprs]-[A-Za-z0-9-]{20,}\b/],
-];
 
 /** The secrets in a string. Pure. */
 function leaksIn(file: string, text: string, secrets: readonly Secret[]): Leak[] {

@@ -230,6 +230,7 @@ async function messageView(
     id: entry.messageId,
     at: entry.timestamp > 0 ? new Date(entry.timestamp).toISOString() : null,
     from: entry.from,
+    ...(entry.claims === undefined ? {} : { claims: entry.claims }),
     action: entry.action,
     data: entry.isLoad ? `the code ${entry.source ?? ""}` : brief(entry.data, 4000),
     outcome,

@@ -3,6 +3,7 @@ import { resolve } from "node:path";
 import type { Command } from "commander";
 import { z } from "zod";
 import { amount } from "../../../core/amount.ts";
+import { printableJson } from "../../../core/printable.ts";
 import { membersWithLibrary } from "../../../operations/members-named.ts";
 import { type ConfigFileEntry, fileText } from "../../../operations/settings/file.ts";
 import { declaredBy, liveConfigs } from "../../../operations/settings/live.ts";
@@ -57,7 +58,7 @@ export function exportCommand(cli: Cli): Command {
         members: Object.fromEntries(members),
       });
       if (file === undefined) {
-        host.stdout.write(text);
+        out.verbatim(printableJson(text));
         return EXIT.ok;
       }
       const path = resolve(host.cwd, file);

@@ -1,0 +1,37 @@
+import type { Scheduled } from "../port.ts";
+import { firstOf, type TagList } from "./tags.ts";
+
+/**
+ * The signer of a message, and the process that its first `From-Process` tag names. Anybody can write that tag, so the name is a claim
+ * until `withSenders` has judged it. Pure.
+ */
+export function claimedSender(tags: Readonly<TagList>, signer: string): Pick<Scheduled, "from" | "claims"> {
+  const named = firstOf(tags, "From-Process") || signer;
+  return named === signer || signer === "" ? { from: named } : { from: signer, claims: named };
+}
+
+/**
+ * Believes a claim only of a message that was pushed by an authority of the receiving process, as aos does: every other sender is the signer.
+ *
+ * @param authorities reads the receiver's authorities; called only if a message has a claim
+ */
+export async function withSenders(
+  messages: readonly Scheduled[],
+  authorities: () => Promise<ReadonlySet<string>>,
+): Promise<Scheduled[]> {
+  if (messages.every(({ claims }) => claims === undefined)) return [...messages];
+  const trusted = await authorities();
+  return messages.map((message) => {
+    const { claims, ...rest } = message;
+    return claims !== undefined && trusted.has(message.from) ? { ...rest, from: claims } : message;
+  });
+}
+
+/** The authorities that a spawn names: each tag, and each address of a list. Pure. */
+export const authoritiesIn = (tags: Readonly<TagList>): ReadonlySet<string> =>
+  new Set(
+    tags
+      .filter(({ name }) => name.toLowerCase() === "authority")
+      .flatMap(({ value }) => value.split(/[\s,"]+/))
+      .filter((address) => address !== ""),
+  );
