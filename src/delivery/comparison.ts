@@ -2,6 +2,7 @@
  * Differences between the revisions: before a request counts against green, it is asked of blue without effect. This decides which
  * requests are asked, and the judge what the answers mean; `providers/traffic/compare.ts` asks.
  */
+import { own as ownValue } from "../core/own.ts";
 import type { CallerMetrics } from "./caller-figures.ts";
 
 /** How a request can count against green. */
@@ -62,7 +63,7 @@ export function outcomesOf(
 ): Record<Compared, number> {
   const counts = { same: 0, differs: 0, unknown: 0 };
   for (const { id } of callers) {
-    const outcome = compared[id];
+    const outcome = ownValue(compared, id);
     if (outcome !== undefined) counts[outcome] += 1;
   }
   return counts;

@@ -2,6 +2,7 @@
  * Callers instead of requests: wallets and requests are free, so a caller counts by a capped number of its requests, requests of one
  * caller count as one observation if they are alike, and callers known from before the rollout are counted apart from new ones. Pure.
  */
+import { own as ownValue } from "../core/own.ts";
 import type { CallerMetrics } from "./caller-figures.ts";
 import { type Comparisons, type Failing, NOT_COMPARED, outcomesOf } from "./comparison.ts";
 import type { Count } from "./counts.ts";
@@ -74,7 +75,7 @@ function sharesOf(callers: readonly CallerMetrics[], kind: Failing, compared: Co
       ? { same: 0, differs: 0, unknown: 1 }
       : { same: same / drawn, differs: differs / drawn, unknown: unknown / drawn };
   return ({ id }: CallerMetrics) => {
-    const own = compared[kind][id];
+    const own = ownValue(compared[kind], id);
     if (own === undefined) return rest;
     return {
       same: own === "same" ? 1 : 0,
@@ -150,7 +151,7 @@ export function withoutOne(
   const { green, compared = NOT_COMPARED } = service;
   const units = Object.values(crowdOf(green)).flatMap((group) => unitsOf(group, kind, minSamples, compared));
   const doubtful = units.filter(
-    ({ id, n, unknown }) => unknown > limit * n && compared[kind][id] !== "differs",
+    ({ id, n, unknown }) => unknown > limit * n && ownValue(compared[kind], id) !== "differs",
   );
   const [worst] = doubtful.sort((a, b) => b.unknown - a.unknown || (a.id < b.id ? -1 : 1));
   const rest = units.reduce((sum, { id, n }) => sum + (id === worst?.id ? 0 : n), 0);
