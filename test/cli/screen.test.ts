@@ -311,7 +311,14 @@ describe("every way to a terminal", () => {
         source: `shop${HOSTILE}`,
         message: `Bearer abcDEF123456 ${HOSTILE}`,
       },
-      ...{ level: "ERROR" as const, state: "OPEN" as const, count: 1, raisedAt: 0, lastAt: 0, escalatedAt: 0 },
+      ...{
+        level: "ERROR" as const,
+        state: "OPEN" as const,
+        count: 1,
+        raisedAt: 0,
+        lastAt: 0,
+        escalatedAt: 0,
+      },
     } as const;
     const changes = [
       { kind: "raised", alert: { ...alert, message: `${alert.message}](https://evil.example) *b*` } },

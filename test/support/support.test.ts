@@ -55,7 +55,10 @@ describe("fleet support-bundle", () => {
     writeFileSync(join(home, "wallet.json"), JSON.stringify(JWK), { mode: 0o600 });
     writeFileSync(join(home, `Pulumi.${scope.stack}.yaml`), "config:\n  game:walletPath: wallet.json\n");
     mkdirSync(join(home, "build/logs"), { recursive: true });
-    writeFileSync(join(home, "build/logs/deploy_output.txt"), `a log with ${JWK.d} in it, and \u001b[2J\u202e\n`);
+    writeFileSync(
+      join(home, "build/logs/deploy_output.txt"),
+      `a log with ${JWK.d} in it, and \u001b[2J\u202e\n`,
+    );
     writeFileSync(join(home, "build/deployment-manifest.json"), JSON.stringify({ wallet: JWK, stack: "s" }));
   }, 60_000);
   afterAll(() => here.close());
