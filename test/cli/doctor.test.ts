@@ -1,6 +1,6 @@
 /** The code in a stack's state, which Pulumi runs at a refresh: `fleet doctor --stack` knows its own, of every version, and names the rest. */
 import { execFile } from "node:child_process";
-import { readFileSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { promisify } from "node:util";
@@ -28,14 +28,14 @@ const compiled = new Map<string, string>();
 beforeAll(async () => {
   const folder = temporaryFolder("providers");
   const source = join(packageDir, "providers", "lazy-provider.ts");
-  const { outputText } = ts.transpileModule(readFileSync(source, "utf8"), {
-    compilerOptions: { target: ts.ScriptTarget.ES2023, module: ts.ModuleKind.ESNext },
-  });
-  writeFileSync(join(folder, "lazy-provider.mjs"), outputText);
-  for (const [file, into] of [
-    [source, texts] as const,
-    [join(folder, "lazy-provider.mjs"), compiled] as const,
-  ])
+  // As `npm pack` compiles it.
+  const { config } = ts.readConfigFile(join(packageDir, "tsconfig.package.json"), ts.sys.readFile);
+  const { options } = ts.parseJsonConfigFileContent(config, ts.sys, packageDir);
+  const program = ts.createProgram([source], { ...options, outDir: folder, declaration: false });
+  program.emit(program.getSourceFile(source));
+  writeFileSync(join(folder, "package.json"), '{"type":"module"}');
+  const built = join(folder, "providers", "lazy-provider.js");
+  for (const [file, into] of [[source, texts] as const, [built, compiled] as const])
     for (const [kind, text] of Object.entries(await serialized(file))) into.set(kind, text);
 });
 
@@ -77,7 +77,7 @@ test("what the repository, the package and version 0.1.0 write is known, for eac
   const all = Object.keys(NOUNS).map((kind) => resource(kind, textOf(kind)));
   expect(codeInState(state([stack, provider, ...all]))).toEqual({ checked: 6, problems: [] });
 
-  // The package is compiled, so its text differs in white space.
+  // The package is compiled, so its text differs.
   const ofPackage = [...compiled].map(([kind, text]) => resource(kind, text));
   expect(ofPackage).toHaveLength(6);
   expect(problemsIn(...ofPackage)).toEqual([]);

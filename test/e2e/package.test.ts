@@ -165,7 +165,7 @@ describe("a fleet of two in a separate project, from nothing to destroyed", () =
 
   it("has a state with code of the package alone", async () => {
     const ran = await project.fleet(["doctor", "--stack", "dev"]);
-    expect(ran.text).toMatch(/ok +state code +9 resources of dev, all with code of ao-fleet/);
+    expect(ran.text).toMatch(/ok +state code +7 resources of dev, all with code of ao-fleet/);
     expect(ran.code).toBe(0);
   });
 

@@ -15,7 +15,10 @@ const NOUNS: Readonly<Record<string, string>> = {
  * of `providers/lazy-provider.ts` adds an entry and removes none, so that a state of an earlier version is recognized.
  */
 const KNOWN: Readonly<Record<string, string>> = {
+  // From the source.
   df232be3aeb0f976cc42ba618c74e1dfa290ad75b29f449db78b978b0b24f661: "0.1.0 and later",
+  // From the package: its compiler adds a function that rewrites the paths of imports.
+  "231e0a8ff66f44ff59bf2b3a68ba8dc28e07880a12f1a0341fa0ea61b0f54fb5": "0.1.0 and later",
 };
 
 /** The resource's kind as its provider names it; undefined for a resource that is not of this package. */
