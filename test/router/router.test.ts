@@ -617,9 +617,10 @@ describe("traffic figures", () => {
     expect(code(await set(p, { ...NEXT, step: 1, services: routes(10_000), lease }))).toBe("ok");
     // Those who came last call first, and take all places.
     const [first, ...others] = ids;
-    for (const id of others.reverse()) await ask(p, { From: id });
-    await ask(p, { From: first });
-    await ask(p, { From: ids[129] });
+    for (const id of [...others.reverse(), first, ids[129]]) {
+      const asked = (await ask(p, { From: id })).messages[0];
+      await answer(p, GREEN, asked, { success: true });
+    }
     const asked = await p.send({ From: p.owner, Action: "GET_TRAFFIC", Data: { callers: ["battle"] } });
     const { metrics } = TrafficStateSchema.parse(asked.reply?.data);
     const kept = metrics?.services.battle?.[GREEN]?.callers?.map(({ id }) => id);
