@@ -66,13 +66,13 @@ async function outcomeOf(
         () => ask(blue.processId),
       );
     const old = await ask(blue.processId);
-    if (old.kind === "unknown") return "unknown";
     const isAsBad = old.kind === question.kind || old.kind === "fault";
     // Blue's state is that of the switch: of a later request only the same failure says anything.
-    if (state !== "none") return isAsBad && old.code === question.code ? "same" : "unknown";
-    if (isAsBad) return "same";
+    const isComparable = state === "none" || (isAsBad && old.code === question.code);
+    if (isComparable && isAsBad) return "same";
     const now = await ask(green.processId);
-    return now.kind === question.kind && now.code === question.code ? "differs" : "unknown";
+    if (now.kind !== question.kind || now.code !== question.code) return "unknown";
+    return isComparable && old.kind !== "unknown" ? "differs" : "again";
   } catch (error) {
     if (!(error instanceof FleetError)) throw error;
     return "unknown";

@@ -13,9 +13,10 @@ export type Failing = "fault" | "refusal" | "slow";
  *
  * - `same`: it fails as badly, or is as slow, so the request says nothing about green
  * - `differs`: it answers, and green fails again
- * - `unknown`: it cannot be compared. The state has moved on, green does not fail again, no unit answers, or the request is not kept
+ * - `again`: green fails again, and blue cannot be compared with it: its state is older, or it gives no answer by itself
+ * - `unknown`: green does not fail again, no unit answers, or the request is not kept
  */
-export type Compared = "same" | "differs" | "unknown";
+export type Compared = "same" | "differs" | "again" | "unknown";
 
 /** By kind and caller: what became of its request that was compared. Callers that were not drawn are absent. */
 export type Comparisons = Readonly<Record<Failing, Readonly<Record<string, Compared>>>>;
@@ -61,7 +62,7 @@ export function outcomesOf(
   callers: readonly CallerMetrics[],
   compared: Readonly<Record<string, Compared>>,
 ): Record<Compared, number> {
-  const counts = { same: 0, differs: 0, unknown: 0 };
+  const counts = { same: 0, differs: 0, again: 0, unknown: 0 };
   for (const { id } of callers) {
     const outcome = ownValue(compared, id);
     if (outcome !== undefined) counts[outcome] += 1;

@@ -111,26 +111,32 @@ function groupText(
   { kind }: CrowdTest,
   name: keyof Crowd,
   units: readonly Unit[],
-  { same, differs, unknown }: ReturnType<typeof outcomesOf>,
+  { same, differs, again, unknown }: ReturnType<typeof outcomesOf>,
 ): string {
   const { events, n } = totalOf(units, (unit) => unit.differs + unit.unknown + unit.same);
   const all = n + totalOf(units, (unit) => unit.same).events;
   const what = kind === "fault" ? amount(Math.round(events), "fault") : `${Math.round(events)} refused`;
   const of = `${amount(units.length, `${name} caller`)}: ${what} in ${amount(Math.round(all), "request")} (${rate(all === 0 ? 0 : events / all)})`;
-  const drawn = same + differs + unknown;
+  const drawn = same + differs + again + unknown;
   return drawn === 0
     ? of
-    : `${of}, of ${drawn} compared blue answers ${differs}, fails ${same}, ${unknown} unknown`;
+    : `${of}, of ${drawn} compared blue answers ${differs}, fails ${same}, ${again + unknown} unknown`;
 }
 
 /** Known callers that broad damage requires, the share of them that is served worse, and by which share of its requests each is. */
 const [BROAD_CALLERS, BROAD_SHARE, MUCH_WORSE] = [5, 0.9, 0.5];
+/** The share of the compared requests that green fails again. */
+const MOST_AGAIN = 2 / 3;
 
 /**
- * Whether half of nearly every known caller's requests fail that did not fail before. Only this fails green by requests that
- * cannot be compared: whoever has other wallets cannot keep green from answering these.
+ * Whether half of nearly every known caller's requests fail that did not fail before, and fail again if they are repeated. Only this fails
+ * green by requests that cannot be compared: whoever has other wallets cannot keep green from answering these, and what fails because
+ * green has too much to do does not fail again.
  */
-function isBroadlyWorse(test: CrowdTest, { known }: Crowd, { served }: ServiceMeasured): boolean {
+function isBroadlyWorse(test: CrowdTest, { known }: Crowd, { served, compared }: ServiceMeasured): boolean {
+  const { same, differs, again, unknown } = outcomesOf(known, compared?.[test.kind] ?? {});
+  const repeated = differs + again;
+  if (repeated < LEAST_CALLERS || repeated < MOST_AGAIN * (same + repeated + unknown)) return false;
   const worse = known
     .map((caller) => isServedWorse(caller, test.kind, served, MUCH_WORSE))
     .filter((each) => each !== undefined);

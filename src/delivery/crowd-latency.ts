@@ -38,8 +38,8 @@ function groupOf(
 ): Group {
   // Those whose requests are as slow at blue say nothing about green.
   const own = mediansOf(callers.filter(({ id }) => compared.slow[id] !== "same"));
-  const { same, differs, unknown } = outcomesOf(callers, compared.slow);
-  const drawn = same + differs + unknown;
+  const { same, differs, again, unknown } = outcomesOf(callers, compared.slow);
+  const drawn = same + differs + again + unknown;
   const compares =
     drawn === 0 ? "" : `, of ${drawn} compared green is slower with ${differs}, ${unknown} unknown`;
   const text = `${amount(own.length, `${name} caller`)}: median ${own.length === 0 ? "-" : round(median(own))} ms${compares}`;

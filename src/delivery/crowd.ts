@@ -68,19 +68,19 @@ const scaleOf = (of: CallerMetrics, cap: number): number => Math.min(1, shareOf(
 
 /** How a group's failed requests compare; those of callers that were not drawn as those of the others. */
 function sharesOf(callers: readonly CallerMetrics[], kind: Failing, compared: Comparisons) {
-  const { same, differs, unknown } = outcomesOf(callers, compared[kind]);
-  const drawn = same + differs + unknown;
+  const { same, differs, again, unknown } = outcomesOf(callers, compared[kind]);
+  const drawn = same + differs + again + unknown;
   const rest =
     drawn === 0
       ? { same: 0, differs: 0, unknown: 1 }
-      : { same: same / drawn, differs: differs / drawn, unknown: unknown / drawn };
+      : { same: same / drawn, differs: differs / drawn, unknown: (again + unknown) / drawn };
   return ({ id }: CallerMetrics) => {
     const own = ownValue(compared[kind], id);
     if (own === undefined) return rest;
     return {
       same: own === "same" ? 1 : 0,
       differs: own === "differs" ? 1 : 0,
-      unknown: own === "unknown" ? 1 : 0,
+      unknown: own === "unknown" || own === "again" ? 1 : 0,
     };
   };
 }
@@ -203,7 +203,10 @@ function counted(of: RevisionMetrics, minSamples: number, compared: Comparisons)
   return { ...rest, answered, errors, refused, requests: answered + errors + refused + open.length, open };
 }
 
-/** Whether a caller's requests fail more often than the same caller's did at the old revision, by more than a share. */
+/**
+ * Whether a caller's requests fail more often than the same caller's did at the old revision, by more than a share. What a busy revision
+ * has no place for does not count: anyone can keep it busy.
+ */
 export function isServedWorse(
   caller: CallerMetrics,
   kind: Exclude<Failing, "slow">,
@@ -214,5 +217,6 @@ export function isServedWorse(
   const n = before === undefined ? 0 : completedRequests(before);
   if (before === undefined || n === 0 || completedOf(caller) === 0) return undefined;
   const then = shareOf(kind === "fault" ? before.errors : before.refused, n);
-  return shareOf(failedOf(caller, kind).bad, completedOf(caller)) > then + tolerance;
+  const { bad, incomparable } = failedOf(caller, kind);
+  return shareOf(bad - incomparable, completedOf(caller)) > then + tolerance;
 }

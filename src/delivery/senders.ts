@@ -92,8 +92,8 @@ export function unlessSame(
   const result = judged(service);
   const { green, compared } = service;
   if (result.outcome !== "fail" || compared === undefined) return result;
-  const { same, differs, unknown } = outcomesOf(green.callers ?? [], compared[kind]);
-  if (same === 0 || differs > 0 || unknown > 0) return result;
+  const { same, differs, again, unknown } = outcomesOf(green.callers ?? [], compared[kind]);
+  if (same === 0 || differs + again + unknown > 0) return result;
   const senders = Object.keys(compared[kind]);
   const rest = judged(senders.reduce((left, sender) => without(left, sender), service));
   return {

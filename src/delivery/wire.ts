@@ -166,7 +166,7 @@ const RevisionMetricsSchema = z.looseObject({
    */
   senders: mapOf(SenderMetricsSchema).optional(),
   /**
-   * The first 128 callers known from before the rollout, and the first 128 new ones. Absent on routers of earlier versions, in steady
+   * The 128 callers of longest standing known from before the rollout, and the first 128 new ones. Absent on routers of earlier versions, in steady
    * tables, and unless a deployer asks for the service's callers.
    */
   callers: z.array(CallerMetricsSchema).optional(),

@@ -8,8 +8,8 @@ const cell = (
   release: Trial["release"],
   attack: Trial["attack"],
   wallets: number,
-  dry = true,
-): Trial => ({ strategy, release, attack, wallets, dry });
+  blue: Trial["blue"] = "asked",
+): Trial => ({ strategy, release, attack, wallets, blue });
 
 test.each([
   cell("CANARY", "good", "none", 0),
@@ -24,9 +24,9 @@ test.each([
 });
 
 test.each([
-  cell("CANARY", "good", "green", 10, false),
-  cell("INSTANT", "good", "patient", 100, false),
-  cell("INSTANT", "good", "loud", 100, false),
+  cell("CANARY", "good", "green", 10, "silent"),
+  cell("INSTANT", "good", "patient", 100, "older"),
+  cell("INSTANT", "good", "loud", 100, "older"),
 ])(
   "a good release is never condemned, even if nothing can be compared: $strategy, $attack $wallets",
   (trial) => {
@@ -37,10 +37,11 @@ test.each([
 test.each([
   cell("CANARY", "broken", "none", 0),
   cell("CANARY", "broken", "praise", 100),
-  cell("CANARY", "broken", "spoil", 10, false),
+  cell("CANARY", "broken", "spoil", 10, "older"),
   cell("CANARY", "flaky", "loud", 10),
   cell("INSTANT", "late", "patient", 10),
-  cell("INSTANT", "dead", "green", 100, false),
+  cell("INSTANT", "dead", "green", 100, "silent"),
+  cell("INSTANT", "dead", "none", 0, "older"),
 ])("a bad release never gets through: $strategy, $release, $attack $wallets", (trial) => {
   const { through, back } = ends(trial, ROLLOUTS, SEED);
   expect(through).toBe(0);

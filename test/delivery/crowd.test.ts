@@ -185,17 +185,24 @@ describe("callers from before and new ones", () => {
 });
 
 describe("requests that cannot be compared", () => {
-  it("fail a release if nearly every caller from before was served better", () => {
+  it("fail a release if nearly every caller from before was served better, and they fail again", () => {
     const green = { honest: { n: 20, errors: 4 } };
-    expect(verdictOf(green, BLUE)).toMatchObject({
+    expect(verdictOf(green, BLUE, { honest: "again" })).toMatchObject({
       outcome: "fail",
       text: expect.stringContaining("nearly every known caller was served better before"),
     });
   });
+  it("hold it if they do not fail again: anyone can keep a revision busy", () => {
+    for (const answer of ["unknown", "again"] as const) {
+      const busy = { honest: { n: 20, errors: 4, busy: answer === "again" ? 4 : 0 } };
+      const verdict = verdictOf(busy, BLUE, { honest: answer });
+      expect(verdict).toMatchObject({ outcome: "inconclusive", why: "uncompared" });
+    }
+  });
   it("hold it if some were: a hundred patient wallets are not everybody", () => {
     const patient = { n: 88, answered: 0, errors: 4 };
     const old = { ...BLUE, patient: { n: 100, answered: 4 } };
-    expect(verdictOf({ honest: HONEST, patient }, old)).toMatchObject({
+    expect(verdictOf({ honest: HONEST, patient }, old, { patient: "again" })).toMatchObject({
       outcome: "inconclusive",
       why: "uncompared",
     });

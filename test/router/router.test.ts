@@ -603,6 +603,30 @@ describe("traffic figures", () => {
     expect((await look(p)).metrics?.services.battle?.[GREEN]?.callers).toBeUndefined();
   }, 30_000);
 
+  test("keep the places of known callers for those of longest standing", async () => {
+    const p = await steady();
+    const ids = Array.from({ length: 130 }, (_, i) => address(`old-${i}`));
+    await p.eval(`local K = require("fleet.store").states["traffic-callers"]
+      for id in ("${ids.join(" ")}"):gmatch("%S+") do
+        K.count = K.count + 1
+        K.list[K.count], K.since[id], K.last[id] = id, K.count, ${p.now}
+      end
+      return K.count`);
+    await prove(p, "r2", { [GREEN]: "new" });
+    const lease = { forMs: 3_600_000, revertTo: "r1" };
+    expect(code(await set(p, { ...NEXT, step: 1, services: routes(10_000), lease }))).toBe("ok");
+    // Those who came last call first, and take all places.
+    const [first, ...others] = ids;
+    for (const id of [...others.reverse(), first, ids[129]]) {
+      const asked = (await ask(p, { From: id })).messages[0];
+      await answer(p, GREEN, asked, { success: true });
+    }
+    const asked = await p.send({ From: p.owner, Action: "GET_TRAFFIC", Data: { callers: ["battle"] } });
+    const { metrics } = TrafficStateSchema.parse(asked.reply?.data);
+    const kept = metrics?.services.battle?.[GREEN]?.callers?.map(({ id }) => id);
+    expect(kept?.sort()).toEqual(ids.slice(0, 128).sort());
+  }, 30_000);
+
   test("include the age of each open request, whatever its step, and exclude what is not counted", async () => {
     const p = await half();
     const first = (await ask(p)).messages[0];

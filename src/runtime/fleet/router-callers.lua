@@ -2,7 +2,8 @@
 -- counts those who called before the rollout apart from new ones, because wallets are free as well.
 --
 -- Memory is bounded whatever strangers send: a revision has places for `PLACES` known and as many new callers, and `REMEMBERED` callers
--- are known. Nobody who has a place loses it to somebody who came later, so a crowd of new wallets displaces no known caller.
+-- are known. Nobody who has a place loses it to somebody who came later: of known callers those of longest standing have one, of new ones
+-- the first. So a crowd of wallets, however many, displaces nobody who was there before it.
 local envelope = require("fleet.envelope")
 local state = require("fleet.state")
 
@@ -64,14 +65,32 @@ function callers.none()
   return { of = {}, known = 0, new = 0 }
 end
 
+-- Whether a known caller gets a place: that of the one who came last, if it came later.
+local function makePlace(one, since)
+  if not one.latest then
+    for id, found in pairs(one.of) do
+      local latest = one.latest
+      if found.since and (not latest or found.since > latest.since or found.since == latest.since and id > latest.id) then
+        one.latest = { id = id, since = found.since }
+      end
+    end
+  end
+  if not one.latest or one.latest.since <= since then return false end
+  one.of[one.latest.id], one.latest, one.known = nil, nil, one.known - 1
+  return true
+end
+
 -- The figures of one caller; nil if there is no place for it.
 local function own(one, sender)
   local found = one.of[sender]
   if found then return found end
-  local group = isKnown(sender) and "known" or "new"
-  if one[group] >= PLACES then return nil end
+  local since = isKnown(sender) and K.since[sender] or nil
+  local group = since and "known" or "new"
+  if one[group] >= PLACES and not (since and makePlace(one, since)) then return nil end
   one[group] = one[group] + 1
-  found = { requests = 0, answered = 0, errors = 0, refused = 0, draining = 0, earlier = 0, busy = 0, limited = 0, ms = {}, next = 1 }
+  found = {
+    requests = 0, answered = 0, errors = 0, refused = 0, draining = 0, earlier = 0, busy = 0, limited = 0, ms = {}, next = 1, since = since,
+  }
   one.of[sender] = found
   return found
 end
