@@ -1,6 +1,7 @@
 /**
- * What the files of one run share, in a folder that is removed at its end: the wallets' keys (`test/ao/wallets.ts`), and the compiled code of
- * the programs that tests start. A key takes seconds to generate, and Node seconds to compile what pulumi, its provider and `fleet` load.
+ * What the files of one run share, in a folder that is removed at its end: the wallets' keys (`test/ao/wallets.ts`), what the bundler found in
+ * Lua files, and the compiled code of the programs that tests start. A key takes seconds to generate, and Node seconds to compile what pulumi,
+ * its provider and `fleet` load.
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -8,10 +9,13 @@ import { join } from "node:path";
 
 /** The folder of the keys. Without it, each call generates one. */
 export const KEYS = "FLEET_TEST_KEYS";
+/** The folder of what the bundler found in Lua files (`test/processes/compose.ts`): each file loads the same library. */
+export const FACTS = "FLEET_TEST_FACTS";
 
 export default function setup(): () => void {
   const folder = mkdtempSync(join(tmpdir(), "fleet-tests-"));
   process.env[KEYS] = join(folder, "keys");
+  process.env[FACTS] = join(folder, "facts");
   process.env.NODE_COMPILE_CACHE = join(folder, "compiled");
   // The last workers write what they compiled while they end.
   return () => rmSync(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
