@@ -1,9 +1,13 @@
 import { relative } from "node:path";
 import { afterAll, beforeAll, expect } from "vitest";
 import { FILE } from "./processes.ts";
+import { COMPILED } from "./shared.ts";
 
 /** Tells a process that is left behind from another file's. */
 process.env[FILE] = relative(process.cwd(), expect.getState().testPath ?? "");
+// Node reads it at its start: these are programs that the tests start.
+const compiled = process.env[COMPILED];
+if (compiled !== undefined) process.env.NODE_COMPILE_CACHE = compiled;
 
 // A listener that outlives its call is a leak, of which Node prints a warning at the eleventh. Some files share their process.
 const LISTENS = Symbol.for("ao-fleet.tests.listens");

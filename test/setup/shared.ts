@@ -11,12 +11,13 @@ import { join } from "node:path";
 export const KEYS = "FLEET_TEST_KEYS";
 /** The folder of what the bundler found in Lua files (`test/processes/compose.ts`): each file loads the same library. */
 export const FACTS = "FLEET_TEST_FACTS";
+/** The folder of compiled code. Each file sets `NODE_COMPILE_CACHE` to it, for the programs that it starts and not for its own process. */
+export const COMPILED = "FLEET_TEST_COMPILED";
 
 export default function setup(): () => void {
   const folder = mkdtempSync(join(tmpdir(), "fleet-tests-"));
   process.env[KEYS] = join(folder, "keys");
   process.env[FACTS] = join(folder, "facts");
-  process.env.NODE_COMPILE_CACHE = join(folder, "compiled");
-  // The last workers write what they compiled while they end.
-  return () => rmSync(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
+  process.env[COMPILED] = join(folder, "compiled");
+  return () => rmSync(folder, { recursive: true, force: true });
 }
