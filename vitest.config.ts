@@ -1,4 +1,5 @@
 import { defineConfig } from "vitest/config";
+import { BaseSequencer, type TestSpecification } from "vitest/node";
 
 /** The files of the suite. The configurations of long tests replace them. */
 export const shared = {
@@ -45,14 +46,41 @@ const TOGETHER = [
   "test/traffic/{confirm-move,probing,rollout-progress,same-table,unsent}.test.ts",
 ];
 
+/**
+ * Files whose processes run in the evaluator's child (`test/processes/aos.ts`), and that change nothing here either. The child forgets the processes
+ * of each file; what it compiled stays.
+ */
+const EVALUATED = [
+  "test/config/{agreement,effects}.test.ts",
+  "test/game/{battle,coordinator,pokemon,rules,shop}.test.ts",
+  "test/monitor/verdict-agreement.test.ts",
+  "test/processes/{admin,calls,config,devices,globals,hostile,integrity,json,ledger,lib,load-in-place,loops}.test.ts",
+  "test/processes/{own-globals,own-info,partition,probe,program-handlers,published,published-keys}.test.ts",
+  "test/processes/{published-parts,security,seen,state,ticks}.test.ts",
+  "test/rollback/import-at-load.test.ts",
+  "test/router/{forwarded-tags,plain-programs,router}.test.ts",
+];
+const SHARING = [...TOGETHER, ...EVALUATED];
+
+/** Starts first what takes longest: the real commands and networks. Otherwise a short file with a long story would run alone at the end. */
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const isLong = ({ moduleId }: TestSpecification) =>
+      /\/test\/(e2e|faults|move|rollback|traffic)\//.test(moduleId);
+    const sorted = await super.sort(files);
+    return [...sorted.filter(isLong), ...sorted.filter((file) => !isLong(file))];
+  }
+}
+
 export default defineConfig({
   test: {
     ...shared,
+    sequence: { sequencer: LongestFirst },
     projects: [
-      { extends: true, test: { name: "apart", include: ["test/**/*.test.ts"], exclude: TOGETHER } },
+      { extends: true, test: { name: "apart", include: ["test/**/*.test.ts"], exclude: SHARING } },
       {
         extends: true,
-        test: { name: "together", include: TOGETHER, isolate: false, env: { FLEET_TESTS_TOGETHER: "1" } },
+        test: { name: "together", include: SHARING, isolate: false, env: { FLEET_TESTS_TOGETHER: "1" } },
       },
     ],
   },

@@ -55,7 +55,7 @@ test("a snapshot restores a memory exactly, from any other memory of the same im
   );
 });
 
-test("a snapshot of an earlier version is read, and written anew", () => {
+test("a snapshot of an earlier version is read, and written in the present one", () => {
   const memory = new Uint8Array(3 * PAGE + 100).fill(7, PAGE, 2 * PAGE).fill(9, 3 * PAGE);
   const contents = [1, 3].map((page) => [page, memory.slice(page * PAGE, (page + 1) * PAGE)] as const);
   const head = Buffer.alloc(16 + 8);

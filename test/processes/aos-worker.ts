@@ -180,6 +180,10 @@ async function serve(request: WorkerRequest): Promise<unknown> {
     }
     case "drop":
       return live.delete(request.process);
+    case "forget":
+      live.clear();
+      pristine.clear();
+      return true;
   }
 }
 

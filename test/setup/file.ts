@@ -1,5 +1,6 @@
 import { relative } from "node:path";
 import { afterAll, beforeAll, expect } from "vitest";
+import { fileEnds } from "./at-end.ts";
 import { FILE } from "./processes.ts";
 import { COMPILED } from "./shared.ts";
 
@@ -31,6 +32,9 @@ if (process.env.FLEET_TESTS_TOGETHER !== undefined) {
   // What modules set when they are loaded, they set once.
   beforeAll(() => {
     before = found();
+  });
+  afterAll(async () => {
+    for (const end of fileEnds()) await end();
   });
   // A file whose tests change it needs a process of its own: remove it from the list in vitest.config.ts.
   afterAll(() => expect(found()).toEqual(before));
