@@ -29,6 +29,10 @@ const outside = (): NodeJS.ProcessEnv => ({
     .filter((folder) => !folder.includes("node_modules"))
     .join(delimiter),
   NO_COLOR: "1",
+  // The folder of compiled code, which only saves time.
+  ...(process.env.NODE_COMPILE_CACHE === undefined
+    ? {}
+    : { NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE }),
 });
 
 /** Runs a command to its end. */

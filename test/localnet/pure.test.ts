@@ -1,3 +1,4 @@
+import { zstdCompressSync } from "node:zlib";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { isSigned, itemSigner, parseItem } from "../../src/localnet/ans104.ts";
@@ -14,6 +15,7 @@ import {
   encodeSnapshot,
   PAGE,
   restore,
+  type Settled,
 } from "../../src/localnet/wasm/snapshot.ts";
 
 const tags = (pairs: Record<string, string>) =>
@@ -23,23 +25,79 @@ test("a snapshot restores a memory exactly, from any other memory of the same im
   const write = fc.record({ at: fc.nat(6 * PAGE - 1), value: fc.nat(255) });
   const writes = fc.array(write, { maxLength: 12 });
   fc.assert(
-    fc.property(writes, writes, writes, (image, mine, others) => {
+    fc.property(writes, writes, writes, writes, (image, mine, later, others) => {
       const memory = (...layers: { at: number; value: number }[][]) => {
         const bytes = new Uint8Array(6 * PAGE);
         for (const { at, value } of layers.flat()) bytes[at] = value;
         return bytes;
       };
       const base = copyPages(memory(image), differingPages(memory(image), new Map()));
-      const wanted = memory(image, mine);
-      const snapshot = encodeSnapshot(wanted.length, copyPages(wanted, differingPages(wanted, base)));
-      const live = memory(image, others);
-      const { byteLength, pages } = decodeSnapshot(snapshot);
-      restore(live, base, differingPages(live, base), pages);
-      expect(byteLength).toBe(wanted.length);
-      expect(Buffer.from(live).equals(wanted)).toBe(true);
+      const first = memory(image, mine);
+      const made = encodeSnapshot(first, differingPages(first, base));
+      const wanted = memory(image, mine, later);
+      // Written after the first one, in the same instance or in another one that read it.
+      const after = (settled: Settled | undefined) =>
+        encodeSnapshot(wanted, differingPages(wanted, base), settled).snapshot;
+      const snapshots: [Uint8Array, Uint8Array][] = [
+        [made.snapshot, first],
+        [after(made.settled), wanted],
+        [after(decodeSnapshot(made.snapshot).settled), wanted],
+      ];
+      for (const [snapshot, expected] of snapshots) {
+        const live = memory(image, others);
+        const { byteLength, pages } = decodeSnapshot(snapshot);
+        restore(live, base, differingPages(live, base), pages);
+        expect(byteLength).toBe(expected.length);
+        expect(Buffer.from(live).equals(expected)).toBe(true);
+      }
     }),
     { numRuns: 60 },
   );
+});
+
+test("a snapshot of an earlier version is read, and written in the present one", () => {
+  const memory = new Uint8Array(3 * PAGE + 100).fill(7, PAGE, 2 * PAGE).fill(9, 3 * PAGE);
+  const contents = [1, 3].map((page) => [page, memory.slice(page * PAGE, (page + 1) * PAGE)] as const);
+  const head = Buffer.alloc(16 + 8);
+  head.writeUInt32LE(1, 0);
+  head.writeUInt32LE(2, 4);
+  head.writeDoubleLE(memory.length, 8);
+  for (const [index, [page]] of contents.entries()) head.writeUInt32LE(page, 16 + index * 4);
+  const old = decodeSnapshot(zstdCompressSync(Buffer.concat([head, ...contents.map(([, bytes]) => bytes)])));
+  expect([old.byteLength, old.settled]).toEqual([memory.length, undefined]);
+  const plain = (pages: Iterable<readonly [number, Uint8Array]>) =>
+    [...pages].map(([page, bytes]) => [page, Buffer.from(bytes)]);
+  expect(plain(old.pages)).toEqual(plain(contents));
+  const { snapshot } = encodeSnapshot(memory, differingPages(memory, new Map()), old.settled);
+  expect(plain(decodeSnapshot(snapshot).pages)).toEqual(plain(contents));
+});
+
+test("what few messages change is written next to what stays, and pages far from each other are found", () => {
+  const memory = new Uint8Array(300 * PAGE);
+  const touch = (...pages: number[]) => {
+    for (const page of pages) memory.fill(page % 250, page * PAGE, page * PAGE + 9);
+    return differingPages(memory, new Map());
+  };
+  const stays = [1, 63, 64, 127, 128, 191, 290, 299];
+  const dirty = touch(...stays);
+  expect(dirty).toEqual(stays);
+  const { settled } = encodeSnapshot(memory, dirty);
+  const more = touch(200);
+  const { snapshot, settled: same } = encodeSnapshot(memory, more, settled);
+  expect(same).toBe(settled);
+  memory.fill(0, PAGE, 2 * PAGE);
+  expect([...decodeSnapshot(snapshot).pages.keys()].sort((a, b) => a - b)).toEqual(
+    [...stays, 200].sort((a, b) => a - b),
+  );
+  // A page that is empty again is restored as empty.
+  const back = encodeSnapshot(memory, differingPages(memory, new Map()), settled);
+  const live = new Uint8Array(memory.length).fill(5, 0, PAGE);
+  restore(live, new Map(), [0], decodeSnapshot(back.snapshot).pages);
+  expect(Buffer.from(live).equals(memory)).toBe(true);
+  // More than half of it changed: everything is written again.
+  expect(
+    encodeSnapshot(memory, touch(...Array.from({ length: 20 }, (_, at) => 210 + at)), settled).settled,
+  ).not.toBe(settled);
 });
 
 test("slots have no gaps, times do not go back, and the chain depends on everything before", () => {

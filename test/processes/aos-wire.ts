@@ -47,4 +47,5 @@ export type WorkerRequest = { id: number } & (
   | { op: "send"; process: string; message: RawMessage | EvaluatedMessage }
   | { op: "clone"; process: string; as: string }
   | { op: "drop"; process: string }
+  | { op: "forget" }
 );

@@ -1,7 +1,7 @@
 /**
  * The child process with the evaluator: V8 reads `--experimental-wasm-memory64` only at start, so the
  * images cannot run in the test runner itself. Every process has its own WebAssembly instance and keeps
- * its memory in place; a failed evaluation is undone by rebuilding the instance and replaying what succeeded.
+ * its memory in place; a failed evaluation is undone by rebuilding the instance and replaying what succeeded since the last failure.
  * The result is that of a compute unit (the failed message never happened), without copying 110 MB a message.
  */
 import { readFileSync } from "node:fs";
@@ -18,10 +18,16 @@ const require = createRequire(import.meta.url);
 const load = require("@permaweb/ao-loader") as (binary: unknown, options: object) => Promise<Handle>;
 const PAGE = 65_536;
 
+const EMPTY = Buffer.alloc(PAGE);
+
+interface WasmMemory {
+  readonly buffer: ArrayBuffer;
+}
 /** The part of WebAssembly that is used here; ES2023's type library has none of it. */
 interface Wasm {
   compile(bytes: Uint8Array): Promise<object>;
-  instantiate(module: object, imports: object): Promise<object>;
+  instantiate(module: object, imports: object): Promise<{ exports: Record<string, unknown> }>;
+  readonly Memory: new () => WasmMemory;
 }
 const { WebAssembly: wasm } = globalThis as unknown as { WebAssembly: Wasm };
 
@@ -31,10 +37,16 @@ interface Pages {
   readonly pages: ReadonlyMap<number, Uint8Array>;
 }
 
+/** A running image. */
+interface Instance {
+  readonly handle: Handle;
+  readonly memory: WasmMemory;
+}
+
 interface Live {
   readonly image: string;
   readonly env: unknown;
-  handle: Handle;
+  instance: Instance;
   base: Pages | undefined;
   journal: Message[];
   memory: ArrayBuffer | undefined;
@@ -43,48 +55,67 @@ interface Live {
 }
 
 const modules = new Map<string, Promise<object>>();
+/** The pages that are not empty in a new instance of each image. */
+const initial = new Map<string, readonly number[]>();
 const pristine = new Map<string, Pages>();
 const live = new Map<string, Live>();
 
-async function instance(image: string): Promise<Handle> {
+async function instanceOf(image: string): Promise<Instance> {
   const found = modules.get(image) ?? wasm.compile(readFileSync(image));
   modules.set(image, found);
   const compiled = await found;
+  let memory: WasmMemory | undefined;
   const instantiate = (imports: object, done: (made: object) => void) => {
-    void wasm.instantiate(compiled, imports).then(done);
+    void wasm.instantiate(compiled, imports).then((made) => {
+      memory = Object.values(made.exports).find((value) => value instanceof wasm.Memory) as WasmMemory;
+      done(made);
+    });
     return {};
   };
-  return load(instantiate, { format: "wasm64-unknown-emscripten-draft_2024_02_15", UNSAFE_MEMORY: true });
+  const options = { format: "wasm64-unknown-emscripten-draft_2024_02_15", UNSAFE_MEMORY: true };
+  const handle = await load(instantiate, options);
+  if (memory === undefined) throw new Error(`${image} exports no memory`);
+  if (!initial.has(image)) initial.set(image, [...save(memory.buffer).pages.keys()]);
+  return { handle, memory };
 }
 
 function save(memory: ArrayBuffer): Pages {
-  const words = new Int32Array(memory);
+  const bytes = Buffer.from(memory);
   const pages = new Map<number, Uint8Array>();
-  const step = PAGE / 4;
-  for (let start = 0; start < words.length; start += step) {
-    for (let at = start; at < start + step; at++) {
-      if (words[at] !== 0) {
-        pages.set(start * 4, new Uint8Array(memory.slice(start * 4, start * 4 + PAGE)));
-        break;
-      }
-    }
+  for (let start = 0; start < bytes.length; start += PAGE) {
+    const end = Math.min(start + PAGE, bytes.length);
+    if (bytes.compare(EMPTY, 0, end - start, start, end) !== 0)
+      pages.set(start, new Uint8Array(memory.slice(start, end)));
   }
   return { bytes: memory.byteLength, pages };
 }
 
-function restore(saved: Pages): Uint8Array {
-  const memory = new Uint8Array(saved.bytes);
-  for (const [offset, page] of saved.pages) memory.set(page, offset);
-  return memory;
+/**
+ * Makes the memory of a new instance equal to saved pages. It touches no page that is empty in both: those of 110 MB would take longer than
+ * most evaluations.
+ *
+ * @returns the whole memory for the loader if the instance is too small for it
+ */
+function restore({ image, instance }: Live, { bytes, pages }: Pages): Uint8Array | null {
+  const memory = new Uint8Array(instance.memory.buffer);
+  const isLarger = bytes > memory.length;
+  const target = isLarger ? new Uint8Array(bytes) : memory;
+  if (!isLarger)
+    for (const offset of initial.get(image) ?? [])
+      if (!pages.has(offset)) target.fill(0, offset, offset + PAGE);
+  for (const [offset, page] of pages) target.set(page, offset);
+  return isLarger ? target : null;
 }
+
+/** The memory to start with, for a process that has not evaluated a message in its instance. */
+const first = (process: Live): Uint8Array | null =>
+  process.memory === undefined && process.base !== undefined ? restore(process, process.base) : null;
 
 async function evaluate(process: Live, message: Message): Promise<Evaluation> {
   const started = globalThis.process.hrtime.bigint();
-  const first: Uint8Array | null =
-    process.memory === undefined && process.base !== undefined ? restore(process.base) : null;
   let result: Result;
   try {
-    result = await process.handle(first, message, process.env);
+    result = await process.instance.handle(first(process), message, process.env);
   } catch (thrown) {
     result = { Memory: new ArrayBuffer(0), Error: `thrown: ${String(thrown)}` } as Result;
   }
@@ -99,18 +130,15 @@ async function evaluate(process: Live, message: Message): Promise<Evaluation> {
   return { ...rest, ms };
 }
 
-/** Restores the memory before the failed message. */
+/** Restores the memory before the failed message, from which the next failure starts. */
 async function rebuild(process: Live): Promise<void> {
-  const again = process.journal;
-  process.handle = await instance(process.image);
+  process.instance = await instanceOf(process.image);
   process.memory = undefined;
+  for (const message of process.journal)
+    process.memory = (await process.instance.handle(first(process), message, process.env)).Memory;
+  if (process.memory !== undefined) process.base = save(process.memory);
   process.journal = [];
-  for (const message of again) {
-    const first: Uint8Array | null =
-      process.memory === undefined && process.base !== undefined ? restore(process.base) : null;
-    process.memory = (await process.handle(first, message, process.env)).Memory;
-    process.journal.push(message);
-  }
+  delete process.copied;
 }
 
 async function serve(request: WorkerRequest): Promise<unknown> {
@@ -120,7 +148,7 @@ async function serve(request: WorkerRequest): Promise<unknown> {
       const process: Live = {
         image: request.image,
         env: request.env,
-        handle: await instance(request.image),
+        instance: await instanceOf(request.image),
         base: pristine.get(key),
         journal: [],
         memory: undefined,
@@ -140,17 +168,22 @@ async function serve(request: WorkerRequest): Promise<unknown> {
     }
     case "clone": {
       const process = live.get(request.process);
-      if (!process?.memory) throw new Error(`no process ${request.process}`);
-      if (process.copied?.at !== process.journal.length) {
+      if (!process) throw new Error(`no process ${request.process}`);
+      if (process.memory !== undefined && process.copied?.at !== process.journal.length)
         process.copied = { pages: save(process.memory), at: process.journal.length };
-      }
-      const base = process.copied.pages;
-      const handle = await instance(process.image);
-      live.set(request.as, { ...process, handle, base, journal: [], memory: undefined });
+      // Nothing has run in its instance since it was rebuilt.
+      const base = process.memory === undefined ? process.base : process.copied?.pages;
+      if (base === undefined) throw new Error(`${request.process} has not booted`);
+      const instance = await instanceOf(process.image);
+      live.set(request.as, { ...process, instance, base, journal: [], memory: undefined });
       return true;
     }
     case "drop":
       return live.delete(request.process);
+    case "forget":
+      live.clear();
+      pristine.clear();
+      return true;
   }
 }
 

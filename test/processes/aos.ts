@@ -12,6 +12,7 @@ import { type ChildProcess, fork } from "node:child_process";
 import { join } from "node:path";
 import { sha256 } from "../../src/core/hash.ts";
 import { imagePath } from "../kit/images.ts";
+import { fileEnds } from "../setup/at-end.ts";
 import type { Evaluation, OutMessage, RawMessage, Tag, WorkerRequest } from "./aos-wire.ts";
 import { type ProgramOptions, program } from "./compose.ts";
 import { type Device, luaDevice, WASM_DEVICE } from "./device.ts";
@@ -123,8 +124,14 @@ function worker(): ChildProcess {
     child = undefined;
   });
   child = made;
+  fileEnds().add(forget);
   return made;
 }
+
+/** Ends the processes of a test file: the next one in this process boots its own, in the same child. */
+const forget = async (): Promise<void> => {
+  if (child) await ask({ op: "forget" });
+};
 
 /** An idle child must not keep the test runner alive. */
 function rest(of: ChildProcess, busy: boolean): void {

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { type Bundle, bundle } from "../../src/bundler/index.ts";
 import type { RestoredState } from "../../src/fleet/code/commit.ts";
 import { composeProgram } from "../../src/fleet/code/program.ts";
+import { FACTS } from "../setup/shared.ts";
 
 const ROOT = join(import.meta.dirname, "..", "..");
 const LIBRARY = "src/runtime/fleet/init.lua";
@@ -57,7 +58,11 @@ async function make(
   files: Readonly<Record<string, string>> = {},
 ): Promise<Bundle> {
   const library = { folder: join(ROOT, "src/runtime"), label: "ao-fleet" };
-  const options = { name, root: ROOT, library, prelude: [LIBRARY], search: ["src/runtime", "processes"] };
+  const facts = process.env[FACTS];
+  const options = {
+    ...{ name, root: ROOT, library, prelude: [LIBRARY], search: ["src/runtime", "processes"] },
+    ...(facts === undefined ? {} : { cache: facts }),
+  };
   if (source === undefined) return bundle({ ...options, entry: `processes/${name}/process.lua` });
   const folder = mkdtempSync(join(tmpdir(), "fleet-lua-"));
   try {

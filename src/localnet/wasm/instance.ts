@@ -8,6 +8,7 @@ import {
   PAGE,
   type Pages,
   restore,
+  type Settled,
 } from "./snapshot.ts";
 
 /** The environment of a module's `handle`. */
@@ -39,6 +40,8 @@ export class ImageInstance {
   #handle: Handle;
   /** The pages that currently differ from the base. */
   #dirty: Iterable<number> = [];
+  /** The settled part of the snapshot of the memory that the instance holds. */
+  #settled: Settled | undefined;
   /** Tag of the memory that the instance currently holds, if any. */
   holds: number | null = null;
 
@@ -89,15 +92,18 @@ export class ImageInstance {
     const dirty = differingPages(memory, this.#base);
     this.#dirty = dirty;
     if (!keep || result.Error !== undefined) return { snapshot: null, result };
-    return { snapshot: encodeSnapshot(memory.length, copyPages(memory, dirty)), result };
+    const made = encodeSnapshot(memory, dirty, this.#settled);
+    this.#settled = made.settled;
+    return { snapshot: made.snapshot, result };
   }
 
   /** Loads the memory; returns a whole buffer for the loader to copy if the instance is still too small for it. */
   #fill(snapshot: Uint8Array | null): Uint8Array | null {
-    const { byteLength, pages } =
+    const { byteLength, pages, settled } =
       snapshot === null
-        ? { byteLength: this.#baseLength, pages: new Map<number, Uint8Array>() }
+        ? { byteLength: this.#baseLength, pages: new Map<number, Uint8Array>(), settled: undefined }
         : decodeSnapshot(snapshot);
+    this.#settled = settled;
     const memory = new Uint8Array(this.#memory.buffer);
     if (byteLength <= memory.length) {
       restore(memory, this.#base, this.#dirty, pages);
