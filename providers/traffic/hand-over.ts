@@ -163,6 +163,15 @@ export class StateHandOver implements HandOver {
     });
   }
 
+  /** A copy while it still serves: a state that cannot be imported is known before any request is refused. */
+  async #firstCopy(move: StateMove): Promise<void> {
+    const given = await this.#exported(move).catch((error: unknown) => {
+      // A large one that requests change all the time can only be read once they are refused.
+      if (!(error instanceof FleetError) || error.code !== "STATE_CHANGED") throw error;
+    });
+    if (given !== undefined) await this.#copy(move, given);
+  }
+
   /** Waits until a process has no open calls, whose replies could still change its state. */
   async #callsClosed(move: StateMove): Promise<void> {
     for (let waited = 0; waited < OPEN_CALLS_MS; waited += POLL_MS) {
@@ -209,8 +218,7 @@ export class StateHandOver implements HandOver {
     const { name, keys } = move;
     if (keys) return this.#byKey(move, keys);
     const started = performance.now();
-    // A first copy while it still serves: a state that cannot be imported is known before any request is refused.
-    if (!(await this.#admission.refuses(source(move)))) await this.#copy(move, await this.#exported(move));
+    if (!(await this.#admission.refuses(source(move)))) await this.#firstCopy(move);
     const standing = await this.#admission.stop(source(move));
     crashPoint("handover.drained");
     await this.#callsClosed(move);

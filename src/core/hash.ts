@@ -9,7 +9,7 @@ export function sha256(data: string | Uint8Array): string {
 const SURROGATE = /[\ud800-\udfff]/;
 
 /** By code point, as languages with byte strings sort UTF-8; JavaScript's own order differs beyond U+FFFF. */
-function byCodePoint(a: string, b: string): number {
+export function byCodePoint(a: string, b: string): number {
   if (SURROGATE.test(a) || SURROGATE.test(b)) return Buffer.compare(Buffer.from(a), Buffer.from(b));
   return a < b ? -1 : a > b ? 1 : 0;
 }

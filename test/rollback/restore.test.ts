@@ -35,6 +35,8 @@ const holds = (p: Aos) => p.value("{ notes = table.concat(Notes, ','), seen = Se
 async function running(
   lines = `${NOTES}\nSeen = Seen or 0`,
   after?: (action: string, p: Aos) => Promise<unknown>,
+  /** Whether the process has a library that does not know parts, and so ignores them. */
+  isEarlier = false,
 ) {
   const p = await boot("notes", { source: program(lines), id: address(`restore-${home}`) });
   for (const note of ["milk", "eggs", "tea"]) await add(p, note);
@@ -52,7 +54,9 @@ async function running(
       const { tags = {}, data = "" } = sent.get(messageId) ?? {};
       const action = tags.Action ?? "";
       asked.push(action);
-      const request = { From: OWNER, Id: messageId, Action: action, Data: data, Tags: tags };
+      const { part: _, ...older } = JSON.parse(data || "{}") as Record<string, unknown>;
+      const Data = isEarlier ? older : data;
+      const request = { From: OWNER, Id: messageId, Action: action, Data, Tags: tags };
       const { messages, output, error } = await p.send(request);
       await after?.(action, p);
       return {
@@ -187,4 +191,41 @@ test("a backup that sets a name of the code is refused by the process, and nothi
     "milk,eggs,tea,salt",
     "function",
   ]);
+}, 60_000);
+
+const LARGE = `Large = {} for i = 1, 9000 do Large["key-" .. i] = { n = i, text = ("x"):rep(40) } end`;
+
+test.each([
+  ["in parts", false],
+  ["in one piece, where the library does not know parts", true],
+])(
+  "a large state is saved and restored %s",
+  async (_name, isEarlier) => {
+    const { p, restore, backup, asked } = await running(undefined, undefined, isEarlier);
+    await p.eval(LARGE);
+    const { digest, bytes } = await backup();
+    expect(bytes).toBeGreaterThan(600_000);
+    expect(asked.length > 3).toBe(!isEarlier);
+    await p.eval(`Large["key-7"], Large.more = nil, { 1 }`);
+    const { done } = await restore(digest);
+    expect(done).toMatchObject({ equal: true, notNamed: [] });
+    expect(await p.value('{ Large["key-7"].n, Large.more == nil }')).toEqual([7, true]);
+  },
+  60_000,
+);
+
+test("a change between two parts of an export starts it again, at most three times", async () => {
+  let changes = 1;
+  const { p, backup, fleet } = await running(undefined, async (action, aos) => {
+    if (action === "EXPORT_STATE" && changes-- > 0) await add(aos, "late");
+  });
+  await p.eval(LARGE);
+  const { digest } = await backup();
+  const text = await snapshotStore(fleet.session.scope).text(digest);
+  expect(JSON.parse(text ?? "{}").globals.Notes).toEqual(["milk", "eggs", "tea", "late"]);
+  changes = 100;
+  await expect(backup()).rejects.toMatchObject({
+    code: "STATE_CHANGED",
+    problems: [{ remedy: expect.stringContaining("npx fleet call notes DRAIN --control") }],
+  });
 }, 60_000);

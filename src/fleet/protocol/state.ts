@@ -1,10 +1,13 @@
 /** Drains, resumes and retires processes, and exports and imports their states. */
 import { z } from "zod";
 import type { Budget } from "../../core/budget.ts";
+import { FleetError } from "../../core/errors.ts";
+import { canonicalJson } from "../../core/hash.ts";
 import type { KeyRange } from "../../delivery/index.ts";
 import type { ProcessRef } from "../health/verdict.ts";
-import { type Exported, ExportedSchema } from "../snapshot/contents.ts";
+import { type Exported, ExportedSchema, PartReplySchema } from "../snapshot/contents.ts";
 import { ask, type Sender } from "./ask.ts";
+import { exportedInParts, importInParts } from "./state-parts.ts";
 
 const AnythingSchema = z.looseObject({});
 const ImportedSchema = z.looseObject({ digest: z.string() });
@@ -59,23 +62,59 @@ interface ExportRequest {
   readonly tags?: Readonly<Record<string, string>>;
 }
 
-/** Reads a process's states without checking the digest. @throws FleetError as `ask`; FORBIDDEN, EXPORT_UNSUPPORTED */
-export function exportedState(
+/** How often an export in parts starts again because the state changed meanwhile. */
+const MOST_RESTARTS = 3;
+/** Bytes of a state that is imported in one message, which earlier libraries also understand. */
+const MOST_AT_ONCE = 512 * 1024;
+/** Bytes of a state that a process accepts in one message. */
+const MOST_IN_MESSAGE = 8 * 1024 * 1024;
+
+/**
+ * Reads a process's states. A small one comes in one piece, and its digest is not checked here. A large one comes in parts, each of which is
+ * checked; its digest is that of what was put together from them. Earlier libraries send everything in one piece.
+ *
+ * @throws FleetError as `ask`; FORBIDDEN, EXPORT_UNSUPPORTED; DIGEST_MISMATCH: a part was modified in transit; STATE_CHANGED: messages changed a
+ * large state again and again
+ */
+export async function exportedState(
   session: Sender,
   { name, generation, processId }: ProcessRef,
   { tags = {}, ...data }: ExportRequest,
   budget: Budget,
 ): Promise<Exported> {
-  const request = { name, generation, processId, action: "EXPORT_STATE", tags, data };
-  return ask(session, request, ExportedSchema, budget);
+  const request = { name, generation, processId, action: "EXPORT_STATE", tags };
+  for (let restarts = 0; ; restarts++) {
+    const first = { ...request, data: { ...data, part: { n: 1 } } };
+    const answer = await ask(session, first, z.union([PartReplySchema, ExportedSchema]), budget);
+    if (!("part" in answer)) return answer as Exported;
+    try {
+      return await exportedInParts(session, request, PartReplySchema.parse(answer), budget);
+    } catch (error) {
+      if (!(error instanceof FleetError) || error.code !== "STATE_CHANGED") throw error;
+      if (restarts >= MOST_RESTARTS) throw keepsChanging(name, error);
+    }
+  }
+}
+
+function keepsChanging(name: string, cause: FleetError): FleetError {
+  return new FleetError(
+    {
+      code: "STATE_CHANGED",
+      what: `The state of ${name} changed while it was exported, ${MOST_RESTARTS + 1} times.`,
+      got: "requests that change it between two parts of the export",
+      expected: "a state that stays as it is until its last part was read",
+      remedy: `Run it when fewer requests arrive. Or make ${name} refuse requests meanwhile: npx fleet call ${name} DRAIN --control, and RESUME --control afterwards.`,
+    },
+    { transient: true, cause },
+  );
 }
 
 /**
- * Imports states into a process.
+ * Imports states into a process, a large one in parts. Nothing changes there before the last part.
  *
  * @param range the keys of callers whose part of partitioned states is imported; without it, everything is
  * @returns the digest of the imported states, as reported by the process
- * @throws FleetError as `ask`; BAD_STATE, NO_MIGRATION
+ * @throws FleetError as `ask`; BAD_STATE, NO_MIGRATION, DIGEST_MISMATCH
  */
 export async function importState(
   session: Sender,
@@ -94,6 +133,16 @@ export async function importState(
   range?: KeyRange,
 ): Promise<string> {
   const action = range === undefined ? "IMPORT_STATE" : "IMPORT_KEYS";
-  const request = { name, generation, processId, action, epoch, tags, data: { ...range, ...sent } };
-  return (await ask(session, request, ImportedSchema, budget)).digest;
+  const request = { name, generation, processId, action, epoch, tags };
+  const bytes = range === undefined ? Buffer.byteLength(canonicalJson(sent.state)) : 0;
+  if (bytes > MOST_AT_ONCE) {
+    try {
+      return await importInParts(session, request, sent, budget);
+    } catch (error) {
+      // An earlier library only knows a state in one piece.
+      const isEarlier = error instanceof FleetError && error.code === "INVALID_DATA";
+      if (!isEarlier || bytes > MOST_IN_MESSAGE) throw error;
+    }
+  }
+  return (await ask(session, { ...request, data: { ...range, ...sent } }, ImportedSchema, budget)).digest;
 }

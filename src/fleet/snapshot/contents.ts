@@ -48,6 +48,29 @@ export const ExportedSchema = z.looseObject({
 
 export type Exported = z.infer<typeof ExportedSchema>;
 
+/** One part of a state that is too large for one message: see `parts.ts`. */
+const ExportedPartSchema = z.looseObject({
+  /** Of the export; the same in all parts. */
+  id: z.string(),
+  /** From 1. */
+  n: z.number().int(),
+  text: z.string(),
+  /** sha256 of the text. */
+  digest: z.string(),
+  /** The running digest of all parts so far. */
+  chain: z.string(),
+  isLast: z.boolean(),
+  /** With the first part: the members of the state that are not in the parts. */
+  header: z.looseObject({ schema: z.number(), stateVersion: z.string(), hasGlobals: z.boolean() }).optional(),
+});
+
+/** The reply to EXPORT_STATE with a part; its other members are those of the whole. */
+export const PartReplySchema = ExportedSchema.omit({ digest: true, state: true }).extend({
+  part: ExportedPartSchema,
+});
+
+export type PartReply = z.infer<typeof PartReplySchema>;
+
 /** The contents of an export. */
 interface Contents {
   /** Registered tables that are not empty. */

@@ -1,8 +1,10 @@
 --- The actions that move the state of a process, or of some of its callers, to another process.
 local codeState = require("fleet.code-state")
 local envelope = require("fleet.envelope")
+local exportParts = require("fleet.export-parts")
 local fail = require("fleet.fail")
 local health = require("fleet.health")
+local importParts = require("fleet.import-parts")
 local migrate = require("fleet.migrate")
 local partition = require("fleet.partition")
 local registry = require("fleet.registry")
@@ -15,20 +17,29 @@ local on = registry.everyProcess
 -- A state of a few megabytes must fit into one message; all other data is limited to 1 MB.
 local MAX_STATE_BYTES = 8 * 1024 * 1024
 
+local PART = { type = "integer", required = true, min = 1, max = 1000000 }
+local ID = { type = "string", maxLength = 128 }
+
+-- A caller that can read parts sends `part`; it gets the state in one piece if that is small.
 on("EXPORT_STATE", {
   who = "deployer", readonly = true, reserved = true,
   schema = {
     globals = { type = "array", maxLength = 1000, items = { type = "string", minLength = 1, maxLength = 128 } },
     whole = { type = "boolean" },
+    part = { type = "table", fields = { n = PART, id = ID } },
   },
 }, function(data, msg)
-  local exported, digest, found = state.export(data.globals, data.whole)
+  local reply, found = { slot = envelope.of(msg).slot }, nil
+  if data.part and (data.part.n > 1 or exportParts.isNeeded(data.globals)) then
+    reply.part, found = exportParts.export(data.part, envelope.of(msg).id, data.globals, data.whole)
+    if data.part.n > 1 then return reply end
+  else
+    reply.state, reply.digest, found = state.export(data.globals, data.whole)
+  end
   local inCode, count, notCompared = codeState.report()
-  return {
-    state = exported, digest = digest, slot = envelope.of(msg).slot,
-    globals = { carried = found.carried, left = found.left, unknown = found.unknown, waiting = waiting.count() },
-    code = { items = inCode, count = count, notCompared = notCompared },
-  }
+  reply.globals = { carried = found.carried, left = found.left, unknown = found.unknown, waiting = waiting.count() }
+  reply.code = { items = inCode, count = count, notCompared = notCompared }
+  return reply
 end)
 
 -- The program's invariants must also hold after an import.
@@ -39,21 +50,58 @@ local function assertInvariants()
   end
 end
 
-on("IMPORT_STATE", {
-  who = "deployer", control = true, reserved = true, maxBytes = MAX_STATE_BYTES,
-  schema = { state = { type = "table", required = true }, digest = { type = "string", required = true, maxLength = 128 } },
-}, function(data)
+-- Sets what an import brought, in the shape of this program. An error undoes it.
+-- @tparam string version the shape of the imported state
+-- @tparam function bring returns a function that undoes the import of the globals
+local function take(version, bring)
+  local onFailure = require("fleet.run").onFailure
   local before = store.stateVersion
   -- A shape that cannot be migrated undoes the whole import.
-  require("fleet.run").onFailure(function() store.stateVersion = before end)
-  local digest, undo = state.import(data.state, data.digest)
-  require("fleet.run").onFailure(undo)
-  store.stateVersion = data.state.stateVersion
+  onFailure(function() store.stateVersion = before end)
+  onFailure(bring())
+  store.stateVersion = version
   local migrated, problem = pcall(migrate.run, health.version(), nil)
   if not migrated then
     error(fail.new("NO_MIGRATION", tostring(problem), "Import into a process whose program can read this shape."))
   end
   assertInvariants()
+end
+
+local function takePart(part)
+  local chain, all = importParts.take(part)
+  if all then
+    require("fleet.run").onFailure(importParts.finish)
+    take(all.header.stateVersion, function()
+      return state.place(all.states, all.header.hasGlobals and all.globals or nil, all.tables)
+    end)
+    importParts.finish()
+  end
+  return { part = { n = part.n, chain = chain, isLast = all ~= nil } }
+end
+
+on("IMPORT_STATE", {
+  who = "deployer", control = true, reserved = true, maxBytes = MAX_STATE_BYTES,
+  schema = {
+    state = { type = "table" }, digest = { type = "string", maxLength = 128 },
+    part = {
+      type = "table",
+      fields = {
+        id = { type = "string", required = true, maxLength = 128 }, n = PART, text = { type = "string", required = true },
+        digest = { type = "string", required = true, maxLength = 128 }, isLast = { type = "boolean" }, header = { type = "table" },
+      },
+    },
+  },
+}, function(data)
+  if data.part then return takePart(data.part) end
+  if not data.state or not data.digest then
+    error(fail.new("INVALID_DATA", "IMPORT_STATE: state or digest is missing", "Send both as EXPORT_STATE returned them, or a part."))
+  end
+  local digest
+  take(data.state.stateVersion, function()
+    local undo
+    digest, undo = state.import(data.state, data.digest)
+    return undo
+  end)
   return { digest = digest }
 end)
 

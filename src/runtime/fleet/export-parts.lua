@@ -1,0 +1,187 @@
+--- Exports a state in parts, each small enough for a message, in time and memory that do not depend on the whole.
+--
+-- A part is JSON text: a list of [area, path, put]. `area` is `s` (states), `g` (globals) or `t` (the list of shared tables); `path` leads from
+-- there to a table; `put` are [key, value] pairs of it, keys and values as in a whole export. Only large tables are divided. The order is that
+-- of `next`, which is stable while nothing changes: a change between two parts is noticed, and the export must start again.
+-- The running digest of part n is sha256 of that of part n - 1 (for the first: "") followed by sha256 of the text of part n.
+local fail = require("fleet.fail")
+local globals = require("fleet.globals")
+local json = require("fleet.json")
+local lossless = require("fleet.lossless-json")
+local sha256 = require("fleet.sha256")
+local stateJson = require("fleet.state-json")
+local store = require("fleet.store")
+local undo = require("fleet.undo")
+
+local parts = {}
+
+--- Bytes after which a part ends; bytes of a table that is not divided; depth of the deepest table that is.
+local PART_BYTES, WHOLE_BYTES, MOST_DEPTH = 192 * 1024, 16 * 1024, 24
+--- Bytes of a state that is exported in one piece, also if the caller can read parts.
+local MOST_WHOLE = 512 * 1024
+
+-- The room that is left after a value as JSON, about; below 0 if it does not fit.
+local function left(value, room, depth)
+  if type(value) == "string" then return room - #value - 3 end
+  if type(value) ~= "table" then return room - 6 end
+  if depth > 64 then return room end
+  for k, v in pairs(value) do
+    room = left(v, room - (type(k) == "string" and #k + 4 or 8), depth + 1)
+    if room < 0 then break end
+  end
+  return room - 2
+end
+
+-- The export that runs: id, mark, n: the latest part, reply: its answer, chain, stack of { t, key, area, path, text, depth }, above, packer, found,
+-- at: the next of what follows.
+local session
+
+--- Whether a state is so large that it is exported in parts.
+-- @tparam ?table names of globals, see `state.export`
+function parts.isNeeded(names)
+  local room = MOST_WHOLE
+  for name, value in pairs(store.states) do
+    room = left(value, room - #name, 1)
+    if room < 0 then return true end
+  end
+  for name, value in pairs(globals.selected(names).roots) do
+    room = left(value, room - #name, 1)
+    if room < 0 then return true end
+  end
+  return false
+end
+
+local function push(area, t, path, text, depth)
+  if area == "s" then session.above[t] = true end
+  session.stack[#session.stack + 1] = { t = t, area = area, path = path, text = text, depth = depth }
+end
+
+-- The tables that come after the current one: the states, the globals, those without a value, the shared tables.
+local function nextTable()
+  session.at = session.at + 1
+  local at, found = session.at, session.found
+  if at == 1 then
+    push("s", store.states, {}, "states", 0)
+    session.above[store.states] = nil
+  elseif at == 2 then
+    push("g", found.roots, {}, "globals", 0)
+  elseif at == 3 then
+    local gone = {}
+    for _, name in ipairs(found.gone) do gone[name] = json.NULL end
+    push("gone", gone, {}, "globals", 0)
+  else
+    local shared = session.packer.queue[at - 3]
+    if not shared then return false end
+    push("t", { [at - 3] = shared[1] }, {}, shared[2], 0)
+    session.stack[1].isList = true
+  end
+  return true
+end
+
+-- The packed value, or nil for a table that is divided.
+local function packed(frame, k, v, path)
+  local kind, depth = type(v), frame.depth + 1
+  local isLarge = kind == "table" and depth <= MOST_DEPTH and left(v, WHOLE_BYTES, 1) < 0
+  if frame.area == "gone" then return { __nil = true } end
+  local text = kind == "table" and frame.text .. "." .. tostring(k) or frame.text
+  if frame.isList then
+    if not isLarge then return session.packer.body(v, text, 1) end
+  elseif frame.area == "s" then
+    if not isLarge then return stateJson.pack(v, text, session.above) end
+    stateJson.assertPlain(v, text, session.above)
+  elseif not isLarge or not session.packer.isOwn(v, depth) then
+    return session.packer.value(v, text, depth)
+  end
+  push(frame.area, v, path(), text, depth)
+  return nil
+end
+
+local function keyOf(frame, k)
+  if type(k) == "string" and frame.area == "s" and utf8.len(k) then return k end
+  return (frame.area == "s" and stateJson or lossless).key(k, frame.text)
+end
+
+-- The text of the next part, and whether it is the last.
+local function advance()
+  local out, bytes, open = { "[" }, 0, nil
+  local function run(frame)
+    if open == frame then return end
+    out[#out + 1] = (open and "]]," or "") .. '["' .. (frame.area == "gone" and "g" or frame.area) .. '",' .. json.encode(frame.path) .. ",["
+    open = frame
+    frame.isFirst = true
+  end
+  local isLast = false
+  while bytes < PART_BYTES do
+    local frame = session.stack[#session.stack]
+    if not frame then
+      if not nextTable() then
+        isLast = true
+        break
+      end
+      frame = session.stack[1]
+    end
+    local k, v = next(frame.t, frame.key)
+    if k == nil then
+      session.above[frame.t] = nil
+      session.stack[#session.stack] = nil
+    else
+      frame.key = k
+      local key = keyOf(frame, k)
+      local value = packed(frame, k, v, function()
+        local path = { table.unpack(frame.path) }
+        path[#path + 1] = key
+        return path
+      end)
+      if value ~= nil then
+        run(frame)
+        local text = (frame.isFirst and "[" or ",[") .. json.encode(key) .. "," .. json.encode(value) .. "]"
+        frame.isFirst = false
+        out[#out + 1] = text
+        bytes = bytes + #text
+      end
+    end
+  end
+  out[#out + 1] = open and "]]]" or "]"
+  return table.concat(out), isLast
+end
+
+local function changed()
+  session = nil
+  return fail.new("STATE_CHANGED", "the state changed since the export began, or another export began", "Start the export again; DRAIN keeps the state as it is.")
+end
+
+--- The next part, or the latest one again.
+-- @tparam table part `n`, from 1, and from the second on the `id` of the first reply
+-- @tparam string id a new one, for the first part
+-- @tparam ?table names of globals · whole: see `state.export`
+-- @treturn table { id, n, text, digest: of the text, chain: the running digest, isLast }, and in the first `header`: the other members of the whole
+-- @treturn table as `state.export`
+-- @raise a failure STATE_CHANGED
+function parts.export(part, id, names, whole)
+  if part.n == 1 then
+    local found = globals.selected(names)
+    local hasGlobals = #found.carried > 0
+    session = {
+      id = id, mark = undo.mark(), n = 0, chain = "", stack = {}, above = {}, at = 0, found = found, packer = lossless.packer(found.roots),
+      header = { schema = hasGlobals and 2 or 1, stateVersion = store.stateVersion or "1", hasGlobals = hasGlobals or whole == true },
+    }
+  elseif not session or session.id ~= part.id or session.mark ~= undo.mark() then
+    error(changed())
+  elseif session.n == part.n then
+    return session.reply, session.found
+  end
+  if part.n ~= session.n + 1 or session.isLast then error(changed()) end
+  local ok, text, isLast = pcall(advance)
+  if not ok then
+    session = nil
+    error(text, 0)
+  end
+  local digest = sha256(text)
+  session.n, session.isLast, session.chain = part.n, isLast, sha256(session.chain .. digest)
+  session.reply = {
+    id = session.id, n = part.n, text = text, digest = digest, chain = session.chain, isLast = isLast, header = part.n == 1 and session.header or nil,
+  }
+  return session.reply, session.found
+end
+
+return parts
