@@ -140,16 +140,22 @@ Handlers.add("add", "Add", function() Count = Count + 10 end)`;
   await p.drop();
 });
 
-test("others cannot push the owner's ids out, and a load is never run again, also one from before lib: false", async () => {
+test("a sender cannot push the ids of others out, and a load is never run again, also one from before lib: false", async () => {
   const p = await boot("twice", { bare: true, tags: NODE });
   const first = await program("twice", { source: PLAIN, repeats: true });
   const load = { From: OWNER, Action: "Eval", Data: first, Id: id("first") };
   await p.send(load);
   const add = { From: OWNER, Action: "Eval", Data: "Count = Count + 1", Id: id("owners") };
   await p.send(add);
+  const other = { From: address("other user"), Action: "Add", Id: id("others") };
+  await p.send(other);
   for (let n = 0; n < 4200; n += 1) await p.send({ From: USER, Action: "Nothing", Id: id(`flood-${n}`) });
-  await p.send(add);
-  expect(await count(p)).toBe("1");
+  // The owner's Eval, and what a user sent once: anyone may post their bytes again.
+  for (const send of [add, other]) await p.send(send);
+  expect(await count(p)).toBe("2");
+  // One sender has 4,096 places, a process of the fleet more.
+  const places = await p.value(`#Fleet.store.seen.marks.of["${USER}"] // 8`);
+  expect(places).toBe(4096);
   const root = await mkdtemp(join(tmpdir(), "fleet-twice-"));
   await writeFile(join(root, "process.lua"), `${PLAIN}\nEdition = 2`);
   const { text, hash } = await bundle({ name: "twice", root, entry: "process.lua" });
@@ -180,6 +186,9 @@ test("a control message is never applied again, also if it was refused, and howe
   await p.send({ From: OWNER, Action: "RESUME", Id: id("newest"), Tags: { Epoch: "4" } });
   const kept = `local n = 0 for _ in pairs(Fleet.store.seen.control.ids) do n = n + 1 end return n`;
   expect((await p.eval(kept)).output).toBe("2");
+  expect((await p.send(drain)).messages).toEqual([]);
+  // Also when the owner has sent so much since that the id is not known any more.
+  await p.eval('Fleet.store.seen.marks = require("fleet.marks").new()');
   expect((await p.send(drain)).reply?.data.error?.code).toBe("STALE_EPOCH");
   expect(await info()).toBe("ACTIVE");
   await p.drop();
