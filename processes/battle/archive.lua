@@ -1,39 +1,43 @@
 --- The finished battles: the state's member `finished` lists their ids, oldest first.
 local archive = {}
 
---- The number of finished battles that are kept in any case, and of those with an unpaid prize that are kept as well.
+--- The number of finished battles that are kept in any case, and of those that are kept as well because they owe a prize or experience.
 archive.KEEP, archive.KEEP_OWED = 200, 1000
 
 local function isOwed(battle)
-  return battle.prize.status == "OPEN" or battle.prize.status == "CLAIMED"
+  local prize, experience = battle.prize.status, battle.experience and battle.experience.status
+  return prize == "OPEN" or prize == "CLAIMED" or experience == "PENDING" or experience == "FAILED"
 end
 
--- Which finished battle to remove: the oldest without an unpaid prize; if only those with one are too many, the oldest of the player
--- who has won the most of them. So strangers' battles do not push out a prize that somebody else has not claimed yet.
-local function surplus(state)
-  local owed, each, plain = 0, {}, nil
-  for place, id in ipairs(state.finished) do
+-- The place of the oldest battle of the player who has most of a kind.
+local function oldestOfMost(state, owed)
+  local each, most, at = {}, 0, nil
+  local function ownerOf(id)
     local battle = state.battles[id]
-    if isOwed(battle) then
-      owed, each[battle.winner] = owed + 1, (each[battle.winner] or 0) + 1
-    else
-      plain = plain or place
-    end
+    return isOwed(battle) == owed and (battle.winner or battle.players[1]) or nil
   end
-  if #state.finished - owed > archive.KEEP then
-    return plain
-  elseif owed <= archive.KEEP_OWED then
-    return nil
+  for _, id in ipairs(state.finished) do
+    local owner = ownerOf(id)
+    if owner then each[owner] = (each[owner] or 0) + 1 end
   end
-  local most, at = 0, nil
   for place, id in ipairs(state.finished) do
-    local battle = state.battles[id]
-    local count = isOwed(battle) and each[battle.winner] or 0
-    if count > most then
-      most, at = count, place
+    local owner = ownerOf(id)
+    if owner and each[owner] > most then
+      most, at = each[owner], place
     end
   end
   return at
+end
+
+-- Which finished battle to remove: one that owes nothing, if there are too many of these, else one that does; in either case the oldest of the
+-- player who has most of them. So strangers' battles push out neither a prize that somebody else has not claimed yet nor their only replay.
+local function surplus(state)
+  local owed = 0
+  for _, id in ipairs(state.finished) do
+    if isOwed(state.battles[id]) then owed = owed + 1 end
+  end
+  if #state.finished - owed > archive.KEEP then return oldestOfMost(state, false) end
+  return owed > archive.KEEP_OWED and oldestOfMost(state, true) or nil
 end
 
 --- Removes a finished battle if there are too many; called after each that is added.

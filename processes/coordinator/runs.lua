@@ -1,6 +1,7 @@
 --- Running and ended workflows: each is a saga on plain data, driven by calls to the services.
 local fleet = require("fleet")
 local carry = require("fleet.carry")
+local ring = require("fleet.ring")
 local router = require("fleet.router")
 local saga = require("saga")
 local workflows = require("workflows")
@@ -29,10 +30,20 @@ local function settle(id, reply)
   advance(run)
 end
 
+-- A run that left something undone goes last: a person has to look at it. Of the others, the oldest of the player with the most.
+local LIMITS = {
+  by = function(id) return state.byId[id].player end,
+  rank = function(id)
+    local run = state.byId[id]
+    return (run.stranded or run.status == "INCOMPLETE") and 1 or 0
+  end,
+}
+
 local function finish(run)
-  state.ended[#state.ended + 1] = run.id
-  if #state.ended > runs.KEEP then
-    state.byId[table.remove(state.ended, 1)] = nil
+  LIMITS.size = runs.KEEP
+  local gone = ring.add(state.ended, run.id, LIMITS)
+  if gone then
+    state.byId[gone] = nil
   end
   local request = { Id = run.request, From = run.player, Action = "RUN_WORKFLOW" }
   if run.status == "COMPLETED" then

@@ -78,7 +78,7 @@ fleet.on("BAN_PLAYER", {
   }
   state.byPlayer[data.playerId] = ban
   ban.seq = tell({ bans = { { playerId = ban.playerId, untilTime = ban.untilTime } } })
-  trail.add("BANNED", data.playerId, nil, data.reason, now)
+  trail.decide("BANNED", data.playerId, nil, data.reason, msg)
   return { ban = ban, count = state.count }
 end)
 
@@ -88,7 +88,7 @@ fleet.on("UNBAN_PLAYER", { who = "deployer", schema = { playerId = PLAYER } }, f
     state.lifted = state.lifted or {}
     table.insert(state.lifted, { playerId = data.playerId, seq = tell({ lifted = { data.playerId } }) })
     if #state.lifted > MAX_LIFTED then state.forgotten = table.remove(state.lifted, 1).seq end
-    trail.add("UNBANNED", data.playerId, nil, nil, fleet.now(msg))
+    trail.decide("UNBANNED", data.playerId, nil, nil, msg)
   end
   return { playerId = data.playerId, lifted = lifted, count = state.count }
 end)

@@ -1,28 +1,48 @@
 --- Incidents that peers report: kept, counted per player, and raised as alerts when severe.
 local fleet = require("fleet")
+local ring = require("fleet.ring")
 local trail = require("trail")
 
 local incidents = {}
 
-local KEPT = 500
+--- Incidents that are kept, and of one player.
+local KEPT, SHARE = 500, 50
+--- Players whose violations are counted.
 local PLAYERS = 5000
 
 local state = fleet.state("incidents", { seq = 0, list = {}, byPlayer = {}, players = 0 })
 
 local SEVERITIES = { "LOW", "MEDIUM", "HIGH", "CRITICAL" }
+local RANK = {}
+for rank, severity in ipairs(SEVERITIES) do RANK[severity] = rank end
 
---- Counts a violation of a player. When the table is full, the least recently seen player is removed.
+-- Many mild incidents, or many of one player, remove no severe one of another.
+local LIMITS = {
+  size = KEPT, share = SHARE,
+  by = function(incident) return incident.playerId end,
+  rank = function(incident) return RANK[incident.severity] or 0 end,
+}
+
+-- Removes the players with the fewest violations, of these the least recently seen: many new players with one violation each remove nobody
+-- with more. A sixteenth at once, because finding them takes a pass over all.
+local function makeRoom()
+  local all = {}
+  for player, each in pairs(state.byPlayer) do all[#all + 1] = { player, each.count, each.at } end
+  table.sort(all, function(a, b)
+    if a[2] ~= b[2] then return a[2] < b[2] end
+    return a[3] < b[3] or a[3] == b[3] and a[1] < b[1]
+  end)
+  for i = 1, math.min(#all, PLAYERS // 16) do
+    state.byPlayer[all[i][1]] = nil
+    state.players = state.players - 1
+  end
+end
+
+--- Counts a violation of a player.
 function incidents.count(player, now)
   local entry = state.byPlayer[player]
   if not entry then
-    if state.players >= PLAYERS then
-      local oldest, at
-      for name, each in pairs(state.byPlayer) do
-        if at == nil or each.at < at or each.at == at and name < oldest then oldest, at = name, each.at end
-      end
-      state.byPlayer[oldest] = nil
-      state.players = state.players - 1
-    end
+    if state.players >= PLAYERS then makeRoom() end
     entry = { count = 0, at = now }
     state.byPlayer[player] = entry
     state.players = state.players + 1
@@ -64,8 +84,7 @@ fleet.on("REPORT_INCIDENT", {
     incidentId = "incident-" .. state.seq, type = data.type, playerId = data.playerId, severity = data.severity or "MEDIUM",
     description = data.description or "", reportedBy = msg.From, at = now,
   }
-  table.insert(state.list, incident)
-  if #state.list > KEPT then table.remove(state.list, 1) end
+  ring.add(state.list, incident, LIMITS)
   local count = incidents.count(data.playerId, now)
   trail.add("INCIDENT", data.playerId, data.type, data.description, now)
   if incident.severity == "HIGH" or incident.severity == "CRITICAL" then alert(incident) end

@@ -47,7 +47,7 @@ fleet.on("VALIDATE_ACTION", {
   end
   local rate
   if data.rate then
-    rate = rates.take(player, data.action, 1, now)
+    rate = rates.take(player, data.action, 1, now, trusted)
     if not rate.allowed then
       table.insert(violations, { rule = "RATE", path = "action", got = "too often", expected = "a retry after " .. rate.retryAfterMs .. " ms" })
     end
@@ -77,7 +77,7 @@ fleet.on("SET_RULE", {
     schema = { type = "table", required = true },
     strict = { type = "boolean" },
   },
-}, function(data)
+}, function(data, msg)
   if #fleet.json.encode(data.schema) > MAX_SCHEMA then
     error(fleet.fail("TOO_LARGE", "the schema has more than " .. MAX_SCHEMA .. " bytes", "Use a smaller schema."))
   end
@@ -89,6 +89,7 @@ fleet.on("SET_RULE", {
     state.count = state.count + 1
   end
   state.own[data.action] = { schema = data.schema, strict = data.strict }
+  trail.decide("RULE_SET", "", data.action, nil, msg)
   return { action = data.action, count = state.count }
 end)
 

@@ -2,7 +2,6 @@
 -- { left, day, paid: in that day, players: account → paid in that day }.
 -- Wallets are free, so a player can win against wallets of their own without end. The fund bounds what that can earn in total: it only
 -- gets money from deployers. The limits of a day bound how fast it can be emptied, and how much of it one account can get.
-local receipts = require("receipts")
 local till = require("till")
 local fleet = require("fleet")
 
@@ -39,7 +38,7 @@ end
 --- @param now integer scheduler time, ms
 --- @return table? { account, amount, balance, repeated }
 function fund.pay(state, address, amount, creditId, now)
-  if creditId and receipts.find(state.peers, "credit:" .. creditId) then
+  if creditId and till.creditOf(state, creditId) then
     return till.credit(state, address, amount, creditId)
   end
   local prizes, day = of(state), now // DAY

@@ -1,4 +1,4 @@
---- A bounded store of receipts by id, so that a repeated request is recognised and has no second effect.
+--- A bounded store of receipts by id, so that a repeated request is recognised and has no second effect. Every account has its own.
 local receipts = {}
 
 --- @param size integer the number of receipts that the ring keeps
@@ -27,6 +27,12 @@ function receipts.keep(ring, id, receipt)
       ring.byId[table.remove(ring.order, 1)] = nil
     end
   end
+  return receipts.first(receipt)
+end
+
+--- @param receipt table
+--- @return table a copy of the receipt with repeated = false
+function receipts.first(receipt)
   local copy = receipts.repeated(receipt)
   copy.repeated = false
   return copy

@@ -1,5 +1,7 @@
 --- Money and goods: plain functions on the state
--- { accounts: address → account, stock: item → pieces, credited, spent, peers: receipts of the fleet's processes }.
+-- { accounts: address → account, stock: item → pieces, credited, spent, credits: id → line, peers }. Orders and uses are receipts of each
+-- account: whoever fills them fills only their own. Credits are recorded permanently, because a prize is paid once, however much later; each was paid,
+-- so nobody adds one for nothing. `peers` has the uses and credits of version 1.0.0, where all accounts shared 4,096 places.
 -- Every function either succeeds completely, or changes nothing and returns nil, code, message, remedy.
 -- Amounts are integers from 0 to LARGEST, the largest that JSON carries exactly.
 local catalog = require("catalog")
@@ -8,12 +10,12 @@ local receipts = require("receipts")
 local till = {}
 
 till.LARGEST = 9007199254740991
---- The number of orders kept per account, and of uses and credits kept for the fleet's processes.
-till.ORDERS, till.SERVICES = 64, 4096
+--- The number of orders and of uses kept per account.
+till.ORDERS, till.USES = 64, 64
 
 --- @return table the initial state of a shop
 function till.open()
-  local state = { accounts = {}, stock = {}, credited = 0, spent = 0, peers = receipts.new(till.SERVICES) }
+  local state = { accounts = {}, stock = {}, credited = 0, spent = 0, credits = {}, peers = receipts.new(0) }
   for _, name in ipairs(catalog.names()) do
     state.stock[name] = catalog.get(name).stock
   end
@@ -47,6 +49,24 @@ function till.refuseVoid(id)
   return nil, "TAKEN_BACK", id .. " was undone before it arrived", "use a new id"
 end
 
+-- A credit as one string: the state has as many as prizes were paid, and every table in it costs with each message.
+local function lineOf(receipt)
+  return receipt.amount .. " " .. receipt.balance .. " " .. receipt.account
+end
+
+--- An earlier credit.
+--- @param state table
+--- @param id string
+--- @return table? { account, amount, balance }
+function till.creditOf(state, id)
+  local line = state.credits and state.credits[id]
+  if not line then
+    return receipts.find(state.peers, "credit:" .. id)
+  end
+  local amount, balance, account = line:match("^(%d+) (%d+) (.*)$")
+  return { account = account, amount = math.tointeger(tonumber(amount)), balance = math.tointeger(tonumber(balance)) }
+end
+
 --- Credits an account.
 --- @param state table
 --- @param address string
@@ -54,7 +74,7 @@ end
 --- @param creditId string? a repetition with the same id changes nothing
 --- @return table? { account, amount, balance, repeated }
 function till.credit(state, address, amount, creditId)
-  local known = creditId and receipts.find(state.peers, "credit:" .. creditId)
+  local known = creditId and till.creditOf(state, creditId)
   if known then
     if known.account ~= address or known.amount ~= amount then
       return nil, "ID_REUSED", "creditId " .. creditId .. " belongs to another credit", "use a new creditId"
@@ -68,7 +88,11 @@ function till.credit(state, address, amount, creditId)
   account.balance = account.balance + amount
   state.credited = state.credited + amount
   local receipt = { account = address, amount = amount, balance = account.balance }
-  return receipts.keep(state.peers, creditId and "credit:" .. creditId, receipt)
+  if creditId then
+    state.credits = state.credits or {}
+    state.credits[creditId] = lineOf(receipt)
+  end
+  return receipts.first(receipt)
 end
 
 --- Sells an item to an account.

@@ -125,7 +125,7 @@ export function apply(
     if (risen) notify("escalated", risen);
   }
   alerts = alerts.filter(({ lastAt, state }) => state === "OPEN" || now - lastAt < policy.retentionMs);
-  return { book: { seq, alerts: alerts.slice(-MAX_ALERTS), silences }, changes };
+  return { book: { seq, alerts: bounded(alerts), silences }, changes };
 
   function resolved(alert: Alert) {
     const over: Alert = { ...alert, state: "RESOLVED", resolvedAt: now };
@@ -133,6 +133,27 @@ export function apply(
     if (wasReopenedSilently(alert) || isSilenced(silences, alert, now)) put(over);
     else notify("resolved", over);
   }
+}
+
+/**
+ * At most `MAX_ALERTS`: a full book loses a resolved alert first, then the mildest ones, of the type that has most of these. The names of
+ * players are sources too, so strangers can cause any number of alerts of one type, which remove no other. The ledger does the same.
+ */
+function bounded(alerts: readonly Alert[]): readonly Alert[] {
+  const kept = [...alerts];
+  const rank = (alert: Alert) => (isOpen(alert) ? 1 + LEVELS.indexOf(alert.level) : 0);
+  while (kept.length > MAX_ALERTS) {
+    const least = Math.min(...kept.map(rank));
+    const weakest = kept.filter((alert) => rank(alert) === least);
+    const counts = new Map<AlertType, number>();
+    for (const { type } of weakest) counts.set(type, (counts.get(type) ?? 0) + 1);
+    const most = Math.max(...counts.values());
+    kept.splice(
+      kept.findIndex((alert) => rank(alert) === least && counts.get(alert.type) === most),
+      1,
+    );
+  }
+  return kept;
 }
 
 function newAlert(seq: number, judgement: Judgement, now: number): Alert {

@@ -118,6 +118,16 @@ describe("reports what a person should know as a note", () => {
     expect(codes(sources, "problem")).toEqual([]);
   });
 
+  test("counts all refusals of strangers, of which a process keeps a sample", () => {
+    const entries = [
+      { at: 0, from: "eve", action: "DRAIN", outcome: "refused", code: "FORBIDDEN", count: 3 },
+    ];
+    const member: Member = { name: "shop", processId: "shop-id", ...shop, entries, strangersRefused: 5000 };
+    const sources: Sources = { ...whole, members: [member] };
+    const found = audit(sources).find(({ code }) => code === "STRANGERS_REFUSED");
+    expect(found?.what).toBe("5000 messages from 1 stranger were refused: eve");
+  });
+
   test("takes no process for retired because of a name in its key", () => {
     const of = (step: string) => `game/RETIRE/shop/g1/${step}`;
     const journal = [

@@ -157,3 +157,17 @@ test("at any time there is one open alert for each type and source, ids are uniq
     { numRuns: 60 },
   );
 });
+
+test("many alerts of one type remove no open alert of another, only resolved ones and each other", () => {
+  const attack = (n: number): Judgement => ({
+    ...{ type: "SECURITY_ALERT", source: `wallet-${n}`, holds: true, level: "CRITICAL", message: "m" },
+  });
+  const attacks = Array.from({ length: 600 }, (_, n) => attack(n));
+  const { book } = play([
+    [0, offline(), offline(true, "bank"), degraded],
+    [1, offline(false, "bank")],
+    [2, ...attacks],
+  ]);
+  expect(book.alerts).toHaveLength(500);
+  expect(book.alerts.slice(0, 2).map(keyOf)).toEqual(["PROCESS_OFFLINE/shop", "SECURITY_ALERT/wallet-101"]);
+});

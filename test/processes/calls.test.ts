@@ -199,7 +199,7 @@ describe("the library's work after a handler", () => {
       expect(replies.map((one) => one.status)).toEqual([status]);
       const added = status === "ok" && message.Action.startsWith("ADD") ? 1 : 0;
       expect(await p.value("Fleet.store.states.counter.n")).toBe(added);
-      const logs = await p.value("Fleet.store.logs.entries");
+      const logs = await p.value("Fleet.store.logs");
       expect(JSON.stringify(logs)).toContain("no room");
     },
   );

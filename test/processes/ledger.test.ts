@@ -264,6 +264,22 @@ describe("alerts", () => {
     expect(await alerts(p)).toEqual([]);
   });
 
+  test("many alerts of one type remove no open alert of another", async () => {
+    const p = await base.clone();
+    await raise(p, { type: "PROCESS_OFFLINE", source: "shop", level: "CRITICAL" });
+    await raise(p, { type: "PROCESS_UNHEALTHY", source: "shop", level: "WARNING" });
+    await p.eval(`local list, now = Fleet.store.states.alerts.list, Fleet.now()
+      for i = #list + 1, 500 do
+        list[i] = { alertId = "flood-" .. i, type = "SECURITY_ALERT", source = "w" .. i, level = "CRITICAL", state = "OPEN", count = 1,
+          raisedAt = now, lastAt = now, escalatedAt = now, message = "m" }
+      end`);
+    for (const source of ["a", "b", "c"]) await raise(p, { source, level: "CRITICAL" });
+    const kept = await alerts(p);
+    expect(kept).toHaveLength(500);
+    expect(kept[0]).toEqual(["PROCESS_OFFLINE", "CRITICAL", "OPEN"]);
+    expect(kept.filter(([type]) => type === "SECURITY_ALERT")).toHaveLength(499);
+  });
+
   test("a sender without ids acknowledges and resolves its alerts by type and source", async () => {
     const p = await base.clone();
     const states = async () => (await alerts(p)).map((each) => each[2]);

@@ -112,7 +112,8 @@ test("the limit is one for each chain of messages and sender, ends with time, an
   const entries = (logs.reply?.data.entries ?? []) as { level: string; text: string }[];
   const lines = entries.filter(({ level, text }) => level === "WARN" && text.includes(caller));
   expect(lines).toHaveLength(3);
-  // The memory of chains is bounded.
+  // The memory of chains is bounded; new chains do not let one continue that was ended.
+  expect(await answered(address("other"), "a")).toBe(16);
   for (let i = 0; i < 100; i++)
     await member.send({
       From: caller,
@@ -121,5 +122,6 @@ test("the limit is one for each chain of messages and sender, ends with time, an
       Tags: { "Pushed-For": `root-${i}` },
     });
   expect(await member.value("#Fleet.store.chains.order")).toBe(64);
+  expect(await answered(address("other"), "a")).toBe(0);
   await member.drop();
 });

@@ -124,7 +124,7 @@ test("every name that the plan warns about is answered by a process, and none is
   }
   const refusing: string[] = [];
   for (const action of FLEET_ACTIONS)
-    if ((await ask(p, `Fleet.${action}`, { Epoch: "validation" })).data.includes('"FORBIDDEN"'))
+    if ((await ask(p, `Fleet.${action}`, { Epoch: "validation" })).data.includes('"code":"FORBIDDEN"'))
       refusing.push(action);
   expect(refusing).toEqual(GUARDED_ACTIONS);
   const refused = await p.load({ epoch: 2, source: 'require("fleet").on("Fleet.Mine", {}, function() end)' });

@@ -208,6 +208,81 @@ test("custom rules are refused if they are unusable, then judged like the built-
   expect((await judge(p, "TRADE", { price: 1, with: { id: "p1" } })).allowed).toBe(true);
 });
 
+test("a trail of version 1.0.0 is read: of a load in place, and of an import", async () => {
+  const entries = [
+    { seq: 1, at: 1, event: "BANNED", player: EVE, detail: "r", count: 1 },
+    { seq: 2, at: 2, event: "DENIED", player: STRANGER, code: "X", count: 7 },
+    { seq: 3, at: 3, event: "INCIDENT", player: EVE, code: "SPEED_HACK", count: 1 },
+  ];
+  const events = async (p: Aos) =>
+    ((await ask(p, "SECURITY_AUDIT")).entries as { event: string; seq: number }[]).map((each) => each.event);
+  const p = await base.clone();
+  const lua = `Fleet.json.decode('${JSON.stringify({ seq: 3, entries })}')`;
+  await p.eval(`local trail, old = Fleet.store.states.trail, ${lua}
+    for key in pairs(trail) do trail[key] = nil end
+    for key, value in pairs(old) do trail[key] = value end`);
+  const exported = await ask(p, "EXPORT_STATE", {}, OWNER);
+  await p.load({ epoch: 2 });
+  expect(await events(p)).toEqual(["BANNED", "DENIED", "INCIDENT"]);
+  await judge(p, "PURCHASE", { quantity: -1 });
+  expect(await p.value("{ #Fleet.store.states.trail.entries, #Fleet.store.states.trail.decisions }")).toEqual(
+    [2, 1],
+  );
+  const q = await base.clone();
+  const { state, digest } = exported;
+  const imported = await q.send({ Action: "IMPORT_STATE", Data: { state, digest }, Epoch: "2" });
+  expect(imported.reply?.status).toBe("ok");
+  expect(await events(q)).toEqual(["BANNED", "DENIED", "INCIDENT"]);
+  await ask(q, "BAN_PLAYER", { playerId: STRANGER, reason: "r" }, OWNER);
+  expect(await q.value("#Fleet.store.states.trail.decisions")).toBe(2);
+});
+
+test("rules and limits that a deployer sets are in the trail", async () => {
+  const p = await base.clone();
+  await ask(p, "SET_RULE", { action: "TRADE", schema: {} }, OWNER);
+  await ask(p, "RATE_LIMITS", { action: "TRADE", capacity: 3, perSecond: 1 }, OWNER);
+  expect((await ask(p, "SECURITY_AUDIT")).entries).toEqual(
+    expect.arrayContaining([
+      expect.objectContaining({ event: "RULE_SET", code: "TRADE", by: OWNER }),
+      expect.objectContaining({ event: "LIMIT_SET", code: "TRADE", detail: "3 at once, 1 a second" }),
+    ]),
+  );
+});
+
+test("many new players remove neither another's violations, nor its severe incident, nor its empty bucket", async () => {
+  const p = await base.clone();
+  const cheat = address("cheat");
+  const judged = (quantity: number) => judge(p, "PURCHASE", { quantity }, BATTLE, { playerId: cheat });
+  for (let i = 0; i < 2; i++) await judged(-1);
+  await ask(p, "REPORT_INCIDENT", { type: "T", playerId: cheat, severity: "CRITICAL" });
+  await ask(p, "RATE_LIMITS", { action: "MOVE", capacity: 1, perSecond: 0.0001 }, OWNER);
+  await ask(p, "RATE_CHECK", { playerId: cheat, action: "MOVE" });
+  const filled = await p.eval(`local states, now = Fleet.store.states, Fleet.now()
+    for i = states.incidents.players + 1, 5000 do states.incidents.byPlayer["p" .. i] = { count = 1, at = now + i } end
+    states.incidents.players = 5000
+    for i = #states.incidents.list + 1, 500 do
+      states.incidents.list[i] = { incidentId = "i" .. i, playerId = "p" .. i, severity = "LOW", type = "T", at = now }
+    end
+    for i = states.rates.count + 1, 5000 do states.rates.buckets["p" .. i .. "\\nMOVE"] = { tokens = 0.5, at = now + i, action = "MOVE" } end
+    states.rates.count = 5000`);
+  expect(filled.error).toBeUndefined();
+  for (const player of ["new1", "new2", "new3"]) {
+    await ask(p, "REPORT_INCIDENT", { type: "T", playerId: player, severity: "LOW" });
+    await ask(p, "RATE_CHECK", { playerId: player, action: "MOVE" });
+  }
+  expect(await judged(1)).toMatchObject({ previousViolations: 3 });
+  expect((await ask(p, "LIST_INCIDENTS", { playerId: cheat })).incidents).toMatchObject([
+    { severity: "CRITICAL" },
+  ]);
+  expect(await ask(p, "RATE_CHECK", { playerId: cheat, action: "MOVE" })).toMatchObject({ allowed: false });
+  expect(await p.value("#Fleet.store.states.incidents.list")).toBe(500);
+  expect(await p.value("Fleet.store.states.incidents.players")).toBeLessThanOrEqual(5000);
+  // A stranger chooses the names of actions, but has one bucket for all those without a limit or a rule.
+  const before = (await p.value("Fleet.store.states.rates.count")) as number;
+  for (let i = 0; i < 10; i++) await ask(p, "RATE_CHECK", { action: `NAME_${i}` }, STRANGER);
+  expect(await p.value("Fleet.store.states.rates.count")).toBe(before + 1);
+});
+
 test("incidents: peers report each once; serious ones reach the admin process as alerts", async () => {
   const w = await fleet(["security", "admin"]);
   const report = (severity: string, correlation: string, from = w.get("admin").id) =>
@@ -228,12 +303,13 @@ test("incidents: peers report each once; serious ones reach the admin process as
   expect(alerts).toMatchObject([{ type: "SECURITY_ALERT", source: EVE, level: "CRITICAL", state: "OPEN" }]);
 });
 
-test("the trail lists decisions, by player and from a number on, and is a ring", async () => {
+test("the trail lists decisions, by player and from a number on, and is bounded", async () => {
   const p = await base.clone();
-  await ask(p, "BAN_PLAYER", { playerId: EVE, reason: "r" }, OWNER);
-  for (let i = 0; i < 3; i++) await judge(p, "PURCHASE", { quantity: 1 });
+  const banned = address("banned");
+  await ask(p, "BAN_PLAYER", { playerId: banned, reason: "r" }, OWNER);
+  for (let i = 0; i < 3; i++) await judge(p, "PURCHASE", { quantity: 1 }, BATTLE, { playerId: banned });
   expect((await ask(p, "SECURITY_AUDIT", {}, STRANGER)).error?.code).toBe("FORBIDDEN");
-  const { entries, seq } = await ask(p, "SECURITY_AUDIT", { player: EVE, event: "DENIED" });
+  const { entries, seq } = await ask(p, "SECURITY_AUDIT", { player: banned, event: "DENIED" });
   expect(entries).toEqual(
     expect.arrayContaining([expect.objectContaining({ event: "DENIED", code: "PURCHASE", count: 3 })]),
   );
@@ -245,6 +321,20 @@ test("the trail lists decisions, by player and from a number on, and is a ring",
     await ask(p, "VALIDATE_ACTION", { action: "PURCHASE", playerId: player, data: { quantity: -1 } });
   expect(await p.value("#Fleet.store.states.trail.entries")).toBe(500);
   expect(await p.value("Fleet.store.states.trail.entries[500].player")).toBe("y");
+  for (let i = 0; i < 502; i++) await judge(p, i % 2 ? "PURCHASE" : "SELL", { quantity: -1 }, STRANGER);
+  const trail = await ask(p, "SECURITY_AUDIT");
+  expect(trail.entries).toEqual(
+    expect.arrayContaining([expect.objectContaining({ event: "BANNED", player: banned, by: OWNER })]),
+  );
+  expect((trail.entries as unknown[]).length).toBe(100);
+  expect((await ask(p, "SECURITY_AUDIT", { player: STRANGER })).entries).toMatchObject([
+    { code: "SELL", count: 251 },
+    { code: "PURCHASE", count: 251 },
+  ]);
+  expect((await ask(p, "SECURITY_AUDIT", { player: "y" })).entries).toHaveLength(1);
+  const one = await ask(p, "SECURITY_AUDIT", { event: "BANNED", limit: 1 });
+  expect(one.entries).toMatchObject([{ event: "BANNED" }]);
+  expect(await p.value("#Fleet.store.states.trail.entries")).toBe(500);
   expect((await ask(p, "SECURITY_STATISTICS", {}, STRANGER)).statistics).toMatchObject({
     denied: expect.any(Number),
     bans: 1,

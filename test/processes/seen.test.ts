@@ -140,27 +140,34 @@ Handlers.add("add", "Add", function() Count = Count + 10 end)`;
   await p.drop();
 });
 
-/** Fills the places of a ring as this many messages would, which takes the real ones seconds. The last messages before it is full are real. */
-async function fill(p: Aos, ring: "owner" | "others", count: number): Promise<void> {
-  const { output, error } = await p.eval(`local seen = Fleet.store.seen
-local ring = seen.${ring}
-for n = ring.next + 1, ${count} do ring.ids[n], seen.byId["earlier-" .. n] = "earlier-" .. n, true end
-ring.next = ${count}
-return #ring.ids`);
+/** Fills a sender's places as this many messages would, which takes the real ones seconds. The last messages before they are full are real. */
+async function fill(p: Aos, sender: string, count: number): Promise<void> {
+  const { output, error } = await p.eval(`local kept = Fleet.store.seen.marks
+local own = { kept.of["${sender}"] or "" }
+for n = #own[1] // 8 + 1, ${count} do own[#own + 1] = string.format("%08d", n) end
+kept.count = kept.count + (kept.of["${sender}"] and 0 or 1)
+kept.of["${sender}"] = table.concat(own)
+return #kept.of["${sender}"] // 8`);
   expect([output, error]).toEqual([String(count), undefined]);
 }
 
-test("others cannot push the owner's ids out, and a load is never run again, also one from before lib: false", async () => {
+test("a sender cannot push the ids of others out, and a load is never run again, also one from before lib: false", async () => {
   const p = await boot("twice", { bare: true, tags: NODE });
   const first = await program("twice", { source: PLAIN, repeats: true });
   const load = { From: OWNER, Action: "Eval", Data: first, Id: id("first") };
   await p.send(load);
   const add = { From: OWNER, Action: "Eval", Data: "Count = Count + 1", Id: id("owners") };
   await p.send(add);
-  await fill(p, "others", 4000);
+  const other = { From: address("other user"), Action: "Add", Id: id("others") };
+  await p.send(other);
+  await fill(p, USER, 4000);
   for (let n = 0; n < 200; n += 1) await p.send({ From: USER, Action: "Nothing", Id: id(`flood-${n}`) });
-  await p.send(add);
-  expect(await count(p)).toBe("1");
+  // The owner's Eval, and what a user sent once: anyone may post their bytes again.
+  for (const send of [add, other]) await p.send(send);
+  expect(await count(p)).toBe("2");
+  // One sender has 4,096 places, a process of the fleet more.
+  const places = await p.value(`#Fleet.store.seen.marks.of["${USER}"] // 8`);
+  expect(places).toBe(4096);
   const root = await mkdtemp(join(tmpdir(), "fleet-twice-"));
   await writeFile(join(root, "process.lua"), `${PLAIN}\nEdition = 2`);
   const { text, hash } = await bundle({ name: "twice", root, entry: "process.lua" });
@@ -182,7 +189,7 @@ test("a control message is never applied again, also if it was refused, and howe
   await p.send(drain);
   expect((await p.send(refused)).reply?.data.success).toBe(false);
   await p.send({ From: OWNER, Action: "RESUME", Id: id("resume"), Tags: { Epoch: "3" } });
-  await fill(p, "owner", 1000);
+  await fill(p, OWNER, 1000);
   for (let n = 0; n < 100; n += 1) await p.send({ From: OWNER, Action: "Nothing", Id: id(`later-${n}`) });
   for (const message of [drain, refused]) expect((await p.send(message)).messages).toEqual([]);
   const info = async () => (await p.send({ From: OWNER, Action: "Info" })).reply?.data.status;
@@ -192,6 +199,9 @@ test("a control message is never applied again, also if it was refused, and howe
   await p.send({ From: OWNER, Action: "RESUME", Id: id("newest"), Tags: { Epoch: "4" } });
   const kept = `local n = 0 for _ in pairs(Fleet.store.seen.control.ids) do n = n + 1 end return n`;
   expect((await p.eval(kept)).output).toBe("2");
+  expect((await p.send(drain)).messages).toEqual([]);
+  // Also when the owner has sent so much since that the id is not known any more.
+  await p.eval('Fleet.store.seen.marks = require("fleet.marks").new()');
   expect((await p.send(drain)).reply?.data.error?.code).toBe("STALE_EPOCH");
   expect(await info()).toBe("ACTIVE");
   await p.drop();

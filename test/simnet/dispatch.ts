@@ -4,6 +4,7 @@ import { ACTIONS, type Action, allowed, epochOf, type Request } from "./fleet.ts
 import { isObject, type Json, Refusal } from "./reply.ts";
 import {
   type AuditEntry,
+  type AuthorClass,
   type FleetState,
   type ModelMessage,
   type ModelOut,
@@ -38,14 +39,13 @@ export function answer(request: Request, action: string): { reply: ModelOut; sil
     fleet.stats.byAction[action] = (fleet.stats.byAction[action] ?? 0) + 1;
     const data = admit(entry, request, action);
     const body = entry.run({ ...request, data });
-    if (guarded(entry)) audit(fleet, message, action, "ok");
+    if (guarded(entry)) audit(request, action, "ok");
     return send(true, { success: true, ...body });
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
-    fleet.stats.refused += 1;
     const { code, remedy, more } = error;
-    if (code === "STALE_EPOCH") fleet.stats.staleEpochs += 1;
-    if (entry && (guarded(entry) || code === "FORBIDDEN")) audit(fleet, message, action, "refused", code);
+    countRefusal(request, code);
+    if (entry && (guarded(entry) || code === "FORBIDDEN")) audit(request, action, "refused", code);
     return send(false, { success: false, error: { code, message: error.message, remedy, ...more } });
   }
 }
@@ -112,31 +112,44 @@ function guarded({ control, who, readonly }: Action): boolean {
   return control === true || (who !== undefined && who !== "anyone" && readonly !== true);
 }
 
-function audit(
-  fleet: FleetState,
-  { from, timestamp: at }: ModelMessage,
-  action: string,
-  outcome: AuditEntry["outcome"],
-  code?: string,
-): void {
+function classOf(request: Request): AuthorClass {
+  if (allowed("deployer", request)) return "operators";
+  return allowed("peer", request) ? "members" : "others";
+}
+
+function countRefusal(request: Request, code: string): void {
+  const { stats, refusedSenders } = request.fleet;
+  stats.refused += 1;
+  if (code === "STALE_EPOCH") stats.staleEpochs += 1;
+  stats.refusals[code] = (stats.refusals[code] ?? 0) + 1;
+  if (classOf(request) !== "others") return;
+  const { from, timestamp: at } = request.message;
+  refusedSenders[from] = { count: (refusedSenders[from]?.count ?? 0) + 1, code, at };
+}
+
+function audit(request: Request, action: string, outcome: AuditEntry["outcome"], code?: string): void {
+  const { fleet, message } = request;
+  const { from, timestamp: at } = message;
+  const author = classOf(request);
   fleet.auditSeq += 1;
   const seq = fleet.auditSeq;
-  const ring = fleet.audit.filter((entry) => (entry.outcome === "ok") === (outcome === "ok"));
-  const last = ring.at(-1);
-  if (
-    last &&
-    last.from === from &&
-    last.action === action &&
-    last.outcome === outcome &&
-    last.code === code
-  ) {
+  const ring = fleet.audit.filter(
+    (entry) => entry.class === author && (entry.outcome === "ok") === (outcome === "ok"),
+  );
+  const isRefusedOther = author === "others" && outcome !== "ok";
+  if (isRefusedOther) fleet.strangersRefused += 1;
+  const last = (isRefusedOther ? ring : ring.slice(-1)).findLast(
+    (entry) =>
+      entry.from === from && entry.action === action && entry.outcome === outcome && entry.code === code,
+  );
+  if (last) {
     Object.assign(last, { seq, at, count: last.count + 1 });
   } else {
     const [oldest] = ring;
     const kept = ring.length >= RING ? fleet.audit.filter((entry) => entry !== oldest) : fleet.audit;
     fleet.audit = [
       ...kept,
-      { seq, at, from, action, outcome, ...(code === undefined ? {} : { code }), count: 1 },
+      { class: author, seq, at, from, action, outcome, ...(code === undefined ? {} : { code }), count: 1 },
     ];
   }
   fleet.audit.sort((a, b) => a.seq - b.seq);

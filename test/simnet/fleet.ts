@@ -297,5 +297,13 @@ function probePeers({ fleet, state, data }: Request): Json {
 
 function audit({ fleet, data }: Request): Json {
   const since = typeof data.since === "number" ? data.since : 0;
-  return { entries: fleet.audit.filter(({ seq }) => seq > since) };
+  const senders = Object.entries(fleet.refusedSenders).map(([from, one]) => ({ from, over: 0, ...one }));
+  return {
+    entries: fleet.audit.filter(({ seq }) => seq > since).map(({ class: _, ...entry }) => entry),
+    refusals: {
+      byReason: fleet.stats.refusals,
+      bySender: senders.sort((a, b) => b.count - a.count || (a.from < b.from ? -1 : 1)),
+      strangers: fleet.strangersRefused,
+    },
+  };
 }

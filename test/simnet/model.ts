@@ -117,6 +117,7 @@ function load(state: ProcessState, program: Program, message: ModelMessage): str
   if (program.guard !== undefined && stored && !stored.plain && program.guard < stored.epoch) {
     stored.stats.refused += 1;
     stored.stats.staleEpochs += 1;
+    stored.stats.refusals.STALE_EPOCH = (stored.stats.refusals.STALE_EPOCH ?? 0) + 1;
     return JSON.stringify({ fleet: "refused", code: "STALE_EPOCH", epoch: stored.epoch });
   }
   const failure = program.script.evalError ?? program.error?.message;
@@ -192,6 +193,8 @@ function freshFleet(startedAt: number): FleetState {
       loads: [],
       audit: [],
       auditSeq: 0,
+      refusedSenders: {},
+      strangersRefused: 0,
       healthChecks: 0,
     },
     stats: {
@@ -200,6 +203,7 @@ function freshFleet(startedAt: number): FleetState {
       refused: 0,
       staleEpochs: 0,
       byAction: {},
+      refusals: {},
       startedAt,
       lastMessageAt: startedAt,
     },

@@ -99,6 +99,8 @@ export interface FleetState {
     refused: number;
     staleEpochs: number;
     byAction: Record<string, number>;
+    /** Refusals by their code. */
+    refusals: Record<string, number>;
     startedAt: number;
     lastMessageAt: number;
   };
@@ -107,6 +109,9 @@ export interface FleetState {
   loads: string[];
   audit: AuditEntry[];
   auditSeq: number;
+  /** Refusals of senders outside the fleet, by sender; and those of them that are in the audit. */
+  refusedSenders: Record<string, { count: number; code: string; at: number }>;
+  strangersRefused: number;
   healthChecks: number;
   /** What it published last, where a node serves it. */
   published?: { facts: string; judgedAt: number };
@@ -127,8 +132,12 @@ export interface HeldConfig {
   cleared?: { at: number; by: string };
 }
 
-/** Who did what, and who was refused; a repeat of the latest raises its count. */
+/** A kind of author with places of its own. */
+export type AuthorClass = "operators" | "members" | "others";
+
+/** Who did what, and who was refused; a repeat of the latest of its class, or of any of a refused stranger's, raises its count. */
 export interface AuditEntry {
+  class: AuthorClass;
   seq: number;
   at: number;
   from: string;

@@ -23,8 +23,31 @@ const EntrySchema = z.looseObject({
   count: z.number().default(1),
 });
 
+/** All refusals since the first load, however few entries are kept. Absent with earlier libraries. */
+const RefusalsSchema = z.looseObject({
+  /** Code → number of refusals. */
+  byReason: z.record(z.string(), z.number()).catch({}),
+  /** The senders outside the fleet with most refusals, most first. `count` is at most `over` too high. */
+  bySender: luaList(
+    z.looseObject({
+      from: z.string(),
+      count: z.number(),
+      over: z.number().catch(0),
+      code: z.string().catch(""),
+    }),
+  ).catch([]),
+  /** Refusals of senders outside the fleet for which there was an entry. */
+  strangers: z.number().catch(0),
+});
+
 /** The reply to `AUDIT`. Entries are oldest first. */
-const AuditSchema = z.looseObject({ entries: luaList(EntrySchema) });
+const AuditSchema = z.looseObject({
+  entries: luaList(EntrySchema),
+  refusals: RefusalsSchema.optional().catch(undefined),
+});
+
+/** A process' own audit. */
+export type Audit = z.output<typeof AuditSchema>;
 
 /** One entry of a process's own audit. */
 export type AuditEntry = z.output<typeof EntrySchema>;
@@ -34,8 +57,8 @@ export async function audit(
   session: Sender,
   { name, generation, processId }: ProcessRef,
   budget: Budget,
-): Promise<readonly AuditEntry[]> {
-  return (await ask(session, { name, generation, processId, action: "AUDIT" }, AuditSchema, budget)).entries;
+): Promise<Audit> {
+  return ask(session, { name, generation, processId, action: "AUDIT" }, AuditSchema, budget);
 }
 
 /** By a dry run. @throws FleetError as `dryAsk`; FORBIDDEN without permission to read it */

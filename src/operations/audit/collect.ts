@@ -117,7 +117,8 @@ async function memberOf(
     processId,
     ...(member.of === undefined ? {} : { of: member.of }),
     messages: order.map(toAuditedMessage),
-    ...(audited === undefined ? {} : { entries: audited }),
+    ...(audited === undefined ? {} : { entries: audited.entries }),
+    ...(audited?.refusals === undefined ? {} : { strangersRefused: audited.refusals.strangers }),
     ...(said === undefined ? {} : { allowed: said.allowed }),
   };
 }

@@ -116,11 +116,15 @@ function orderOf(
 /** Only the owner, the deployers and the fleet itself may have changed anything; others who tried are named. */
 function strangers({ owner, members }: Sources): AuditFinding[] {
   const fleet = new Set([owner, ...members.map(({ processId }) => processId)]);
-  return members.flatMap(({ name, entries = [], allowed = [] }) => {
+  return members.flatMap(({ name, entries = [], allowed = [], strangersRefused = 0 }) => {
     const known = (from: string) => fleet.has(from) || allowed.includes(from);
     const accepted = entries.filter(({ outcome, from }) => outcome === "ok" && !known(from));
     const refused = entries.filter(({ outcome, from }) => outcome !== "ok" && !known(from));
-    const tries = refused.reduce((sum, { count }) => sum + count, 0);
+    // Of many refusals the process keeps a sample, and counts all.
+    const tries = Math.max(
+      strangersRefused,
+      refused.reduce((sum, { count }) => sum + count, 0),
+    );
     const senders = [...new Set(refused.map(({ from }) => from))];
     return [
       ...accepted.map(({ from, action, at }) =>

@@ -41,6 +41,8 @@ export interface Member {
   readonly messages?: readonly AuditedMessage[];
   /** Its own audit; undefined if it could not be read. */
   readonly entries?: readonly OwnEntry[];
+  /** Refused messages of senders outside the fleet, of which `entries` are a sample; undefined with earlier libraries. */
+  readonly strangersRefused?: number;
   /** Who may change it in addition to its owner. */
   readonly allowed?: readonly string[];
   /** For a further revision that has part of a member's traffic, that member. */

@@ -88,7 +88,7 @@ on("SET_ALLOWED", {
 end)
 
 on("AUDIT", { who = "deployer", readonly = true, reserved = true, schema = { since = { type = "integer", min = 0 } } }, function(data)
-  return { entries = audit.read(data.since) }
+  return { entries = audit.read(data.since), refusals = audit.refusals() }
 end)
 
 on("LOGS", {

@@ -34,11 +34,22 @@ local function level(bucket, limit, now)
   return math.min(limit.capacity, bucket.tokens + math.max(0, now - bucket.at) / 1000 * limit.perSecond)
 end
 
--- Drops the buckets that were used least recently.
-local function makeRoom()
+local function limitOf(action)
+  return config.get("RATE_LIMITS", action) or config.get("RATE_LIMITS", "*")
+end
+
+-- Drops the fullest buckets, then those that were used least recently: a full one is equal to a new one, and an empty one is what holds its
+-- sender back, however many senders there are.
+local function makeRoom(now)
   local all = {}
-  for key, bucket in pairs(store.rates.buckets) do all[#all + 1] = { key, bucket.at } end
-  table.sort(all, function(a, b) return a[2] < b[2] or a[2] == b[2] and a[1] < b[1] end)
+  for key, bucket in pairs(store.rates.buckets) do
+    local limit = limitOf(key:match("\n(.*)$"))
+    all[#all + 1] = { key, bucket.at, limit and level(bucket, limit, now) / limit.capacity or 1 }
+  end
+  table.sort(all, function(a, b)
+    if a[3] ~= b[3] then return a[3] > b[3] end
+    return a[2] < b[2] or a[2] == b[2] and a[1] < b[1]
+  end)
   for i = 1, MAX_BUCKETS // 10 do
     if all[i] then
       store.rates.buckets[all[i][1]] = nil
@@ -48,14 +59,14 @@ local function makeRoom()
 end
 
 local function checkRate(entry, msg)
-  local limit = config.get("RATE_LIMITS", entry.action) or config.get("RATE_LIMITS", "*")
+  local limit = limitOf(entry.action)
   -- Processes of the fleet are not limited for their own messages; forwarded messages count for the original sender.
   if not limit or auth.allows("peer", msg) then return end
   local player, now = auth.player(msg), envelope.now()
   local rates, key = store.rates, player .. "\n" .. entry.action
   local bucket = rates.buckets[key]
   if not bucket then
-    if rates.count >= MAX_BUCKETS then makeRoom() end
+    if rates.count >= MAX_BUCKETS then makeRoom(now) end
     bucket = { tokens = limit.capacity, at = now }
     rates.buckets[key] = bucket
     rates.count = rates.count + 1

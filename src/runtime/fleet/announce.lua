@@ -3,6 +3,7 @@
 local auth = require("fleet.auth")
 local envelope = require("fleet.envelope")
 local json = require("fleet.json")
+local roles = require("fleet.roles")
 local store = require("fleet.store")
 
 local announce = {}
@@ -39,11 +40,18 @@ function announce.startup()
   if sent then store.announced.startup = key end
 end
 
---- Reports a fault, unless one was reported within the last minute; the log contains all of them.
+-- The notices of a stranger's faults are counted apart: they silence none of the others.
+local function classOf()
+  local current = Fleet.current
+  return roles.class(current and current.from, current and current.carried) == "others" and "errorAt" or "ownErrorAt"
+end
+
+--- Reports a fault, unless one was reported within the last minute, for messages of the fleet and for those of others; the log contains all.
 function announce.fault(action, text)
-  local now = envelope.now()
-  if store.announced.errorAt > 0 and now - store.announced.errorAt < ERROR_EVERY then return end
-  if notify("Error", { action = action, message = text:sub(1, 500), at = now }) then store.announced.errorAt = now end
+  local now, class = envelope.now(), classOf()
+  local latest = store.announced[class] or 0
+  if latest > 0 and now - latest < ERROR_EVERY then return end
+  if notify("Error", { action = action, message = text:sub(1, 500), at = now }) then store.announced[class] = now end
 end
 
 return announce

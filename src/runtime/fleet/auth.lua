@@ -1,35 +1,18 @@
 --- Roles by sender. `msg.From` is the signer of a message or, if a trusted messenger pushed it, the sending process.
-local store = require("fleet.store")
 local envelope = require("fleet.envelope")
+local roles = require("fleet.roles")
+local store = require("fleet.store")
 
 local auth = {}
 
 --- The owner of the process.
-function auth.owner()
-  return type(Owner) == "string" and Owner or ""
-end
-
-local function includes(list, value)
-  for _, each in pairs(list) do
-    if each == value then return true end
-  end
-  return false
-end
-
-local function isAdmitted(id)
-  for _, ids in pairs(store.admitted) do
-    if includes(ids, id) then return true end
-  end
-  return false
-end
+auth.owner = roles.owner
 
 local ROLES = {
   anyone = function() return true end,
   owner = function(from) return from == auth.owner() end,
-  deployer = function(from) return from == auth.owner() or includes(store.allowed, from) end,
-  peer = function(from)
-    return includes(store.peers, from) or isAdmitted(from) or from == auth.owner() or includes(store.allowed, from)
-  end,
+  deployer = roles.isDeployer,
+  peer = roles.isMember,
 }
 
 -- A message on behalf of another sender has no role: not the forwarder's, because it acts for someone else, and not the named
@@ -57,6 +40,11 @@ end
 --- Whether a message was sent by a process of the fleet or a deployer, for itself or on behalf of another sender.
 function auth.isKnown(msg)
   return type(msg.From) == "string" and ROLES.peer(msg.From)
+end
+
+--- The class of a message's author; see `roles.class`.
+function auth.class(msg)
+  return roles.class(msg.From, isCarried(msg))
 end
 
 --- Whether a role rule is valid; checked when an action is declared, not when it is used.

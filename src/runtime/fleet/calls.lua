@@ -97,10 +97,9 @@ local function settle(id, ok, text, tags)
   local deferred = store.calls.deferred
   local entry = deferred[id]
   deferred[id] = nil
-  local finished = once.find(entry.onceKey or "")
   run.onFailure(function()
     deferred[id] = entry
-    if entry.onceKey and finished then store.answered.byKey[entry.onceKey] = finished end
+    if entry.onceKey then once.reopen(entry.onceKey) end
   end)
   reply.send(entry.address, ok, text, tags)
   run.aside("once", once.finish, entry.onceKey, ok, text, tags)
@@ -202,7 +201,7 @@ local function continue(call, data, msg, raw)
   local ok, raised, _, trace = run.protected(function()
     call.continuation(data, msg, raw)
   end, { id = call.origin, key = call.key })
-  run.aside("stats", stats.ran, not ok and not fail.is(raised))
+  run.aside("stats", stats.ran, not ok and not fail.is(raised), call.target, "members")
   if ok then return end
   local failure = raised
   if not fail.is(raised) then

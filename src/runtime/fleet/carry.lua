@@ -113,11 +113,7 @@ function carry.handle(msg)
   local to = reply.address(msg)
   local key = once.key(auth.player(msg), "Service/" .. msg.Action, to.correlation)
   local earlier = once.find(key)
-  if earlier then
-    -- If the first one is not answered yet, there is nothing to repeat.
-    if earlier.text then reply.send(to, earlier.ok, earlier.text, earlier.tags) end
-    return
-  end
+  if earlier then return once.answer(earlier, to) end
   once.begin(key)
   local ok, raised = run.protected(function()
     carry.on(msg, envelope.tag(msg, "Service"), msg.Action, read(msg))

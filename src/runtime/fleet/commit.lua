@@ -15,6 +15,7 @@ local migrate = require("fleet.migrate")
 local registry = require("fleet.registry")
 local seen = require("fleet.seen")
 local state = require("fleet.state")
+local stats = require("fleet.stats")
 local store = require("fleet.store")
 local results = require("fleet.handler-results")
 local waiting = require("fleet.waiting")
@@ -36,8 +37,7 @@ function commit.guard(given)
     Fleet.repaired = integrity.repair()
     return nil
   end
-  store.stats.refused = store.stats.refused + 1
-  store.stats.staleEpochs = store.stats.staleEpochs + 1
+  stats.refused("STALE_EPOCH")
   return json.encode({ fleet = "refused", code = "STALE_EPOCH", epoch = store.epoch })
 end
 

@@ -106,12 +106,16 @@ end
 local function answer(entry, to, ok, text, code, msg)
   if not entry.silent then reply.send(to, ok, text) end
   if guarded(entry) or (not ok and code == "FORBIDDEN") then
-    run.aside("audit", audit.record, msg.From, entry.action, ok and "ok" or "refused", code)
+    run.aside("audit", audit.record, msg, entry.action, ok and "ok" or "refused", code)
   end
 end
 
+local function countRefusal(msg, code)
+  stats.refused(code, auth.player(msg), auth.class(msg))
+end
+
 local function refuse(entry, to, failure, msg)
-  run.aside("stats", stats.refused, failure.code)
+  run.aside("stats", countRefusal, msg, failure.code)
   answer(entry, to, false, reply.failure(failure), failure.code, msg)
 end
 
@@ -130,7 +134,7 @@ local function handle(entry, msg)
   local admitted, data = pcall(admit, entry, msg)
   if not admitted then
     if fail.is(data) then return refuse(entry, to, data, msg) end
-    run.aside("stats", stats.ran, true)
+    run.aside("stats", stats.ran, true, auth.player(msg), auth.class(msg))
     return fault(entry, to, data, msg)
   end
   local key
@@ -138,8 +142,7 @@ local function handle(entry, msg)
     key = once.key(auth.player(msg), entry.action, to.correlation)
     local earlier = once.find(key)
     if earlier then
-      -- If the first one is not answered yet, there is nothing to repeat.
-      if earlier.text and not entry.silent then reply.send(to, earlier.ok, earlier.text, earlier.tags) end
+      if not entry.silent then once.answer(earlier, to) end
       return
     end
     once.begin(key)
@@ -154,9 +157,9 @@ local function handle(entry, msg)
     text = reply.success(result)
   end, { readonly = entry.readonly, id = envelope.of(msg).id, onceKey = key, key = partition.key(msg) })
   local faulty = not ok and not fail.is(raised)
-  run.aside("stats", stats.ran, faulty)
+  run.aside("stats", stats.ran, faulty, auth.player(msg), auth.class(msg))
   if ok and context.deferred then
-    if guarded(entry) then run.aside("audit", audit.record, msg.From, entry.action, "ok", "DEFERRED") end
+    if guarded(entry) then run.aside("audit", audit.record, msg, entry.action, "ok", "DEFERRED") end
     return
   end
   if ok then
@@ -167,10 +170,9 @@ local function handle(entry, msg)
     run.aside("once", once.forget, key)
     return fault(entry, to, raised, msg, trace)
   end
-  run.aside("stats", stats.refused)
-  text = reply.failure(raised)
-  run.aside("once", once.finish, key, false, text)
-  answer(entry, to, false, text, raised.code, msg)
+  -- It changed nothing, so it takes no place among those that are not run again.
+  run.aside("once", once.forget, key)
+  refuse(entry, to, raised, msg)
 end
 
 local function isRequest(msg)
@@ -207,7 +209,7 @@ local function answerAgain(msg)
   if not isForwarded and not (entry and entry.once and not entry.silent) then return end
   local action = isForwarded and "Service/" .. tostring(msg.Action) or entry.action
   local earlier = once.find(once.key(auth.player(msg), action, to.correlation))
-  if earlier and earlier.text then reply.send(to, earlier.ok, earlier.text, earlier.tags) end
+  if earlier then once.answer(earlier, to) end
 end
 
 --- Handles a message that `first` matched.
@@ -217,7 +219,7 @@ function dispatch.handle(msg)
   if call then return calls.receive(msg, call) end
   local entry = registry.find(msg.Action)
   if entry then return handle(entry, msg) end
-  stats.refused()
+  countRefusal(msg, STOPPED[store.status][1])
   if not isRequest(msg) or not replyLimits.own(msg) then return end
   reply.send(reply.address(msg), false, reply.failure(fail.new(table.unpack(stopped()))))
 end
@@ -245,7 +247,7 @@ function dispatch.last(msg)
   if entry then return handle(entry, msg) end
   -- A reply from aos' own `msg.reply` that is no longer awaited is not a request either.
   if not isRequest(msg) or envelope.tag(msg, "X-Reference") then return end
-  stats.refused()
+  countRefusal(msg, "UNKNOWN_ACTION")
   if not replyLimits.own(msg, true) then return end
   reply.send(reply.address(msg), false, reply.failure(fail.new(
     "UNKNOWN_ACTION",

@@ -94,6 +94,7 @@ local function wrap(original)
       pushedFor = msg.Owner ~= msg.From and rawTag(msg, "Pushed-For") or nil,
       target = msg.Target,
       hasCode = hasCode,
+      carried = rawTag(msg, "On-Behalf-Of") ~= nil,
       -- A dry run: its effects are discarded.
       readOnly = msg["Read-Only"] == true or msg["Read-Only"] == "true",
     }
@@ -156,7 +157,7 @@ function envelope.isRepeated(msg)
       -- The item of the process itself came before the library.
       local isSpawn = current.id == ao.id
       local isOrdered = current.slot ~= nil and current.target == ao.id
-      current.repeated = isSpawn or isOrdered and seen.take(current.id, current.from == Owner)
+      current.repeated = isSpawn or isOrdered and seen.take(current.id, tostring(current.from))
     end
   end
   return current.repeated or false

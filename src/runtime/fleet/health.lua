@@ -66,7 +66,7 @@ function builtin.LIVENESS(add, request)
 end
 
 function builtin.PERFORMANCE(add)
-  local rate, sample = stats.errorRate()
+  local rate, sample = stats.errorRate(LIMITS.sample)
   local judged = sample >= LIMITS.sample
   add("errorRate", judged and rate > LIMITS.errorRate and "UNHEALTHY" or "HEALTHY",
     judged and string.format("%.3f over %d requests", rate, sample) or sample .. " requests are too few for a verdict")

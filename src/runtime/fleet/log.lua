@@ -1,12 +1,17 @@
---- The process' log: a ring buffer, readable with the action `LOGS`.
+--- The process' log, readable with the action `LOGS`. A line has its place among those written for the same class of sender, so that nobody
+-- outside the fleet pushes out loads, settings and other decisions, or what the fleet's own requests did.
 local config = require("fleet.config")
 local envelope = require("fleet.envelope")
+local ring = require("fleet.ring")
+local roles = require("fleet.roles")
 local store = require("fleet.store")
 
 local log = {}
 
-local SIZE = 200
+--- Lines of a class, and of one sender outside the fleet.
+local SIZE, SHARE = 200, 25
 local MAX_TEXT = 1000
+local OWN, OTHERS = { size = SIZE }, { size = SIZE, share = SHARE, by = function(entry) return entry.from or "" end }
 local RANK = { DEBUG = 1, INFO = 2, WARN = 3, ERROR = 4, FATAL = 5 }
 
 --- Appends a line unless its level is below `LOGGING_CONFIG.logLevel` (default INFO).
@@ -15,18 +20,45 @@ local RANK = { DEBUG = 1, INFO = 2, WARN = 3, ERROR = 4, FATAL = 5 }
 function log.write(level, text)
   level = RANK[level] and level or "INFO"
   if RANK[level] < (RANK[config.get("LOGGING_CONFIG", "logLevel", "INFO")] or RANK.INFO) then return end
-  local logs = store.logs
+  local logs, current = store.logs, Fleet.current
+  local class = current and current.cron and "members" or roles.class(current and current.from, current and current.carried)
   logs.seq = logs.seq + 1
-  logs.entries[#logs.entries + 1] = { seq = logs.seq, at = envelope.now(), level = level, text = tostring(text):sub(1, MAX_TEXT) }
-  if #logs.entries > SIZE then table.remove(logs.entries, 1) end
+  local entry = { seq = logs.seq, at = envelope.now(), level = level, text = tostring(text):sub(1, MAX_TEXT) }
+  if class == "others" then
+    -- Where earlier libraries keep all lines.
+    entry.from = current.from
+    ring.add(logs.entries, entry, OTHERS)
+  else
+    logs[class] = logs[class] or {}
+    ring.add(logs[class], entry, OWN)
+  end
 end
+
+-- Lines that an earlier library wrote: who caused them is not known.
+local function migrate()
+  local rest = {}
+  for _, entry in ipairs(store.logs.entries) do
+    if entry.from == nil then
+      store.logs.members = store.logs.members or {}
+      ring.add(store.logs.members, entry, OWN)
+    else
+      rest[#rest + 1] = entry
+    end
+  end
+  store.logs.entries = rest
+end
+
+migrate()
 
 --- Entries after a sequence number, oldest first.
 function log.read(since, level)
   local entries = {}
-  for _, entry in ipairs(store.logs.entries) do
-    if entry.seq > (since or 0) and (level == nil or entry.level == level) then entries[#entries + 1] = entry end
+  for _, list in ipairs({ store.logs.operators or {}, store.logs.members or {}, store.logs.entries }) do
+    for _, entry in ipairs(list) do
+      if entry.seq > (since or 0) and (level == nil or entry.level == level) then entries[#entries + 1] = entry end
+    end
   end
+  table.sort(entries, function(a, b) return a.seq < b.seq end)
   return entries
 end
 

@@ -9,6 +9,7 @@
 -- An action that the program declares is answered every time: the program decided that, as with a handler in plain aos.
 local envelope = require("fleet.envelope")
 local log = require("fleet.log")
+local ring = require("fleet.ring")
 local store = require("fleet.store")
 
 local replyLimits = {}
@@ -20,6 +21,13 @@ local CHAINS, KNOWN = 64, 8
 local LONGEST = 64
 
 store.chains = store.chains or { order = {}, byKey = {} }
+
+-- A full table loses a chain that got few answers, of the sender who has most of these: new chains do not bring one back that was ended.
+local LIMITS = {
+  size = CHAINS,
+  by = function(key) return key:match("^[^\n]*") end,
+  rank = function(key) return store.chains.byKey[key].told and 1 or 0 end,
+}
 
 -- A messenger pushed it: its signer is not its sender.
 local function isPushed(msg)
@@ -46,8 +54,8 @@ local function chainOf(msg)
   if not found then
     found = { at = now, asked = 0, unasked = 0, known = {} }
     chains.byKey[key] = found
-    chains.order[#chains.order + 1] = key
-    if #chains.order > CHAINS then chains.byKey[table.remove(chains.order, 1)] = nil end
+    local lost = ring.add(chains.order, key, LIMITS)
+    if lost then chains.byKey[lost] = nil end
   elseif now - found.at > replyLimits.WINDOW then
     found.at, found.asked, found.unasked, found.told = now, 0, 0, nil
   end

@@ -1,33 +1,30 @@
 --- Messages that this process has handled. HyperBEAM nodes may give the same bytes a second slot, and anyone may post them again: a message
--- whose id is among the latest is not handled again, by no handler of the program and no Eval. Loads are remembered permanently, and control
+-- whose id is known (see `fleet.marks`) is not handled again, by no handler of the program and no Eval. Loads are remembered permanently, and control
 -- messages for as long as their epoch counts. A message whose evaluation failed is not among them on genesis-wasm@1.0, where it left no trace.
 -- On lua@5.3a what it did before the error remains, so it is among them.
+local marks = require("fleet.marks")
 local node = require("fleet.node")
+local roles = require("fleet.roles")
 local store = require("fleet.store")
 
 local seen = {}
 
---- Ids of the owner's messages have places of their own, which others cannot fill.
-local SIZE = { owner = 1024, others = 4096 }
+store.seen.marks = store.seen.marks or marks.new()
+
+local function now() return Fleet.current and Fleet.current.at or 0 end
 
 --- Whether the network of this process may repeat a message. Legacy schedulers refuse an item that they have.
 seen.isNeeded = node.isHere
 
 --- Records a message.
 -- @tparam string id
--- @tparam boolean isOwners whether the owner sent it
+-- @tparam string from its sender: each has places of its own, because anyone may post the bytes of anybody else again
 -- @treturn boolean whether it was handled before
-function seen.take(id, isOwners)
+function seen.take(id, from)
   if type(id) ~= "string" or id == "" then return false end
   local kept = store.seen
   if kept.byId[id] or kept.loads[id] or kept.control.ids[id] then return true end
-  local name = isOwners and "owner" or "others"
-  local ring = kept[name]
-  local place = ring.next % SIZE[name] + 1
-  if ring.ids[place] then kept.byId[ring.ids[place]] = nil end
-  ring.ids[place], kept.byId[id] = id, true
-  ring.next = ring.next + 1
-  return false
+  return not marks.add(kept.marks, from, id, now(), roles.isMember(from))
 end
 
 --- Remembers a load permanently: the first one came before the library.

@@ -1,11 +1,12 @@
 --- The figures of the process: all are counted, none is estimated, and all times are scheduler times.
 local config = require("fleet.config")
+local refusals = require("fleet.refusals")
 local store = require("fleet.store")
 
 local stats = {}
 
---- Number of requests for the error rate.
-local WINDOW = 100
+--- Number of requests for the error rate, of the fleet's own processes and deployers and of all others; and of one of these others.
+local WINDOW, WINDOW_OF_ONE = 100, 20
 
 --- Counts a request by its action, unless `PROCESS_CONFIG.enableMetrics` or `MONITORING_CONFIG.metricsEnabled` is false. Only
 -- declared actions are counted, so that clients cannot grow the table.
@@ -15,28 +16,65 @@ function stats.count(action)
   byAction[action] = (byAction[action] or 0) + 1
 end
 
+-- The latest requests, oldest first, each { by, faulty }: of the fleet, and of the others with the number of each. Absent with earlier libraries,
+-- which kept those of everybody together in `recent`.
+local function latest(class)
+  local own = store.stats
+  own.latest = own.latest or { fleet = {}, others = {}, of = {} }
+  return own.latest[class == "others" and "others" or "fleet"], own.latest.of
+end
+
+local function placeOf(list, sender)
+  for at, entry in ipairs(list) do
+    if entry.by == sender then return at end
+  end
+end
+
 --- Records whether a handler that ran had a fault.
-function stats.ran(faulty)
-  local recent = store.stats.recent
-  recent.at = recent.at % WINDOW + 1
-  recent.errors[recent.at] = faulty
-  recent.size = math.min(recent.size + 1, WINDOW)
+-- @tparam boolean faulty
+-- @tparam string sender whose request it was: one outside the fleet replaces its own oldest request when it has its share, so that its
+--   requests hide no fault in those of others
+-- @tparam string class see `roles.class`
+function stats.ran(faulty, sender, class)
+  local list, of = latest(class)
+  local place = nil
+  if class == "others" and (of[sender] or 0) >= WINDOW_OF_ONE then place = placeOf(list, sender) end
+  if not place and #list >= WINDOW then place = 1 end
+  local gone = place and table.remove(list, place)
+  list[#list + 1] = { by = sender, faulty = faulty }
+  if class == "others" then
+    if gone then of[gone.by] = of[gone.by] > 1 and of[gone.by] - 1 or nil end
+    of[sender] = (of[sender] or 0) + 1
+  end
   if faulty then store.stats.errors = store.stats.errors + 1 end
 end
 
 --- Counts a refusal because of a sender, an epoch, a size, data or a value. Stale epochs are also counted separately.
-function stats.refused(code)
+-- @tparam string code its reason
+-- @tparam string sender whose request it was
+-- @tparam string class see `roles.class`
+function stats.refused(code, sender, class)
   store.stats.refused = store.stats.refused + 1
   if code == "STALE_EPOCH" then store.stats.staleEpochs = store.stats.staleEpochs + 1 end
+  refusals.count(code, sender, class)
 end
 
---- The share of faults among the latest requests, and the number of those requests.
-function stats.errorRate()
-  local recent, faults = store.stats.recent, 0
-  for i = 1, recent.size do
-    if recent.errors[i] then faults = faults + 1 end
+local function rateOf(list)
+  local faults = 0
+  for _, entry in ipairs(list) do
+    if entry.faulty then faults = faults + 1 end
   end
-  return recent.size == 0 and 0 or faults / recent.size, recent.size
+  return #list == 0 and 0 or faults / #list, #list
+end
+
+--- The share of faults among the latest requests, and the number of those requests: of the fleet or of the others, whichever share is
+-- higher among enough requests for a verdict.
+-- @tparam integer least the number of requests that are enough
+function stats.errorRate(least)
+  local rate, size = rateOf(latest("members"))
+  local others, n = rateOf(latest("others"))
+  if n >= least and (size < least or others > rate) or size < least and n > size then return others, n end
+  return rate, size
 end
 
 --- Kilobytes on the Lua heap.
@@ -55,6 +93,7 @@ function stats.report()
     refused = own.refused,
     staleEpochs = own.staleEpochs,
     byAction = byAction,
+    refusals = refusals.byReason(),
     luaHeapKB = stats.heapKB(),
     startedAt = own.startedAt,
     lastMessageAt = own.lastMessageAt,

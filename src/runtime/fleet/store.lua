@@ -46,12 +46,11 @@ store.stats = store.stats or {
   messages = 0, errors = 0, refused = 0, staleEpochs = 0, byAction = {}, startedAt = 0, lastMessageAt = 0,
   recent = { at = 0, size = 0, errors = {} },
 }
---- Two ring buffers, so that refused messages cannot evict the actions of deployers.
+--- See `fleet.audit`, `fleet.log`; `accepted`, `refused` and `entries` are those of libraries that kept everybody's together.
 store.audit = store.audit or { seq = 0, accepted = {}, refused = {} }
 store.logs = store.logs or { seq = 0, entries = {} }
---- Answers of the latest requests that run at most once.
-store.answered = store.answered or { order = {}, first = 1, next = 1, byKey = {} }
---- Ids of the latest messages, in two rings, of all loads, and of the control messages of this epoch or later ones.
+--- Ids of all loads, and of the control messages of this epoch or later ones; the ids of other messages are in `fleet.seen`. `owner`, `others`
+-- and `byId` are those of earlier libraries, which an earlier one continues after a rollback.
 store.seen = store.seen or { owner = { ids = {}, next = 0 }, others = { ids = {}, next = 0 }, byId = {}, loads = {} }
 store.seen.control = store.seen.control or { epoch = 0, ids = {} }
 --- Of the latest tick: `lastAt`, the scheduler's time, and `scheduledAt`, the time for which a monitor sent it.
@@ -60,6 +59,7 @@ store.ticks = store.ticks or {}
 store.calls = store.calls or { seq = 0, open = {}, count = 0, deferred = {} }
 --- Names of the handlers for one message that the program registered at its load; absent with earlier libraries.
 store.onceAtLoad = store.onceAtLoad
+--- `errorAt` and `ownErrorAt`: of the latest notice of a fault in a message of a sender outside the fleet, and of any other.
 store.announced = store.announced or { startup = "", errorAt = 0 }
 
 return store

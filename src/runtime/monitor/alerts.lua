@@ -1,6 +1,7 @@
 --- Alerts: raised once per type and source in five minutes, acknowledged or escalated, deleted after three days.
 local defaults = require("monitor.defaults")
 local fleet = require("fleet")
+local ring = require("fleet.ring")
 
 local alerts = {}
 
@@ -14,6 +15,13 @@ for name in pairs(TYPES) do table.insert(alerts.NAMES, name) end
 table.sort(alerts.NAMES)
 
 local state = fleet.state("alerts", { seq = 0, list = {}, silenced = {} })
+
+-- A full list loses a resolved alert first, then the mildest ones, of the type that has most of these: a flood of one kind removes no other.
+local LIMITS = {
+  size = POLICY.most,
+  by = function(alert) return alert.type end,
+  rank = function(alert) return alert.state == "RESOLVED" and 0 or RANK[alert.level] or 1 end,
+}
 
 local function silenced(kind, source, now)
   for _, key in ipairs({ kind, kind .. "/" .. source }) do
@@ -45,8 +53,7 @@ function alerts.raise(kind, source, message, now, level)
     alertId = "alert-" .. state.seq, type = kind, source = source, message = message, level = level or TYPES[kind] or "ERROR",
     state = "OPEN", count = 1, raisedAt = now, lastAt = now, escalatedAt = now,
   }
-  table.insert(state.list, alert)
-  if #state.list > POLICY.most then table.remove(state.list, 1) end
+  ring.add(state.list, alert, LIMITS)
   fleet.log("WARN", "alert " .. kind .. " (" .. source .. "): " .. message)
   return alert
 end
