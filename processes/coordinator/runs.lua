@@ -1,5 +1,6 @@
 --- Running and ended workflows: each is a saga on plain data, driven by calls to the services.
 local fleet = require("fleet")
+local callers = require("fleet.callers")
 local carry = require("fleet.carry")
 local ring = require("fleet.ring")
 local router = require("fleet.router")
@@ -10,6 +11,12 @@ local runs = {}
 
 --- The number of ended runs that are kept, and of open runs per player.
 runs.KEEP, runs.MAX_OPEN_EACH = 200, 8
+--- The number of open runs, and what part of them is for callers of each rank and below: wallets are free, and a run cannot be ended for another
+-- one, so new callers leave room for those from before, and both for the fleet.
+runs.MAX_OPEN = 128
+--- The number of stalled runs that a new one continues.
+local RETRIED = 4
+local PART = { [callers.NEW] = 1 / 2, [callers.BEFORE] = 3 / 4, [callers.FLEET] = 1 }
 
 local state = fleet.state("workflows", { byId = {}, ended = {} })
 
@@ -80,24 +87,72 @@ advance = function(run)
   end
 end
 
+local function isStalled(run)
+  return not saga.done(run) and fleet.now() - (run.askedAt or 0) > 2 * runs.stepTimeout()
+end
+
+-- When half of its part is taken, a rank has one place for each player. Runs that stall, because their calls stayed in another process, take no
+-- place: only as many as there are places can have moved with the state.
+local function checkRoom(player, rank)
+  local own, open = 0, 0
+  for _, run in pairs(state.byId) do
+    if not saga.done(run) then
+      open = open + (isStalled(run) and 0 or 1)
+      own = own + (run.player == player and 1 or 0)
+    end
+  end
+  local most = math.floor(runs.MAX_OPEN * PART[rank])
+  if own >= runs.MAX_OPEN_EACH or own > 0 and open >= most // 2 then
+    error(fleet.fail("TOO_MANY_WORKFLOWS", own .. " of your workflows are in progress", "wait until one has ended"))
+  elseif open >= most then
+    error(fleet.fail("BUSY", open .. " workflows are in progress", "send the request again later"))
+  end
+end
+
+-- The declared members: a run is kept after its end, and further ones could be of any size.
+local function declared(name, input)
+  local kept = {}
+  for member in pairs(workflows.get(name).input) do
+    kept[member] = input[member]
+  end
+  return kept
+end
+
+--- Repeats the current step of a run that is long overdue, for example after its state moved to another process. Steps
+-- carry the run's id, so a step that was already done has no second effect.
+--- @param run table
+function runs.retryIfStalled(run)
+  if isStalled(run) then
+    advance(run)
+  end
+end
+
+-- With each new run a few of those whose players no longer ask.
+local function retryStalled()
+  local ids = {}
+  for id, run in pairs(state.byId) do
+    if isStalled(run) then
+      ids[#ids + 1] = id
+    end
+  end
+  table.sort(ids)
+  for place = 1, math.min(#ids, RETRIED) do
+    advance(state.byId[ids[place]])
+  end
+end
+
 --- Begins a run. The reply to the message is sent when the run ends.
 --- @param msg table the request
 --- @param name string of the workflow
 --- @param input table already validated
 function runs.begin(msg, name, input)
-  local player, own = fleet.player(msg), 0
-  for _, run in pairs(state.byId) do
-    if run.player == player and not saga.done(run) then
-      own = own + 1
-    end
-  end
-  if own >= runs.MAX_OPEN_EACH then
-    error(fleet.fail("TOO_MANY_WORKFLOWS", own .. " of your workflows are in progress", "wait until one has ended"))
-  end
-  local run = saga.start("workflow-" .. msg.Id, name, player, input, fleet.now(msg))
+  local player = fleet.player(msg)
+  checkRoom(player, callers.rank(msg))
+  retryStalled()
+  local run = saga.start("workflow-" .. msg.Id, name, player, declared(name, input), fleet.now(msg))
   run.request = msg.Id
   state.byId[run.id] = run
-  fleet.later(msg)
+  fleet.later(msg, { group = "workflows", bytes = 0 })
   advance(run)
 end
 
@@ -105,15 +160,6 @@ end
 --- @return table? run
 function runs.get(id)
   return state.byId[id]
-end
-
---- Repeats the current step of a run that is long overdue, for example after its state moved to another process. Steps
--- carry the run's id, so a step that was already done has no second effect.
---- @param run table
-function runs.retryIfStalled(run)
-  if not saga.done(run) and fleet.now() - (run.askedAt or 0) > 2 * runs.stepTimeout() then
-    advance(run)
-  end
 end
 
 --- Whether this code can continue every run.

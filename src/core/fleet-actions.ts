@@ -36,6 +36,9 @@ export const GUARDED_ACTIONS: readonly FleetAction[] = FLEET_ACTIONS.filter(
   (action) => ACCESS[action] !== "open",
 );
 
+/** Actions of the library's router that a process refuses to strangers, if it has them. A test compares them with a router. */
+export const ROUTER_ACTIONS = ["PROVE_TARGETS", "SET_TRAFFIC", "TRAFFIC_COMMAND"] as const;
+
 /** Prefix of an action's name that selects the fleet's handler, whatever handlers the program has. */
 export const FLEET_PREFIX = "Fleet.";
 

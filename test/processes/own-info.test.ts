@@ -127,6 +127,7 @@ test("every name that the plan warns about is answered by a process, and none is
     if ((await ask(p, `Fleet.${action}`, { Epoch: "validation" })).data.includes('"code":"FORBIDDEN"'))
       refusing.push(action);
   expect(refusing).toEqual(GUARDED_ACTIONS);
+  expect([info.guarded, info.guardedByRule]).toEqual([["FOR_DEPLOYERS", "FOR_PEERS"], ["FOR_FUNCTION"]]);
   const refused = await p.load({ epoch: 2, source: 'require("fleet").on("Fleet.Mine", {}, function() end)' });
   expect(refused.error).toContain("names with this prefix are reserved for the library");
 });

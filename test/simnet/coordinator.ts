@@ -1,4 +1,4 @@
-import { type Action, needs, statistics as ownStatistics, type Request } from "./fleet.ts";
+import { type Action, infoReport, needs, statistics as ownStatistics, type Request } from "./fleet.ts";
 import { isObject, type Json, Refusal } from "./reply.ts";
 import { type Deployment, type FleetState, type LedgerState, tagOf } from "./state.ts";
 
@@ -24,10 +24,18 @@ export const LEDGER_ACTIONS: Readonly<Record<string, Action>> = {
   PROCESS_DEREGISTRATION: { who: "deployer", optionalEpoch: true, run: deregister },
   PROCESS_DISCOVERY: { readonly: true, run: discover },
   GET_STATISTICS: { always: true, readonly: true, run: statistics },
+  Info: { always: true, noData: true, readonly: true, run: info },
   LEDGER: { readonly: true, run: ledger },
   STARTUP: { silent: true, run: () => ({}) },
   Error: { silent: true, run: () => ({}) },
 };
+
+const GUARDED = ["DEPLOY_PROCESS", "PROCESS_DEREGISTRATION", "PROCESS_REGISTRATION"];
+
+function info(request: Request): Json {
+  const report = infoReport(request);
+  return "guarded" in report ? { ...report, guarded: GUARDED } : report;
+}
 
 /** Milliseconds for which a run counts as alive after its last message. */
 const ALIVE = 150_000;

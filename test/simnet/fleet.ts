@@ -157,7 +157,7 @@ export function needs(
 
 /** The `statistics` of a reply. A model has no heap. */
 export function statistics(fleet: FleetState): Json {
-  return { ...fleet.stats, luaHeapKB: 0, openCalls: 0, undoTables: 0 };
+  return { ...fleet.stats, luaHeapKB: 0, openCalls: 0, openRequests: 0, heldBytes: 0, undoTables: 0 };
 }
 
 /** The names of all actions, sorted. */
@@ -184,7 +184,7 @@ export function infoReport({ process, fleet, state, message }: Request): Json {
     endpoints: actions,
     actions,
     handlers: [...fleet.handlers, ...changedByHand(state).map(({ name }) => String(name))],
-    ...(state.script.older ? {} : { answeredByProgram: [] }),
+    ...(state.script.older ? {} : { answeredByProgram: [], guarded: [], guardedByRule: [] }),
     ...(state.script.older ? {} : { changedByHand: changedByHand(state) }),
     epoch: fleet.epoch,
     release: state.script.release ?? fleet.release,

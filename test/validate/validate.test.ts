@@ -51,6 +51,7 @@ describe("a healthy fleet", () => {
       battle_security_strangers: "PASS",
       battle_security_epochs: "PASS",
       battle_security_replay: "PASS",
+      battle_security_floods: "PASS",
       battle_security_injection: "PASS",
       "deployment-coordinator_security_strangers": "PASS",
       fleet_security_secrets: "PASS",

@@ -62,8 +62,8 @@ export const CONFIG_TYPES = {
       .optional()
       .meta({ examples: ["BATTLE"], idle: "a process declares its type itself, in its program" }),
     /**
-     * Maximum number of open requests: those whose answer waits for another process. Further ones are answered with `BUSY`, except those
-     * of a sender with fewer open requests than another: then the sender with the most gets `BUSY` for its oldest one.
+     * Maximum number of open requests: those whose answer waits for another process. Further ones are answered with `BUSY`, or another
+     * one loses its place: no sender and no service gets more than others want, and new senders leave room for known ones.
      */
     maxConcurrentRequests: whole()
       .max(1_000_000)

@@ -37,6 +37,11 @@ const FIELDS = {
   /** Processes and wallets that may change it, in addition to its owner. */
   allowed: luaList(z.string()),
   owner: z.string().optional(),
+  /** Names of all actions. */
+  actions: luaList(z.string()).optional(),
+  /** Names of the program's actions that are closed to strangers by their role, and of those of which a rule of the program decides. */
+  guarded: luaList(z.string()).optional(),
+  guardedByRule: luaList(z.string()).optional(),
   stats: z
     .looseObject({
       messages: z.number(),

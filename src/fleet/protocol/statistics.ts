@@ -14,6 +14,9 @@ const StatisticsSchema = z.looseObject({
   luaHeapKB: count,
   /** Open calls to other processes. */
   openCalls: count,
+  /** Requests that wait for an answer, and bytes of Data that they keep. */
+  openRequests: count,
+  heldBytes: count,
   /** Milliseconds since 1970, scheduler's time; 0 for never. */
   startedAt: count,
   lastMessageAt: count,

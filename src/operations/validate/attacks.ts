@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import type { Ao, Evaluation, Tags } from "../../ao/port.ts";
 import { replyAmong, type SentRequest } from "../../ao/replies.ts";
 import type { Budget } from "../../core/budget.ts";
-import { GUARDED_ACTIONS } from "../../core/fleet-actions.ts";
+import { GUARDED_ACTIONS, ROUTER_ACTIONS } from "../../core/fleet-actions.ts";
 
 /** One message that a process must refuse, and the expected answers. */
 interface Attack {
@@ -32,11 +32,23 @@ const LEDGER = [
 const FORBIDDEN = ["FORBIDDEN"];
 /** A fleet's own ledger need not implement all of the guide's actions. */
 const FORBIDDEN_OR_UNKNOWN = ["FORBIDDEN", "UNKNOWN_ACTION"];
+/** An action may answer nobody. */
+const FORBIDDEN_OR_SILENT = ["FORBIDDEN", "nothing"];
 /** aos drops a message that claims to be pushed, unless a unit that the process trusts signed it. */
 const FORBIDDEN_OR_DROPPED = ["FORBIDDEN", "nothing"];
 
-/** Every action that is not open, sent by a stranger in its own name and in the name of others. */
-export function strangersAttacks(isLedger: boolean, owner: string): Attack[] {
+/** What a process says about its own actions; undefined if its library does not yet. */
+interface Guarded {
+  readonly actions: readonly string[] | undefined;
+  readonly guarded: readonly string[] | undefined;
+  readonly guardedByRule: readonly string[] | undefined;
+}
+
+/**
+ * Every action that is not open, sent by a stranger in its own name and in the name of others: the library's, and those of the program by
+ * its own table of actions.
+ */
+export function strangersAttacks(isLedger: boolean, owner: string, own: Guarded): Attack[] {
   // Schedulers drop a pushed message with the same content as an earlier one.
   const data = JSON.stringify({ allowed: "nobody", nonce: randomUUID() });
   const tags = { Epoch: NO_EPOCH };
@@ -47,6 +59,8 @@ export function strangersAttacks(isLedger: boolean, owner: string): Attack[] {
     data,
     refusals,
   });
+  const byRole = new Set(own.guarded ?? []);
+  for (const action of ROUTER_ACTIONS) if (own.actions?.includes(action)) byRole.add(action);
   const inTheName = (name: string, more: Tags, refusals: readonly string[]) => ({
     name: `RETIRE ${name}`,
     action: "RETIRE",
@@ -56,12 +70,28 @@ export function strangersAttacks(isLedger: boolean, owner: string): Attack[] {
   });
   return [
     ...GUARDED_ACTIONS.map((action) => attack(action, FORBIDDEN)),
-    ...(isLedger ? LEDGER : []).map((action) => attack(action, FORBIDDEN_OR_UNKNOWN)),
+    ...[...byRole].map((action) => programAttack(action)),
+    ...(isLedger ? LEDGER : [])
+      .filter((action) => !byRole.has(action))
+      .map((action) => attack(action, FORBIDDEN_OR_UNKNOWN)),
     inTheName("carried for the owner", { "On-Behalf-Of": owner }, FORBIDDEN),
     inTheName("with the owner's name in its tags", { From: owner, Owner: owner }, FORBIDDEN),
     inTheName("as if it was pushed", { "From-Process": owner }, FORBIDDEN_OR_DROPPED),
   ];
 }
+
+/** Actions of which a rule of the program decides. It may let strangers pass on purpose. */
+export const ruledAttacks = ({ guardedByRule }: Guarded): Attack[] =>
+  (guardedByRule ?? []).map((action) => programAttack(action));
+
+/** The data is no JSON, because nobody knows what valid data would do. */
+const programAttack = (action: string): Attack => ({
+  name: action,
+  action,
+  tags: { Epoch: NO_EPOCH },
+  data: `no JSON: ${randomUUID()}`,
+  refusals: FORBIDDEN_OR_SILENT,
+});
 
 /**
  * Forged epochs, sent with a control action that would change nothing. None is larger than the current one: if a process accepted it, no

@@ -4,8 +4,9 @@ import { amount } from "../../core/amount.ts";
 import { probe } from "../../fleet/health/probe.ts";
 import { NO_LIBRARY_REASON } from "../../fleet/health/without-library.ts";
 import type { Member } from "../../fleet/members/member.ts";
-import { info } from "../../fleet/protocol/info.ts";
-import { attempt, forgedEpochs, hostileData, strangersAttacks } from "./attacks.ts";
+import { type Info, info } from "../../fleet/protocol/info.ts";
+import { attempt, forgedEpochs, hostileData, ruledAttacks, strangersAttacks } from "./attacks.ts";
+import { floods } from "./floods.ts";
 import { withStranger } from "./stranger.ts";
 import {
   answerBudget,
@@ -19,7 +20,7 @@ import {
 
 /**
  * Validates security: a stranger tries every control action, impersonates others, sends code and hostile data; epochs are forged; a message
- * is replayed. No attack does harm if it succeeds. State, manifests, releases, journals and logs are scanned for secrets.
+ * is replayed; a stranger floods. No attack does harm if it succeeds. State, manifests, releases, journals and logs are scanned for secrets.
  */
 export async function validateSecurity(
   subject: Subject,
@@ -50,11 +51,12 @@ async function checkMember(
       findings.add(name, "strangers", "SKIP", NO_LIBRARY_REASON);
       return await strangersCode(subject, stranger, member, findings);
     }
-    const { owner, epoch = 0 } = await info(subject.fleet.session, member, answerBudget(subject), "owner");
-    await strangers(subject, stranger, member, owner ?? "", findings);
+    const own = await info(subject.fleet.session, member, answerBudget(subject), "owner");
+    await strangers(subject, stranger, member, own, findings);
     await strangersCode(subject, stranger, member, findings);
-    await epochs(subject, member, epoch, findings);
+    await epochs(subject, member, own.epoch ?? 0, findings);
     await replay(subject, member, findings);
+    await floods(subject, stranger, member, own, findings);
     await hostile(subject, stranger, member, findings);
   } catch (error) {
     findings.add(name, "answers", "FAIL", describeError(error));
@@ -65,23 +67,45 @@ async function strangers(
   subject: Subject,
   stranger: Ao,
   member: Member,
-  owner: string,
+  own: Info<"owner">,
   findings: Findings,
 ): Promise<void> {
   const attacks = strangersAttacks(
     member.name === subject.fleet.ledger,
-    owner || subject.fleet.session.ao.address,
+    own.owner || subject.fleet.session.ao.address,
+    own,
   );
-  const allowed: string[] = [];
-  for (const attack of attacks) {
-    const { code } = await attempt(stranger, member.processId, attack, answerBudget(subject));
-    if (!attack.refusals.includes(code)) allowed.push(`${attack.name}: ${code}`);
-  }
+  const succeeded = async (tried: typeof attacks) => {
+    const names: string[] = [];
+    for (const attack of tried) {
+      const { code } = await attempt(stranger, member.processId, attack, answerBudget(subject));
+      if (!attack.refusals.includes(code)) names.push(`${attack.name}: ${code}`);
+    }
+    return names;
+  };
+  const allowed = await succeeded(attacks);
   const detail =
     allowed.length === 0
       ? `${attacks.length} actions are FORBIDDEN to strangers`
       : `not FORBIDDEN to strangers: ${allowed.join(", ")}`;
   findings.judge(member.name, "strangers", allowed.length === 0, detail);
+  const ruled = ruledAttacks(own);
+  if (ruled.length === 0) return;
+  const passed = await succeeded(ruled);
+  if (passed.length === 0)
+    findings.add(
+      member.name,
+      "rules",
+      "PASS",
+      `${amount(ruled.length, "rule")} of the program refuse strangers`,
+    );
+  else
+    findings.add(
+      member.name,
+      "rules",
+      "SKIP",
+      `a rule of the program lets this stranger pass: ${passed.join(", ")}`,
+    );
 }
 
 /** A process must run only its owner's Eval; a stranger's goes to the inbox or is dropped. */

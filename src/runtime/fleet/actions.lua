@@ -27,6 +27,7 @@ on("Info", { data = false, readonly = true, reserved = true }, function(_, msg)
   local process, marker = store.process, store.marker
   local actions = registry.actions()
   local changed = integrity.found()
+  local guarded, guardedByRule = registry.guarded()
   return {
     name = process.name,
     processType = process.processType,
@@ -35,6 +36,8 @@ on("Info", { data = false, readonly = true, reserved = true }, function(_, msg)
     capabilities = process.capabilities,
     endpoints = #process.endpoints > 0 and process.endpoints or actions,
     actions = actions,
+    guarded = guarded,
+    guardedByRule = guardedByRule,
     handlers = handlers.names(),
     answeredByProgram = results.list(registry.builtins()),
     changedByHand = changed,

@@ -58,12 +58,11 @@ local function makeRoom(now)
   end
 end
 
-local function checkRate(entry, msg)
-  local limit = limitOf(entry.action)
+local function checkRate(action, limit, msg)
   -- Processes of the fleet are not limited for their own messages; forwarded messages count for the original sender.
   if not limit or auth.allows("peer", msg) then return end
   local player, now = auth.player(msg), envelope.now()
-  local rates, key = store.rates, player .. "\n" .. entry.action
+  local rates, key = store.rates, player .. "\n" .. action
   local bucket = rates.buckets[key]
   if not bucket then
     if rates.count >= MAX_BUCKETS then makeRoom(now) end
@@ -75,7 +74,7 @@ local function checkRate(entry, msg)
   bucket.tokens, bucket.at = tokens, math.max(now, bucket.at)
   if tokens < 1 then
     local wait = math.ceil((1 - tokens) / limit.perSecond * 1000)
-    error(fail.new("RATE_LIMITED", entry.action .. " exceeds its rate limit", "Send it again in " .. wait .. " ms.", { retryAfterMs = wait }))
+    error(fail.new("RATE_LIMITED", action .. " exceeds its rate limit", "Send it again in " .. wait .. " ms.", { retryAfterMs = wait }))
   end
   bucket.tokens = tokens - 1
 end
@@ -83,8 +82,13 @@ end
 --- Admits a message, or raises `FORBIDDEN`, `RATE_LIMITED` or `MEMORY_LIMIT`.
 function admission.admit(entry, msg)
   checkLevel(entry, msg)
-  checkRate(entry, msg)
+  checkRate(entry.action, config.get("RATE_LIMITS", entry.action) or config.get("RATE_LIMITS", "*"), msg)
   checkMemory(entry)
+end
+
+--- Admits a message that is sent on with another action: a limit of that action also applies, if this process has one. Raises `RATE_LIMITED`.
+function admission.forward(action, msg)
+  checkRate(action, config.get("RATE_LIMITS", action), msg)
 end
 
 return admission

@@ -2,6 +2,7 @@
 -- and a call without a reply times out at the first message after its deadline, in scheduler time.
 local answers = require("fleet.answer")
 local auth = require("fleet.auth")
+local callers = require("fleet.callers")
 local config = require("fleet.config")
 local envelope = require("fleet.envelope")
 local fail = require("fleet.fail")
@@ -12,7 +13,9 @@ local once = require("fleet.once")
 local registry = require("fleet.registry")
 local reply = require("fleet.reply")
 local run = require("fleet.run")
+local sendable = require("fleet.sendable")
 local shared = require("fleet.shared")
+local slots = require("fleet.slots")
 local stats = require("fleet.stats")
 local store = require("fleet.store")
 
@@ -20,23 +23,42 @@ local calls = {}
 
 --- Maximum number of open calls of one process, which bounds its memory. One request may need many, such as a round over a fleet.
 calls.MAX_OPEN = 4096
+-- Of these, callers that are not of the fleet have at most this part, and each of them at most that one, counted when half are in use.
+local FOR_OTHERS, FOR_EACH = 7 / 8, 1 / 8
 
 --- Time limit of a call in milliseconds: `PROCESS_CONFIG.requestTimeout`.
 function calls.timeout()
   return config.get("PROCESS_CONFIG", "requestTimeout")
 end
 
---- Maximum number of concurrent requests: `PROCESS_CONFIG.maxConcurrentRequests`. A process handles one message after
--- another, so a concurrent request is one that was deferred with `fleet.later` and not answered yet.
-function calls.limit()
-  return config.get("PROCESS_CONFIG", "maxConcurrentRequests")
+-- For whom the process is at work: a continuation works for the sender of the request.
+local function initiator()
+  local context, current = Fleet.context, Fleet.current
+  return context and context.by or current and not current.cron and current.from or nil
 end
 
---- Number of deferred requests.
-function calls.deferred()
-  local n = 0
-  for _ in pairs(store.calls.deferred) do n = n + 1 end
-  return n
+local function busy(message)
+  error(fail.new("BUSY", message, "Send the request again later."))
+end
+
+-- Many calls of one caller, or of many new ones, leave room for the fleet's own. A reply makes the room for the call that follows from it.
+local function checkRoom(by)
+  local state = store.calls
+  if state.count >= calls.MAX_OPEN then busy("this process already has " .. state.count .. " open calls") end
+  if state.count < calls.MAX_OPEN // 2 or by == nil or Fleet.context and Fleet.context.continues then return end
+  if by == ao.id or auth.isKnown({ From = by }) then return end
+  local own = 0
+  for _, call in pairs(state.open) do
+    if call.by == by then own = own + 1 end
+  end
+  if own >= calls.MAX_OPEN * FOR_EACH then busy("this process already has " .. own .. " open calls for you") end
+  if state.count >= calls.MAX_OPEN * FOR_OTHERS then busy("this process already has " .. state.count .. " open calls") end
+end
+
+-- The earliest deadline: nothing is due before it, so most messages need not look at the calls.
+local function dueAt(deadline)
+  local state = store.calls
+  state.due = math.min(state.due or 0, deadline)
 end
 
 --- Sends an action to a process and calls a function with the reply.
@@ -50,15 +72,13 @@ end
 --   · `counted`: `calls.counted` includes it while it is open · `sender`: for whom, see `calls.counted`
 --   · `forwards`: the call ends, and this function runs, if the request that it is for loses its place
 -- @treturn string the correlation id
--- @raise a failure `BUSY` if too many calls are open
+-- @raise a failure `BUSY` if too many calls are open, `TOO_LARGE` if the network cannot carry the request
 function calls.open(target, name, action, data, continuation, options)
   if type(target) ~= "string" or target == "" then error("calls.open: expected a process id, got " .. type(target), 0) end
   if type(action) ~= "string" or action == "" then error("calls.open: expected an action, got " .. type(action), 0) end
   local text = options and options.text or json.encode(data or json.object())
-  local state = store.calls
-  if continuation and state.count >= calls.MAX_OPEN then
-    error(fail.new("BUSY", "this process already has " .. state.count .. " open calls", "Send the request again later."))
-  end
+  local state, by = store.calls, initiator()
+  if continuation then checkRoom(by) end
   state.seq = state.seq + 1
   local correlation = ao.id .. ":" .. state.seq
   local tags = {
@@ -71,6 +91,7 @@ function calls.open(target, name, action, data, continuation, options)
   for key in pairs(options and options.tags or {}) do more[#more + 1] = key end
   table.sort(more)
   for _, key in ipairs(more) do tags[#tags + 1] = { name = key, value = tostring(options.tags[key]) } end
+  sendable.check(tags, text)
   local sent = ao.send({ Target = target, Data = text, Tags = tags })
   if continuation then
     state.open[correlation] = {
@@ -78,11 +99,12 @@ function calls.open(target, name, action, data, continuation, options)
       reference = matching.reference(sent), chain = envelope.chain(), faultWhen = options and options.faultWhen,
       deadline = envelope.now() + (options and options.timeout or calls.timeout()),
       at = envelope.now(), counted = options and options.counted or nil, sender = options and options.sender,
-      forwards = options and options.forwards,
+      forwards = options and options.forwards, by = by,
       origin = Fleet.context and Fleet.context.id,
       key = Fleet.context and Fleet.context.key,
     }
     state.count = state.count + 1
+    dueAt(state.open[correlation].deadline)
     run.onFailure(function()
       if state.open[correlation] then
         state.open[correlation] = nil
@@ -94,15 +116,13 @@ function calls.open(target, name, action, data, continuation, options)
 end
 
 local function settle(id, ok, text, tags)
-  local deferred = store.calls.deferred
-  local entry = deferred[id]
-  deferred[id] = nil
+  local entry = slots.change(id, nil)
   run.onFailure(function()
-    deferred[id] = entry
     if entry.onceKey then once.reopen(entry.onceKey) end
   end)
   reply.send(entry.address, ok, text, tags)
   run.aside("once", once.finish, entry.onceKey, ok, text, tags)
+  if ok and entry.sender and entry.rank ~= callers.FLEET then run.aside("callers", callers.note, entry.sender) end
 end
 
 --- Answers a deferred message. A second answer is dropped and logged.
@@ -114,36 +134,6 @@ function calls.answer(msg, ok, text, tags)
   else
     log.write("WARN", "a second reply to " .. tostring(msg.Action) .. ", or one that was not deferred with fleet.later")
   end
-end
-
--- Whose request a deferred one is; requests that an earlier version deferred have only the address.
-local function senderOf(entry)
-  return entry.sender or tostring(entry.address.target)
-end
-
--- How many deferred requests each sender has, and the sender with the most.
-local function held()
-  local counts, most = {}, nil
-  for _, entry in pairs(store.calls.deferred) do
-    local sender = senderOf(entry)
-    counts[sender] = (counts[sender] or 0) + 1
-  end
-  for sender, n in pairs(counts) do
-    if not most or n > counts[most] or n == counts[most] and sender < most then most = sender end
-  end
-  return counts, most
-end
-
-local function oldestOf(sender)
-  local oldest
-  for id, entry in pairs(store.calls.deferred) do
-    if senderOf(entry) == sender then
-      local other = oldest and store.calls.deferred[oldest]
-      local order, least = entry.order or 0, other and (other.order or 0)
-      if not other or order < least or order == least and id < oldest then oldest = id end
-    end
-  end
-  return oldest
 end
 
 -- Calls that only forward the request end with it; others still get their reply, because a program may have to complete what it began.
@@ -160,31 +150,43 @@ local function drop(id)
     "Check whether the request was performed before you send it again, and keep fewer requests open.")))
 end
 
--- A full process serves every sender: the one with most open requests loses its oldest to one that has clearly fewer.
-local function makeRoom(sender)
-  local counts, most = held()
-  if most and counts[most] > (counts[sender] or 0) + 1 then return drop(oldestOf(most)) end
-  error(fail.new("BUSY", "this process already has " .. calls.limit() .. " open requests", "Send the request again later."))
+local function makeRoom(asker)
+  local full, id = slots.full(asker)
+  while full do
+    if not id then
+      local count, bytes = slots.count()
+      local held = count >= slots.limit() and count .. " open requests" or bytes .. " bytes of open requests"
+      busy("this process already has " .. held)
+    end
+    drop(id)
+    full, id = slots.full(asker)
+  end
 end
 
 --- Defers the reply to a message. A handler that returns nil after this is not answered yet.
--- @raise a failure `BUSY` if `PROCESS_CONFIG.maxConcurrentRequests` requests are deferred, and no sender has more of them than this one
-function calls.later(msg)
-  local id = envelope.of(msg).id
-  local state = store.calls
-  local deferred = state.deferred
-  local sender = tostring(auth.player(msg))
-  if not deferred[id] and calls.deferred() >= calls.limit() then makeRoom(sender) end
+-- @tparam table msg
+-- @tparam ?table options `group`: what it waits for, such as a service (default: its action), because no group gets all places · `bytes`: of Data
+--   that are kept until the answer (default: those of the message, because a continuation may refer to it)
+-- @raise a failure `BUSY` if `PROCESS_CONFIG.maxConcurrentRequests` requests are deferred, or they keep too many bytes, and none of them has
+--   to go for this one: see `fleet.slots`
+function calls.later(msg, options)
+  local id, state = envelope.of(msg).id, store.calls
   if Fleet.context then Fleet.context.deferred = true end
-  if deferred[id] then return nil end
-  state.order = (state.order or 0) + 1
-  deferred[id] = {
-    address = reply.address(msg), sender = sender, order = state.order,
-    onceKey = Fleet.context and Fleet.context.onceKey,
+  if state.deferred[id] then return nil end
+  local now, data = envelope.now(), envelope.of(msg).data
+  local entry = {
+    sender = tostring(auth.player(msg)), rank = callers.rank(msg), at = now,
+    group = options and options.group or tostring(msg.Action):sub(1, sendable.ACTION),
+    bytes = options and options.bytes or type(data) == "string" and #data or 0,
+    address = reply.address(msg), onceKey = Fleet.context and Fleet.context.onceKey,
     -- A chain of calls may take longer than one call; the requester is answered in any case.
-    deadline = envelope.now() + 4 * calls.timeout(),
+    deadline = now + 4 * calls.timeout(),
   }
-  run.onFailure(function() deferred[id] = nil end)
+  makeRoom(entry)
+  state.order = (state.order or 0) + 1
+  entry.order = state.order
+  slots.change(id, entry)
+  dueAt(entry.deadline)
   return nil
 end
 
@@ -200,7 +202,7 @@ end
 local function continue(call, data, msg, raw)
   local ok, raised, _, trace = run.protected(function()
     call.continuation(data, msg, raw)
-  end, { id = call.origin, key = call.key })
+  end, { id = call.origin, key = call.key, by = call.by, continues = true })
   run.aside("stats", stats.ran, not ok and not fail.is(raised), call.target, "members")
   if ok then return end
   local failure = raised
@@ -231,12 +233,12 @@ function calls.receive(msg, correlation)
 end
 
 local function due(entries, now)
-  local ids = {}
+  local ids, earliest = {}, math.huge
   for id, entry in pairs(entries) do
-    if entry.deadline <= now then ids[#ids + 1] = id end
+    if entry.deadline <= now then ids[#ids + 1] = id else earliest = math.min(earliest, entry.deadline) end
   end
   table.sort(ids)
-  return ids
+  return ids, earliest
 end
 
 --- Times out calls and requests that have waited too long. Runs at every message, whoever handles it, because a process may only get
@@ -244,8 +246,11 @@ end
 -- @tparam table msg the call that it answers, and the request that waits for that call, do not time out, however late the answer is
 function calls.expire(msg)
   local now, state = envelope.now(), store.calls
-  local calling = due(state.open, now)
-  local waiting = due(state.deferred, now)
+  if now < (state.due or 0) then return end
+  local calling, nextCall = due(state.open, now)
+  local waiting, nextWait = due(state.deferred, now)
+  -- Those that are due and stay, because this message answers them, are looked at again with the next message.
+  state.due = (#calling > 0 or #waiting > 0) and now or math.min(nextCall, nextWait)
   if #calling == 0 and #waiting == 0 then return end
   local answered = matching.find(msg) or matching.byChain(msg)
   local asker = answered and state.open[answered].origin

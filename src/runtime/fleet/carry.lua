@@ -9,19 +9,20 @@
 --
 -- Clients send any action with the tag `Service`, or `ROUTE`. The service gets the same action, data and tags from the router, with the
 -- client in `On-Behalf-Of`; tags of the message itself, such as `Reply-To` or `Cron`, are not forwarded.
+local admission = require("fleet.admission")
 local answers = require("fleet.answer")
 local auth = require("fleet.auth")
 local calls = require("fleet.calls")
+local dispatch = require("fleet.dispatch")
 local envelope = require("fleet.envelope")
 local fail = require("fleet.fail")
 local handlers = require("fleet.handlers")
 local json = require("fleet.json")
-local once = require("fleet.once")
 local registry = require("fleet.registry")
 local reply = require("fleet.reply")
 local router = require("fleet.router")
 local rules = require("fleet.carry-rules")
-local run = require("fleet.run")
+local sendable = require("fleet.sendable")
 
 local carry = {}
 
@@ -44,18 +45,25 @@ local function served()
 end
 
 -- A success is returned unchanged; a fault or a refusal is returned with its code and message in the library's shape.
+-- What waits for the answer keeps only what the answer needs: bodies of 1 MB would fill the memory.
 local function back(msg)
+  local asked = { Id = msg.Id, From = msg.From, Action = msg.Action }
   return function(answer, _, raw)
     if not answer.success then
       local tags = raw and raw.tags or nil
-      return calls.answer(msg, false, reply.failure(fail.new(answer.error.code, answer.error.message, answer.error.remedy, answer.error)), tags)
+      return calls.answer(asked, false, reply.failure(fail.new(answer.error.code, answer.error.message, answer.error.remedy, answer.error)), tags)
     end
     local tags = raw.tags
-    if raw.action ~= "" and raw.action ~= tostring(msg.Action) .. "-Response" and not reply.isResponse(raw.action) then
+    if raw.action ~= "" and raw.action ~= asked.Action .. "-Response" and not reply.isResponse(raw.action) then
       tags["Reply-Action"] = raw.action
     end
-    calls.answer(msg, true, raw.text, tags)
+    calls.answer(asked, true, raw.text, tags)
   end
+end
+
+local function checkNames(service, action)
+  sendable.checkName("service", service, sendable.SERVICE)
+  sendable.checkName("action", action, sendable.ACTION)
 end
 
 --- Forwards on behalf of the sender, to the revision that the table assigns to the sender; the service's answer becomes the answer to the
@@ -66,7 +74,8 @@ function carry.on(msg, service, action, given)
   local ok, code, message, remedy =
     rules.allowed(service, action, router.knows(service), router.entry(service), options, served())
   if not ok then error(fail.new(code, message, remedy)) end
-  calls.later(msg)
+  admission.forward(action, msg)
+  calls.later(msg, { group = service, bytes = 0 })
   local player = auth.player(msg)
   local request = {
     player = player, data = given.data,
@@ -90,6 +99,7 @@ function carry.matches(msg)
 end
 
 local function read(msg)
+  checkNames(envelope.tag(msg, "Service"), msg.Action)
   local text = envelope.of(msg).data
   if text == nil then text = "" end
   if type(text) ~= "string" then
@@ -108,25 +118,12 @@ local function read(msg)
   return { text = text, tags = answers.tags(msg) }
 end
 
---- Forwards such a message, at most once per correlation id.
-function carry.handle(msg)
-  local to = reply.address(msg)
-  local key = once.key(auth.player(msg), "Service/" .. msg.Action, to.correlation)
-  local earlier = once.find(key)
-  if earlier then return once.answer(earlier, to) end
-  once.begin(key)
-  local ok, raised = run.protected(function()
-    carry.on(msg, envelope.tag(msg, "Service"), msg.Action, read(msg))
-  end, { id = msg.Id, readonly = true, onceKey = key })
-  if not ok then
-    once.forget(key)
-    if not fail.is(raised) then
-      Fleet.fault(msg.Action, tostring(raised))
-      raised = fail.new("INTERNAL", "the message could not be forwarded", "tell the owner of the router; its LOGS have the details")
-    end
-    reply.send(to, false, reply.failure(raised))
-  end
-end
+-- Forwards such a message, at most once per correlation id. The limits of ROUTE apply to it, too.
+local ENTRY = {
+  action = "ROUTE", who = "anyone", once = true, forwards = true, read = read,
+  onceAs = function(msg) return "Service/" .. msg.Action end,
+  handler = function(given, msg) carry.on(msg, envelope.tag(msg, "Service"), msg.Action, given) end,
+}
 
 --- Makes this process the fleet's entry point.
 -- @tparam ?table given `open`: service → true, false or the list of its actions that are forwarded for anyone (default: for services with
@@ -136,10 +133,10 @@ end
 function carry.serve(given)
   options = given or {}
   registry.on("ROUTE", {
-    who = "anyone", once = true,
+    who = "anyone", once = true, forwards = true,
     schema = {
-      service = { type = "string", required = true, maxLength = 64 },
-      action = { type = "string", required = true, maxLength = 64 },
+      service = { type = "string", required = true, maxLength = sendable.SERVICE },
+      action = { type = "string", required = true, maxLength = sendable.ACTION },
       data = { type = "table" },
     },
   }, function(data, msg)
@@ -156,7 +153,7 @@ function carry.serve(given)
     end
     return { services = services, count = #services }
   end)
-  handlers.add(options.handler or handlers.SERVICE, carry.matches, carry.handle)
+  dispatch.way(options.handler or handlers.SERVICE, carry.matches, ENTRY)
 end
 
 return carry

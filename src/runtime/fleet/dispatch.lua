@@ -6,6 +6,7 @@ local calls = require("fleet.calls")
 local envelope = require("fleet.envelope")
 local epoch = require("fleet.epoch")
 local fail = require("fleet.fail")
+local handlers = require("fleet.handlers")
 local json = require("fleet.json")
 local matching = require("fleet.matching")
 local once = require("fleet.once")
@@ -25,7 +26,7 @@ local validate = require("fleet.validate")
 local dispatch = {}
 
 --- Maximum bytes of Data, unless the action sets another limit.
-local MAX_BYTES = 1024 * 1024
+dispatch.MAX_BYTES = 1024 * 1024
 
 local STOPPED = {
   RETIRED = { "GONE", "this process is retired", "Ask the fleet which process replaced it." },
@@ -43,10 +44,11 @@ local function stopped()
 end
 
 local function readData(entry, msg)
+  if entry.read then return entry.read(msg) end
   if entry.data == false then return json.object() end
   local text = envelope.of(msg).data
   if text == nil or text == "" then return json.object() end
-  local most = entry.maxBytes or MAX_BYTES
+  local most = entry.maxBytes or dispatch.MAX_BYTES
   if type(text) ~= "string" then error(fail.new("BAD_JSON", "Data is not a string", "Send a JSON object as Data.")) end
   if #text > most then
     error(fail.new("TOO_LARGE", string.format("Data has %d bytes, the limit is %d", #text, most), "Send less data."))
@@ -139,7 +141,7 @@ local function handle(entry, msg)
   end
   local key
   if entry.once then
-    key = once.key(auth.player(msg), entry.action, to.correlation)
+    key = once.key(auth.player(msg), entry.onceAs and entry.onceAs(msg) or entry.action, to.correlation)
     local earlier = once.find(key)
     if earlier then
       if not entry.silent then once.answer(earlier, to) end
@@ -155,7 +157,9 @@ local function handle(entry, msg)
       error("the handler of " .. entry.action .. " returned a " .. type(result) .. ", not a table", 0)
     end
     text = reply.success(result)
-  end, { readonly = entry.readonly, id = envelope.of(msg).id, onceKey = key, key = partition.key(msg) })
+  end, {
+    readonly = entry.readonly, id = envelope.of(msg).id, onceKey = key, key = partition.key(msg), by = auth.player(msg),
+  })
   local faulty = not ok and not fail.is(raised)
   run.aside("stats", stats.ran, faulty, auth.player(msg), auth.class(msg))
   if ok and context.deferred then
@@ -173,6 +177,13 @@ local function handle(entry, msg)
   -- It changed nothing, so it takes no place among those that are not run again.
   run.aside("once", once.forget, key)
   refuse(entry, to, raised, msg)
+end
+
+--- Adds a way in that is not recognised by its action: see `registry.way`. Every handler of the library that takes requests is one.
+-- @tparam function matches of a message
+function dispatch.way(name, matches, entry)
+  registry.way(name, entry)
+  handlers.add(name, matches, function(msg) handle(entry, msg) end)
 end
 
 local function isRequest(msg)

@@ -5,6 +5,7 @@ local envelope = require("fleet.envelope")
 local handlers = require("fleet.handlers")
 local integrity = require("fleet.integrity")
 local registry = require("fleet.registry")
+local slots = require("fleet.slots")
 local stats = require("fleet.stats")
 local store = require("fleet.store")
 local types = require("fleet.check-types")
@@ -59,7 +60,7 @@ function builtin.LIVENESS(add, request)
   local broken = registry.broken()
   for _, each in ipairs(broken) do add("invariant " .. each.name, "UNHEALTHY", each.detail) end
   if #broken == 0 then add("invariants", "HEALTHY", "all hold") end
-  local open, under, limit = store.calls.count, calls.deferred(), calls.limit()
+  local open, under, limit = store.calls.count, (slots.count()), slots.limit()
   local full = open >= calls.MAX_OPEN
   add("calls", full and "UNHEALTHY" or (under >= limit * 0.9 or open >= calls.MAX_OPEN * 0.9) and "DEGRADED" or "HEALTHY",
     under .. " of " .. limit .. " requests are open, " .. open .. " of " .. calls.MAX_OPEN .. " calls are open")

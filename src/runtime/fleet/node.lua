@@ -26,10 +26,17 @@ end
 
 --- Tags by which a node recognizes a patch.
 local MARKS = { device = "PATCH@1.0", method = "PATCH" }
+--- Further names that a node takes for parts of the message itself.
+local PARTS = { priv = true, body = true, path = true, dryrun = true }
 
---- Whether a name of a tag marks a patch, whatever its value.
+--- Whether a node takes a tag of this name for a part of the message itself, or for the mark of a patch, whatever its value.
 function node.isReserved(name)
-  return MARKS[name:lower()] ~= nil
+  return MARKS[name:lower()] ~= nil or PARTS[name:lower()] == true
+end
+
+--- Whether a node cannot encode a name of a tag.
+function node.isBroken(name)
+  return name == "" or name:find("[%.%+%s]") ~= nil
 end
 
 --- Whether a node takes a message of the outbox for a patch: it sets the other tags in the state that it serves over HTTP, and does not

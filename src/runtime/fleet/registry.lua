@@ -11,7 +11,7 @@ local PREFIX = "Fleet."
 local isKind = {}
 for _, kind in ipairs(types.kinds) do isKind[kind] = true end
 
-Fleet.staged = { actions = {}, builtins = {}, checks = {}, invariants = {} }
+Fleet.staged = { actions = {}, builtins = {}, checks = {}, invariants = {}, ways = {} }
 
 local function staged()
   return Fleet.staged
@@ -28,7 +28,8 @@ end
 --   nothing: anyone can read the state of a process by a dry run, in whatever name · schema, strict: see `validate` · control: needs the tag `Epoch` ·
 --   once: a repeat is answered with the earlier reply · readonly: changes no state, so no undo is prepared ·
 --   always: also answers while draining and retired · data = false: Data is not parsed · maxBytes: limit of Data, default 1 MB ·
---   silent: never replies · epoch = "optional": a tag `Epoch` must not be stale
+--   silent: never replies · epoch = "optional": a tag `Epoch` must not be stale ·
+--   forwards: sends the message on; if that is refused, the same request may be sent again
 -- @tparam function handler `function(data, msg)` that returns the members of the reply
 function registry.on(action, options, handler)
   if type(options) == "function" then options, handler = {}, options end
@@ -51,6 +52,20 @@ end
 function registry.everyProcess(action, options, handler)
   options.always, options.builtin = true, true
   registry.on(action, options, handler)
+end
+
+--- Declares a way in that is not recognised by its action, such as a tag. Messages that come by it are admitted, limited and counted as those
+-- of an action: `fleet.dispatch` handles both.
+-- @tparam string name of its handler
+-- @tparam table entry like the options of `on`, with `action` (whose limits apply) and `handler`; also `read(msg)`, which parses and checks the
+--   Data itself, and `onceAs(msg)`, by which a repeat is recognised
+function registry.way(name, entry)
+  staged().ways[name] = entry
+end
+
+--- The ways in that are not recognised by their actions: name of the handler → entry.
+function registry.ways()
+  return live().ways or {}
 end
 
 --- The declaration of an action, or nil. `Fleet.<action>` is the library's own, even if the program declared another.
@@ -79,6 +94,29 @@ function registry.actions()
   for name in pairs(live().actions) do names[#names + 1] = name end
   table.sort(names)
   return names
+end
+
+local function hasRule(who)
+  if type(who) ~= "table" then return type(who) == "function" end
+  for _, each in ipairs(who) do
+    if hasRule(each) then return true end
+  end
+  return false
+end
+
+--- Names of the actions, except the built-in ones, that are not open to everyone: those of which roles decide, and those of which a rule of the
+-- program decides; sorted.
+function registry.guarded()
+  local byRole, byRule = {}, {}
+  for name, entry in pairs(live().actions) do
+    if not entry.builtin and (entry.control or entry.who ~= nil and entry.who ~= "anyone") then
+      local names = hasRule(entry.who) and byRule or byRole
+      names[#names + 1] = name
+    end
+  end
+  table.sort(byRole)
+  table.sort(byRule)
+  return byRole, byRule
 end
 
 --- Declares a custom health check.

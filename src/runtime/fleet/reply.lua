@@ -4,10 +4,11 @@ local fail = require("fleet.fail")
 local json = require("fleet.json")
 local envelope = require("fleet.envelope")
 local replyLimits = require("fleet.reply-limits")
+local sendable = require("fleet.sendable")
 
 local reply = {}
 
-local MAX_CORRELATION = 256
+local MAX_CORRELATION, MAX_REFERENCE = 256, 256
 
 --- The recipient of the reply to a message, and how it is recognised there. A message that is itself a reply has no recipient.
 function reply.address(msg)
@@ -15,12 +16,14 @@ function reply.address(msg)
   if correlation == nil or correlation == "" or #correlation > MAX_CORRELATION then
     correlation = tostring(envelope.of(msg).id or "")
   end
+  local reference = envelope.tag(msg, "Reference")
   return {
     target = not replyLimits.isReply(msg) and msg.From or nil,
-    action = tostring(msg.Action),
+    -- An answer names the action twice: a long one would not fit, and the sender would hear nothing.
+    action = sendable.name(tostring(msg.Action)),
     correlation = correlation,
     -- aos' own number of a process' message; `receive` of an aos sender waits for it.
-    reference = envelope.tag(msg, "Reference"),
+    reference = reference and #reference <= MAX_REFERENCE and reference or nil,
   }
 end
 
@@ -39,11 +42,7 @@ function reply.failure(failure)
   return json.encode({ success = false, error = { code = failure.code, message = failure.message, remedy = failure.remedy } })
 end
 
---- Sends the result of `success` or `failure`.
--- @tparam table to the result of `reply.address`
--- @tparam ?table more further tags by name; those of the reply itself take precedence
-function reply.send(to, ok, text, more)
-  if to.target == nil or to.target == "" then return end
+local function tagsOf(to, ok, more)
   local tags = {
     { name = "Action", value = ok and to.action .. "-Response" or "Error-Response" },
     { name = "Correlation-Id", value = to.correlation },
@@ -55,6 +54,21 @@ function reply.send(to, ok, text, more)
   for name in pairs(more or {}) do names[#names + 1] = name end
   table.sort(names)
   for _, name in ipairs(names) do tags[#tags + 1] = { name = name, value = tostring(more[name]) } end
+  return tags
+end
+
+--- Sends the result of `success` or `failure`. If the network cannot carry the further tags, the answer says that instead.
+-- @tparam table to the result of `reply.address`
+-- @tparam ?table more further tags by name; those of the reply itself take precedence
+function reply.send(to, ok, text, more)
+  if to.target == nil or to.target == "" then return end
+  local tags = tagsOf(to, ok, more)
+  local problem = more and sendable.problem(tags)
+  if problem then
+    tags = tagsOf(to, false)
+    text = reply.failure(fail.new("TOO_LARGE", "the answer cannot be sent on: " .. problem,
+      ok and "The request was performed. Read its outcome in another way." or "The request was refused."))
+  end
   ao.send({ Target = to.target, Data = text, Tags = tags })
 end
 

@@ -6,6 +6,12 @@ local tables = {}
 
 --- All of the traffic, in basis points.
 tables.WHOLE = 10000
+--- Bytes of a request's key.
+tables.KEY = 1024
+
+local function refuse(code, message, remedy, more)
+  error(fail.new(code, message, remedy, more))
+end
 
 --- A caller's bucket from 0 to 9,999: the first 48 bits of sha256 of the key, a line break and the salt.
 function tables.bucket(key, salt)
@@ -24,6 +30,7 @@ end
 
 --- The key of a request by a service's rule `sender`, `tag:<Name>` or `data:<member>`; the sender if that is missing.
 -- @tparam table request { player, tag = function(name), data }
+-- @raise a failure `TOO_LARGE`: the key is hashed, and sent as a tag
 function tables.key(rule, request)
   local kind, name = rule:match("^(%a+):(.+)$")
   local value
@@ -34,7 +41,13 @@ function tables.key(rule, request)
     if math.type(value) == "float" and math.tointeger(value) then value = math.tointeger(value) end
     if type(value) == "number" then value = tostring(value) end
   end
-  if type(value) == "string" and value ~= "" then return value end
+  if type(value) == "string" and value ~= "" then
+    if #value > tables.KEY then
+      refuse("TOO_LARGE", "the key of the request, " .. rule .. ", has " .. #value .. " bytes, the limit is " .. tables.KEY,
+        "Nothing was sent. Send a shorter one.")
+    end
+    return value
+  end
   return tostring(request.player)
 end
 
@@ -44,10 +57,6 @@ function tables.choose(service, salt, request)
   local testers = service.testers
   if testers and request.tag and request.tag(testers.tag) == testers.value then return testers.processId, true end
   return tables.route(service.routes, tables.bucket(tables.key(service.key, request), salt)), false
-end
-
-local function refuse(code, message, remedy, more)
-  error(fail.new(code, message, remedy, more))
 end
 
 --- Raises `UNBALANCED_TABLE` unless each service's shares are non-negative integers that add up to 10,000, without duplicate processes.

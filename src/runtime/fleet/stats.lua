@@ -85,6 +85,7 @@ end
 --- The `statistics` of a reply.
 function stats.report()
   local own = store.stats
+  local openRequests, heldBytes = require("fleet.slots").count()
   local byAction = require("fleet.json").object()
   for action, n in pairs(own.byAction) do byAction[action] = n end
   return {
@@ -99,6 +100,7 @@ function stats.report()
     lastMessageAt = own.lastMessageAt,
     lastTickAt = store.ticks.lastAt,
     openCalls = store.calls.count,
+    openRequests = openRequests, heldBytes = heldBytes,
     undoTables = own.undoTables or 0,
   }
 end

@@ -57,6 +57,8 @@ store.seen.control = store.seen.control or { epoch = 0, ids = {} }
 store.ticks = store.ticks or {}
 --- Open calls to peers, and requests whose reply waits for one.
 store.calls = store.calls or { seq = 0, open = {}, count = 0, deferred = {} }
+--- Callers with a success: known → { since, last }, and a ring of those who may become known: sender → time of the first.
+store.callers = store.callers or { known = {}, count = 0, fresh = {}, ring = {}, next = 0, sweptAt = 0 }
 --- Names of the handlers for one message that the program registered at its load; absent with earlier libraries.
 store.onceAtLoad = store.onceAtLoad
 --- `errorAt` and `ownErrorAt`: of the latest notice of a fault in a message of a sender outside the fleet, and of any other.
