@@ -1,5 +1,5 @@
 --- The services that players may call. To all other processes only Info, HEALTH_CHECK and GET_STATISTICS are forwarded.
-local enforce = require("security.enforce")
+local enforce = require("enforce")
 
 return {
   open = { battle = true, pokemon = true, shop = true },

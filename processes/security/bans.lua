@@ -9,7 +9,7 @@ local MAX_BANS = 10000
 --- Lifted bans that are remembered, so that a copy of the list can be brought up to date without being sent whole.
 local MAX_LIFTED = 1000
 
---- The processes that act for players and keep a copy of the list; see enforce.lua.
+--- The processes that act for players and keep a copy of the list, by their enforce.lua.
 local ENFORCERS = { "battle", "coordinator", "pokemon", "shop" }
 
 --- Bans of one page of LIST_BANS.

@@ -1,6 +1,7 @@
 --- The bans as the processes apply them that act for players: each keeps a copy of security's list.
 -- Security sends every change at once (SET_BANS), and a copy asks for what it missed, at most once a minute. So a flood of messages to
 -- security neither lifts a ban nor stops the others. Prizes do not rely on the copy: security is asked again for each.
+-- This file is the same in each of these processes, so that a project can copy the folder of one.
 local fleet = require("fleet")
 local run = require("fleet.run")
 
