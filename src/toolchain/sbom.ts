@@ -2,7 +2,7 @@
  * `npm run sbom`: prints the bill of materials of what users install, as CycloneDX.
  *
  * npm writes it, but from a lock file without the packages for development: `npm sbom --omit=dev` leaves out each package that one of those
- * needs as well (22 of 270, `yaml` and `semver` among them).
+ * needs as well, `yaml` and `semver` among them.
  */
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -20,7 +20,7 @@ export async function billOfMaterials(project: string): Promise<string> {
   const top = await mkdtemp(join(tmpdir(), "ao-fleet-sbom-"));
   try {
     const read = async (file: string) => JSON.parse(await readFile(join(project, file), "utf8"));
-    const { devDependencies: _, overrides: _overrides, ...manifest } = await read("package.json");
+    const { devDependencies: _, ...manifest } = await read("package.json");
     const { packages, ...lock }: Lock = await read("package-lock.json");
     const kept = Object.entries(packages)
       .filter(([, { dev }]) => dev !== true)
