@@ -24,7 +24,7 @@ import { configureOnce, plannedInputs } from "./fixture.ts";
 
 const PARTS = 41;
 const LIMIT = 100_000;
-const network = { kind: "local" as const, dir: ".fleet/localnet", maxMessageBytes: 4 * LIMIT };
+const network = { kind: "local" as const, dir: ".fleet/localnet", maxMessageBytes: 5 * LIMIT };
 const scopeOf = (home: string) => ({ project: "game", stack: "dev", home, build: "build" });
 const FAST = { timeoutSeconds: 30, intervalSeconds: 0.1, retries: 2 };
 
@@ -60,7 +60,7 @@ const create = async (...given: Parameters<typeof inputs>): Promise<ProcessOutpu
   (await lifecycle.create(await inputs(...given))).outs;
 const session = (home = ".fleet"): Promise<Session> => sessionFor(scopeOf(home), network);
 
-describe("a program of 4 MB on a network that accepts messages of 200 kB", () => {
+describe("a program of 4 MB on a network that accepts messages of 500 kB", () => {
   let big: ProcessOutputs;
   const size = async () =>
     (
@@ -127,7 +127,8 @@ describe("an error in one of its handlers", () => {
   test("is shown by fleet call at the user's own line", async () => {
     const ran = await run(["call", "big", "PRICE"]);
     expect(ran.code).toBe(1);
-    expect(ran.stderr).toContain(shown.join("\n"));
+    // The further lines are indented: they are a process' text.
+    expect(ran.stderr).toContain(shown.join("\n    "));
     const json = await run(["call", "big", "PRICE", "--json"]);
     expect(json.json()).toMatchObject({ success: false, explained: shown.join("\n") });
     const plain = await run(["call", "big", "Plain"]);
@@ -241,7 +242,7 @@ describe("an edit in place that assigns state from messages", () => {
     expect(await say(next, "Eval", "return table.concat(Notes, ',')")).toBe("milk,eggs,tea");
     const text = await log();
     expect(text).toMatch(/notes saved state [0-9a-f]{8}, 1 global \(Notes\), \d+ bytes/);
-    expect(text).toContain("notes kept 1 global (Notes): unchanged, compared after the code had run");
+    expect(text).not.toContain("unchanged, compared");
     expect(text.split(older)).toHaveLength(3);
   }, 60_000);
 });
