@@ -71,8 +71,11 @@ function ofRequests(rule: Rule, service: ServiceMeasured, isLast: boolean): Chec
     const who = `${text}; only with the requests of one sender (${sender.slice(0, 8)})`;
     if (completedRequests(before) === 0)
       return checkResult("inconclusive", `${who}, which no other revision has answered`);
-    if (before.answered > 0 && isWorse(rule, countOf(now), countOf(before)))
+    const [own, then] = [countOf(now), countOf(before)];
+    if (before.answered > 0 && isWorse(rule, own, then))
       return checkResult("fail", `${who}, which was served better before`);
+    if (before.answered > 0 && mayBeWorse(rule, own, then))
+      return checkResult("inconclusive", `${who}, which may have been served better before`);
   }
   const result = withoutFailure(rule, rest, isLast);
   return { ...result, text: `${result.text}${senderText(service, sender)}` };
@@ -155,7 +158,11 @@ const isBlueOverLimit = (rule: Rule, service: ServiceMeasured): boolean =>
 
 /** Whether one sender is served worse than before. */
 const isWorse = (rule: Rule, now: Count, before: Count): boolean =>
-  share(before) <= rule.max ? exceeds(rule, now) : isWorseThan(rule, now, before);
+  (share(before) <= rule.max && exceeds(rule, now)) || isWorseThan(rule, now, before);
+
+/** Whether one sender may be served worse than before: more requests tell. */
+const mayBeWorse = (rule: Rule, now: Count, before: Count): boolean =>
+  share(now) > Math.max(rule.max, share(before) + rule.tolerance);
 
 interface Evidence {
   readonly callers: Count;

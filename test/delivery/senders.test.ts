@@ -101,6 +101,21 @@ describe("faults of one sender", () => {
     });
   });
 
+  test.each([
+    ["many were answered before", 40, "fail"],
+    ["hardly any were", 4, "inconclusive"],
+  ])("do not leave out the only caller's few faults: %s", (_what, answered, outcome) => {
+    // With 120 verdicts, five faults do not exceed the limit significantly; only the comparison with blue is significant.
+    const checks = StrategySchema.parse({
+      checks: [{ kind: "errorRate", minSamples: 3, max: 0.2, tolerance: 0.2 }],
+    }).checks;
+    const probes = { sent: 3, failed: 0, declared: true };
+    const served = revision({ only: own([answered]) });
+    const blue = revision({ only: own([answered]), ...(answered < 40 ? many(8, [5]) : {}) });
+    const measured = moved(revision({ only: own([0, 5]) }), blue, { probes, served: sumOfSenders([served]) });
+    expect(judge(checks, measured, { looks: 120 }).outcome).toBe(outcome);
+  });
+
   it("leave a release to the other callers, however bad the old revision was for that sender", () => {
     const green = revision({ ...many(10, [2, 2]), stranger: own([0, 40]) });
     const blue = revision({ ...many(10, [40]), stranger: own([0, 400]) });
