@@ -5,7 +5,7 @@ export interface Secret {
   readonly value: string;
 }
 
-/** Finds secrets in a text: whole, encoded, and parts of long ones. */
+/** Finds secrets in a string: whole, encoded, and parts of long ones. */
 export interface KnownSecrets {
   /** The parts of the text that are secret, in order, as start and end. */
   in(text: string): readonly (readonly [number, number])[];

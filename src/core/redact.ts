@@ -123,7 +123,7 @@ function withoutShapes(text: string): string {
   return clean;
 }
 
-/** JSON, or the lines of it in a text, with the values under private names redacted. Text without them stays as it is. */
+/** JSON, or the lines of it in a string, with the values under private names redacted. Text without them stays as it is. */
 function byStructure(text: string, known: KnownSecrets): string {
   const whole = structureIn(text, known);
   if (whole !== undefined || !text.includes("\n")) return whole ?? text;

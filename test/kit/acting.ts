@@ -18,7 +18,7 @@ const RANGES: readonly (readonly [number, number])[] = [
   [0xe0000, 0xe007f],
 ];
 
-/** The code points of a text on which something acts, in hex; those in `allowed` do not count. */
+/** The code points of a string on which something acts, in hex; those in `allowed` do not count. */
 export const actingIn = (text: string, allowed = ""): string[] =>
   [...text].flatMap((character) => {
     const code = character.codePointAt(0) ?? 0;
