@@ -370,9 +370,11 @@ describe("every way to a terminal", () => {
       "src/localnet/daemon.ts",
       // The aos images, downloaded by a program of its own at set-up.
       "src/localnet/fetch-images.ts",
-      // Before any project exists: set-up, start, the checks of this repository.
+      // Before any project exists: set-up, start, the checks of this repository and its packages.
       "src/toolchain/check.ts",
+      "src/toolchain/licences.ts",
       "src/toolchain/progress.ts",
+      "src/toolchain/sbom.ts",
       "src/toolchain/start.ts",
     ]);
   });
