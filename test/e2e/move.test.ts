@@ -117,7 +117,8 @@ describe("a fleet moves from legacy units to a HyperBEAM node", { timeout: 240_0
     expect(told.processes).toMatchObject({
       counter: { ...equal, states: ["counter"] },
       notes: { ...equal, globals: ["Notes"] },
-      coordinator: { state: "empty" },
+      // A router remembers its callers, so that they are known to a rollout there.
+      coordinator: { ...equal, states: ["traffic-callers"] },
       "deployment-coordinator": { state: "own" },
     });
     expect(project.json<{ processes: object }>(told.file).processes).toEqual(told.processes);
