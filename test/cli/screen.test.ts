@@ -331,7 +331,9 @@ describe("every way to a terminal", () => {
       "src/localnet/fetch-images.ts",
       // Before any project exists: set-up, start, the checks of this repository.
       "src/toolchain/check.ts",
+      "src/toolchain/licences.ts",
       "src/toolchain/progress.ts",
+      "src/toolchain/sbom.ts",
       "src/toolchain/start.ts",
     ]);
   });
