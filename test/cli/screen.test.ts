@@ -3,67 +3,41 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { PassThrough } from "node:stream";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
-import { openJournal } from "../../src/ao/journal/index.ts";
-import { connectLegacy } from "../../src/ao/legacy/connect.ts";
 import { withPlainQuestions } from "../../src/cli/host.ts";
 import { Output } from "../../src/cli/output.ts";
 import { table } from "../../src/cli/table.ts";
-import { budgetOf } from "../../src/core/budget.ts";
 import { FleetError } from "../../src/core/errors.ts";
 import { say } from "../../src/core/say.ts";
 import { writeStep } from "../../src/fleet/session/progress.ts";
 import { lineOf } from "../../src/monitor/notify/message.ts";
 import { postsTo } from "../../src/monitor/notify/shapes.ts";
 import { junitOf } from "../../src/operations/validate/junit.ts";
-import { makeWallet } from "../ao/wallets.ts";
 import { actingIn } from "../kit/acting.ts";
 import { temporaryFolder } from "../kit/folder.ts";
+import { HOSTILE, harmIn, poisonedAnswer } from "../kit/hostile.ts";
 import { answerOf } from "../simnet/index.ts";
-import { type Simulated, simulatedFleet } from "../validate/fleet.ts";
+import { type Simulated, simulatedFleet, strangerWrites } from "../validate/fleet.ts";
 import { fakeEngine, fleet, projectFolder } from "./fakes.ts";
-
-/** Clears the screen, names the window, begins lines, and reorders and hides text. */
-const HOSTILE =
-  "x\u001b[2J\u001b]0;owned\u0007\u009b31m\u0085\r\nFORGED all is well [OK]\n  fix:      FORGED\u202e\u2066\u200b\ufeff\u2028\u{e0041}";
 
 /** Every byte that acts, and every line that pretends to be one of the command's own. */
 function expectHarmless(text: string, what: string): void {
-  expect([what, actingIn(text, "\n")]).toEqual([what, []]);
-  expect(`${what}: ${/^.{0,3}FORGED.*$|^ {2}fix: +FORGED.*$/m.exec(text)?.[0] ?? ""}`).toBe(`${what}: `);
-}
-
-/** Adds the text to every string of a reply that is not an id, a hash or a word by which the reply is recognized. */
-function poisoned(value: unknown, name = ""): unknown {
-  if (typeof value === "string") {
-    const isPlain =
-      /^[\w-]{43}$|^[0-9a-f]{64}$/.test(value) ||
-      /^(nonce|healthStatus|outcome|state|status|kind|level|type)$/i.test(name);
-    return isPlain ? value : `${value}${HOSTILE}`;
-  }
-  if (Array.isArray(value)) return value.map((each) => poisoned(each, name));
-  if (typeof value !== "object" || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, poisoned(each, key)]));
+  expect([what, harmIn(text)]).toEqual([what, []]);
 }
 
 let here: Simulated;
 beforeAll(async () => {
   here = await simulatedFleet({ battle: { errors: ["BREAK"] } });
-  const { net, home } = here.stack;
-  const shop = here.fleet.members.find(({ name }) => name === "shop")?.processId ?? "";
-  const stranger = connectLegacy({
-    endpoints: net.endpoints,
-    wallet: await makeWallet(),
-    journal: await openJournal(join(home, "stranger.jsonl")),
-    limits: { firstRead: 0 },
-  });
+  const owner = here.fleet.session.ao.address;
   const forged: Record<string, string>[] = [
-    { Action: "Eval", "From-Process": here.fleet.session.ao.address },
+    { Action: "Eval", "From-Process": owner },
     { Action: HOSTILE, "Correlation-Id": "traced" },
     { Action: "Info", [`X${HOSTILE}`]: HOSTILE, "Correlation-Id": "traced" },
   ];
-  for (const [n, tags] of forged.entries())
-    await stranger.send({ intent: `s${n}`, processId: shop, tags, data: HOSTILE }, budgetOf(20));
-  await net.oracle.quiet();
+  await strangerWrites(
+    here,
+    "shop",
+    forged.map((tags) => ({ tags, data: HOSTILE })),
+  );
 }, 60_000);
 afterAll(() => here.close());
 
@@ -146,22 +120,7 @@ describe("what processes and nodes reply", () => {
         on: ["cu.result", "cu.results", "cu.dryrun"],
         fault: {
           kind: "rewrite",
-          with: (answer) => {
-            const json = JSON.parse(answer.body.toString()) as {
-              Messages?: { Data?: unknown; Tags?: { name: string; value: string }[] }[];
-            };
-            for (const message of json.Messages ?? []) {
-              try {
-                message.Data = JSON.stringify(poisoned(JSON.parse(String(message.Data))));
-              } catch {
-                message.Data = `${message.Data}${HOSTILE}`;
-              }
-              for (const tag of message.Tags ?? [])
-                if (!/^(Correlation-Id|Reference|X-Reference|Status|Ref_|Action)$/.test(tag.name))
-                  tag.value += HOSTILE;
-            }
-            return { ...answer, body: Buffer.from(JSON.stringify(json)) };
-          },
+          with: (answer) => poisonedAnswer(answer),
         },
       });
       try {

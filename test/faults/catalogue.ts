@@ -1,9 +1,12 @@
 import type { FaultCase } from "./case.ts";
+import { attackCases } from "./families/attacks.ts";
 import { cutJournal, fullDisk, noFolder, spoiltJournal } from "./families/disk.ts";
+import { floodCases } from "./families/floods.ts";
 import { h1 } from "./families/health.ts";
 import { everyDeclaredField, everyField, luaInjection } from "./families/inputs.ts";
 import { k1 } from "./families/k1.ts";
 import { pushed, saidAgain, sameBytesAgain, strangers, wrongEpochs } from "./families/messages.ts";
+import { moneyCases } from "./families/money.ts";
 import {
   answersLost,
   callsFail,
@@ -15,6 +18,7 @@ import {
 } from "./families/network.ts";
 import { nodeCases } from "./families/node.ts";
 import { randomStory } from "./families/random.ts";
+import { screenCases } from "./families/screen.ts";
 import {
   firstApart,
   firstTogether,
@@ -75,5 +79,14 @@ export function lifecycleCases(): FaultCase[] {
     strangers("A1"),
     ...seeds(20).map(randomStory),
     ...nodeCases(),
+    ...strangerCases(),
   ];
 }
+
+/** Floods, the judge under attack, the game's money, the operator's screen: what free wallets can do. */
+export const strangerCases = (): FaultCase[] => [
+  ...floodCases(),
+  ...attackCases(),
+  ...moneyCases(),
+  ...screenCases(),
+];

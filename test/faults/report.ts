@@ -60,6 +60,10 @@ const FAMILIES: Record<string, { readonly title: string; readonly open?: string 
   S2: { title: "state, journal or both lost" },
   S3: { title: "changes by hand, idle refreshes" },
   S4: { title: "the provider's code moves, no input changes" },
+  S5: { title: "floods by 1, 10 and 100 free wallets, on real evaluators" },
+  S6: { title: "a judge under attack by 1, 10 and 100 wallets" },
+  S7: { title: "the game's money and colluding wallets, on real evaluators" },
+  S8: { title: "hostile text and secrets on the operator's screen and in bundles" },
   C3: { title: "a new release during a rollout, on real evaluators" },
   H1: { title: "code that is wrong in one way" },
   H2: { title: "a revision starts failing at each step of a rollout, on real evaluators" },
@@ -130,7 +134,7 @@ export function reportOf(faces: Readonly<Record<Face, FaceResults>>): string {
 
 Written by \`npm run test:faults\` from what it measured; do not edit it. Each case was measured at the code that the last column names.
 
-After every case these are checked against what the network really holds: **I1** one live process per member · **I2** every process is in state, journal or ledger · **I4** one effect per intent · **I5** nothing pending, nothing open in the journal · **I6** the next \`up\` changes and sends nothing · **I7** no part of the wallet in files or messages · **I8** journal and network agree · **I10** a message that a node repeats has its effect once. **I3** (nothing lost or counted twice while traffic moves, and it is where one release has it) in C3, H2, H3 and the rollouts of K1, by clients who send throughout. A case that was not run again stays as it was measured last. There are no retries; a time includes starting a process of its own, on a machine that other work may load.
+After every case these are checked against what the network really holds: **I1** one live process per member · **I2** every process is in state, journal or ledger · **I4** one effect per intent · **I5** nothing pending, nothing open in the journal · **I6** the next \`up\` changes and sends nothing · **I7** no part of the wallet in files or messages · **I8** journal and network agree · **I10** a message that a node repeats has its effect once. **I3** (nothing lost or counted twice while traffic moves, and it is where one release has it) in C3, H2, H3 and the rollouts of K1, by clients who send throughout. S5 to S8 are judged by what honest callers, releases, the fund and the screen get instead. A case that was not run again stays as it was measured last. There are no retries; a time includes starting a process of its own, on a machine that other work may load.
 
 ${sectionOf("legacy", faces.legacy)}
 ${sectionOf("mainnet", faces.mainnet)}`;

@@ -5,6 +5,7 @@ import {
   ASH,
   ask,
   code,
+  fight,
   GARY,
   type GameData,
   game,
@@ -13,35 +14,12 @@ import {
   route,
   type Shown,
   STRANGER,
-  sealOf,
-  secretOf,
 } from "./game.ts";
 
 let world: World;
 beforeAll(async () => {
   world = await game(["security"]);
 });
-
-/** Both players commit to the first possible move and show it, through the coordinator, until the battle is over. */
-async function fight(battleId: string, players: string[]): Promise<GameData> {
-  for (let turn = 1; turn < 100; turn++) {
-    const chosen: string[] = [];
-    for (const player of players) {
-      const seen = (await ask(world, "battle", player, "GET_BATTLE", { battleId })).data;
-      if (seen.status === "FINISHED") return seen;
-      const choice = seen.choices.find((each) => !each.startsWith(">")) ?? "";
-      chosen.push(choice);
-      const commit = sealOf(battleId, turn, player, choice, secretOf(player, turn));
-      const { data } = await route(world, player, "battle", "SUBMIT_MOVE", { battleId, commit, turn });
-      expect(code(data)).toBe("ok");
-    }
-    for (const [place, player] of players.entries()) {
-      const shown = { battleId, move: chosen[place], secret: secretOf(player, turn) };
-      expect(code((await route(world, player, "battle", "REVEAL_MOVE", shown)).data)).toBe("ok");
-    }
-  }
-  throw new Error("the battle did not end");
-}
 
 const run = (player: string, battleId: string) =>
   ask(world, "coordinator", player, "RUN_WORKFLOW", { workflow: "battle-victory", input: { battleId } });
@@ -76,7 +54,7 @@ test("two players fight through the coordinator: teams, turns, experience, repla
   expect(started.data.sides[0].team[0]).toMatchObject({ species: "pikachu", level: 5 });
   expect(started.data.sides[1].team[0].moves).toBeUndefined();
 
-  const end = await fight(battleId, [ASH, GARY]);
+  const end = await fight(world, battleId, [ASH, GARY]);
   expect(end).toMatchObject({ status: "FINISHED", ending: "FOUGHT" });
   const winner = end.winner === ASH ? ASH : GARY;
   const [won, lost] = winner === ASH ? [mine, theirs] : [theirs, mine];

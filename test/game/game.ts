@@ -107,6 +107,28 @@ export const secretOf = (player: string, turn: number, more = ""): string =>
 export const sealOf = (battleId: string, turn: number, player: string, choice: string, secret: string) =>
   sha256([battleId, turn, player, choice, secret].join("/"));
 
+/** Both players commit to the first possible move and show it, through the coordinator, until the battle is over. */
+export async function fight(world: World, battleId: string, players: readonly string[]): Promise<GameData> {
+  const sent = async (player: string, action: string, more: object) => {
+    const { data } = await route(world, player, "battle", action, { battleId, ...more });
+    if (code(data) !== "ok") throw new Error(`${action}: ${code(data)}`);
+  };
+  for (let turn = 1; turn < 100; turn++) {
+    const chosen: string[] = [];
+    for (const player of players) {
+      const seen = (await ask(world, "battle", player, "GET_BATTLE", { battleId })).data;
+      if (seen.status === "FINISHED") return seen;
+      const choice = seen.choices.find((each) => !each.startsWith(">")) ?? "";
+      chosen.push(choice);
+      const commit = sealOf(battleId, turn, player, choice, secretOf(player, turn));
+      await sent(player, "SUBMIT_MOVE", { commit, turn });
+    }
+    for (const [place, player] of players.entries())
+      await sent(player, "REVEAL_MOVE", { move: chosen[place], secret: secretOf(player, turn) });
+  }
+  throw new Error("the battle did not end");
+}
+
 /** A team member with given values; the defaults are a plain level 50 fighter. */
 export function member(species: string, more: Record<string, unknown> = {}) {
   return {

@@ -47,6 +47,19 @@ export class World {
     return found;
   }
 
+  /** An independent copy of all processes. */
+  async clone(): Promise<World> {
+    const copy = new World();
+    for (const [name, process] of this.processes) copy.processes.set(name, await process.clone());
+    copy.lose = this.lose;
+    copy.#roots = this.#roots;
+    return copy;
+  }
+
+  async drop(): Promise<void> {
+    for (const process of this.processes.values()) await process.drop();
+  }
+
   /** Sends to a process and delivers all resulting messages. */
   async send(name: string, options: SendOptions): Promise<WorldResult> {
     const first = this.get(name);

@@ -2,12 +2,15 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { sessionFor } from "../../providers/run/session.ts";
+import { openJournal } from "../../src/ao/journal/index.ts";
+import { connectLegacy } from "../../src/ao/legacy/connect.ts";
 import { budgetOf } from "../../src/core/budget.ts";
 import { hashOf } from "../../src/core/hash.ts";
 import type { FleetSession } from "../../src/fleet/fleet-session.ts";
 import { type History, historyOf } from "../../src/fleet/history.ts";
 import type { Member } from "../../src/fleet/members/member.ts";
 import { ask } from "../../src/fleet/protocol/ask.ts";
+import { makeWallet } from "../ao/wallets.ts";
 import { fleet as runCli } from "../cli/fakes.ts";
 import { createProcess, type Stack, simulatedStack } from "../providers/fixture.ts";
 import type { Script } from "../simnet/index.ts";
@@ -76,6 +79,24 @@ export async function simulatedFleet(scripts: Readonly<Record<string, Script>> =
     declare: (changes) => release(stack, members, changes),
     close: () => stack.close(),
   };
+}
+
+/** Messages of a wallet that has nothing to do with the fleet, to one of its members. */
+export async function strangerWrites(
+  { stack, fleet }: Simulated,
+  to: string,
+  messages: readonly { readonly tags: Readonly<Record<string, string>>; readonly data: string }[],
+): Promise<void> {
+  const processId = fleet.members.find(({ name }) => name === to)?.processId ?? "";
+  const stranger = connectLegacy({
+    endpoints: stack.net.endpoints,
+    wallet: await makeWallet(),
+    journal: await openJournal(join(stack.home, "stranger.jsonl")),
+    limits: { firstRead: 0 },
+  });
+  for (const [n, { tags, data }] of messages.entries())
+    await stranger.send({ intent: `s${n}`, processId, tags, data }, budgetOf(20));
+  await stack.net.oracle.quiet();
 }
 
 /** Writes the release to disk as a deployment does. */

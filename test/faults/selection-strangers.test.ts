@@ -1,0 +1,24 @@
+import { expect, it } from "vitest";
+import { type FaultCase, runCase } from "./case.ts";
+import { attacked } from "./families/attacks.ts";
+import { flood } from "./families/floods.ts";
+import { money } from "./families/money.ts";
+import { FEW, hostileScreen, secretsInBundle } from "./families/screen.ts";
+
+/** A small case of each family of strangers: floods, a judge under attack, the game's money, the operator's screen. */
+const CASES: FaultCase[] = [
+  flood("mixed", 10, 1, 40),
+  attacked("CANARY", "good", "asked", 3, { rollouts: 2, attacks: ["green"] }),
+  attacked("CANARY", "broken", "older", 3, { rollouts: 2, attacks: ["praise"] }),
+  money(2, 8),
+  hostileScreen(1, FEW),
+  secretsInBundle(1),
+];
+
+it.each(CASES.map((fault) => [fault.family, fault.name, fault] as const))(
+  "%s %s",
+  async (_family, _name, fault) => {
+    expect((await runCase(fault)).broken).toEqual([]);
+  },
+  120_000,
+);
