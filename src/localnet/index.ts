@@ -44,8 +44,10 @@ export interface StartOptions {
 export async function start(dir: string, options: StartOptions = {}): Promise<LocalNetworkInfo> {
   const folder = resolve(dir);
   mkdirSync(folder, { recursive: true });
+  const found = await status(folder);
+  if (found.running && found.info) return found.info;
   // Here and not in the daemon, whose output nobody sees; a download does not count as time to answer.
-  if (!(await status(folder)).running) await ensureImages(options);
+  await ensureImages(options);
   const budget = budgetOf(options.timeoutSeconds ?? 60);
   let daemon: Daemon | undefined;
   let network: LocalNetworkInfo | undefined;
