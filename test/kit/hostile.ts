@@ -6,7 +6,7 @@ import { actingIn } from "./acting.ts";
 export const HOSTILE =
   "x\u001b[2J\u001b]0;owned\u0007\u009b31m\u0085\r\nFORGED all is well [OK]\n  fix:      FORGED\u202e\u2066\u200b\ufeff\u2028\u{e0041}";
 
-/** What a text is drawn of. A line that begins with FORGED, or a fix that is FORGED, pretends to be one of the command's own. */
+/** What a string is drawn of. A line that begins with FORGED, or a fix that is FORGED, pretends to be one of the command's own. */
 const PIECES: readonly string[] = [
   ...[
     "\u001b[2J",
