@@ -7,6 +7,7 @@ local enforce = require("enforce")
 local genes = require("genes")
 local growth = require("growth")
 local hatchery = require("hatchery")
+local refusal = require("refusal")
 local view = require("view")
 
 local creation = {}
@@ -15,16 +16,7 @@ local ADDRESS = { type = "string", maxLength = 64, pattern = "^[%w_%-]+$" }
 
 local state
 
-local function must(result, code, message, remedy)
-  if result == nil then
-    error(fleet.fail(code, message, remedy))
-  end
-  return result
-end
-
-local function refuse(code, message, remedy)
-  error(fleet.fail(code, message, remedy))
-end
+local must, refuse = refusal.must, refusal.refuse
 
 --- The seed of a request by the fleet's processes: one request id gives exactly one pokemon.
 local function seedOfRequest(trainer, requestId)

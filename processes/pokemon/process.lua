@@ -7,6 +7,7 @@ local dex = require("species")
 local enforce = require("enforce")
 local evolution = require("evolution")
 local growth = require("growth")
+local refusal = require("refusal")
 local view = require("view")
 
 fleet.process({
@@ -25,16 +26,7 @@ local state = fleet.state("pokemon", box.empty())
 local ADDRESS = { type = "string", maxLength = 64, pattern = "^[%w_%-]+$" }
 local POKEMON = { type = "string", required = true, maxLength = 64 }
 
-local function must(result, code, message, remedy)
-  if result == nil then
-    error(fleet.fail(code, message, remedy))
-  end
-  return result
-end
-
-local function refuse(code, message, remedy)
-  error(fleet.fail(code, message, remedy))
-end
+local must, refuse = refusal.must, refusal.refuse
 
 --- A pokemon of the sender that may be changed.
 local function ownPokemon(id, msg)
