@@ -1,13 +1,13 @@
 import { basename, dirname, join, relative, resolve, sep } from "node:path";
 import { FleetError, type Problem, throwAll } from "../core/errors.ts";
 import { ANY_IMAGE, imageModules } from "./aos-modules.ts";
-import type { FactCache } from "./cache.ts";
+import { type FactCache, minifiedOf } from "./cache.ts";
 import { constantProblems } from "./constants.ts";
 import { emit } from "./emit.ts";
 import { Files, posix } from "./files.ts";
 import { dotted, followRequires, type Graph } from "./graph.ts";
+import type { GraphModule } from "./graph-module.ts";
 import { keptStateOf, lint } from "./lint.ts";
-import { minifyLua } from "./minify.ts";
 import { entryMissing } from "./problems.ts";
 import { packageEntry, Resolver } from "./resolve.ts";
 import { applySilence } from "./silence.ts";
@@ -67,13 +67,18 @@ export async function bundle(options: BundleOptions): Promise<Bundle> {
     options.silence ?? {},
   );
   throwAll(silenced.errors);
+  const isLibrary = ({ path }: GraphModule) => library !== undefined && path.startsWith(library.folder + sep);
   const made = emit({
     name,
     modules: graph.modules,
     order,
     constants,
-    isLibrary: ({ path }) => library !== undefined && path.startsWith(library.folder + sep),
-    textOf: options.minify === true ? (module) => minifyLua(module.text) : (module) => module.text,
+    isLibrary,
+    // The library is in each process of a fleet, and its readers have the repository: a third of it is comments and indentation.
+    textOf: (module) =>
+      options.minify === true || isLibrary(module)
+        ? minifiedOf(module.text, module.hash, cache)
+        : module.text,
   });
   const size = applySilence(
     { errors: budgetProblems(made, options.budget?.maxBytes), warnings: [] },

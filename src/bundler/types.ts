@@ -32,7 +32,7 @@ export interface BundleOptions {
   readonly aliases?: Readonly<Record<string, string>>;
   /** Globals that are set before the first module runs. Strings are preserved byte for byte. Default: none. */
   readonly constants?: Readonly<Record<string, string | number | boolean>>;
-  /** Removes comments and indentation; line numbers do not change. Default: false. */
+  /** Removes comments and indentation; line numbers do not change. The library is always minified. Default: false. */
   readonly minify?: boolean;
   /** The largest accepted bundle in bytes. Default: no limit. */
   readonly budget?: { readonly maxBytes?: number };
@@ -44,7 +44,7 @@ export interface BundleOptions {
   readonly state?: readonly string[];
   /** The only globals that a hand-over carries: data in any other causes a warning. @default every global that messages changed */
   readonly carried?: readonly string[];
-  /** A folder that caches the facts of each source between runs. Default: cached only in this process. */
+  /** A folder that caches the facts of each source and the minified library between runs. Default: cached only in this process. */
   readonly cache?: string;
 }
 

@@ -1,4 +1,4 @@
-import { readdir, writeFile } from "node:fs/promises";
+import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import luaparse from "luaparse";
 import { afterEach, expect, test, vi } from "vitest";
@@ -67,4 +67,31 @@ test("two bundles that share files parse them once", async () => {
   expect(await parsedBy(() => bundle({ name: "q", entry: "other.lua", root }))).toEqual([
     'return require("m5")\n',
   ]);
+});
+
+test("the library is minified, its lines stay, and each file is minified once; a damaged copy is not deployed", async () => {
+  const LIBRARY = '-- A comment.\nlocal M = {}\n\nfunction M.fail()\n    error( "here" )\nend\nreturn M\n';
+  const root = project({
+    "lib/helper.lua": LIBRARY,
+    "main.lua": '-- Stays.\nrequire("helper").fail()\n',
+  });
+  const cache = temporaryFolder("facts");
+  const folder = join(root, "lib");
+  const make = () =>
+    bundle({ name: "p", entry: "main.lua", root, cache, search: ["lib"], library: { folder, label: "own" } });
+  const made = await make();
+  expect(made.text).toContain('-- Stays.\nrequire("helper").fail()\n');
+  expect(made.text).toContain('\nlocal M={}\n\nfunction M.fail()\nerror("here")\nend\nreturn M\n');
+  expect(made.modules.find(({ file }) => file === "own/helper.lua")?.lines.count).toBe(7);
+
+  clearFactCache();
+  expect(await parsedBy(async () => expect((await make()).text).toBe(made.text))).toEqual([]);
+
+  const [small = ""] = (await readdir(cache)).filter((name) => name.endsWith(".min.json"));
+  const kept = JSON.parse(await readFile(join(cache, small), "utf8"));
+  for (const damaged of ['{"format":', JSON.stringify({ ...kept, text: `${kept.text}print("more")` })]) {
+    await writeFile(join(cache, small), damaged);
+    clearFactCache();
+    expect(await parsedBy(async () => expect((await make()).text).toBe(made.text))).toEqual([LIBRARY]);
+  }
 });

@@ -1,10 +1,14 @@
-import { zstdCompressSync } from "node:zlib";
+import { randomBytes, randomFillSync } from "node:crypto";
+import { constants, zstdCompressSync } from "node:zlib";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { sqlOf } from "../../src/core/sql.ts";
 import { isSigned, itemSigner, parseItem } from "../../src/localnet/ans104.ts";
 import { chain, FIRST_HEIGHT } from "../../src/localnet/scheduler/blocks.ts";
 import { parseCrons } from "../../src/localnet/scheduler/cron.ts";
 import { deepHash, nextPlace } from "../../src/localnet/scheduler/order.ts";
+import { openDatabase } from "../../src/localnet/store/database.ts";
+import { memoriesOf } from "../../src/localnet/store/memories.ts";
 import type { Assignment } from "../../src/localnet/types.ts";
 import { memoryCache } from "../../src/localnet/units/memory-cache.ts";
 import { evaluatedMessage } from "../../src/localnet/units/message.ts";
@@ -20,6 +24,11 @@ import {
 
 const tags = (pairs: Record<string, string>) =>
   Object.entries(pairs).map(([name, value]) => ({ name, value }));
+
+/** Changes a bit of a byte. */
+function flip(bytes: Uint8Array, at: number): void {
+  bytes[at] = (bytes[at] ?? 0) ^ 2;
+}
 
 test("a snapshot restores a memory exactly, from any other memory of the same image", () => {
   const write = fc.record({ at: fc.nat(6 * PAGE - 1), value: fc.nat(255) });
@@ -72,32 +81,105 @@ test("a snapshot of an earlier version is read, and written in the present one",
   expect(plain(decodeSnapshot(snapshot).pages)).toEqual(plain(contents));
 });
 
+test("a snapshot of version 2, whose second frame has pages as they are, is read, and written in the present version", () => {
+  const memory = new Uint8Array(4 * PAGE);
+  const frame = (...pages: number[]) => {
+    const numbers = Buffer.alloc(4 + pages.length * 4);
+    numbers.writeUInt32LE(pages.length, 0);
+    for (const [index, page] of pages.entries()) numbers.writeUInt32LE(page, 4 + index * 4);
+    const contents = pages.map((page) => memory.slice(page * PAGE, (page + 1) * PAGE));
+    return zstdCompressSync(Buffer.concat([numbers, ...contents]), {
+      params: { [constants.ZSTD_c_compressionLevel]: 1 },
+    });
+  };
+  randomFillSync(memory, PAGE);
+  const settled = frame(1, 2, 3);
+  randomFillSync(memory, 2 * PAGE, PAGE);
+  const head = Buffer.alloc(16);
+  head.write("AOS2", 0, "latin1");
+  head.writeUInt32LE(settled.length, 4);
+  head.writeDoubleLE(memory.length, 8);
+  const old = decodeSnapshot(Buffer.concat([head, settled, frame(2)]));
+  const isWhole = (pages: ReadonlyMap<number, Uint8Array>) => {
+    const live = new Uint8Array(memory.length);
+    restore(live, new Map(), [], new Map(pages));
+    return Buffer.from(live).equals(memory);
+  };
+  expect(isWhole(old.pages)).toBe(true);
+  flip(memory, 3 * PAGE + 5);
+  const { snapshot, settled: kept } = encodeSnapshot(memory, [1, 2, 3], old.settled);
+  expect(kept).not.toBe(undefined);
+  expect(Buffer.from(snapshot).subarray(0, 4).toString("latin1")).toBe("AOS3");
+  expect(isWhole(decodeSnapshot(snapshot).pages)).toBe(true);
+});
+
 test("what few messages change is written next to what stays, and pages far from each other are found", () => {
   const memory = new Uint8Array(300 * PAGE);
+  // Content that does not compress, as most of a process' memory.
   const touch = (...pages: number[]) => {
-    for (const page of pages) memory.fill(page % 250, page * PAGE, page * PAGE + 9);
+    for (const page of pages) randomFillSync(memory, page * PAGE, PAGE);
     return differingPages(memory, new Map());
+  };
+  const restored = (snapshot: Uint8Array) => {
+    const live = new Uint8Array(memory.length).fill(5, 0, PAGE);
+    restore(live, new Map(), [0], decodeSnapshot(snapshot).pages);
+    return Buffer.from(live);
   };
   const stays = [1, 63, 64, 127, 128, 191, 290, 299];
   const dirty = touch(...stays);
   expect(dirty).toEqual(stays);
-  const { settled } = encodeSnapshot(memory, dirty);
+  const first = encodeSnapshot(memory, dirty);
+  const { settled } = first;
   const more = touch(200);
   const { snapshot, settled: same } = encodeSnapshot(memory, more, settled);
   expect(same).toBe(settled);
-  memory.fill(0, PAGE, 2 * PAGE);
   expect([...decodeSnapshot(snapshot).pages.keys()].sort((a, b) => a - b)).toEqual(
     [...stays, 200].sort((a, b) => a - b),
   );
+  // A few bytes of every page, as Lua's garbage collector changes after each message: little is written, and the rest is as before.
+  for (const page of stays) for (let at = 0; at < PAGE; at += 400) flip(memory, page * PAGE + at);
+  const marked = encodeSnapshot(memory, differingPages(memory, new Map()), settled);
+  expect(marked.settled).toBe(settled);
+  expect(marked.snapshot.length - first.snapshot.length).toBeLessThan(PAGE * 1.2);
+  expect(restored(marked.snapshot).equals(memory)).toBe(true);
   // A page that is empty again is restored as empty.
+  memory.fill(0, PAGE, 2 * PAGE);
   const back = encodeSnapshot(memory, differingPages(memory, new Map()), settled);
-  const live = new Uint8Array(memory.length).fill(5, 0, PAGE);
-  restore(live, new Map(), [0], decodeSnapshot(back.snapshot).pages);
-  expect(Buffer.from(live).equals(memory)).toBe(true);
-  // More than half of it changed: everything is written again.
+  expect(restored(back.snapshot).equals(memory)).toBe(true);
+  // Much of it changed: everything is written again.
   expect(
     encodeSnapshot(memory, touch(...Array.from({ length: 20 }, (_, at) => 210 + at)), settled).settled,
   ).not.toBe(settled);
+  const changed = encodeSnapshot(memory, touch(...stays), settled);
+  expect(changed.settled).not.toBe(settled);
+  expect(restored(changed.snapshot).equals(memory)).toBe(true);
+});
+
+test("a memory is written in blocks: only those that changed, also one that a store of an earlier version has whole", () => {
+  const sql = sqlOf(openDatabase(":memory:"));
+  const memories = memoriesOf(sql);
+  const first = randomBytes(300_000);
+  sql.run("INSERT INTO memories (process, memory) VALUES ('p', ?)", first);
+  expect(Buffer.from(memories.memory("p") ?? []).equals(first)).toBe(true);
+  const written = (before: Uint8Array | null, after: Uint8Array) => {
+    const changes = () => Number(sql.row("SELECT total_changes() AS n")?.n);
+    const from = changes();
+    memories.save("p", { before, after });
+    expect(Buffer.from(memories.memory("p") ?? []).equals(after)).toBe(true);
+    return changes() - from;
+  };
+  // Five blocks, and the whole one is gone.
+  expect(written(first, first)).toBe(6);
+  const second = Buffer.from(first);
+  flip(second, 299_999);
+  expect(written(first, second)).toBe(1);
+  const shorter = second.subarray(0, 140_000);
+  // Its last block is shorter, and two are gone.
+  expect(written(second, shorter)).toBe(3);
+  expect(written(shorter, Buffer.concat([shorter, randomBytes(100_000)]))).toBe(2);
+  memories.save("q", { before: null, after: second });
+  expect(Buffer.from(memories.memory("q") ?? []).equals(second)).toBe(true);
+  expect(memories.memory("r")).toBe(null);
 });
 
 test("slots have no gaps, times do not go back, and the chain depends on everything before", () => {

@@ -9,6 +9,7 @@ import { type BundleOptions, bundle, store } from "../../src/bundler/index.ts";
 import { type LocalNetworkInfo, start, stop } from "../../src/localnet/index.ts";
 import { makeJwk } from "../ao/wallets.ts";
 import { targetOf } from "../providers/fixture.ts";
+import { FACTS } from "../setup/shared.ts";
 
 type Jwk = Awaited<ReturnType<typeof makeJwk>>;
 
@@ -62,6 +63,8 @@ export class Embedded {
       entry: `processes/${name}/process.lua`,
       prelude: ["src/runtime/fleet/init.lua"],
       search: ["src/runtime", "processes"],
+      library: { folder: join(ROOT, "src/runtime"), label: "ao-fleet" },
+      ...(process.env[FACTS] === undefined ? {} : { cache: process.env[FACTS] }),
     };
     if (source !== undefined) await writeFile(join(this.#folder, `${name}.lua`), source);
     const made = await bundle(

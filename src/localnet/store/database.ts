@@ -9,6 +9,8 @@ export function openDatabase(path: string): DatabaseSync {
   const database = new DatabaseSync(path);
   try {
     database.exec("PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;");
+    // 32 MB: a checkpoint waits for the disk, and the same blocks are written over and over.
+    database.exec("PRAGMA wal_autocheckpoint = 8192;");
     database.exec(`BEGIN EXCLUSIVE; ${TABLES} COMMIT;`);
     const version = database.prepare("SELECT value FROM meta WHERE key = 'version'").get()?.value;
     if (version === undefined) {

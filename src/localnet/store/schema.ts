@@ -39,6 +39,10 @@ CREATE TABLE IF NOT EXISTS evaluations (
 );
 CREATE INDEX IF NOT EXISTS evaluations_order ON evaluations (process, ordinate);
 CREATE INDEX IF NOT EXISTS evaluations_message ON evaluations (process, message);
+-- Whole memories; stores of earlier versions have them, and a process moves to blocks with its next evaluation.
 CREATE TABLE IF NOT EXISTS memories (process TEXT PRIMARY KEY, memory BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS memory_blocks (
+  process TEXT NOT NULL, block INTEGER NOT NULL, bytes BLOB NOT NULL, PRIMARY KEY (process, block)
+);
 CREATE TABLE IF NOT EXISTS effects (id INTEGER PRIMARY KEY AUTOINCREMENT, record TEXT NOT NULL);
 `;

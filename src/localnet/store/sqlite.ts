@@ -3,6 +3,7 @@ import { type Sql, sqlOf } from "../../core/sql.ts";
 import type { Assignment, Effect, EvaluationRecord, ItemRecord, ProcessRecord } from "../types.ts";
 import { openDatabase } from "./database.ts";
 import { itemFilter } from "./item-query.ts";
+import { memoriesOf } from "./memories.ts";
 import type { AssignmentRange, EvaluationPoint, EvaluationQuery, ItemQuery, Store } from "./store.ts";
 
 /**
@@ -176,6 +177,7 @@ const evaluationsOf = (
   "saveEvaluation" | "evaluation" | "evaluationAt" | "lastEvaluated" | "evaluations" | "memory"
 > => {
   const { atomically, run, row, rows, record, records } = sql;
+  const memories = memoriesOf(sql);
   return {
     saveEvaluation: (evaluation, memory, effects) =>
       atomically(() => {
@@ -185,7 +187,7 @@ const evaluationsOf = (
           ...[process, ordinate, cron, message, timestamp],
           ...[result.Error === undefined ? 0 : 1, JSON.stringify(evaluation)],
         );
-        if (memory) run("INSERT OR REPLACE INTO memories (process, memory) VALUES (?, ?)", process, memory);
+        if (memory) memories.save(process, memory);
         for (const effect of effects) run("INSERT INTO effects (record) VALUES (?)", JSON.stringify(effect));
       }),
     evaluation: (process, message) =>
@@ -224,9 +226,7 @@ const evaluationsOf = (
         ),
       );
     },
-    memory: (process) =>
-      (row("SELECT memory FROM memories WHERE process = ?", process)?.memory as Uint8Array | undefined) ??
-      null,
+    memory: memories.memory,
   };
 };
 

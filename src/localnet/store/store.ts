@@ -34,7 +34,7 @@ export interface Store {
   /** Saves a result with its memory; `memory: undefined` keeps the earlier one. */
   saveEvaluation(
     evaluation: EvaluationRecord,
-    memory: Uint8Array | undefined,
+    memory: MemoryChange | undefined,
     effects: readonly Effect[],
   ): void;
   /** The first evaluation of a message. */
@@ -52,6 +52,12 @@ export interface Store {
 
   setMonitored(process: string, monitored: boolean): void;
   monitored(): string[];
+}
+
+/** A process' new memory, and the one that the store has: only what differs is written. */
+export interface MemoryChange {
+  readonly before: Uint8Array | null;
+  readonly after: Uint8Array;
 }
 
 export interface ItemQuery {

@@ -1,5 +1,5 @@
 import { isNextInChain } from "../scheduler/order.ts";
-import type { Store } from "../store/store.ts";
+import type { MemoryChange, Store } from "../store/store.ts";
 import type { Assignment, EvaluatedMessage, EvaluationRecord, EvaluationResult, Tag } from "../types.ts";
 import type { UnitContext } from "./context.ts";
 import { UnitError } from "./http.ts";
@@ -146,14 +146,15 @@ class Evaluations implements Evaluating {
     });
     const keeps = memory !== null && memory !== before;
     const isOnNode = process.scheduler === this.#context.node.address;
-    this.#keep(id, message, about, { isOnNode, result, ...(keeps ? { memory } : {}) });
+    const change = keeps ? { memory: { before, after: memory } } : {};
+    this.#keep(id, message, about, { isOnNode, result, ...change });
   }
 
   #keep(
     id: string,
     message: EvaluatedMessage,
     about: About,
-    { isOnNode, result, memory }: { isOnNode: boolean; result: EvaluationResult; memory?: Uint8Array },
+    { isOnNode, result, memory }: { isOnNode: boolean; result: EvaluationResult; memory?: MemoryChange },
   ): void {
     const patches = isOnNode ? patchesOf(result) : [];
     const record: EvaluationRecord = {
@@ -166,7 +167,7 @@ class Evaluations implements Evaluating {
       this.#store.saveEvaluation(record, memory, isOnNode ? [] : effectsOf(id, about.root, result));
       if (patches.length > 0) keepPatches(this.#store, id, patches);
     });
-    if (memory !== undefined) this.#memories.set(id, memory);
+    if (memory !== undefined) this.#memories.set(id, memory.after);
     this.#tell(id);
     this.#push();
   }

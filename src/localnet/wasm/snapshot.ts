@@ -1,6 +1,7 @@
+import { hash } from "node:crypto";
 import { constants, zstdCompressSync, zstdDecompressSync } from "node:zlib";
 
-/** Bytes per page: the unit in which two memories are compared. */
+/** Bytes per page: the unit in which two memories are compared. A WebAssembly memory is a whole number of them. */
 export const PAGE = 16_384;
 const ZERO = Buffer.alloc(PAGE);
 /** Pages that are compared at once where nothing is expected. */
@@ -52,64 +53,140 @@ export interface Settled {
   readonly pages: Pages;
   /** The pages, compressed. */
   readonly frame: Uint8Array;
+  /** Of the frame, by which a thread recognizes pages that it has already decompressed. Snapshots of version 2 do not have it. */
+  readonly id: string;
 }
 
 /** More of a memory is not kept uncompressed between two evaluations. */
 const MAX_SETTLED = 64 * 1024 * 1024;
-/** Begins a snapshot of two frames; one of version 1 is a single one, and begins as zstd's frames do. */
-const MAGIC = 0x3253_4f41;
-const HEADER = 16;
+/**
+ * Begins a snapshot of two frames, whose second one is the difference from the first. Version 2 has pages as they are in its second frame;
+ * version 1 is a single frame, and begins as zstd's frames do.
+ */
+const MAGIC = 0x3353_4f41;
+const MAGIC_2 = 0x3253_4f41;
+/** Magic number, length of the first frame, length of the memory; in version 3, the id of what is settled. */
+const HEADER_2 = 16;
+const ID_BYTES = 16;
+const HEADER = HEADER_2 + ID_BYTES;
+/** The memory is settled again when the difference takes more than this part of what is settled. */
+const MAX_LATE = 0.25;
 
 /**
- * The snapshot of a memory: its byte length, the settled pages, and those that differ from them.
+ * The snapshot of a memory: its byte length, the settled pages, and the difference from them. Lua's garbage collector marks each object after
+ * each message, so most pages differ from those before, but in few bytes.
  *
  * @param dirty the pages that differ from the new image
- * @param before the settled pages of the snapshot before. They are replaced if half of the memory differs from them
+ * @param before the settled pages of the snapshot before. They are replaced if much of the memory differs from them
  */
 export function encodeSnapshot(
   memory: Uint8Array,
   dirty: readonly number[],
   before?: Settled,
 ): { snapshot: Uint8Array; settled: Settled | undefined } {
-  const late = before === undefined ? [] : since(memory, dirty, before.pages);
-  const isStill = before !== undefined && late.length * 2 <= dirty.length;
+  const late = before && mayBeClose(dirty, before) ? difference(memory, dirty, before.pages) : undefined;
+  const isStill = before !== undefined && late !== undefined && late.length < before.frame.length * MAX_LATE;
   const settled = isStill ? before : settledOf(copyPages(memory, dirty));
-  const frame = isStill ? compressed(copyPages(memory, late)) : Buffer.alloc(0);
+  const frame = isStill ? late : Buffer.alloc(0);
   const header = Buffer.alloc(HEADER);
   header.writeUInt32LE(MAGIC, 0);
   header.writeUInt32LE(settled.frame.length, 4);
   header.writeDoubleLE(memory.length, 8);
+  header.write(settled.id, HEADER_2, "hex");
   const isKept = settled.pages.size * PAGE <= MAX_SETTLED;
   return { snapshot: Buffer.concat([header, settled.frame, frame]), settled: isKept ? settled : undefined };
 }
 
-/** The pages whose content is not that of the settled ones, including those that are as in the new image again. */
-function since(memory: Uint8Array, dirty: readonly number[], settled: Pages): number[] {
+/** Whether comparing is worth it: after a load, there are many more pages. */
+const mayBeClose = (dirty: readonly number[], { pages }: Settled): boolean =>
+  dirty.filter((page) => !pages.has(page)).length <= pages.size * MAX_LATE;
+
+/**
+ * Each page that differs from the settled one, including those that are as in the new image again, combined with it by exclusive or: nearly
+ * all zeros, as one compressed frame.
+ */
+function difference(memory: Uint8Array, dirty: readonly number[], settled: Pages): Uint8Array {
   const view = Buffer.from(memory.buffer, memory.byteOffset, memory.byteLength);
-  const late = dirty.filter((page) => !settled.has(page));
+  const numbers = dirty.filter((page) => !settled.has(page));
   for (const [page, content] of settled) {
     const start = page * PAGE;
-    if (view.compare(content, 0, content.length, start, start + content.length) !== 0) late.push(page);
+    if (view.compare(content, 0, content.length, start, start + content.length) !== 0) numbers.push(page);
   }
-  return late;
+  const { raw, start } = frameOf(numbers, numbers.length * PAGE);
+  let offset = start;
+  for (const page of numbers) {
+    const content = memory.subarray(page * PAGE, (page + 1) * PAGE);
+    const other = settled.get(page);
+    if (other === undefined) raw.set(content, offset);
+    else exclusiveOr(content, other, raw.subarray(offset, offset + content.length));
+    offset += content.length;
+  }
+  return compress(raw.subarray(0, offset), SMALL_CHUNK);
 }
 
-const settledOf = (pages: Pages): Settled => ({ pages, frame: compressed(pages) });
+/** Writes the combination of two pieces of the same length into a third one. */
+function exclusiveOr(one: Uint8Array, other: Uint8Array, to: Uint8Array): void {
+  const isAligned = [one, other, to].every(({ byteOffset }) => byteOffset % 4 === 0);
+  const words = isAligned ? Math.floor(one.length / 4) : 0;
+  const [a, b, c] = [one, other, to].map(
+    ({ buffer, byteOffset }) => new Uint32Array(buffer, isAligned ? byteOffset : 0, words),
+  ) as [Uint32Array, Uint32Array, Uint32Array];
+  for (let i = 0; i < words; i++) c[i] = (a[i] as number) ^ (b[i] as number);
+  for (let i = words * 4; i < one.length; i++) to[i] = (one[i] as number) ^ (other[i] as number);
+}
+
+function settledOf(pages: Pages): Settled {
+  const frame = compressed(pages);
+  return remembered({ pages, frame, id: idOf(frame) });
+}
+
+const idOf = (frame: Uint8Array): string => hash("sha256", frame).slice(0, ID_BYTES * 2);
+
+/** What this thread has decompressed or settled lately, most recent last: a process' pages stay the same for many messages. */
+const recent = new Map<string, Settled>();
+const MAX_RECENT = 96 * 1024 * 1024;
+
+function remembered(settled: Settled): Settled {
+  recent.delete(settled.id);
+  recent.set(settled.id, settled);
+  let bytes = 0;
+  for (const each of [...recent.values()].reverse()) {
+    bytes += each.pages.size * PAGE;
+    if (bytes > MAX_RECENT && each !== settled) recent.delete(each.id);
+  }
+  return settled;
+}
 
 /** Their number, the numbers, and the contents, as one compressed frame. */
 function compressed(pages: Pages): Uint8Array {
   const size = [...pages.values()].reduce((sum, content) => sum + content.length, 0);
-  const raw = Buffer.allocUnsafe(4 + pages.size * 4 + size);
-  let offset = raw.writeUInt32LE(pages.size, 0);
-  for (const page of pages.keys()) offset = raw.writeUInt32LE(page, offset);
+  const { raw, start } = frameOf([...pages.keys()], size);
+  let offset = start;
   for (const content of pages.values()) {
     raw.set(content, offset);
     offset += content.length;
   }
-  // In one piece: small ones take longer.
-  const chunkSize = Math.max(64, raw.length);
-  return zstdCompressSync(raw, { chunkSize, params: { [constants.ZSTD_c_compressionLevel]: 1 } });
+  return compress(raw.subarray(0, offset), Math.max(64, offset));
 }
+
+/** Reused: new memory of some megabytes costs as much as compressing it. */
+let scratch = Buffer.alloc(0);
+
+/** A buffer for a frame, which begins with the numbers of its pages; valid until the next one. */
+function frameOf(numbers: readonly number[], size: number): { raw: Buffer; start: number } {
+  const start = 4 + numbers.length * 4;
+  if (scratch.length < start + size) scratch = Buffer.alloc(start + size);
+  let offset = scratch.writeUInt32LE(numbers.length, 0);
+  for (const number of numbers) offset = scratch.writeUInt32LE(number, offset);
+  return { raw: scratch, start };
+}
+
+/** What is expected of a difference. */
+const SMALL_CHUNK = 256 * 1024;
+
+/** @param chunkSize bytes of output that are expected: many small pieces take longer. */
+const compress = (raw: Uint8Array, chunkSize: number): Uint8Array =>
+  zstdCompressSync(raw, { chunkSize, params: { [constants.ZSTD_c_compressionLevel]: 1 } });
 
 interface Decoded {
   readonly byteLength: number;
@@ -120,14 +197,29 @@ interface Decoded {
 
 export function decodeSnapshot(snapshot: Uint8Array): Decoded {
   const view = Buffer.from(snapshot.buffer, snapshot.byteOffset, snapshot.byteLength);
-  if (view.readUInt32LE(0) !== MAGIC) return decodeFirst(snapshot);
-  const end = HEADER + view.readUInt32LE(4);
+  const magic = view.readUInt32LE(0);
+  if (magic !== MAGIC && magic !== MAGIC_2) return decodeFirst(snapshot);
+  const start = magic === MAGIC ? HEADER : HEADER_2;
+  const end = start + view.readUInt32LE(4);
   const byteLength = view.readDoubleLE(8);
-  const frame = view.subarray(HEADER, end);
-  const settled = { pages: decompressed(frame, byteLength), frame };
-  const late = view.length === end ? [] : decompressed(view.subarray(end), byteLength);
-  return { byteLength, pages: new Map([...settled.pages, ...late]), settled };
+  const id = magic === MAGIC ? view.toString("hex", HEADER_2, HEADER) : "";
+  const settled = recent.get(id) ?? settledIn(view.subarray(start, end), byteLength, id);
+  if (id !== "") remembered(settled);
+  const pages = new Map(settled.pages);
+  const late: Pages = view.length === end ? new Map() : decompressed(view.subarray(end), byteLength);
+  for (const [page, content] of late) {
+    const before = magic === MAGIC ? settled.pages.get(page) : undefined;
+    if (before !== undefined) exclusiveOr(content, before, content);
+    pages.set(page, content);
+  }
+  return { byteLength, pages, settled };
 }
+
+const settledIn = (frame: Uint8Array, byteLength: number, id: string): Settled => ({
+  pages: decompressed(frame, byteLength),
+  frame,
+  id: id === "" ? idOf(frame) : id,
+});
 
 function decompressed(frame: Uint8Array, byteLength: number): Pages {
   const raw = zstdDecompressSync(frame, { chunkSize: CHUNK });
@@ -154,5 +246,5 @@ function decodeFirst(snapshot: Uint8Array): Decoded {
   const raw = zstdDecompressSync(snapshot, { chunkSize: CHUNK });
   if (raw.readUInt32LE(0) !== 1) throw new Error("unknown format of a process memory");
   const byteLength = raw.readDoubleLE(8);
-  return { byteLength, pages: pagesIn(raw, HEADER, raw.readUInt32LE(4), byteLength) };
+  return { byteLength, pages: pagesIn(raw, HEADER_2, raw.readUInt32LE(4), byteLength) };
 }
