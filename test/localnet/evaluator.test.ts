@@ -75,6 +75,9 @@ test("the evaluator boots and evaluates every image, more of them than instances
   }
   // An older image warns about a missing message after a failed one.
   for (const live of lives) expect(await live.eval("return X")).toMatch(/(^|\n)20$/);
+  // The thread held each of these memories last in its image's instance, which it then dropped for other images.
+  for (const live of lives) expect(await live.eval("X = X + 1 return X")).toMatch(/(^|\n)21$/);
+  for (const live of lives) expect(await live.eval("return X")).toMatch(/(^|\n)21$/);
 });
 
 test("the evaluator isolates processes that share an instance", async () => {

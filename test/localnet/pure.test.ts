@@ -1,4 +1,6 @@
 import { randomBytes, randomFillSync } from "node:crypto";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { constants, zstdCompressSync } from "node:zlib";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
@@ -21,6 +23,7 @@ import {
   restore,
   type Settled,
 } from "../../src/localnet/wasm/snapshot.ts";
+import { temporaryFolder } from "../kit/folder.ts";
 
 const tags = (pairs: Record<string, string>) =>
   Object.entries(pairs).map(([name, value]) => ({ name, value }));
@@ -153,6 +156,23 @@ test("what few messages change is written next to what stays, and pages far from
   const changed = encodeSnapshot(memory, touch(...stays), settled);
   expect(changed.settled).not.toBe(settled);
   expect(restored(changed.snapshot).equals(memory)).toBe(true);
+});
+
+test("a store of the earlier version is opened, and then refused by programs that know only that one; a later one is refused", () => {
+  const path = join(temporaryFolder("store"), "network.sqlite");
+  openDatabase(path).close();
+  const version = (set?: string) => {
+    const database = new DatabaseSync(path);
+    if (set !== undefined) database.prepare("UPDATE meta SET value = ? WHERE key = 'version'").run(set);
+    const found = database.prepare("SELECT value FROM meta WHERE key = 'version'").get()?.value;
+    database.close();
+    return found;
+  };
+  expect(version("1")).toBe("1");
+  openDatabase(path).close();
+  expect(version()).toBe("2");
+  version("3");
+  expect(() => openDatabase(path)).toThrow("has version 3; this program requires version 2");
 });
 
 test("a memory is written in blocks: only those that changed, also one that a store of an earlier version has whole", () => {

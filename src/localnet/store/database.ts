@@ -1,5 +1,5 @@
 import { DatabaseSync } from "node:sqlite";
-import { STORE_VERSION, TABLES } from "./schema.ts";
+import { EARLIER_VERSION, STORE_VERSION, TABLES } from "./schema.ts";
 
 /** Thrown if another process has opened the folder's store. */
 export class StoreBusy extends Error {}
@@ -13,8 +13,8 @@ export function openDatabase(path: string): DatabaseSync {
     database.exec("PRAGMA wal_autocheckpoint = 8192;");
     database.exec(`BEGIN EXCLUSIVE; ${TABLES} COMMIT;`);
     const version = database.prepare("SELECT value FROM meta WHERE key = 'version'").get()?.value;
-    if (version === undefined) {
-      database.prepare("INSERT INTO meta (key, value) VALUES ('version', ?)").run(STORE_VERSION);
+    if (version === undefined || version === EARLIER_VERSION) {
+      database.prepare("INSERT OR REPLACE INTO meta (key, value) VALUES ('version', ?)").run(STORE_VERSION);
     } else if (version !== STORE_VERSION) {
       throw new Error(
         `the store ${path} has version ${version}; this program requires version ${STORE_VERSION}`,

@@ -1,5 +1,7 @@
 /** Version of the tables; a store of another version is refused. */
-export const STORE_VERSION = "1";
+export const STORE_VERSION = "2";
+/** Its memories are whole, and are read. An older program must not open the store afterwards: it would not find a memory in blocks. */
+export const EARLIER_VERSION = "1";
 
 export const TABLES = `
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;

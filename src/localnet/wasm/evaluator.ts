@@ -19,7 +19,8 @@ interface Job {
   readonly module: string;
   /** Undefined for a memory that no worker created in this run. */
   readonly tag: number | undefined;
-  readonly order: (held: boolean) => Order;
+  /** The order to a worker, which may hold the memory already. */
+  readonly order: (isHeld: boolean) => Order;
   readonly settle: (answer: Answer, worker: PoolWorker | null) => void;
 }
 
@@ -79,9 +80,10 @@ class WorkerPool implements Evaluator {
     worker.job = null;
     worker.timer = null;
     if (job) {
-      if ("holds" in answer) worker.holds.set(job.module, answer.holds);
+      worker.holds.set(job.module, "holds" in answer ? answer.holds : null);
       if ("failure" in answer) worker.modules.delete(job.module);
-      job.settle(answer, worker);
+      if ("released" in answer) this.#queue.unshift(job);
+      else job.settle(answer, worker);
     }
     this.#next();
   }
@@ -142,7 +144,7 @@ class WorkerPool implements Evaluator {
     const answer = await this.#submit({
       module,
       tag,
-      order: (held) => ({
+      order: (isHeld) => ({
         kind: "evaluate",
         module,
         env: {
@@ -150,7 +152,7 @@ class WorkerPool implements Evaluator {
           Module: { Id: module, Owner: source.owner, Tags: source.tags },
         },
         message,
-        snapshot: held ? "held" : memory,
+        snapshot: isHeld && tag !== undefined ? tag : memory,
         tag: made,
         keep: !dryRun,
       }),

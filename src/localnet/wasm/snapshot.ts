@@ -1,7 +1,7 @@
 import { hash } from "node:crypto";
 import { constants, zstdCompressSync, zstdDecompressSync } from "node:zlib";
 
-/** Bytes per page: the unit in which two memories are compared. A WebAssembly memory is a whole number of them. */
+/** Bytes per page: the unit in which two memories are compared. A WebAssembly memory has no partial page. */
 export const PAGE = 16_384;
 const ZERO = Buffer.alloc(PAGE);
 /** Pages that are compared at once where nothing is expected. */
@@ -93,9 +93,11 @@ export function encodeSnapshot(
   header.writeUInt32LE(settled.frame.length, 4);
   header.writeDoubleLE(memory.length, 8);
   header.write(settled.id, HEADER_2, "hex");
-  const isKept = settled.pages.size * PAGE <= MAX_SETTLED;
-  return { snapshot: Buffer.concat([header, settled.frame, frame]), settled: isKept ? settled : undefined };
+  const snapshot = Buffer.concat([header, settled.frame, frame]);
+  return { snapshot, settled: isKept(settled) ? settled : undefined };
 }
+
+const isKept = ({ pages }: Settled): boolean => pages.size * PAGE <= MAX_SETTLED;
 
 /** Whether comparing is worth it: after a load, there are many more pages. */
 const mayBeClose = (dirty: readonly number[], { pages }: Settled): boolean =>
@@ -116,27 +118,29 @@ function difference(memory: Uint8Array, dirty: readonly number[], settled: Pages
   let offset = start;
   for (const page of numbers) {
     const content = memory.subarray(page * PAGE, (page + 1) * PAGE);
+    raw.set(content, offset);
     const other = settled.get(page);
-    if (other === undefined) raw.set(content, offset);
-    else exclusiveOr(content, other, raw.subarray(offset, offset + content.length));
+    if (other !== undefined) combine(raw.subarray(offset, offset + content.length), other);
     offset += content.length;
   }
   return compress(raw.subarray(0, offset), SMALL_CHUNK);
 }
 
-/** Writes the combination of two pieces of the same length into a third one. */
-function exclusiveOr(one: Uint8Array, other: Uint8Array, to: Uint8Array): void {
-  const isAligned = [one, other, to].every(({ byteOffset }) => byteOffset % 4 === 0);
-  const words = isAligned ? Math.floor(one.length / 4) : 0;
-  const [a, b, c] = [one, other, to].map(
-    ({ buffer, byteOffset }) => new Uint32Array(buffer, isAligned ? byteOffset : 0, words),
-  ) as [Uint32Array, Uint32Array, Uint32Array];
-  for (let i = 0; i < words; i++) c[i] = (a[i] as number) ^ (b[i] as number);
-  for (let i = words * 4; i < one.length; i++) to[i] = (one[i] as number) ^ (other[i] as number);
+/** Combines a piece with another one of its length by exclusive or, in place: four bytes at once where both begin at such a place. */
+function combine(piece: Uint8Array, other: Uint8Array): void {
+  const isAligned = piece.byteOffset % 4 === 0 && other.byteOffset % 4 === 0;
+  const count = isAligned ? Math.floor(piece.length / 4) : 0;
+  if (isAligned) {
+    const words = new Uint32Array(piece.buffer, piece.byteOffset, count);
+    const others = new Uint32Array(other.buffer, other.byteOffset, count);
+    for (let i = 0; i < count; i++) words[i] = (words[i] as number) ^ (others[i] as number);
+  }
+  for (let i = count * 4; i < piece.length; i++) piece[i] = (piece[i] as number) ^ (other[i] as number);
 }
 
 function settledOf(pages: Pages): Settled {
-  const frame = compressed(pages);
+  // Copied, as it is kept: the compressor returns a part of a buffer that is as large as its input.
+  const frame = Buffer.from(compressed(pages));
   return remembered({ pages, frame, id: idOf(frame) });
 }
 
@@ -148,11 +152,12 @@ const MAX_RECENT = 96 * 1024 * 1024;
 
 function remembered(settled: Settled): Settled {
   recent.delete(settled.id);
+  if (!isKept(settled)) return settled;
   recent.set(settled.id, settled);
   let bytes = 0;
-  for (const each of [...recent.values()].reverse()) {
-    bytes += each.pages.size * PAGE;
-    if (bytes > MAX_RECENT && each !== settled) recent.delete(each.id);
+  for (const { id, pages, frame } of [...recent.values()].reverse()) {
+    bytes += pages.size * PAGE + frame.length;
+    if (bytes > MAX_RECENT) recent.delete(id);
   }
   return settled;
 }
@@ -169,16 +174,20 @@ function compressed(pages: Pages): Uint8Array {
   return compress(raw.subarray(0, offset), Math.max(64, offset));
 }
 
-/** Reused: new memory of some megabytes costs as much as compressing it. */
+/** Reused: new memory of some megabytes costs as much as compressing it. A larger one is not kept. */
 let scratch = Buffer.alloc(0);
+const MAX_SCRATCH = 32 * 1024 * 1024;
 
 /** A buffer for a frame, which begins with the numbers of its pages; valid until the next one. */
 function frameOf(numbers: readonly number[], size: number): { raw: Buffer; start: number } {
   const start = 4 + numbers.length * 4;
-  if (scratch.length < start + size) scratch = Buffer.alloc(start + size);
-  let offset = scratch.writeUInt32LE(numbers.length, 0);
-  for (const number of numbers) offset = scratch.writeUInt32LE(number, offset);
-  return { raw: scratch, start };
+  // Some more: a memory that grows by a page with each message needs no new one each time.
+  const wanted = Math.ceil((start + size) * 1.25);
+  const raw = scratch.length >= start + size ? scratch : Buffer.alloc(wanted);
+  if (raw.length <= MAX_SCRATCH) scratch = raw;
+  let offset = raw.writeUInt32LE(numbers.length, 0);
+  for (const number of numbers) offset = raw.writeUInt32LE(number, offset);
+  return { raw, start };
 }
 
 /** What is expected of a difference. */
@@ -209,20 +218,22 @@ export function decodeSnapshot(snapshot: Uint8Array): Decoded {
   const late: Pages = view.length === end ? new Map() : decompressed(view.subarray(end), byteLength);
   for (const [page, content] of late) {
     const before = magic === MAGIC ? settled.pages.get(page) : undefined;
-    if (before !== undefined) exclusiveOr(content, before, content);
+    if (before !== undefined) combine(content, before);
     pages.set(page, content);
   }
   return { byteLength, pages, settled };
 }
 
+/** Copies what is kept, so that it does not keep larger buffers. */
 const settledIn = (frame: Uint8Array, byteLength: number, id: string): Settled => ({
-  pages: decompressed(frame, byteLength),
-  frame,
+  pages: decompressed(frame, byteLength, true),
+  frame: Buffer.from(frame),
   id: id === "" ? idOf(frame) : id,
 });
 
-function decompressed(frame: Uint8Array, byteLength: number): Pages {
-  const raw = zstdDecompressSync(frame, { chunkSize: CHUNK });
+function decompressed(frame: Uint8Array, byteLength: number, isKept = false): Pages {
+  const found = zstdDecompressSync(frame, { chunkSize: CHUNK });
+  const raw = isKept && found.length < CHUNK ? Buffer.from(found) : found;
   return pagesIn(raw, 4, raw.readUInt32LE(0), byteLength);
 }
 

@@ -9,7 +9,8 @@ export type Order = { readonly module: string; readonly source?: ModuleSource } 
       readonly kind: "evaluate";
       readonly env: Environment;
       readonly message: EvaluatedMessage;
-      readonly snapshot: Uint8Array | null | "held";
+      /** A tag means the memory with that tag, which the instance holds. */
+      readonly snapshot: Uint8Array | null | number;
       /** The tag of the new snapshot. */
       readonly tag: number;
       readonly keep: boolean;
@@ -17,10 +18,11 @@ export type Order = { readonly module: string; readonly source?: ModuleSource } 
   | { readonly kind: "expand"; readonly snapshot: Uint8Array }
 );
 
-/** The worker's answer. `failure` means that nothing was evaluated. */
+/** The worker's answer. `failure` and `released` mean that nothing was evaluated; the second, that the instance does not hold that memory. */
 export type Answer =
   | { readonly snapshot: Uint8Array | null; readonly result: EvaluationResult; readonly holds: number | null }
   | { readonly memory: Uint8Array }
+  | { readonly released: true }
   | { readonly failure: string };
 
 interface Image {
@@ -50,7 +52,7 @@ async function instanceOf(order: Order): Promise<{ image: Image; instance: Image
   }
   images.delete(order.module);
   images.set(order.module, image);
-  const another = order.kind === "evaluate" && order.snapshot !== "held";
+  const another = order.kind === "evaluate" && typeof order.snapshot !== "number";
   if (another && (image.instance?.size ?? 0) > MAX_SHARED) image.instance = null;
   image.instance ??= await ImageInstance.create(image.compiled, image.options);
   const live = [...images.values()].filter((each) => each.instance !== null);
@@ -74,9 +76,11 @@ function loaderOptions({ tags }: ModuleSource): object {
 async function execute(order: Order): Promise<Answer> {
   const { image, instance } = await instanceOf(order);
   if (order.kind === "expand") return { memory: instance.expand(order.snapshot) };
+  // The instance was dropped for another image's, or has evaluated for another process.
+  if (typeof order.snapshot === "number" && instance.holds !== order.snapshot) return { released: true };
   try {
     const { snapshot, result } = await instance.evaluate(
-      order.snapshot,
+      typeof order.snapshot === "number" ? "held" : order.snapshot,
       order.message,
       order.env,
       order.keep,
