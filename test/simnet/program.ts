@@ -69,6 +69,8 @@ const GUARD = /local __e\b[\w, ]*=\s*(\d+)/;
 const COMMIT = /Fleet\.commit\(\s*\{([\s\S]*?)\}\s*\)/g;
 const PLAIN = /\{[^{}]*"fleet"\s*:\s*"committed"[^{}]*\}/g;
 const STRANGERS = /for _, name in ipairs\(\{([^}]*)\}\) do Handlers\.remove\(name\) end/;
+/** The modules of the library in a bundle: an error there is not the program's. */
+const LIBRARY = /^__fleet_modules\["ao-fleet\/[^\n]*\n[\s\S]*?^end end$/gm;
 const ERROR = /^error\(\s*(["'])(.*?)\1\s*(?:,\s*\d+\s*)?\)/m;
 const ON = /^(?!\s*--).*?\b[Ff]leet\.on\(\s*["']([\w-]+)["']/gm;
 const DECLARED = /^(?!\s*--).*?\b[Ff]leet\.process\s*\(?\s*\{([\s\S]*?)\n?\}\s*\)?\s*(?:;|\n|$)/gm;
@@ -88,7 +90,7 @@ export function readProgram(source: string): Program | undefined {
   const declared = [...source.matchAll(DECLARED)].at(-1)?.[1] ?? "";
   const name = field(declared, "name");
   const processType = field(declared, "processType");
-  const error = ERROR.exec(source);
+  const error = ERROR.exec(source.replace(LIBRARY, (text) => text.replace(/[^\n]+/g, "")));
   return {
     ...(guard === undefined ? {} : { guard: Number(guard) }),
     ...(commit ? { commit: commit.fields } : {}),
