@@ -41,7 +41,7 @@ const TOGETHER = [
   "test/move/carried.test.ts",
   "test/processes/generated.test.ts",
   "test/providers/{drift-codes,replies}.test.ts",
-  "test/rollback/{cleaning,emergency,pure}.test.ts",
+  "test/rollback/{cleaning,emergency,pure,restore-again}.test.ts",
   "test/toolchain/{browser,go,lock,stack-init}.test.ts",
   "test/traffic/{confirm-move,probing,rollout-progress,same-table,unsent}.test.ts",
 ];

@@ -24,11 +24,11 @@ export function restoreCommand(cli: Cli): Command {
     name: "restore",
     summary: "restore saved states of processes",
     description:
-      "Saves the present state of each process, then restores the newest saved state, or the one that is named. The code stays the same: an " +
-      "earlier shape is migrated up. Reads the state back and compares its digest with the snapshot's.",
+      "Saves the present state of each process, then restores the newest state that a backup or a deployment saved, or the one that is " +
+      "named. The code stays the same: an earlier shape is migrated up. Reads the state back and compares its digest with the snapshot's.",
     examples: [
       ["npx fleet restore battle --list", "list the saved states"],
-      ["npx fleet restore battle", "the newest state, after confirmation"],
+      ["npx fleet restore battle", "the newest backup, after confirmation"],
       ["npx fleet restore battle --digest 3fa2b1 --yes", "a given state"],
       ["npx fleet restore --all --before deploy-…", "all members, as they were before that deployment"],
     ],

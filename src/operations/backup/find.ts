@@ -12,7 +12,10 @@ export interface SnapshotToRestore {
   readonly text: string;
 }
 
-/** Which of a member's saved states to use; the newest if neither is given. */
+/**
+ * Which of a member's saved states to use. If neither is given, the newest that a backup or a deployment saved: a state that a restore saved
+ * is the one that was to be replaced, and a repeated command would return to it.
+ */
 interface Chosen {
   /** A prefix of its digest. */
   readonly digest?: string | undefined;
@@ -38,10 +41,12 @@ async function snapshotFor(
 ): Promise<SnapshotToRestore> {
   const store = snapshotStore(fleet.session.scope);
   const kept = await store.list(member.name);
+  const isNamed = digest !== undefined || before !== undefined;
   const found = kept.filter(
     (snapshot) =>
       (digest === undefined || snapshot.digest.startsWith(digest)) &&
-      (before === undefined || snapshot.deploymentId === before),
+      (before === undefined || snapshot.deploymentId === before) &&
+      (isNamed || snapshot.reason !== "restore"),
   );
   const digests = new Set(found.map((snapshot) => snapshot.digest));
   const [snapshot] = found;
@@ -57,7 +62,9 @@ async function snapshotFor(
     got: several
       ? [...digests].map((one) => one.slice(0, 16)).join(", ")
       : `${amount(kept.length, "saved state")}, none matches`,
-    expected: "one snapshot whose text is in the store",
-    remedy: `npx fleet restore ${member.name} --list shows the saved states.`,
+    expected: isNamed
+      ? "one snapshot whose text is in the store"
+      : "a state that a backup or a deployment saved, whose text is in the store",
+    remedy: `npx fleet restore ${member.name} --list shows the saved states; --digest chooses any of them.`,
   });
 }

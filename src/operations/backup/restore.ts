@@ -52,21 +52,24 @@ export async function restoreState(
   const keep = (taken: ExportedSnapshot) => snapshotStore(session.scope).put(taken.snapshot, taken.text);
   await keep(before);
   const data = { state: parseJson(text), digest: snapshot.digest };
-  await importState(session, member, { epoch, ...data }, budget);
+  const again = `npx fleet restore ${member.name} --digest ${snapshot.digest.slice(0, 12)}`;
+  await importState(session, member, { epoch, ...data }, budget).catch(repeatedBy(again));
   // Older backups do not contain globals.
   const { globals } = StateSchema.parse(data.state);
   const whole = globals !== undefined;
   const names = Object.keys(globals ?? {});
-  const declared = await exportState(session, member, occasion, budget, { whole });
+  const readBack = (extent: { readonly globals?: readonly string[] }) =>
+    exportState(session, member, occasion, budget, { whole, ...extent }).catch(repeatedBy(again));
+  const declared = await readBack({});
   const isSame = ({ snapshot: { digest } }: ExportedSnapshot) => digest === snapshot.digest;
   // The backup may contain more, or fewer, globals than the running code declares.
   const after =
     isSame(declared) || names.length > MAX_GLOBALS || declared.snapshot.stateVersion !== snapshot.stateVersion
       ? declared
-      : await exportState(session, member, occasion, budget, { whole, globals: names });
-  await keep(after);
+      : await readBack({ globals: names });
   const { stateVersion } = after.snapshot;
-  if (isSame(after) || stateVersion !== snapshot.stateVersion)
+  if (isSame(after) || stateVersion !== snapshot.stateVersion) {
+    await keep(after);
     return {
       equal: isSame(after),
       stateVersion,
@@ -75,14 +78,26 @@ export async function restoreState(
       before: before.snapshot,
       notKept,
     };
+  }
   throw new FleetError({
     code: "STATE_DIFFERS",
     what: `${member.name} accepted the state, but now holds a different one.`,
     got: after.snapshot.digest,
     expected: snapshot.digest,
-    remedy: `A message may have changed it in the meantime: check it, then run the command again. ${undoLine(member.name, { before: before.snapshot, notKept })}`,
+    remedy: `A message may have changed it in the meantime: check it. To restore the state again: ${again}. ${undoLine(member.name, { before: before.snapshot, notKept })}`,
   });
 }
+
+/** For `catch`: adds to an error the command that restores the same state again. Without the digest, it could choose another one. */
+const repeatedBy =
+  (again: string) =>
+  (error: unknown): never => {
+    if (!(error instanceof FleetError)) throw error;
+    const [first, ...rest] = error.problems;
+    const { transient, isLocal } = error;
+    const remedy = `${first.remedy} To restore the state again: ${again}`;
+    throw new FleetError([{ ...first, remedy }, ...rest], { cause: error, transient, isLocal });
+  };
 
 /** The state with undeclared globals that messages changed: an import may reset them, and undoing it needs them. */
 async function everything(
