@@ -1,7 +1,8 @@
-import { mkdir, readdir, utimes, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm, utimes, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
-import { hashOf } from "../../src/core/hash.ts";
+import { hashOf, sha256 } from "../../src/core/hash.ts";
+import { snapshotStore } from "../../src/fleet/snapshot/store.ts";
 import { clean } from "../../src/operations/cleanup/files.ts";
 import { temporaryFolder } from "../kit/folder.ts";
 
@@ -55,4 +56,61 @@ test("bundles and modules: what a release needs stays, recent ones stay, and the
   expect(await readdir(join(projectDir, ".fleet/modules"))).toHaveLength(4);
   expect(await readdir(join(projectDir, ".fleet/bundles"))).toHaveLength(5);
   expect((await clean({ ...request, dryRun: false })).bundles).toEqual([]);
+});
+
+test("saved states: a clean-up removes those of no metadata file, and none whose metadata it cannot read or that is being written", async () => {
+  const projectDir = temporaryFolder("cleaning-states");
+  const home = join(projectDir, ".fleet");
+  await mkdir(join(home, "releases/game.dev"), { recursive: true });
+  const store = snapshotStore({ home, project: "game", stack: "dev" });
+  const folder = join(home, "snapshots/game.dev/notes");
+  const age = (digest: string, days: number) => {
+    const time = new Date(NOW - days * DAY);
+    return utimes(join(home, `snapshots/${digest}.json.gz`), time, time);
+  };
+  const save = async (text: string, days: number) => {
+    const digest = sha256(text);
+    const takenAt = new Date(NOW - days * DAY).toISOString();
+    const about = { member: "notes", processId: "p", generation: 1, slot: 1, deploymentId: "d" };
+    const code = { reason: "backup", sourceHash: "", stateVersion: "1", bytes: text.length } as const;
+    await store.put({ ...about, ...code, digest, takenAt }, text);
+    await age(digest, days);
+    return digest;
+  };
+  const metadataOf = async (digest: string) => {
+    const name = (await readdir(folder)).find((one) => one.includes(digest.slice(0, 12)));
+    return join(folder, name ?? "");
+  };
+  const [latest, due, damaged, later] = [
+    await save("latest", 1),
+    await save("due", 30),
+    await save("damaged", 30),
+    await save("later", 30),
+  ];
+  await writeFile(await metadataOf(damaged), "{");
+  const known = JSON.parse(await readFile(await metadataOf(later), "utf8"));
+  await writeFile(await metadataOf(later), JSON.stringify({ ...known, ofALaterVersion: 1 }));
+  // A deployment has written the one, and not yet its metadata; the other is left from a run that was killed.
+  const [writing = "", left = ""] = [await save("writing", 0), await save("left", 30)];
+  for (const digest of [writing, left]) await rm(await metadataOf(digest));
+  const request = {
+    ...{ projectDir, project: "game", retention: { since: NOW - 7 * DAY, releases: 1, snapshots: 1 } },
+    pinned: () => undefined,
+  };
+  const gone = [due, left].map((digest) => `.fleet/snapshots/${digest}.json.gz`).sort();
+  const texts = async () => (await readdir(join(home, "snapshots"))).filter((name) => name.endsWith(".gz"));
+  expect(await clean({ ...request, dryRun: true })).toMatchObject({ snapshots: 1, states: gone });
+  expect(await texts()).toHaveLength(6);
+  expect(await clean({ ...request, dryRun: false })).toMatchObject({ snapshots: 1, states: gone });
+  const kept = [latest, damaged, later, writing].map((digest) => `${digest}.json.gz`);
+  expect((await texts()).sort()).toEqual(kept.sort());
+  expect(await clean({ ...request, dryRun: false })).toMatchObject({ snapshots: 0, states: [] });
+  // A state that is saved again is new, although its text was there.
+  const path = join(home, `snapshots/${await save("left", 30)}.json.gz`);
+  await utimes(path, 0, 0);
+  await store.put({ ...known, digest: left, takenAt: new Date(NOW).toISOString() }, "left");
+  for (const name of await readdir(folder))
+    if (name.includes(left.slice(0, 12))) await rm(join(folder, name));
+  const retention = { ...request.retention, since: Date.now() - DAY };
+  expect((await clean({ ...request, retention, dryRun: false })).states).toEqual([]);
 });

@@ -1,4 +1,5 @@
-import { readdir, readFile, rm, stat } from "node:fs/promises";
+import type { Dirent } from "node:fs";
+import { readdir, readFile, stat, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { gunzip, gzip } from "node:zlib";
@@ -47,9 +48,12 @@ interface SnapshotStore {
   text(digest: string): Promise<string | undefined>;
   /** All snapshots, newest first; of one member if given. */
   list(member?: string): Promise<Snapshot[]>;
-  /** Deletes some snapshots, and then the texts that no snapshot refers to. Returns the number of deleted files. */
-  forget(which: (snapshot: Snapshot) => boolean): Promise<number>;
+  /** Paths of the metadata of some snapshots. */
+  paths(which: (snapshot: Snapshot) => boolean): Promise<string[]>;
 }
+
+/** The end of a metadata file's name: the digest's first digits. */
+const NAMED = /-([0-9a-f]{12})\.json$/;
 
 /** `.fleet/snapshots/<digest>.json.gz` and `.fleet/snapshots/<project>.<stack>/<member>/<time>-<digest>.json`. */
 export function snapshotStore(scope: StackFiles): SnapshotStore {
@@ -74,8 +78,10 @@ export function snapshotStore(scope: StackFiles): SnapshotStore {
   return {
     async put(snapshot, text) {
       const path = pathOf(snapshot.digest);
-      // The text first, so that a reader of the metadata finds it.
-      if (!(await exists(path))) await writeBytesAtomically(path, await promisify(gzip)(text));
+      // The text first, so that a reader of the metadata finds it. One that is there becomes new, so that no clean-up removes it meanwhile.
+      const now = new Date();
+      if (!(await succeeds(utimes(path, now, now))))
+        await writeBytesAtomically(path, await promisify(gzip)(text));
       const stamp = snapshot.takenAt.replace(/[-:]/g, "");
       const name = `${stamp}-${snapshot.digest.slice(0, 12)}.json`;
       await writeAtomically(join(known, snapshot.member, name), `${JSON.stringify(snapshot, null, 2)}\n`);
@@ -90,36 +96,56 @@ export function snapshotStore(scope: StackFiles): SnapshotStore {
       }
     },
     list: async (member) => (await all(member)).map(({ snapshot }) => snapshot),
-    async forget(which) {
-      let gone = 0;
-      for (const { path, snapshot } of await all()) {
-        if (!which(snapshot)) continue;
-        await rm(path, { force: true });
-        gone += 1;
-      }
-      // Other stacks of this folder may have the same states.
-      const needed = new Set<string>();
-      for (const folder of await folders(texts))
-        for (const name of await folders(join(texts, folder)))
-          for (const { snapshot } of await entries(join(texts, folder, name))) needed.add(snapshot.digest);
-      for (const name of await readdir(texts).catch(() => [])) {
-        const digest = /^([0-9a-f]{64})\.json\.gz$/.exec(name)?.[1];
-        if (digest === undefined || needed.has(digest)) continue;
-        await rm(join(texts, name), { force: true });
-        gone += 1;
-      }
-      return gone;
-    },
+    paths: async (which) => (await all()).flatMap(({ path, snapshot }) => (which(snapshot) ? [path] : [])),
   };
 }
 
-const exists = (path: string): Promise<boolean> =>
-  stat(path).then(
+/**
+ * Paths of the texts in a folder `.fleet` that no metadata of any stack names. The file name of metadata is enough, because its content may be
+ * damaged or of a later version.
+ *
+ * @param gone paths of metadata that does not count
+ * @param since newer texts are left out: a deployment writes the text before its metadata; milliseconds since 1970
+ */
+export async function textsWithoutMetadata(
+  home: string,
+  gone: ReadonlySet<string>,
+  since: number,
+): Promise<string[]> {
+  const texts = join(home, "snapshots");
+  const needed = new Set<string>();
+  for (const stack of await folders(texts))
+    for (const member of await folders(join(texts, stack)))
+      for (const name of await namesIn(join(texts, stack, member))) {
+        const digits = NAMED.exec(name)?.[1];
+        if (digits !== undefined && !gone.has(join(texts, stack, member, name))) needed.add(digits);
+      }
+  const found: string[] = [];
+  for (const name of await namesIn(texts)) {
+    const path = join(texts, name);
+    if (!/^[0-9a-f]{64}\.json\.gz$/.test(name) || needed.has(name.slice(0, 12))) continue;
+    if ((await stat(path)).mtimeMs < since) found.push(path);
+  }
+  return found;
+}
+
+const succeeds = (work: Promise<unknown>): Promise<boolean> =>
+  work.then(
     () => true,
     () => false,
   );
 
-async function folders(path: string): Promise<string[]> {
-  const found = await readdir(path, { withFileTypes: true }).catch(() => []);
-  return found.filter((entry) => entry.isDirectory()).map(({ name }) => name);
+const folders = async (path: string): Promise<string[]> =>
+  (await entriesIn(path)).filter((entry) => entry.isDirectory()).map(({ name }) => name);
+
+const namesIn = async (path: string): Promise<string[]> => (await entriesIn(path)).map(({ name }) => name);
+
+/** The entries of a folder; none if it does not exist. @throws the file system's error if it cannot be read */
+async function entriesIn(path: string): Promise<Dirent[]> {
+  try {
+    return await readdir(path, { withFileTypes: true });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
+    throw error;
+  }
 }

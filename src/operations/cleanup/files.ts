@@ -1,7 +1,7 @@
 import { readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { type ReleaseDocument, readRelease, releasePath } from "../../fleet/releases/document.ts";
-import { snapshotStore } from "../../fleet/snapshot/store.ts";
+import { snapshotStore, textsWithoutMetadata } from "../../fleet/snapshot/store.ts";
 import { localReleases } from "../rollback/releases.ts";
 import { bundlesOf, modulesOf, type Retention, releasesToKeep, snapshotsToKeep } from "./retention.ts";
 import { rotateLogs } from "./rotate.ts";
@@ -14,6 +14,8 @@ interface Cleaned {
   readonly releases: readonly string[];
   readonly bundles: readonly string[];
   readonly snapshots: number;
+  /** Texts of snapshots that no kept snapshot needs. */
+  readonly states: readonly string[];
 }
 
 interface CleanRequest {
@@ -38,7 +40,7 @@ export async function clean(request: CleanRequest): Promise<Cleaned> {
   const rotated = await rotateLogs(join(build, "logs"), dryRun);
   const kept: ReleaseDocument[] = [];
   const goneReleases: string[] = [];
-  let snapshots = 0;
+  const goneSnapshots: string[] = [];
   for (const stack of await stacksIn(home, request.project)) {
     const where = { home, project: request.project, stack };
     const releases = await localReleases(where);
@@ -56,16 +58,24 @@ export async function clean(request: CleanRequest): Promise<Cleaned> {
     const ids = new Set([...stay].map(({ member, takenAt, digest }) => `${member} ${takenAt} ${digest}`));
     const isOld = ({ member, takenAt, digest }: (typeof all)[number]) =>
       !ids.has(`${member} ${takenAt} ${digest}`);
-    snapshots += all.filter(isOld).length;
-    if (!dryRun) await held.forget(isOld);
+    goneSnapshots.push(...(await held.paths(isOld)));
   }
+  // Other stacks of this folder may have the same states.
+  const goneStates = await textsWithoutMetadata(home, new Set(goneSnapshots), retention.since);
   const foreign = await foreignStacks(home, request.project);
   const goneBundles = [
     ...(await oldContent(join(home, "bundles"), ["lua", "map.json"], bundles, foreign, retention.since)),
     ...(await oldContent(join(home, "modules"), ["wasm", "json"], modulesOf(kept), foreign, retention.since)),
   ];
   if (!dryRun) {
-    for (const path of [...artefacts, ...logs, ...goneReleases, ...goneBundles])
+    for (const path of [
+      ...artefacts,
+      ...logs,
+      ...goneReleases,
+      ...goneBundles,
+      ...goneSnapshots,
+      ...goneStates,
+    ])
       await rm(path, { force: true });
   }
   const short = (paths: readonly string[]) => paths.map((path) => path.slice(projectDir.length + 1)).sort();
@@ -75,7 +85,8 @@ export async function clean(request: CleanRequest): Promise<Cleaned> {
     rotated: short(rotated),
     releases: short(goneReleases),
     bundles: short(goneBundles),
-    snapshots,
+    snapshots: goneSnapshots.length,
+    states: short(goneStates),
   };
 }
 
