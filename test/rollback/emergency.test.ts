@@ -1,8 +1,11 @@
 import { expect, it } from "vitest";
 import { SetTrafficSchema, type TrafficState } from "../../src/delivery/wire.ts";
+import type { Member } from "../../src/fleet/members/member.ts";
 import type { ReleaseDocument } from "../../src/fleet/releases/document.ts";
 import { routerState, switchBack } from "../../src/operations/rollback/emergency.ts";
-import type { MemberPlan } from "../../src/operations/rollback/member-plan.ts";
+import type { Info } from "../../src/operations/rollback/info.ts";
+import type { MemberPlan, PlanRequest } from "../../src/operations/rollback/member-plan.ts";
+import { planWarmRevision } from "../../src/operations/rollback/plan-revisions.ts";
 import type { Traffic } from "../../src/operations/rollback/stack.ts";
 import { type Behaviour, fakeAo, fakeFleet, idOf, member } from "../cli/fakes.ts";
 
@@ -198,3 +201,38 @@ it("it sends the router nothing if no old process is warm, or if callers are bac
   expect(await emergency(done, [warm("battle"), warm("shop")])).toBeUndefined();
   expect([...actions(none.ao), ...actions(done.ao)]).toEqual(["GET_TRAFFIC", "GET_TRAFFIC"]);
 });
+
+it("it keeps the salt if a service stays split: another would give its callers other revisions than those that have their state", async () => {
+  const proven = tableOf(target.releaseHash, "steady", [route("shop-old", OLD)], [route("battle-old", OLD)]);
+  const split = [route("shop", NEW, 7500), route("shop-old", OLD, 2500)];
+  const made = world({ table: tableOf(green.release, "rollout", split, [route("battle", NEW)]), proven });
+  await emergency(made, [warm("shop", { carries: true }), warm("battle")]);
+  const { salt, services } = SetTrafficSchema.parse(JSON.parse(made.ao.sent[1]?.data ?? ""));
+  expect([salt, services.shop?.routes, services.battle?.routes]).toEqual([
+    green.release,
+    split,
+    [route("battle-old", OLD)],
+  ]);
+});
+
+it.each([
+  ["partitioned", 1000, true],
+  ["partitioned", 7500, true],
+  ["partitioned", 0, undefined],
+  ["none", 1000, undefined],
+])(
+  "state %s, with a share of %d for the other revision: is state handed over to a warm process? %s",
+  async (state, share, carries) => {
+    const routes = [route("shop", NEW, share), route("shop-old", OLD, 10_000 - share)];
+    const request = {
+      traffic: { ...traffic, services: { shop: { state } } },
+      table: { table: tableOf(green.release, "rollout", routes, []) },
+    } as unknown as PlanRequest;
+    const info = { status: "ACTIVE", migrations: [], stateVersion: "1", epoch: 7 } as unknown as Info;
+    const warmOne = { processId: idOf("shop-old"), info };
+    const to = { version: "1.0.0", sourceHash: OLD };
+    const never = () => Promise.reject(new Error("not in this test"));
+    const plan = await planWarmRevision(never, request, member("shop"), warmOne, info, to);
+    expect([plan.kind, plan.problem, plan.carries]).toEqual(["warm", undefined, carries]);
+  },
+);

@@ -2,7 +2,7 @@ import { type Budget, budgetOf } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
 import { canonicalJson } from "../../core/hash.ts";
 import { ALL_TRAFFIC_BP } from "../../delivery/strategy.ts";
-import type { ServiceRoutes, TrafficState } from "../../delivery/wire.ts";
+import type { ServiceRoutes, Table, TrafficState } from "../../delivery/wire.ts";
 import type { FleetSession } from "../../fleet/fleet-session.ts";
 import { resume } from "../../fleet/protocol/state.ts";
 import { commandTraffic, proveTargets, setTraffic, traffic } from "../../fleet/protocol/traffic.ts";
@@ -121,6 +121,15 @@ async function attemptSwitch(
   return { services: names, ...(slot === undefined ? {} : { slot }) };
 }
 
+/** The salt of the new table: the present one if a service stays split, because another would give its callers other revisions. */
+const saltOf = (table: Table, release: string, switched: readonly string[]): string =>
+  Object.entries(table.services).some(
+    ([name, { routes }]) =>
+      !switched.includes(name) && routes.filter(({ weightBp }) => weightBp > 0).length > 1,
+  )
+    ? table.salt
+    : release;
+
 /** The process that has all traffic of a service; undefined if several share it. */
 function soleTarget(table: TrafficState["table"], name: string): string | undefined {
   const [only, ...others] = table?.services[name]?.routes.filter(({ weightBp }) => weightBp > 0) ?? [];
@@ -190,7 +199,7 @@ function routerClient(
       const message = {
         release,
         step: table?.release === release ? table.step + 1 : 0,
-        salt: release,
+        salt: table ? saltOf(table, release, switched) : release,
         ...(table ? { expect: { release: table.release, step: table.step, serial } } : {}),
         services,
       };

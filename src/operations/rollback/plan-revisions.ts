@@ -66,7 +66,9 @@ export async function planWarmRevision(
 ): Promise<MemberPlan> {
   const { name } = member;
   const serving = servingOf(request, member);
-  const carries = request.traffic?.services[name]?.state !== "none" && serving !== processId;
+  // State that is partitioned by key is with every process that has a share.
+  const sharers = sharersOf(request, name) ?? [serving];
+  const carries = request.traffic?.services[name]?.state !== "none" && sharers.some((id) => id !== processId);
   const plan: MemberPlan = {
     name,
     processId: member.processId,
