@@ -1,7 +1,7 @@
 /** How a rollout starts or continues from a router's state, and the messages for it. Pure. */
 import { holdOf, isSameTable, type Position, percent, type Step } from "../../src/delivery/index.ts";
 import type { SetTraffic, Table, TrafficCommand, TrafficState } from "../../src/delivery/wire.ts";
-import { finalOf, hasSameShares, messageOf, servicesAt, type Wanted } from "./plan.ts";
+import { finalOf, hasSameShares, messageOf, remainingSteps, servicesAt, type Wanted } from "./plan.ts";
 import type { WaitReason } from "./rollout-errors.ts";
 import { type StateMove, stateMoves } from "./state-moves.ts";
 
@@ -62,16 +62,18 @@ export function isLeaseExpired({ table, reverted }: TrafficState, { release }: W
   return table?.mode === "steady" && reverted?.release === release && reverted.why === "lease";
 }
 
-/** The moves of state for a return from this release's last table. */
-export const movesBack = (wanted: Wanted, table: Table): StateMove[] =>
-  stateMoves(wanted.services, messageOf(wanted, 0, finalOf(wanted)), table);
-
 /** The moves of state for a new revision, of any release, that lost its traffic when the router reverted it. */
 export function movesAfterRevert({ table, reverted }: TrafficState, wanted: Wanted): StateMove[] {
   if (table?.mode !== "steady" || reverted === undefined || reverted.at <= table.at) return [];
-  const { services, salt, release } = reverted;
+  const { services, salt, release, step } = reverted;
   if (services) return stateMoves(wanted.services, { services, salt }, table);
-  return release === wanted.release ? movesBack(wanted, table) : [];
+  return release === wanted.release ? stateMoves(wanted.services, tableAt(wanted, table, step), table) : [];
+}
+
+/** The table of this release at a step: a router of an earlier version does not record the routes that it reverted. */
+function tableAt(wanted: Wanted, proven: Table, number: number): SetTraffic {
+  const step = remainingSteps(wanted, proven)[number - 1];
+  return messageOf(wanted, number, step ? servicesAt(wanted, step) : finalOf(wanted));
 }
 
 /** The moves of state that an unfinished rollout, of any release, has carried out. */

@@ -15,7 +15,7 @@ import type { Measure } from "./measure.ts";
 import { baseOf, hasSameShares, targetsOf, type Wanted } from "./plan.ts";
 import { targetsUnproven } from "./rollout-errors.ts";
 import type { RolloutProgress } from "./rollout-progress.ts";
-import { movesAfterRevert, movesBack, movesSinceProven } from "./rollout-state.ts";
+import { movesAfterRevert, movesSinceProven } from "./rollout-state.ts";
 import type { Router } from "./router.ts";
 import { type StateMove, type StateOwner, stateMoves, stateOwners } from "./state-moves.ts";
 
@@ -126,11 +126,9 @@ export class RouterTable {
     return state;
   }
 
-  /** After the router reverted the traffic: moves the state back, with the new revision's changes since the switch. */
+  /** After the router reverted the traffic: moves the state that had moved back, with the new revision's changes since the switch. */
   async followBack(): Promise<void> {
-    const { table } = await this.read();
-    if (!table) return;
-    const list = movesBack(this.#wanted, table);
+    const list = movesAfterRevert(await this.read(), this.#wanted);
     await this.#effects.handOver.transfer(list);
     await this.#effects.handOver.serve(list);
   }

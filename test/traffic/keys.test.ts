@@ -5,8 +5,10 @@ import type { ProcessOutputs } from "../../providers/process/schema.ts";
 import { endRun, sessionFor } from "../../providers/run/session.ts";
 import * as traffic from "../../providers/traffic/lifecycle.ts";
 import * as wiring from "../../providers/wiring/lifecycle.ts";
+import type { Table } from "../../src/delivery/wire.ts";
 import { ask } from "../../src/fleet/protocol/ask.ts";
 import { luaList } from "../../src/fleet/protocol/lua.ts";
+import { commandTraffic } from "../../src/fleet/protocol/traffic.ts";
 import { ExportedSchema } from "../../src/fleet/snapshot/contents.ts";
 import { newPlayer, type Player } from "../e2e/player.ts";
 import { targetOf } from "../providers/fixture.ts";
@@ -138,6 +140,31 @@ test("each purse is handed back with what was earned since when the new revision
   for (const key of sums.keys()) await earn(key);
   expect(seen.slice(-sums.size).every(({ by }) => by === "purse-green")).toBe(true);
   expect(await pursesOf(green)).toEqual(Object.fromEntries(sums));
+}, 120_000);
+
+test("an abort at the first step returns the keys that had moved, and leaves all others where they are", async () => {
+  const aborted = await stage.make("purse-aborted", program("purse-aborted", false));
+  const { scope, network } = stage.common();
+  const abort = async () => {
+    for (;;) {
+      const { table } = await player.ask(coordinator.processId, "GET_TRAFFIC", {});
+      if ((table as Table).mode === "rollout") break;
+    }
+    const session = await sessionFor(scope, network);
+    const router = { name: "abort-by-hand", generation: 1, processId: coordinator.processId };
+    await commandTraffic(session, router, { command: "abort" }, session.budget(30));
+  };
+  const running = inputs("r2-aborted", green, aborted)
+    .then((news) => traffic.create(news))
+    .then(
+      () => undefined,
+      (reason: Error) => reason.message,
+    );
+  const [error] = await Promise.all([running, abort()]);
+  expect(error).toContain("[ROLLOUT_ABORTED]");
+  expect(await pursesOf(green)).toEqual(Object.fromEntries(sums));
+  for (const key of sums.keys()) await earn(key);
+  expect(seen.slice(-sums.size).every(({ by }) => by === "purse-green")).toBe(true);
 }, 120_000);
 
 test("a rollout on hold serves every key, and another release takes the state along", async () => {

@@ -777,6 +777,49 @@ describe("a service that owns its state", () => {
     expect(codeOf(error)).toBe("ROLLOUT_ABORTED");
     expect(stage.handed).toEqual(["battle b→g", "battle g→b"]);
   });
+
+  describe.each(["abort", "lease"] as const)("whose rollout the router reverts (%s) while it runs", (why) => {
+    /** Runs it until the router reverts the first step. */
+    const reverted = async (state: "owned" | "partitioned", steps: number[], keeps = true) => {
+      const stage = new Stage().steady();
+      stage.before = (_message, kind) => {
+        const { table } = stage.router;
+        if (kind !== "read" || table?.mode !== "rollout") return;
+        // With state handed over, the end of the lease would hold the table.
+        if (stage.router.lease) stage.router.lease.onEnd = "revert";
+        if (why === "abort") stage.router.say("abort");
+        else stage.router.tick(600_000);
+        const { services, salt, ...rest } = stage.router.reverted as NonNullable<Stage["router"]["reverted"]>;
+        if (!keeps) stage.router.reverted = rest;
+      };
+      const { services, ...rest } = stage.wanted({ steps: steps.map((weightBp) => ({ weightBp })) });
+      const [battle] = Object.values(services);
+      const wanted = { ...rest, services: { battle: { ...battle, state } } } as typeof rest & {
+        services: typeof services;
+      };
+      const { error } = await stage.run(wanted);
+      expect(codeOf(error)).toBe(why === "abort" ? "ROLLOUT_ABORTED" : "LEASE_ENDED");
+      return stage.handed;
+    };
+
+    it.each([true, false])(
+      "keeps its state where it is if green never had it (the router records the routes: %s)",
+      async (keeps) => {
+        expect(await reverted("owned", [0, 10_000], keeps)).toEqual([]);
+        expect(await reverted("partitioned", [0, 10_000], keeps)).toEqual([]);
+      },
+    );
+
+    it.each([true, false])(
+      "gets back only the keys that green had (the router records the routes: %s)",
+      async (keeps) => {
+        expect(await reverted("partitioned", [1000, 5000, 10_000], keeps)).toEqual([
+          "battle b→g 0-1000",
+          "battle g→b 0-1000",
+        ]);
+      },
+    );
+  });
 });
 
 describe("blue", () => {

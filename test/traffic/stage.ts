@@ -6,6 +6,7 @@ import { servicesToMove, type Wanted } from "../../providers/traffic/plan.ts";
 import { RolloutRun } from "../../providers/traffic/rollout-run.ts";
 import type { Router } from "../../providers/traffic/router.ts";
 import type { RolloutEffects } from "../../providers/traffic/router-table.ts";
+import type { StateMove } from "../../providers/traffic/state-moves.ts";
 import { unitSlow } from "../../src/ao/errors.ts";
 import { FleetError } from "../../src/core/errors.ts";
 import {
@@ -31,6 +32,10 @@ export interface Behaviour {
   /** Its health cannot be read. */
   silent?: boolean;
 }
+
+/** `battle b→g`, and the buckets of callers if only theirs move. */
+const labelOf = ({ name, from, to, keys }: StateMove): string =>
+  `${name} ${from[0]}→${to[0]}${keys === undefined ? "" : ` ${keys.from}-${keys.to}`}`;
 
 /** A deployer that was killed. */
 export class Killed extends Error {}
@@ -99,7 +104,7 @@ export class Stage {
       measure: this.#measure(wanted),
       handOver: {
         transfer: async (list) => {
-          for (const { name, from, to } of list) this.handed.push(`${name} ${from[0]}→${to[0]}`);
+          for (const move of list) this.handed.push(labelOf(move));
           if (this.handingFails && list.length > 0)
             throw new FleetError({ code: "HANDOVER_FAILED", what: "no", remedy: "none" });
           return list.map(({ name, from }) => ({ name, processId: from, state: this.answers }));
@@ -108,14 +113,14 @@ export class Stage {
           for (const { name, to } of list) this.served.push(`${name} ${to[0]}`);
         },
         confirm: async (list) => {
-          for (const { name, from, to } of list) this.confirmed.push(`${name} ${from[0]}→${to[0]}`);
+          for (const move of list) this.confirmed.push(labelOf(move));
         },
         refusing: async (list) => list.filter(({ to }) => to === this.refusing),
         resumeServing: async (list) => {
           for (const { name, to } of list) this.served.push(`${name} ${to[0]} again`);
         },
         recover: async (list) => {
-          for (const { name, from, to } of list) this.handed.push(`${name} ${from[0]}→${to[0]} if it drains`);
+          for (const move of list) this.handed.push(`${labelOf(move)} if it drains`);
         },
         undo: async (list) => {
           for (const { name, from } of list) this.handed.push(`${name} ${from[0]} serves on`);
