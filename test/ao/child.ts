@@ -2,7 +2,7 @@
  * Runs in a process of its own, which tests kill, stop or starve.
  *
  *     node child.ts deploy <journal> <wallet> <endpoints as JSON> [<extra bytes>]   spawns, sends, reads back, settles
- *     node child.ts hold   <journal>                                holds the journal; writes on a line of input
+ *     node child.ts hold   <journal> <heartbeat in ms>               holds the journal; writes on a line of input
  *     node child.ts fill   <journal>                                writes until it fails
  */
 import { createInterface } from "node:readline";
@@ -12,7 +12,7 @@ import { loadWallet } from "../../src/ao/wallet.ts";
 import { budgetOf } from "../../src/core/budget.ts";
 import type { FleetError } from "../../src/core/errors.ts";
 
-const [task, path = "", wallet = "", endpoints = "{}", size = "0"] = process.argv.slice(2);
+const [task, path = "", second = "", endpoints = "{}", size = "0"] = process.argv.slice(2);
 const say = (line: string) => process.stdout.write(`${line}\n`);
 const record = (journal: Journal, key: string, size: number) =>
   journal.record({ key, kind: "message", target: "p", signer: "w", content: "c" }, async () => ({
@@ -24,7 +24,7 @@ async function deploy(): Promise<void> {
   const journal = await openJournal(path, { patience: 2000 });
   const ao = connectLegacy({
     endpoints: JSON.parse(endpoints),
-    wallet: await loadWallet({ path: wallet }),
+    wallet: await loadWallet({ path: second }),
     journal,
     limits: { firstRead: 0, inFlight: 20, backoff: { base: 5, cap: 20, floor: 1 } },
   });
@@ -46,7 +46,7 @@ async function deploy(): Promise<void> {
 }
 
 async function hold(): Promise<void> {
-  const journal = await openJournal(path, { heartbeat: 50, stale: 400 });
+  const journal = await openJournal(path, { heartbeat: Number(second), stale: 400 });
   say("held");
   for await (const _ of createInterface({ input: process.stdin })) {
     await record(journal, "late", 10).then(

@@ -1,11 +1,12 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir, rm, utimes, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { beforeEach, describe, expect, test } from "vitest";
 import { openJournal, readJournal } from "../../src/ao/journal/index.ts";
+import { acquireLock } from "../../src/ao/journal/lock.ts";
 import { temporaryFolder } from "../kit/folder.ts";
 
 const folder = temporaryFolder("lock");
@@ -19,8 +20,8 @@ beforeEach(async (context) => {
 const script = fileURLToPath(new URL("child.ts", import.meta.url));
 
 /** A process that holds the journal, and its output line by line. */
-async function holder(): Promise<{ child: ChildProcess; next: () => Promise<string> }> {
-  const child = spawn(process.execPath, ["--no-warnings", script, "hold", path], {
+async function holder(heartbeat = 50): Promise<{ child: ChildProcess; next: () => Promise<string> }> {
+  const child = spawn(process.execPath, ["--no-warnings", script, "hold", path, String(heartbeat)], {
     stdio: ["pipe", "pipe", "inherit"],
   });
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
@@ -100,6 +101,34 @@ describe("a journal that another process holds", () => {
     child.stdin?.end();
     child.kill();
     await gone;
+  });
+
+  test("is not taken from a living owner whose lock looks old, as after the clock was set or the computer slept", async () => {
+    const { child, next } = await holder(1000);
+    const minuteAgo = new Date(Date.now() - 60_000);
+    await utimes(`${path}.lock`, minuteAgo, minuteAgo);
+    await expect(openJournal(path, { patience: 100 })).rejects.toMatchObject({ code: "JOURNAL_LOCKED" });
+    child.stdin?.write("go\n");
+    expect(await next()).toBe("written");
+    const gone = ended(child);
+    child.stdin?.end();
+    child.kill();
+    await gone;
+  });
+
+  test("is taken from a silent owner on another machine, and kept alive by nobody who lost it before", async () => {
+    const lost = await acquireLock(`${path}.lock`, { heartbeat: 20 });
+    const lock = { nonce: "n", pid: 1, born: "", host: "elsewhere", at: "2026-01-01T00:00:00.000Z" };
+    await rm(`${path}.lock`);
+    await writeFile(`${path}.lock`, JSON.stringify(lock));
+    // Less patience than silence: the lock is old before the patience ends, and then watched.
+    const hourAgo = new Date(Date.now() - 3_600_000);
+    await utimes(`${path}.lock`, hourAgo, hourAgo);
+    const journal = await openJournal(path, { patience: 50, stale: 400 });
+    expect(() => lost.assertHeld()).toThrow("took over");
+    await lost.release();
+    await journal.settle("nothing");
+    await journal.close();
   });
 
   test("is not taken from an owner on another machine", async () => {

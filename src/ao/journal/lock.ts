@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { readFileSync, unlinkSync } from "node:fs";
-import { link, readFile, rename, stat, unlink, utimes, writeFile } from "node:fs/promises";
+import { type FileHandle, link, open, readFile, rename, stat, unlink } from "node:fs/promises";
 import { hostname } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
@@ -23,7 +23,7 @@ export interface LockOptions {
   readonly patience?: number;
   /** Milliseconds between two heartbeats. Default 2,000. */
   readonly heartbeat?: number;
-  /** An owner without a heartbeat for this many milliseconds loses the lock. Default 12,000. */
+  /** An owner loses the lock if whoever waits for it sees no heartbeat for this many milliseconds. Default 12,000. */
   readonly stale?: number;
   /** Receives a line when an empty or truncated lock was replaced. Default: standard error. */
   readonly note?: (line: string) => void;
@@ -39,14 +39,24 @@ const OwnerSchema = z.object({
 });
 type Owner = z.infer<typeof OwnerSchema>;
 
+/** Milliseconds between two heartbeats. */
+const HEARTBEAT = 2000;
+/** Milliseconds between two looks at a lock that another owner holds. */
+const POLL = 50;
+/** Milliseconds that count for one look: more only passes if this process was suspended or starved. */
+const LOOK = 1000;
+
 /**
  * Takes the lock file, or waits for it. A dead owner is detected at once (same machine), a silent one after `stale`. An empty or
  * truncated lock does not name its owner: it counts as held as long as it gets heartbeats.
  *
+ * The age of a lock proves nothing: after the clock was set or the computer slept, the lock of a living owner is old until its next
+ * heartbeat. So an old lock is watched for `stale`, also beyond `patience`, until its owner gives a sign of life.
+ *
  * @throws FleetError `JOURNAL_LOCKED`, transient, naming the owner
  */
 export async function acquireLock(path: string, options: LockOptions = {}): Promise<FileLock> {
-  const { patience = 15_000, heartbeat = 2000, stale = 12_000, note = warn } = options;
+  const { heartbeat = HEARTBEAT } = options;
   const owner: Owner = {
     nonce: randomUUID(),
     pid: process.pid,
@@ -54,22 +64,12 @@ export async function acquireLock(path: string, options: LockOptions = {}): Prom
     host: hostname(),
     at: new Date().toISOString(),
   };
-  const end = performance.now() + patience;
-  while (!(await tryTake(path, owner))) {
-    const holder = await readOwner(path);
-    if (holder && isOver(holder, holder.owner ? stale : 2 * heartbeat)) {
-      if (!holder.owner) note(`the lock ${path} is empty or truncated, and no process holds it: replaced`);
-      await breakLock(path, holder.owner);
-      continue;
-    }
-    if (performance.now() >= end) throw locked(path, holder?.owner, patience);
-    await sleep(50);
-  }
+  const file = await waitForLock(path, owner, options);
 
   const beat = setInterval(() => {
     const now = new Date();
-    // A failure is reported by the next assertHeld.
-    utimes(path, now, now).catch(() => {});
+    // Through the open file: if another owner has the lock by now, its file is not touched. A failure is reported by the next assertHeld.
+    file.utimes(now, now).catch(() => {});
   }, heartbeat);
   beat.unref();
 
@@ -98,46 +98,101 @@ export async function acquireLock(path: string, options: LockOptions = {}): Prom
     async release() {
       clearInterval(beat);
       dropExit();
+      await file.close().catch(() => {});
       if (isOurs()) await unlink(path).catch(() => {});
     },
   };
 }
 
-/** Writes the owner to a draft and then links it to the lock's name, so that no reader sees a partial lock. */
-async function tryTake(path: string, owner: Owner): Promise<boolean> {
+/** @returns the lock's open file, once this owner has it */
+async function waitForLock(path: string, owner: Owner, options: LockOptions): Promise<FileHandle> {
+  const { patience = 15_000, heartbeat = HEARTBEAT, stale = 12_000, note = warn } = options;
+  const look = watch();
+  const end = performance.now() + patience;
+  for (;;) {
+    const file = await tryTake(path, owner);
+    if (file) return file;
+    const holder = await readHolder(path);
+    const { silence, hasChanged } = look(holder);
+    const limit = holder?.owner ? stale : 2 * heartbeat;
+    if (holder && (isDead(holder.owner) || silence > limit)) {
+      if (!holder.owner) note(`the lock ${path} is empty or truncated, and no process holds it: replaced`);
+      await breakLock(path, holder.owner);
+      continue;
+    }
+    const mayBeLeft = holder !== undefined && !hasChanged && Date.now() - holder.beat > limit;
+    if (performance.now() >= end && !mayBeLeft) throw locked(path, holder?.owner, patience);
+    await sleep(POLL);
+  }
+}
+
+/**
+ * Writes the owner to a draft and then links it to the lock's name, so that no reader sees a partial lock.
+ *
+ * @returns the lock's open file; undefined if another owner holds the lock
+ */
+async function tryTake(path: string, owner: Owner): Promise<FileHandle | undefined> {
   const draft = `${path}.${owner.nonce}`;
-  await writeFile(draft, JSON.stringify(owner), { mode: 0o600 });
+  const file = await open(draft, "w", 0o600);
+  let isTaken = false;
   try {
+    await file.writeFile(JSON.stringify(owner));
     await link(draft, path);
-    return true;
+    isTaken = true;
+    return file;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
+    if ((error as NodeJS.ErrnoException).code === "EEXIST") return undefined;
     throw error;
   } finally {
+    if (!isTaken) await file.close().catch(() => {});
     await unlink(draft).catch(() => {});
   }
 }
 
 interface Holder {
   readonly owner: Owner | undefined;
-  /** Milliseconds since the last heartbeat. */
-  readonly silence: number;
+  /** The time of the last heartbeat, by the clock of its owner. */
+  readonly beat: number;
 }
 
-async function readOwner(path: string): Promise<Holder | undefined> {
+async function readHolder(path: string): Promise<Holder | undefined> {
   try {
     const [text, { mtimeMs }] = await Promise.all([readFile(path, "utf8"), stat(path)]);
-    const silence = Date.now() - mtimeMs;
-    return { owner: OwnerSchema.safeParse(jsonIn(text)).data, silence };
+    return { owner: OwnerSchema.safeParse(jsonIn(text)).data, beat: mtimeMs };
   } catch {
     return undefined; // Removed in the meantime.
   }
 }
 
-function isOver({ owner, silence }: Holder, stale: number): boolean {
-  if (silence > stale) return true;
+/** Whether the owner was a process of this machine that does not exist any more. */
+function isDead(owner: Owner | undefined): boolean {
   if (!owner || owner.host !== hostname()) return false;
   return !isAlive(owner.pid) || startTicksOf(owner.pid) !== owner.born;
+}
+
+interface Watched {
+  /** Milliseconds for which this process has seen the same owner with the same last heartbeat. */
+  readonly silence: number;
+  /** Whether an owner gave a sign of life since the first look. */
+  readonly hasChanged: boolean;
+}
+
+/** Only time in which this process was awake and looked counts as silence: its own pause, as while a computer sleeps, is one look. */
+function watch(): (holder: Holder | undefined) => Watched {
+  let seen: string | undefined;
+  let last = 0;
+  let watched: Watched = { silence: 0, hasChanged: false };
+  return (holder) => {
+    const now = performance.now();
+    const found = holder && `${holder.owner?.nonce} ${holder.beat}`;
+    watched =
+      found === seen
+        ? { ...watched, silence: watched.silence + Math.min(now - last, LOOK) }
+        : { silence: 0, hasChanged: seen !== undefined };
+    seen = found;
+    last = now;
+    return watched;
+  };
 }
 
 /** Removes a dead owner's lock; restores it if it turns out to belong to another owner. */
@@ -145,7 +200,7 @@ async function breakLock(path: string, dead: Owner | undefined): Promise<void> {
   const aside = `${path}.${randomUUID()}`;
   try {
     await rename(path, aside);
-    const moved = await readOwner(aside);
+    const moved = await readHolder(aside);
     if (moved?.owner?.nonce !== dead?.nonce) await link(aside, path).catch(() => {});
     await unlink(aside);
   } catch (error) {
