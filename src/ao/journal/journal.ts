@@ -45,6 +45,13 @@ export interface Journal {
   /** The signed bytes of an open intent. */
   item(intent: Intent): Promise<SignedItem>;
 
+  /**
+   * Checks that this run still has the journal: to be called as the last thing before each post, because a run that was suspended may
+   * continue when another one has posted the same bytes.
+   *
+   * @throws FleetError `JOURNAL_LOST`
+   */
+  assertHeld(): void;
   /** Rewrites the file without the bodies of closed intents. Happens automatically when a journal is opened and half of it is closed. */
   compact(): Promise<void>;
   /** Releases the file once the last user in this process has closed it. */
@@ -166,6 +173,7 @@ class SharedJournal {
       history: () => this.intents.list(),
       byId: (id) => this.intents.byId(id),
       item: (intent) => this.item(intent),
+      assertHeld: () => this.lock.assertHeld(),
       compact: () => this.compact(),
       close,
     };

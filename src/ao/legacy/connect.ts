@@ -92,12 +92,13 @@ function partsOf({ endpoints, wallet, journal, limits = {}, log = () => {}, onWa
   const { concurrency = 8, callSeconds = 30, inFlight = 5000 } = limits;
   const backoff = { ...defaultBackoff, ...limits.backoff, ...(onWait ? { observe: onWait } : {}) };
   const unitLimits = { concurrency, timeout: callSeconds * 1000 };
-  const mu = unitAt("messenger unit", endpoints.muUrl, unitLimits);
+  const posting = { ...unitLimits, beforePost: () => journal.assertHeld() };
+  const mu = unitAt("messenger unit", endpoints.muUrl, posting);
   const cu = unitAt("compute unit", endpoints.cuUrl, unitLimits);
   const index = unitAt("gateway", endpoints.graphqlUrl, unitLimits);
   const gateway = unitAt("gateway", endpoints.gatewayUrl, unitLimits);
   const { uploadUrl, maxMessageBytes = MAX_MESSAGE_BYTES } = endpoints;
-  const upload = uploadUrl === undefined ? undefined : unitAt("upload service", uploadUrl, unitLimits);
+  const upload = uploadUrl === undefined ? undefined : unitAt("upload service", uploadUrl, posting);
   const modules = moduleLoader(index, backoff);
   const unit = (url: string) => unitAt("scheduler unit", url, unitLimits);
   const schedulers = schedulersOf({ endpoints, index, unit });

@@ -57,11 +57,12 @@ function partsOf({ endpoints, wallet, journal, limits = {}, onWait }: MainnetOpt
   const { concurrency = 8, callSeconds = 60, inFlight = 12_000, page } = limits;
   const backoff = { ...defaultBackoff, ...limits.backoff, ...(onWait ? { observe: onWait } : {}) };
   const unitLimits = { concurrency, timeout: callSeconds * 1000 };
-  const node = nodeAt(endpoints.nodeUrl, unitLimits);
+  const posting = { ...unitLimits, beforePost: () => journal.assertHeld() };
+  const node = nodeAt(endpoints.nodeUrl, posting);
   const index = unitAt("gateway", endpoints.graphqlUrl, unitLimits);
   const gateway = unitAt("gateway", endpoints.gatewayUrl, unitLimits);
   const { uploadUrl } = endpoints;
-  const upload = uploadUrl === undefined ? undefined : unitAt("upload service", uploadUrl, unitLimits);
+  const upload = uploadUrl === undefined ? undefined : unitAt("upload service", uploadUrl, posting);
   const modules = moduleLoader(index, backoff, { lua: true });
   const schedule = scheduleAt(node, page);
   const effects = effectsOf({

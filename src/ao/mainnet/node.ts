@@ -47,13 +47,18 @@ interface NodeLimits {
   readonly concurrency: number;
   /** Time limit of one call in milliseconds; never more than is left of the budget. */
   readonly timeout: number;
+  /** Called as the last thing before each item is posted. What it throws, the caller gets, and nothing is sent. Default: nothing. */
+  readonly beforePost?: () => void;
 }
 
 /**
  * A client of a node. It parses leniently, which `fetch` does not: nodes write error texts into headers with their line breaks, and such
  * an answer has to be read, because what it is about may have been done.
  */
-export function nodeAt(url: string, { concurrency, timeout }: NodeLimits): NodeClient {
+export function nodeAt(
+  url: string,
+  { concurrency, timeout, beforePost = () => {} }: NodeLimits,
+): NodeClient {
   const base = url.replace(/\/+$/, "");
   const limiter = limiterOf(concurrency);
   const agent = base.startsWith("https:") ? new SecureAgent(KEEP) : new Agent(KEEP);
@@ -64,7 +69,10 @@ export function nodeAt(url: string, { concurrency, timeout }: NodeLimits): NodeC
       const patience = budget.remaining();
       return limiter.run(
         patience,
-        () => exchange(base, agent, call, Math.min(timeout, budget.remaining())),
+        async () => {
+          if (call.item !== undefined) beforePost();
+          return exchange(base, agent, call, Math.min(timeout, budget.remaining()));
+        },
         () => unitSlow("node", base, patience, false),
       );
     },

@@ -42,9 +42,15 @@ interface UnitLimits {
   readonly concurrency: number;
   /** Time limit of one call in milliseconds; never more than is left of the budget. */
   readonly timeout: number;
+  /** Called as the last thing before each POST is sent. What it throws, the caller gets, and nothing is sent. Default: nothing. */
+  readonly beforePost?: () => void;
 }
 
-export function unitAt(name: UnitName, url: string, { concurrency, timeout }: UnitLimits): Unit {
+export function unitAt(
+  name: UnitName,
+  url: string,
+  { concurrency, timeout, beforePost = () => {} }: UnitLimits,
+): Unit {
   const limiter: Limiter = limiterOf(concurrency);
   const base = url.replace(/\/+$/, "");
   return {
@@ -54,7 +60,10 @@ export function unitAt(name: UnitName, url: string, { concurrency, timeout }: Un
       const patience = budget.remaining();
       return limiter.run(
         patience,
-        () => exchange(name, base, call, Math.min(timeout, budget.remaining())),
+        async () => {
+          if (call.method === "POST") beforePost();
+          return exchange(name, base, call, Math.min(timeout, budget.remaining()));
+        },
         () => unitSlow(name, base, patience, false),
       );
     },

@@ -1,4 +1,4 @@
-import { mkdtempSync } from "node:fs";
+import { mkdtempSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
 import { openJournal } from "../../../src/ao/journal/index.ts";
@@ -138,6 +138,26 @@ test("what the node dropped is posted again, once", async () => {
   expect(dropped).toBe(2);
   expect(placed(id, sent.id)).toBe(1);
   expect(evaluator.ran).toEqual(["a"]);
+});
+
+test("a run that lost the journal's lock while it waited does not post again", async () => {
+  let posts = 0;
+  let lock = "";
+  const { journal, spawn } = await world(
+    {},
+    {
+      async faults({ endpoint }) {
+        if (endpoint !== "node.push") return undefined;
+        posts += 1;
+        const owner = { nonce: "n", pid: 1, born: "", host: "elsewhere", at: "2026-01-01T00:00:00.000Z" };
+        writeFileSync(lock, JSON.stringify(owner));
+        return new Response("too many", { status: 429 });
+      },
+    },
+  );
+  lock = `${journal.path}.lock`;
+  await expect(spawn()).rejects.toMatchObject({ code: "JOURNAL_LOST" });
+  expect(posts).toBe(1);
 });
 
 test("a connection that breaks while the node goes on leaves one slot", async () => {
