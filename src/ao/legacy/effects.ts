@@ -8,6 +8,7 @@ import { type Backoff, retrying } from "../retry.ts";
 import type { Unit } from "../shared/http.ts";
 import { MODULE_SECONDS } from "../shared/modules.ts";
 import { checkTags, tagList } from "../shared/tags.ts";
+import { Turns } from "../shared/turns.ts";
 import { noUpload, uploadItem } from "../shared/upload.ts";
 import type { ItemFields, SignedItem, Wallet } from "../wallet.ts";
 import { type Arrival, mayHaveArrived, type RouteOptions, routeOf } from "./arrival.ts";
@@ -54,8 +55,8 @@ export function effectsOf(parts: EffectParts): Effects {
 
 class Posting implements Effects {
   readonly #parts: EffectParts;
-  /** Sends in progress, by id: an item is never posted twice at the same time. */
-  readonly #turns = new Map<string, Promise<unknown>>();
+  /** Sends in progress, by id. */
+  readonly #turns = new Turns();
   /** Uploaded in this run: while the gateway lags, the bytes are not sent again with each attempt. */
   readonly #uploaded = new Set<string>();
 
@@ -77,21 +78,11 @@ class Posting implements Effects {
         `${input.key}: sending the spawn ${intent.id} as it was signed earlier, because it may already be on the network`,
       );
     }
-    const assignment = await this.#inTurn(intent.id, () => this.#deliver(intent, item, resent, budget));
+    const assignment = await this.#turns.run(intent.id, () => this.#deliver(intent, item, resent, budget));
     crashPoint("ao.after-send");
     await this.#parts.journal.sent(input.key, assignment);
     crashPoint("ao.after-answer");
     return { id: intent.id, resent };
-  }
-
-  async #inTurn<T>(id: string, task: () => Promise<T>): Promise<T> {
-    const turn = (this.#turns.get(id) ?? Promise.resolve()).then(task, task);
-    this.#turns.set(id, turn);
-    try {
-      return await turn;
-    } finally {
-      if (this.#turns.get(id) === turn) this.#turns.delete(id);
-    }
   }
 
   /**
@@ -144,7 +135,7 @@ class Posting implements Effects {
   async repost(id: string, budget: Budget): Promise<void> {
     const intent = this.#parts.journal.byId(id);
     if (intent === undefined || !isOpenIntent(intent) || this.#turns.has(id)) return;
-    await this.#inTurn(id, async () => {
+    await this.#turns.run(id, async () => {
       try {
         const item = await this.#parts.journal.item(intent);
         if (

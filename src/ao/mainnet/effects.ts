@@ -10,6 +10,7 @@ import { type Backoff, retrying } from "../retry.ts";
 import type { Unit } from "../shared/http.ts";
 import { MODULE_SECONDS } from "../shared/modules.ts";
 import { tagList } from "../shared/tags.ts";
+import { Turns } from "../shared/turns.ts";
 import { noUpload, uploadItem } from "../shared/upload.ts";
 import type { ItemFields, SignedItem, Wallet } from "../wallet.ts";
 import { fieldsOfMessage, fieldsOfSpawn, type PlacedSpawn } from "./compose.ts";
@@ -58,6 +59,8 @@ class Posting implements Effects {
   readonly #floors = new Map<string, number>();
   /** When the latest post of an item ended without a clear answer. */
   readonly #doubts = new Map<string, number>();
+  /** Sends in progress, by id. */
+  readonly #turns = new Turns();
   /** Earlier runs posted everything before this time. */
   readonly #opened = performance.now();
 
@@ -127,10 +130,14 @@ class Posting implements Effects {
     const { intent, item, resent } = await journal.record({ ...input, signer: wallet.address }, async () =>
       wallet.sign(await compose()),
     );
-    const slot = intent.assignment ?? (await this.#deliver(intent, item, path, resent, budget));
-    crashPoint("ao.after-send");
-    await journal.sent(input.key, String(slot));
-    crashPoint("ao.after-answer");
+    await this.#turns.run(intent.id, async () => {
+      // Another send of the key may have placed it before this turn.
+      const known = journal.byId(intent.id)?.assignment;
+      const slot = known ?? (await this.#deliver(intent, item, path, resent, budget));
+      crashPoint("ao.after-send");
+      await journal.sent(input.key, String(slot));
+      crashPoint("ao.after-answer");
+    });
     return { id: intent.id, resent };
   }
 
@@ -214,7 +221,8 @@ class Posting implements Effects {
     if (this.#floors.has(process)) return;
     const current = await this.#parts.schedule.current(process, budget);
     if (current === undefined) throw processUnknown(process, "the node does not hold it");
-    this.#floors.set(process, current);
+    // Meanwhile another send may have noted an earlier end, and posted.
+    this.#floors.set(process, Math.min(current, this.#floors.get(process) ?? current));
   }
 }
 

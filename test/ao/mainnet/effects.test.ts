@@ -225,6 +225,70 @@ test("twenty messages at once to one process take twenty slots", async () => {
   expect(evaluator.ran).toHaveLength(20);
 });
 
+/** A promise that a test fulfils. */
+function gate() {
+  let open = () => {};
+  const opened = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  return { open, opened };
+}
+
+test("a send that learns the end of the schedule late hides no message that is under way", async () => {
+  const [underWay, later, learned] = [gate(), gate(), gate()];
+  const { spawn, say, placed, evaluator } = await world(
+    {},
+    {
+      async faults({ endpoint, number }) {
+        if (endpoint === "node.slot" && number === 2) await later.opened;
+        return undefined;
+      },
+      async after({ endpoint, number }, response) {
+        if (endpoint === "node.slot" && number === 2) learned.open();
+        // The spawn is the first; the answer to the first message is lost.
+        if (endpoint !== "node.push" || number !== 2) return response;
+        underWay.open();
+        await learned.opened;
+        return new Response("failed", { status: 500 });
+      },
+    },
+  );
+  const { id } = await spawn();
+  const both = [say(id, "a"), say(id, "b")];
+  await underWay.opened;
+  const third = await say(id, "c");
+  later.open();
+  const sent = [...(await Promise.all(both)), third];
+  expect(sent.map((each) => placed(id, each.id))).toEqual([1, 1, 1]);
+  expect([...evaluator.ran].sort()).toEqual(["a", "b", "c"]);
+});
+
+test("a message that is sent twice at the same time is posted once", async () => {
+  const second = gate();
+  let posts = 0;
+  const { spawn, say, placed, evaluator } = await world(
+    {},
+    {
+      async faults({ endpoint }) {
+        if (endpoint !== "node.push") return undefined;
+        posts += 1;
+        // The first message is under way until another post of it arrives, or long enough for one.
+        if (posts === 2) await Promise.race([second.opened, new Promise((done) => setTimeout(done, 300))]);
+        if (posts === 3) second.open();
+        return undefined;
+      },
+    },
+    // This connection is older than anything that an earlier run may have posted.
+    { inFlight: 0 },
+  );
+  const { id } = await spawn();
+  const [one, two] = await Promise.all([say(id, "a"), say(id, "a")]);
+  expect(two.id).toBe(one.id);
+  expect(posts).toBe(2);
+  expect(placed(id, one.id)).toBe(1);
+  expect(evaluator.ran).toEqual(["a"]);
+});
+
 test("a post that the wallet cannot pay is named, and not posted until the budget ends", async () => {
   const ledger: Record<string, number> = {};
   const { spawn, say, placed, units } = await world({ payment: { price: 1, ledger } });
