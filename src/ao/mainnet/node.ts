@@ -55,10 +55,7 @@ interface NodeLimits {
  * A client of a node. It parses leniently, which `fetch` does not: nodes write error texts into headers with their line breaks, and such
  * an answer has to be read, because what it is about may have been done.
  */
-export function nodeAt(
-  url: string,
-  { concurrency, timeout, beforePost = () => {} }: NodeLimits,
-): NodeClient {
+export function nodeAt(url: string, { concurrency, timeout, beforePost = () => {} }: NodeLimits): NodeClient {
   const base = url.replace(/\/+$/, "");
   const limiter = limiterOf(concurrency);
   const agent = base.startsWith("https:") ? new SecureAgent(KEEP) : new Agent(KEEP);
