@@ -7,7 +7,6 @@ import type { Interrupts } from "../operations/context.ts";
 import type { Engine } from "../operations/deploy/engine.ts";
 import type { PulumiRunner, Workspace } from "../operations/workspace/workspace.ts";
 import type { Env } from "../toolchain/paths.ts";
-import { run } from "../toolchain/run.ts";
 import { interruptsBySignal } from "./interrupts.ts";
 import type { Streams } from "./output.ts";
 import { tolerateClosedPipe } from "./pipes.ts";
@@ -69,6 +68,10 @@ export function realHost(): Host {
   const { stdin, stdout, stderr, env } = process;
   const isRead = tolerateClosedPipe(stdout);
   tolerateClosedPipe(stderr);
+  const runner = async (): Promise<PulumiRunner> =>
+    (await import("../operations/workspace/workspace.ts")).pulumiRunner(
+      (line) => void stderr.write(`${shownLine(line)}\n`),
+    );
   return {
     stdin,
     isRead,
@@ -79,7 +82,7 @@ export function realHost(): Host {
     workspace: async (projectDir, stack) =>
       (await import("../operations/workspace/workspace.ts")).workspaceOf(projectDir, env, stack),
     stackName: async (workspace, named) =>
-      (await import("../operations/workspace/workspace.ts")).stackName(workspace, named),
+      (await import("../operations/workspace/workspace.ts")).stackName(await runner(), workspace, named),
     openFleet: async (...input) =>
       (await import("../operations/workspace/open-fleet.ts")).openFleet(...input),
     history: async (...input) => (await import("../fleet/history.ts")).historyOf(...input),
@@ -89,12 +92,7 @@ export function realHost(): Host {
       return (await import("../operations/deploy/engine.ts")).pulumiEngine(workspace, stack);
     },
     localnet: () => import("../localnet/index.ts"),
-    async pulumi(workspace, args) {
-      const { ensureCli } = await import("../operations/workspace/workspace.ts");
-      await ensureCli(workspace, (line) => stderr.write(`${shownLine(line)}\n`));
-      const { projectDir: cwd, env: whole, pulumi } = workspace;
-      return run(pulumi, [...args, "--non-interactive"], { cwd, env: whole });
-    },
+    pulumi: async (...input) => (await runner()).pulumi(...input),
     async choose(question, choices) {
       const { default: select } = await import("@inquirer/select");
       return select({ message: question, choices, pageSize: 12 }, { input: stdin, output: stderr });

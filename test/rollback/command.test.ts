@@ -56,6 +56,8 @@ let world: {
   runs: object[];
   plan: Parameters<typeof began>[];
   locked: boolean;
+  /** Whether pulumi cannot read the stack. */
+  unreadable: boolean;
   /** Another operator's run is active when `up` starts. */
   occupied: boolean;
   /** Members with a process, besides the ledger. */
@@ -80,6 +82,7 @@ beforeEach(() => {
     runs: [],
     plan: [["Process", "battle", "update"]],
     locked: false,
+    unreadable: false,
     occupied: false,
     running: ["battle"],
     resources: [],
@@ -178,6 +181,8 @@ async function rollback(args: readonly string[], asked: { choose?: number; confi
         const line = verb === "set" ? [`  ao-fleet:${key}: ${value}`] : [];
         writeFileSync(settings, [...others.filter((one) => one !== ""), ...line, ""].join("\n"));
       }
+      if (command === "stack" && world.unreadable)
+        return { code: 1, stdout: "", output: "error: the backend is down" };
       const state = JSON.stringify({ deployment: { resources: world.resources } });
       const stdout = words[1] === "history" ? "[]" : state;
       return { code: 0, stdout, output: "" } as never;
@@ -274,6 +279,15 @@ const refusals: [string, () => void, string[], string, number][] = [
     },
     ["--to", "1"],
     "UNEXPECTED_STEP",
+    1,
+  ],
+  [
+    "a stack that pulumi cannot read",
+    () => {
+      world.unreadable = true;
+    },
+    ["--to", "1"],
+    "STATE_UNREADABLE",
     1,
   ],
   [
@@ -399,8 +413,18 @@ describe("fleet rollback without an option", () => {
     expect(ran.sent).not.toContain("LEDGER");
     const reportedAt = ran.sent.indexOf("DEPLOYMENT_ROLLBACK");
     expect(reportedAt).toBeGreaterThan(ran.sent.indexOf("HEALTH_CHECK"));
+    expect(ran.stderr).toContain("Callers were not switched before the run: this fleet has no router.");
     const cleared = await rollback(["--clear"]);
     expect([cleared.code, cleared.set]).toEqual([0, ["rm release"]]);
+  });
+
+  it("says in an emergency that no router is known if the stack's state cannot be read", async () => {
+    world.unreadable = true;
+    const ran = await rollback(["--to", "deploy-1", "--emergency"]);
+    expect([ran.code, ran.runs.map(({ kind }) => kind)]).toEqual([0, ["up"]]);
+    expect(ran.stderr).toMatch(
+      /could not switch callers before the run: Cannot read the state of the stack dev\. \[STATE_UNREADABLE\]\n {2}got: +error: the backend is down/,
+    );
   });
 });
 

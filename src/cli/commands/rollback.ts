@@ -105,6 +105,7 @@ async function run(context: Context, options: RollbackOptions): Promise<ExitCode
       withoutBackup: options.withoutBackup || options.emergency || prepared.unsaved.length > 0,
       emergency: options.emergency,
       ...(known.traffic === undefined ? {} : { traffic: known.traffic }),
+      ...(known.withoutState === undefined ? {} : { withoutState: known.withoutState }),
       timeout: options.timeout,
       parallel: options.parallel,
     },

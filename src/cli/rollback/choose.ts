@@ -11,20 +11,24 @@ import type { RollbackOptions } from "./options.ts";
 /** Seconds to wait for the ledger. */
 const LEDGER_TIMEOUT_SECONDS = 30;
 
-/** In an emergency, a release that is named by its id and is on this machine is not looked up in the ledger. */
+/**
+ * In an emergency, a release that is named by its id and is on this machine is not looked up in the ledger, and the stack's state is read only
+ * if it can be.
+ */
 export async function chooseRelease(
   context: Context,
   fleet: FleetSession,
   options: RollbackOptions,
 ): Promise<{ known: StackHistory; release: KnownRelease }> {
   if (options.emergency && options.to !== undefined) {
-    const here = await historyFor(context, fleet, 0);
+    const here = await historyFor(context, fleet, 0, false);
     const release = here.releases.find(
       ({ deploymentId, document }) => deploymentId === options.to && document,
     );
     if (release) return { known: here, release };
   }
-  const known = await historyFor(context, fleet, options.manual ? 0 : LEDGER_TIMEOUT_SECONDS);
+  const askLedger = options.manual ? 0 : LEDGER_TIMEOUT_SECONDS;
+  const known = await historyFor(context, fleet, askLedger, !options.emergency);
   if (known.withoutLedger) throw silentLedger(fleet, known.withoutLedger);
   return { known, release: await chosen(context, known, options) };
 }

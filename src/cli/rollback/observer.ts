@@ -16,8 +16,10 @@ export const rollbackObserver = (out: Output): RollbackObserver => ({
       `Callers of ${services.join(", ")} are back at ${deploymentId} after ${amount(messages, "message")}, ${seconds} s. The run follows.`,
     );
   },
-  notSwitched: (error) =>
-    out.problem("alert", error.problems[0], "The router could not switch callers before the run: "),
+  notSwitched(why) {
+    if (typeof why === "string") out.alert(`Callers were not switched before the run: ${why}.`);
+    else out.problem("alert", why.problems[0], "The router could not switch callers before the run: ");
+  },
   follow: (progress, target, id) => screenFor(out, progress, `rolling back to ${target.deploymentId}  ${id}`),
   ended: (performed) => printResult(out, performed),
 });

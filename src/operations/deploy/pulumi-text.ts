@@ -17,6 +17,9 @@ const CONNECTION_LOST =
 /** Whether the provider's process is gone. */
 export const isConnectionLost = (text: string): boolean => CONNECTION_LOST.test(text);
 
+/** Whether pulumi failed only because the backend has no stack of that name, as before the first `up`. */
+export const isNoStack = (text: string): boolean => /\bno stack named .* found/.test(text);
+
 /** The errors in pulumi's output, or its last lines, for a run whose engine reported no diagnostic. */
 export function lastOutput(text: string): string {
   const lines = text.trim().split("\n");

@@ -31,6 +31,8 @@ interface PerformRequest extends RollbackRequest {
   readonly emergency: boolean;
   /** The router; undefined if the fleet has no traffic table. */
   readonly traffic?: Traffic;
+  /** Why it is unknown whether there is a router: the stack's state cannot be read. */
+  readonly withoutState?: FleetError;
   /** Seconds; undefined means no limit. */
   readonly timeout: number | undefined;
   readonly parallel: number;
@@ -43,8 +45,8 @@ export interface RollbackObserver {
   ending(why: string): void;
   /** The router switched callers before the run. */
   switched(switched: RouterSwitch, target: ReleaseDocument): void;
-  /** The router could not switch callers; the run may still do so. */
-  notSwitched(error: FleetError): void;
+  /** The router did not switch callers before the run, for this reason; the run may still do so. */
+  notSwitched(why: FleetError | string): void;
   /** Called when the run starts; returns the watcher that follows it. */
   follow(progress: Progress, target: ReleaseDocument, deploymentId: string): Watcher;
   ended(performed: RollbackResult): void;
@@ -89,9 +91,7 @@ export async function perform(
   const place = { host, workspace: await context.workspace(), stack: fleet.stack };
   const before = currentPin(place);
   const { rollbackType, deploymentId, reason, preserveState, emergency } = request;
-  const switched = emergency
-    ? await switchCallers(context, fleet, prepared, request.traffic, observer)
-    : undefined;
+  const switched = emergency ? await switchCallers(context, fleet, prepared, request, observer) : undefined;
   const phases = await openPhases(
     fleet,
     ledger,
@@ -213,23 +213,29 @@ function reportOf(
   };
 }
 
-/** Switches callers before the run. If the router refuses, the run may still do so, so that is reported and not thrown. */
+/** Switches callers before the run. If that fails, or there is nothing to switch, the run may still do so: the reason is reported, not thrown. */
 async function switchCallers(
   { host }: OperationContext,
   fleet: FleetSession,
   { target, plans, table }: PreparedRollback,
-  traffic: Traffic | undefined,
+  { traffic, withoutState }: PerformRequest,
   observer: RollbackObserver,
 ): Promise<RouterSwitch | undefined> {
-  if (!traffic || !table) return undefined;
+  const not = (why: FleetError | string): undefined => {
+    observer.notSwitched(why);
+    return undefined;
+  };
+  if (withoutState !== undefined) return not(withoutState);
+  if (!traffic) return not("this fleet has no router");
+  if (!table) return not(`the router ${traffic.router.name} does not answer`);
   try {
     const switched = await switchBack(fleet, traffic, target, plans, table, host.pause);
-    if (switched) observer.switched(switched, target);
+    if (!switched) return not("no earlier process is warm, or it already has all traffic");
+    observer.switched(switched, target);
     return switched;
   } catch (error) {
     if (!(error instanceof FleetError)) throw error;
-    observer.notSwitched(error);
-    return undefined;
+    return not(error);
   }
 }
 

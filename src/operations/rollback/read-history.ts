@@ -8,6 +8,7 @@ import { type KnownRelease, localReleases, mergeReleases } from "./releases.ts";
 import {
   type PulumiStack,
   pastStates,
+  type StackState,
   type StackUpdate,
   stackState,
   stackUpdates,
@@ -27,6 +28,8 @@ export interface StackHistory {
   readonly unrecorded: boolean;
   /** The present router; undefined if the fleet has no traffic table. */
   readonly traffic?: Traffic;
+  /** Why the stack's state and history could not be read; undefined if they were. */
+  readonly withoutState?: FleetError;
   /** Why the ledger could not be read; undefined if it was read, not asked, or the fleet has none. */
   readonly withoutLedger?: FleetError;
 }
@@ -35,18 +38,18 @@ export interface StackHistory {
  * Reads the history of a stack from this machine's releases, the ledger, and the stack's own history and state. Saves the release that
  * runs now on this machine, so that a new clone has it too.
  *
- * @param askLedger time limit for the ledger in seconds; 0 skips the ledger
+ * @param reads `askLedger`: time limit for the ledger in seconds; 0 skips the ledger. `needsState`: whether it fails if the stack's state and
+ *   history cannot be read
+ * @throws FleetError STATE_UNREADABLE
  */
 export async function readHistory(
   fleet: FleetSession,
   where: StackFiles,
   ask: PulumiStack,
-  askLedger: number,
+  { askLedger, needsState }: { readonly askLedger: number; readonly needsState: boolean },
 ): Promise<StackHistory> {
-  const [updates, { release: ofState, hasRelease, traffic, heldAt }] = await Promise.all([
-    stackUpdates(ask),
-    stackState(ask),
-  ]);
+  const { updates, state, withoutState } = await ofPulumi(ask, needsState);
+  const { release: ofState, hasRelease, traffic, heldAt } = state;
   const past = await pastStates(ask, updates);
   const local = await localReleases(where);
   let runs: LedgerRun[] = [];
@@ -70,8 +73,27 @@ export async function readHistory(
     ...(current === undefined ? {} : { current }),
     unrecorded: hasRelease && ofState?.deploymentId !== current?.deploymentId,
     ...(traffic === undefined ? {} : { traffic }),
+    ...(withoutState === undefined ? {} : { withoutState }),
     ...(withoutLedger === undefined ? {} : { withoutLedger }),
   };
+}
+
+/** What pulumi says about the stack; nothing, and why, if it cannot be read and is not needed. */
+async function ofPulumi(
+  ask: PulumiStack,
+  isNeeded: boolean,
+): Promise<{
+  readonly updates: readonly StackUpdate[];
+  readonly state: StackState;
+  readonly withoutState?: FleetError;
+}> {
+  try {
+    const [updates, state] = await Promise.all([stackUpdates(ask), stackState(ask)]);
+    return { updates, state };
+  } catch (error) {
+    if (isNeeded || !(error instanceof FleetError)) throw error;
+    return { updates: [], state: { hasRelease: false }, withoutState: error };
+  }
 }
 
 /** The stack's state takes precedence over local files: another machine may have deployed since. */

@@ -14,6 +14,7 @@ import {
 } from "../../fleet/members/stack-state.ts";
 import type { ReleaseDocument } from "../../fleet/releases/document.ts";
 import { backendFolder } from "../../toolchain/backend.ts";
+import { exportedState, readStack } from "../workspace/stack-reads.ts";
 import type { PulumiRunner, Workspace } from "../workspace/workspace.ts";
 import { heldInState, releaseInState } from "./releases.ts";
 
@@ -39,15 +40,18 @@ export interface PulumiStack {
   readonly stack: string;
 }
 
-/** The history of the stack, newest first; empty for a new stack. The same command works for every backend. */
+/**
+ * The history of the stack, newest first; empty for a new stack. The same command works for every backend.
+ *
+ * @throws FleetError STATE_UNREADABLE
+ */
 export async function stackUpdates({ host, workspace, stack }: PulumiStack): Promise<StackUpdate[]> {
-  const answer = await host.pulumi(workspace, ["stack", "history", "--json", "--stack", stack]);
-  if (answer.code !== 0 || answer.stdout === "") return [];
-  return z.array(UpdateSchema).parse(JSON.parse(answer.stdout) ?? []);
+  const text = await readStack(host, workspace, stack, ["stack", "history", "--json"]);
+  return text ? z.array(UpdateSchema).parse(JSON.parse(text) ?? []) : [];
 }
 
 /** What the stack's present state contains. */
-interface StackState {
+export interface StackState {
   /** The release that runs, whichever machine deployed it. */
   readonly release?: ReleaseDocument;
   /** Whether the state has a release resource, even a failed one. */
@@ -56,7 +60,7 @@ interface StackState {
   readonly traffic?: Traffic;
   /** When an update left the rollout on hold, ISO 8601; undefined if the last one did not. */
   readonly heldAt?: string;
-  /** The member that carries the router; null if the state names none; undefined if no state could be read. */
+  /** The member that carries the router; null if the state names none; undefined if there is no such stack. */
   readonly router?: string | null;
 }
 
@@ -71,11 +75,11 @@ export interface Traffic extends z.infer<typeof TrafficSchema> {
   readonly held: Readonly<Record<string, readonly RevisionInState[]>>;
 }
 
-/** Reads the stack's state. The same command works for every backend. */
+/** Reads the stack's state. @throws FleetError STATE_UNREADABLE */
 export async function stackState({ host, workspace, stack }: PulumiStack): Promise<StackState> {
-  const answer = await host.pulumi(workspace, ["stack", "export", "--stack", stack]);
-  if (answer.code !== 0) return { hasRelease: false };
-  const resources = resourcesIn(JSON.parse(answer.stdout)) ?? [];
+  const state = await exportedState(host, workspace, stack);
+  if (state === undefined) return { hasRelease: false };
+  const resources = resourcesIn(state) ?? [];
   const [release] = releaseInState(resources);
   const [heldAt] = heldInState(resources);
   const [traffic] = outputsOf(resources, "Traffic", TrafficSchema);

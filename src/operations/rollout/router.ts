@@ -7,7 +7,7 @@ import type { Member } from "../../fleet/members/member.ts";
 import { dryInfo } from "../../fleet/protocol/info.ts";
 import { publishedState } from "../../fleet/protocol/published.ts";
 import type { OperationContext } from "../context.ts";
-import { stackState } from "../rollback/stack.ts";
+import { type PulumiStack, type StackState, stackState } from "../rollback/stack.ts";
 
 /** Seconds for each member to report its capabilities. */
 const TIMEOUT_SECONDS = 15;
@@ -31,9 +31,19 @@ export async function routerIn(
   // Known since the fleet was opened; reading the state would start another pulumi.
   const known = members.find(({ name }) => name === fleet.router);
   if (known) return known;
-  const { router } = await stackState({ host, workspace: await context.workspace(), project, stack });
+  const { router } = await stateOf({ host, workspace: await context.workspace(), project, stack });
   if (router === undefined) return capable(fleet);
   return router === null ? undefined : members.find(({ name }) => name === router);
+}
+
+/** The stack's state; without the router's name if it cannot be read: the members themselves know who carries it. */
+async function stateOf(ask: PulumiStack): Promise<Pick<StackState, "router">> {
+  try {
+    return await stackState(ask);
+  } catch (error) {
+    if (error instanceof FleetError && error.code === "STATE_UNREADABLE") return {};
+    throw error;
+  }
 }
 
 async function capable(fleet: FleetSession): Promise<Member | undefined> {

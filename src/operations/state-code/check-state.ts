@@ -1,3 +1,4 @@
+import { lastWords } from "../workspace/unreadable.ts";
 import type { PulumiRunner, Workspace } from "../workspace/workspace.ts";
 import { codeInState, type StateCodeProblem } from "./state-code.ts";
 
@@ -27,7 +28,7 @@ export async function checkState(
   const answer = await host.pulumi(workspace, ["stack", "export", "--stack", stack]);
   const found = answer.code === 0 ? codeInState(parsed(answer.stdout), trusted) : undefined;
   if (found === undefined) {
-    const detail = `the state of ${stack} cannot be read: ${answer.output.split("\n").at(-1)?.slice(0, 200) ?? ""}`;
+    const detail = `the state of ${stack} cannot be read: ${lastWords(answer)}`;
     const remedy = "Check the stack's name and the backend: npx pulumi stack ls.";
     return [{ name, ok: false, code: "STATE_UNREADABLE", detail, remedy }];
   }

@@ -10,15 +10,15 @@ import { openSession } from "../../fleet/session/open.ts";
 import { readRunRequest } from "../../fleet/session/run-request.ts";
 import { type Scope, ScopeSchema } from "../../fleet/session/scope.ts";
 import { walletSource } from "../../fleet/session/wallet.ts";
-import { run } from "../../toolchain/run.ts";
 import { networkOf, readStackConfig, type StackConfig } from "./stack-config.ts";
-import { secretOf, type Workspace } from "./workspace.ts";
+import { exportedState } from "./stack-reads.ts";
+import { pulumiRunner, secretOf, type Workspace } from "./workspace.ts";
 
 /**
  * Opens the fleet of a stack. Starts the embedded network of a local stack if it is down.
  *
  * @throws FleetError PROJECT_UNREADABLE, NETWORK_INVALID, WALLET_MISSING, RUN_VARIABLE_INVALID, LOCALNET_START, JOURNAL_LOCKED,
- *   TRAFFIC_UNREADABLE
+ *   TRAFFIC_UNREADABLE, STATE_UNREADABLE
  */
 export async function openFleet(
   workspace: Workspace,
@@ -41,7 +41,8 @@ export async function openFleet(
   try {
     // Every message of a command has its own key, so no earlier message is open under it.
     const session = await openSession({ scope, network, wallet, journal, request, note: options.note });
-    const readState = async () => fleetInState(await exportState(workspace, stack));
+    const host = pulumiRunner(options.note);
+    const readState = async () => fleetInState(await exportedState(host, workspace, stack));
     const known =
       options.asksRouter === false
         ? await knownFleet(session.scope, readState)
@@ -74,14 +75,6 @@ async function openCliJournal(
 /** The journal of the ticks that a stack's monitor sends. */
 const ticksPath = ({ home, project, stack }: Scope): string =>
   join(home, "monitor", `${project}.${stack}.ticks.jsonl`);
-
-async function exportState(workspace: Workspace, stack: string): Promise<unknown> {
-  const answer = await run(workspace.pulumi, ["stack", "export", "--stack", stack, "--non-interactive"], {
-    cwd: workspace.projectDir,
-    env: workspace.env,
-  });
-  return answer.code === 0 ? JSON.parse(answer.stdout) : undefined;
-}
 
 /** The wallet that the providers choose. */
 async function walletOf(workspace: Workspace, config: StackConfig): Promise<Wallet> {

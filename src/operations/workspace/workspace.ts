@@ -3,11 +3,13 @@ import { join } from "node:path";
 import type { Stack } from "@pulumi/pulumi/automation/index.js";
 import { z } from "zod";
 import { FleetError } from "../../core/errors.ts";
+import { jsonIn } from "../../core/json.ts";
 import { environment } from "../../toolchain/env.ts";
 import { isInstalled, launcherVersion } from "../../toolchain/install.ts";
 import { cliDir, type Env } from "../../toolchain/paths.ts";
 import { type RunResult, run } from "../../toolchain/run.ts";
 import { initStack } from "../../toolchain/stack-init.ts";
+import { unreadable } from "./unreadable.ts";
 
 /** A Pulumi project on this machine, and how to run `pulumi` in it. */
 export interface Workspace {
@@ -40,7 +42,14 @@ export async function ensureCli(workspace: Workspace, log: (line: string) => voi
   await setUp(workspace.projectDir, log);
 }
 
-const StacksSchema = z.array(z.looseObject({ name: z.string(), current: z.boolean().optional() }));
+/** Runs the pulumi of a workspace, and installs it first if it is missing. @param log receives what the installation does */
+export const pulumiRunner = (log: (line: string) => void): PulumiRunner => ({
+  async pulumi(workspace, args) {
+    await ensureCli(workspace, log);
+    const { projectDir: cwd, env, pulumi } = workspace;
+    return run(pulumi, [...args, "--non-interactive"], { cwd, env });
+  },
+});
 
 /** The stack's own name, without organization and project. */
 const shortName = (name: string): string => name.split("/").at(-1) ?? name;
@@ -48,12 +57,16 @@ const shortName = (name: string): string => name.split("/").at(-1) ?? name;
 /**
  * The stack that a command works on: the one named, the one in PULUMI_STACK, the selected one, the only one, or `dev`.
  *
- * @throws FleetError STACK_UNCLEAR
+ * @throws FleetError STACK_UNCLEAR, STACKS_UNREADABLE: nothing is guessed if pulumi does not say which stack is selected
  */
-export async function stackName(workspace: Workspace, named: string | undefined): Promise<string> {
+export async function stackName(
+  host: PulumiRunner,
+  workspace: Workspace,
+  named: string | undefined,
+): Promise<string> {
   const given = named ?? workspace.env.PULUMI_STACK;
   if (given) return shortName(given);
-  const stacks = await listStacks(workspace);
+  const stacks = await listStacks(host, workspace);
   const current =
     stacks.find((stack) => stack.current === true) ?? (stacks.length === 1 ? stacks[0] : undefined);
   if (current) return shortName(current.name);
@@ -67,14 +80,14 @@ export async function stackName(workspace: Workspace, named: string | undefined)
   });
 }
 
-async function listStacks(workspace: Workspace): Promise<z.infer<typeof StacksSchema>> {
-  const answer = await run(workspace.pulumi, ["stack", "ls", "--json", "--non-interactive"], {
-    cwd: workspace.projectDir,
-    env: workspace.env,
-  });
-  if (answer.code !== 0) return [];
-  const parsed = StacksSchema.safeParse(JSON.parse(answer.stdout));
-  return parsed.success ? parsed.data : [];
+const StacksSchema = z.array(z.looseObject({ name: z.string(), current: z.boolean().optional() }));
+
+/** The stacks of the project in its backend. @throws FleetError STACKS_UNREADABLE */
+async function listStacks(host: PulumiRunner, workspace: Workspace): Promise<z.infer<typeof StacksSchema>> {
+  const answer = await host.pulumi(workspace, ["stack", "ls", "--json"]);
+  const stacks = StacksSchema.safeParse(answer.code === 0 ? jsonIn(answer.stdout) : undefined);
+  if (stacks.success) return stacks.data;
+  throw unreadable("STACKS_UNREADABLE", "Cannot read which stacks this project has.", answer);
 }
 
 /** A secret of the stack's config, decrypted by pulumi; undefined if that fails. */
@@ -94,7 +107,7 @@ export async function secretOf(
  * The stack for Pulumi's Automation API. Creates it if only its settings file exists, and does *not* select it:
  * a `fleet deploy --stack prod` must not make prod the stack of the next bare `pulumi up`.
  *
- * @throws FleetError STACK_UNKNOWN, STACK_NOT_MADE
+ * @throws FleetError STACK_UNKNOWN, STACK_NOT_MADE, STACKS_UNREADABLE
  */
 export async function openStack(workspace: Workspace, name: string): Promise<Stack> {
   const { LocalWorkspace, PulumiCommand, Stack } = await import("@pulumi/pulumi/automation/index.js");
@@ -107,7 +120,10 @@ export async function openStack(workspace: Workspace, name: string): Promise<Sta
 }
 
 async function ensureStack(workspace: Workspace, name: string): Promise<void> {
-  const stacks = await listStacks(workspace);
+  const stacks = await listStacks(
+    pulumiRunner(() => {}),
+    workspace,
+  );
   if (stacks.some((stack) => shortName(stack.name) === name)) return;
   if (!existsSync(join(workspace.projectDir, `Pulumi.${name}.yaml`))) {
     throw new FleetError({
