@@ -58,8 +58,10 @@ local function text(value)
   return { __bytes = (value:gsub(".", function(c) return string.format("%02x", c:byte()) end)) }
 end
 
--- How often each table is reached. Everything else is checked by `pack`, which knows the path.
-local function counted(roots)
+--- How often each table is reached from some roots. Everything else is checked by `pack`, which knows the path.
+-- @tparam table roots name → value
+-- @treturn table table → number
+function lossless.counted(roots)
   local count, stack = {}, {}
   for _, root in pairs(roots) do
     if type(root) == "table" then stack[#stack + 1] = root end
@@ -91,7 +93,7 @@ end
 --   written where it is, and not in the list, queue = list of { table, path } in the order of their ids }
 -- Longer than 60 lines: packing a value and packing a table call each other and share the ids of one call.
 function lossless.packer(roots)
-  local count = counted(roots)
+  local count = lossless.counted(roots)
   local ids, queue = {}, {}
   local pack
 

@@ -11,6 +11,7 @@ local fail = require("fleet.fail")
 local globals = require("fleet.globals")
 local json = require("fleet.json")
 local lossless = require("fleet.lossless-json")
+local modules = require("fleet.modules")
 local sha256 = require("fleet.sha256")
 local stateJson = require("fleet.state-json")
 local store = require("fleet.store")
@@ -88,6 +89,37 @@ local function verified(exported, digest)
   return actual
 end
 
+-- Puts values into the tables that are already at their place, because the program may refer to them. A table that occurs more than once in the
+-- states is not filled: it may be one that the code uses for several of them, and the values for its places may differ.
+-- @treturn function(value, there) returns what to store; `there` is the earlier value at that place
+-- @treturn function(table, value) gives a table the content of another one
+local function filler()
+  local count, foreign, made = lossless.counted(store.states), modules.tables(), {}
+  foreign[_G], foreign[Fleet], foreign[store] = true, true, true
+  local fill
+  local function isFree(t)
+    return type(t) == "table" and count[t] == 1 and not foreign[t] and (getmetatable(t) == nil or json.isObject(t))
+  end
+  local function place(value, there)
+    if type(value) ~= "table" then return value end
+    if not made[value] then
+      made[value] = isFree(there) and there or value
+      fill(made[value], value)
+    end
+    return made[value]
+  end
+  fill = function(t, value)
+    local had = {}
+    if not rawequal(t, value) then
+      for k, v in next, t do had[k] = v end
+      for k in next, had do t[k] = nil end
+      if getmetatable(t) == nil or json.isObject(t) then setmetatable(t, getmetatable(value)) end
+    end
+    for k, v in next, value do t[k] = place(v, had[k]) end
+  end
+  return place, fill
+end
+
 --- Replaces the data of some keys with the result of `slice`.
 -- @raise a failure `DIGEST_MISMATCH`, `BAD_STATE` or `NO_MIGRATION`; then nothing is changed
 function state.replace(exported, digest, belongs)
@@ -101,27 +133,26 @@ function state.replace(exported, digest, belongs)
       error(fail.new("BAD_STATE", "the state " .. name .. " is not partitioned here", "Declare it with partition = true, or use trafficStrategy INSTANT."))
     end
   end
+  local place = filler()
   for name in pairs(store.partitioned) do
-    local target = store.states[name]
-    for k in next, target do
-      if belongs(tostring(k)) then target[k] = nil end
+    local target, had = store.states[name], {}
+    for k, v in next, target do
+      if belongs(tostring(k)) then had[k] = v end
     end
-    for k, v in pairs(unpack(exported.states[name] or {})) do target[k] = v end
+    for k in next, had do target[k] = nil end
+    for k, v in pairs(unpack(exported.states[name] or {})) do target[k] = place(v, had[k]) end
   end
   return actual
 end
 
---- Replaces the content of states and globals, keeping the tables themselves.
+--- Replaces the content of states and globals, keeping the tables themselves, also those in them.
 -- @tparam table states name → content, not packed
 -- @tparam ?table packed, tables globals as in an export; nil: they are unchanged
 -- @treturn function() that undoes the import of the globals; the states are restored with the failed handler
 function state.place(states, packed, tables)
   local undo = globals.import(packed, tables)
-  for name, value in pairs(states) do
-    local target = state.declare(name, {}, { undo = store.undo[name] })
-    for k in next, target do target[k] = nil end
-    for k, v in pairs(value) do target[k] = v end
-  end
+  local _, fill = filler()
+  for name, value in pairs(states) do fill(state.declare(name, {}, { undo = store.undo[name] }), value) end
   return undo
 end
 

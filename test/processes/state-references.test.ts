@@ -1,0 +1,82 @@
+/** What a program keeps of a state, in local variables and globals, is still the state after an import, a failure and a hand-over. */
+import { beforeAll, describe, expect, test } from "vitest";
+import { type Aos, address, boot } from "./aos.ts";
+
+const SHOP = `
+local fleet = require("fleet")
+fleet.process { name = "shop", processType = "SHOP", version = "1.0.0" }
+local S = fleet.state("shop", { stock = {}, empty = {}, rooms = { a = { size = 1 }, b = { size = 2 } } })
+local EMPTY = {}
+local stock, room = S.stock, S.rooms.a
+fleet.on("ADD", {}, function(data)
+  stock[data.key] = (stock[data.key] or 0) + 1
+  room.size = room.size + 1
+  if data.fail then error("as asked") end
+  return { stock = stock }
+end)
+fleet.on("LEND", {}, function(data) S.lent = { [data.key] = EMPTY, other = EMPTY } return {} end)
+fleet.on("LOOK", { readonly = true }, function() return { shop = S, empty = next(EMPTY) == nil } end)
+fleet.on("VISIT", {}, function(data)
+  local s = fleet.state("visits:" .. data.who, { n = 0 }, { undo = data.undo, partition = data.partition })
+  s.n = s.n + 1
+  if data.fail then error("as asked") end
+  return { n = s.n }
+end)
+`;
+
+interface Exported {
+  readonly state: object;
+  readonly digest: string;
+}
+
+let base: Aos;
+beforeAll(async () => {
+  base = await boot("shop", { source: SHOP });
+}, 60_000);
+
+const exported = async (p: Aos) =>
+  (await p.send({ Action: "EXPORT_STATE", Data: { whole: true } })).reply?.data as unknown as Exported;
+const send = async (p: Aos, Action: string, Data: object = {}) =>
+  (await p.send({ Action, Data })).reply?.data;
+const imported = async (p: Aos, { state, digest }: Exported) =>
+  (await p.send({ Action: "IMPORT_STATE", Epoch: "1", Data: { state, digest } })).reply?.data;
+
+describe("a reference into a state", () => {
+  test("is the state after an import, and a failed message is undone through it", async () => {
+    const [from, to] = [await base.clone(), await base.clone()];
+    await send(from, "ADD", { key: "apples" });
+    await send(to, "ADD", { key: "pears" });
+    const state = await exported(from);
+    expect(await imported(to, state)).toEqual({ success: true, digest: state.digest });
+    expect((await exported(to)).digest).toBe(state.digest);
+    expect(await send(to, "ADD", { key: "apples" })).toMatchObject({ stock: { apples: 2 } });
+    const shop = { stock: { apples: 2 }, empty: [], rooms: { a: { size: 3 }, b: { size: 2 } } };
+    expect(await send(to, "LOOK")).toMatchObject({ shop });
+    expect((await send(to, "ADD", { key: "nuts", fail: true }))?.error?.code).toBe("INTERNAL");
+    expect(await send(to, "LOOK")).toMatchObject({ shop });
+  });
+
+  test("is the state of a process that is loaded with another one's", async () => {
+    const from = await base.clone();
+    await send(from, "ADD", { key: "apples" });
+    const { state, digest } = await exported(from);
+    const to = await boot("shop", {
+      source: SHOP,
+      id: address("shop-2"),
+      state: { text: JSON.stringify(state), digest },
+    });
+    await send(to, "ADD", { key: "apples" });
+    expect(await send(to, "LOOK")).toMatchObject({
+      shop: { stock: { apples: 2 }, rooms: { a: { size: 3 } } },
+    });
+    await to.drop();
+  });
+
+  test("does not bring one place's values into a table of the code that is at several places", async () => {
+    const [from, to] = [await base.clone(), await base.clone()];
+    await send(to, "LEND", { key: "x" });
+    await from.eval("Fleet.store.states.shop.lent = { x = { 5 }, other = { 6 } }");
+    expect(await imported(to, await exported(from))).toMatchObject({ success: true });
+    expect(await send(to, "LOOK")).toMatchObject({ shop: { lent: { x: [5], other: [6] } }, empty: true });
+  });
+});
