@@ -80,3 +80,19 @@ describe("a reference into a state", () => {
     expect(await send(to, "LOOK")).toMatchObject({ shop: { lent: { x: [5], other: [6] } }, empty: true });
   });
 });
+
+describe("a state that a message declares", () => {
+  test("is undone if the message fails, with its options", async () => {
+    const p = await base.clone();
+    const before = (await exported(p)).digest;
+    for (const who of ["a", "b"])
+      expect((await send(p, "VISIT", { who, fail: true, partition: true }))?.error?.code).toBe("INTERNAL");
+    const options = "Fleet.store.undo['visits:a'] == nil and next(Fleet.store.partitioned) == nil";
+    expect(await p.value(options)).toBe(true);
+    expect((await exported(p)).digest).toBe(before);
+    expect(await send(p, "VISIT", { who: "a" })).toMatchObject({ n: 1 });
+    expect((await send(p, "VISIT", { who: "a", fail: true, undo: "none" }))?.error?.code).toBe("INTERNAL");
+    expect(await send(p, "VISIT", { who: "a" })).toMatchObject({ n: 2 });
+    expect(await p.value("Fleet.store.undo['visits:a']")).toBe("copy");
+  });
+});

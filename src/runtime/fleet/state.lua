@@ -12,6 +12,7 @@ local globals = require("fleet.globals")
 local json = require("fleet.json")
 local lossless = require("fleet.lossless-json")
 local modules = require("fleet.modules")
+local run = require("fleet.run")
 local sha256 = require("fleet.sha256")
 local stateJson = require("fleet.state-json")
 local store = require("fleet.store")
@@ -31,7 +32,13 @@ function state.declare(name, default, options)
   if type(name) ~= "string" or name == "" then error("fleet.state: a name is required", 3) end
   local undo = options and options.undo or "copy"
   if not UNDO[undo] then error("fleet.state " .. name .. ": undo must be copy, append or none", 3) end
-  if store.states[name] == nil then store.states[name] = default or {} end
+  local isNew, undoBefore, partitionedBefore = store.states[name] == nil, store.undo[name], store.partitioned[name]
+  -- The undo of a message knows the states that existed at its start.
+  run.onFailure(function()
+    if isNew then store.states[name] = nil end
+    store.undo[name], store.partitioned[name] = undoBefore, partitionedBefore
+  end)
+  if isNew then store.states[name] = default or {} end
   store.undo[name] = undo
   -- Before the program can take Lua's own functions into local variables.
   if undo == "copy" then enclosed.isUsable() end
