@@ -52,9 +52,10 @@ function hall.mayChallenge(state, player, id, now)
   return challenges.mayMake(state, player, now)
 end
 
--- The battle that has waited longest among those of the player with the most, if that player has clearly more than `player`.
+-- The battle that has waited longest among those of the player with the most, if that player has clearly more than `player`. Whoever has none
+-- ends one in any case: otherwise as many wallets with one battle each as there are places would keep everybody else out.
 local function toEnd(state, each, player, now)
-  local most, found = (each[player] or 0) + 1, nil
+  local most, found = each[player] and each[player] + 1 or 0, nil
   for _, battle in pairs(state.battles) do
     if battle.status == "ACTIVE" and now - battle.movedAt >= hall.IDLE then
       local own = math.max(each[battle.players[1]], each[battle.players[2]])

@@ -7,6 +7,9 @@ local team = {}
 --- The most members of a team.
 team.SIZE = 6
 
+--- The longest id of a pokemon.
+local LONGEST_ID = 64
+
 --- The statistics of a fighter.
 team.STATS = { "hp", "attack", "defense", "specialAttack", "specialDefense", "speed" }
 
@@ -30,6 +33,8 @@ local function memberProblem(member)
     return "is not an object"
   elseif type(member.species) ~= "string" or #member.species == 0 or #member.species > 32 then
     return "needs a species of 1 to 32 characters"
+  elseif type(member.pokemonId) == "string" and #member.pokemonId > LONGEST_ID then
+    return "has a pokemonId of more than " .. LONGEST_ID .. " characters"
   elseif not integer(member.level, 1, 100) then
     return "needs an integer level from 1 to 100"
   elseif not list(member.types, 1, 2) then

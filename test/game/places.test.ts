@@ -1,0 +1,42 @@
+/** What strangers put into the battle process: what a challenge may hold, and places that they take. */
+import { expect, test } from "vitest";
+import { type Aos, address, boot, START } from "../processes/aos.ts";
+import { code, GARY, member, STRANGER } from "./game.ts";
+
+let at = START;
+async function ask(p: Aos, from: string, action: string, data: object): Promise<string> {
+  const { error, reply } = await p.send({ From: from, Action: action, Data: data, Timestamp: at });
+  expect(error).toBeUndefined();
+  return code(reply?.data ?? {});
+}
+
+test("a challenge keeps no long id of a pokemon, and open battles keep no player out", async () => {
+  const battle = await boot("battle");
+  const challenge = (from: string, opponent: string, battleId: string, pokemonId = "p".repeat(64)) =>
+    ask(battle, from, "START_BATTLE", {
+      ...{ opponent, battleId, team: [member("a", { pokemonId })], opponentTeam: [member("b")] },
+    });
+  const codes = [];
+  for (let n = 0; n < 8; n += 1)
+    codes.push(await challenge(STRANGER, GARY, `long-${n}`, "x".repeat(n === 0 ? 65 : 100_000)));
+  expect(codes).toEqual(codes.map(() => "BAD_TEAM"));
+  expect(await battle.value(`#Fleet.json.encode(Fleet.state("battles"))`)).toBeLessThan(8000);
+
+  await battle.eval(`require("hall").MAX_OPEN = 2`);
+  const accept = async (n: number) => {
+    const [one, two] = [address(`one-${n}`), address(`two-${n}`)];
+    await challenge(one, two, `b-${n}`);
+    return ask(battle, two, "ACCEPT_BATTLE", { battleId: `b-${n}` });
+  };
+  expect([await accept(1), await accept(2), await accept(3)]).toEqual(["ok", "ok", "BUSY"]);
+  at += 61_000;
+  expect(await accept(4)).toBe("ok");
+  const status = async (id: string) => battle.value(`Fleet.state("battles").battles["${id}"].status`);
+  // The one that nobody has continued for longest ends, as a draw.
+  expect([await status("b-1"), await status("b-2"), await status("b-4")]).toEqual([
+    "FINISHED",
+    "ACTIVE",
+    "ACTIVE",
+  ]);
+  await battle.drop();
+}, 60_000);
