@@ -29,7 +29,7 @@ const TOGETHER = [
   "test/bundler/{bundle,docs,library,lint,outside}.test.ts",
   "test/cli/{parts,program,published,rollout,serving,standing}.test.ts",
   "test/components/{latency-warnings,moved-stack,network-problems,strategy}.test.ts",
-  "test/config/{layers,seal,setting-layer}.test.ts",
+  "test/config/{layers,seal,send,setting-layer}.test.ts",
   "test/core/{amount,cron,json,settle-all}.test.ts",
   "test/dashboard/release-cache.test.ts",
   "test/delivery/{approval,faults,hold,judge,ranges,rollout,statistics}.test.ts",

@@ -19,6 +19,8 @@ const RESTORE_SECONDS = 30;
 /** The sender of settings, and the epoch. */
 export interface Distributor extends Sender, Pick<Session, "budget"> {
   readonly deployment: Pick<Deployment, "epoch">;
+  /** Whether a command sends them: then no run sends them again. @default false */
+  readonly isByHand?: boolean;
 }
 
 /** One version of a config that is being distributed. */
@@ -71,7 +73,7 @@ export async function distribute(
         ? `${names.join(", ")} restored to the previous version`
         : "no other target had accepted it",
     expected: "all of them, or none",
-    remedy: "Fix the problems of the targets above and run pulumi up again.",
+    remedy: `Fix the problems of the targets above and run ${session.isByHand ? "the command" : "pulumi up"} again.`,
   };
   const [first = last, ...rest] = [...errors.flatMap(({ problems }) => problems), last, ...failed];
   return new FleetError([first, ...rest], { transient: errors.every(({ transient }) => transient) });
@@ -113,31 +115,41 @@ async function deliver(
 
 const RestoredSchema = z.looseObject({ restored: z.boolean() });
 
+/** What became of targets that were to withdraw a version. */
+interface Restored {
+  /** Names of those that held it, and hold their previous one now. */
+  readonly restored: readonly string[];
+  /** Names of those that held another version. */
+  readonly others: readonly string[];
+  /** A problem for each that may still hold it. */
+  readonly failed: readonly Problem[];
+}
+
 /** Restores by compare-and-set, which does not affect targets that never accepted the version; includes targets that did not answer. */
-async function restorePrevious(
+export async function restorePrevious(
   session: Distributor,
   targets: readonly Target[],
   shipment: Shipment,
-): Promise<{ restored: string[]; failed: Problem[] }> {
+): Promise<Restored> {
   const restored: string[] = [];
+  const others: string[] = [];
   const failed: Problem[] = [];
-  const results = await Promise.allSettled(
-    targets.map(async (target) => {
-      if (await withdraw(session, target, shipment, session.budget(RESTORE_SECONDS)))
-        restored.push(target.name);
-    }),
-  );
+  const one = async (target: Target): Promise<void> => {
+    const didHold = await withdraw(session, target, shipment, session.budget(RESTORE_SECONDS));
+    (didHold ? restored : others).push(target.name);
+  };
+  const results = await Promise.allSettled(targets.map(one));
   for (const [index, result] of results.entries()) {
     if (result.status === "fulfilled") continue;
     if (!(result.reason instanceof FleetError)) throw result.reason;
     // Another run now controls the fleet and its settings.
-    if (result.reason.code === "STALE_EPOCH") continue;
+    if (result.reason.code === "STALE_EPOCH" && !session.isByHand) continue;
     failed.push({
       ...result.reason.problems[0],
       what: `${targets[index]?.name} may still hold ${shipment.configType} v${shipment.version}: ${result.reason.problems[0].what}`,
     });
   }
-  return { restored: restored.sort(), failed };
+  return { restored: restored.sort(), others: others.sort(), failed };
 }
 
 /** Makes a target withdraw one version: to its previous one, or with `clear` to its defaults. Returns whether it held that version. */

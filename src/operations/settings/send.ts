@@ -1,7 +1,13 @@
 import { z } from "zod";
 import { budgetOf } from "../../core/budget.ts";
+import { FleetError, type Problem } from "../../core/errors.ts";
 import { hashOf } from "../../core/hash.ts";
-import { type Distributor, distribute, type Shipment, withdraw } from "../../fleet/config/distribute.ts";
+import {
+  type Distributor,
+  distribute,
+  restorePrevious,
+  type Shipment,
+} from "../../fleet/config/distribute.ts";
 import type { Rule } from "../../fleet/config/rules.ts";
 import type { FleetSession } from "../../fleet/fleet-session.ts";
 import type { Member } from "../../fleet/members/member.ts";
@@ -30,7 +36,8 @@ export interface Sent {
  * their previous settings back. Uses the processes' own epoch, so a deployment that runs at the same time takes precedence.
  *
  * @param seconds time limit per message
- * @throws FleetError with every refusal, after the changes were reverted
+ * @throws FleetError with every refusal, after the changes were reverted, and with a problem for each member that may not have its previous
+ * settings
  */
 export async function sendConfigs(
   fleet: FleetSession,
@@ -44,9 +51,10 @@ export async function sendConfigs(
     members.map(async (member) => (await info(fleet.session, member, budgetOf(60), "epoch")).epoch),
   );
   const epoch = Math.max(0, ...epochs);
-  const hand: Distributor = { ...fleet.session, deployment: { epoch: async () => epoch } };
+  const deployment = { epoch: async () => epoch };
+  const hand: Distributor = { ...fleet.session, deployment, isByHand: true };
   const sent: Sent[] = [];
-  const done: { readonly targets: readonly Member[]; readonly shipment: Shipment }[] = [];
+  const done: Delivered[] = [];
   for (const group of groupsOf(wanted)) {
     const { configType, data, rule } = group[0];
     const hash = hashOf(data);
@@ -60,14 +68,37 @@ export async function sendConfigs(
     const failed = await distribute(hand, pending, shipment, budgetOf(seconds));
     if (failed) {
       // Revert the earlier groups too: the settings apply as a whole or not at all.
-      for (const one of done)
-        for (const target of one.targets) await withdraw(hand, target, one.shipment, budgetOf(seconds));
-      throw failed;
+      const { transient, problems } = failed;
+      throw new FleetError([...problems, ...(await reverted(hand, done))], { transient, cause: failed });
     }
     done.push({ targets: pending, shipment });
     for (const { name } of pending) sent.push({ member: name, configType, version, hash });
   }
   return sent;
+}
+
+/** Settings that these members hold now. */
+interface Delivered {
+  readonly targets: readonly Member[];
+  readonly shipment: Shipment;
+}
+
+/** Makes members return to their previous settings. Returns a problem for each that may not hold them. */
+async function reverted(hand: Distributor, delivered: readonly Delivered[]): Promise<Problem[]> {
+  const problems: Problem[] = [];
+  for (const { targets, shipment } of delivered) {
+    const { others, failed } = await restorePrevious(hand, targets, shipment);
+    problems.push(...failed);
+    for (const name of others)
+      problems.push({
+        code: "CONFIG_OVERTAKEN",
+        what: `${name} does not hold ${shipment.configType} v${shipment.version} any more, so it was not restored.`,
+        got: "another version, which another client set in the meantime",
+        expected: `v${shipment.version}, which it had accepted`,
+        remedy: `npx fleet config show ${name} shows its settings, and npx fleet config history ${name} who set them.`,
+      });
+  }
+  return problems;
 }
 
 type Group = readonly [ConfigToSend, ...ConfigToSend[]];

@@ -18,7 +18,7 @@ export function importCommand(cli: Cli): Command {
     summary: "send the settings of a file to the processes",
     description:
       "Verifies the hashes of the file and the rules of each config type, shows the changes by field, and sends settings to members that hold " +
-      "different ones. If a member refuses, all get their previous settings back.",
+      "different ones. If a member refuses, all get their previous settings back; the error names each that may not have them.",
     examples: [
       ["npx fleet config import settings.json", "everything in the file"],
       ["npx fleet config import settings.json battle --yes", "one member, without confirmation"],
