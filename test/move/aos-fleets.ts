@@ -75,6 +75,8 @@ export class World {
   isStopped = false;
   /** Whether no deployment holds a stack. */
   isFree = true;
+  /** What a deployment does before the move asks for that. */
+  deploys = async (): Promise<void> => {};
   readonly #options: Options;
   #messages = 0;
   #killAt = { action: "", times: 0 };
@@ -210,9 +212,12 @@ export class World {
     const { members, problems } = await this.plan({ ...options, id, isContinued }, from);
     throwAll(problems);
     const run = {
-      ...{ ...sides, members, id, seconds: 60, note: () => {}, pause: async () => {} },
+      ...{ ...sides, members, id, isContinued, seconds: 60, note: () => {}, pause: async () => {} },
       reopensTarget: this.movedTo(OTHER[from]) === undefined,
-      isFree: async () => this.isFree,
+      isFree: async () => {
+        await this.deploys();
+        return this.isFree;
+      },
       isStopped: () => this.isStopped,
     };
     return move(run, this.#settings(), options.retires ?? false);

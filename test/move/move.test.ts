@@ -334,6 +334,33 @@ describe("a move that fails", () => {
     expect([world.moving("old"), world.moving("new")]).toEqual([[], []]);
   });
 
+  test("resumes no process that a deployment stopped, and stays a killed move if it was one", async () => {
+    const world = await worldOf({ counter });
+    const old = world.process("old", "counter");
+    await add(world, "old");
+    world.isFree = false;
+    world.deploys = async () => void (await old.send({ Action: "DRAIN", Tags: { Epoch: "1" } }));
+    expect(await problemsOf(world.move())).toMatchObject([
+      { code: "STACK_LOCKED", what: expect.stringContaining("The move stopped no process.") },
+    ]);
+    expect([world.asked.includes("RESUME"), await status(world, "old")]).toEqual([false, "DRAINING"]);
+    expect([world.moving("old"), world.moving("new")]).toEqual([[], []]);
+    world.deploys = async () => {};
+    world.isFree = true;
+    await old.send({ Action: "RESUME", Tags: { Epoch: "1" } });
+    world.killAt("DRAIN", 2);
+    await failureOf(world.move());
+    world.killAfter = Number.POSITIVE_INFINITY;
+    world.isFree = false;
+    expect(await problemsOf(world.move())).toMatchObject([
+      { code: "STACK_LOCKED", what: expect.stringContaining("the same command continues it") },
+    ]);
+    expect([world.asked.includes("RESUME"), await status(world, "old")]).toEqual([false, "DRAINING"]);
+    world.isFree = true;
+    await world.move();
+    expect([await count(world, "new"), await add(world, "new")]).toEqual([1, true]);
+  });
+
   test("because somebody asked it to end makes the old processes serve again", async () => {
     const world = await worldOf({ counter });
     world.isStopped = true;

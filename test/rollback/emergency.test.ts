@@ -1,6 +1,5 @@
 import { expect, it } from "vitest";
 import { SetTrafficSchema, type TrafficState } from "../../src/delivery/wire.ts";
-import type { Member } from "../../src/fleet/members/member.ts";
 import type { ReleaseDocument } from "../../src/fleet/releases/document.ts";
 import { routerState, switchBack } from "../../src/operations/rollback/emergency.ts";
 import type { Info } from "../../src/operations/rollback/info.ts";

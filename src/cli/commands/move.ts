@@ -129,7 +129,7 @@ async function onBoth(context: Context, both: Both, options: MoveOptions): Promi
     out.note("Nothing was changed.");
     return EXIT.ok;
   }
-  return perform(context, both, plan, { ...options, id });
+  return perform(context, both, plan, { ...options, id, isContinued });
 }
 
 /** Finishes a move that was killed after its last copy. Whether the old processes are retired is set by this command, not by the killed one. */
@@ -160,7 +160,7 @@ async function perform(
   context: Context,
   { sides, settings, isFree }: Both,
   { members }: MovePlan,
-  { id, timeout, retire }: MoveOptions & { readonly id: string },
+  { id, isContinued, timeout, retire }: MoveOptions & { readonly id: string; readonly isContinued: boolean },
 ): Promise<ExitCode> {
   const { out, host, projectDir } = context;
   let isStopped = false;
@@ -172,7 +172,7 @@ async function perform(
     const moved = await move(
       {
         ...sides,
-        ...{ members, id, seconds: timeout },
+        ...{ members, id, isContinued, seconds: timeout },
         reopensTarget: movedTo(projectDir, sides.target.stack) === undefined,
         isFree,
         isStopped: () => isStopped,

@@ -81,6 +81,18 @@ export const moveStopped = (): FleetError =>
     remedy: "Move again when you are ready.",
   });
 
+/** The same failure of a move that stopped no process. @param isContinued whether a killed run of it may have stopped some */
+export function notBegun(error: FleetError, isContinued: boolean, further: readonly Problem[]): FleetError {
+  const [first, ...rest] = error.problems;
+  const outcome = isContinued
+    ? "The processes are as the killed move left them; the same command continues it."
+    : "The move stopped no process.";
+  return new FleetError([{ ...first, what: `${first.what} ${outcome}` }, ...rest, ...further], {
+    cause: error,
+    transient: error.transient,
+  });
+}
+
 /** What a failed move left behind: names of members, and what else went wrong. */
 interface Outcome {
   /** Whose old process could not be resumed. */

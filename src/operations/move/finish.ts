@@ -7,9 +7,9 @@ import type { PulumiRunner, Workspace } from "../workspace/workspace.ts";
 import type { SettingsOf } from "../workspace/write-setting.ts";
 import { notServing, servesAgain } from "./failures.ts";
 import { setMovedTo, setMoving } from "./moved-setting.ts";
-import { statusOf, turn } from "./perform.ts";
 import type { Sides } from "./plan.ts";
 import { type MovedMember, type MoveRecord, writeMove } from "./record.ts";
+import { statusOf, turn } from "./turn.ts";
 
 /** How to write the settings of the two stacks. */
 export interface SettingsOfBoth {

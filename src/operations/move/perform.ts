@@ -10,7 +10,7 @@ import type { FleetSession } from "../../fleet/fleet-session.ts";
 import type { ProcessRef } from "../../fleet/health/verdict.ts";
 import { isEvaluated } from "../../fleet/protocol/ask.ts";
 import { info } from "../../fleet/protocol/info.ts";
-import { drain, importState, resume, retire } from "../../fleet/protocol/state.ts";
+import { importState } from "../../fleet/protocol/state.ts";
 import { statistics } from "../../fleet/protocol/statistics.ts";
 import { isEmpty } from "../../fleet/snapshot/contents.ts";
 import { snapshotStore } from "../../fleet/snapshot/store.ts";
@@ -18,15 +18,16 @@ import { type Carried, readCarried } from "./carried.ts";
 import {
   callsOpen,
   moveStopped,
+  notBegun,
   servesAgain,
   stateDiffers,
-  statusDiffers,
   targetResumed,
   withOutcome,
 } from "./failures.ts";
 import { callersFirst } from "./order.ts";
 import type { Carries, MemberMove, MoveOptions, Sides } from "./plan.ts";
 import type { MovedMember } from "./record.ts";
+import { statusOf, tagsOf, turn } from "./turn.ts";
 
 /** Seconds that the open calls of an old process may take. */
 const OPEN_CALLS_SECONDS = 30;
@@ -34,11 +35,9 @@ const OPEN_CALLS_SECONDS = 30;
 const POLL_SECONDS = 0.2;
 /** The most names of globals in one export. */
 const MAX_GLOBALS = 1000;
-/** Messages after which a process has to have a status: the reply to the first may be an old one. */
-const TURNS = 2;
 
 /** A move that was planned without a problem. */
-export interface MoveRun extends Sides, Pick<MoveOptions, "id" | "seconds"> {
+export interface MoveRun extends Sides, Pick<MoveOptions, "id" | "isContinued" | "seconds"> {
   readonly members: readonly MemberMove[];
   /** Whether the new processes serve if the move fails: false if their fleet itself was moved away, and the old one here is the newer. */
   readonly reopensTarget: boolean;
@@ -51,36 +50,6 @@ export interface MoveRun extends Sides, Pick<MoveOptions, "id" | "seconds"> {
   note(line: string): void;
 }
 
-type Turned = "ACTIVE" | "DRAINING" | "RETIRED";
-const TURN = { ACTIVE: resume, DRAINING: drain, RETIRED: retire } as const;
-
-/** Tags that belong to one move: an open message of an earlier move is not taken for one of this. */
-const tagsOf = (id: string) => ({ "Deployment-Id": id });
-
-/**
- * Brings a process into a status, unless it is there. Uses its own epoch, so a deployment that runs at the same time takes precedence.
- *
- * The status is read back, because the reply may be an old one: a message that a killed run sent is not sent again. Reading the reply closes
- * that message, so the next one is new.
- *
- * @param move its id, and the time limit of each answer
- * @throws FleetError STATUS_DIFFERS, and as `ask`
- */
-export async function turn(
-  { session }: Pick<FleetSession, "session">,
-  place: ProcessRef,
-  to: Turned,
-  { id, seconds }: Pick<MoveOptions, "id" | "seconds">,
-): Promise<void> {
-  const look = () => info(session, place, budgetOf(seconds), "status", "epoch");
-  let found = await look();
-  for (let sent = 0; found.status !== to; sent += 1) {
-    if (sent === TURNS) throw statusDiffers(place.name, to, found.status);
-    await TURN[to](session, place, found.epoch, budgetOf(seconds), tagsOf(id));
-    found = await look();
-  }
-}
-
 /** What surrounds the copies. */
 interface Frame {
   /** Before any process is stopped. */
@@ -89,26 +58,49 @@ interface Frame {
   ended(): Promise<void>;
 }
 
+/** Members whose processes the move has stopped, in this run or in the killed one that it continues: what somebody else stopped stays so. */
+interface Stopped {
+  readonly sources: Set<string>;
+  readonly targets: Set<string>;
+}
+
+/** Which ones a killed run had stopped is not known. */
+function stoppedBefore({ members, isContinued }: MoveRun): Stopped {
+  const names = (list: readonly MemberMove[]) => new Set(isContinued ? list.map(({ name }) => name) : []);
+  return {
+    sources: names(members.filter(({ drains }) => drains)),
+    targets: names(members.filter(({ carries }) => carries !== undefined)),
+  };
+}
+
 /**
- * Stops both sides, copies every state and reads it back. A failure makes the old processes serve again. A run that is killed leaves them
- * stopped: the same move continues, because each of its steps can be repeated.
+ * Stops both sides, copies every state and reads it back. A failure makes the processes that the move stopped serve again. A run that is
+ * killed leaves them stopped: the same move continues, because each of its steps can be repeated.
  *
  * @returns the members, whose new processes do not serve yet
  * @throws FleetError CALLS_OPEN, STATE_DIFFERS, STATUS_DIFFERS, MOVE_OVERTAKEN, MOVE_STOPPED, refusals of a process, and network errors
  */
 export async function copyStates(run: MoveRun, { begins, ended }: Frame): Promise<MovedMember[]> {
   const replaced: string[] = [];
+  const closed = stoppedBefore(run);
   try {
     await begins();
-    await closeTargets(run);
-    await closeSources(run);
+  } catch (error) {
+    // A deployment may have stopped processes. A killed move stays as it is, so that the same move continues.
+    const further = run.isContinued ? [] : await problemsOf(ended());
+    if (!(error instanceof FleetError)) throw error;
+    throw notBegun(error, run.isContinued, further);
+  }
+  try {
+    await closeTargets(run, closed);
+    await closeSources(run, closed);
     crashPoint("move.drained");
     const moved: MovedMember[] = [];
     for (const member of run.members) moved.push(await copied(run, member, replaced));
     await assertClosed(run);
     return moved;
   } catch (error) {
-    const stopped = await reopen(run);
+    const stopped = await reopen(run, closed);
     const further = stopped.sources.length > 0 ? [] : await problemsOf(ended());
     if (!(error instanceof FleetError)) throw error;
     throw withOutcome(error, { ...stopped, replaced, further }, [run.source.stack, run.target.stack]);
@@ -129,23 +121,23 @@ function assertGoesOn({ isStopped }: MoveRun): void {
 }
 
 /** A new process that serves already could take writes that the import replaces. Saves what it holds. */
-async function closeTargets(run: MoveRun): Promise<void> {
+async function closeTargets(run: MoveRun, { targets }: Stopped): Promise<void> {
   const { target, seconds } = run;
-  for (const { to, carries } of run.members) {
+  for (const { name, to, carries } of run.members) {
     if (carries === undefined) continue;
     assertGoesOn(run);
-    await turn(target, to, "DRAINING", run);
+    await turn(target, to, "DRAINING", run, () => targets.add(name));
     const held = await readCarried(target, to, occasion(run, carries.targetHash), false, budgetOf(seconds));
     await keep(target, held);
   }
 }
 
 /** Callers first, each until it has no open call. */
-async function closeSources(run: MoveRun): Promise<void> {
+async function closeSources(run: MoveRun, { sources }: Stopped): Promise<void> {
   const { source, note } = run;
   for (const { name, from } of callersFirst(run.members.filter(({ drains }) => drains))) {
     assertGoesOn(run);
-    await turn(source, from, "DRAINING", run);
+    await turn(source, from, "DRAINING", run, () => sources.add(name));
     await callsClosed(run, from);
     note(`${name}: refuses requests (DRAINING)`);
   }
@@ -245,26 +237,22 @@ async function assertClosed({ source, target, members, seconds }: MoveRun): Prom
   }
 }
 
-/** A process' status by a signed message. */
-export const statusOf = async (
-  { session }: FleetSession,
-  place: ProcessRef,
-  seconds: number,
-): Promise<string> => (await info(session, place, budgetOf(seconds), "status")).status;
-
 /**
- * Makes the processes serve again: the old ones, and the new ones once all old ones serve, so that the same move can continue otherwise.
+ * Makes stopped processes serve again: the old ones, and the new ones once all old ones serve, so that the same move can continue otherwise.
  *
  * @returns names of members whose old or new process still refuses requests
  */
-async function reopen(run: MoveRun): Promise<{ readonly sources: string[]; readonly targets: string[] }> {
+async function reopen(
+  run: MoveRun,
+  closed: Stopped,
+): Promise<{ readonly sources: string[]; readonly targets: string[] }> {
   const { source, target, members, reopensTarget } = run;
   const [sources, targets]: [string[], string[]] = [[], []];
-  for (const { name, from, drains } of members)
-    if (drains) await turn(source, from, "ACTIVE", run).catch(() => sources.push(name));
+  for (const { name, from } of members)
+    if (closed.sources.has(name)) await turn(source, from, "ACTIVE", run).catch(() => sources.push(name));
   if (!reopensTarget) return { sources, targets };
-  for (const { name, to, carries } of members) {
-    if (carries === undefined) continue;
+  for (const { name, to } of members) {
+    if (!closed.targets.has(name)) continue;
     if (sources.length > 0) targets.push(name);
     else await turn(target, to, "ACTIVE", run).catch(() => targets.push(name));
   }
