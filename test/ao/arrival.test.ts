@@ -2,7 +2,7 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { DataItem } from "@dha-team/arbundles";
-import { beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { connectLegacy, type LegacyLimits } from "../../src/ao/legacy/connect.ts";
 import type { Ao } from "../../src/ao/port.ts";
 import { budgetOf } from "../../src/core/budget.ts";
@@ -27,6 +27,9 @@ const spawn = (through = ao, seconds = 5) =>
 
 beforeEach(() => {
   ao = connect();
+});
+afterEach(() => {
+  vi.restoreAllMocks();
 });
 
 const there = (id: string): Reply => ({ json: { process_id: id } });
@@ -100,6 +103,23 @@ describe("a spawn whose post was not answered", () => {
       budgetOf(5),
     );
     expect(posts.get(spawned)).toBe(2);
+  });
+
+  test("is not posted again while it may be in transit after a unit accepted it, however old the connection is", async () => {
+    const through = connect({ inFlight: 60_000 });
+    const now = performance.now.bind(performance);
+    vi.spyOn(performance, "now").mockImplementation(() => now() + 61_000);
+    const { id } = await spawn(through);
+    // The scheduler knows it only at the third question; until then the unit refuses messages to it.
+    units.script(({ endpoint, nth, body }) => {
+      if (endpoint === "su.process") return nth < 3 ? absent : there(id);
+      if (endpoint !== "mu.post" || new DataItem(body).id === id || count("su.process") >= 3)
+        return undefined;
+      return { status: 500, json: { error: "Cannot read properties of undefined (reading 'tags')" } };
+    });
+    await through.send({ intent: "m", processId: id, tags: { Action: "Eval" }, data: "1" }, budgetOf(5));
+    expect(units.posted.filter((posted) => posted === id)).toEqual([id]);
+    expect(count("su.process")).toBe(3);
   });
 
   test("fails without another post when the scheduler never answers, and the error names that unit", async () => {

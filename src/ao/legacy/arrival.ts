@@ -28,8 +28,8 @@ export function routeOf({ kind }: Pick<Intent, "kind">, { raw }: SignedItem, opt
  * upload, so these are also posted again while nobody can tell: a lookup that does not answer does not block them.
  */
 export interface Arrival {
-  /** Records that the outcome of a post is unknown. */
-  doubt(id: string): void;
+  /** Records that a post may have arrived: a unit accepted it, or its outcome is unknown. From now on it may be in transit. */
+  posted(id: string): void;
   /**
    * Whether the network has the item. While a spawn or an assignment may still be in transit, neither is known.
    *
@@ -50,7 +50,8 @@ interface ArrivalParts {
 export function arrivalOf({ schedulers, inFlight, isShown }: ArrivalParts): Arrival {
   /** Earlier runs sent everything before this time. */
   const opened = performance.now();
-  const doubts = new Map<string, number>();
+  /** When the latest post of an item ended that may have arrived. */
+  const posts = new Map<string, number>();
 
   async function look(intent: Intent, item: SignedItem, route: Route, budget: Budget): Promise<boolean> {
     const { id, target: processId, at } = intent;
@@ -65,7 +66,7 @@ export function arrivalOf({ schedulers, inFlight, isShown }: ArrivalParts): Arri
   }
 
   return {
-    doubt: (id) => void doubts.set(id, performance.now()),
+    posted: (id) => void posts.set(id, performance.now()),
     async hasArrived({ intent, item, route }, budget) {
       // Schedulers and gateways drop a message or an upload that they already have, by its id, so posting it twice is safe.
       const isSafe = route === "upload" || (route === "post" && intent.kind === "message");
@@ -78,7 +79,7 @@ export function arrivalOf({ schedulers, inFlight, isShown }: ArrivalParts): Arri
         if (intent.state === "sent") return true;
         throw error;
       }
-      const patience = (doubts.get(intent.id) ?? opened) + inFlight - performance.now();
+      const patience = (posts.get(intent.id) ?? opened) + inFlight - performance.now();
       if (!isSafe && patience > 0) throw notArrived(intent.id, patience);
       return false;
     },

@@ -110,7 +110,6 @@ class Posting implements Effects {
           // Before the upload, nothing can have been assigned.
           const hasStarted = route !== "assign" || this.#uploaded.has(intent.id);
           isInDoubt = hasStarted && mayHaveArrived(error, intent.kind);
-          if (isInDoubt) this.#parts.arrival.doubt(intent.id);
           // A unit accepted the spawn, and the network does not know the process: the spawn may have been lost.
           if (isUnknownProcess(error) && tries >= LOST_AFTER) await this.repost(intent.target, budget);
           throw error;
@@ -122,6 +121,17 @@ class Posting implements Effects {
 
   /** @returns its assignment, if it has one and the unit names it */
   async #post(intent: Intent, item: SignedItem, budget: Budget): Promise<string | undefined> {
+    try {
+      const assignment = await this.#postOnce(intent, item, budget);
+      this.#parts.arrival.posted(intent.id);
+      return assignment;
+    } catch (error) {
+      if (mayHaveArrived(error, intent.kind)) this.#parts.arrival.posted(intent.id);
+      throw error;
+    }
+  }
+
+  async #postOnce(intent: Intent, item: SignedItem, budget: Budget): Promise<string | undefined> {
     const posted = { ...item, what: describeIntent(intent) };
     const route = routeOf(intent, item, this.#parts.routes);
     if (route === "post") return postItem(this.#parts.mu, posted, budget);
@@ -152,7 +162,6 @@ class Posting implements Effects {
       } catch (error) {
         // Nothing was posted: an earlier post may still be in transit, and the next attempt asks again.
         if (error instanceof UnitError && error.code === "NOT_ARRIVED") return;
-        if (mayHaveArrived(error, intent.kind)) this.#parts.arrival.doubt(id);
         this.#parts.log(`could not send ${describeIntent(intent)} again: ${reasonOf(error)}`);
       }
     });
