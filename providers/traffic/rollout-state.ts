@@ -62,9 +62,23 @@ export function isLeaseExpired({ table, reverted }: TrafficState, { release }: W
   return table?.mode === "steady" && reverted?.release === release && reverted.why === "lease";
 }
 
+/** What the router reverted, while no run has reported that the state is back as well. */
+export function openRevert({ table, reverted }: TrafficState): OpenRevert | undefined {
+  if (table?.mode !== "steady" || reverted === undefined || reverted.at <= table.at) return undefined;
+  return reverted.returned === true ? undefined : { table, reverted };
+}
+
+interface OpenRevert {
+  /** The table that it returned to. */
+  readonly table: Table;
+  readonly reverted: NonNullable<TrafficState["reverted"]>;
+}
+
 /** The moves of state for a new revision, of any release, that lost its traffic when the router reverted it. */
-export function movesAfterRevert({ table, reverted }: TrafficState, wanted: Wanted): StateMove[] {
-  if (table?.mode !== "steady" || reverted === undefined || reverted.at <= table.at) return [];
+export function movesAfterRevert(state: TrafficState, wanted: Wanted): StateMove[] {
+  const open = openRevert(state);
+  if (open === undefined) return [];
+  const { table, reverted } = open;
   const { services, salt, release, step } = reverted;
   if (services) return stateMoves(wanted.services, { services, salt }, table);
   return release === wanted.release ? stateMoves(wanted.services, tableAt(wanted, table, step), table) : [];

@@ -15,7 +15,7 @@ import type { Measure } from "./measure.ts";
 import { baseOf, hasSameShares, targetsOf, type Wanted } from "./plan.ts";
 import { targetsUnproven } from "./rollout-errors.ts";
 import type { RolloutProgress } from "./rollout-progress.ts";
-import { movesAfterRevert, movesSinceProven } from "./rollout-state.ts";
+import { movesAfterRevert, movesSinceProven, openRevert, setAgain } from "./rollout-state.ts";
 import type { Router } from "./router.ts";
 import { type StateMove, type StateOwner, stateMoves, stateOwners } from "./state-moves.ts";
 
@@ -121,16 +121,27 @@ export class RouterTable {
       if (now.serial !== state.serial) return this.recover(now);
     }
     await handOver.recover(movesAfterRevert(state, this.#wanted));
-    await handOver.confirm(movesSinceProven(services, state));
+    const now = await this.#reportReturn(state);
+    await handOver.confirm(movesSinceProven(services, now));
     await handOver.resumeServing(refusing);
-    return state;
+    return now;
   }
 
   /** After the router reverted the traffic: moves the state that had moved back, with the new revision's changes since the switch. */
   async followBack(): Promise<void> {
-    const list = movesAfterRevert(await this.read(), this.#wanted);
+    const state = await this.read();
+    const list = movesAfterRevert(state, this.#wanted);
     await this.#effects.handOver.transfer(list);
     await this.#effects.handOver.serve(list);
+    await this.#reportReturn(state);
+  }
+
+  /** Has the router keep that the state of what it reverted is back: a later run must not move that older state again. */
+  async #reportReturn(state: TrafficState): Promise<TrafficState> {
+    const open = openRevert(state);
+    if (open === undefined) return state;
+    await this.#effects.router.set(setAgain(open.table, state));
+    return this.read();
   }
 
   /** Has the router ask each target for its health at this release. @throws FleetError TARGET_UNPROVEN */

@@ -92,6 +92,7 @@ export const SetTrafficSchema = z.strictObject({
    * Expires automatically: `forMs` of the scheduler's time after this message the router returns to the proven table, which must be
    * of the release `revertTo`. With `onEnd: "hold"` it keeps and holds the table instead, for use after state was handed over to the new
    * revision and the old one refuses requests. Without a lease the table is steady and becomes the proven one, unless `hold` is set.
+   * The steady table in force, sent again with its own `expect`, reports after a return to it that the state is back as well.
    */
   lease: z
     .strictObject({
@@ -222,6 +223,8 @@ export const TrafficStateSchema = z.looseObject({
       /** The routes until then, and their salt. Absent on routers of earlier versions. */
       salt: z.string().optional(),
       services: mapOf(z.looseObject(ServiceRoutesSchema.shape)).optional(),
+      /** A run has returned the state as well: it is of the proven table's revisions. Absent until then, and on routers of earlier versions. */
+      returned: z.boolean().optional(),
     })
     .optional(),
   metrics: MetricsSchema.optional(),

@@ -146,13 +146,15 @@ export class ReferenceRouter {
       ...(data.lease.onEnd && { onEnd: data.lease.onEnd }),
     };
     const isEqual = now !== undefined && content(now) === content(data);
+    const { expect } = data;
+    const isExpected = same(now, expect) && (expect?.serial === undefined || expect.serial === this.serial);
     if (isSame && isEqual && now.mode === mode) {
       this.lease = until;
+      if (mode === "steady" && this.reverted && isExpected)
+        this.reverted = { ...this.reverted, returned: true };
       return { ...refOf(now), mode, repeated: true, serial: this.serial };
     }
-    const { expect } = data;
-    if (!same(now, expect) || (expect?.serial !== undefined && expect.serial !== this.serial))
-      throw new Refused("STALE_STEP");
+    if (!isExpected) throw new Refused("STALE_STEP");
     for (const { routes } of Object.values(data.services)) {
       const sum = routes.reduce((total, { weightBp }) => total + weightBp, 0);
       const ids = new Set(routes.map(({ processId }) => processId));

@@ -341,6 +341,22 @@ describe("a person's command", () => {
     expect((await look(p)).reverted).toMatchObject({ why: "abort", step: 1 });
     expect(code((await say(p, "promote")).reply)).toBe("NO_ROLLOUT");
   });
+
+  test("aborts, and the router keeps that a run has returned the state, which only that run can say", async () => {
+    const p = await half();
+    await say(p, "abort");
+    const { serial } = await look(p);
+    const isReturned = async (expected: object) => {
+      const said = await set(p, { ...BASE, services: all, expect: expected });
+      const { reverted, ...rest } = await look(p);
+      expect([said.data.repeated, rest.serial]).toEqual([true, serial]);
+      return reverted?.returned;
+    };
+    // Messages of before the abort, as one that arrives late.
+    expect(await isReturned({ release: "r2", step: 1 })).toBeUndefined();
+    expect(await isReturned({ release: "r1", step: 0, serial: serial - 1 })).toBeUndefined();
+    expect(await isReturned({ release: "r1", step: 0, serial })).toBe(true);
+  });
 });
 
 test("a command after an A/B test names what ends the test, and after any other rollout what starts one", async () => {

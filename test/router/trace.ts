@@ -1,5 +1,5 @@
 /** Random traces of a router, and the reference's result for each. */
-import type { SetTraffic } from "../../src/delivery/wire.ts";
+import type { SetTraffic, Table } from "../../src/delivery/wire.ts";
 import { ReferenceRouter, Refused } from "./reference.ts";
 
 /** One step of a trace, in the short form that `traces.lua` reads. */
@@ -43,7 +43,9 @@ export function traceOf(next: () => number): Op[] {
   const length = ops.length + 3 + Math.floor(next() * 6);
   while (ops.length < length) {
     const kind = next();
-    if (kind < 0.45) add(setting(router, pick, often));
+    const { table, reverted } = router;
+    if (kind < (reverted ? 0.3 : 0.05) && table) add(again(router, table, pick, often));
+    else if (kind < 0.45) add(setting(router, pick, often));
     else if (kind < 0.5) add({ o: "p", r: pick(["r1", "r2"]), i: pick([1, 2, 3]), good: often(0.8) });
     else if (kind < 0.58) add({ o: "c", c: pick(["promote", "pause", "resume", "abort"]) });
     else if (kind < 0.68) add({ o: "t", ms: pick([10, 999, 1000, 4000, 70_000]) });
@@ -62,6 +64,30 @@ export function traceOf(next: () => number): Op[] {
     if (last?.o === "s" && often(0.15)) add({ ...last });
   }
   return ops;
+}
+
+/** The table in force, as the router has it: steady, or with a lease. */
+function again(
+  { serial }: ReferenceRouter,
+  { release, step, services }: Table,
+  pick: <T>(list: readonly T[]) => T,
+  often: (chance: number) => boolean,
+): Op {
+  const w = Object.fromEntries(
+    Object.entries(services).map(([name, { routes }]) => [
+      name,
+      routes.map(({ processId, weightBp }): [number, number] => [Number(processId), weightBp]),
+    ]),
+  );
+  const testers = Object.values(services)[0]?.testers;
+  return {
+    ...{ o: "s", r: release, n: step, w },
+    ...(often(0.9) && {
+      e: [release, step, ...pick([[], [serial], [serial - 1]])] as [string, number, number?],
+    }),
+    ...(testers && { t: Number(testers.processId) }),
+    ...(often(0.2) && { l: [5000, "r1", "revert"] as [number, string, "revert"] }),
+  };
 }
 
 function setting(
@@ -116,7 +142,9 @@ export function expected(trace: readonly Op[]): string {
   const { table, proven, lease, serial, reverted, command } = router;
   const place = (of?: { release: string; step: number; mode: string }) =>
     of ? `${of.release}/${of.step}/${of.mode}` : "-";
-  const back = reverted ? `${reverted.why}${reverted.release}${reverted.step}` : "-";
+  const back = reverted
+    ? `${reverted.why}${reverted.release}${reverted.step}${reverted.returned ? "back" : ""}`
+    : "-";
   return `${said.join(",")} ${place(table)} ${place(proven)} ${lease?.untilMs ?? "-"} ${serial} ${back} ${command?.command ?? "-"}`;
 }
 

@@ -66,7 +66,7 @@ local function view()
   local function place(of) return of and (of.release .. "/" .. of.step .. "/" .. of.mode) or "-" end
   return table.concat({
     place(S.table), place(S.proven), S.lease and S.lease.untilMs or "-", S.serial,
-    S.reverted and (S.reverted.why .. S.reverted.release .. S.reverted.step) or "-", S.command and S.command.command or "-",
+    S.reverted and (S.reverted.why .. S.reverted.release .. S.reverted.step .. (S.reverted.returned and "back" or "")) or "-", S.command and S.command.command or "-",
   }, " ")
 end
 

@@ -778,6 +778,32 @@ describe("a service that owns its state", () => {
     expect(stage.handed).toEqual(["battle b→g", "battle g→b"]);
   });
 
+  it.each(["while the run is alive", "after the deployer died"])(
+    "is not replaced by the state that an aborted release left (aborted %s) if the switch of a later run is lost",
+    async (when) => {
+      const stage = when === "after the deployer died" ? await left() : new Stage().steady();
+      if (when === "after the deployer died") stage.router.say("abort");
+      else {
+        stage.before = () => {
+          if (stage.router.table?.mode === "rollout") stage.router.say("abort");
+        };
+        expect(codeOf((await stage.run(owned(stage))).error)).toBe("ROLLOUT_ABORTED");
+      }
+      // The old revision serves, and its state changes. The next run hands it over, and its switch is lost.
+      stage.before = (message, kind) => {
+        if (kind === "set" && stage.handed.at(-1) === "battle b→c")
+          throw unitSlow("messenger unit", "http://mu", message);
+      };
+      expect(codeOf((await stage.run(third(stage))).error)).toBe("SWITCH_UNKNOWN");
+      const before = stage.handed.length;
+      stage.before = () => {};
+      stage.refusing = BLUE;
+      expect((await stage.run(third(stage))).error).toBeUndefined();
+      expect(stage.handed.slice(before)).toEqual(["battle b→c"]);
+      expect(weights(stage)).toEqual({ c: 10_000, b: 0 });
+    },
+  );
+
   describe.each(["abort", "lease"] as const)("whose rollout the router reverts (%s) while it runs", (why) => {
     /** Runs it until the router reverts the first step. */
     const reverted = async (state: "owned" | "partitioned", steps: number[], keeps = true) => {

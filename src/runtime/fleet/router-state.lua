@@ -6,7 +6,7 @@ local state = require("fleet.state")
 
 local kept = {}
 
--- table, proven, lease { untilMs, revertTo, onEnd? }, command, reverted, serial, proofs { id → { release, revision, status, at } }
+-- table, proven, lease { untilMs, revertTo, onEnd? }, command, reverted { …, returned? }, serial, proofs { id → { release, revision, status, at } }
 local S = state.declare("traffic", { serial = 0, proofs = {} })
 kept.state = S
 
