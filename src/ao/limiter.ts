@@ -1,3 +1,5 @@
+import { timerDelay } from "../core/timers.ts";
+
 /** Limits how many tasks run at the same time; waiting tasks start in order of arrival. */
 export interface Limiter {
   /**
@@ -27,7 +29,7 @@ export function limiterOf(slots: number): Limiter {
       const timer = setTimeout(() => {
         waiting.splice(waiting.indexOf(enter), 1);
         reject(onFull());
-      }, patience);
+      }, timerDelay(patience));
       waiting.push(enter);
     });
   }

@@ -1,4 +1,5 @@
 import { hashOf } from "../core/hash.ts";
+import { timerDelay } from "../core/timers.ts";
 import { layout } from "./graph.ts";
 import type { FleetView, GraphView, Observation, Source } from "./view.ts";
 
@@ -57,7 +58,7 @@ export function watch(source: Source, seconds: number, actions: boolean): Watch 
         for (const listener of listeners) listener(view);
       }
     }
-    if (listeners.size > 0 && timer === undefined) timer = setTimeout(tick, seconds * 1000);
+    if (listeners.size > 0 && timer === undefined) timer = setTimeout(tick, timerDelay(seconds * 1000));
   };
   return {
     latest: async () => view ?? observeOnce(),

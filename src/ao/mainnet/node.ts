@@ -3,6 +3,7 @@ import { Agent as SecureAgent, request as secureRequest } from "node:https";
 import type { Budget } from "../../core/budget.ts";
 import { exactJsonIn, isExactNumber, jsonIn } from "../../core/json.ts";
 import { own } from "../../core/own.ts";
+import { timerDelay } from "../../core/timers.ts";
 import { rateLimited, unitDown, unitSlow } from "../errors.ts";
 import { limiterOf } from "../limiter.ts";
 import { excerptOf, retryAfterOf } from "../shared/http.ts";
@@ -86,7 +87,7 @@ async function exchange(
   milliseconds: number,
 ): Promise<NodeAnswer> {
   if (milliseconds <= 0) throw unitSlow("node", base, 0, false);
-  const signal = AbortSignal.timeout(Math.ceil(milliseconds));
+  const signal = AbortSignal.timeout(timerDelay(Math.ceil(milliseconds)));
   let response: IncomingMessage;
   let body: Buffer;
   try {

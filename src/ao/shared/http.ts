@@ -1,5 +1,6 @@
 import type { Budget } from "../../core/budget.ts";
 import { jsonIn } from "../../core/json.ts";
+import { timerDelay } from "../../core/timers.ts";
 import { rateLimited, type UnitName, unitDown, unitSlow } from "../errors.ts";
 import { type Limiter, limiterOf } from "../limiter.ts";
 
@@ -72,7 +73,7 @@ export function unitAt(
 
 async function exchange(name: UnitName, base: string, call: Call, milliseconds: number): Promise<Answer> {
   if (milliseconds <= 0) throw unitSlow(name, base, 0, false);
-  const signal = AbortSignal.timeout(Math.ceil(milliseconds));
+  const signal = AbortSignal.timeout(timerDelay(Math.ceil(milliseconds)));
   let response: Response;
   let bytes: Uint8Array;
   try {

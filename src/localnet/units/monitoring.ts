@@ -1,3 +1,5 @@
+import { nextDue } from "../../core/cron.ts";
+import { timerDelay } from "../../core/timers.ts";
 import { parseCrons } from "../scheduler/cron.ts";
 import type { UnitContext } from "./context.ts";
 import type { Evaluating } from "./evaluating.ts";
@@ -8,6 +10,10 @@ export interface Monitoring {
   stop(process: string): void;
   close(): void;
 }
+
+/** Milliseconds between two checks of a cron whose interval no timer can wait for: one by blocks, and one of weeks. */
+const BLOCK_CHECK = 500;
+const LONG_CHECK = 60_000;
 
 /**
  * Creates the cron messages of monitored processes by the clock. A tick that is due while the units are not running is
@@ -20,15 +26,20 @@ export function monitoring(context: UnitContext, evaluating: Evaluating): Monito
     const tags = context.store.process(process)?.tags ?? [];
     const ticks = parseCrons(tags).map((cron, index) => {
       const name = `${index}-${cron.interval}`;
-      let last = context.chain.heightAt(context.now());
+      const began = context.now();
+      let last = context.chain.heightAt(began);
+      const isLong = cron.unit === "milliseconds" && timerDelay(cron.every) < cron.every;
+      let due = began + cron.every;
       const tick = () => {
         const timestamp = context.now();
         const height = context.chain.heightAt(timestamp);
         if (cron.unit === "blocks" && height < last + cron.every) return;
+        if (isLong && timestamp < due) return;
         last = height;
+        due = nextDue(cron.every, began, timestamp);
         evaluating.tick(process, { cron: name, tags: cron.tags, timestamp, height });
       };
-      return setInterval(tick, cron.unit === "blocks" ? 500 : cron.every);
+      return setInterval(tick, cron.unit === "blocks" ? BLOCK_CHECK : isLong ? LONG_CHECK : cron.every);
     });
     timers.set(process, ticks);
   }

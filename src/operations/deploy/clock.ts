@@ -1,3 +1,4 @@
+import { timerDelay } from "../../core/timers.ts";
 import type { Interrupts } from "../context.ts";
 import { interrupt } from "./engine.ts";
 
@@ -48,7 +49,7 @@ export function startClock(
     tellEnded = resolve;
   });
   const after = (seconds: number, task: () => void) => {
-    timers.add(setTimeout(task, seconds * 1000));
+    timers.add(setTimeout(task, timerDelay(seconds * 1000)));
   };
   const end = (why: Ended) => {
     if (ended === undefined) {

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { timerDelay } from "../../core/timers.ts";
 
 /** The monitor's clock; tests provide a faster one. */
 export interface Clock {
@@ -6,7 +7,7 @@ export interface Clock {
   now(): number;
   /** Monotonic milliseconds, for durations. */
   ticks(): number;
-  /** Waits for a number of milliseconds, or until the signal aborts. */
+  /** Waits for a number of milliseconds, at most 24.8 days, or until the signal aborts. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
 }
 
@@ -14,7 +15,7 @@ export const realClock: Clock = {
   now: () => Date.now(),
   ticks: () => performance.now(),
   async sleep(ms, signal) {
-    await sleep(ms, undefined, signal ? { signal } : {}).catch((error: unknown) => {
+    await sleep(timerDelay(ms), undefined, signal ? { signal } : {}).catch((error: unknown) => {
       if (!signal?.aborted) throw error;
     });
   },
