@@ -1,13 +1,13 @@
 import { randomBytes } from "node:crypto";
 import { request } from "node:http";
-import { afterEach, describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import { type ItemSigner, itemSigner } from "../../src/localnet/ans104.ts";
 import type { EvaluationInput, Evaluator } from "../../src/localnet/evaluator.ts";
 import { sqliteStore } from "../../src/localnet/store/sqlite.ts";
 import { type EvaluationResult, tagValue } from "../../src/localnet/types.ts";
 import { createUnits, type Units, type UnitsOptions } from "../../src/localnet/units/index.ts";
 
-/** Keeps the list of `Word` tags as its memory; `fail` fails, `send:<process>` sends, `block` waits. */
+/** Keeps the list of `Word` tags as its memory; `fail` fails, `send:<process>` sends, `assign:<id>,…` assigns itself, `block` waits. */
 function wordEvaluator(): Evaluator & { release(): void; active: number; most: number } {
   let release = () => {};
   const blocked = new Promise<void>((resolve) => {
@@ -31,11 +31,12 @@ function wordEvaluator(): Evaluator & { release(): void; active: number; most: n
         verb === "send" && target
           ? [{ Target: target, Tags: [{ name: "Word", value: "sent" }], Anchor: "7".repeat(32) }]
           : [];
+      const assigned = verb === "assign" && target ? target.split(",") : undefined;
       const result: EvaluationResult = {
         Output: words.concat(word).join(" "),
         Messages: sends,
         Spawns: [],
-        Assignments: [],
+        Assignments: assigned ? [{ Message: message.Id ?? "", Processes: assigned }] : [],
       };
       if (word === "fail") return { memory, result: { ...result, Output: "", Error: "failed" } };
       return { memory: dryRun ? memory : Buffer.from(JSON.stringify([...words, word])), result };
@@ -104,6 +105,19 @@ test("a process is evaluated in order, one message at a time; another does not w
   evaluator.release();
   expect((await result(a, behind)).Output).toBe(" block next");
   expect(evaluator.most).toBe(2);
+});
+
+test("an assignment to several processes reaches those after one that does not exist", async () => {
+  const { spawn, send, result, units } = await world();
+  const [from, b, c] = [await spawn(), await spawn(), await spawn()];
+  const message = await send(from, `assign:${"u".repeat(43)},${b},${c}`);
+  await result(from, message);
+  const entries = async (process: string) => {
+    const page = await fetch(`${units.urls.su}/${process}?process-id=${process}`);
+    return JSON.stringify(await page.json());
+  };
+  for (const process of [b, c])
+    await vi.waitFor(async () => expect(await entries(process)).toContain(message));
 });
 
 test("a failed evaluation keeps the earlier memory and is excluded from the results", async () => {

@@ -84,7 +84,14 @@ class Outbox implements Pushing {
   }
 
   async #pushAssignment({ Message, Processes }: OutAssignment): Promise<void> {
-    for (const process of Processes) await once(this.#scheduling.assign(process, Message, []));
+    for (const process of Processes) {
+      try {
+        await once(this.#scheduling.assign(process, Message, []));
+      } catch (error) {
+        // The other processes get the message nevertheless.
+        this.#context.log(`assignment of ${Message} to ${process} failed: ${String(error)}`);
+      }
+    }
   }
 
   kick(): void {
