@@ -48,8 +48,8 @@ export function launch(folder: string): Daemon {
   });
   child.unref();
   if (child.pid !== undefined) register(folder, { permit, pid: child.pid });
-  // A stop before the registration has not seen this daemon, so it must not start.
-  if (!isPermitted(folder, permit)) child.kill("SIGKILL");
+  // A stop before the registration has not seen this daemon, so it must not start. One that has published itself has no permit either.
+  if (!isPermitted(folder, permit) && readDescriptor(folder)?.pid !== child.pid) child.kill("SIGKILL");
   return {
     pid: child.pid,
     exit,
