@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { join, resolve } from "node:path";
 import { LUA_DEVICE } from "../core/devices.ts";
+import { sha256 } from "../core/hash.ts";
 import { printableLines } from "../core/printable.ts";
 import {
   CONTROL_PATH,
@@ -60,8 +61,8 @@ const units = await createUnits({
   devices: { [LUA_DEVICE]: luaEvaluator({ wasm: evaluator, image: LUA_IMAGE, loadModule }) },
   log,
   extra(app) {
-    app.get(CONTROL_PATH, () => Response.json({ instance, pid: process.pid, dir }));
-    // Only readers of the descriptor know the instance: a page in a browser does not.
+    app.get(CONTROL_PATH, () => Response.json({ instanceHash: sha256(instance), pid: process.pid, dir }));
+    // Only readers of the descriptor know the instance: a page in a browser, also one that is an item of this gateway, does not.
     app.post(`${CONTROL_PATH}/stop/:instance`, (context) => {
       if (context.req.param("instance") !== instance)
         return Response.json({ error: "another instance" }, { status: 409 });

@@ -28,7 +28,7 @@ export interface LocalNetworkInfo {
 
 /** The content of `<dir>/network.json`. */
 export interface Descriptor extends LocalNetworkInfo {
-  /** New at each start: distinguishes this daemon from another process with the same pid or port. */
+  /** New at each start: distinguishes this daemon from another process with the same pid or port. A secret: who knows it can stop the daemon. */
   readonly instance: string;
 }
 
@@ -44,7 +44,7 @@ export const STORE_FILE = "network.sqlite";
 export const LOG_FILE = "localnet.log";
 const DESCRIPTOR_FILE = "network.json";
 
-/** Path under the gateway's URL at which the daemon reports its instance. */
+/** Path under the gateway's URL at which the daemon reports the hash of its instance. */
 export const CONTROL_PATH = "/~localnet";
 
 export function readDescriptor(dir: string): Descriptor | undefined {

@@ -3,6 +3,7 @@ import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { budgetOf } from "../core/budget.ts";
 import { FleetError } from "../core/errors.ts";
+import { sha256 } from "../core/hash.ts";
 import { isAlive, kill } from "../core/processes.ts";
 import {
   CONTROL_PATH,
@@ -117,7 +118,7 @@ export async function stop(dir: string): Promise<boolean> {
   const budget = budgetOf(answered ? 20 : 3);
   const left = () => [
     ...daemons.filter(isDaemonAlive).map(({ pid }) => pid),
-    // A daemon of an earlier version is not registered. It has just reported its instance, so the pid is its own.
+    // A daemon of an earlier version is not registered. It has just proved its instance, so the pid is its own.
     ...(answered && isAlive(descriptor.pid) ? [descriptor.pid] : []),
   ];
   for (let pids = left(); pids.length > 0; pids = left()) {
@@ -185,8 +186,9 @@ export async function logs(dir: string, lines = 100): Promise<string> {
 async function answers({ gatewayUrl, instance }: Descriptor): Promise<boolean> {
   try {
     const response = await fetch(gatewayUrl + CONTROL_PATH, { signal: AbortSignal.timeout(5000) });
-    const answer = (await response.json()) as { instance?: string };
-    return answer.instance === instance;
+    const answer = (await response.json()) as { instanceHash?: string; instance?: string };
+    // A daemon of an earlier version answers with the instance itself.
+    return answer.instanceHash === sha256(instance) || answer.instance === instance;
   } catch {
     return false;
   }

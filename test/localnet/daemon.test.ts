@@ -1,5 +1,6 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { type LocalNetworkInfo, logs, reset, start, status, stop } from "../../src/localnet/index.ts";
@@ -15,6 +16,34 @@ test("concurrent starts of several callers make one daemon, and a later start fi
   expect(await start(dir)).toEqual(infos[0]);
   expect(await status(dir)).toEqual({ running: true, info: infos[0] });
   expect(await logs(dir)).toContain("ready");
+});
+
+test("only a reader of the descriptor can stop a network: it does not tell its secret", async () => {
+  const dir = networkFolder();
+  const { gatewayUrl } = await start(dir);
+  const { instance } = JSON.parse(readFileSync(join(dir, "network.json"), "utf8"));
+  const told = await (await fetch(`${gatewayUrl}/~localnet`)).text();
+  expect(told).not.toContain(instance);
+  const { instanceHash } = JSON.parse(told);
+  const stopping = (name: string) =>
+    fetch(`${gatewayUrl}/~localnet/stop/${name}`, { method: "POST" }).then((response) => response.status);
+  expect(await stopping(instanceHash)).toBe(409);
+  expect((await status(dir)).running).toBe(true);
+  expect(await stop(dir)).toBe(true);
+});
+
+test("a daemon of an earlier version, which tells its instance, is recognized", async () => {
+  const dir = networkFolder();
+  const server = createServer((_, response) => response.end(JSON.stringify({ instance: "old" })));
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  onTestFinished(() => void server.close());
+  const gatewayUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const descriptor = (instance: string) =>
+    writeFileSync(join(dir, "network.json"), JSON.stringify({ instance, gatewayUrl, pid: process.pid }));
+  descriptor("old");
+  expect((await status(dir)).running).toBe(true);
+  descriptor("another");
+  expect((await status(dir)).running).toBe(false);
 });
 
 test("two folders are two networks with their own ports", async () => {

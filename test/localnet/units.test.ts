@@ -429,6 +429,23 @@ test("a dry run sees what was scheduled before it and changes nothing", async ()
   expect((await result(id, await send(id, "two"))).Output).toBe(" one two");
 });
 
+test("an item that is a page gets an origin of its own", async () => {
+  const { units, item } = await world();
+  const { id, raw } = await item("Page", { "Content-Type": "text/html" });
+  await fetch(`${units.urls.gateway}/tx`, {
+    method: "POST",
+    headers: { "content-type": "application/octet-stream" },
+    body: raw as Uint8Array<ArrayBuffer>,
+  });
+  for (const path of [id, `raw/${id}`]) {
+    const { headers } = await fetch(`${units.urls.gateway}/${path}`);
+    expect([headers.get("content-type"), headers.get("content-security-policy")]).toEqual([
+      "text/html",
+      "sandbox",
+    ]);
+  }
+});
+
 test("the units listen on loopback and under no other name", async () => {
   const { units } = await world();
   const url = new URL(units.urls.gateway);

@@ -84,7 +84,11 @@ export function gateway(
     const bytes = item && store.data(id);
     if (!item || !bytes) throw new UnitError(404, "Not Found");
     return new Response(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), {
-      headers: { "content-type": tagValue(item.tags, "Content-Type") ?? "application/octet-stream" },
+      headers: {
+        "content-type": tagValue(item.tags, "Content-Type") ?? "application/octet-stream",
+        // Anyone's page: a browser gives it an origin of its own, so it reads nothing of this gateway's.
+        "content-security-policy": "sandbox",
+      },
     });
   });
   app.get("/raw/:id", data);
