@@ -20,7 +20,8 @@ export async function check(_olds: Raw, news: Raw) {
 
 /**
  * A stopped network, as after a reboot, is a change: it is started again on the same folder, with the same ids and state. So is a user that
- * the folder does not list, as after an upgrade or if the folder was removed.
+ * the folder does not list, as after an upgrade from 0.1.0 or if the folder was removed. One that it lists under an earlier name, as after
+ * an upgrade or if the project was moved, is no change: the next update lists it under the new one.
  */
 export async function diff(_id: string, olds: LocalNetworkOutputs, rawNews: Raw) {
   const news = LocalNetworkInputsSchema.parse(ownInputs(rawNews));
@@ -30,7 +31,8 @@ export async function diff(_id: string, olds: LocalNetworkOutputs, rawNews: Raw)
     say(
       "local network: not running, will be started again on the same folder; the processes are checked then",
     );
-  const isKnown = news.user === undefined || isUser(news.dir, news.user);
+  const names = [news.user, olds.user].filter((user) => user !== undefined);
+  const isKnown = news.user === undefined || names.some((user) => isUser(news.dir, user));
   return { changes: !running || !isKnown, replaces: [] };
 }
 

@@ -1,6 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { lazyProvider } from "../lazy-provider.ts";
 import type { LocalNetworkInputs } from "./schema.ts";
+import { userName } from "./user.ts";
 
 const provider = lazyProvider("local-network");
 
@@ -38,7 +39,10 @@ export class LocalNetwork extends pulumi.dynamic.Resource {
       modules: undefined,
       schemaVersion: undefined,
     };
-    const user = `${pulumi.getProject()}/${pulumi.getStack()}/${name}`;
+    const user = userName({
+      ...{ project: pulumi.getProject(), stack: pulumi.getStack(), name },
+      folder: process.cwd(),
+    });
     super(provider, name, { user, ...args, ...outputs }, options, "ao", "LocalNetwork");
   }
 }

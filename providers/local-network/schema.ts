@@ -5,7 +5,7 @@ export const LocalNetworkInputsSchema = z.strictObject({
   dir: z.string().min(1),
   /**
    * Name of this user of the network. Several resources may share a folder: deleting one stops the network only if no other user is left.
-   * @default project, stack and the resource's name
+   * @default project, stack, the resource's name, and a hash of the project's folder
    */
   user: z.string().min(1).optional(),
   /** Seconds within which all units must answer. @default 60 */

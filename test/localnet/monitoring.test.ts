@@ -43,8 +43,11 @@ test("crons tick when they are due, also one that is longer than a timer can wai
 
 test("a cron of a month ticks once a month, at most a minute late", () => {
   const { counts, monitors } = ticking({ a: "1-month" });
-  vi.advanceTimersByTime(MONTH - 1);
-  expect(counts).toEqual({});
+  // First a short time: with ticks all the time, a month would take for ever.
+  for (const ms of [100, MONTH - 101]) {
+    vi.advanceTimersByTime(ms);
+    expect(counts).toEqual({});
+  }
   vi.advanceTimersByTime(60_000);
   expect(counts).toEqual({ a: 1 });
   vi.advanceTimersByTime(MONTH);

@@ -2,6 +2,7 @@ import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import * as lifecycle from "../../providers/local-network/lifecycle.ts";
+import { userName } from "../../providers/local-network/user.ts";
 import { status } from "../../src/localnet/index.ts";
 import { usersOf } from "../../src/localnet/users.ts";
 import { newProject } from "../e2e/project.ts";
@@ -53,6 +54,32 @@ test("a state of an earlier version does not stop a network whose users of that 
   const pid = await pidOf(dir);
   await lifecycle.remove("id", earlier);
   expect(await pidOf(dir)).toBe(pid);
+});
+
+test("two clones of a project that share a network are two users of it", async () => {
+  const dir = networkFolder();
+  const names = { project: "game", stack: "dev", name: "a-network" };
+  const [one, two] = ["/src/one", "/src/two"].map((folder) => userName({ ...names, folder }));
+  const { outs: a } = await lifecycle.create({ dir, user: one });
+  const { outs: b } = await lifecycle.create({ dir, user: two });
+  await lifecycle.remove("a", a);
+  expect((await status(dir)).running).toBe(true);
+  await lifecycle.remove("b", b);
+  expect((await status(dir)).running).toBe(false);
+});
+
+test("a user under the name of an earlier version is unchanged, is renamed by an update, and counts until then", async () => {
+  const dir = networkFolder();
+  const { outs: before } = await lifecycle.create({ dir, user: "game/dev/a-network" });
+  const user = userName({ project: "game", stack: "dev", name: "a-network", folder: "/src/one" });
+  expect(await lifecycle.diff("id", before, { dir, user })).toEqual({ changes: false, replaces: [] });
+  const { outs: other } = await lifecycle.create({ dir, user: "game/staging/a-network" });
+  await lifecycle.remove("other", other);
+  expect(usersOf(dir)).toEqual(["game/dev/a-network"]);
+  const { outs } = await lifecycle.update("id", before, { dir, user });
+  expect(usersOf(dir)).toEqual([user]);
+  await lifecycle.remove("id", outs);
+  expect((await status(dir)).running).toBe(false);
 });
 
 test("a network that cannot start has no user", async () => {
