@@ -1,4 +1,5 @@
 import { UsageError } from "../core/usage-error.ts";
+import { Unanswered } from "./unanswered.ts";
 
 /** Exit codes of `fleet`. They are part of its interface: scripts branch on them. */
 export const EXIT = {
@@ -16,7 +17,7 @@ export const EXIT = {
   locked: 5,
   /** The run reached its time limit. */
   timeout: 124,
-  /** Stopped by Ctrl-C or SIGTERM after the running steps finished. */
+  /** Stopped by Ctrl-C or SIGTERM after the running steps finished, or by Ctrl-C or Ctrl-D at a question. */
   interrupted: 130,
 } as const;
 
@@ -43,5 +44,6 @@ export function exitCodesText(): string {
 /** The exit code of a thrown error. */
 export function exitCodeOf(error: unknown): ExitCode {
   if (error instanceof UsageError) return EXIT.usage;
+  if (error instanceof Unanswered) return EXIT.interrupted;
   return EXIT.failed;
 }

@@ -1,4 +1,3 @@
-import { createInterface } from "node:readline/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { FleetSession, OpenOptions } from "../fleet/fleet-session.ts";
 import type { History } from "../fleet/history.ts";
@@ -10,6 +9,7 @@ import type { Env } from "../toolchain/paths.ts";
 import { interruptsBySignal } from "./interrupts.ts";
 import type { Streams } from "./output.ts";
 import { tolerateClosedPipe } from "./pipes.ts";
+import type { Choice } from "./questions.ts";
 import { shownLine } from "./styled.ts";
 
 /** The effects that commands need. `realHost` is this machine; tests provide fakes. */
@@ -26,25 +26,14 @@ export interface Host extends Streams, PulumiRunner {
   history(fleet: FleetSession, seconds: number): Promise<History>;
   engine(workspace: Workspace, stack: string, note: (line: string) => void): Promise<Engine>;
   localnet(): Promise<typeof Localnet>;
-  /** Asks a person to choose one of several values. */
+  /** Asks a person to choose one of several values. @throws Unanswered at Ctrl-C and Ctrl-D */
   choose<T>(question: string, choices: readonly Choice<T>[]): Promise<T>;
-  /** Asks a person a yes-or-no question. */
+  /** Asks a person a yes-or-no question. @throws Unanswered at Ctrl-C and Ctrl-D */
   confirm(question: string): Promise<boolean>;
   /** Requests to end a run. */
   readonly interrupts: Interrupts;
   /** Waits for a number of seconds. */
   pause(seconds: number): Promise<void>;
-}
-
-/** One choice of a prompt. */
-export interface Choice<T> {
-  readonly value: T;
-  /** Its line in the list. */
-  readonly name: string;
-  /** Shown while it is highlighted. */
-  readonly description?: string;
-  /** Why it cannot be chosen. */
-  readonly disabled?: string;
 }
 
 /** The same host, whose questions only show what is in them: names and reasons may come from the network. */
@@ -93,18 +82,8 @@ export function realHost(): Host {
     },
     localnet: () => import("../localnet/index.ts"),
     pulumi: async (...input) => (await runner()).pulumi(...input),
-    async choose(question, choices) {
-      const { default: select } = await import("@inquirer/select");
-      return select({ message: question, choices, pageSize: 12 }, { input: stdin, output: stderr });
-    },
-    async confirm(question) {
-      const reader = createInterface({ input: stdin, output: stderr });
-      try {
-        return /^y(es)?$/i.test((await reader.question(`${question} [y/N] `)).trim());
-      } finally {
-        reader.close();
-      }
-    },
+    choose: async (...input) => (await import("./questions.ts")).choose({ stdin, stderr }, ...input),
+    confirm: async (question) => (await import("./questions.ts")).confirm({ stdin, stderr }, question),
     interrupts: interruptsBySignal(stdin.isTTY === true),
     pause: (seconds) => sleep(seconds * 1000),
   };

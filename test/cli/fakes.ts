@@ -230,7 +230,8 @@ export async function fleet(
     choose?: number;
     localnet?: Partial<Awaited<ReturnType<Host["localnet"]>>>;
     tty?: boolean;
-    confirm?: boolean;
+    /** The answer to every question; an error ends it, as Ctrl-C does. */
+    confirm?: boolean | FleetError;
     stdin?: string;
     cwd?: string;
     /** The backend of the stacks' state, as in `PULUMI_BACKEND_URL`. */
@@ -284,7 +285,11 @@ export async function fleet(
       if (!chosen) throw new Error("nobody chooses in this test");
       return chosen.value;
     },
-    confirm: async () => fakes.confirm ?? false,
+    async confirm() {
+      const answer = fakes.confirm ?? false;
+      if (answer instanceof FleetError) throw answer;
+      return answer;
+    },
     interrupts: fakes.interrupts ?? (() => () => {}),
     pause: fakes.pause ?? (() => Promise.resolve()),
   };

@@ -12,6 +12,7 @@ import { type Cli, type Context, count, defineCommand, names, seconds } from "..
 import { failureLines } from "../deploy/report.ts";
 import { runUp } from "../deploy/up.ts";
 import { EXIT, type ExitCode, exitCodesText } from "../exit.ts";
+import { Unanswered } from "../unanswered.ts";
 
 const Options = z.looseObject({
   only: z.array(z.string()).default([]),
@@ -182,7 +183,12 @@ async function continuesWithoutBackup(
   if (status !== "failed" || stopped.length === 0 || stopped.length < failures.length) return false;
   if (withoutBackup || yes || out.json || !host.stdin.isTTY) return false;
   const names = stopped.map(({ member }) => member ?? "a process").join(", ");
-  return host.confirm(`Change the code of ${names} without a backup of the state?`);
+  try {
+    return await host.confirm(`Change the code of ${names} without a backup of the state?`);
+  } catch (error) {
+    // The run before the question may have changed other members.
+    throw error instanceof Unanswered ? new Unanswered(`The code of ${names} was not changed.`) : error;
+  }
 }
 
 const rollsBackOnFailure = (
