@@ -568,7 +568,7 @@ test("localnet uses the embedded network of the stack's folder", async () => {
   };
   const status = await fleet(["localnet", "status", "--json"], { localnet });
   expect(status).toMatchObject({ code: 1 });
-  expect(status.json()).toEqual({ success: true, running: false });
+  expect(status.json()).toEqual({ success: false, running: false });
   expect(dirs[0]).toMatch(/\.fleet\/localnet$/);
   expect((await fleet(["localnet", "stop"], { localnet })).stdout).toBe("stopped\n");
   expect((await fleet(["localnet", "logs", "--lines", "7"], { localnet })).stdout).toBe("last 7\n");

@@ -47,7 +47,7 @@ function startCommand(cli: Cli): Command {
         timeoutSeconds: options.timeout,
         log: (line) => context.out.note(line),
       });
-      show(context, true, info);
+      show(context, info);
       return undefined;
     },
   });
@@ -80,7 +80,7 @@ function statusCommand(cli: Cli): Command {
     async run(context, options) {
       const localnet = await context.host.localnet();
       const { running, info } = await localnet.status(folderOf(context, options));
-      show(context, running, info);
+      show(context, info, running);
       return running ? EXIT.ok : EXIT.failed;
     },
   });
@@ -150,8 +150,8 @@ async function agree({ host }: Context, yes: boolean, question: string): Promise
   });
 }
 
-function show({ out }: Context, running: boolean, info: LocalNetworkInfo | undefined): void {
-  out.document({ success: true, running, ...(info === undefined ? {} : { network: info }) });
+function show({ out }: Context, info: LocalNetworkInfo | undefined, running = true): void {
+  out.document({ success: running, running, ...(info === undefined ? {} : { network: info }) });
   out.line(running ? out.style("green", "running") : "not running");
   if (!info || !running) return;
   const lines = [
