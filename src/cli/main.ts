@@ -16,7 +16,12 @@ export async function main(words: readonly string[], host: Host = realHost()): P
     return cli.exitCode;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
-    new Output(host).error(error);
+    // With `bundle --out -`, standard output is the bundle's.
+    const streams = isBundleOnStdout(words) ? { stdout: host.stderr, stderr: host.stderr } : host;
+    new Output(streams, { json: words.includes("--json") }).error(error);
     return error instanceof FleetError ? exitCodeOf(error) : EXIT.failed;
   }
 }
+
+const isBundleOnStdout = (words: readonly string[]): boolean =>
+  words.some((word, index) => word === "--out=-" || (word === "--out" && words[index + 1] === "-"));

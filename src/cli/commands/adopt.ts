@@ -15,8 +15,9 @@ import { freeStack } from "../../operations/recover/free-stack.ts";
 import { choicesOf } from "../adopt/choose.ts";
 import { assertCanConfirm } from "../can-confirm.ts";
 import { type Cli, type Context, count, defineCommand, names, pair, seconds } from "../command.ts";
-import { failureLines } from "../deploy/report.ts";
+import { EXIT_OF, planFailureLines } from "../deploy/report.ts";
 import { runUp } from "../deploy/up.ts";
+import { declined, lockedOut } from "../ends.ts";
 import { EXIT, type ExitCode, exitCodesText } from "../exit.ts";
 import { table } from "../table.ts";
 
@@ -71,7 +72,7 @@ async function run(context: Context, options: AdoptOptions): Promise<ExitCode> {
     "Pass --yes to adopt without confirmation, or --dry-run to only show what was found.",
   );
   const free = await freeStack(context, context.out);
-  if (!free) return EXIT.locked;
+  if (!free) return lockedOut(out);
   const { stack, workspace } = free;
   const engine = await host.engine(workspace, stack, (line) => out.note(line));
   const clock = startClock(
@@ -84,10 +85,11 @@ async function run(context: Context, options: AdoptOptions): Promise<ExitCode> {
     { ...options, projectDir: context.projectDir },
     clock,
   ).finally(() => clock.stop());
-  if (!declared.plan.ok) {
-    for (const failure of declared.plan.failures) for (const line of failureLines(failure)) out.alert(line);
-    out.document({ success: false, stack, failures: declared.plan.failures });
-    return declared.plan.locked ? EXIT.locked : EXIT.failed;
+  const { status, failures } = declared.plan;
+  if (status !== "succeeded") {
+    for (const line of planFailureLines(stack, declared.plan)) out.alert(line);
+    out.document({ success: false, status, stack, failures });
+    return EXIT_OF[status];
   }
   const verdicts = await decideAdoptions(context, declared, options.process, chooserOf(context, options));
   show(context, stack, declared.members, verdicts);
@@ -101,10 +103,7 @@ async function run(context: Context, options: AdoptOptions): Promise<ExitCode> {
   }
   const others = declared.members.length - taken.size;
   const question = `Adopt ${amount(taken.size, "process", "processes")} into ${stack}${others > 0 ? `; ${others} more will be created or are named by the program` : ""}?`;
-  if (!options.yes && !(await host.confirm(question))) {
-    out.note("Nothing was changed.");
-    return EXIT.ok;
-  }
+  if (!options.yes && !(await host.confirm(question))) return declined(out, stack);
   const path = join(context.projectDir, ".fleet", `adoption-${process.pid}.json`);
   await writeAtomically(path, JSON.stringify(adoptionOf(taken, options.allowCreate)));
   try {

@@ -9,8 +9,9 @@ import { freeStack } from "../../operations/recover/free-stack.ts";
 import { readStackConfig } from "../../operations/workspace/stack-config.ts";
 import { assertCanConfirm } from "../can-confirm.ts";
 import { type Cli, type Context, count, defineCommand, names, seconds } from "../command.ts";
-import { failureLines } from "../deploy/report.ts";
+import { EXIT_OF, planFailureLines } from "../deploy/report.ts";
 import { runUp } from "../deploy/up.ts";
+import { declined, lockedOut } from "../ends.ts";
 import { EXIT, type ExitCode, exitCodesText } from "../exit.ts";
 import { Unanswered } from "../unanswered.ts";
 
@@ -90,7 +91,7 @@ async function run(context: Context, options: DeployOptions): Promise<ExitCode> 
     "Pass --yes to deploy without confirmation, or --dry-run to only show the plan.",
   );
   const free = await freeStack(context, context.out);
-  if (!free) return EXIT.locked;
+  if (!free) return lockedOut(out);
   const { stack, workspace } = free;
   const engine = await host.engine(workspace, stack, (line) => out.note(line));
   if (looksOnly || !options.yes) {
@@ -102,10 +103,7 @@ async function run(context: Context, options: DeployOptions): Promise<ExitCode> 
     const plan = await preview(engine, options, clock).finally(() => clock.stop());
     const code = showPlan(context, stack, plan, options);
     if (looksOnly || code !== EXIT.ok || plan.steps.length === 0) return code;
-    if (!(await host.confirm(`Deploy this to ${stack}?`))) {
-      out.note("Nothing was changed.");
-      return EXIT.ok;
-    }
+    if (!(await host.confirm(`Deploy this to ${stack}?`))) return declined(out, stack);
   }
   return up(context, stack, engine, options);
 }
@@ -114,21 +112,17 @@ function showPlan(
   { out }: Context,
   stack: string,
   plan: Plan,
-  { expectNoChanges, dryRun, yes }: DeployOptions,
+  { expectNoChanges, dryRun }: DeployOptions,
 ): ExitCode {
-  const final = dryRun || expectNoChanges;
-  const code = !plan.ok
-    ? plan.locked
-      ? EXIT.locked
-      : EXIT.failed
-    : expectNoChanges && plan.steps.length > 0
-      ? EXIT.changes
-      : EXIT.ok;
-  if (final || code !== EXIT.ok || yes) {
+  const differs = plan.status === "succeeded" && expectNoChanges && plan.steps.length > 0;
+  const code = differs ? EXIT.changes : EXIT_OF[plan.status];
+  // Otherwise the answer to the question follows, or the run.
+  if (dryRun || expectNoChanges || code !== EXIT.ok || plan.steps.length === 0) {
     const { steps, notes, failures, changes, warnings } = plan;
     out.document({
       success: code === EXIT.ok,
       stack,
+      status: plan.status,
       dryRun: true,
       changes,
       steps,
@@ -138,9 +132,8 @@ function showPlan(
     });
   }
   for (const { text } of plan.warnings) out.alert(continued(text));
-  for (const failure of plan.failures) for (const line of failureLines(failure)) out.alert(line);
-  if (plan.locked) out.alert(`The stack ${stack} is locked by ${plan.holders.join(", ")}. [STACK_LOCKED]`);
-  if (!plan.ok) return code;
+  for (const line of planFailureLines(stack, plan)) out.alert(line);
+  if (plan.status !== "succeeded") return code;
   out.line(`Plan for ${stack}:`);
   for (const line of planLines(plan)) out.line(line);
   return code;

@@ -12,6 +12,7 @@ import { freeStack } from "../../operations/recover/free-stack.ts";
 import { hasSettings } from "../../operations/workspace/stack-config.ts";
 import { assertCanConfirm } from "../can-confirm.ts";
 import { type Cli, type Context, defineCommand, names, seconds } from "../command.ts";
+import { declined, lockedOut } from "../ends.ts";
 import { EXIT, type ExitCode, exitCodesText } from "../exit.ts";
 import { planDocument, showMoved, showPlan } from "../move/show.ts";
 
@@ -88,10 +89,7 @@ async function run(context: Context, options: MoveOptions): Promise<ExitCode> {
   assertOtherStack(projectDir, from, options.to);
   const other = onStack(context, options.to);
   const [free, otherFree] = [await freeStack(context, out), await freeStack(other, out)];
-  if (!free || !otherFree) {
-    out.document({ success: false, error: { code: "STACK_LOCKED" } });
-    return EXIT.locked;
-  }
+  if (!free || !otherFree) return lockedOut(out);
   const source = await context.fleet({ journal: "keep", asksRouter: "signed" });
   const target = await other.fleet({ journal: "keep", asksRouter: "signed" });
   try {
@@ -125,10 +123,7 @@ async function onBoth(context: Context, both: Both, options: MoveOptions): Promi
   }
   const end = options.retire ? "are retired at the end (GONE)" : "do not serve again";
   const question = `Move ${amount(plan.members.length, "member")} from ${source.stack} to ${target.stack}? Callers are refused (DRAINING) while states are copied. What the new processes in ${target.stack} hold is saved and replaced; the old ones in ${source.stack} ${end}.`;
-  if (!options.yes && !(await host.confirm(question))) {
-    out.note("Nothing was changed.");
-    return EXIT.ok;
-  }
+  if (!options.yes && !(await host.confirm(question))) return declined(out, source.stack);
   return perform(context, both, plan, { ...options, id, isContinued });
 }
 
@@ -149,10 +144,8 @@ async function finish(
     return EXIT.ok;
   }
   const question = `Finish the move, and retire the old processes in ${record.from.stack}? They answer GONE, and the fleet cannot return to them.`;
-  if (record.retires && !options.yes && !(await host.confirm(question))) {
-    out.note("Nothing was changed.");
-    return EXIT.ok;
-  }
+  if (record.retires && !options.yes && !(await host.confirm(question)))
+    return declined(out, record.from.stack);
   return showMoved(context, sides, await finishMove(sides, record, settings, options.timeout));
 }
 

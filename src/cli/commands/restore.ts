@@ -8,6 +8,7 @@ import { membersWithLibrary } from "../../operations/members-named.ts";
 import { describeOwner, recover } from "../../operations/recover/index.ts";
 import { assertCanConfirm } from "../can-confirm.ts";
 import { type Cli, type Context, defineCommand } from "../command.ts";
+import { declined, lockedOut } from "../ends.ts";
 import { EXIT, type ExitCode } from "../exit.ts";
 
 const Options = z.looseObject({
@@ -68,17 +69,15 @@ async function run(context: Context, options: RestoreOptions, names: readonly st
     out.alert(
       `The stack ${fleet.stack} is locked by ${recovery.locks.map(describeOwner).join(", ")}. [STACK_LOCKED]`,
     );
-    return EXIT.locked;
+    return lockedOut(out);
   }
   const wanted = await snapshotsFor(fleet, members, options);
   for (const { snapshot } of wanted) out.note(describeSnapshot(snapshot));
   if (
     !options.yes &&
     !(await host.confirm("Restore these states? They do not contain what was handled since."))
-  ) {
-    out.note("Nothing was changed.");
-    return EXIT.ok;
-  }
+  )
+    return declined(out, fleet.stack);
   const restored = await restoreStates(fleet, wanted, (line) => out.line(line));
   out.document({ success: true, stack: fleet.stack, restored });
   return EXIT.ok;

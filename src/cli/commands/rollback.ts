@@ -10,6 +10,7 @@ import type { StackHistory } from "../../operations/rollback/read-history.ts";
 import { assertCanConfirm } from "../can-confirm.ts";
 import { type Cli, type Context, count, defineCommand, names, seconds } from "../command.ts";
 import { EXIT_OF } from "../deploy/report.ts";
+import { lockedOut } from "../ends.ts";
 import { EXIT, type ExitCode, exitCodesText } from "../exit.ts";
 import { chooseRelease } from "../rollback/choose.ts";
 import { showAndConfirm } from "../rollback/confirm.ts";
@@ -67,10 +68,7 @@ async function run(context: Context, options: RollbackOptions): Promise<ExitCode
   checkUsage(context, options);
   if (options.clear) return clear(context, await context.stack());
   const free = await freeStack(context, context.out);
-  if (!free) {
-    out.document({ success: false, error: { code: "STACK_LOCKED" } });
-    return EXIT.locked;
-  }
+  if (!free) return lockedOut(out);
   const { stack, workspace } = free;
   const fleet = await context.fleet({ journal: "discard", asksRouter: !options.emergency });
   const { known, release } = await chooseRelease(context, fleet, options);

@@ -3,6 +3,7 @@ import { AFTER_APPROVAL } from "../../delivery/traffic-text.ts";
 import type { Manifest } from "../../fleet/members/manifest.ts";
 import { stepText } from "../../fleet/session/step-phases.ts";
 import { type Failure, isEndedEarly } from "../../operations/deploy/failure.ts";
+import type { Plan } from "../../operations/deploy/preview.ts";
 import type { DeployOutcome, DeployStatus } from "../../operations/deploy/run.ts";
 import { type CheckedStanding, membersOf, type NamedReason } from "../../operations/deploy/standing.ts";
 import { EXIT, type ExitCode } from "../exit.ts";
@@ -86,6 +87,12 @@ function standingLines(standing: CheckedStanding): string[] {
 
 const DRAINING_REMEDY =
   "A process does so during a hand-over of its state; the next deploy completes or reverts it.";
+
+/** Why a preview did not succeed. */
+export const planFailureLines = (stack: string, { status, holders, failures }: Plan): string[] => [
+  ...failures.flatMap(failureLines),
+  ...(status === "locked" ? [`The stack ${stack} is locked by ${holders.join(", ")}. [STACK_LOCKED]`] : []),
+];
 
 /** The lines of the problems of one failure, each prefixed with the member unless it already names it. */
 export function failureLines({ member, problems }: Failure): string[] {

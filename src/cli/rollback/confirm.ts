@@ -12,7 +12,8 @@ import { assertExpectedSteps } from "../../operations/rollback/unexpected-steps.
 import { type UnsavedMember, unsavedLine } from "../../operations/rollback/unsaved.ts";
 import { readStackConfig } from "../../operations/workspace/stack-config.ts";
 import type { Context } from "../command.ts";
-import { failureLines } from "../deploy/report.ts";
+import { EXIT_OF, planFailureLines } from "../deploy/report.ts";
+import { declined } from "../ends.ts";
 import { EXIT, type ExitCode } from "../exit.ts";
 import type { RollbackOptions } from "./options.ts";
 
@@ -53,10 +54,11 @@ export async function showAndConfirm(
       { only: [], parallel: options.parallel, refresh: false, runRequest: pinRequest(prepared, isAccepted) },
       clock,
     ).finally(() => clock.stop());
-    for (const failure of plan.failures) for (const line of failureLines(failure)) out.alert(line);
-    if (!plan.ok) {
-      out.document({ success: false, dryRun: options.dryRun, failures: plan.failures });
-      return plan.locked ? EXIT.locked : EXIT.failed;
+    for (const line of planFailureLines(stack, plan)) out.alert(line);
+    if (plan.status !== "succeeded") {
+      const { status, failures } = plan;
+      out.document({ success: false, status, dryRun: options.dryRun, failures });
+      return EXIT_OF[status];
     }
     assertExpectedSteps(plan.steps, plans, known.current);
     if (options.dryRun) {
@@ -81,10 +83,7 @@ export async function showAndConfirm(
   if (isUnsaved && !(await host.confirm("Accept the loss of state that cannot be saved?"))) {
     return refuseUnsaved(context, unsaved);
   }
-  if (asked && !(await host.confirm(`Roll back to ${target.deploymentId}?`))) {
-    out.note("Nothing was changed.");
-    return EXIT.ok;
-  }
+  if (asked && !(await host.confirm(`Roll back to ${target.deploymentId}?`))) return declined(out, stack);
   return "continue";
 }
 

@@ -7,7 +7,8 @@ const GRACE = 15;
 /** Further seconds until a pulumi that has not stopped is killed. */
 const KILL_AFTER = 10;
 
-type Ended = "timeout" | "interrupted";
+/** Why a run was asked to stop. */
+export type Ended = "timeout" | "interrupted";
 
 /** The time limit of a whole run. Stops it at the limit or on an interrupt: gracefully first, then at once. */
 export interface RunClock {

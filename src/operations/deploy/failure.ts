@@ -1,6 +1,7 @@
 import { formatProblems, type Problem } from "../../core/errors.ts";
 import { isWaitingCode } from "../../delivery/phase.ts";
 import { SECRET } from "../../fleet/session/secrets.ts";
+import type { Ended } from "./clock.ts";
 import type { Diagnostic, ReportedFailure, StepFailure } from "./progress.ts";
 import { isConnectionLost } from "./pulumi-text.ts";
 
@@ -102,6 +103,20 @@ export const engineKilled = (signal: string): Problem => ({
   expected: "a pulumi process that runs to completion",
   remedy: `Run npx fleet deploy again: it continues where this run stopped. ${MEMORY}`,
 });
+
+/** The problem of a preview that was asked to stop. */
+export const previewEnded = (why: Ended): Problem =>
+  why === "timeout"
+    ? {
+        code: "TIMEOUT",
+        what: "The preview reached the time limit. Nothing was changed.",
+        remedy: "Run the same command again with a longer --timeout.",
+      }
+    : {
+        code: "INTERRUPTED",
+        what: "The preview was interrupted. Nothing was changed.",
+        remedy: "Run the same command again.",
+      };
 
 const providerEnded = (text: string): Problem => ({
   code: "PROVIDER_ENDED",

@@ -2,18 +2,17 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { RunRequest } from "../../fleet/session/run-request.ts";
-import type { RunClock } from "./clock.ts";
-import type { Engine, EngineEvent } from "./engine.ts";
-import type { Failure } from "./failure.ts";
+import type { Ended, RunClock } from "./clock.ts";
+import type { Engine, EngineEvent, EngineResult } from "./engine.ts";
+import { type Failure, previewEnded } from "./failure.ts";
 import { type Diagnostic, type PlannedStep, Progress } from "./progress.ts";
 import { lockHolders } from "./pulumi-text.ts";
-import { type DeployRequest, failuresIn, runEnvironment } from "./run.ts";
+import { type DeployRequest, failuresIn, runEnvironment, unlessHopeless } from "./run.ts";
 import { readSteps } from "./steps.ts";
 
 /** The result of a preview. */
 export interface Plan {
-  readonly ok: boolean;
-  readonly locked: boolean;
+  readonly status: "succeeded" | "failed" | "locked" | Ended;
   readonly holders: readonly string[];
   /** Steps that change a resource, in the engine's order. */
   readonly steps: readonly PlannedStep[];
@@ -26,7 +25,7 @@ export interface Plan {
 }
 
 /**
- * Previews a deployment. Sends nothing and changes nothing.
+ * Previews a deployment. Sends nothing and changes nothing. A preview that was asked to stop did not succeed, even if it has a result.
  *
  * @param listen receives every event of the engine
  */
@@ -37,8 +36,8 @@ export async function preview(
   listen: (event: EngineEvent) => void = () => {},
 ): Promise<Plan> {
   const progress = new Progress();
-  const result = await withEvents(progress, (events) =>
-    engine.run({
+  const result = await withEvents(progress, (events) => {
+    const run = engine.run({
       kind: "preview",
       env: runEnvironment(request, clock, events),
       parallel: request.parallel,
@@ -48,20 +47,39 @@ export async function preview(
         progress.apply(event, 0);
         listen(event);
       },
-    }),
-  );
+    });
+    return unlessHopeless(engine, run, clock);
+  });
+  const status = statusOf(result, clock);
   const said = (severity: Diagnostic["severity"]) =>
     progress.diagnostics.filter((diagnostic) => diagnostic.severity === severity);
   return {
-    ok: result.ok,
-    locked: !result.ok && result.locked,
-    holders: lockHolders(result.text),
+    status,
+    holders: lockHolders(result?.text ?? ""),
     steps: progress.steps.filter(({ op }) => !["same", "read", "refresh"].includes(op)),
     notes: [...new Set(said("info").flatMap(({ text }) => text.split("\n")))],
     warnings: said("warning"),
-    failures: result.ok ? [] : failuresIn(progress, clock.ended === undefined ? result : undefined),
+    failures: failuresOfPlan(status, progress, result),
     changes: progress.changes,
   };
+}
+
+function statusOf(result: EngineResult | undefined, clock: RunClock): Plan["status"] {
+  if (clock.ended !== undefined) return clock.ended;
+  if (result?.ok) return "succeeded";
+  // The program's budget ends with the clock's, and may do so a moment before.
+  if (clock.remaining() < 1) return "timeout";
+  return result?.locked ? "locked" : "failed";
+}
+
+function failuresOfPlan(
+  status: Plan["status"],
+  progress: Progress,
+  result: EngineResult | undefined,
+): Failure[] {
+  if (status === "succeeded") return [];
+  if (status !== "timeout" && status !== "interrupted") return failuresIn(progress, result);
+  return [{ problems: [previewEnded(status)] }, ...failuresIn(progress, undefined)];
 }
 
 /**

@@ -152,11 +152,7 @@ async function runOnce(
         watcher.engine(event);
       },
     });
-    const killed = clock.hopeless.then(() => {
-      engine.kill?.();
-      return undefined;
-    });
-    result = await Promise.race([run, killed]);
+    result = await unlessHopeless(engine, run, clock);
   } finally {
     clock.signal.removeEventListener("abort", noteBusy);
     await steps.stop();
@@ -179,6 +175,19 @@ async function runOnce(
     holders: lockHolders(result?.text ?? ""),
     log,
   };
+}
+
+/** The result of a run of the engine; undefined if pulumi ignored every request to stop, and was killed. */
+export async function unlessHopeless(
+  engine: Engine,
+  run: Promise<EngineResult>,
+  clock: Pick<RunClock, "hopeless">,
+): Promise<EngineResult | undefined> {
+  const killed = clock.hopeless.then(() => {
+    engine.kill?.();
+    return undefined;
+  });
+  return Promise.race([run, killed]);
 }
 
 /**
