@@ -1,5 +1,6 @@
 /** What a program keeps of a state, in local variables and globals, is still the state after an import, a failure and a hand-over. */
 import { beforeAll, describe, expect, test } from "vitest";
+import { canonicalJson, sha256 } from "../../src/core/hash.ts";
 import { type Aos, address, boot } from "./aos.ts";
 
 const SHOP = `
@@ -8,6 +9,8 @@ fleet.process { name = "shop", processType = "SHOP", version = "1.0.0" }
 local S = fleet.state("shop", { stock = {}, empty = {}, rooms = { a = { size = 1 }, b = { size = 2 } } })
 local EMPTY = {}
 local stock, room = S.stock, S.rooms.a
+Players = fleet.state("players", {})
+fleet.on("JOIN", {}, function(data) Players[data.key] = { level = 1 } return {} end)
 fleet.on("ADD", {}, function(data)
   stock[data.key] = (stock[data.key] or 0) + 1
   room.size = room.size + 1
@@ -94,5 +97,47 @@ describe("a state that a message declares", () => {
     expect((await send(p, "VISIT", { who: "a", fail: true, undo: "none" }))?.error?.code).toBe("INTERNAL");
     expect(await send(p, "VISIT", { who: "a" })).toMatchObject({ n: 2 });
     expect(await p.value("Fleet.store.undo['visits:a']")).toBe("copy");
+  });
+});
+
+describe("a global that is the table of a state", () => {
+  const isState = (p: Aos) => p.value("rawequal(Players, Fleet.store.states.players)");
+
+  test("is exported once, with the state, and is its table after an import and after a load", async () => {
+    const [from, to] = [await base.clone(), await base.clone()];
+    await send(from, "JOIN", { key: "ann" });
+    await send(to, "JOIN", { key: "bob" });
+    const reply = (await from.send({ Action: "EXPORT_STATE", Data: { whole: true } })).reply?.data;
+    expect(reply?.globals).toMatchObject({ carried: [], left: [] });
+    expect(await imported(to, reply as unknown as Exported)).toMatchObject({ success: true });
+    expect(await isState(to)).toBe(true);
+    await send(to, "JOIN", { key: "cid" });
+    expect(await to.value("Fleet.store.states.players")).toEqual({ ann: { level: 1 }, cid: { level: 1 } });
+    await to.load();
+    await send(to, "JOIN", { key: "dan" });
+    expect(await exported(to)).toMatchObject({
+      state: { globals: {}, states: { players: { dan: { level: 1 } } } },
+    });
+    expect(await isState(to)).toBe(true);
+  });
+
+  test.each([
+    ["is its table after the import of an earlier library's two copies", { ann: { level: 7 } }, true],
+    ["is a table of its own if what came for it differs", { ann: { level: 8 } }, false],
+  ])("%s", async (_what, Players, same) => {
+    const to = await base.clone();
+    await send(to, "JOIN", { key: "bob" });
+    const states = { players: { ann: { level: 7 } } };
+    const state = { schema: 2, stateVersion: "1", states, globals: { Players }, tables: [] };
+    expect(await imported(to, { state, digest: sha256(canonicalJson(state)) })).toMatchObject({
+      success: true,
+    });
+    expect(await isState(to)).toBe(same);
+    expect(await to.value("{ Players, Fleet.store.states.players }")).toEqual([Players, states.players]);
+    // What came is what leaves.
+    expect(await exported(to)).toMatchObject({ state: { globals: { Players }, states } });
+    await to.load();
+    const left = (await exported(to)).state as { globals: object };
+    expect(left.globals).toEqual(same ? {} : { Players });
   });
 });

@@ -6,6 +6,7 @@ local envelope = require("fleet.envelope")
 local epoch = require("fleet.epoch")
 local globals = require("fleet.globals")
 local handlers = require("fleet.handlers")
+local importGlobals = require("fleet.import-globals")
 local integrity = require("fleet.integrity")
 local json = require("fleet.json")
 local preserve = require("fleet.preserve-state")
@@ -105,8 +106,9 @@ function commit.commit(marker)
   if marker.state then bring(exportedIn(marker.state), marker.digest) end
   if marker.again then
     local exported = exportedIn(marker.again)
-    local ok, failure = pcall(globals.import, exported.globals, exported.tables)
+    local ok, failure, join = pcall(importGlobals.take, exported.globals, exported.tables)
     if not ok then undone(failure) end
+    join()
   end
   local migrations = migrate.run(version, earlier)
   if kept and migrations > 0 then kept.migrations = migrations end

@@ -7,7 +7,6 @@
 -- are carried, and other changed globals are reported as left behind.
 --
 -- Local variables of the program's chunks and functions are not accessible, and are never carried.
-local lossless = require("fleet.lossless-json")
 local fail = require("fleet.fail")
 local image = require("fleet.image-globals")
 local json = require("fleet.json")
@@ -65,6 +64,8 @@ local function look()
     end
   end
 end
+
+globals.look = look
 
 --- Called before a bundle is loaded: all changes until now were made by messages.
 function globals.before()
@@ -145,11 +146,21 @@ function globals.role(name)
   return known.declared and "LEFT" or "KEPT"
 end
 
--- Records the values of a load, the smallest first, so that a large global leaves room for all others.
+-- The tables of the states themselves.
+local function states()
+  local found = {}
+  for _, state in pairs(store.states) do found[state] = true end
+  return found
+end
+
+-- Records the values of a load, the smallest first, so that a large global leaves room for all others. What is in a state is the state's: a
+-- global that is one has only changed if it is another table now.
 local function record(names)
-  local made, room = {}, MAX_ENTRIES
+  local made, room, isState = {}, MAX_ENTRIES, states()
   for _, name in ipairs(names) do
-    local kept, left = memory.of(rawget(_G, name), MAX_ENTRIES)
+    local value = rawget(_G, name)
+    local kept, left = { value = value }, MAX_ENTRIES
+    if value == nil or not isState[value] then kept, left = memory.of(value, MAX_ENTRIES) end
     made[#made + 1] = { name = name, kept = kept, size = MAX_ENTRIES - left }
   end
   table.sort(made, function(a, b) return a.size < b.size or a.size == b.size and a.name < b.name end)
@@ -172,10 +183,14 @@ function globals.loaded(before, own)
     end
     known.aos[DECLARED] = nil
   end
-  -- A name that the load now uses for code is no longer state, because it has no data.
+  -- A name that the load now uses for code is no longer state, because it has no data; that of a state, which every load gives it, has none of
+  -- its own.
+  local isState = states()
   for name in pairs(known.changed) do
-    local value = rawget(_G, name)
-    if not rawequal(value, before[name]) and (type(value) == "function" or modules.has(value)) then
+    local value, kept = rawget(_G, name), known.loaded[name]
+    if kept and value ~= nil and isState[value] and rawequal(kept.value, value) then
+      known.changed[name], known.loaded[name] = nil, nil
+    elseif not rawequal(value, before[name]) and (type(value) == "function" or modules.has(value)) then
       known.changed[name], known.loaded[name] = nil, nil
     end
   end
@@ -225,75 +240,6 @@ function globals.selected(names)
     end
   end
   return { roots = roots, gone = gone, carried = carried, left = left, unknown = unknown }
-end
-
--- An imported name must not be a global of aos or of the fleet.
-local function assertForeign(name)
-  if type(name) ~= "string" or isOwn(name) and name ~= "Name" or type(rawget(_G, name)) == "function" or modules.has(rawget(_G, name)) then
-    error(fail.new("BAD_STATE", "the global " .. tostring(name) .. " does not belong to the program",
-      "List the globals to carry: state: { globals: [...] } in the declaration."))
-  end
-end
-
--- Exports the imported values again and compares, which proves that the values themselves are equal, not only the text.
-local function assertCame(packed, tables, values)
-  local gone = {}
-  for name in pairs(packed) do
-    if values[name] == nil then gone[#gone + 1] = name end
-  end
-  local again, list = lossless.pack(values, gone)
-  if json.encode({ again, list }) ~= json.encode({ packed, tables }) then
-    error(fail.new("DIGEST_MISMATCH", "the imported globals differ from the exported ones", "Report this to the maintainers: it is a bug in the library."))
-  end
-end
-
---- Sets the globals of an export, in the existing tables. Globals that are not in it get the values that they were loaded with.
--- @tparam ?table packed, tables the result of `export`; nil: the export has no globals, and they are unchanged
--- @treturn function() that undoes the import
-function globals.import(packed, tables)
-  if packed == nil then return function() end end
-  if type(packed) ~= "table" or type(tables) ~= "table" then
-    error(fail.new("BAD_STATE", "the globals are not in the format of this library's EXPORT_STATE", "Export the state again."))
-  end
-  for name in pairs(packed) do assertForeign(name) end
-  look()
-  local undo, existing = {}, {}
-  local function keep(name)
-    local value, changed, loaded, unknown = rawget(_G, name), known.changed[name], known.loaded[name], known.unknown[name]
-    local kept = memory.of(value, math.huge)
-    undo[#undo + 1] = function()
-      rawset(_G, name, memory.restore(kept))
-      known.changed[name], known.loaded[name], known.unknown[name] = changed, loaded, unknown
-    end
-  end
-  for name in pairs(known.changed) do
-    local kept = known.loaded[name]
-    if packed[name] == nil and kept ~= false then
-      keep(name)
-      rawset(_G, name, kept and memory.restore(kept))
-      known.changed[name] = nil
-    end
-  end
-  for name in pairs(packed) do
-    keep(name)
-    existing[name] = rawget(_G, name)
-  end
-  local function back()
-    for i = #undo, 1, -1 do undo[i]() end
-  end
-  local ok, problem = pcall(function()
-    local foreign = modules.tables()
-    for _, state in pairs(store.states) do foreign[state] = true end
-    local values = lossless.unpack(packed, tables, existing, foreign)
-    for name in pairs(packed) do
-      rawset(_G, name, values[name])
-      known.changed[name], known.unknown[name] = true, nil
-    end
-    assertCame(packed, tables, values)
-  end)
-  if ok then return back end
-  back()
-  error(problem, 0)
 end
 
 return globals

@@ -71,11 +71,15 @@ function memory.equals(kept, value)
   return equal(kept.value, value)
 end
 
---- Restores the content of the tables. @treturn any the value
-function memory.restore(kept)
+--- Restores the content of the tables.
+-- @tparam ?table except tables that are not restored, because they belong to others: table → true
+-- @treturn any the value
+function memory.restore(kept, except)
   for i, t in ipairs(kept.tables or {}) do
-    for k in next, t do rawset(t, k, nil) end
-    for k, v in next, kept.copies[i] do rawset(t, k, v) end
+    if not (except and except[t]) then
+      for k in next, t do rawset(t, k, nil) end
+      for k, v in next, kept.copies[i] do rawset(t, k, v) end
+    end
   end
   return kept.value
 end

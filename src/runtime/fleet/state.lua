@@ -9,6 +9,7 @@
 local enclosed = require("fleet.enclosed")
 local fail = require("fleet.fail")
 local globals = require("fleet.globals")
+local importGlobals = require("fleet.import-globals")
 local json = require("fleet.json")
 local lossless = require("fleet.lossless-json")
 local modules = require("fleet.modules")
@@ -157,9 +158,10 @@ end
 -- @tparam ?table packed, tables globals as in an export; nil: they are unchanged
 -- @treturn function() that undoes the import of the globals; the states are restored with the failed handler
 function state.place(states, packed, tables)
-  local undo = globals.import(packed, tables)
+  local undo, join = importGlobals.take(packed, tables)
   local _, fill = filler()
   for name, value in pairs(states) do fill(state.declare(name, {}, { undo = store.undo[name] }), value) end
+  join()
   return undo
 end
 

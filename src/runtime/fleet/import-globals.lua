@@ -1,0 +1,110 @@
+--- Sets the globals of an export (see `fleet.globals`) in the existing tables.
+--
+-- The tables of states belong to the states, also if a global refers to them (`Players = fleet.state("players", {})`). An import of globals never
+-- fills them. Such a global stays the table of the state if what came for both is the same, otherwise it becomes a table of its own.
+local fail = require("fleet.fail")
+local globals = require("fleet.globals")
+local json = require("fleet.json")
+local lossless = require("fleet.lossless-json")
+local memory = require("fleet.memory")
+local modules = require("fleet.modules")
+local store = require("fleet.store")
+
+local known = store.globals
+
+-- An imported name must not be a global of aos or of the fleet.
+local function assertForeign(name)
+  local isOwn = type(name) == "string" and globals.isOwn(name) and name ~= "Name"
+  if type(name) ~= "string" or isOwn or type(rawget(_G, name)) == "function" or modules.has(rawget(_G, name)) then
+    error(fail.new("BAD_STATE", "the global " .. tostring(name) .. " does not belong to the program",
+      "List the globals to carry: state: { globals: [...] } in the declaration."))
+  end
+end
+
+-- Exports the imported values again and compares, which proves that the values themselves are equal, not only the text.
+local function isSame(packed, tables, values)
+  local gone = {}
+  for name in pairs(packed) do
+    if values[name] == nil then gone[#gone + 1] = name end
+  end
+  local again, list = lossless.pack(values, gone)
+  return json.encode({ again, list }) == json.encode({ packed, tables })
+end
+
+-- The tables of modules and states.
+local function foreignTables()
+  local foreign = modules.tables()
+  for t in pairs(lossless.counted(store.states)) do foreign[t] = true end
+  return foreign
+end
+
+-- Globals that are not in the import get the values that they were loaded with.
+local function reset(packed, foreign, keep)
+  for name in pairs(known.changed) do
+    local kept = known.loaded[name]
+    if packed[name] == nil and kept ~= false then
+      keep(name)
+      rawset(_G, name, kept and memory.restore(kept, foreign))
+      known.changed[name] = nil
+    end
+  end
+end
+
+local importGlobals = {}
+
+--- Sets the globals of an export, in the existing tables. Globals that are not in it get the values that they were loaded with.
+-- @tparam ?table packed, tables the result of `export`; nil: the export has no globals, and they are unchanged
+-- @treturn function() that undoes the import
+-- @treturn function() called once the states have their imported content: globals that were tables of states are that again
+function importGlobals.take(packed, tables)
+  if packed == nil then return function() end, function() end end
+  if type(packed) ~= "table" or type(tables) ~= "table" then
+    error(fail.new("BAD_STATE", "the globals are not in the format of this library's EXPORT_STATE", "Export the state again."))
+  end
+  for name in pairs(packed) do assertForeign(name) end
+  globals.look()
+  local undo, existing, foreign, values = {}, {}, foreignTables(), nil
+  local function keep(name)
+    local value, changed, loaded, unknown = rawget(_G, name), known.changed[name], known.loaded[name], known.unknown[name]
+    local kept = memory.of(value, math.huge)
+    undo[#undo + 1] = function()
+      rawset(_G, name, memory.restore(kept, foreign))
+      known.changed[name], known.loaded[name], known.unknown[name] = changed, loaded, unknown
+    end
+  end
+  reset(packed, foreign, keep)
+  for name in pairs(packed) do
+    keep(name)
+    existing[name] = rawget(_G, name)
+  end
+  local function back()
+    for i = #undo, 1, -1 do undo[i]() end
+  end
+  local ok, problem = pcall(function()
+    values = lossless.unpack(packed, tables, existing, foreign)
+    for name in pairs(packed) do
+      rawset(_G, name, values[name])
+      known.changed[name], known.unknown[name] = true, nil
+    end
+    if not isSame(packed, tables, values) then
+      error(fail.new("DIGEST_MISMATCH", "the imported globals differ from the exported ones", "Report this to the maintainers: it is a bug in the library."))
+    end
+  end)
+  if not ok then
+    back()
+    error(problem, 0)
+  end
+  return back, function()
+    for name, own in pairs(values) do
+      local before = existing[name]
+      if type(before) == "table" and foreign[before] and not rawequal(before, own) then
+        values[name] = before
+        -- A state may have what no global can, such as a table with a metatable.
+        local isRead, same = pcall(isSame, packed, tables, values)
+        if isRead and same then rawset(_G, name, before) else values[name] = own end
+      end
+    end
+  end
+end
+
+return importGlobals
