@@ -170,15 +170,17 @@ end
 -- @raise a failure `BUSY` if `PROCESS_CONFIG.maxConcurrentRequests` requests are deferred, or they keep too many bytes, and none of them has
 --   to go for this one: see `fleet.slots`
 function calls.later(msg, options)
-  local id, state = envelope.of(msg).id, store.calls
-  if Fleet.context then Fleet.context.deferred = true end
-  if state.deferred[id] then return nil end
+  local id, state, context = envelope.of(msg).id, store.calls, Fleet.context
+  if state.deferred[id] then
+    if context then context.deferred = true end
+    return nil
+  end
   local now, data = envelope.now(), envelope.of(msg).data
   local entry = {
     sender = tostring(auth.player(msg)), rank = callers.rank(msg), at = now,
     group = options and options.group or tostring(msg.Action):sub(1, sendable.ACTION),
     bytes = options and options.bytes or type(data) == "string" and #data or 0,
-    address = reply.address(msg), onceKey = Fleet.context and Fleet.context.onceKey,
+    address = reply.address(msg), onceKey = context and context.onceKey,
     -- A chain of calls may take longer than one call; the requester is answered in any case.
     deadline = now + 4 * calls.timeout(),
   }
@@ -187,6 +189,8 @@ function calls.later(msg, options)
   entry.order = state.order
   slots.change(id, entry)
   dueAt(entry.deadline)
+  -- A handler that catches the failure BUSY answers by itself.
+  if context then context.deferred = true end
   return nil
 end
 

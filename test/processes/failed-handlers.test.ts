@@ -1,0 +1,35 @@
+/** What a handler that waits, or that catches the library's refusal, leaves in aos and in the caller's hands. */
+import { beforeAll, expect, test } from "vitest";
+import { type Aos, address, boot } from "./aos.ts";
+
+const STRANGER = address("stranger");
+const PROGRAM = `
+local fleet = require("fleet")
+fleet.process { name = "waits", processType = "WAITS", version = "1.0.0" }
+fleet.on("WAIT", {}, function(_, msg)
+  local ok, failure = pcall(fleet.later, msg)
+  return not ok and { caught = failure.code } or nil
+end)
+fleet.on("STUCK", {}, function()
+  Handlers.add("late", "Late", function() end)
+  Receive({ Action = "Never" })
+end)
+Handlers.add("wait", "Wait", function() Receive({ Action = "Go" }) end)
+`;
+
+let base: Aos;
+beforeAll(async () => {
+  base = await boot("waits", { source: PROGRAM });
+}, 60_000);
+
+test("a handler that catches the BUSY of fleet.later answers by itself", async () => {
+  const p = await base.clone();
+  const limit = { configType: "PROCESS_CONFIG", configData: { maxConcurrentRequests: 1 } };
+  const set = await p.send({ Action: "UPDATE_CONFIG", Epoch: "1", Data: { ...limit, version: 1 } });
+  expect(set.reply?.data).toMatchObject({ success: true });
+  expect((await p.send({ From: STRANGER, Action: "WAIT" })).messages).toEqual([]);
+  expect((await p.send({ From: STRANGER, Action: "WAIT" })).reply?.data).toEqual({
+    success: true,
+    caught: "BUSY",
+  });
+});
