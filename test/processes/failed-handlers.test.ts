@@ -33,3 +33,14 @@ test("a handler that catches the BUSY of fleet.later answers by itself", async (
     caught: "BUSY",
   });
 });
+
+test("a handler that adds a handler and then waits leaves the library's own in their places", async () => {
+  const p = await base.clone();
+  const names =
+    "(function() local found = {} for i, each in ipairs(Handlers.list) do found[i] = each.name end return found end)()";
+  await p.send({ From: STRANGER, Action: "Wait" });
+  const before = (await p.value(names)) as string[];
+  expect(before.slice(0, 2)).toEqual([expect.stringMatching(/^_once_/), "ao-fleet.first"]);
+  expect((await p.send({ From: STRANGER, Action: "STUCK" })).reply?.data.error?.code).toBe("INTERNAL");
+  expect(await p.value(names)).toEqual(before);
+});

@@ -7,6 +7,15 @@ local function truncate(list, length)
   for i = #list, length + 1, -1 do list[i] = nil end
 end
 
+-- Removes the handlers that were added since, wherever they are in aos' list.
+local function keepOnly(before)
+  local isKept = {}
+  for _, each in ipairs(before) do isKept[each] = true end
+  for i = #Handlers.list, 1, -1 do
+    if not isKept[Handlers.list[i]] then table.remove(Handlers.list, i) end
+  end
+end
+
 --- Calls a function in its own context.
 -- @tparam function fn
 -- @tparam table options `readonly`: record no changes of the states · `id`: the message being handled · `onceKey` · `silent`: nothing is sent, and
@@ -19,7 +28,7 @@ function run.protected(fn, options)
   local saved = not options.readonly and undo.open() or nil
   local outbox = ao.outbox
   local messages, spawns, assignments = #outbox.Messages, #outbox.Spawns, #outbox.Assignments
-  local handlers = #Handlers.list
+  local handlers = { table.unpack(Handlers.list) }
   local context = { id = options.id, onceKey = options.onceKey, key = options.key, undo = {}, by = options.by, continues = options.continues }
   local before = Fleet.context
   Fleet.context = context
@@ -30,7 +39,7 @@ function run.protected(fn, options)
   if ok and coroutine.status(thread) == "suspended" then
     -- The rest would run during another message, and the undo would overwrite its states.
     ok, result = false, "a handler must not wait (Receive): use fleet.call and fleet.later"
-    for _ = 1, #Handlers.list - handlers do table.remove(Handlers.list, 1) end
+    keepOnly(handlers)
   elseif not ok and type(result) ~= "table" then
     trace = debug.traceback(thread, tostring(result))
   end
