@@ -44,3 +44,27 @@ test("a handler that adds a handler and then waits leaves the library's own in t
   expect((await p.send({ From: STRANGER, Action: "STUCK" })).reply?.data.error?.code).toBe("INTERNAL");
   expect(await p.value(names)).toEqual(before);
 });
+
+test("an unknown action costs the same whatever data a handler that watches all messages has", async () => {
+  const p = await base.clone();
+  // Instructions of Lua: the same on every machine.
+  const looked = (n: number, key: string) =>
+    p.value(`(function()
+      local results, n = require("fleet.handler-results"), 0
+      local data, actions = {}, { ${key} = true }
+      for i = 1, ${n} do data[i] = { i, { i } } end
+      local msg = { Action = "Nobody", From = "x", Tags = {} }
+      results.begin(msg)
+      Fleet.matchesSpec(msg, function() return data and actions and "continue" end)
+      debug.sethook(function() n = n + 1 end, "", 10)
+      local isHandled = results.isHandled(msg)
+      debug.sethook()
+      return { n, isHandled }
+    end)()`) as Promise<[number, boolean]>;
+  const [few] = await looked(2_000, "Other");
+  const [many, isHandled] = await looked(20_000, "Other");
+  expect(few).toBeGreaterThan(10);
+  expect(many / few).toBeLessThan(1.5);
+  expect(isHandled).toBe(false);
+  expect((await looked(20_000, "Nobody"))[1]).toBe(true);
+});

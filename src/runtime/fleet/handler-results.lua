@@ -3,10 +3,13 @@
 -- that. What a pattern would match is only concluded from patterns that are data.
 local envelope = require("fleet.envelope")
 local handlers = require("fleet.handlers")
+local store = require("fleet.store")
 
 local results = {}
 
 local DEEPEST = 3
+-- Members that are looked at in one table, and for one pattern: data, such as a table of balances, says nothing about its action.
+local MOST_MEMBERS, MOST_VALUES = 200, 1000
 
 -- Not every device can look into functions.
 local getupvalue = debug and debug.getupvalue or function() return nil end
@@ -58,12 +61,16 @@ function results.begin(msg, action)
 end
 
 -- Whether a string is a constant of a function, or in its upvalues: what it compares with.
+-- @tparam table seen tables and functions that are not looked at again: value → true; `room`: values that still may be looked at
 local function mentions(value, text, depth, seen)
   if type(value) == "string" then return value == text end
   if depth > DEEPEST or seen[value] then return false end
   if type(value) == "table" then
     seen[value] = true
+    local last = seen.room - MOST_MEMBERS
     for k, v in next, value do
+      seen.room = seen.room - 1
+      if seen.room < 0 or seen.room < last then return false end
       if k == text or mentions(v, text, depth + 1, seen) then return true end
     end
   elseif type(value) == "function" then
@@ -95,7 +102,9 @@ function results.isHandled(msg)
   if results.isAnswered(msg) then return true end
   if not rawequal(msg, current.msg) then return false end
   for _, pattern in ipairs(current.continued) do
-    if mentions(pattern, msg.Action, 1, {}) then return true end
+    local seen = { room = MOST_VALUES }
+    for _, state in pairs(store.states) do seen[state] = true end
+    if mentions(pattern, msg.Action, 1, seen) then return true end
   end
   return false
 end
