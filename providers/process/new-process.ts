@@ -30,7 +30,7 @@ const MAX_UNKNOWN = 10;
 
 /**
  * The AO process for the declared code: the held one that runs it; otherwise one that was spawned for this member and never loaded, even by
- * a run that died; otherwise a new generation. Code is never loaded into a process that runs other code.
+ * a run that died, on any machine; otherwise a new generation. Code is never loaded into a process that runs other code.
  */
 export async function placeInNewProcess(
   session: Session,
@@ -40,9 +40,53 @@ export async function placeInNewProcess(
 ): Promise<RevisionProcess> {
   const { name } = inputs;
   const module = moduleId(session, inputs.module);
-  const { held, empty, highest } = await readRevisions(session, inputs, olds, module, budget);
+  const { held, unknown, known, isWhole } = await recordsOf(session, name, olds, budget);
+  const search = { session, inputs, module, held, budget };
+  const first = await identifyAll(search, unknown);
+  let choice = await choose(search, [...held]);
+  let { empty } = first;
+  let highest = highestOf([...known, ...held]);
+  if (choice.place === undefined && (empty === undefined || empty.unsent) && isWhole) {
+    const elsewhere = await spawnedElsewhere(session, name, [...known, ...held], budget);
+    const more = await identifyAll(search, elsewhere);
+    const { instead } = choice;
+    choice = { ...(instead && { instead }), ...(await choose(search, more.found)) };
+    empty = more.empty ?? empty;
+    highest = Math.max(highest, highestOf(elsewhere));
+  }
+  const { place, instead, isBack = false } = choice;
+  if (place) return { place: { ...place, moduleId: module, fresh: false }, held, isBack };
+  if (empty && !empty.unsent) {
+    const { processId, generation } = empty;
+    return { place: { name, processId, generation, moduleId: module, fresh: false }, held, isBack: false };
+  }
+  await assertMayCreate(session, name);
+  await session.deployment.epoch();
+  const made = await spawnGeneration(session, inputs, empty?.generation ?? highest + 1, module, budget);
+  return { place: { ...made, ...(instead === undefined ? {} : { instead }) }, held, isBack: false };
+}
+
+/** What the search for a process knows. Each step adds to `held`, or removes what cannot be used. */
+interface Search {
+  readonly session: Session;
+  readonly inputs: ProcessInputs;
+  readonly module: string;
+  readonly held: HeldRevision[];
+  readonly budget: Budget;
+}
+
+interface Choice {
+  readonly place?: ProcessRef;
+  readonly isBack?: boolean;
+  readonly instead?: NonNullable<FoundProcess["instead"]>;
+}
+
+/** The first of these revisions that is the declared one and can be used. */
+async function choose(search: Search, revisions: readonly HeldRevision[]): Promise<Choice> {
+  const { session, inputs, module, held, budget } = search;
+  const { name } = inputs;
   const taken = (await adoption(session))?.members[name]?.processId;
-  const candidates = held
+  const candidates = revisions
     .filter((one) => isWanted(one, inputs, module))
     .sort((a, b) => Number(b.processId === taken) - Number(a.processId === taken));
   let instead: FoundProcess["instead"];
@@ -57,43 +101,28 @@ export async function placeInNewProcess(
       held.splice(held.indexOf(one), 1);
       continue;
     }
-    const isBack = one.replacedAt !== undefined && one.health !== "UNKNOWN";
-    return { place: { ...place, moduleId: module, fresh: false }, held, isBack };
+    return { place, isBack: one.replacedAt !== undefined && one.health !== "UNKNOWN" };
   }
-  if (empty && !empty.unsent)
-    return {
-      place: {
-        name,
-        processId: empty.processId,
-        generation: empty.generation,
-        moduleId: module,
-        fresh: false,
-      },
-      held,
-      isBack: false,
-    };
-  await assertMayCreate(session, name);
-  await session.deployment.epoch();
-  const place = await spawnGeneration(session, inputs, empty?.generation ?? highest + 1, module, budget);
-  return { place: { ...place, ...(instead === undefined ? {} : { instead }) }, held, isBack: false };
+  return instead === undefined ? {} : { instead };
 }
 
-interface MemberRevisions {
+interface Records {
+  /** The revisions in the state. */
   readonly held: HeldRevision[];
-  /** The newest process without code. */
-  readonly empty: Incarnation | undefined;
-  readonly highest: number;
+  /** Every process of this member in the journal and the state; from the network too if these may lack some. */
+  readonly known: readonly Incarnation[];
+  /** Those of them that may have code which is not among `held`. */
+  readonly unknown: readonly Incarnation[];
+  /** Whether the state and the journal have all that this machine spawned. */
+  readonly isWhole: boolean;
 }
 
-/** Every process of this member: those in the state, and those that only the journal or the network know. */
-async function readRevisions(
+async function recordsOf(
   session: Session,
-  inputs: ProcessInputs,
+  name: string,
   olds: ProcessOutputs | undefined,
-  module: string,
   budget: Budget,
-): Promise<MemberRevisions> {
-  const { name } = inputs;
+): Promise<Records> {
   const journal = incarnationsIn(session, name);
   const retired = new Set(journal.filter((one) => one.retired).map(({ processId }) => processId));
   const held = revisionsOf(olds).filter(({ processId }) => !retired.has(processId));
@@ -105,26 +134,54 @@ async function readRevisions(
       retired: false,
       unsent: false,
     });
-  const whole = !session.journal.isNew && session.journal.dropped === undefined;
-  if (olds === undefined || !whole)
+  const isWhole = olds !== undefined && !session.journal.isNew && session.journal.dropped === undefined;
+  if (!isWhole)
     for (const one of await onNetwork(session, name, budget))
       if (!known.has(one.processId)) known.set(one.processId, one);
-  const highest = Math.max(0, ...[...known.values(), ...held].map(({ generation }) => generation));
-  const unknown = [...known.values()]
-    .filter((one) => !one.retired && !held.some(({ processId }) => processId === one.processId))
-    .sort((a, b) => b.generation - a.generation)
-    .slice(0, MAX_UNKNOWN);
+  const unknown = [...known.values()].filter(
+    (one) => !one.retired && !held.some(({ processId }) => processId === one.processId),
+  );
+  return { held, known: [...known.values()], unknown, isWhole };
+}
+
+/**
+ * Processes that a run on another machine spawned after all that this one knows, and that is in no state because that run was killed. Earlier
+ * ones are not asked for: they were retired, or are held.
+ */
+async function spawnedElsewhere(
+  session: Session,
+  name: string,
+  known: readonly (Pick<Incarnation, "processId" | "generation"> & { readonly unsent?: boolean })[],
+  budget: Budget,
+): Promise<Incarnation[]> {
+  const ids = new Set(known.map(({ processId }) => processId));
+  const newest = highestOf(known.filter(({ unsent }) => unsent !== true));
+  const found = await onNetwork(session, name, budget);
+  return found.filter(({ processId, generation }) => !ids.has(processId) && generation > newest);
+}
+
+const highestOf = (all: readonly { readonly generation: number }[]): number =>
+  Math.max(0, ...all.map(({ generation }) => generation));
+
+/**
+ * Asks the newest of these processes for their code. A revision that is found is added to those held.
+ *
+ * @returns the revisions that were found, and the newest process without code
+ */
+async function identifyAll(
+  { session, inputs: { name }, module, held, budget }: Search,
+  all: readonly Incarnation[],
+): Promise<{ readonly found: HeldRevision[]; readonly empty: Incarnation | undefined }> {
+  const newest = [...all].sort((a, b) => b.generation - a.generation).slice(0, MAX_UNKNOWN);
+  const found: HeldRevision[] = [];
   let empty: Incarnation | undefined;
-  for (const one of unknown) {
-    if (one.unsent) {
-      empty ??= one;
-      continue;
-    }
-    const found = await identify(session, { name, ...one }, module, budget);
-    if (found === "empty") empty ??= one;
-    else if (found !== "retired") held.push(found);
+  for (const one of newest) {
+    const content = one.unsent ? "empty" : await identify(session, { name, ...one }, module, budget);
+    if (content === "empty") empty ??= one;
+    else if (content !== "retired") found.push(content);
   }
-  return { held, empty, highest };
+  held.push(...found);
+  return { found, empty };
 }
 
 /** The revision in a process that is in no record, as the process reports it. */

@@ -1,9 +1,10 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
+import { spawnGeneration } from "../../providers/process/ensure-process.ts";
 import { explainChanges } from "../../providers/process/explain-changes.ts";
 import * as lifecycle from "../../providers/process/lifecycle.ts";
 import { revisionsOf, surplus } from "../../providers/process/revisions.ts";
-import type { ProcessOutputs } from "../../providers/process/schema.ts";
-import { endRun } from "../../providers/run/session.ts";
+import type { ProcessInputs, ProcessOutputs } from "../../providers/process/schema.ts";
+import { endRun, sessionFor } from "../../providers/run/session.ts";
 import type { HeldRevision } from "../../src/fleet/members/revision.ts";
 import type { Script } from "../simnet/index.ts";
 import { checked, createProcess, partialFailureOf, type Stack, simulatedStack, statusOf } from "./fixture.ts";
@@ -59,6 +60,23 @@ describe("a revision in a new process", () => {
     });
     expect(stack.processesOf("shop")).toHaveLength(2);
     expect(await lifecycle.diff("id", green, await shop(2))).toMatchObject({ changes: false });
+  });
+
+  it("takes the process that a run on another machine spawned before it was killed", async () => {
+    stack = await started();
+    const blue = await createProcess(await shop(1));
+    const other = await simulatedStack({ net: stack.net, stack: stack.scope.stack });
+    const inputs = (await checked(await other.inputs("shop", { slow: 2 }, strategy()))) as ProcessInputs;
+    const session = await sessionFor(other.scope, inputs.network);
+    const spawned = await spawnGeneration(session, inputs, 2, stack.net.module, session.budget(10));
+    // The next run finds its own journal as it is: not new, and without that process.
+    await endRun();
+    const green = await update(blue, 2);
+    expect([green.processId, green.generation]).toEqual([spawned.processId, 2]);
+    expect(stack.processesOf("shop").map(({ tags }) => tags.Generation)).toEqual(["1", "2"]);
+    // The next one has the next number.
+    const third = await update(green, 3);
+    expect(third.generation).toBe(3);
   });
 
   it("is used again, without a spawn or a load, when an edit returns to it", async () => {
