@@ -338,7 +338,38 @@ describe("the message order", () => {
 
   test("does not end at a page that does not say whether it is the last", async () => {
     units.script(({ endpoint }) => (endpoint === "su.range" ? { json: { edges: [] } } : undefined));
-    await expect(ao.range(range, budgetOf(5))).rejects.toMatchObject({ code: "UNIT_NOT_AO" });
+    await expect(
+      ao.range(
+        range,
+        budgetWhile(() => units.count("su.range") < 2),
+      ),
+    ).rejects.toMatchObject({ code: "UNIT_NOT_AO" });
+  });
+
+  test.each<[string, Reply]>([
+    ["an object without an entry", { json: {} }],
+    ["a proxy's failure", { status: 502, text: "<h1>Bad Gateway</h1>" }],
+  ])("is read again after %s", async (_, reply) => {
+    const node = { message: { id: M, owner: { address: "w" }, tags }, assignment: { id: "a", tags: order } };
+    const json = { page_info: { has_next_page: false }, edges: [{ cursor: "3", node }] };
+    units.script(({ endpoint, nth, path }) => {
+      if (endpoint === "su.process") return { json: spawn };
+      if (endpoint !== "su.message" && endpoint !== "su.range") return undefined;
+      if (nth === 1) return reply;
+      return { json: path.endsWith("/latest") ? node : json };
+    });
+    expect(await ao.latest(P, budgetOf(5))).toBe(3);
+    expect(await ao.range(range, budgetOf(5))).toMatchObject([{ messageId: M }]);
+    expect([units.count("su.message"), units.count("su.range")]).toEqual([2, 2]);
+  });
+
+  test("is refused with the unit's answer, not with an error of the program, while it has another shape", async () => {
+    units.script(({ endpoint }) => (endpoint === "su.message" ? { json: {} } : undefined));
+    const given = ao.latest(
+      P,
+      budgetWhile(() => units.count("su.message") < 2),
+    );
+    await expect(given).rejects.toMatchObject({ code: "UNIT_NOT_AO" });
   });
 });
 

@@ -192,7 +192,7 @@ function reading(
         backoff,
       ),
     ...historyAt({
-      ...{ find, data, unit: (budget: Budget) => schedulers.locate(endpoints.scheduler, budget) },
+      ...{ find, data, backoff, unit: (budget: Budget) => schedulers.locate(endpoints.scheduler, budget) },
       ...(limits.page === undefined ? {} : { page: limits.page }),
     }),
   };

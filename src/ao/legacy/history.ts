@@ -2,7 +2,7 @@ import { z } from "zod";
 import { type Budget, within } from "../../core/budget.ts";
 import { unitNotAo } from "../errors.ts";
 import type { Ao, Scheduled } from "../port.ts";
-import { retrying } from "../retry.ts";
+import { type Backoff, retrying } from "../retry.ts";
 import type { Unit } from "../shared/http.ts";
 import { authoritiesIn, claimedSender, withSenders } from "../shared/senders.ts";
 import { actionOf, TagSchema, tagList, tagsOf } from "../shared/tags.ts";
@@ -21,6 +21,7 @@ const PAGE = 500;
 interface HistoryParts extends Pick<Ao, "find" | "data"> {
   /** The scheduler unit; a single attempt. */
   unit(budget: Budget): Promise<Unit>;
+  readonly backoff: Backoff;
   /** Messages per call. @default 500 */
   readonly page?: number;
 }
@@ -29,17 +30,32 @@ interface HistoryParts extends Pick<Ao, "find" | "data"> {
 export function historyAt(parts: HistoryParts): Pick<Ao, "latest" | "range"> {
   const page = parts.page ?? PAGE;
   const authorities = new Map<string, ReadonlySet<string>>();
+  const { backoff } = parts;
   const unit = (budget: Budget) =>
-    retrying("finding the scheduler unit", within(budget, CALL_SECONDS), () =>
-      parts.unit(within(budget, CALL_SECONDS)),
+    retrying(
+      "finding the scheduler unit",
+      within(budget, CALL_SECONDS),
+      () => parts.unit(within(budget, CALL_SECONDS)),
+      backoff,
+    );
+  /** The unit's answer, or its refusal, which another attempt does not change. */
+  const read = <T extends z.ZodType>(su: Unit, path: string, schema: T, budget: Budget) =>
+    retrying(
+      "reading the message order of a process",
+      budget,
+      async () => {
+        const answer = await ask(su, path, budget);
+        return answer === "refused" ? answer : checked(su, schema, answer);
+      },
+      backoff,
     );
   return {
     async latest(processId, budget) {
       const su = await unit(budget);
-      const answer = await ask(su, `${processId}/latest`, budget);
-      if (answer !== "refused") return scheduled(FullEntrySchema.parse(answer)).slot;
+      const newest = await read(su, `${processId}/latest`, FullEntrySchema, budget);
+      if (newest !== "refused") return scheduled(newest).slot;
       // The unit does not count the spawn as a message: a process without messages is looked up itself.
-      return (await ask(su, `processes/${processId}`, budget)) === "refused" ? undefined : 0;
+      return (await read(su, `processes/${processId}`, z.unknown(), budget)) === "refused" ? undefined : 0;
     },
     async range({ processId, from, to }, budget) {
       const su = await unit(budget);
@@ -52,7 +68,9 @@ export function historyAt(parts: HistoryParts): Pick<Ao, "latest" | "range"> {
           "to-nonce": String(to),
           limit: String(page),
         });
-        const { edges, page_info } = pageIn(su, await ask(su, `${processId}?${query}`, budget));
+        const answer = await read(su, `${processId}?${query}`, PageSchema, budget);
+        if (answer === "refused") throw unitNotAo(su.name, su.url, "it refused the call");
+        const { edges, page_info } = answer;
         const slots = edges.map(({ node }) => scheduled(node));
         found.push(...slots.filter(({ slot }) => slot >= from && slot <= to));
         const last = Math.max(after, ...slots.map(({ slot }) => slot));
@@ -63,23 +81,15 @@ export function historyAt(parts: HistoryParts): Pick<Ao, "latest" | "range"> {
       return withSenders(await withAssigned(parts, found, budget), async () => {
         const known = authorities.get(processId);
         if (known) return known;
-        const read = await authoritiesAt(su, processId, budget);
-        if (read) authorities.set(processId, read);
-        return read ?? new Set();
+        // Without `ENABLE_PROCESS_ASSIGNMENT`, a unit has no entry for the spawn in the order.
+        const spawn = SpawnSchema.safeParse(await read(su, `processes/${processId}`, z.unknown(), budget));
+        if (!spawn.success) return new Set();
+        const named = authoritiesIn(spawn.data.tags);
+        authorities.set(processId, named);
+        return named;
       });
     },
   };
-}
-
-/** The authorities that a process was spawned with; undefined if its unit does not know it. */
-async function authoritiesAt(
-  su: Unit,
-  processId: string,
-  budget: Budget,
-): Promise<ReadonlySet<string> | undefined> {
-  // Without `ENABLE_PROCESS_ASSIGNMENT`, a unit has no entry for the spawn in the order.
-  const spawn = SpawnSchema.safeParse(await ask(su, `processes/${processId}`, budget));
-  return spawn.success ? authoritiesIn(spawn.data.tags) : undefined;
 }
 
 function scheduled({ message, assignment }: z.infer<typeof FullEntrySchema>): Scheduled {
@@ -135,12 +145,9 @@ async function ask(su: Unit, path: string, budget: Budget): Promise<unknown> {
   return answer.json;
 }
 
-function pageIn(su: Unit, answer: unknown): z.infer<typeof PageSchema> {
-  const page = PageSchema.safeParse(answer);
-  if (page.success) return page.data;
-  throw unitNotAo(
-    su.name,
-    su.url,
-    answer === "refused" ? "it refused the call" : z.prettifyError(page.error),
-  );
+/** The unit's answer, if it has the shape. */
+function checked<T extends z.ZodType>(su: Unit, schema: T, answer: unknown): z.infer<T> {
+  const parsed = schema.safeParse(answer);
+  if (parsed.success) return parsed.data;
+  throw unitNotAo(su.name, su.url, z.prettifyError(parsed.error));
 }
