@@ -112,6 +112,9 @@ describe("a message larger than the messenger unit takes", () => {
     ["fails", { status: 503, text: "busy" }],
     ["breaks the connection", "reset"],
     ["reports another item", { json: { id: "other" } }],
+    ["answers with a page for people", { text: "<html>welcome</html>" }],
+    ["answers with JSON without an id", { json: { status: "OK" } }],
+    ["redirects to another page", { status: 302, headers: { location: "/welcome" }, text: "" }],
   ])("is uploaded again with the same bytes when the upload service %s", async (_, reply) => {
     answers({ upload: [reply, undefined] });
     const { id } = await send();

@@ -1,7 +1,7 @@
 import type { Budget } from "../../core/budget.ts";
 import { jsonIn } from "../../core/json.ts";
 import { timerDelay } from "../../core/timers.ts";
-import { rateLimited, type UnitName, unitDown, unitSlow } from "../errors.ts";
+import { rateLimited, type UnitName, unitDown, unitNotAo, unitSlow } from "../errors.ts";
 import { type Limiter, limiterOf } from "../limiter.ts";
 
 /** One HTTP exchange with a unit. */
@@ -33,7 +33,7 @@ export interface Unit {
   /**
    * A single attempt: the caller judges status and body.
    *
-   * @throws UnitError `UNIT_DOWN`, `UNIT_SLOW` or `RATE_LIMITED`, all transient
+   * @throws UnitError `UNIT_DOWN`, `UNIT_SLOW`, `RATE_LIMITED`, or `UNIT_NOT_AO` for a POST that is redirected, all transient
    */
   ask(call: Call, budget: Budget): Promise<Answer>;
 }
@@ -80,7 +80,8 @@ async function exchange(name: UnitName, base: string, call: Call, milliseconds: 
     response = await fetch(call.url, {
       method: call.method ?? "GET",
       headers: { accept: "application/json", ...call.headers },
-      redirect: "follow",
+      // A redirected POST may arrive as a GET, whose success says nothing about what was posted.
+      redirect: call.method === "POST" ? "manual" : "follow",
       signal,
       ...(call.body === undefined ? {} : { body: call.body as NonNullable<RequestInit["body"]> }),
     });
@@ -88,6 +89,9 @@ async function exchange(name: UnitName, base: string, call: Call, milliseconds: 
   } catch (error) {
     throw signal.aborted ? unitSlow(name, base, milliseconds) : unitDown(name, base, error);
   }
+  const location = response.headers.get("location");
+  if (call.method === "POST" && response.status >= 300 && response.status < 400 && location !== null)
+    throw unitNotAo(name, base, `${response.status}, a redirect to ${location}`);
   if (response.status === 429)
     throw rateLimited(name, base, retryAfterOf(response.headers.get("retry-after")));
   const text = new TextDecoder().decode(bytes);

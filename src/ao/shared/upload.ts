@@ -29,10 +29,14 @@ export async function uploadItem(upload: Unit, { id, raw, what }: Uploaded, budg
   );
   if (/already (?:exists|received|known)/i.test(answer.excerpt)) return;
   if (answer.ok) {
+    // A proxy or a page for people also answers with success, without an upload.
     const named = (answer.json as { id?: unknown } | null | undefined)?.id;
-    if (typeof named === "string" && named !== id)
-      throw unitNotAo(upload.name, upload.url, `the id ${named} for the item ${id}`);
-    return;
+    if (named === id) return;
+    const got =
+      typeof named === "string"
+        ? `the id ${named} for the item ${id}`
+        : `${answer.status} ${answer.excerpt}`.trim();
+    throw unitNotAo(upload.name, upload.url, got);
   }
   const got = `${answer.status} ${answer.excerpt}`.trim();
   if (answer.status === 402) {
