@@ -2,13 +2,11 @@ import { amount } from "../../src/core/amount.ts";
 import { crashPoint } from "../../src/core/crash.ts";
 import { FleetError } from "../../src/core/errors.ts";
 import { say } from "../../src/core/say.ts";
-import { runsWithoutLibrary } from "../../src/fleet/code/without-library.ts";
 import { hasDrift, storeDriftCodes } from "../../src/fleet/health/drift-codes.ts";
 import type { ProcessRef } from "../../src/fleet/health/verdict.ts";
 import { isGoneError } from "../../src/fleet/members/gone.ts";
 import { record } from "../../src/fleet/members/manifest.ts";
 import { isRuinedError, mayReplace } from "../../src/fleet/members/ruined.ts";
-import { reportStep } from "../../src/fleet/session/progress.ts";
 import { readRunRequest } from "../../src/fleet/session/run-request.ts";
 import { deploymentKey } from "../../src/fleet/session/scope.ts";
 import { checkInputs, ownInputs } from "../run/inputs.ts";
@@ -22,7 +20,7 @@ import { ensure } from "./ensure.ts";
 import { explainChanges } from "./explain-changes.ts";
 import { type Observed, observe } from "./observe.ts";
 import { assertOwner } from "./owner.ts";
-import { retire } from "./retire.ts";
+import { reportRetirement, retire } from "./retire.ts";
 import { ProcessInputsSchema, type ProcessOutputs } from "./schema.ts";
 import { observeServing } from "./serving-revisions.ts";
 
@@ -122,23 +120,19 @@ async function retireAll(props: ProcessOutputs): Promise<void> {
   const budget = session.budget(props.timeoutSeconds);
   const started = performance.now();
   const otherRevisions = (props.revisions ?? []).filter(({ processId }) => processId !== props.processId);
-  for (const { processId, generation } of otherRevisions)
-    await retire(session, { name: props.name, processId, generation }, props, budget);
-  const existed = await retire(session, place, props, budget);
+  const ends: { processId: string; end: Awaited<ReturnType<typeof retire>> }[] = [];
+  for (const { processId, generation } of otherRevisions) {
+    const end = await retire(session, { name: props.name, processId, generation }, props, budget);
+    ends.push({ processId, end });
+  }
+  const own = await retire(session, place, props, budget);
   crashPoint("process.retired");
   await record(session, { [props.name]: undefined });
-  const others = otherRevisions.length === 0 ? "" : ` and ${amount(otherRevisions.length, "other revision")}`;
-  const id = `${props.processId.slice(0, 8)}${others}`;
-  if (!existed)
-    await reportStep(session, props.name, "forgotten", `${id}: it does not exist any more`, started);
-  // Without the library, nothing in the process can answer `GONE`.
-  else if (runsWithoutLibrary(props))
-    await reportStep(
-      session,
-      props.name,
-      "forgotten",
-      `${id}: without the library, it keeps answering`,
-      started,
-    );
-  else await reportStep(session, props.name, "retired", id, started);
+  // Other revisions that ended like this one share its line.
+  const alike = ends.filter(({ end }) => end === own).length;
+  const others = alike === 0 ? "" : ` and ${amount(alike, "other revision")}`;
+  await reportRetirement(session, props.name, own, `${props.processId.slice(0, 8)}${others}`, started);
+  for (const { processId, end } of ends) {
+    if (end !== own) await reportRetirement(session, props.name, end, processId.slice(0, 8), started);
+  }
 }

@@ -1,7 +1,6 @@
 import type { Budget } from "../../src/core/budget.ts";
-import { reportStep } from "../../src/fleet/session/progress.ts";
 import type { Session } from "../../src/fleet/session/session.ts";
-import { retire } from "./retire.ts";
+import { reportRetirement, retire } from "./retire.ts";
 import { revisionAt, surplus, wasProved, withWanted } from "./revisions.ts";
 import { routerView } from "./router.ts";
 import type { ProcessInputs, ProcessOutputs } from "./schema.ts";
@@ -44,8 +43,9 @@ export async function retireSurplus(
   const gone = view ? surplus(revisions, inUse, strategy.retention, new Date()) : [];
   for (const one of gone) {
     const started = performance.now();
-    await retire(session, { name, processId: one.processId, generation: one.generation }, outputs, budget);
-    await reportStep(session, name, "retired", `${one.processId.slice(0, 8)}, no longer held`, started);
+    const { processId: old, generation } = one;
+    const end = await retire(session, { name, processId: old, generation }, outputs, budget);
+    await reportRetirement(session, name, end, `${old.slice(0, 8)}, no longer held`, started);
   }
   return {
     ...others,

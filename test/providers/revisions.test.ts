@@ -120,6 +120,28 @@ describe("a revision in a new process", () => {
     expect(lines.join("\n")).toContain(`${third.processId.slice(0, 8)} and 2 other revisions`);
   });
 
+  it("is reported as forgotten, not as retired, if it does not answer", async () => {
+    stack = await started();
+    const blue = await createProcess(await shop(1));
+    const inputs = (await shop(2)) as ProcessInputs;
+    const session = await sessionFor(stack.scope, inputs.network);
+    // A spawn without code: nothing in it can answer.
+    const { processId, generation } = await spawnGeneration(
+      session,
+      inputs,
+      2,
+      stack.net.module,
+      session.budget(10),
+    );
+    const lines: string[] = [];
+    const log = vi.spyOn(console, "log").mockImplementation((line: string) => lines.push(line));
+    await lifecycle.remove("id", { ...blue, processId, generation });
+    log.mockRestore();
+    const text = lines.join("\n");
+    expect(text).toContain(`forgotten ${processId.slice(0, 8)}: it did not answer`);
+    expect(text).toContain(`retired ${blue.processId.slice(0, 8)}`);
+  });
+
   it("stays within its window, however many there are", async () => {
     stack = await started();
     const hour = strategy({ windowSeconds: 3600 });
