@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 import { afterEach, describe, expect, it } from "vitest";
 import { isAlive, kill, parentOf, startedAt } from "../../src/core/processes.ts";
 import { enginesUnder } from "../../src/operations/recover/engines.ts";
-import { describeOwner } from "../../src/operations/recover/index.ts";
+import { describeOwner, recover } from "../../src/operations/recover/index.ts";
 import { stackLocks, type TornLock } from "../../src/operations/recover/locks.ts";
 import { removeTornLock, stopOrphans } from "../../src/operations/recover/orphans.ts";
 import { withoutPending } from "../../src/operations/recover/pending.ts";
@@ -137,6 +137,33 @@ describe("pending operations", () => {
     expect(operations).toEqual([{ type: "creating", name: "battle" }]);
     expect(JSON.parse(cleared)).toEqual({ version: 3, deployment: { manifest: {}, resources } });
   });
+});
+
+it("an import that fails names a command that works without the file, which is removed", async () => {
+  const url = await backend([
+    { pid: await deadPid(), hostname: hostname(), timestamp: new Date().toISOString() },
+  ]);
+  const projectDir = await mkdtemp(join(tmpdir(), "fleet-project-"));
+  const pending = [{ type: "creating", resource: { urn: "urn:pulumi:dev::game::t::battle" } }];
+  const stack = JSON.stringify({ version: 3, deployment: { pending_operations: pending } });
+  const pulumi = join(projectDir, "fake-cli");
+  await writeFile(
+    pulumi,
+    `#!/bin/sh\ncase "$1 $2" in "stack import") echo "no space left"; exit 1;; "stack export") echo '${stack}';; esac\n`,
+    { mode: 0o755 },
+  );
+  const workspace = { projectDir, pulumi, env: { ...process.env, PULUMI_BACKEND_URL: url } };
+  const lines: string[] = [];
+  await expect(recover(workspace, "game", "dev", (line) => lines.push(line))).rejects.toMatchObject({
+    code: "RECOVERY_FAILED",
+    problems: [
+      {
+        got: expect.stringContaining("no space left"),
+        remedy: "Run it by hand: npx pulumi refresh --yes --clear-pending-creates --stack dev",
+      },
+    ],
+  });
+  expect(lines).toContain("recovery: creating battle was interrupted; this run continues it");
 });
 
 describe("a process", () => {

@@ -65,13 +65,20 @@ async function clearPending(workspace: Workspace, stack: string, log: (line: str
   try {
     const file = join(folder, "stack.json");
     await writeFile(file, cleared, { mode: 0o600 });
-    await pulumi(workspace, ["stack", "import", "--file", file, "--stack", stack]);
+    // The file is removed below, so the command cannot be repeated by hand; a refresh clears the same operations.
+    const byHand = ["refresh", "--yes", "--clear-pending-creates", "--stack", stack];
+    await pulumi(workspace, ["stack", "import", "--file", file, "--stack", stack], byHand);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
 }
 
-async function pulumi(workspace: Workspace, args: readonly string[]): Promise<string> {
+/** @param byHand what a person can run instead if it fails; the same by default */
+async function pulumi(
+  workspace: Workspace,
+  args: readonly string[],
+  byHand: readonly string[] = args,
+): Promise<string> {
   const answer = await run(workspace.pulumi, [...args, "--non-interactive"], {
     cwd: workspace.projectDir,
     env: workspace.env,
@@ -82,6 +89,6 @@ async function pulumi(workspace: Workspace, args: readonly string[]): Promise<st
     what: `A killed run left the stack behind, and \`pulumi ${args[0]}\` could not repair it.`,
     got: answer.output.slice(-500),
     expected: "exit code 0",
-    remedy: `Run it by hand: npx pulumi ${args.join(" ")}`,
+    remedy: `Run it by hand: npx pulumi ${byHand.join(" ")}`,
   });
 }
