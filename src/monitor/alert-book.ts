@@ -230,9 +230,25 @@ export function silence(book: Book, wanted: Silence): Book {
   return { ...book, silences: [...others(book, wanted), wanted] };
 }
 
+/** Ends a silence of exactly this type and source. @throws FleetError UNKNOWN_SILENCE */
 export function unsilence(book: Book, wanted: Pick<Silence, "type" | "source">): Book {
-  return { ...book, silences: others(book, wanted) };
+  const silences = others(book, wanted);
+  if (silences.length === book.silences.length) {
+    const known = book.silences.map(silenceText);
+    throw new FleetError({
+      code: "UNKNOWN_SILENCE",
+      what: `${silenceText(wanted)} is not silenced.`,
+      got: silenceText(wanted),
+      expected: known.length > 0 ? `one of ${known.join(", ")}` : "a silence; there is none",
+      remedy: "Name the type and the source as in the silence: npx fleet alerts list shows both.",
+    });
+  }
+  return { ...book, silences };
 }
+
+/** `PROCESS_OFFLINE --source shop`, as the commands take it. */
+const silenceText = ({ type, source }: Pick<Silence, "type" | "source">): string =>
+  source === undefined ? type : `${type} --source ${source}`;
 
 const others = ({ silences }: Book, { type, source }: Pick<Silence, "type" | "source">): Silence[] =>
   silences.filter((each) => each.type !== type || each.source !== source);

@@ -41,6 +41,8 @@ export interface MonitorStore {
   addEntries(ledgerId: string, entries: readonly LedgerEntry[]): void;
   /** Total number of rounds. */
   rounds(): number;
+  /** When the last round ended; undefined if none did, or if only an earlier version's rounds did and their rows are deleted. */
+  lastRound(): number | undefined;
   /** Deletes rows before a time. */
   forget(before: number): number;
   close(): void;
@@ -81,6 +83,7 @@ export function openStore(path: string): MonitorStore {
         run("INSERT OR REPLACE INTO readings VALUES (?, ?, ?)", at, each.name, kept);
       }
       setMeta("rounds", String(store.rounds() + 1));
+      setMeta("lastRound", String(at));
     },
     since: (at) =>
       records<StoredReading>(rows("SELECT record FROM readings WHERE at >= ? ORDER BY at, name", at)),
@@ -111,6 +114,11 @@ export function openStore(path: string): MonitorStore {
         run("INSERT OR IGNORE INTO entries VALUES (?, ?)", entry.seq, JSON.stringify(entry));
     },
     rounds: () => Number(meta("rounds") ?? 0),
+    lastRound() {
+      // Earlier versions only kept the time in the rows.
+      const at = meta("lastRound") ?? row("SELECT max(at) AS at FROM readings")?.at;
+      return at === undefined || at === null ? undefined : Number(at);
+    },
     forget: (before) => Number(run("DELETE FROM readings WHERE at < ?", before).changes),
     close: () => db.close(),
   };

@@ -106,6 +106,15 @@ test("a silence applies to a type or one source, until its time", () => {
   ).toEqual([]);
 });
 
+test("only a silence that exists can be ended, and the error lists those", () => {
+  const quiet = silence(EMPTY_BOOK, { type: "PROCESS_OFFLINE", source: "shop", until: 10 * MINUTE });
+  expect(() => unsilence(quiet, { type: "PROCESS_OFFLINE" })).toThrow(
+    /UNKNOWN_SILENCE[\s\S]*one of PROCESS_OFFLINE --source shop/,
+  );
+  expect(() => unsilence(EMPTY_BOOK, { type: "PROCESS_OFFLINE" })).toThrow(/a silence; there is none/);
+  expect(unsilence(quiet, { type: "PROCESS_OFFLINE", source: "shop" }).silences).toEqual([]);
+});
+
 test("an alert is forgotten three days after it was last seen; an open one is kept", () => {
   const day = 24 * 60;
   expect(play([[0, offline()], [1, offline(false)], [3 * day - 1]]).book.alerts).toHaveLength(1);

@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { writeFileSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { beforeEach, describe, expect, test } from "vitest";
@@ -293,6 +293,36 @@ test("alerts are listed, acknowledged, resolved, silenced and sent again", async
   expect((await run("silence", "NONSENSE")).stderr).toContain("[UNKNOWN_TYPE]");
   expect((await run("silence", "PROCESS_OFFLINE", "--minutes", "0")).code).toBe(2);
   store.close();
+});
+
+test("alerts of a stack that no monitor has watched are unknown, and nothing is silenced there", async () => {
+  const path = storePath({ home: join(cwd, ".fleet"), project: "ao-fleet", stack: "dev" });
+  const words = [["list"], ["list", "--all"], ["silence", "PROCESS_OFFLINE"], ["acknowledge", "alert-1"]];
+  const expectUnknown = async () => {
+    for (const each of words)
+      expect(await fleet(["alerts", ...each], { cwd })).toMatchObject({
+        code: 1,
+        stdout: "",
+        stderr: expect.stringContaining("[MONITOR_NEVER_RAN]"),
+      });
+  };
+  await expectUnknown();
+  expect(existsSync(path)).toBe(false);
+  // As earlier versions of the commands left it.
+  openStore(path).close();
+  await expectUnknown();
+  await fleet(["monitor", "--once"], atHome(behave()));
+  const { lastRound } = (await fleet(["alerts", "list", "--json"], { cwd })).json<{ lastRound: string }>();
+  expect(Math.abs(Date.now() - Date.parse(lastRound))).toBeLessThan(60_000);
+  expect(await fleet(["alerts", "list"], { cwd })).toMatchObject({
+    code: 0,
+    stdout: `no open alerts\nlast round of the monitor: ${lastRound}\n`,
+  });
+  expect(await fleet(["alerts", "unsilence", "PROCESS_OFFLINE"], { cwd })).toMatchObject({
+    code: 1,
+    stdout: "",
+    stderr: expect.stringContaining("[UNKNOWN_SILENCE]"),
+  });
 });
 
 test("alerts rules prints the active rules without addresses, and alerts test prints which receivers accepted it", async () => {

@@ -11,7 +11,9 @@ export function listCommand(cli: Cli): Command {
   return defineCommand(cli, {
     name: "list",
     summary: "list alerts",
-    description: "Lists open and acknowledged alerts, newest last. Exit code 0 even if there are some.",
+    description:
+      "Lists open and acknowledged alerts, newest last, and when the monitor's last round was. Exit code 0 even if there are some; 1 if the " +
+      "monitor never ran on this machine.",
     examples: [
       ["npx fleet alerts list", "open and acknowledged alerts"],
       ["npx fleet alerts list --all", "also alerts resolved within the last three days"],
@@ -21,7 +23,7 @@ export function listCommand(cli: Cli): Command {
     },
     options: z.looseObject({ all: z.boolean().default(false), type: z.enum(TYPE_NAMES).optional() }),
     async run(context, { all, type }) {
-      const book = await readAlerts(context);
+      const { book, lastRound } = await readAlerts(context);
       const alerts = book.alerts.filter(
         (alert) => (all || isOpen(alert)) && (type === undefined || alert.type === type),
       );
@@ -31,6 +33,7 @@ export function listCommand(cli: Cli): Command {
         alerts: alerts.map(alertJson),
         counts: openByLevel(book.alerts),
         silences: silences.map(({ until, ...rest }) => ({ ...rest, until: iso(until) })),
+        lastRound: lastRound === undefined ? null : iso(lastRound),
       });
       if (alerts.length === 0) context.out.line(all ? "no alerts" : "no open alerts");
       const rows = alerts.map(({ alertId, level, state, type: kind, source, count, raisedAt, message }) => [
@@ -47,6 +50,7 @@ export function listCommand(cli: Cli): Command {
         context.out.line(
           `silenced until ${iso(each.until)}: ${each.type}${each.source ? ` ${each.source}` : ""}`,
         );
+      context.out.line(`last round of the monitor: ${lastRound === undefined ? "unknown" : iso(lastRound)}`);
       return undefined;
     },
   });
