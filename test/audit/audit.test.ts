@@ -5,6 +5,7 @@ import { callKey } from "../../src/fleet/session/member-key.ts";
 import { audit } from "../../src/operations/audit/check.ts";
 import { toAuditedMessage } from "../../src/operations/audit/collect.ts";
 import type { Member, Sources } from "../../src/operations/audit/sources.ts";
+import { fakeAo, fakeFleet, fleet, member, projectFolder } from "../cli/fakes.ts";
 import { type Simulated, simulatedFleet } from "../validate/fleet.ts";
 
 const intent = (more: Partial<Intent>): Intent => ({
@@ -200,6 +201,47 @@ describe("reports what a person should know as a note", () => {
     const members = [{ name: "shop", processId: "shop-id", entries, allowed: ["ci"], messages: [] }];
     expect(codes({ ...whole, journal: [], members }, "problem")).toEqual([]);
   });
+});
+
+test("what could not be read is a note, and a problem if it could not be read of any process", async () => {
+  const unread = { audit: "silent did not answer AUDIT. [NO_REPLY]", order: "The unit is down. [UNIT_SLOW]" };
+  const silent = { name: "silent", processId: "silent-id", unread };
+  const of = (members: readonly object[], level: string) =>
+    codes({ ...whole, registered: undefined, journal: [], members } as unknown as Sources, level);
+  expect(of([shop as object, silent], "note")).toEqual(["ORDER_UNREAD", "AUDIT_UNREAD"]);
+  expect(of([shop as object, silent], "problem")).toEqual([]);
+  expect(of([silent], "problem")).toEqual(["ORDER_UNREAD", "AUDIT_UNREAD"]);
+});
+
+test.each([
+  ["its audit", { AUDIT: true }],
+  ["who may change it", { Info: true }],
+])("a process that does not show %s fails the audit, in the table and in JSON", async (_what, refuses) => {
+  const fleetOf = () => {
+    const ao = fakeAo(({ action }) =>
+      action in refuses
+        ? { error: "boom" }
+        : {
+            reply: {
+              success: true,
+              entries: [{ at: 0, from: "eve", action: "X", outcome: "ok" }],
+              allowed: ["eve"],
+            },
+          },
+    );
+    return fakeFleet(ao, [member("shop")]);
+  };
+  const history = { latest: async () => undefined, range: async () => [], result: async () => undefined };
+  const table = await fleet(["audit"], { fleet: fleetOf(), history, cwd: projectFolder() });
+  expect(table.code).toBe(1);
+  expect(table.stdout).toMatch(
+    /problem +shop +AUDIT_UNREAD +its own audit could not be read: .*\[PROCESS_ERROR\]/,
+  );
+  const json = await fleet(["audit", "--json"], { fleet: fleetOf(), history, cwd: projectFolder() });
+  const { success, findings } = json.json<{ success: boolean; findings: { code: string }[] }>();
+  expect(success).toBe(false);
+  expect(findings.map(({ code }) => code)).toContain("AUDIT_UNREAD");
+  expect(findings.map(({ code }) => code)).not.toContain("CHANGED_BY_STRANGER");
 });
 
 describe("fleet audit on a network", () => {

@@ -16,7 +16,7 @@ export function auditCommand(cli: Cli): Command {
     description:
       "Compares the records of changes: the ledger's runs, epochs and registrations; this machine's journal of signed messages and its " +
       "releases; the scheduled messages of each process; and each process' own audit, which names strangers. Exit code 1 if two records " +
-      "contradict each other.",
+      "contradict each other, or if no process' messages or own audit could be read.",
     examples: [
       ["npx fleet audit", "the whole fleet"],
       ["npx fleet audit --json", "every finding as JSON"],

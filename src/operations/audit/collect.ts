@@ -1,7 +1,6 @@
 import { join } from "node:path";
 import { type Intent, readJournal } from "../../ao/journal/index.ts";
 import type { Scheduled } from "../../ao/port.ts";
-import type { Budget } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
 import { isReadCodeEval } from "../../fleet/code/read-code-lua.ts";
 import { runsWithoutLibrary } from "../../fleet/code/without-library.ts";
@@ -17,7 +16,7 @@ import { ledgerOf, readLedger, ruinedIn, runsOf } from "../rollback/ledger.ts";
 import { localReleases } from "../rollback/releases.ts";
 import type { AuditedMessage, Member, Sources } from "./sources.ts";
 
-/** Reads all sources of an audit. A process that does not answer has no entries; `fleet status` is for its health. */
+/** Reads all sources of an audit. What cannot be read of a process is a finding; `fleet status` is for its health. */
 export async function collect(
   fleet: FleetSession,
   history: History,
@@ -92,33 +91,37 @@ async function memberOf(
   note: (line: string) => void,
 ): Promise<Member> {
   const { name, processId } = member;
-  const tried = async <T>(read: (budget: Budget) => Promise<T>): Promise<T | undefined> => {
+  const unread: { order?: string; audit?: string } = {};
+  const tried = async <T>(what: keyof typeof unread, read: () => Promise<T>): Promise<T | undefined> => {
     try {
-      return await read(fleet.session.budget(seconds));
+      return await read();
     } catch (error) {
       if (!(error instanceof FleetError)) throw error;
-      note(`${name}: ${error.problems[0].what} [${error.code}]`);
+      unread[what] = `${error.problems[0].what} [${error.code}]`;
       return undefined;
     }
   };
-  const latest = await history.latest(processId);
-  const order =
-    latest === undefined ? [] : await history.range(processId, Math.max(0, latest - reach + 1), latest);
-  if (runsWithoutLibrary(member)) note(`${name}: keeps no audit: ${NO_LIBRARY_REASON}`);
+  const order = await tried("order", async () => {
+    const latest = await history.latest(processId);
+    return latest === undefined ? [] : history.range(processId, Math.max(0, latest - reach + 1), latest);
+  });
+  const hasLibrary = !runsWithoutLibrary(member);
+  if (!hasLibrary) note(`${name}: keeps no audit: ${NO_LIBRARY_REASON}`);
   const { session } = fleet;
-  const [audited, said] = runsWithoutLibrary(member)
-    ? []
-    : [
-        await tried((budget) => audit(session, member, budget)),
-        await tried((budget) => info(session, member, budget, "allowed")),
-      ];
+  // Entries of those whom the process allows would be a stranger's if that could not be read.
+  const own = hasLibrary
+    ? await tried("audit", async () => ({
+        audited: await audit(session, member, session.budget(seconds)),
+        said: await info(session, member, session.budget(seconds), "allowed"),
+      }))
+    : undefined;
   return {
     name,
     processId,
     ...(member.of === undefined ? {} : { of: member.of }),
-    messages: order.map(toAuditedMessage),
-    ...(audited === undefined ? {} : { entries: audited.entries }),
-    ...(audited?.refusals === undefined ? {} : { strangersRefused: audited.refusals.strangers }),
-    ...(said === undefined ? {} : { allowed: said.allowed }),
+    ...(order === undefined ? {} : { messages: order.map(toAuditedMessage) }),
+    ...(own === undefined ? {} : { entries: own.audited.entries, allowed: own.said.allowed }),
+    ...(own?.audited.refusals === undefined ? {} : { strangersRefused: own.audited.refusals.strangers }),
+    ...(Object.keys(unread).length === 0 ? {} : { unread }),
   };
 }

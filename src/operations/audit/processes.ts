@@ -6,9 +6,26 @@ import { type AuditedMessage, type AuditFinding, auditFinding, type Sources } fr
 /** Compares what the processes received with what this machine signed, and names other senders. Pure. */
 export const auditProcesses = (sources: Sources): AuditFinding[] => [
   ...spawns(sources),
+  ...unread(sources),
   ...messages(sources),
   ...strangers(sources),
 ];
+
+/** What could not be read. That is a problem if it could not be read of any process: then nothing was compared. */
+function unread({ members }: Sources): AuditFinding[] {
+  const levelOf = (isRead: (member: Sources["members"][number]) => boolean) =>
+    members.some(isRead) ? "note" : "problem";
+  const order = levelOf(({ messages }) => messages !== undefined);
+  const own = levelOf(({ entries }) => entries !== undefined);
+  return members.flatMap(({ name, unread: why }) => [
+    ...(why?.order === undefined
+      ? []
+      : [auditFinding(order, "ORDER_UNREAD", name, `its messages could not be read: ${why.order}`)]),
+    ...(why?.audit === undefined
+      ? []
+      : [auditFinding(own, "AUDIT_UNREAD", name, `its own audit could not be read: ${why.audit}`)]),
+  ]);
+}
 
 /** Every process that this machine spawned must be a member, be in the router's table, or be retired. */
 function spawns({ journal, members, routed = [], ruined = [] }: Sources): AuditFinding[] {
@@ -77,10 +94,7 @@ function orderOf(
   owner: string,
 ): { findings: AuditFinding[]; compared: number } {
   const findings: AuditFinding[] = [];
-  if (!order) {
-    findings.push(auditFinding("note", "ORDER_UNREAD", name, "its messages could not be read"));
-    return { findings, compared: 0 };
-  }
+  if (!order) return { findings, compared: 0 };
   const ids = new Set(order.map(({ messageId }) => messageId));
   const whole = order[0]?.slot === 0 || order[0]?.slot === 1;
   const settled = journal.filter(

@@ -39,8 +39,10 @@ export interface Member {
   readonly processId: string;
   /** The newest messages; undefined if they could not be read. */
   readonly messages?: readonly AuditedMessage[];
-  /** Its own audit; undefined if it could not be read. */
+  /** Its own audit; undefined if it could not be read, or if it keeps none. */
   readonly entries?: readonly OwnEntry[];
+  /** Why something could not be read; the other is known. */
+  readonly unread?: { readonly order?: string; readonly audit?: string };
   /** Refused messages of senders outside the fleet, of which `entries` are a sample; undefined with earlier libraries. */
   readonly strangersRefused?: number;
   /** Who may change it in addition to its owner. */
