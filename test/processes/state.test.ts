@@ -189,12 +189,18 @@ describe("export and import", () => {
     expect(await exported(p)).toEqual(before);
   });
 
-  test("state that cannot be moved is named", async () => {
+  test.each([
+    ["a function", "counter.nested.f = print", "counter.nested.f is a function"],
+    ["a key in bytes", "counter.byName['a\\xff'] = 1", 'counter.byName has the key "a\\xff"'],
+    ["a name in bytes", "['b\\xff'] = {}", 'the list of states has the key "b\\xff"'],
+  ])("state that cannot be moved is named: %s", async (_what, change, message) => {
     const p = await base.clone();
-    await p.eval("Fleet.store.states.counter.nested.f = print");
+    expect(
+      (await p.eval(`Fleet.store.states${change.startsWith("[") ? "" : "."}${change}`)).error,
+    ).toBeUndefined();
     expect((await p.send({ Action: "EXPORT_STATE" })).reply?.data.error).toMatchObject({
       code: "EXPORT_UNSUPPORTED",
-      message: expect.stringContaining("counter.nested.f"),
+      message: expect.stringContaining(message),
     });
   });
 });

@@ -17,6 +17,10 @@ local function assertPlain(value, path, above)
   end
 end
 
+local function isUtf8(text)
+  return utf8.len(text) and not text:find("\xED[\xA0-\xBF]")
+end
+
 local pack
 --- @param value plain data
 -- @tparam string path its name in errors
@@ -33,7 +37,7 @@ pack = function(value, path, above)
     end
     return value
   elseif kind == "string" then
-    if not utf8.len(value) or value:find("\xED[\xA0-\xBF]") then
+    if not isUtf8(value) then
       error(fail.new("EXPORT_UNSUPPORTED", path .. " is not UTF-8 and cannot be exported", "Store bytes as hex or base64."))
     end
     return value
@@ -49,7 +53,7 @@ pack = function(value, path, above)
   if not plain then
     plain = true
     for k in pairs(value) do
-      if type(k) ~= "string" or SPELLED[k] then plain = false end
+      if type(k) ~= "string" or SPELLED[k] or not isUtf8(k) then plain = false end
     end
   end
   if plain then
@@ -69,7 +73,12 @@ pack = function(value, path, above)
 end
 
 --- A key of a table, as in `__pairs`.
+-- @raise a failure EXPORT_UNSUPPORTED. No library reads bytes as a key of a state, so such a key is refused here and not by whoever parses the JSON.
 function stateJson.key(k, path)
+  if type(k) == "string" and not isUtf8(k) then
+    local shown = k:sub(1, 60):gsub("[^\x20-\x7e]", function(c) return string.format("\\x%02x", c:byte()) end)
+    error(fail.new("EXPORT_UNSUPPORTED", path .. ' has the key "' .. shown .. '", which is not UTF-8 and cannot be exported', "Store bytes as hex or base64."))
+  end
   if type(k) == "table" or type(k) == "function" then
     error(fail.new("EXPORT_UNSUPPORTED", path .. " has a key that is a " .. type(k), "Use strings and numbers as keys."))
   end

@@ -55,7 +55,7 @@ end
 -- @treturn table { carried, left, unknown }, see `globals.selected`
 function state.export(names, whole)
   local states = json.object()
-  for name, value in pairs(store.states) do states[name] = pack(value, name) end
+  for name, value in pairs(store.states) do states[stateJson.key(name, "the list of states")] = pack(value, name) end
   local exported = { schema = 1, stateVersion = store.stateVersion or "1", states = states }
   local found = globals.selected(names)
   local packed, tables = lossless.pack(found.roots, found.gone)
