@@ -2,6 +2,8 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
+import { printableLines } from "../core/printable.ts";
+import { redactText } from "../core/redact.ts";
 import { environment } from "./env.ts";
 import type { Log } from "./progress.ts";
 import { readProject } from "./project.ts";
@@ -43,7 +45,12 @@ export async function start(projectDir: string, args: readonly string[], log: Lo
     return code;
   }
   const answer = await run("pulumi", ["stack", "output", "--json", "--stack", DEV_STACK], options);
-  process.stdout.write(`\n${summary(answer.code === 0 ? answer.stdout : "{}")}`);
+  if (answer.code !== 0) {
+    log(printableLines(redactText(answer.output)).join("\n"));
+    log("The stack is up, but `pulumi stack output` failed. `npx fleet status` shows its processes.");
+    return answer.code;
+  }
+  process.stdout.write(`\n${summary(answer.stdout)}`);
   return 0;
 }
 

@@ -1,12 +1,13 @@
 import { spawnSync } from "node:child_process";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { countTests, verdict } from "../../src/toolchain/check.ts";
+import { launcherVersion } from "../../src/toolchain/install.ts";
 import { packagesProblem } from "../../src/toolchain/packages.mjs";
-import { packageDir } from "../../src/toolchain/paths.ts";
-import { summary } from "../../src/toolchain/start.ts";
-import { type Sandbox, sandbox } from "./sandbox.ts";
+import { cliDir, packageDir } from "../../src/toolchain/paths.ts";
+import { start, summary } from "../../src/toolchain/start.ts";
+import { fakeCli, type Sandbox, sandbox, script } from "./sandbox.ts";
 
 describe("npm test's closing line", () => {
   const clean = { passed: 3, failed: 0, skipped: 0 };
@@ -63,6 +64,23 @@ describe("npm start's summary", () => {
   test.each(["{}", '{"processes":{}}', '{"processes":{"battle":{"processId":5}}}'])("accepts %s", (json) => {
     expect(summary(json)).toContain("Next steps");
   });
+});
+
+test("npm start fails with pulumi's code and words if the stack's outputs cannot be read", async () => {
+  const box = sandbox();
+  for (const [name, value] of Object.entries(box.env)) if (name !== "PATH") vi.stubEnv(name, value);
+  onTestFinished(() => void vi.unstubAllEnvs());
+  const cli = cliDir(launcherVersion(), box.env);
+  fakeCli(cli, launcherVersion());
+  script(join(cli, "bin", "pulumi"), '[ "$2" = output ] && echo "error: no outputs" >&2 && exit 3; exit 0');
+  writeFileSync(box.file("Pulumi.yaml"), "name: tried\nbackend: { url: file://./state }\n");
+  mkdirSync(box.file("state/.pulumi/stacks/tried"), { recursive: true });
+  writeFileSync(box.file("state/.pulumi/stacks/tried/dev.json"), "{}");
+  expect(await start(box.dir, [], box.log)).toBe(3);
+  expect(box.lines).toEqual([
+    "error: no outputs",
+    expect.stringContaining("The stack is up, but `pulumi stack output` failed."),
+  ]);
 });
 
 describe("the packages", () => {
