@@ -132,7 +132,8 @@ function checkProject(projectDir: string, env: Env): Finding {
     return { name, ok: true, detail: url };
   } catch (error) {
     if (!(error instanceof FleetError)) throw error;
-    return { name, ok: false, detail: error.problems[0].what, remedy: error.problems[0].remedy };
+    const [{ what, at, remedy }] = error.problems;
+    return { name, ok: false, detail: at === undefined ? what : `${what} (${at})`, remedy };
   }
 }
 

@@ -1,9 +1,10 @@
 /** The parts of Pulumi.yaml that the set-up needs. */
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "yaml";
 import { z } from "zod";
 import { FleetError } from "../core/errors.ts";
+import { settingsFile } from "../core/settings-file.ts";
 import { backendFolder, folderUrl } from "./backend.ts";
 
 const settings = z.object({
@@ -32,7 +33,7 @@ export function readProject(projectDir: string): Project {
       remedy,
     });
   }
-  const parsed = settings.safeParse(parse(readFileSync(file, "utf8")));
+  const parsed = settings.safeParse(settingsFile(file, parse));
   if (!parsed.success) {
     throw new FleetError({
       code: "PROJECT_UNREADABLE",

@@ -3,20 +3,12 @@
  * never printed. Staging and prod have their own; nothing else in the project generates a key.
  */
 import { generateKeyPair, randomBytes } from "node:crypto";
-import {
-  chmodSync,
-  existsSync,
-  linkSync,
-  mkdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from "node:fs";
+import { chmodSync, existsSync, linkSync, mkdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { parse } from "yaml";
 import { FleetError } from "../core/errors.ts";
+import { settingsFile } from "../core/settings-file.ts";
 import { passphraseFile, privateDir, walletFile } from "./paths.ts";
 import type { Log } from "./progress.ts";
 
@@ -74,7 +66,7 @@ function writeOnce(file: string, text: string): void {
 function refuseNewPassphrase(projectDir: string): void {
   const file = join(projectDir, "Pulumi.dev.yaml");
   if (!existsSync(file)) return;
-  const settings: unknown = parse(readFileSync(file, "utf8"));
+  const settings: unknown = settingsFile(file, parse);
   if (typeof settings !== "object" || settings === null || !("encryptionsalt" in settings)) return;
   throw new FleetError({
     code: "DEV_PASSPHRASE_LOST",

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parse } from "yaml";
 import { haveImages } from "../core/aos-images.ts";
+import { settingsFile } from "../core/settings-file.ts";
 import { sibling } from "../core/sibling.ts";
 import { makeBackend } from "./env.ts";
 import { ensureCli, type InstallMethod } from "./install.ts";
@@ -41,7 +42,7 @@ async function fetchImages(projectDir: string, name: string, log: Log): Promise<
 
 /** Whether a stack's settings leave its network at the default, the embedded one. */
 function isEmbedded(file: string, name: string): boolean {
-  const settings: { config?: Record<string, unknown> } | null = parse(readFileSync(file, "utf8"));
+  const settings = settingsFile(file, parse) as { config?: Record<string, unknown> } | null;
   return (settings?.config?.[`${name}:network`] ?? "local") === "local";
 }
 

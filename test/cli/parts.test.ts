@@ -443,3 +443,25 @@ test("members come from this stack's manifest, else from its state", async () =>
   write("prod");
   expect(await knownFleet(scope, async () => fleetInState(state))).toEqual({ members: [battle] });
 });
+
+test.each([
+  ["a merge conflict", "<<<<<<< HEAD\nconfig:\n=======\nconfig:\n>>>>>>> other\n", /:\d+:\d+$/],
+  ["no map", "- walletPath\n", /\.yaml$/],
+])("a stack's settings file with %s is named, and is not empty settings", (_, text, at) => {
+  const folder = projectFolder();
+  const file = join(folder, "Pulumi.prod.yaml");
+  writeFileSync(file, text);
+  expect(() => readStackConfig(folder, "prod")).toThrow("[PROJECT_UNREADABLE]");
+  const error = caught(() => readStackConfig(folder, "prod"));
+  expect(error).toMatchObject({ problems: [{ at: expect.stringMatching(at) }] });
+  writeFileSync(file, "");
+  expect(readStackConfig(folder, "prod").get("network")).toBe("local");
+});
+
+function caught(work: () => unknown): unknown {
+  try {
+    return work();
+  } catch (error) {
+    return error;
+  }
+}

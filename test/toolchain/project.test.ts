@@ -12,6 +12,7 @@ import { cliDir, type Env, packageDir, passphraseFile, walletFile } from "../../
 import { readProject } from "../../src/toolchain/project.ts";
 import { ensureSecrets } from "../../src/toolchain/secrets.ts";
 import { setUp } from "../../src/toolchain/setup.ts";
+import { problemsOf } from "../kit/failure.ts";
 import { fakeCli, type Sandbox, sandbox } from "./sandbox.ts";
 
 let box: Sandbox;
@@ -68,6 +69,34 @@ describe("the project", () => {
     expect(() => readProject(box.dir)).toThrow(/PROJECT_UNREADABLE[\s\S]*name[\s\S]*backend\.url/);
     rmSync(box.file("Pulumi.yaml"));
     expect(() => readProject(box.dir)).toThrow("There is no Pulumi.yaml in this folder.");
+  });
+
+  const TAB = "name: tried\nbackend:\n\turl: file://./.fleet\n";
+
+  test("a Pulumi.yaml that is not YAML is named with its line, also by the doctor", async () => {
+    yaml(TAB);
+    const at = `${box.file("Pulumi.yaml")}:3:1`;
+    const problem = { code: "PROJECT_UNREADABLE", what: "Cannot read Pulumi.yaml.", at };
+    expect(await problemsOf((async () => readProject(box.dir))())).toMatchObject([
+      { ...problem, got: expect.stringMatching(/^Tabs are not allowed as indentation at line 3/) },
+    ]);
+    expect(await problemsOf(setUp(box.dir, box.log))).toMatchObject([problem]);
+    const findings = await doctor(box.dir, box.env);
+    expect(findings.find(({ name }) => name === "backend")).toMatchObject({
+      ok: false,
+      detail: `Cannot read Pulumi.yaml. (${at})`,
+      remedy: expect.stringContaining("Fix the file."),
+    });
+  });
+
+  test("a Pulumi.dev.yaml with a merge conflict is named with its line", async () => {
+    writeFileSync(
+      box.file("Pulumi.dev.yaml"),
+      "config:\n<<<<<<< HEAD\n  tried:a: 1\n=======\n  tried:a: 2\n",
+    );
+    expect(await problemsOf(ensureSecrets(box.dir, box.log))).toMatchObject([
+      { code: "PROJECT_UNREADABLE", at: expect.stringMatching(/Pulumi\.dev\.yaml:\d+:\d+$/) },
+    ]);
   });
 });
 

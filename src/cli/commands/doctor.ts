@@ -34,8 +34,8 @@ export function doctorCommand(cli: Cli): Command {
     options: OptionsSchema,
     async run({ out, host, projectDir }, { stack, trust }) {
       const machine = await doctor(projectDir, host.env);
-      // Reading the state needs the CLI, and this command installs nothing.
-      const canRead = machine.every(({ name, ok }) => name !== "pulumi CLI" || ok);
+      // Reading the state needs the CLI, which this command does not install, and the backend.
+      const canRead = machine.every(({ name, ok }) => ok || (name !== "pulumi CLI" && name !== "backend"));
       const state =
         stack === undefined || !canRead
           ? []

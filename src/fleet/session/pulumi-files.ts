@@ -1,7 +1,8 @@
 /** The settings files of a Pulumi project: the project file, and one for each stack. */
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { parse } from "yaml";
+import { settingsFile } from "../../core/settings-file.ts";
 
 const firstIn = (folder: string, names: readonly string[]): string | undefined =>
   names.map((name) => join(folder, name)).find((file) => existsSync(file));
@@ -28,7 +29,7 @@ export const stackFilesIn = (folder: string): string[] =>
  * The content of a settings file; undefined without a file.
  *
  * @param schema `failsafe` keeps every value as the string that is written. @default core
- * @throws YAMLParseError
+ * @throws FleetError PROJECT_UNREADABLE
  */
 export const settingsIn = (file: string | undefined, schema: "core" | "failsafe" = "core"): unknown =>
-  file === undefined ? undefined : parse(readFileSync(file, "utf8"), { schema });
+  file === undefined ? undefined : settingsFile(file, (text) => parse(text, { schema }));

@@ -1,4 +1,4 @@
-import { join, resolve } from "node:path";
+import { basename, join, resolve } from "node:path";
 import { z } from "zod";
 import { networkSetting } from "../../../components/network-setting.ts";
 import { defaultOf } from "../../../components/setting-table.ts";
@@ -28,15 +28,18 @@ function projectIn(projectDir: string): z.output<typeof ProjectFileSchema> {
   const file = projectFileIn(projectDir);
   const project = ProjectFileSchema.safeParse(settingsIn(file));
   if (project.success) return project.data;
-  throw new FleetError({
+  throw unreadable(file ?? join(projectDir, "Pulumi.yaml"), project.error, "at least a name");
+}
+
+const unreadable = (at: string, error: z.ZodError, expected: string): FleetError =>
+  new FleetError({
     code: "PROJECT_UNREADABLE",
-    what: "Pulumi.yaml is not a valid project file.",
-    at: file ?? join(projectDir, "Pulumi.yaml"),
-    got: z.prettifyError(project.error),
-    expected: "at least a name",
+    what: `${basename(at)} is not a valid settings file of Pulumi.`,
+    at,
+    got: z.prettifyError(error),
+    expected,
     remedy: "Fix the file.",
   });
-}
 
 /** Whether the project has a settings file of this stack. @throws FleetError PROJECT_UNREADABLE */
 export const hasSettings = (projectDir: string, stack: string): boolean =>
@@ -47,7 +50,8 @@ export function readStackConfig(projectDir: string, stack: string): StackConfig 
   const { name, stackConfigDir, config: defaults } = projectIn(projectDir);
   const stackFile = stackFileIn(stackFolder(projectDir, stackConfigDir), stack);
   const own = StackFileSchema.safeParse(settingsIn(stackFile) ?? {});
-  const values = own.success ? (own.data.config ?? {}) : {};
+  if (!own.success) throw unreadable(stackFile ?? "", own.error, "config: a setting on each line");
+  const values = own.data.config ?? {};
   const settingOf = (key: string): unknown => {
     const value = values[`${name}:${key}`] ?? values[key];
     if (value !== undefined) return value;
