@@ -71,8 +71,10 @@ function targets.note(id, outcome, responseMs, detail, now)
     if outcome == "HEALTHY" and responseMs and responseMs > limits.responseMs then entry.state = "DEGRADED" end
   end
   if entry.state ~= before then entry.since = now end
-  state.known[id] = entry
   local names = targets.all()
+  -- Anybody of the fleet may ask for a check of any id: only what is monitored is kept.
+  if not names[id] then return entry end
+  state.known[id] = entry
   local name = names[id] or id
   if maintenance.enabled() then return entry end
   if entry.state == "OFFLINE" then

@@ -6,8 +6,11 @@ local alerts = require("monitor.alerts")
 local registrations = {}
 
 local MAX_PROCESSES = 1000
+--- Ms after which a start of the same process enters the ledger again, which keeps it permanently.
+local START_AGAIN = 60000
 
-local state = fleet.state("registrations", { byId = {}, count = 0 })
+-- starts: id → scheduler time of the latest start in the ledger
+local state = fleet.state("registrations", { byId = {}, count = 0, starts = {} })
 
 -- Whether the process was registered as one without the fleet's library, which answers none of the fleet's actions.
 local function runsWithoutLibrary(entry)
@@ -92,8 +95,15 @@ end
 fleet.on("STARTUP", { silent = true }, function(data, msg)
   if not known(msg) then return end
   local entry = state.byId[msg.From]
-  local version = type(data.version) == "string" and data.version:sub(1, 64) or nil
-  if entry then entry.lastStartup = { at = fleet.now(msg), version = version } end
+  local version, now = type(data.version) == "string" and data.version:sub(1, 64) or nil, fleet.now(msg)
+  if entry then entry.lastStartup = { at = now, version = version } end
+  -- States of earlier versions have no starts.
+  state.starts = state.starts or {}
+  for id, at in pairs(state.starts) do
+    if now - at >= START_AGAIN then state.starts[id] = nil end
+  end
+  if state.starts[msg.From] then return end
+  state.starts[msg.From] = now
   ledger.write("PROCESS_STARTED", { processId = msg.From, version = version }, msg)
 end)
 

@@ -77,6 +77,14 @@ describe("ADMIN_HEALTH_CHECK", () => {
   test("is for deployers and peers", async () => {
     const w = await world();
     expect((await send(w, "ADMIN_HEALTH_CHECK", {}, { From: STRANGER })).error?.code).toBe("FORBIDDEN");
+    // Of an id that is not monitored, nothing is kept.
+    for (const each of ["one", "two"]) {
+      await w.send("admin", { Action: "ADMIN_HEALTH_CHECK", Data: { targetProcessId: address(each) } });
+      w.advance(60_000);
+    }
+    await w.send("admin", { Action: "Info" });
+    const known = await w.get("admin").value(`Fleet.store.states.targets.known`);
+    for (const each of ["one", "two"]) expect(known).not.toHaveProperty([address(each)]);
     expect((await send(w, "ADMIN_HEALTH_CHECK", { targetProcessId: "a b" })).error?.code).toBe(
       "INVALID_DATA",
     );
