@@ -4,6 +4,7 @@
 -- This file is the same in each of these processes, so that a project can copy the folder of one.
 local fleet = require("fleet")
 local run = require("fleet.run")
+local wiring = require("fleet.wiring")
 
 local enforce = {}
 
@@ -69,13 +70,21 @@ function enforce.check(msg, player)
   if fleet.peer("security") and now - (state.askedAt or 0) >= enforce.REFRESH then ask(now) end
 end
 
+-- Security itself, in any revision; a deployer can act for it. Other members of the fleet neither ban nor lift a ban.
+local function isSecurity(msg)
+  return fleet.is(msg, "deployer") or fleet.is(msg, "peer") and wiring.isPeer("security", msg.From)
+end
+
 fleet.on("SET_BANS", {
-  who = "peer",
+  who = isSecurity,
   silent = true,
   schema = {
     seq = { type = "integer", required = true, min = 1 },
     since = { type = "integer", required = true, min = 0 },
-    bans = { type = "array", maxLength = MOST },
+    bans = {
+      type = "array", maxLength = MOST,
+      items = { type = "table", fields = { playerId = { type = "string", maxLength = 128 }, untilTime = { type = "integer", min = 0 } } },
+    },
     lifted = { type = "array", maxLength = MOST, items = { type = "string", maxLength = 128 } },
   },
 }, function(change, msg)

@@ -40,6 +40,15 @@ function wiring.call(name, action, data, continuation, options)
   return calls.open(target, name, action, data, continuation, options)
 end
 
+--- Whether a process is the wired peer of a name, or another revision that may call as this peer.
+function wiring.isPeer(name, id)
+  if id == nil then return false end
+  for _, each in ipairs(store.admitted[name] or {}) do
+    if each == id then return true end
+  end
+  return store.peers[name] == id
+end
+
 -- Maximum number of revisions of one peer that may call at the same time.
 local MOST_ADMITTED = 8
 
