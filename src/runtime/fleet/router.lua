@@ -86,8 +86,11 @@ function router.call(service, request, action, data, continuation, options)
   local sender = tostring(request.player)
   options.sender = sender
   local counted
-  options.forwards = function()
+  -- Only calls that forward a request end with it, see `calls.open`.
+  local forwards = options.forwards
+  options.forwards = forwards and function()
     if counted then counted(metrics.DROPPED) end
+    forwards()
   end
   local correlation = calls.open(id, service, action, data, function(answer, msg, raw)
     if counted then counted(answer) end
