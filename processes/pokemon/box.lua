@@ -156,16 +156,37 @@ function box.setMoves(pokemon, names)
   return chosen
 end
 
---- Adds experience to a pokemon. Repeating an award changes nothing.
+-- Remembers an award: its id in `awards`, its time in `awardTimes`, which states of earlier versions do not have. Of too many, the earliest is
+-- forgotten; `awardsFrom` is its time.
+local function remember(pokemon, awardId, at)
+  local ids, times = pokemon.awards, pokemon.awardTimes or {}
+  pokemon.awardTimes = times
+  for place = #times + 1, #ids do
+    times[place] = 0
+  end
+  ids[#ids + 1], times[#times + 1] = awardId, at
+  if #ids > box.AWARDS then
+    local first = 1
+    for place, each in ipairs(times) do
+      first = each < times[first] and place or first
+    end
+    pokemon.awardsFrom = math.max(pokemon.awardsFrom or 0, times[first])
+    table.remove(ids, first)
+    table.remove(times, first)
+  end
+end
+
+--- Adds experience to a pokemon. Repeating an award changes nothing. One that is earlier than those that are remembered counts as repeated: it
+-- may have been given.
 --- @param pokemon table
 --- @param amount integer
---- @param awardId string? recognises a repetition
+--- @param award table? { id, at: scheduler time that it has in each repetition, or nil, now } recognises a repetition
 --- @param effort table? stat → amount
 --- @return table { pokemonId, gained, level, levelsGained, learnt, repeated }
-function box.gain(pokemon, amount, awardId, effort)
+function box.gain(pokemon, amount, award, effort)
   local before = growth.levelOf(pokemon.experience)
   local result = { pokemonId = pokemon.id, gained = 0, level = before, levelsGained = 0, learnt = {}, repeated = false }
-  if awardId and indexOf(pokemon.awards, awardId) then
+  if award and (indexOf(pokemon.awards, award.id) or award.at and award.at <= (pokemon.awardsFrom or 0)) then
     result.repeated = true
     return result
   end
@@ -184,11 +205,8 @@ function box.gain(pokemon, amount, awardId, effort)
       end
     end
   end
-  if awardId then
-    pokemon.awards[#pokemon.awards + 1] = awardId
-    if #pokemon.awards > box.AWARDS then
-      table.remove(pokemon.awards, 1)
-    end
+  if award then
+    remember(pokemon, award.id, award.at or award.now)
   end
   return result
 end

@@ -115,7 +115,7 @@ local AWARD = {
   },
 }
 
--- Either one pokemonId and amount, or a list of awards. With an awardId, each award counts once.
+-- Either one pokemonId and amount, or a list of awards. With an awardId, each award counts once; with its time too, however late it is repeated.
 fleet.on("GAIN_EXPERIENCE", {
   who = caller.isService,
   schema = {
@@ -124,39 +124,49 @@ fleet.on("GAIN_EXPERIENCE", {
     effort = EFFORT,
     awards = { type = "array", maxLength = box.PARTY_SIZE, items = AWARD },
     awardId = { type = "string", maxLength = 128 },
+    at = { type = "integer", min = 0 },
   },
-}, function(data)
+}, function(data, msg)
   if not data.awards and not (data.pokemonId and data.amount) then
     refuse("INVALID_DATA", "pokemonId and amount are missing", "send them, or a list of awards")
   elseif not data.awards then
     must(box.get(state, data.pokemonId))
   end
   local results, missing = {}, {}
-  for _, award in ipairs(data.awards or { data }) do
-    local pokemon = state.pokemon[award.pokemonId]
+  local award = data.awardId and { id = data.awardId, at = data.at, now = fleet.now(msg) } or nil
+  for _, each in ipairs(data.awards or { data }) do
+    local pokemon = state.pokemon[each.pokemonId]
     if pokemon then
-      results[#results + 1] = box.gain(pokemon, math.tointeger(award.amount), data.awardId, award.effort)
+      results[#results + 1] = box.gain(pokemon, math.tointeger(each.amount), award, each.effort)
     else
-      missing[#missing + 1] = award.pokemonId
+      missing[#missing + 1] = each.pokemonId
     end
   end
   return { results = results, missing = missing }
 end)
 
---- The shop consumes the stone, so the pokemon waits for its reply. The use keeps its id until the shop replies: if the
--- reply is lost, repeating EVOLVE neither consumes a second stone nor loses the first.
+--- The shop's codes after which it has not consumed the item, and will not do so by the same id.
+local REFUSALS = { NOT_ENOUGH_ITEMS = true, UNKNOWN_ITEM = true, TAKEN_BACK = true }
+
+--- The shop consumes the stone, so the pokemon waits for its reply. The use keeps its id until the shop performs or refuses it: if the
+-- reply is lost, repeating EVOLVE neither consumes a second stone nor loses the first. One call at a time has the id, so that the refusal
+-- of one does not forget what another consumes.
 local function evolveWithItem(pokemon, option, msg)
-  local waiting = pokemon.evolving
+  local waiting, asked = pokemon.evolving, fleet.now(msg)
+  if waiting and waiting.askedAt and asked - waiting.askedAt < fleet.config("PROCESS_CONFIG", "requestTimeout") then
+    refuse("EVOLVING", "the shop has not answered for this evolution yet", "wait for the reply, or send EVOLVE again in a minute")
+  end
   local consumeId = waiting and waiting.consumeId or "evolve/" .. pokemon.id .. "/" .. msg.Id
-  pokemon.evolving = { item = option.item, into = option.into, consumeId = consumeId }
+  pokemon.evolving = { item = option.item, into = option.into, consumeId = consumeId, askedAt = asked }
   local id, trainer = pokemon.id, pokemon.trainer
   fleet.later(msg)
   fleet.call("shop", "CONSUME_ITEM", {
     account = trainer, item = option.item, quantity = 1, consumeId = consumeId,
   }, function(reply)
     local now = state.pokemon[id]
+    local isMine = now and now.evolving and now.evolving.consumeId == consumeId
     if reply.success then
-      if now and now.evolving and now.evolving.consumeId == consumeId then
+      if isMine then
         fleet.reply(msg, evolution.apply(now, option.into))
       else
         fleet.replyError(msg, "ALREADY_EVOLVED", "this evolution is already finished", "GET_POKEMON shows it")
@@ -164,8 +174,10 @@ local function evolveWithItem(pokemon, option, msg)
       return
     end
     local code = reply.error and reply.error.code or "SHOP_FAILED"
-    if now and code ~= "TIMEOUT" then
+    if isMine and REFUSALS[code] then
       now.evolving = nil
+    elseif isMine then
+      now.evolving.askedAt = nil
     end
     fleet.replyError(msg, code, reply.error and reply.error.message or "the shop refused the item", reply.error and reply.error.remedy or "try again later")
   end)
