@@ -25,6 +25,8 @@ function book.challenge(state, request)
     id = request.id, status = "CHALLENGED", ranked = request.ranked, players = request.players, turn = 1, pending = {},
     seed = request.id .. "@" .. tostring(request.now), startedAt = request.now, movedAt = request.now,
   }
+  -- What prize and experience are paid by: an id can be used again when the battle with it is forgotten.
+  battle.awardId = battle.seed
   if request.sealed then
     battle.mode = "SEALED"
     seal.clear(battle)

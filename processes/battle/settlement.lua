@@ -27,7 +27,7 @@ end
 local function award(battle)
   local id = battle.id
   ask("pokemon", "GAIN_EXPERIENCE", {
-    awardId = "battle/" .. id, awards = battle.experience.awards,
+    awardId = "battle/" .. (battle.awardId or id), at = battle.finishedAt, awards = battle.experience.awards,
   }, function(reply)
     local kept = state.battles[id]
     if kept then
@@ -98,8 +98,9 @@ local function prizeOf(find, data, msg)
   return battle.prize, battle
 end
 
--- Takes a claim whose verdict has arrived. The prize may have been claimed or paid in the meantime.
-local function claim(battle, verdict, now)
+-- Takes a claim whose verdict has arrived. The prize may have been claimed or paid in the meantime. A prize of several claims is released by
+-- none of them: another one may have been paid.
+local function claim(battle, verdict, claimId, now)
   local prize = battle.prize
   if verdict == "DENY" then
     return nil, "PRIZE_DENIED", "security denied this battle's result", "ask a deployer; security's SECURITY_AUDIT has the reason"
@@ -108,7 +109,8 @@ local function claim(battle, verdict, now)
   elseif prize.status == "PAID" then
     return nil, "PRIZE_PAID", "this prize has already been paid", "no action is needed"
   elseif prize.status == "CLAIMED" then
-    return { battleId = battle.id, amount = prize.claimed or prize.amount }
+    prize.claimId = prize.claimId == claimId and claimId
+    return { battleId = battle.id, amount = prize.claimed or prize.amount, prizeId = prize.id }
   end
   local amount, halved = pairings.worth(state, battle, now)
   if amount == 0 then
@@ -116,12 +118,14 @@ local function claim(battle, verdict, now)
       "fight other players; the prize grows again by one step a week"
   end
   pairings.take(state, battle, now)
-  prize.status, prize.claimed = "CLAIMED", amount
-  return { battleId = battle.id, amount = amount }
+  prize.status, prize.claimed, prize.claimId = "CLAIMED", amount, claimId
+  -- A coordinator of an earlier version pays by the battle's id.
+  prize.id = claimId and battle.awardId or nil
+  return { battleId = battle.id, amount = amount, prizeId = prize.id }
 end
 
 -- Answers the claim when security has answered, or has not in time.
-local function askFirst(battle, msg)
+local function askFirst(battle, claimId, msg)
   local id, asked = battle.id, question(battle)
   fleet.later(msg)
   fleet.call("security", "VALIDATE_ACTION", asked, function(reply)
@@ -129,7 +133,7 @@ local function askFirst(battle, msg)
     if kept then
       local verdict = verdictIn(reply, asked.playerId)
       kept.reported = verdict
-      result, code, message, remedy = claim(kept, verdict, fleet.now())
+      result, code, message, remedy = claim(kept, verdict, claimId, fleet.now())
     else
       code, message, remedy = "UNKNOWN_BATTLE", "there is no battle " .. id .. " any more", "no action is possible"
     end
@@ -157,7 +161,10 @@ function settlement.install(battles, find)
     return { battleId = battle.id, experience = battle.experience, prize = battle.prize, reported = battle.reported }
   end)
 
-  local CLAIM = { battleId = BATTLE, player = { type = "string", required = true, maxLength = 128 } }
+  -- claimId: whose claim it is, so that one claim does not release that of another.
+  local CLAIM = {
+    battleId = BATTLE, player = { type = "string", required = true, maxLength = 128 }, claimId = { type = "string", maxLength = 128 },
+  }
 
   -- OPEN → CLAIMED → PAID, by the coordinator's workflow; CLAIMED may be claimed again, since payment is idempotent.
   fleet.on("CLAIM_PRIZE", { who = caller.isService, schema = CLAIM }, function(data, msg)
@@ -165,15 +172,15 @@ function settlement.install(battles, find)
     if prize.status == "PAID" then
       error(fleet.fail("PRIZE_PAID", "this prize has already been paid", "no action is needed"))
     end
-    return askFirst(battle, msg)
+    return askFirst(battle, data.claimId, msg)
   end)
 
   fleet.on("RELEASE_PRIZE", { who = caller.isService, schema = CLAIM }, function(data)
     -- Succeeds also if there is no claim to release.
     local battle = battles.battles[data.battleId]
     local prize = battle and battle.status == "FINISHED" and battle.winner == data.player and battle.prize or { status = "NONE" }
-    if prize.status == "CLAIMED" then
-      prize.status, prize.claimed = "OPEN", nil
+    if prize.status == "CLAIMED" and prize.claimId == data.claimId then
+      prize.status, prize.claimed, prize.claimId, prize.id = "OPEN", nil, nil, nil
       pairings.giveBack(state, battle)
     end
     return { battleId = data.battleId, status = prize.status }

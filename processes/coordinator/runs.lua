@@ -26,15 +26,17 @@ function runs.stepTimeout()
   return carry.timeout()
 end
 
-local advance
+local advance, wait
 
 local function settle(id, reply)
   local run = state.byId[id]
   if not run or saga.done(run) then
     return
+  elseif saga.settle(run, reply, fleet.now()) then
+    wait(run)
+  else
+    advance(run)
   end
-  saga.settle(run, reply, fleet.now())
-  advance(run)
 end
 
 -- A run that left something undone goes last: a person has to look at it. Of the others, the oldest of the player with the most.
@@ -62,6 +64,30 @@ local function finish(run)
       remedy = run.failure.remedy,
       workflow = saga.view(run),
     })
+  end
+end
+
+-- Lets a run wait for its service: it stalls, and is continued as such runs are. As many wait as ended runs are kept; of more, one that has
+-- done nothing ends first, else the one that has waited longest of the player with the most.
+wait = function(run)
+  local ids = {}
+  for id, each in pairs(state.byId) do
+    if each.waits and each ~= run and not saga.done(each) then
+      ids[#ids + 1] = id
+    end
+  end
+  run.waits = true
+  table.sort(ids, function(a, b)
+    local one, two = state.byId[a], state.byId[b]
+    return one.startedAt < two.startedAt or one.startedAt == two.startedAt and a < b
+  end)
+  local gone = ring.add(ids, run.id, {
+    size = runs.KEEP, by = LIMITS.by,
+    rank = function(id) return next(state.byId[id].results) and 1 or 0 end,
+  })
+  if gone then
+    saga.giveUp(state.byId[gone], fleet.now())
+    finish(state.byId[gone])
   end
 end
 
@@ -123,6 +149,7 @@ end
 --- @param run table
 function runs.retryIfStalled(run)
   if isStalled(run) then
+    run.repeated = run.step
     advance(run)
   end
 end
@@ -137,7 +164,7 @@ local function retryStalled()
   end
   table.sort(ids)
   for place = 1, math.min(#ids, RETRIED) do
-    advance(state.byId[ids[place]])
+    runs.retryIfStalled(state.byId[ids[place]])
   end
 end
 

@@ -1,14 +1,22 @@
 --- One run of a workflow as a state machine on plain data, so that it survives upgrades and exports:
 -- saga.command returns the next call, saga.settle takes its reply.
 -- When a step fails, the steps before it are undone, latest first. A step without a reply may have been done and is undone
--- too.
+-- too. An undo that its service cannot do now is repeated later, see saga.settle.
 local workflows = require("workflows")
 
 local saga = {}
 
 --- Codes after which the step may or may not have been done.
-saga.IN_DOUBT = { TIMEOUT = true, BAD_REPLY = true, SERVICE_FAULT = true, CANCELLED = true }
---- How many times an undo is attempted.
+saga.IN_DOUBT = {
+  TIMEOUT = true, BAD_REPLY = true, SERVICE_FAULT = true, CANCELLED = true, INTERNAL = true,
+  -- An egg of pokemon whose own message is late; a request that lost its place, or whose process was retired, while it waited.
+  HATCHING = true, BUSY = true, GONE = true,
+}
+--- Codes after which an undo is repeated later, as often as it takes: they say nothing about whether it is possible.
+saga.LATER = {
+  DRAINING = true, GONE = true, BUSY = true, TIMEOUT = true, MEMORY_LIMIT = true, RATE_LIMITED = true, PEER_UNKNOWN = true,
+}
+--- How many times an undo that is refused is attempted.
 saga.UNDO_ATTEMPTS = 3
 
 --- @param id string unique; the idempotency id of all steps
@@ -79,38 +87,64 @@ local function forward(run, step, reply)
     step = step.name, service = step.service,
     code = reply.error.code, message = reply.error.message, remedy = reply.error.remedy,
   }
-  if step.keep then
+  -- If a step was called before, an earlier call may have done it, whatever this one says.
+  local isInDoubt = saga.IN_DOUBT[reply.error.code] or run.repeated == run.step
+  if step.keep or step.keepInDoubt and isInDoubt then
     run.status = "INCOMPLETE"
   else
-    startUndo(run, saga.IN_DOUBT[reply.error.code] and run.step or run.step - 1)
+    startUndo(run, isInDoubt and run.step or run.step - 1)
   end
 end
 
-local function backward(run, step, reply)
-  if not reply.success and run.attempt < saga.UNDO_ATTEMPTS then
-    run.attempt = run.attempt + 1
-    return
-  elseif not reply.success then
-    run.stranded = run.stranded or {}
-    run.stranded[#run.stranded + 1] = { step = step.name, code = reply.error.code, message = reply.error.message }
-  end
+-- Records an undo that failed for good, and continues with the one before it.
+local function strand(run, step, failure)
+  run.stranded = run.stranded or {}
+  run.stranded[#run.stranded + 1] = { step = step.name, code = failure.code, message = failure.message }
   startUndo(run, run.step - 1)
+end
+
+local function backward(run, step, reply)
+  if reply.success then
+    startUndo(run, run.step - 1)
+  elseif run.attempt < saga.UNDO_ATTEMPTS then
+    run.attempt = run.attempt + 1
+  else
+    strand(run, step, reply.error)
+  end
+end
+
+--- Ends a run whose undo waits for its service: everything that is not undone yet stays.
+--- @param run table changed in place
+--- @param now integer scheduler time, ms
+function saga.giveUp(run, now)
+  while not saga.done(run) do
+    strand(run, workflows.get(run.workflow).steps[run.step], { code = "GIVEN_UP", message = "too many workflows wait to be undone" })
+  end
+  run.finishedAt = now
+end
+
+-- Each call has an entry; one that only repeats the entry before it moves that one's time.
+local function trace(run, step, action, outcome, now)
+  local last = run.trail[#run.trail]
+  if saga.LATER[outcome] and last and last.step == step and last.action == action and last.outcome == outcome then
+    last.at = now
+  else
+    run.trail[#run.trail + 1] = { step = step, action = action, outcome = outcome, at = now }
+  end
 end
 
 --- Takes the reply to saga.command.
 --- @param run table changed in place
 --- @param reply table { success, …, error? { code, message, remedy } }
 --- @param now integer scheduler time, ms
+--- @return boolean? true if the next call has to wait, because the service cannot undo anything now
 function saga.settle(run, reply, now)
   local step = workflows.get(run.workflow).steps[run.step]
   local undoing = run.status == "COMPENSATING"
-  run.trail[#run.trail + 1] = {
-    step = step.name,
-    action = undoing and step.undo.action or step.action,
-    outcome = reply.success and "ok" or reply.error.code,
-    at = now,
-  }
-  if undoing then
+  trace(run, step.name, undoing and step.undo.action or step.action, reply.success and "ok" or reply.error.code, now)
+  if undoing and not reply.success and saga.LATER[reply.error.code] then
+    return true
+  elseif undoing then
     backward(run, step, reply)
   else
     forward(run, step, reply)

@@ -1,6 +1,7 @@
 --- The declared workflows: steps across several services, each with its undo.
 -- data and undo are functions of a run { id, player, input, results: step → reply }. Every step can be repeated
 -- with the same data without a second effect, and every undo succeeds when there is nothing to undo.
+-- keep: whatever the step answers, the run ends INCOMPLETE and undoes nothing; keepInDoubt: if the step may have been done.
 -- onBehalf: the step is called on behalf of the player, otherwise by the coordinator itself.
 local workflows = {}
 
@@ -28,16 +29,18 @@ local TABLE = {
     input = { battleId = { type = "string", required = true, maxLength = 64 } },
     steps = {
       call("battle", "CLAIM_PRIZE", function(run)
-        return { battleId = run.input.battleId, player = run.player }
+        return { battleId = run.input.battleId, player = run.player, claimId = run.id }
       end, {
         name = "claim",
         undo = call("battle", "RELEASE_PRIZE", function(run)
-          return { battleId = run.input.battleId, player = run.player }
+          return { battleId = run.input.battleId, player = run.player, claimId = run.id }
         end),
       }),
+      -- A prize that may be paid stays claimed, and can be claimed again: the id makes it one payment.
       call("shop", "CREDIT", function(run)
-        return { account = run.player, amount = run.results.claim.amount, creditId = "prize:" .. run.input.battleId }
-      end, { name = "pay" }),
+        local claim = run.results.claim
+        return { account = run.player, amount = claim.amount, creditId = "prize:" .. (claim.prizeId or run.input.battleId) }
+      end, { name = "pay", keepInDoubt = true }),
       call("battle", "SETTLE_PRIZE", function(run)
         return { battleId = run.input.battleId, player = run.player }
       end, { name = "settle", keep = true }),

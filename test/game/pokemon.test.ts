@@ -376,7 +376,8 @@ describe("workflows", () => {
       local saga, log = require("saga"), {}
       local no = { success = false, error = { code = "TIMEOUT", message = "late", remedy = "" } }
       local run = saga.start("w", "starter-purchase", "p", { species = "eevee" }, 0)
-      for _, reply in ipairs({ { success = true }, no, no, no, no, no, { success = true } }) do
+      local gone = { success = false, error = { code = "ITEMS_GONE", message = "sold", remedy = "" } }
+      for _, reply in ipairs({ { success = true }, no, gone, gone, gone, gone, { success = true } }) do
         log[#log + 1] = saga.command(run).action
         saga.settle(run, reply, 0)
       end

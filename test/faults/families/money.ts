@@ -278,7 +278,7 @@ class Story {
       const [amount = 0, , account = ""] = line
         .split(" ")
         .map((part, at) => (at < 2 ? Number(part) : part)) as [number, number, string];
-      const battleId = id.replace(/^prize:/, "");
+      const battleId = id.replace(/^prize:|@\d+$/g, "");
       const prize = before.prizes[battleId] ?? now.prizes[battleId];
       if (earlier !== undefined) say(`${battleId} was paid twice`);
       if (prize === undefined || prize.status === "NONE" || prize.winner !== account || amount > prize.amount)
