@@ -15,7 +15,7 @@ export function figuresOf(
   wanted: Pick<Wanted, "services">,
   name: string,
   { metrics, before }: Pick<TrafficState, "metrics" | "before">,
-): Pick<ServiceMeasured, "green" | "blue" | "served"> & { isBlueCurrent: boolean } {
+): Pick<ServiceMeasured, "green" | "blue" | "served" | "wasServed"> & { isBlueCurrent: boolean } {
   const service = wanted.services[name];
   const of = (from: TrafficState["metrics"], id: string | undefined) =>
     id === undefined ? undefined : from?.services[name]?.[id];
@@ -42,7 +42,8 @@ export function figuresOf(
     ...Object.values(before?.services[name] ?? {}),
     isBlueCurrent ? now : undefined,
   ]);
-  return { green, blue, isBlueCurrent, served };
+  const wasServed = metrics?.servedBefore?.includes(name);
+  return { green, blue, isBlueCurrent, served, wasServed };
 }
 
 type Judged = Pick<

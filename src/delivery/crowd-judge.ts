@@ -10,6 +10,7 @@ import {
   clustered,
   countedService,
   crowdOf,
+  hasKnownCallers,
   isServedWorse,
   LEAST_CALLERS,
   totalOf,
@@ -60,7 +61,7 @@ function objectionOf(test: CrowdTest, service: ServiceMeasured): Objection {
     new: groupOf(test, "new", green, otherOf(test, "new", blue, service), compared),
   };
   const isBroad = () => isBroadlyWorse(test, green, service);
-  return decided(groups, blue.known.length + green.known.length > 0, isBroad);
+  return decided(groups, hasKnownCallers(service), isBroad);
 }
 
 /** Blue's figures to compare a group with: those of the same group, else of everybody. */

@@ -3,7 +3,7 @@ import { amount } from "../core/amount.ts";
 import type { CallerMetrics } from "./caller-figures.ts";
 import { NOT_COMPARED, outcomesOf } from "./comparison.ts";
 import { round } from "./counts.ts";
-import { crowdOf, LEAST_CALLERS } from "./crowd.ts";
+import { crowdOf, hasKnownCallers, LEAST_CALLERS } from "./crowd.ts";
 import { decided, type Group, type Objection } from "./crowd-judge.ts";
 import type { ServiceMeasured } from "./measurement.ts";
 import { binomialTail, mannWhitney, median } from "./statistics.ts";
@@ -25,8 +25,7 @@ export function slowObjectionOf(rule: Rule, service: ServiceMeasured): Objection
     const same = mediansOf(blue[name]);
     return groupOf(rule, name, green[name], same.length >= LEAST_CALLERS ? same : all, service);
   };
-  const hasKnown = blue.known.length + green.known.length > 0;
-  return decided({ known: group("known"), new: group("new") }, hasKnown, () => false);
+  return decided({ known: group("known"), new: group("new") }, hasKnownCallers(service), () => false);
 }
 
 function groupOf(

@@ -26,6 +26,10 @@ export const crowdOf = (of: Pick<RevisionMetrics, "callers"> | undefined): Crowd
   new: (of?.callers ?? []).filter(({ known }) => !known),
 });
 
+/** Whether anybody is known from before the rollout, also if nobody of them calls now: then new callers do not decide alone. */
+export const hasKnownCallers = ({ green, blue, wasServed }: ServiceMeasured): boolean =>
+  wasServed === true || crowdOf(green).known.length + crowdOf(blue).known.length > 0;
+
 /** Everybody who called a service, now or in the step before. */
 const everybody = ({ green, blue, served }: ServiceMeasured): Set<string> =>
   new Set([

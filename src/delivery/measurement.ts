@@ -45,6 +45,8 @@ export interface ServiceMeasured {
   readonly isBlueCurrent?: boolean | undefined;
   /** By sender: requests to blue, and to any revision in the step before. @default unknown */
   readonly served?: Readonly<Record<string, SenderMetrics>> | undefined;
+  /** Whether the router answered callers of the service before the release. @default only if there are known callers in the figures */
+  readonly wasServed?: boolean | undefined;
   /** What blue does with green's failed and slow requests. @default none was compared */
   readonly compared?: Comparisons | undefined;
   readonly health?: HealthMeasured | undefined;

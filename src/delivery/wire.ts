@@ -182,6 +182,11 @@ const MetricsSchema = z.looseObject({
   /** Start of counting, in the scheduler's time. */
   since: z.number(),
   services: mapOf(mapOf(RevisionMetricsSchema)),
+  /**
+   * Services that answered a caller before the release, of those whose callers a deployer asks for. Absent on routers of earlier versions, and in
+   * the figures of the step before.
+   */
+  servedBefore: luaList(z.string()).optional(),
 });
 export type Metrics = z.infer<typeof MetricsSchema>;
 

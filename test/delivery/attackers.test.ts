@@ -37,6 +37,7 @@ test.each([
 test.each([
   cell("CANARY", "broken", "none", 0),
   cell("CANARY", "broken", "praise", 100),
+  cell("CANARY", "broken", "alone", 100),
   cell("CANARY", "broken", "spoil", 10, "older"),
   cell("CANARY", "flaky", "loud", 10),
   cell("INSTANT", "late", "patient", 10),

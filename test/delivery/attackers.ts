@@ -16,9 +16,9 @@ import { rngOf } from "../simnet/rng.ts";
 /**
  * `none`: nobody attacks · `loud`: new wallets send 40 bad requests each in an interval · `patient`: wallets that were served before do · `green`: new
  * wallets chosen offline so that all of them get green · `slow`: the same with requests that take long · `praise`: wallets that were
- * served before send good requests to green · `spoil`: they send bad ones to blue
+ * served before send good requests to green · `spoil`: they send bad ones to blue · `alone`: new wallets send good requests while nobody else calls
  */
-export type Attack = "none" | "loud" | "patient" | "green" | "slow" | "praise" | "spoil";
+export type Attack = "none" | "loud" | "patient" | "green" | "slow" | "praise" | "spoil" | "alone";
 /** `good`: the same code · `broken`: a fifth of the kinds of requests fail · `flaky`: a fifth of all requests fail by chance · `dead`: all fail · `late`: takes twice as long */
 export type Release = "good" | "broken" | "flaky" | "dead" | "late";
 
@@ -162,6 +162,7 @@ class Rollout {
         blue: old,
         isBlueCurrent: now,
         served,
+        wasServed: true,
         intervalMs: 60_000,
         ms: 60_000,
       };
@@ -203,6 +204,7 @@ class Rollout {
     for (const person of this.#people) {
       // New wallets come with the rollout.
       if (isBefore && !person.known) continue;
+      if (this.#trial.attack === "alone" && !isBefore && !person.isAttacker) continue;
       const isGreen = person.bucket < share;
       const isBusy = person.isAttacker && !isBefore && (isSpoiler ? !isGreen : true);
       for (let n = isBusy ? LOUD : this.#few(); n > 0; n -= 1)
@@ -222,7 +224,7 @@ class Rollout {
     const [next, topic] = [this.#next, this.#next()];
     const ms = this.#takes() * (isGreen && release === "late" ? 2 : 1);
     const isBad = isAttacker && !isBefore;
-    const isHostile = isBad && attack !== "praise" && attack !== "slow";
+    const isHostile = isBad && attack !== "praise" && attack !== "alone" && attack !== "slow";
     if (isHostile) return { outcome: topic < 0.5 ? "errors" : "refused", ms, would: "same" };
     if (isBad && attack === "slow") return { outcome: "answered", ms: ms * 20, would: "same" };
     const would = isGreen && release === "late" ? "differs" : "same";

@@ -83,9 +83,10 @@ function verdictOf(
   blue: Readonly<Record<string, Kind>>,
   answers: Readonly<Record<string, Compared>> = {},
   rules = CHECKS,
+  wasServed?: boolean,
 ) {
   const [own, old] = [revision(green), revision(blue)];
-  const service = { green: own, blue: old, isBlueCurrent: true, served: sumOfSenders([old]) };
+  const service = { green: own, blue: old, isBlueCurrent: true, served: sumOfSenders([old]), wasServed };
   return judge(rules, {
     services: { battle: { ...service, compared: compared(service, answers, rules) } },
   });
@@ -175,6 +176,22 @@ describe("callers from before and new ones", () => {
     const young = { new: { n: 40, answered: 4, known: false } };
     expect(verdictOf({ new: broken(20, false) }, young, { new: "differs" }).outcome).toBe("fail");
     expect(verdictOf(young, young).outcome).toBe("pass");
+  });
+  it("new ones do not decide while those from before do not call", () => {
+    const [bad, good] = [
+      { new: { n: 3, errors: 20, known: false } },
+      { new: { n: 3, answered: 20, known: false } },
+    ];
+    const judged = (green: typeof bad | typeof good, wasServed?: boolean) =>
+      verdictOf(green, good, { new: "differs" }, CHECKS, wasServed);
+    expect(judged(bad, true)).toMatchObject({ outcome: "inconclusive", why: "disputed" });
+    expect(judged(good, true)).toMatchObject({
+      outcome: "inconclusive",
+      text: expect.stringContaining("no caller known from before the rollout has had green yet"),
+    });
+    // A router of an earlier version does not report it, and one that nobody called before says so.
+    for (const wasServed of [undefined, false])
+      expect([judged(bad, wasServed).outcome, judged(good, wasServed).outcome]).toEqual(["fail", "pass"]);
   });
   it("new ones do not pass a release for those from before", () => {
     expect(verdictOf({ new: { n: 40, answered: 10, known: false } }, BLUE)).toMatchObject({
@@ -307,6 +324,7 @@ test("a caller that green tells to ask again, or whose earlier request ran out o
     step: 1,
     since: 0,
     services: { quote: { g: green, b: revision({ a: { n: 1, answered: 5 } }) } },
+    servedBefore: ["quote"],
   };
   const wanted = { services: { quote: { blue: { processId: "b" }, green: { processId: "g" } } } } as never;
   const figures = figuresOf(wanted, "quote", { metrics });
@@ -318,4 +336,5 @@ test("a caller that green tells to ask again, or whose earlier request ran out o
     draining: 0,
   });
   expect(figures.served).toMatchObject({ "a-0": { answered: 5 } });
+  expect(figures.wasServed).toBe(true);
 });

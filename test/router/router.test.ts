@@ -597,6 +597,7 @@ describe("traffic figures", () => {
         ...{ fault: { slot, code: "INTERNAL" }, ms: [10, 10, 10], open: [expect.any(Number)] },
       }),
     ]);
+    expect([metrics?.servedBefore, before?.servedBefore]).toEqual([["battle"], undefined]);
     // Being refused makes nobody known, and neither does the rollout itself.
     expect(callers.find(({ id }) => id === refused)).toBeUndefined();
     const old = before?.services.battle?.[BLUE]?.callers;
@@ -615,7 +616,11 @@ describe("traffic figures", () => {
     expect(earlier).toMatchObject({ errors: 133, senders: expect.anything() });
     expect(earlier?.callers).toBeUndefined();
     // Who only reads the table does not get them.
-    expect((await detailed(PLAYER)).metrics?.services.battle?.[GREEN]?.callers).toBeUndefined();
+    const strangers = (await detailed(PLAYER)).metrics;
+    expect([strangers?.services.battle?.[GREEN]?.callers, strangers?.servedBefore]).toEqual([
+      undefined,
+      undefined,
+    ]);
     expect((await look(p)).metrics?.services.battle?.[GREEN]?.callers).toBeUndefined();
   }, 30_000);
 
@@ -623,6 +628,8 @@ describe("traffic figures", () => {
     const p = await steady();
     const ids = Array.from({ length: 130 }, (_, i) => address(`old-${i}`));
     await p.eval(`local K = require("fleet.store").states["traffic-callers"]
+      -- Like in an earlier version.
+      K.services = nil
       for id in ("${ids.join(" ")}"):gmatch("%S+") do
         K.count = K.count + 1
         K.list[K.count], K.since[id], K.last[id] = id, K.count, ${p.now}
@@ -641,6 +648,8 @@ describe("traffic figures", () => {
     const { metrics } = TrafficStateSchema.parse(asked.reply?.data);
     const kept = metrics?.services.battle?.[GREEN]?.callers?.map(({ id }) => id);
     expect(kept?.sort()).toEqual(ids.slice(0, 128).sort());
+    // Answers of the rollout itself do not count.
+    expect(metrics?.servedBefore).toEqual([]);
   }, 30_000);
 
   test("include the age of each open request, whatever its step, and exclude what is not counted", async () => {

@@ -21,8 +21,9 @@ local TIMES = 8
 --- Codes of a revision that has no place for a request: they say how much it has to do, not how it answers.
 local BUSY = { BUSY = true, MEMORY_LIMIT = true }
 
--- release, at: the release in force and when it began · list, since, last: the remembered callers, and when each was first and last answered
-local K = state.declare("traffic-callers", { list = {}, since = {}, last = {}, count = 0, hand = 0 }, { undo = "none" })
+-- release, at: the release in force and when it began · list, since, last: the remembered callers, and when each was first and last answered ·
+-- services: when each service first answered a caller
+local K = state.declare("traffic-callers", { list = {}, since = {}, last = {}, services = {}, count = 0, hand = 0 }, { undo = "none" })
 
 --- Notes which release is in force: whoever was answered before its first table is known during its rollout.
 function callers.begin(release)
@@ -58,6 +59,19 @@ local function remember(sender)
     K.list[at], K.since[sender] = sender, now
   end
   K.last[sender] = now
+end
+
+--- Notes that a service has answered a caller.
+function callers.serves(service)
+  -- An earlier version kept none.
+  K.services = K.services or {}
+  K.services[service] = K.services[service] or envelope.now()
+end
+
+--- Whether a service answered a caller before the release in force, whoever calls it now.
+function callers.wasServed(service)
+  local since = K.services and K.services[service]
+  return since ~= nil and K.at ~= nil and since < K.at
 end
 
 --- The figures of a revision's callers, without any.

@@ -117,6 +117,7 @@ function metrics.count(service, id, sender)
     end
     if answer.success then
       add(one, sender, "answered", 1)
+      callers.serves(service)
     elseif FAULTS[answer.error.code] then
       add(one, sender, "errors", 1)
       -- The step of the request was already judged without it.
@@ -201,6 +202,16 @@ local function ages(services)
   end
 end
 
+-- Those of the asked services that answered callers before the release: whether nobody called before is not known from a step's figures.
+local function servedBefore(asked)
+  local names = {}
+  for name, isAsked in pairs(asked) do
+    if isAsked and callers.wasServed(name) then names[#names + 1] = name end
+  end
+  table.sort(names)
+  return names
+end
+
 --- The figures of the current step, with open requests, and of the previous one, for a reply.
 -- @tparam boolean detailed with the figures of each revision's senders, which only a judgement needs
 -- @param services names of the services whose single callers are wanted as well; anything but a list of names is none
@@ -208,7 +219,10 @@ function metrics.report(detailed, services)
   local asked = {}
   for _, name in pairs(type(services) == "table" and services or {}) do asked[name] = detailed end
   local now = shown(M.now, detailed, asked)
-  if now then ages(now.services) end
+  if now then
+    ages(now.services)
+    if next(asked) then now.servedBefore = servedBefore(asked) end
+  end
   return now, shown(M.before, detailed, asked)
 end
 
