@@ -117,14 +117,14 @@ export function openStore(path: string): MonitorStore {
   return store;
 }
 
-function keptOf(at: number, { name, state, misses, reading, delta }: Watched): StoredReading {
+function keptOf(at: number, { name, state, lastAnswerAt, reading, delta }: Watched): StoredReading {
   const { responseMs, slot }: Reading = reading;
   return {
     at,
     name,
     // A round in which it could not be read does not affect its availability.
     state: reading.outcome === "unknown" ? "UNKNOWN" : state,
-    ...(misses > 0 || responseMs === undefined ? {} : { responseMs }),
+    ...(lastAnswerAt !== at || responseMs === undefined ? {} : { responseMs }),
     ...(slot === undefined ? {} : { slot }),
     ...(delta === undefined ? {} : { delta }),
   };
