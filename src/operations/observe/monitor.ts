@@ -7,12 +7,13 @@ import type { KnownFleet, Member } from "../../fleet/members/member.ts";
 import { cronOf, monitoredCrons } from "../../fleet/members/monitored-crons.ts";
 import { servingFleet } from "../../fleet/members/serving.ts";
 import type { Change } from "../../monitor/alert-book.ts";
+import { isDeploying } from "../../monitor/deployments.ts";
 import { type Metrics, metricsOf } from "../../monitor/metrics.ts";
 import type { Origin } from "../../monitor/notify/message.ts";
 import { type Delivery, notify } from "../../monitor/notify/send.ts";
 import type { Reading } from "../../monitor/reading.ts";
 import { type Report, reportOf } from "../../monitor/report.ts";
-import { type LedgerView, processRound } from "../../monitor/round.ts";
+import { processRound } from "../../monitor/round.ts";
 import type { Settings } from "../../monitor/settings.ts";
 import { performanceOf } from "../../monitor/statistics.ts";
 import type { MonitorStore } from "../../monitor/store.ts";
@@ -116,7 +117,7 @@ export async function monitorOf(options: MonitorOptions): Promise<Monitor> {
       }
       const work = readings.find(({ maintenance }) => maintenance?.enabled)?.maintenance;
       if (work) note(`maintenance${work.reason ? ` (${work.reason})` : ""}: no alerts about processes`);
-      const round = { at, readings, deploying: isDeploying(ledger), maintenance: work !== undefined };
+      const round = { at, readings, deploying: isDeploying(ledger?.runs ?? [], at), maintenance: work !== undefined };
       const outcome = processRound(store, round, settings, ledger, commits);
       const deliveries =
         options.notify === false ? [] : await notifyReceivers(options, origin, outcome.changes);
@@ -198,11 +199,6 @@ async function readAll(
   };
   await Promise.all(Array.from({ length: Math.min(lanes, members.length) }, lane));
   return members.flatMap(({ name }) => readings.get(name) ?? []);
-}
-
-/** Whether the newest run in the ledger is still running. */
-function isDeploying(ledger: LedgerView | undefined): boolean {
-  return ledger?.runs.at(-1)?.status === "RUNNING";
 }
 
 function notifyReceivers(
