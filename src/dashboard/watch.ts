@@ -1,11 +1,12 @@
 import { hashOf } from "../core/hash.ts";
+import { redactText } from "../core/redact.ts";
 import { timerDelay } from "../core/timers.ts";
 import { layout } from "./graph.ts";
 import type { FleetView, GraphView, Observation, Source } from "./view.ts";
 
 /** Reads the source periodically while there are subscribers, and sends them every new view. */
 export interface Watch {
-  /** The newest view; reads the source if there is none yet. */
+  /** The newest view; reads the source if there is none yet, or if nothing else keeps it up to date. */
   latest(): Promise<FleetView>;
   /** Calls the listener with every new view. The returned function ends the subscription. */
   subscribe(listener: (view: FleetView) => void): () => void;
@@ -48,20 +49,26 @@ export function watch(source: Source, seconds: number, actions: boolean): Watch 
     });
     return observing;
   };
+  /** Reads the source. A failure becomes the problem of the view before, if there is one. */
+  const renew = async (): Promise<FleetView> => {
+    try {
+      return await observeOnce();
+    } catch (error) {
+      if (!view) throw error;
+      view = { ...view, problems: [redactText(error instanceof Error ? error.message : String(error))] };
+      for (const listener of listeners) listener(view);
+      return view;
+    }
+  };
+  const isOld = ({ takenAt }: FleetView): boolean => Date.now() - Date.parse(takenAt) >= seconds * 1000;
   const tick = async (): Promise<void> => {
     timer = undefined;
-    try {
-      await observeOnce();
-    } catch (error) {
-      if (view) {
-        view = { ...view, problems: [error instanceof Error ? error.message : String(error)] };
-        for (const listener of listeners) listener(view);
-      }
-    }
+    await renew().catch(() => undefined);
     if (listeners.size > 0 && timer === undefined) timer = setTimeout(tick, timerDelay(seconds * 1000));
   };
   return {
-    latest: async () => view ?? observeOnce(),
+    // While there are subscribers, a timer reads it.
+    latest: async () => (view && (listeners.size > 0 || !isOld(view)) ? view : renew()),
     subscribe(listener) {
       listeners.add(listener);
       if (listeners.size === 1 && timer === undefined) void tick();

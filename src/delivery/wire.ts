@@ -8,6 +8,7 @@ import { CallerMetricsSchema } from "./caller-figures.ts";
 import { FaultRulesSchema, RoutedActionsSchema } from "./faults.ts";
 import { luaList } from "./lua.ts";
 import { ALL_TRAFFIC_BP, TrafficKeySchema } from "./strategy.ts";
+import { TimeSchema } from "./time.ts";
 
 const ProcessId = z.string().regex(ADDRESS, "an AO process id");
 
@@ -208,7 +209,7 @@ export const TrafficStateSchema = z.looseObject({
   /** The last steady one. */
   proven: TableSchema.optional(),
   lease: z
-    .looseObject({ untilMs: z.number(), revertTo: z.string(), onEnd: z.enum(["revert", "hold"]).optional() })
+    .looseObject({ untilMs: TimeSchema, revertTo: z.string(), onEnd: z.enum(["revert", "hold"]).optional() })
     .optional(),
   /** The last command of a person, and the table that it refers to. */
   command: z
@@ -216,7 +217,7 @@ export const TrafficStateSchema = z.looseObject({
       ...TableRefSchema.shape,
       command: z.enum(["promote", "pause", "resume", "abort"]),
       by: z.string(),
-      at: z.number(),
+      at: TimeSchema,
     })
     .optional(),
   /** The last time that the router itself returned to the proven table: from which table, when and why. */
@@ -224,7 +225,7 @@ export const TrafficStateSchema = z.looseObject({
     .looseObject({
       ...TableRefSchema.shape,
       why: z.enum(["lease", "abort"]),
-      at: z.number(),
+      at: TimeSchema,
       /** The routes until then, and their salt. Absent on routers of earlier versions. */
       salt: z.string().optional(),
       services: mapOf(z.looseObject(ServiceRoutesSchema.shape)).optional(),

@@ -27,6 +27,15 @@ export interface Figures {
   readonly rollbackRate: number;
 }
 
+/** Milliseconds for which a run without an end counts as being under way. The ledger learns of no end if the deployer was killed. */
+const LONGEST_RUN = 24 * 3_600_000;
+
+/** Whether the newest run is under way. Pure. */
+export function isDeploying(runs: readonly Run[], now: number): boolean {
+  const newest = runs.at(-1);
+  return newest?.status === "RUNNING" && now - newest.startedAt < LONGEST_RUN;
+}
+
 const isFailure = ({ status, rolledBack }: Run): boolean =>
   rolledBack || status === "FAILED" || status === "ROLLED_BACK";
 

@@ -73,7 +73,7 @@ export interface Round {
   /** Milliseconds since 1970. */
   readonly at: number;
   readonly readings: readonly Reading[];
-  /** A deployment is running: differences from the manifest are not drift yet. */
+  /** A deployment is under way: differences from the manifest are not drift yet. */
   readonly deploying: boolean;
   /** The fleet is in maintenance: alerts about processes are not raised, except for attacks. @default false */
   readonly maintenance?: boolean;

@@ -1,5 +1,6 @@
 import { apply, type Change, type Policy } from "./alert-book.ts";
 import { type Dora, doraOf, type Figures, figuresOf, type Run } from "./deployments.ts";
+import { wantedBy } from "./notify/send.ts";
 import type { Round, State } from "./reading.ts";
 import { judgeCoordinator, judgeDeployments, judgeRound } from "./rules.ts";
 import type { Settings } from "./settings.ts";
@@ -34,7 +35,10 @@ const policyOf = ({ alerts }: Settings): Policy => ({
   retentionMs: alerts.retentionHours * 3_600_000,
 });
 
-/** Processes a round: states, alerts and figures, stored in one transaction. */
+/** Where changes wait for the fleet's ledger (`alerts.ledger`); no receiver can have this name. */
+export const LEDGER_COPY = "";
+
+/** Processes a round: states, alerts, what receivers are to be sent, and figures, stored in one transaction. */
 export function processRound(
   store: MonitorStore,
   round: Round,
@@ -70,6 +74,11 @@ export function processRound(
       policyOf(settings),
     );
     store.saveBook(book);
+    // With the book, so that a change is sent although the monitor is killed, or a receiver is down, in this round.
+    for (const receiver of settings.receivers)
+      store.addUnsent(receiver.name, wantedBy(receiver, changes), round.at);
+    if (settings.alerts.ledger) store.addUnsent(LEDGER_COPY, changes, round.at);
+    store.forgetUnsent(round.at - policyOf(settings).retentionMs);
     store.keep(round.at, watched);
     store.forget(round.at - settings.retention.readingsHours * 3_600_000);
     return {

@@ -2,7 +2,7 @@ import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { sqlOf } from "../core/sql.ts";
-import type { Alert, Book, Silence } from "./alert-book.ts";
+import type { Alert, Book, Change, Silence } from "./alert-book.ts";
 import type { Counters, Reading, State } from "./reading.ts";
 import type { Watched } from "./watch.ts";
 
@@ -24,6 +24,12 @@ interface LedgerEntry {
   readonly kind: string;
 }
 
+/** A change that a receiver has not accepted yet. */
+export interface Unsent {
+  readonly n: number;
+  readonly change: Change;
+}
+
 /** The monitor's data of one stack, in one SQLite file that several commands can open. */
 export interface MonitorStore {
   /** Runs `work` in a transaction; other commands wait meanwhile. */
@@ -35,6 +41,13 @@ export interface MonitorStore {
   since(at: number): StoredReading[];
   book(): Book;
   saveBook(book: Book): void;
+  /** Stores changes that a receiver is to be sent, until it has accepted them. */
+  addUnsent(receiver: string, changes: readonly Change[], at: number): void;
+  /** What a receiver has not accepted yet, oldest first. */
+  unsent(receiver: string): Unsent[];
+  removeUnsent(unsent: readonly Unsent[]): void;
+  /** Deletes changes from before a time. */
+  forgetUnsent(before: number): void;
   entries<T extends LedgerEntry>(): T[];
   /** Sequence number of the newest entry; 0 if there is none. */
   lastSeq(ledgerId: string): number;
@@ -54,10 +67,12 @@ CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRI
 CREATE TABLE IF NOT EXISTS watched (name TEXT PRIMARY KEY, record TEXT NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS readings (at INTEGER NOT NULL, name TEXT NOT NULL, record TEXT NOT NULL, PRIMARY KEY (at, name)) STRICT;
 CREATE TABLE IF NOT EXISTS alerts (id TEXT PRIMARY KEY, n INTEGER NOT NULL, record TEXT NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS unsent (n INTEGER PRIMARY KEY, receiver TEXT NOT NULL, at INTEGER NOT NULL, record TEXT NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS entries (seq INTEGER PRIMARY KEY, record TEXT NOT NULL) STRICT;
 `;
 
 /** Opens or creates the store; `:memory:` for none on disk. Every finished round survives a kill of the process. */
+// biome-ignore lint/complexity/noExcessiveLinesPerFunction: the list of the operations on the store, each of them short.
 export function openStore(path: string): MonitorStore {
   if (path !== ":memory:") mkdirSync(dirname(path), { recursive: true });
   const db = new DatabaseSync(path, { timeout: 10_000 });
@@ -69,7 +84,9 @@ export function openStore(path: string): MonitorStore {
     run("INSERT INTO meta VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value", key, value);
   if (meta("version") !== String(VERSION)) {
     // Data of another version is not readable, and all of it can be collected again.
-    db.exec("DELETE FROM watched; DELETE FROM readings; DELETE FROM entries; DELETE FROM alerts;");
+    db.exec(
+      "DELETE FROM watched; DELETE FROM readings; DELETE FROM entries; DELETE FROM alerts; DELETE FROM unsent;",
+    );
     setMeta("version", String(VERSION));
   }
   const store: MonitorStore = {
@@ -99,6 +116,26 @@ export function openStore(path: string): MonitorStore {
       for (const [n, alert] of alerts.entries())
         run("INSERT INTO alerts VALUES (?, ?, ?)", alert.alertId, n, JSON.stringify(alert));
     },
+    addUnsent(receiver, changes, at) {
+      for (const change of changes)
+        run(
+          "INSERT INTO unsent (receiver, at, record) VALUES (?, ?, ?)",
+          receiver,
+          at,
+          JSON.stringify(change),
+        );
+    },
+    unsent: (receiver) =>
+      rows("SELECT n, record FROM unsent WHERE receiver = ? ORDER BY n", receiver).map(({ n, record }) => ({
+        n: Number(n),
+        change: JSON.parse(String(record)) as Change,
+      })),
+    removeUnsent(unsent) {
+      atomically(() => {
+        for (const { n } of unsent) run("DELETE FROM unsent WHERE n = ?", n);
+      });
+    },
+    forgetUnsent: (before) => void run("DELETE FROM unsent WHERE at < ?", before),
     entries: <T extends LedgerEntry>() => records<T>(rows("SELECT record FROM entries ORDER BY seq")),
     lastSeq(ledgerId) {
       if (meta("ledger") !== ledgerId) return 0;
@@ -125,14 +162,14 @@ export function openStore(path: string): MonitorStore {
   return store;
 }
 
-function keptOf(at: number, { name, state, misses, reading, delta }: Watched): StoredReading {
+function keptOf(at: number, { name, state, lastAnswerAt, reading, delta }: Watched): StoredReading {
   const { responseMs, slot }: Reading = reading;
   return {
     at,
     name,
     // A round in which it could not be read does not affect its availability.
     state: reading.outcome === "unknown" ? "UNKNOWN" : state,
-    ...(misses > 0 || responseMs === undefined ? {} : { responseMs }),
+    ...(lastAnswerAt !== at || responseMs === undefined ? {} : { responseMs }),
     ...(slot === undefined ? {} : { slot }),
     ...(delta === undefined ? {} : { delta }),
   };

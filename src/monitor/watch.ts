@@ -20,7 +20,7 @@ export interface Watched {
   readonly reading: Reading;
   /** Counters of the latest answer. */
   readonly counters?: Counters;
-  /** Increase of the counters between the last two answers; none if they were reset. */
+  /** Increase of the counters between the last two answers; none if they were reset, or in a round without an answer. */
   readonly delta?: Counters;
   /** Since when the newest slot has not been evaluated. */
   readonly pendingSince?: number;
@@ -38,7 +38,8 @@ export function watch(before: Watched | undefined, read: Reading, at: number, li
   if (read.outcome === "unread" || read.outcome === "unknown") {
     const unknown = read.outcome === "unknown" ? unknownFor(earlier, at) : {};
     if (!earlier) return { ...blank(read, at), ...pending, ...unknown };
-    const { pendingSince: _since, ...rest } = earlier;
+    // What the last two answers told was counted in the round of the last one.
+    const { pendingSince: _since, delta: _delta, ...rest } = earlier;
     return { ...rest, reading: { ...earlier.reading, ...read }, ...pending, ...unknown };
   }
   const reading = keepSlots(earlier, read);

@@ -1,5 +1,5 @@
 import { request } from "node:http";
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import { printable } from "../../src/core/printable.ts";
 import { type Dashboard, type DashboardOptions, serveDashboard } from "../../src/dashboard/server.ts";
 import { watch } from "../../src/dashboard/watch.ts";
@@ -178,6 +178,26 @@ describe("the dashboard's server", () => {
       allowActions: false,
     });
     await expect(again).rejects.toMatchObject({ code: "DASHBOARD_PORT" });
+  });
+
+  it("reads the fleet again for whoever asks without a page that is open", async () => {
+    const source = new FakeSource(guideFleet());
+    const asOften = watch(source, 0, false);
+    await asOften.latest();
+    await asOften.latest();
+    expect(source.observed).toBe(2);
+    const fresh = watch(source, 60, false);
+    await fresh.latest();
+    await fresh.latest();
+    expect(source.observed).toBe(3);
+    const observe = vi.spyOn(source, "observe");
+    observe.mockRejectedValueOnce(new Error("https://ops:hunter2@units.example is down"));
+    const { problems, processes } = await asOften.latest();
+    expect(problems).toHaveLength(1);
+    expect(problems[0]).toContain("units.example is down");
+    expect(problems[0]).not.toContain("hunter2");
+    expect(processes).toHaveLength(guideFleet().length);
+    expect((await asOften.latest()).problems).toEqual([]);
   });
 
   it("queries the fleet only while somebody looks", async () => {

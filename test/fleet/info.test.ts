@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { budgetOf } from "../../src/core/budget.ts";
+import { dryAlerts } from "../../src/fleet/protocol/alerts.ts";
 import { dryInfo, info } from "../../src/fleet/protocol/info.ts";
 import { ADDRESS, fakeAo, fakeFleet, member } from "../cli/fakes.ts";
 
@@ -37,6 +38,24 @@ describe("a reply to Info", () => {
     const own = { success: true, version: 7, processType: ["BATTLE"], capabilities: [1], status: 200 };
     const { version, processType, capabilities, status } = await asked(own);
     expect([version, processType, capabilities, status]).toEqual(["", undefined, [], undefined]);
+  });
+
+  test("is read without figures below zero, and without a time that no date has", async () => {
+    const stats = { messages: 1, errors: 0, refused: 0, luaHeapKB: 5, lastTickAt: 1000 };
+    const read = async (odd: object) => (await asked({ success: true, stats: { ...stats, ...odd } })).stats;
+    expect(await read({})).toEqual(stats);
+    for (const odd of [{ messages: -1 }, { errors: -1 }, { refused: -1 }, { luaHeapKB: -1 }])
+      expect(await read(odd)).toBeUndefined();
+    for (const lastTickAt of [1e17, -1])
+      expect(await read({ lastTickAt })).toEqual({ ...stats, lastTickAt: undefined });
+  });
+
+  test("of its alerts is an error if a time is one that no date has", async () => {
+    const alert = { alertId: "a", type: "T", source: "s", level: "INFO", state: "OPEN", count: 1 };
+    const read = (raisedAt: number) =>
+      dryAlerts(answering({ success: true, alerts: [{ ...alert, raisedAt }] }), shop, 5);
+    expect(await read(1000)).toMatchObject([{ raisedAt: 1000 }]);
+    await expect(read(1e17)).rejects.toMatchObject({ code: "BAD_REPLY" });
   });
 
   test.each([

@@ -94,6 +94,21 @@ test("the evaluator isolates processes that share an instance", async () => {
   expect(await a.eval("return #SECRET")).toBe("3000000");
 });
 
+test("a process that exits does not damage the instance that it shares", async () => {
+  const evaluator = evaluatorWith({ workers: 1 });
+  const [a, b] = [new Live(evaluator, "a"), new Live(evaluator, "b")];
+  await a.boot();
+  await b.boot();
+  await b.eval("KEPT = 1");
+  // An exit does not give back what the calls around it have taken of the instance's stack.
+  for (let n = 0; n < 3; n += 1)
+    expect(await a.eval("os.exit()")).toBe(
+      "Error: Error: the program called os.exit(0), and nothing was kept",
+    );
+  expect(await b.eval("return KEPT")).toBe("1");
+  expect(await a.eval("return 'again'")).toBe("again");
+});
+
 test("any evaluator makes the same memory from the same messages", async () => {
   const run = async (evaluator: Evaluator) => {
     const live = new Live(evaluator, "p");

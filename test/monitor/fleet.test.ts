@@ -213,3 +213,17 @@ test("a unit's rate limit is not a fault of the processes", async () => {
   );
   expect(report.notes[0]).toContain("RATE_LIMITED");
 });
+
+test.each([
+  ["two days ago", 48, ["PROCESS_DRIFT shop"]],
+  ["an hour ago", 1, []],
+])(
+  "a deployment that began %s and did not end: drift is reported after a day",
+  async (_when, hours, open) => {
+    const began = { seq: 1, at: Date.now() - hours * 3_600_000, kind: "DEPLOYMENT_BEGUN" };
+    const more = { deploymentId: "d1", from: fleet.idOf("bank") };
+    fleet.store.addEntries(fleet.idOf("ledger"), [{ ...began, ...more }]);
+    await fleet.load("shop", {}, "other code");
+    expect(await fleet.rounds(1)).toEqual([open]);
+  },
+);

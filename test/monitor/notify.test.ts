@@ -1,13 +1,14 @@
 import { createServer, type IncomingHttpHeaders } from "node:http";
 import type { AddressInfo } from "node:net";
 import { Ajv2020 } from "ajv/dist/2020.js";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, onTestFinished, test } from "vitest";
 import { z } from "zod";
 import type { Alert, Change } from "../../src/monitor/alert-book.ts";
-import { notify } from "../../src/monitor/notify/send.ts";
+import { notify, wantedBy } from "../../src/monitor/notify/send.ts";
 import { postsTo } from "../../src/monitor/notify/shapes.ts";
 import { WebhookSchema } from "../../src/monitor/notify/webhook.ts";
-import { ReceiverSchema } from "../../src/monitor/settings.ts";
+import { type Receiver, ReceiverSchema } from "../../src/monitor/settings.ts";
+import { type MonitorStore, openStore } from "../../src/monitor/store.ts";
 import { watching } from "./simulated.ts";
 
 const origin = { project: "game", stack: "prod", network: "legacy" };
@@ -60,7 +61,15 @@ const receiver = (kind: string, more: object = {}) =>
     ...more,
   });
 const send = (receivers: ReturnType<typeof receiver>[], changes: readonly Change[]) =>
-  notify(receivers, changes, origin, { env: env(), backoffMs: 1 });
+  notify(receivers, outboxOf(receivers, changes), origin, { env: env(), backoffMs: 1 });
+
+/** A store in which these changes wait for these receivers. */
+function outboxOf(receivers: readonly Receiver[], changes: readonly Change[]): MonitorStore {
+  const store = openStore(":memory:");
+  onTestFinished(() => store.close());
+  for (const each of receivers) store.addUnsent(each.name, wantedBy(each, changes), 0);
+  return store;
+}
 
 test("each kind gets the shape that it expects", async () => {
   const kinds = ["webhook", "slack", "discord", "pagerduty"].map((kind) => receiver(kind));
@@ -181,4 +190,49 @@ test("a fault of the fleet reaches the receiver in its round, and so does its en
     /aofleet_notifications_total\{receiver="ops",outcome="ok",[^}]*\} 2/,
   );
   await fleet.close();
+});
+
+test("what a receiver did not accept is sent again in the next round, once, and after a restart of the monitor", async () => {
+  const store = openStore(":memory:");
+  onTestFinished(() => store.close());
+  const receivers = [receiver("webhook"), receiver("slack", { resolved: false })];
+  for (const each of receivers) store.addUnsent(each.name, wantedBy(each, [raised()]), 0);
+  const round = () => notify(receivers.slice(0, 1), store, origin, { env: env(), tries: 1 });
+  answers = [503];
+  expect(await round()).toMatchObject([{ receiver: "webhook", ok: false, reason: "it answered 503" }]);
+  store.addUnsent("webhook", [resolved], 30_000);
+  expect(await round()).toEqual([{ receiver: "webhook", ok: true, posts: 1 }]);
+  expect(await round()).toEqual([]);
+  expect(got.map(({ body }) => body.changes)).toMatchObject([
+    [{ kind: "raised" }],
+    [{ kind: "raised" }, { kind: "resolved" }],
+  ]);
+  // The other receiver's is still there, until it is too old.
+  expect(store.unsent("slack")).toHaveLength(1);
+  store.forgetUnsent(1);
+  expect(store.unsent("slack")).toEqual([]);
+});
+
+test("of several incidents, those before a failure are not sent again, and a refused one does not stop the others", async () => {
+  const store = openStore(":memory:");
+  onTestFinished(() => store.close());
+  const sources = ["a", "b", "c"];
+  const pager = receiver("pagerduty");
+  store.addUnsent(
+    pager.name,
+    sources.map((source) => raised({ source })),
+    0,
+  );
+  const round = () => notify([pager], store, origin, { env: env(), tries: 1 });
+  answers = [200, 503];
+  expect(await round()).toMatchObject([{ ok: false }]);
+  answers = [400, 200];
+  expect(await round()).toMatchObject([{ ok: false, reason: "it answered 400" }]);
+  expect(await round()).toEqual([]);
+  expect(got.map(({ body }) => (body.payload as { component: string }).component)).toEqual([
+    "a",
+    "b",
+    "b",
+    "c",
+  ]);
 });

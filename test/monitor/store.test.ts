@@ -63,6 +63,28 @@ test("old readings are forgotten, and a round that fails in the middle leaves no
   store.close();
 });
 
+test.each(["unread", "unknown"] as const)(
+  "rounds in which a process is %s count no messages and no time again",
+  (outcome) => {
+    const store = openStore(":memory:");
+    const answered = (messages: number): Reading => ({
+      ...healthy,
+      counters: { messages, errors: 0, refused: 0, luaHeapKB: 1 },
+    });
+    const unread: Reading = { name: "shop", processId: "S", outcome };
+    const readings = [answered(100), answered(110), unread, unread, unread, unread, unread];
+    for (const [n, reading] of readings.entries()) processRound(store, round(n * 30_000, reading), settings);
+    const rows = store.since(0);
+    expect(rows).toHaveLength(7);
+    expect(rows.flatMap(({ delta }) => delta?.messages ?? [])).toEqual([10]);
+    expect(rows.flatMap(({ responseMs }) => responseMs ?? [])).toEqual([9, 9]);
+    // The next answer counts from the last one.
+    processRound(store, round(210_000, answered(115)), settings);
+    expect(store.since(210_000)).toMatchObject([{ delta: { messages: 5 } }]);
+    store.close();
+  },
+);
+
 test("a process that leaves the fleet takes its alerts with it", () => {
   const store = openStore(":memory:");
   processRound(store, round(0, healthy, { ...sick, name: "bank", processId: "B" }), settings);

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { TimeSchema } from "../../delivery/time.ts";
 import { luaList } from "../protocol/lua.ts";
 import { CheckSchema } from "./schema.ts";
 
@@ -29,7 +30,7 @@ export const VerdictSchema = z.looseObject({
   /** Manual changes since then; absent with earlier libraries. */
   changedByHand: ManualChangesSchema,
   /** Scheduler's time of the latest tick of its cron, in milliseconds since 1970; absent before the first. */
-  lastTickAt: z.number().optional(),
+  lastTickAt: TimeSchema.optional().catch(undefined),
 });
 
 export type Verdict = z.infer<typeof VerdictSchema>;

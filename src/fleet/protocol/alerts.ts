@@ -2,6 +2,7 @@
 import { randomUUID } from "node:crypto";
 import { z } from "zod";
 import type { Budget } from "../../core/budget.ts";
+import { TimeSchema } from "../../delivery/time.ts";
 import type { FleetSession } from "../fleet-session.ts";
 import type { ProcessRef } from "../health/verdict.ts";
 import type { Member } from "../members/member.ts";
@@ -22,9 +23,9 @@ const AlertSchema = z.looseObject({
   /** OPEN, ACKNOWLEDGED or RESOLVED. */
   state: z.string(),
   /** Number of times that it was raised. */
-  count: z.number(),
+  count: z.number().min(0),
   /** Scheduler's time, ms. */
-  raisedAt: z.number(),
+  raisedAt: TimeSchema,
 });
 const AlertsSchema = z.looseObject({ alerts: luaList(AlertSchema) });
 

@@ -1,6 +1,7 @@
 /** The audit log of a process: who did what, and who was refused. Only its owner and allowed addresses may read it. */
 import { z } from "zod";
 import type { Budget } from "../../core/budget.ts";
+import { TimeSchema } from "../../delivery/time.ts";
 import type { FleetSession } from "../fleet-session.ts";
 import type { ProcessRef } from "../health/verdict.ts";
 import type { Member } from "../members/member.ts";
@@ -11,7 +12,7 @@ import { luaList } from "./lua.ts";
 const EntrySchema = z.looseObject({
   seq: z.number().catch(0),
   /** Scheduler's time, ms. */
-  at: z.number(),
+  at: TimeSchema,
   /** Address or process id. */
   from: z.string(),
   action: z.string(),

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { Budget } from "../../core/budget.ts";
 import { rounded } from "../../core/json.ts";
+import { TimeSchema } from "../../delivery/time.ts";
 import type { FleetSession } from "../fleet-session.ts";
 import { ManualChangesSchema, type ProcessRef } from "../health/verdict.ts";
 import type { Member } from "../members/member.ts";
@@ -44,12 +45,12 @@ const FIELDS = {
   guardedByRule: luaList(z.string()).optional(),
   stats: z
     .looseObject({
-      messages: z.number(),
-      errors: z.number(),
-      refused: z.number(),
-      luaHeapKB: z.number().default(0),
+      messages: z.number().min(0),
+      errors: z.number().min(0),
+      refused: z.number().min(0),
+      luaHeapKB: z.number().min(0).default(0),
       /** Scheduler's time of the latest tick of its cron, in milliseconds since 1970; absent before the first. */
-      lastTickAt: z.number().optional(),
+      lastTickAt: TimeSchema.optional().catch(undefined),
     })
     .optional(),
 };

@@ -1,6 +1,7 @@
 /** The entries of the ledger: about runs, rollbacks and single processes. */
 import { z } from "zod";
 import type { Budget } from "../../core/budget.ts";
+import { TimeSchema } from "../../delivery/time.ts";
 import type { FleetSession } from "../fleet-session.ts";
 import type { ProcessRef } from "../health/verdict.ts";
 import type { Member } from "../members/member.ts";
@@ -16,7 +17,7 @@ const optionalText = z
 const EntrySchema = z.looseObject({
   seq: z.number(),
   /** Scheduler's time, ms. */
-  at: z.number(),
+  at: TimeSchema,
   /** Address or process id. */
   from: z.string(),
   kind: z.string(),

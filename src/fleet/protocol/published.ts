@@ -5,19 +5,17 @@
 import { z } from "zod";
 import { budgetOf } from "../../core/budget.ts";
 import { jsonIn } from "../../core/json.ts";
+import { TimeSchema } from "../../delivery/time.ts";
 import { type PublishedTraffic, PublishedTrafficSchema } from "../../delivery/wire.ts";
 import { CheckSchema } from "../health/schema.ts";
 import type { Session } from "../session/session.ts";
 import { type Info, infoIn } from "./info.ts";
 import { luaList } from "./lua.ts";
 
-/** The latest time that a `Date` holds. */
-const MAX_TIME = 8.64e15;
-
 const OwnSchema = z.looseObject({
   schema: z.literal(1),
   /** Scheduler's time and slot of the message after which it was published. The message that first loads the library has no slot. */
-  at: z.number().min(0).max(MAX_TIME),
+  at: TimeSchema,
   slot: z.number().int().min(0).optional(),
   /** Its own judgement by all checks; absent if it could not judge itself. */
   health: z

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { Budget } from "../../core/budget.ts";
+import { TimeSchema } from "../../delivery/time.ts";
 import type { ProcessRef } from "../health/verdict.ts";
 import { ask, type Sender } from "./ask.ts";
 import { luaMap } from "./lua.ts";
@@ -18,8 +19,8 @@ const StatisticsSchema = z.looseObject({
   openRequests: count,
   heldBytes: count,
   /** Milliseconds since 1970, scheduler's time; 0 for never. */
-  startedAt: count,
-  lastMessageAt: count,
+  startedAt: TimeSchema.default(0),
+  lastMessageAt: TimeSchema.default(0),
   byAction: luaMap(z.number()).catch({}),
 });
 

@@ -71,7 +71,7 @@ export class ImageInstance {
 
   /**
    * Evaluates a message on a memory. `snapshot: "held"` means the memory that the instance already holds.
-   * Returns the new snapshot, or null if it must not be kept. Rejects on a trap, after which the instance is unusable.
+   * Returns the new snapshot, or null if it must not be kept. Rejects on a trap or an exit, after which the instance is unusable.
    */
   async evaluate(
     snapshot: Uint8Array | null | "held",
@@ -86,6 +86,8 @@ export class ImageInstance {
       result = toResult(await this.#handle(buffer, message, env));
     } catch (reason) {
       if (reason instanceof Error) throw reason;
+      if (isExit(reason))
+        throw new Error(`the program called os.exit(${reason.status}), and nothing was kept`);
       result = toResult({ Error: String(reason) });
     }
     const memory = new Uint8Array(this.#memory.buffer);
@@ -130,6 +132,10 @@ export class ImageInstance {
     return whole;
   }
 }
+
+/** Whether the program has ended itself, which unwinds its stack as a trap does. The loader throws an object that is no `Error`. */
+const isExit = (reason: unknown): reason is { readonly status: number } =>
+  typeof reason === "object" && reason !== null && "name" in reason && reason.name === "ExitStatus";
 
 /** The loader's answer with every field, without the memory. */
 function toResult(raw: Partial<EvaluationResult>): EvaluationResult {

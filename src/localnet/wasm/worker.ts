@@ -88,7 +88,7 @@ async function execute(order: Order): Promise<Answer> {
     if (snapshot !== null) instance.holds = order.tag;
     return { snapshot, result, holds: instance.holds };
   } catch (trap) {
-    // After a trap the instance's state is undefined: the next evaluation gets a new one.
+    // After a trap or an exit the instance's state is undefined: the next evaluation gets a new one.
     image.instance = null;
     const result = { Output: "", Messages: [], Assignments: [], Spawns: [], Error: String(trap) };
     return { snapshot: null, result, holds: null };

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Change } from "../alert-book.ts";
 import type { Receiver } from "../settings.ts";
+import type { MonitorStore } from "../store.ts";
 import { atLeast } from "../types.ts";
 import type { Origin, Post } from "./message.ts";
 import { postsTo } from "./shapes.ts";
@@ -29,7 +30,7 @@ interface SendOptions {
 }
 
 /** The changes that a receiver is notified of. Pure. */
-function wantedBy(receiver: Receiver, changes: readonly Change[]): Change[] {
+export function wantedBy(receiver: Receiver, changes: readonly Change[]): Change[] {
   return changes.filter(
     ({ kind, alert }) =>
       (kind !== "resolved" || receiver.resolved) &&
@@ -38,53 +39,76 @@ function wantedBy(receiver: Receiver, changes: readonly Change[]): Change[] {
   );
 }
 
-/** Notifies every receiver in parallel; a failure of one does not affect the others. */
+/**
+ * Notifies every receiver of what it has not accepted yet, in parallel; a failure of one does not affect the others. What is accepted, or
+ * refused for good, leaves the outbox; the rest is sent again in the next round.
+ */
 export async function notify(
   receivers: readonly Receiver[],
-  changes: readonly Change[],
+  outbox: Pick<MonitorStore, "unsent" | "removeUnsent">,
   origin: Origin,
   options: SendOptions,
 ): Promise<Delivery[]> {
   const all = receivers.map(async (receiver): Promise<Delivery | undefined> => {
-    const wanted = wantedBy(receiver, changes);
-    return wanted.length === 0 ? undefined : deliver(receiver, wanted, origin, options);
+    const waiting = outbox.unsent(receiver.name);
+    if (waiting.length === 0) return undefined;
+    const changes = waiting.map(({ change }) => change);
+    const { settled, ...delivery } = await deliver(receiver, changes, origin, options);
+    outbox.removeUnsent(waiting.slice(0, settled));
+    return delivery;
   });
   return (await Promise.all(all)).filter((each) => each !== undefined);
 }
 
-/** Notifies one receiver. */
+/**
+ * Notifies one receiver, in order, up to the first post that it may accept later.
+ *
+ * @returns also how many of the changes, from the first, it accepted or refused for good
+ */
 export async function deliver(
   receiver: Receiver,
   changes: readonly Change[],
   origin: Origin,
   options: SendOptions,
-): Promise<Delivery> {
+): Promise<Delivery & { readonly settled: number }> {
   const { env } = options;
   const url =
     (receiver.urlEnv === undefined ? receiver.url : env[receiver.urlEnv]) ??
     (receiver.kind === "pagerduty" ? PAGERDUTY : undefined);
   const key = receiver.kind === "pagerduty" ? (env[receiver.routingKeyEnv] ?? "") : "";
   const posts = postsTo(receiver.kind, changes, origin, key);
+  const headers = receiver.kind === "webhook" ? receiver.headers : {};
   let reason: string | undefined;
+  let done = 0;
   for (const post of posts) {
-    const headers = receiver.kind === "webhook" ? receiver.headers : {};
-    reason ??= await attempt(url, { ...post, headers: { ...headers, ...post.headers } }, options);
+    const failure = await attempt(url, { ...post, headers: { ...headers, ...post.headers } }, options);
+    reason ??= failure?.reason;
+    if (failure && !failure.isFinal) break;
+    done += 1;
   }
   return {
     receiver: receiver.name,
     ok: reason === undefined,
     posts: posts.length,
+    // One post has all changes, or each has one.
+    settled: done === posts.length ? changes.length : posts.length === changes.length ? done : 0,
     ...(reason === undefined ? {} : { reason }),
   };
 }
 
-/** Undefined if it was accepted, else why not. */
+/** Why a post was not accepted, and whether that will not change. */
+interface Failure {
+  readonly reason: string;
+  readonly isFinal: boolean;
+}
+
+/** Undefined if it was accepted. */
 async function attempt(
   url: string | undefined,
   post: Post,
   { tries = 3, backoffMs = 500, timeoutMs = 10_000 }: SendOptions,
-): Promise<string | undefined> {
-  if (url === undefined || !URL.canParse(url)) return "it has no usable address";
+): Promise<Failure | undefined> {
+  if (url === undefined || !URL.canParse(url)) return { reason: "it has no usable address", isFinal: false };
   let reason = "no attempt was made";
   for (let n = 0; n < tries; n += 1) {
     if (n > 0) await sleep(backoffMs * 2 ** (n - 1));
@@ -101,7 +125,8 @@ async function attempt(
       if (response.ok) return undefined;
       reason = `it answered ${response.status}`;
       // A permanent rejection is not retried.
-      if (response.status < 500 && response.status !== 429 && response.status !== 408) return reason;
+      if (response.status < 500 && response.status !== 429 && response.status !== 408)
+        return { reason, isFinal: true };
     } catch (error) {
       reason =
         error instanceof Error && error.name === "TimeoutError"
@@ -109,5 +134,5 @@ async function attempt(
           : "it cannot be reached";
     }
   }
-  return reason;
+  return { reason, isFinal: false };
 }

@@ -3,8 +3,9 @@ import { FleetError } from "../../core/errors.ts";
 import type { Member } from "../../fleet/members/member.ts";
 import { changeAlerts, type KeptAlert, raiseAlert } from "../../fleet/protocol/alerts.ts";
 import type { Session } from "../../fleet/session/session.ts";
-import { type Alert, type Change, keyOf } from "../../monitor/alert-book.ts";
-import type { MonitorStore } from "../../monitor/store.ts";
+import { type Alert, keyOf } from "../../monitor/alert-book.ts";
+import { LEDGER_COPY } from "../../monitor/round.ts";
+import type { MonitorStore, Unsent } from "../../monitor/store.ts";
 import { isRaisedByLedger } from "./ledger.ts";
 
 /**
@@ -14,8 +15,6 @@ import { isRaisedByLedger } from "./ledger.ts";
 export class LedgerCopy {
   readonly #session: Session;
   readonly #store: MonitorStore;
-  /** Raised here, and not accepted by the ledger yet. */
-  readonly #due = new Map<string, Alert>();
 
   constructor(session: Session, store: MonitorStore) {
     [this.#session, this.#store] = [session, store];
@@ -31,14 +30,11 @@ export class LedgerCopy {
     ledger: Member,
     members: readonly Member[],
     there: readonly KeptAlert[] | undefined,
-    changes: readonly Change[],
     note: (text: string) => void,
   ): Promise<void> {
-    for (const { kind, alert } of changes) {
-      if (isRaisedByLedger(alert, members)) continue;
-      if (kind === "raised") this.#due.set(keyOf(alert), alert);
-      if (kind === "resolved") this.#due.delete(keyOf(alert));
-    }
+    const waiting = this.#store.unsent(LEDGER_COPY);
+    const due = raisedIn(waiting, members);
+    this.#store.removeUnsent(waiting.filter((each) => !due.includes(each)));
     const recorded = async (alert: Alert, sending: Promise<void>) => {
       try {
         await sending;
@@ -49,9 +45,11 @@ export class LedgerCopy {
         return false;
       }
     };
-    for (const [key, alert] of this.#due)
+    for (const each of due) {
+      const { alert } = each.change;
       if (await recorded(alert, raiseAlert(this.#session, ledger, alert, budgetOf(30))))
-        this.#due.delete(key);
+        this.#store.removeUnsent([each]);
+    }
     const open = new Map(
       there?.filter(({ state }) => state !== "RESOLVED").map((alert) => [keyOf(alert), alert.state]),
     );
@@ -64,6 +62,18 @@ export class LedgerCopy {
       await recorded(alert, changeAlerts(this.#session, ledger, change, budgetOf(30)));
     }
   }
+}
+
+/** Of changes that wait, those that raised an alert which the ledger does not raise itself and which was not resolved since. Pure. */
+function raisedIn(waiting: readonly Unsent[], members: readonly Member[]): Unsent[] {
+  const due = new Map<string, Unsent>();
+  for (const each of waiting) {
+    const { kind, alert } = each.change;
+    if (isRaisedByLedger(alert, members)) continue;
+    if (kind === "raised") due.set(keyOf(alert), each);
+    if (kind === "resolved") due.delete(keyOf(alert));
+  }
+  return [...due.values()];
 }
 
 /** The operation that brings an alert of the ledger to the monitor's state. Pure. */

@@ -7,12 +7,13 @@ import type { KnownFleet, Member } from "../../fleet/members/member.ts";
 import { cronOf, monitoredCrons } from "../../fleet/members/monitored-crons.ts";
 import { servingFleet } from "../../fleet/members/serving.ts";
 import type { Change } from "../../monitor/alert-book.ts";
+import { isDeploying } from "../../monitor/deployments.ts";
 import { type Metrics, metricsOf } from "../../monitor/metrics.ts";
 import type { Origin } from "../../monitor/notify/message.ts";
-import { type Delivery, notify } from "../../monitor/notify/send.ts";
+import { notify } from "../../monitor/notify/send.ts";
 import type { Reading } from "../../monitor/reading.ts";
 import { type Report, reportOf } from "../../monitor/report.ts";
-import { type LedgerView, processRound } from "../../monitor/round.ts";
+import { processRound } from "../../monitor/round.ts";
 import type { Settings } from "../../monitor/settings.ts";
 import { performanceOf } from "../../monitor/statistics.ts";
 import type { MonitorStore } from "../../monitor/store.ts";
@@ -116,14 +117,18 @@ export async function monitorOf(options: MonitorOptions): Promise<Monitor> {
       }
       const work = readings.find(({ maintenance }) => maintenance?.enabled)?.maintenance;
       if (work) note(`maintenance${work.reason ? ` (${work.reason})` : ""}: no alerts about processes`);
-      const round = { at, readings, deploying: isDeploying(ledger), maintenance: work !== undefined };
-      const outcome = processRound(store, round, settings, ledger, commits);
-      const deliveries =
-        options.notify === false ? [] : await notifyReceivers(options, origin, outcome.changes);
+      const round = {
+        at,
+        readings,
+        deploying: isDeploying(ledger?.runs ?? [], at),
+        maintenance: work !== undefined,
+      };
+      const receivers = options.notify === false ? [] : settings.receivers;
+      const outcome = processRound(store, round, { ...settings, receivers }, ledger, commits);
+      const deliveries = await notify(receivers, store, origin, { env: options.env });
       for (const { receiver, reason } of deliveries)
         if (reason) note(`${receiver} was not notified: ${reason}`);
-      if (inLedger && keeper)
-        await inLedger.update(keeper, known.members, ledger?.alerts, outcome.changes, note);
+      if (inLedger && keeper) await inLedger.update(keeper, known.members, ledger?.alerts, note);
       const { changes, ...shown } = outcome;
       const snapshot = {
         at,
@@ -198,17 +203,4 @@ async function readAll(
   };
   await Promise.all(Array.from({ length: Math.min(lanes, members.length) }, lane));
   return members.flatMap(({ name }) => readings.get(name) ?? []);
-}
-
-/** Whether the newest run in the ledger is still running. */
-function isDeploying(ledger: LedgerView | undefined): boolean {
-  return ledger?.runs.at(-1)?.status === "RUNNING";
-}
-
-function notifyReceivers(
-  { settings, env }: MonitorOptions,
-  origin: Origin,
-  changes: readonly Change[],
-): Promise<Delivery[]> {
-  return changes.length === 0 ? Promise.resolve([]) : notify(settings.receivers, changes, origin, { env });
 }
