@@ -529,6 +529,37 @@ test("logs --errors searches back for failures and refusals, and names the code 
   ]);
 });
 
+test.each([
+  [["logs", "battle", "--errors"], 25],
+  [["query", "battle", "--status", "error"], 50],
+  [["query", "battle", "--action", "Error"], 119],
+])("%s fails if no result could be read, and does not say that there are no errors", async (words, asked) => {
+  const history = historyOf(Array.from({ length: 120 }, () => ({ action: "X" })));
+  const known = fakeFleet(
+    fakeAo(() => ({})),
+    two,
+  );
+  const ran = await fleet(words, { fleet: known, history });
+  expect(ran).toMatchObject({ code: 1, stdout: "" });
+  expect(ran.stderr).toContain(`${asked} of ${asked} results could not be read`);
+  expect(ran.stderr).not.toContain("no errors found");
+  const json = await fleet([...words, "--json"], { fleet: known, history });
+  expect(json.json()).toMatchObject({ success: false, searched: asked, unread: asked, messages: [] });
+});
+
+test("logs --errors says how many results could not be read, and query shows received messages without theirs", async () => {
+  const history = historyOf([{ action: "A", result: {} }, { action: "B" }]);
+  const known = fakeFleet(
+    fakeAo(() => ({})),
+    two,
+  );
+  const logs = await fleet(["logs", "battle", "--errors"], { fleet: known, history });
+  expect([logs.code, logs.stderr]).toEqual([0, "1 of 2 results could not be read: errors may be missing\n"]);
+  const query = await fleet(["query", "battle", "--action", "B"], { fleet: known, history });
+  expect(query).toMatchObject({ code: 0, stdout: expect.stringMatching(/ B$/m) });
+  expect(query.stderr).toContain("1 of 2 results could not be read");
+});
+
 test("logs --follow continues with new messages", async () => {
   const messages: Parameters<typeof historyOf>[0] = [{ action: "Old", result: {} }];
   const history = {

@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, statSync, writeFileSync } from "node:fs";
 import { readFile, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -218,6 +218,22 @@ describe("fleet config", () => {
     expect(bad.stderr).toContain("an integer above 0");
     writeFileSync(path, "{}");
     expect((await fleet("import", path)).stderr).toContain("CONFIG_FILE_INVALID");
+  });
+
+  test("export prints the settings with --json too, and names a file that it cannot write", async () => {
+    const plain = await fleet("export", "battle");
+    const json = await fleet("export", "battle", "--json");
+    const withoutTime = (text: string) => ({ ...readFileText(text, "stdout"), exportedAt: "" });
+    expect(withoutTime(json.stdout).members.battle).toHaveProperty("PROCESS_CONFIG");
+    expect(withoutTime(json.stdout)).toEqual(withoutTime(plain.stdout));
+    const at = join(temporaryFolder("export"), "settings.json");
+    expect((await fleet("export", "battle", "-f", at)).code).toBe(0);
+    expect(statSync(at).mode & 0o777).toBe(0o644 & ~process.umask());
+    const missing = join(at, "x.json");
+    const refused = await fleet("export", "battle", "-f", missing);
+    expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining("[CONFIG_FILE_NOT_WRITTEN]") });
+    expect(refused.stderr).toContain(missing);
+    expect(refused.stderr).not.toContain("This is a bug");
   });
 
   test("a settings file is unchanged by reading it, also with integers that no double holds", () => {

@@ -10,8 +10,11 @@ import { pickMember } from "../../fleet/members/known-fleet.ts";
 import type { KnownFleet, Member } from "../../fleet/members/member.ts";
 import {
   isError,
+  isUnread,
   type LogEntry,
   newestEntries,
+  searchedIn,
+  unreadText,
   withResults,
   withSources,
 } from "../../operations/trace/log-entries.ts";
@@ -33,7 +36,7 @@ export function logsCommand(cli: Cli): Command {
     summary: "show a process' messages and their results",
     description:
       "Shows the messages of a process by slot, each with its result: what it printed and sent, or the Lua error with the file and " +
-      "line of your source. Reads only; needs no wallet.",
+      "line of your source. Reads only; needs no wallet. With --errors, exit code 1 if no result could be read.",
     examples: [
       ["npx fleet logs battle", "the last 25 messages"],
       ["npx fleet logs battle --errors", "the last messages that failed"],
@@ -69,20 +72,27 @@ export function logsCommand(cli: Cli): Command {
       };
       const latest = await history.latest(member.processId);
       const { processId, sourceHash } = member;
-      const entries =
-        latest === undefined ? [] : await newestEntries(history, processId, latest, options, sourceHash);
+      const found =
+        latest === undefined
+          ? { searched: 0, unread: 0, entries: [] }
+          : await newestEntries(history, processId, latest, options, sourceHash);
+      const { entries, searched, unread } = found;
       const messages: unknown[] = [];
       for (const entry of entries) messages.push(plain(entry, await say(entry)));
-      context.out.document({ success: true, process: member.name, processId, messages });
-      if (entries.length === 0) context.out.note(options.errors ? "no errors found" : "no messages yet");
+      const success = !options.errors || !isUnread(found);
+      const counts = options.errors ? { searched, unread } : {};
+      context.out.document({ success, process: member.name, processId, ...counts, messages });
+      const gap = options.errors ? unreadText(found) : undefined;
+      if (gap !== undefined) context.out.alert(`${gap}: errors may be missing`);
+      else if (entries.length === 0) context.out.note(options.errors ? "no errors found" : "no messages yet");
       if (options.follow) await follow(context, history, member, latest ?? -1, options.errors, say);
-      return EXIT.ok;
+      return success ? EXIT.ok : EXIT.failed;
     },
   });
 }
 
 async function follow(
-  { host }: Context,
+  { host, out }: Context,
   history: History,
   { processId, sourceHash }: Member,
   after: number,
@@ -101,6 +111,8 @@ async function follow(
       if (entry.isLoad && !isError(entry)) running = entry.source ?? running;
       if (!errors || isError(entry)) await say(entry);
     }
+    const gap = errors ? unreadText(searchedIn(page)) : undefined;
+    if (gap !== undefined) out.alert(`${gap}: errors may be missing`);
     shown = latest;
   }
 }

@@ -5,9 +5,10 @@ import { brief } from "../../core/brief.ts";
 import { quoted } from "../../core/printable.ts";
 import { pickMember, servingIn } from "../../fleet/members/known-fleet.ts";
 import type { KnownFleet } from "../../fleet/members/member.ts";
+import { isUnread, unreadText } from "../../operations/trace/log-entries.ts";
 import { type Filter, findRecords, type MessageRecord } from "../../operations/trace/records.ts";
-import { type Cli, count, defineCommand, names, pair } from "../command.ts";
-import { EXIT } from "../exit.ts";
+import { type Cli, type Context, count, defineCommand, names, pair } from "../command.ts";
+import { EXIT, type ExitCode } from "../exit.ts";
 import { senderText } from "../sender.ts";
 import { span } from "./cleanup.ts";
 
@@ -32,7 +33,7 @@ export function queryCommand(cli: Cli): Command {
     summary: "find messages that a process received or sent",
     description:
       "Searches the messages that a process received and sent, newest first, and shows those that match all options. Reads only; needs " +
-      "no wallet.",
+      "no wallet. Exit code 1 if nothing matches and no result could be read.",
     examples: [
       ["npx fleet query battle --action STARTUP", "when it started, and with which release"],
       [
@@ -66,29 +67,37 @@ export function queryCommand(cli: Cli): Command {
         .option("--reach <number>", "maximum number of slots to search", count(1), 1000);
     },
     options: Options,
-    async run(context, options, [name = ""]) {
-      const fleet = await context.fleet({ journal: "discard", wallet: false });
-      const member = pickMember(fleet, name);
-      const history = await context.host.history(fleet, 60);
-      const { records, looked } = await findRecords(
-        history,
-        member.processId,
-        filterOf(options, fleet, Date.now()),
-        options,
-      );
-      for (const record of records) context.out.line(lineOf(record, fleet));
-      const where = looked ? `slots ${looked.from} to ${looked.to}` : "no messages";
-      context.out.note(`${amount(records.length, "message")}; searched ${where}`);
-      context.out.document({
-        success: true,
-        process: member.name,
-        processId: member.processId,
-        looked: looked ?? null,
-        messages: records,
-      });
-      return EXIT.ok;
-    },
+    run,
   });
+}
+
+async function run(
+  context: Context,
+  options: z.output<typeof Options>,
+  [name = ""]: readonly string[],
+): Promise<ExitCode> {
+  const fleet = await context.fleet({ journal: "discard", wallet: false });
+  const member = pickMember(fleet, name);
+  const history = await context.host.history(fleet, 60);
+  const found = await findRecords(history, member.processId, filterOf(options, fleet, Date.now()), options);
+  const { records, looked, searched, unread } = found;
+  // Received messages are shown without their results.
+  const success = records.length > 0 || !isUnread(found);
+  for (const record of records) context.out.line(lineOf(record, fleet));
+  const where = looked ? `slots ${looked.from} to ${looked.to}` : "no messages";
+  context.out.note(`${amount(records.length, "message")}; searched ${where}`);
+  const gap = unreadText(found);
+  if (gap !== undefined) context.out.alert(`${gap}: messages may be missing`);
+  context.out.document({
+    success,
+    process: member.name,
+    processId: member.processId,
+    looked: looked ?? null,
+    searched,
+    unread,
+    messages: records,
+  });
+  return success ? EXIT.ok : EXIT.failed;
 }
 
 function timeText(text: string): string {

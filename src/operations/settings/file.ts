@@ -31,11 +31,16 @@ const ConfigFileSchema = z.strictObject({
 export type ConfigFile = z.output<typeof ConfigFileSchema>;
 export type ConfigFileEntry = z.output<typeof EntrySchema>;
 
+/** Adds format and hash. Pure. */
+export const wholeFile = (file: Omit<ConfigFile, "format" | "hash">): ConfigFile => ({
+  format: "ao-fleet config 1",
+  ...file,
+  hash: hashOf(file.members),
+});
+
 /** The file as a string. Pure. */
-export function fileText(file: Omit<ConfigFile, "format" | "hash">): string {
-  const whole: ConfigFile = { format: "ao-fleet config 1", ...file, hash: hashOf(file.members) };
-  return `${JSON.stringify(whole, null, 2)}\n`;
-}
+export const fileText = (file: Omit<ConfigFile, "format" | "hash">): string =>
+  `${JSON.stringify(wholeFile(file), null, 2)}\n`;
 
 /**
  * Parses a settings file and verifies its hashes. Pure.

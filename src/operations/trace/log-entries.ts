@@ -1,5 +1,6 @@
 import type { Scheduled } from "../../ao/port.ts";
 import { relationOf } from "../../ao/replies.ts";
+import { amount } from "../../core/amount.ts";
 import { luaErrorIn } from "../../fleet/code/lua-error.ts";
 import { committedHash, readLoadOutcome } from "../../fleet/code/program.ts";
 import { type Entry, type History, resultIdOf } from "../../fleet/history.ts";
@@ -12,13 +13,35 @@ export interface LogEntry extends Entry {
   readonly isLoad: boolean;
 }
 
+/** Messages whose results were read, or could not be read: there is none yet, or no unit answers. */
+export interface Searched {
+  readonly searched: number;
+  readonly unread: number;
+}
+
+/** Counts those without a result. Pure. */
+export function searchedIn(entries: readonly Entry[]): Searched {
+  // Not every network has a result of the spawn.
+  const counted = entries.filter(({ slot, result }) => slot > 0 || result !== undefined);
+  const unread = counted.filter(({ result }) => result === undefined).length;
+  return { searched: counted.length, unread };
+}
+
+/** Whether none of the results could be read. Pure. */
+export const isUnread = ({ searched, unread }: Searched): boolean => searched > 0 && unread === searched;
+
+/** `3 of 25 results could not be read`; undefined if all were read. Pure. */
+export const unreadText = ({ searched, unread }: Searched): string | undefined =>
+  unread === 0 ? undefined : `${unread} of ${amount(searched, "result")} could not be read`;
+
 /** The most messages that `--errors` searches. */
 const MAX_SEARCHED = 1000;
 /** Messages per read. */
 const PAGE = 25;
 
 /**
- * The newest messages, oldest first. With `errors`, only those that failed or were refused, searched back as far as needed.
+ * The newest messages, oldest first. With `errors`, only those that failed or were refused, searched back as far as needed; the search ends
+ * where no result of a page could be read.
  *
  * @param limit the most entries to return
  * @param sourceHash sha256 of the code that the process runs now
@@ -29,16 +52,18 @@ export async function newestEntries(
   latest: number,
   { limit, errors }: { readonly limit: number; readonly errors: boolean },
   sourceHash: string,
-): Promise<LogEntry[]> {
+): Promise<Searched & { readonly entries: LogEntry[] }> {
   const all: Entry[] = [];
   const wanted = () => (errors ? all.filter(isError).length : all.length);
   const lowest = Math.max(0, latest - (errors ? MAX_SEARCHED : limit) + 1);
   for (let to = latest; to >= lowest && wanted() < limit; to -= PAGE) {
     const from = Math.max(lowest, to - PAGE + 1);
-    all.unshift(...(await withResults(history, processId, await history.range(processId, from, to))));
+    const page = await withResults(history, processId, await history.range(processId, from, to));
+    all.unshift(...page);
+    if (errors && isUnread(searchedIn(page))) break;
   }
   const entries = withSources(all, sourceHash);
-  return (errors ? entries.filter(isError) : entries).slice(-limit);
+  return { ...searchedIn(all), entries: (errors ? entries.filter(isError) : entries).slice(-limit) };
 }
 
 /** Messages with their results; `result` is absent if there is none yet. */

@@ -1,6 +1,6 @@
 import type { Scheduled } from "../../ao/port.ts";
 import type { Entry, History } from "../../fleet/history.ts";
-import { isError, type LogEntry, withResults } from "./log-entries.ts";
+import { isError, isUnread, type LogEntry, type Searched, searchedIn, withResults } from "./log-entries.ts";
 
 /** One message that a process received or sent, for filters. */
 export interface MessageRecord {
@@ -99,7 +99,7 @@ export function matches(record: MessageRecord, filter: Filter): boolean {
 /** Slots per read. */
 const PAGE = 50;
 
-interface Found {
+interface Found extends Searched {
   /** Oldest first. */
   readonly records: readonly MessageRecord[];
   /** The first and last slot that were searched; undefined for a process without messages. */
@@ -107,7 +107,8 @@ interface Found {
 }
 
 /**
- * Finds the newest records that match a filter, searching back from the newest slot.
+ * Finds the newest records that match a filter, searching back from the newest slot. If only results can match, the search ends where no result
+ * of a page could be read.
  *
  * @param limit the most records to return
  * @param reach the most slots to search
@@ -119,23 +120,30 @@ export async function findRecords(
   { limit, reach }: { readonly limit: number; readonly reach: number },
 ): Promise<Found> {
   const latest = await history.latest(processId);
-  if (latest === undefined) return { records: [] };
+  if (latest === undefined) return { records: [], searched: 0, unread: 0 };
   const lowest = Math.max(0, latest - reach + 1);
+  const needsResults = filter.status !== undefined || filter.direction === "sent";
   let records: MessageRecord[] = [];
+  let [searched, unread] = [0, 0];
   let from = latest + 1;
   while (from > lowest && records.length < limit) {
     const to = from - 1;
     from = Math.max(lowest, to - PAGE + 1);
     const page = await history.range(processId, from, to);
-    const found = (await resultsWhereNeeded(history, processId, page, filter)).flatMap((entry) =>
+    const entries = await resultsWhereNeeded(history, processId, page, filter);
+    const found = entries.flatMap((entry) =>
       recordsOf(processId, entry).filter((record) => matches(record, filter)),
     );
     records = [...found, ...records];
+    const read = searchedIn(entries);
+    searched += read.searched;
+    unread += read.unread;
+    if (needsResults && isUnread(read)) break;
     // All remaining pages are older.
     const [oldest] = page;
     if (filter.since !== undefined && oldest && oldest.timestamp < filter.since) break;
   }
-  return { records: records.slice(-limit), looked: { from, to: latest } };
+  return { records: records.slice(-limit), looked: { from, to: latest }, searched, unread };
 }
 
 /** Each result costs a call, so only messages that can match are asked for theirs. */

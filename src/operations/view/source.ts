@@ -153,7 +153,7 @@ async function messagesOf(
   const latest = before === undefined ? await read.latest(member.processId) : before - 1;
   if (latest === undefined || latest < 0) return [];
   const options = { limit, errors: false };
-  const entries = await newestEntries(read, member.processId, latest, options, member.sourceHash);
+  const { entries } = await newestEntries(read, member.processId, latest, options, member.sourceHash);
   const explain = luaExplainer(now.session.scope.home);
   const views = entries.map((entry) => messageView(entry, explain, explorer("message", entry.messageId)));
   return (await Promise.all(views)).reverse();

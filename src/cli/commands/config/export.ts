@@ -1,12 +1,12 @@
-import { writeFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import type { Command } from "commander";
 import { z } from "zod";
 import { amount } from "../../../core/amount.ts";
 import { printableJson } from "../../../core/printable.ts";
 import { membersWithLibrary } from "../../../operations/members-named.ts";
-import { type ConfigFileEntry, fileText } from "../../../operations/settings/file.ts";
+import { type ConfigFileEntry, fileText, wholeFile } from "../../../operations/settings/file.ts";
 import { declaredBy, liveConfigs } from "../../../operations/settings/live.ts";
+import { writeConfigFile } from "../../../operations/settings/write-file.ts";
 import { type Cli, defineCommand, seconds } from "../../command.ts";
 import { EXIT } from "../../exit.ts";
 
@@ -22,7 +22,7 @@ export function exportCommand(cli: Cli): Command {
     summary: "export the settings that processes hold",
     description:
       "Writes settings by member and config type, with a hash for each and one for the whole file. Secrets stay sealed, as on the network. " +
-      "Without --file, prints to stdout.",
+      "Without --file, prints them to stdout, with --json too.",
     examples: [
       ["npx fleet config export --file settings.json", "all members"],
       ["npx fleet config export battle --type FEATURE_FLAGS", "one type of one member, to stdout"],
@@ -51,18 +51,20 @@ export function exportCommand(cli: Cli): Command {
         });
         return [member.name, Object.fromEntries(types)] as const;
       });
-      const text = fileText({
+      const settings = {
         project: fleet.project,
         stack: fleet.stack,
         exportedAt: new Date().toISOString(),
         members: Object.fromEntries(members),
-      });
+      };
+      const text = fileText(settings);
       if (file === undefined) {
+        out.document(wholeFile(settings));
         out.verbatim(printableJson(text));
         return EXIT.ok;
       }
       const path = resolve(host.cwd, file);
-      await writeFile(path, text);
+      await writeConfigFile(path, text);
       const count = members.reduce((sum, [, types]) => sum + Object.keys(types).length, 0);
       out.document({ success: true, stack: fleet.stack, file: path, count });
       out.line(

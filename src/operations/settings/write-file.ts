@@ -1,0 +1,30 @@
+import { lstat, writeFile } from "node:fs/promises";
+import { FleetError } from "../../core/errors.ts";
+import { replaceFile } from "../../core/replace-file.ts";
+
+/**
+ * Writes a settings file: a reader sees either the old or the new content. What is no file, such as a link or a pipe, is written through.
+ *
+ * @throws FleetError CONFIG_FILE_NOT_WRITTEN
+ */
+export async function writeConfigFile(path: string, text: string): Promise<void> {
+  try {
+    const there = await lstat(path).catch(() => undefined);
+    if (there === undefined || there.isFile()) await replaceFile(path, text, { mode: 0o644 });
+    else await writeFile(path, text);
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code === undefined) throw error;
+    throw new FleetError(
+      {
+        code: "CONFIG_FILE_NOT_WRITTEN",
+        what: "Cannot write the settings file.",
+        at: path,
+        got: message,
+        expected: "a file in a folder that exists and is writable",
+        remedy: "Name another file, or create its folder.",
+      },
+      { cause: error, isLocal: true },
+    );
+  }
+}
