@@ -4,7 +4,7 @@ import { retireWithoutLibrary } from "../../src/fleet/code/without-library.ts";
 import type { ProcessRef } from "../../src/fleet/health/verdict.ts";
 import { isLostError } from "../../src/fleet/members/gone.ts";
 import { incarnationsIn, isRetired, onNetwork } from "../../src/fleet/members/members.ts";
-import { retireOrAbandon } from "../../src/fleet/members/rival.ts";
+import { describeRetired, retireOrAbandon } from "../../src/fleet/members/rival.ts";
 import type { LedgerAt, Registry } from "../../src/fleet/protocol/registry.ts";
 import type { Session } from "../../src/fleet/session/session.ts";
 
@@ -33,14 +33,15 @@ export async function yieldTakenMembers(
     const rival = await registeredRival(session, known, own, budget);
     if (rival === undefined) continue;
     const { name, processId } = own;
+    let failure: FleetError | undefined;
     if (own.lib === false) await retireWithoutLibrary(session, own, budget);
-    else await retireOrAbandon(session, name, own, epoch);
+    else failure = await retireOrAbandon(session, name, own, epoch);
     problems.push({
       code: "MEMBER_TAKEN",
       what: `Another operator spawned ${name} at the same moment, and the ledger already has that process.`,
       got: `process ${processId}`,
       expected: `process ${rival}, which is registered`,
-      remedy: "The process of this run was retired. Run pulumi up --refresh to take over the registered one.",
+      remedy: `${describeRetired(failure ? [{ name, processId, failure }] : [])} Run pulumi up --refresh to take over the registered one.`,
     });
   }
   throwAll(problems);

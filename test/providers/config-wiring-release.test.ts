@@ -6,8 +6,10 @@ import { yieldTakenMembers } from "../../providers/release/taken-members.ts";
 import { endRun, sessionFor } from "../../providers/run/session.ts";
 import * as wiring from "../../providers/wiring/lifecycle.ts";
 import { budgetOf } from "../../src/core/budget.ts";
+import { FleetError } from "../../src/core/errors.ts";
 import { hashOf } from "../../src/core/hash.ts";
 import { manifestPath } from "../../src/fleet/members/manifest.ts";
+import { yieldToRival } from "../../src/fleet/members/rival.ts";
 import { register, registry } from "../../src/fleet/protocol/registry.ts";
 import { keepApproval } from "../../src/fleet/releases/approval.ts";
 import { verifiedRelease } from "../../src/fleet/releases/document.ts";
@@ -226,6 +228,31 @@ describe("a release", () => {
     expect(
       (await release.update("id", outs, { ...raw, evidence: { x: "3" } })).outs.approval,
     ).toBeUndefined();
+  });
+
+  it("names what it could not retire when another operator's ledger takes precedence", async () => {
+    stack = await simulatedStack({ ledger: "deployment-coordinator" });
+    const winner = await createProcess(await stack.inputs("deployment-coordinator"));
+    const battle = await createProcess(await stack.inputs("battle"));
+    const session = await sessionFor(stack.scope, (await common()).network);
+    // A ledger without code does not answer, and the unit fails for the message that retires battle.
+    const own = { processId: "~".repeat(43), generation: 1 };
+    const failing = (code: string) =>
+      new FleetError({ code, what: "no", got: "nothing", expected: "an answer", remedy: "none" });
+    const ao: typeof session.ao = {
+      ...session.ao,
+      async send(input, budget) {
+        if (input.processId === own.processId) throw failing("NO_REPLY");
+        if (input.processId === battle.processId) throw failing("UNIT_DOWN");
+        return session.ao.send(input, budget);
+      },
+    };
+    const lost = await yieldToRival({ ...session, ao }, own, 1);
+    expect(lost?.code).toBe("LEDGER_TAKEN");
+    expect(lost?.message).toContain(`ledger ${winner.processId}`);
+    expect(lost?.message).toContain(`battle ${battle.processId} (UNIT_DOWN)`);
+    expect(lost?.message).toContain(`deployment-coordinator ${own.processId} (it did not answer)`);
+    expect(statusOf(stack, battle.processId)).toBe("ACTIVE");
   });
 
   it("gives its process up for one of the same generation that the ledger has, and the next run takes that one over", async () => {

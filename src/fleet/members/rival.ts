@@ -48,17 +48,35 @@ export async function yieldToRival(
     return processId === ledger.processId || ids.length !== 1 || ids[0] !== processId;
   });
   const once = new Map(given.map((one) => [one.processId, one]));
+  const left: Left[] = [];
   for (const { name: member, ...one } of once.values()) {
-    if (!one.retired) await retireOrAbandon(session, member, one, epoch);
+    const failure = one.retired ? undefined : await retireOrAbandon(session, member, one, epoch);
+    if (failure) left.push({ name: member, processId: one.processId, failure });
   }
   return new FleetError({
     code: "LEDGER_TAKEN",
     what: `Another operator deployed ${deploymentKey(session.scope, name)} for the first time at the same moment, and that deployment takes precedence.`,
     got: `ledger ${ledger.processId}`,
     expected: `ledger ${winner.processId}, the lower id of the two`,
-    remedy:
-      "The processes of this run were retired. Run pulumi up --refresh to take over the other operator's processes.",
+    remedy: `${describeRetired(left)} Run pulumi up --refresh to take over the other operator's processes.`,
   });
+}
+
+/** A process that was given up and is not retired. */
+export interface Left {
+  readonly name: string;
+  readonly processId: string;
+  readonly failure: FleetError;
+}
+
+/** Whether the processes that a run gave up are retired, and which are not. Pure. */
+export function describeRetired(left: readonly Left[]): string {
+  if (left.length === 0) return "The processes of this run were retired.";
+  const named = left.map(
+    ({ name, processId, failure }) =>
+      `${name} ${processId} (${failure.code === "NO_REPLY" ? "it did not answer" : failure.code})`,
+  );
+  return `Not retired: ${named.join(", ")}; every other process of this run is.`;
 }
 
 /** Codes of a ledger whose code is not loaded, or that is retired. Any other failure says nothing about what it has registered. */
@@ -88,25 +106,31 @@ async function registeredWith(
   return all.flat();
 }
 
-/** Retires a process; one that was never loaded cannot answer and is only abandoned. The next run retries failures. */
+/**
+ * Retires a process; one that was never loaded cannot answer and is only abandoned.
+ *
+ * @returns why it is not retired; undefined if it is
+ */
 export async function retireOrAbandon(
   session: Session,
   name: string,
   one: Pick<Incarnation, "processId" | "generation">,
   epoch: number,
-): Promise<void> {
+): Promise<FleetError | undefined> {
   const { processId, generation } = one;
   const isDone = incarnationsIn(session, name).some(
     (known) => known.processId === processId && known.retired,
   );
-  if (isDone) return;
+  if (isDone) return undefined;
   const spawn = memberKey(session.scope, name, generation, "spawn");
   try {
     await retire(session, { name, generation, processId }, epoch, session.budget(30));
+    return undefined;
   } catch (error) {
     if (!(error instanceof FleetError)) throw error;
     if (error.code === "NO_REPLY")
       await session.journal.void(spawn, "another operator's process takes precedence");
+    return error;
   }
 }
 
