@@ -14,6 +14,13 @@ fleet.on("SET", {}, function(data) S.byId[data.key] = { n = 1 } return {} end)
 fleet.on("LOOK", { readonly = true }, function(data) return { account = S.byId[data.key] } end)
 fleet.invariant("no minus", function() return S.odd.minus == nil, "minus" end)
 Handlers.add("write", "Write", function(msg) Book.written = msg.From end)
+local function early(msg)
+  if msg.Action ~= "Early" then return false end
+  Tried = (Tried or 0) + 1
+  return true
+end
+Handlers.add("front", "Front", function() Handlers.prepend("early", early, function(msg) Book.early = msg.From end) end)
+Handlers.add("wait", "Wait", function() Book.got = Receive({ Action = "Go" }).From end)
 `;
 
 /** Every kind of value that an export carries, at a size that needs several parts. */
@@ -117,10 +124,13 @@ describe("a change between two parts", () => {
   test.each([
     ["a request", { From: STRANGER, Action: "SET", Data: { key: "new" } }],
     ["a handler of the program", { From: STRANGER, Action: "Write" }],
+    ["a handler that a message put before the library's", { From: STRANGER, Action: "Early" }],
+    ["a handler that waits", { From: STRANGER, Action: "Go" }],
     ["an Eval of the owner", { Action: "Eval", Data: "Book.name = 'other'" }],
     ["another export", { Action: "EXPORT_STATE", Data: { part: { n: 1 } } }],
   ])("is noticed: %s", async (_name, message) => {
     const p = await full.clone();
+    for (const Action of ["Front", "Wait"]) await p.send({ From: STRANGER, Action });
     const first = (await ask(p, 1))?.part;
     expect((await ask(p, 2, first?.id))?.part?.n).toBe(2);
     await p.send(message);
@@ -131,6 +141,7 @@ describe("a change between two parts", () => {
 
   test("is what strangers cannot cause by requests that change nothing, or that a draining process refuses", async () => {
     const p = await full.clone();
+    for (const Action of ["Front", "Wait"]) await p.send({ From: STRANGER, Action });
     await p.send({ Action: "DRAIN", Epoch: "1" });
     const first = (await ask(p, 1))?.part;
     for (const Action of [
@@ -140,6 +151,7 @@ describe("a change between two parts", () => {
       "HEALTH_CHECK",
       "Unknown",
       "Write",
+      "Early",
       "IMPORT_STATE",
       "EXPORT_STATE",
     ])
@@ -147,6 +159,20 @@ describe("a change between two parts", () => {
     expect((await ask(p, 2, first?.id))?.part?.n).toBe(2);
     // The answer was lost: the same part again.
     expect((await ask(p, 2, first?.id))?.part?.chain).toBe((await ask(p, 2, first?.id))?.part?.chain);
+    await p.drop();
+  });
+
+  test("is not what a handler before the library's makes while the process drains, but what one that waits makes", async () => {
+    const p = await full.clone();
+    for (const Action of ["Front", "Wait"]) await p.send({ From: STRANGER, Action });
+    await p.send({ Action: "DRAIN", Epoch: "1" });
+    const early = await p.send({ From: STRANGER, Action: "Early" });
+    expect(early.reply?.data.error?.code).toBe("DRAINING");
+    expect(await p.value("Tried == nil and Book.early == nil")).toBe(true);
+    const first = (await ask(p, 1))?.part;
+    await p.send({ From: STRANGER, Action: "Go" });
+    expect((await ask(p, 2, first?.id))?.error?.code).toBe("STATE_CHANGED");
+    expect(await p.value("Book.got")).toBe(STRANGER);
     await p.drop();
   });
 });

@@ -197,6 +197,12 @@ local function entryOf(msg)
   return entry, entry ~= nil and shared.isOffered(entry, msg)
 end
 
+--- Whether the program's handlers must not get a message: while the process is draining or retired, because their changes would be lost in a
+-- hand-over. The owner's Eval is for aos.
+function dispatch.isClosed(msg)
+  return stopped() ~= nil and not (msg.Action == "Eval" and msg.From == auth.owner())
+end
+
 --- The pattern of the very first handler, which sees every message: one that was handled before, an awaited reply, a declared action, or, while the process is draining
 -- or retired, everything except the owner's Eval, because changes by the program's handlers would be lost in a hand-over.
 -- Calls are timed out here because aos empties the outbox after `ao.normalize`.
@@ -207,7 +213,7 @@ function dispatch.first(msg)
   results.begin(msg, isOffered and entry.action or nil)
   if matching.find(msg) then return true end
   local isOurs = entry ~= nil and not isOffered
-  if stopped() then isOurs = not (msg.Action == "Eval" and msg.From == auth.owner()) end
+  if stopped() then isOurs = dispatch.isClosed(msg) end
   if not isOurs then undo.mayChange() end
   return isOurs
 end

@@ -4,6 +4,7 @@
 local envelope = require("fleet.envelope")
 local handlers = require("fleet.handlers")
 local store = require("fleet.store")
+local undo = require("fleet.undo")
 
 local results = {}
 
@@ -38,16 +39,33 @@ local function observe(pattern, match)
   end
 end
 
+-- The name of the handler with a pattern.
+local function nameOf(pattern)
+  for _, each in ipairs(Handlers.list) do
+    if rawequal(each.pattern, pattern) then return each.name end
+  end
+  return nil
+end
+
+-- A message that the first handler has not seen: messages can add handlers before it, by `Handlers.prepend`, and such as wait (`Receive`).
+local function isEarly(msg)
+  return not rawequal(msg, current.msg) and Fleet.current ~= nil and Fleet.current.id == msg.Id and Fleet.current.from == msg.From
+end
+
 --- Installs the observer; a later bundle replaces it instead of wrapping it again.
-function results.install()
+-- @tparam function isClosed `function(msg)`: whether the program's handlers must not get a message; those that wait for it still do
+function results.install(isClosed)
   local utils = package.loaded[".utils"]
   if type(utils) ~= "table" or type(utils.matchesSpec) ~= "function" then return end
   if utils.matchesSpec ~= Fleet.matchesSpec then Fleet.aosMatchesSpec = utils.matchesSpec end
   local matchesSpec = Fleet.aosMatchesSpec
   Fleet.matchesSpec = function(msg, pattern)
-    -- Also handlers that stand before the first one, such as those that wait for a message (`Receive`).
-    if type(msg) == "table" and not handlers.isOwn(pattern) and envelope.isRepeated(msg) then return false end
+    local isForeign = type(msg) == "table" and not handlers.isOwn(pattern)
+    if isForeign and envelope.isRepeated(msg) then return false end
+    local name = isForeign and isEarly(msg) and nameOf(pattern)
+    if name and not handlers.isWaiting(name) and isClosed(msg) then return false end
     local match = matchesSpec(msg, pattern)
+    if name and match and match ~= 0 and match ~= "skip" then undo.mayChange() end
     if match and rawequal(msg, current.msg) then observe(pattern, match) end
     return match
   end

@@ -169,7 +169,7 @@ function Fleet.replyError(msg, code, message, remedy)
   calls.answer(msg, false, reply.failure(fail.new(failure.code, failure.message, failure.remedy, fail.body(failure))))
 end
 
-results.install()
+results.install(dispatch.isClosed)
 published.install()
 handlers.install(dispatch.first, dispatch.handle, dispatch.matchesLast, dispatch.last)
 
