@@ -54,6 +54,7 @@ import {
   setAgain,
   stepMessage,
   stepName,
+  strandedText,
   waitReason,
 } from "./rollout-state.ts";
 import { type RolloutEffects, RouterTable } from "./router-table.ts";
@@ -277,9 +278,8 @@ export class RolloutRun {
       await this.#router.switch(state, setAgain(state.proven, state));
     } catch (error) {
       // The old revision cannot import the changes since the switch: a person decides, and until then nothing is lost.
-      // A router of version 0.1.0 stores this sentence without a code, and `holdOf` reads it from there.
       if (state.table && error instanceof FleetError && error.code === "HANDOVER_FAILED")
-        await this.#setHeld(state, state.table, "stranded", `the state cannot go back; ${reason}`);
+        await this.#setHeld(state, state.table, "stranded", strandedText(reason));
       throw error;
     }
     crashPoint("traffic.back");

@@ -1,5 +1,12 @@
 /** How a rollout starts or continues from a router's state, and the messages for it. Pure. */
-import { holdOf, isSameTable, type Position, percent, type Step } from "../../src/delivery/index.ts";
+import {
+  holdFields,
+  holdOf,
+  isSameTable,
+  type Position,
+  percent,
+  type Step,
+} from "../../src/delivery/index.ts";
 import type { SetTraffic, Table, TrafficCommand, TrafficState } from "../../src/delivery/wire.ts";
 import { finalOf, hasSameShares, messageOf, remainingSteps, servicesAt, type Wanted } from "./plan.ts";
 import type { WaitReason } from "./rollout-errors.ts";
@@ -78,17 +85,48 @@ interface OpenRevert {
 export function movesAfterRevert(state: TrafficState, wanted: Wanted): StateMove[] {
   const open = openRevert(state);
   if (open === undefined) return [];
-  const { table, reverted } = open;
-  const { services, salt, release, step } = reverted;
-  if (services) return stateMoves(wanted.services, { services, salt }, table);
-  return release === wanted.release ? stateMoves(wanted.services, tableAt(wanted, table, step), table) : [];
+  const before = revertedTable(open, wanted);
+  return before === undefined ? [] : stateMoves(wanted.services, before, open.table);
 }
 
-/** The table of this release at a step: a router of an earlier version does not record the routes that it reverted. */
-function tableAt(wanted: Wanted, proven: Table, number: number): SetTraffic {
-  const step = remainingSteps(wanted, proven)[number - 1];
+/**
+ * The table that the router reverted. One of an earlier version does not record its routes: then it is that of the step, and undefined for
+ * another release.
+ */
+function revertedTable({ table, reverted }: OpenRevert, wanted: Wanted): SetTraffic | undefined {
+  const { services, salt = table.salt, release, step: number } = reverted;
+  if (services) return { release, step: number, salt, services };
+  const step = remainingSteps(wanted, table)[number - 1];
+  if (release !== wanted.release) return undefined;
   return messageOf(wanted, number, step ? servicesAt(wanted, step) : finalOf(wanted));
 }
+
+/**
+ * The message that holds the reverted table again, because old revisions refuse requests and cannot take the state back.
+ *
+ * @param stranded services whose state is still with the new revision; the others' traffic stays where their state is
+ */
+export function strandedMessage(
+  state: TrafficState,
+  wanted: Wanted,
+  stranded: readonly string[],
+  why: string,
+): SetTraffic | undefined {
+  const open = openRevert(state);
+  const before = open && revertedTable(open, wanted);
+  if (before === undefined || stranded.length === 0) return undefined;
+  const isBack = (name: string) =>
+    !stranded.includes(name) && movesAfterRevert(state, wanted).some((move) => move.name === name);
+  const services = Object.entries(before.services).flatMap(([name, service]) => {
+    const routes = isBack(name) ? open?.table.services[name] : service;
+    return routes === undefined ? [] : [[name, routes] as const];
+  });
+  const hold = holdFields(state, "stranded", strandedText(why));
+  return { ...before, services: Object.fromEntries(services), ...expectSameTable(state), ...hold };
+}
+
+/** A router of version 0.1.0 stores this sentence without a code, and `holdOf` reads it from there. */
+export const strandedText = (why: string): string => `the state cannot go back; ${why}`;
 
 /** The moves of state that an unfinished rollout, of any release, has carried out. */
 export const movesSinceProven = (

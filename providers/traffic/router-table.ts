@@ -5,7 +5,7 @@ import { amount } from "../../src/core/amount.ts";
 import { crashPoint } from "../../src/core/crash.ts";
 import { FleetError } from "../../src/core/errors.ts";
 import { canonicalJson } from "../../src/core/hash.ts";
-import { isSameTable, type Phase } from "../../src/delivery/index.ts";
+import { isSameTable, type Phase, weightsText } from "../../src/delivery/index.ts";
 import type { SetTraffic, Table, TrafficState } from "../../src/delivery/wire.ts";
 import { isEvaluated, isUnsent } from "../../src/fleet/protocol/ask.ts";
 import type { Standing } from "./admission.ts";
@@ -15,7 +15,13 @@ import type { Measure } from "./measure.ts";
 import { baseOf, hasSameShares, targetsOf, type Wanted } from "./plan.ts";
 import { targetsUnproven } from "./rollout-errors.ts";
 import type { RolloutProgress } from "./rollout-progress.ts";
-import { movesAfterRevert, movesSinceProven, openRevert, setAgain } from "./rollout-state.ts";
+import {
+  movesAfterRevert,
+  movesSinceProven,
+  openRevert,
+  setAgain,
+  strandedMessage,
+} from "./rollout-state.ts";
 import type { Router } from "./router.ts";
 import { type StateMove, type StateOwner, stateMoves, stateOwners } from "./state-moves.ts";
 
@@ -120,8 +126,7 @@ export class RouterTable {
       const now = await this.read();
       if (now.serial !== state.serial) return this.recover(now);
     }
-    await handOver.recover(movesAfterRevert(state, this.#wanted));
-    const now = await this.#reportReturn(state);
+    const now = await this.#moveBack(state, (list) => handOver.recover(list));
     await handOver.confirm(movesSinceProven(services, now));
     await handOver.resumeServing(refusing);
     return now;
@@ -129,11 +134,40 @@ export class RouterTable {
 
   /** After the router reverted the traffic: moves the state that had moved back, with the new revision's changes since the switch. */
   async followBack(): Promise<void> {
-    const state = await this.read();
+    const { handOver } = this.#effects;
+    await this.#moveBack(await this.read(), async (list) => {
+      await handOver.transfer(list);
+      await handOver.serve(list);
+    });
+  }
+
+  /**
+   * Moves the state of what the router reverted. If an old revision cannot take it, its traffic returns to the new one, which has the state:
+   * the old one refuses every request. Then a person decides, as in a rollback by a run.
+   */
+  async #moveBack(
+    state: TrafficState,
+    move: (list: readonly StateMove[]) => Promise<void>,
+  ): Promise<TrafficState> {
     const list = movesAfterRevert(state, this.#wanted);
-    await this.#effects.handOver.transfer(list);
-    await this.#effects.handOver.serve(list);
-    await this.#reportReturn(state);
+    try {
+      await move(list);
+    } catch (error) {
+      if (error instanceof FleetError && error.code === "HANDOVER_FAILED")
+        await this.#holdReverted(state, list, error.problems[0].what);
+      throw error;
+    }
+    return this.#reportReturn(state);
+  }
+
+  async #holdReverted(state: TrafficState, list: readonly StateMove[], why: string): Promise<void> {
+    const stranded = await this.#effects.handOver.refusing(list);
+    const names = stranded.map(({ name }) => name);
+    const message = strandedMessage(state, this.#wanted, names, why);
+    if (message === undefined) return;
+    await this.set(message);
+    await this.read();
+    await this.report("HELD", `${weightsText(this.#progress.table)}: the state cannot go back`);
   }
 
   /** Has the router keep that the state of what it reverted is back: a later run must not move that older state again. */

@@ -23,7 +23,10 @@ const table = (mode: string, more: object = {}) => ({
 });
 
 /** A coordinator with a rollout in progress. */
-function rollout(change: object = {}): {
+function rollout(
+  change: object = {},
+  modeAfter = (command: string) => (command === "abort" ? "steady" : "held"),
+): {
   behave: Behaviour;
   state: Record<string, unknown>;
   commands: unknown[];
@@ -48,8 +51,10 @@ function rollout(change: object = {}): {
   const behave: Behaviour = ({ action, data }) => {
     if (action === "GET_TRAFFIC") return { reply: state };
     if (action === "TRAFFIC_COMMAND") {
-      commands.push(JSON.parse(data));
-      return { reply: { success: true, release: "abcdef0123456789", step: 2, mode: "held" } };
+      const said = JSON.parse(data);
+      commands.push(said);
+      const mode = modeAfter(said.command);
+      return { reply: { success: true, release: "abcdef0123456789", step: 2, mode } };
     }
     const nonce = data === "" || data === "{}" ? "" : (JSON.parse(data).healthCheck?.nonce ?? "");
     return {
@@ -104,10 +109,19 @@ test.each([
   expect(one.json()).toMatchObject({
     success: true,
     command,
-    mode: "held",
+    mode: command === "abort" ? "steady" : "held",
     traffic: { phase: "TRAFFIC_SWITCHING", step: 2 },
   });
   expect(commands[1]).toEqual({ command, release: "abcdef" });
+});
+
+test("abort says that the traffic stays if the router leaves it to the next run", async () => {
+  const ran = await run(["abort"], rollout({}, () => "held").behave);
+  expect(ran.code).toBe(0);
+  expect(ran.stdout).toContain(
+    "Abort requested, no traffic returned yet, because the old revision could not take the state: release abcdef012345, step 2.\n" +
+      "Next: npx fleet deploy tries to return state and traffic.\n",
+  );
 });
 
 test("a refusal of the router exits with 1, and a missing router is named", async () => {

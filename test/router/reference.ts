@@ -223,7 +223,7 @@ export class ReferenceRouter {
     if (!this.table || this.table.mode === "steady") throw new Refused("NO_ROLLOUT");
     if (command === "abort" && !this.proven) throw new Refused("NO_PROVEN_TABLE");
     this.command = { command, ...refOf(this.table), by, at: this.at };
-    if (command === "abort") this.#revert("abort");
+    if (command === "abort" && this.table.holdCode !== "stranded") this.#revert("abort");
     if (command === "pause") {
       const code = this.holdCodes && { holdCode: "paused" };
       this.table = { ...this.table, mode: "held", reason: "paused by hand", ...code };

@@ -342,6 +342,30 @@ describe("a person's command", () => {
     expect(code((await say(p, "promote")).reply)).toBe("NO_ROLLOUT");
   });
 
+  test("aborts no table that is held because the old revision cannot take the state: the run decides", async () => {
+    const p = await half();
+    const { table } = await look(p);
+    const expected = { release: "r2", step: 1 };
+    const held = {
+      ...table,
+      mode: undefined,
+      at: undefined,
+      expect: expected,
+      hold: "it cannot",
+      holdCode: "stranded",
+    };
+    expect(code(await set(p, held))).toBe("ok");
+    expect((await say(p, "abort")).reply?.data).toMatchObject({ success: true, mode: "held", release: "r2" });
+    const state = await look(p);
+    expect(state.table).toMatchObject({
+      ...expected,
+      mode: "held",
+      holdCode: "stranded",
+      reason: "it cannot",
+    });
+    expect([state.command?.command, state.reverted]).toEqual(["abort", undefined]);
+  });
+
   test("aborts, and the router keeps that a run has returned the state, which only that run can say", async () => {
     const p = await half();
     await say(p, "abort");

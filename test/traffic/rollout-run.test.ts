@@ -702,6 +702,15 @@ describe("a service that owns its state", () => {
     expect(codeOf(error)).toBe("HANDOVER_FAILED");
     expect(stage.router.table).toMatchObject({ mode: "held", holdCode: "stranded" });
     expect(weights(stage)).toEqual({ g: 10_000, b: 0 });
+    // The old revision refuses requests: an abort is left to the next run, which returns traffic and state, or neither.
+    stage.before = () => {};
+    for (const fails of [true, false]) {
+      stage.router.say("abort");
+      expect(weights(stage)).toEqual({ g: 10_000, b: 0 });
+      stage.handingFails = fails;
+      expect(codeOf((await stage.run(owned(stage))).error)).toBe(fails ? "HANDOVER_FAILED" : "ROLLED_BACK");
+      expect(weights(stage)).toEqual(fails ? { g: 10_000, b: 0 } : { b: 10_000 });
+    }
   });
 
   /** A deployer that switched and died, so long ago that its lease is over. */
@@ -776,6 +785,67 @@ describe("a service that owns its state", () => {
     const { error } = await stage.run(owned(stage));
     expect(codeOf(error)).toBe("ROLLOUT_ABORTED");
     expect(stage.handed).toEqual(["battle b→g", "battle g→b"]);
+  });
+
+  it.each(["while the run is alive", "after the deployer died"])(
+    "gets its traffic back on the new revision if an abort (%s) sent it to an old one that cannot take the state",
+    async (when) => {
+      const stage = when === "after the deployer died" ? await left() : new Stage().steady();
+      const abort = () => {
+        stage.router.say("abort");
+        Object.assign(stage, { handingFails: true, refusing: BLUE });
+      };
+      if (when === "after the deployer died") abort();
+      else
+        stage.before = () => {
+          if (stage.router.table?.mode === "rollout") abort();
+        };
+      const { error, rollout } = await stage.run(
+        when === "after the deployer died" ? third(stage) : owned(stage),
+      );
+      expect([codeOf(error), rollout.progress.phase]).toEqual(["HANDOVER_FAILED", "HELD"]);
+      expect(stage.router.table).toMatchObject({ release: "r2", mode: "held", holdCode: "stranded" });
+      expect(weights(stage)).toEqual({ g: 10_000, b: 0 });
+      stage.before = () => {};
+      expect((await stage.run(owned(stage))).error).toBeUndefined();
+      expect(stage.handed.filter((one) => one.startsWith("battle b"))).toEqual(["battle b→g"]);
+      expect(stage.router.proven).toMatchObject({ release: "r2", mode: "steady" });
+    },
+  );
+
+  it("leaves the traffic of services whose state is back, if another's cannot go back", async () => {
+    const stage = await left();
+    const { services, ...rest } = owned(stage);
+    const [battle] = Object.values(services);
+    const shop = {
+      ...battle,
+      blue: { processId: SHOP_BLUE, sourceHash: "o" },
+      green: { processId: SHOP_GREEN, sourceHash: "n" },
+    };
+    const routes = (blue: string, green: string, share: number) => ({
+      key: "sender",
+      routes: [
+        { processId: green, revision: green === GREEN ? "new" : "n", weightBp: share },
+        { processId: blue, revision: blue === BLUE ? "old" : "o", weightBp: 10_000 - share },
+      ],
+    });
+    const both = (share: number) => ({
+      battle: routes(BLUE, GREEN, share),
+      shop: routes(SHOP_BLUE, SHOP_GREEN, share),
+    });
+    stage.router.prove("r2", SHOP_GREEN, "n", "proven");
+    stage.router.proven = { ...(stage.router.proven as Table), services: both(0) };
+    stage.router.table = { ...(stage.router.table as Table), services: both(10_000) };
+    stage.router.say("abort");
+    Object.assign(stage, { handingFails: true, refusing: SHOP_BLUE });
+    const wanted = { ...rest, services: { battle, shop } } as unknown as typeof rest & {
+      services: typeof services;
+    };
+    expect(codeOf((await stage.run(wanted)).error)).toBe("HANDOVER_FAILED");
+    expect([weights(stage), weights(stage, "shop")]).toEqual([
+      { g: 0, b: 10_000 },
+      { t: 10_000, s: 0 },
+    ]);
   });
 
   it.each(["while the run is alive", "after the deployer died"])(

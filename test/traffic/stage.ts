@@ -121,6 +121,8 @@ export class Stage {
         },
         recover: async (list) => {
           for (const move of list) this.handed.push(`${labelOf(move)} if it drains`);
+          if (this.handingFails && list.length > 0)
+            throw new FleetError({ code: "HANDOVER_FAILED", what: "no", remedy: "none" });
         },
         undo: async (list) => {
           for (const { name, from } of list) this.handed.push(`${name} ${from[0]} serves on`);

@@ -15,6 +15,8 @@ interface Words {
   readonly example: string;
   /** What the router did. */
   readonly done: string;
+  /** What the router did if it only keeps the command for the next run. @default `done` */
+  readonly kept?: string;
   /** The next command if the step is held, because the run that deployed it has exited. */
   readonly next?: string;
 }
@@ -48,9 +50,12 @@ const WORDS: Readonly<Record<TrafficCommand, Words>> = {
   abort: {
     summary: "abort a rollout and return all traffic at once",
     description:
-      "Returns the router to its last proven table, whether a deployment is running or not. The new revisions stay, without traffic.",
+      "Returns the router to its last proven table, whether a deployment is running or not. The new revisions stay, without traffic. A rollout " +
+      "on hold because the old revision could not take the state back stays so: the next `fleet deploy` tries to return both.",
     example: "return all traffic",
     done: "Aborted, all traffic returned",
+    kept: "Abort requested, no traffic returned yet, because the old revision could not take the state",
+    next: "Next: npx fleet deploy tries to return state and traffic.",
   },
 };
 
@@ -79,8 +84,8 @@ const commandOf =
         const order = release === undefined ? { command } : { command, release };
         const said = await commandTraffic(fleet.session, router, order, fleet.session.budget(timeout));
         const traffic = await trafficOf(fleet, router, { quick: false, seconds: timeout });
-        const { done, next } = WORDS[command];
-        context.out.line(`${done}: ${tableName(said)}.`);
+        const { done, next, kept = done } = WORDS[command];
+        context.out.line(`${said.mode === "held" ? kept : done}: ${tableName(said)}.`);
         if (next !== undefined && said.mode === "held") context.out.line(next);
         for (const line of traffic ? trafficLines(traffic) : []) context.out.line(line);
         context.out.document({

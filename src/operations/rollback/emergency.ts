@@ -93,8 +93,9 @@ async function attemptSwitch(
     (name) => shares(table, name) !== shares(proven, name) && !warm.has(name),
   );
   if (table.mode !== "steady" && moved.length === 0 && names.every(isBack(proven))) {
-    await client.abort(table.release);
-    return { services: names };
+    const { mode } = await client.abort(table.release);
+    // A router that keeps the table because the state cannot go back leaves both to the run.
+    return mode === "held" ? undefined : { services: names };
   }
   const services = Object.fromEntries(
     Object.entries(table.services).map(([name, service]): [string, ServiceRoutes] => {
