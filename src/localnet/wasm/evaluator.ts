@@ -80,10 +80,12 @@ class WorkerPool implements Evaluator {
     worker.job = null;
     worker.timer = null;
     if (job) {
-      worker.holds.set(job.module, "holds" in answer ? answer.holds : null);
+      // To expand a memory changes no instance.
+      if (!("memory" in answer)) worker.holds.set(job.module, "holds" in answer ? answer.holds : null);
       if ("failure" in answer) worker.modules.delete(job.module);
-      if ("released" in answer) this.#queue.unshift(job);
-      else job.settle(answer, worker);
+      if (!("released" in answer)) job.settle(answer, worker);
+      else if (this.#closed) job.settle(CLOSED, worker);
+      else this.#queue.unshift(job);
     }
     this.#next();
   }
@@ -172,11 +174,13 @@ class WorkerPool implements Evaluator {
 
   async close(): Promise<void> {
     this.#closed = true;
-    // No worker will run these jobs: their callers would wait forever.
-    for (const { settle } of this.#queue.splice(0)) settle({ failure: "the evaluator is closed" }, null);
+    for (const { settle } of this.#queue.splice(0)) settle(CLOSED, null);
     await Promise.all(this.#workers.map((worker) => worker.thread.terminate()));
   }
 }
+
+/** No worker will run the job: its caller would wait forever. */
+const CLOSED: Answer = { failure: "the evaluator is closed" };
 
 function failed(error: string): EvaluationResult {
   return { Output: "", Messages: [], Assignments: [], Spawns: [], Error: error };
