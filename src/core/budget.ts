@@ -22,3 +22,33 @@ export function within(budget: Budget, seconds: number): Budget {
   // A part that is limited by the whole's remaining time reports to the whole.
   return { total, remaining, ...(total < seconds * 1000 && budget.gaveUp ? { gaveUp: budget.gaveUp } : {}) };
 }
+
+/** A budget for work whose extent shows on the way. */
+export interface GrowingBudget extends Budget {
+  /** A step succeeded: the whole may take longer by the seconds of one. */
+  grow(): void;
+  /** The time limit of one step: never more than the first budget had in total, or than the whole has left. */
+  step(): Budget;
+}
+
+/**
+ * A time limit for work in steps whose number is not known: what is left of the budget, and `seconds` more for each step that succeeded.
+ * Work that makes progress goes on; its whole time is still bounded by its number of steps.
+ */
+export function growing(budget: Budget, seconds: number): GrowingBudget {
+  let total = budget.total;
+  let end = performance.now() + budget.remaining();
+  const whole = {
+    get total() {
+      return total;
+    },
+    remaining: () => Math.max(0, end - performance.now()),
+    ...(budget.gaveUp ? { gaveUp: budget.gaveUp } : {}),
+    grow: () => {
+      total += seconds * 1000;
+      end += seconds * 1000;
+    },
+    step: (): Budget => within(whole, budget.total / 1000),
+  };
+  return whole;
+}

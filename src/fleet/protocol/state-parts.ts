@@ -1,7 +1,7 @@
 /** Exports and imports a large state in parts: one signed message for each. */
 import { randomUUID } from "node:crypto";
 import { z } from "zod";
-import { type Budget, budgetOf } from "../../core/budget.ts";
+import { type Budget, type GrowingBudget, growing } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
 import { canonicalJson, sha256 } from "../../core/hash.ts";
 import { type Exported, type PartReply, PartReplySchema, StateSchema } from "../snapshot/contents.ts";
@@ -12,8 +12,11 @@ type Request = Omit<Parameters<typeof ask>[1], "data">;
 
 const TakenSchema = z.looseObject({ part: z.looseObject({ n: z.number(), chain: z.string() }) });
 
-/** The time of one message: a large state takes as many of them as it has parts. */
-const oneMore = ({ total }: Budget): Budget => budgetOf(total / 1000);
+/** Seconds that each part that arrived adds to the time limit of an export or import: a part is one message of about 200 kB. */
+const PART_SECONDS = 30;
+
+/** The time limit of an export or import, which may be in parts. */
+export const forParts = (budget: Budget): GrowingBudget => growing(budget, PART_SECONDS);
 
 const mismatch = (name: string, what: string, got: string, expected: string): FleetError =>
   new FleetError({
@@ -34,7 +37,7 @@ export async function exportedInParts(
   session: Sender,
   request: Request,
   first: PartReply,
-  budget: Budget,
+  budget: GrowingBudget,
 ): Promise<Exported> {
   const all = new StateParts();
   let chain = "";
@@ -45,9 +48,10 @@ export async function exportedInParts(
     if (digest !== part.digest || chain !== part.chain)
       throw mismatch(request.name, `Part ${part.n} of the exported state`, chain, part.chain);
     all.add(part.text);
+    budget.grow();
     if (part.isLast) break;
     const data = { part: { n: part.n + 1, id: part.id } };
-    const next = (await ask(session, { ...request, data }, PartReplySchema, oneMore(budget))).part;
+    const next = (await ask(session, { ...request, data }, PartReplySchema, budget.step())).part;
     if (next.id !== part.id || next.n !== part.n + 1)
       throw mismatch(request.name, `Part ${next.n} of the exported state`, next.id, part.id);
     part = next;
@@ -68,7 +72,7 @@ export async function importInParts(
   session: Sender,
   request: Request,
   { state, digest }: { readonly state: unknown; readonly digest: string },
-  budget: Budget,
+  budget: GrowingBudget,
 ): Promise<string> {
   const actual = sha256(canonicalJson(state));
   if (actual !== digest) throw mismatch(request.name, "The state", actual, digest);
@@ -83,9 +87,10 @@ export async function importInParts(
   for (const part of partsOf(whole)) {
     const data = { part: { ...part, id, ...(part.n === 1 ? { header } : {}) } };
     chain = runningDigest(chain, part.digest);
-    const taken = await ask(session, { ...request, data }, TakenSchema, oneMore(budget));
+    const taken = await ask(session, { ...request, data }, TakenSchema, budget.step());
     if (taken.part.chain !== chain)
       throw mismatch(request.name, `Part ${part.n} of the imported state`, taken.part.chain, chain);
+    budget.grow();
   }
   return digest;
 }

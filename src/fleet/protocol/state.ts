@@ -7,7 +7,7 @@ import type { KeyRange } from "../../delivery/index.ts";
 import type { ProcessRef } from "../health/verdict.ts";
 import { type Exported, ExportedSchema, PartReplySchema } from "../snapshot/contents.ts";
 import { ask, type Sender } from "./ask.ts";
-import { exportedInParts, importInParts } from "./state-parts.ts";
+import { exportedInParts, forParts, importInParts } from "./state-parts.ts";
 
 const AnythingSchema = z.looseObject({});
 const ImportedSchema = z.looseObject({ digest: z.string() });
@@ -83,12 +83,14 @@ export async function exportedState(
   budget: Budget,
 ): Promise<Exported> {
   const request = { name, generation, processId, action: "EXPORT_STATE", tags };
+  // One limit for all parts of all attempts.
+  const whole = forParts(budget);
   for (let restarts = 0; ; restarts++) {
     const first = { ...request, data: { ...data, part: { n: 1 } } };
-    const answer = await ask(session, first, z.union([PartReplySchema, ExportedSchema]), budget);
+    const answer = await ask(session, first, z.union([PartReplySchema, ExportedSchema]), whole.step());
     if (!("part" in answer)) return answer as Exported;
     try {
-      return await exportedInParts(session, request, PartReplySchema.parse(answer), budget);
+      return await exportedInParts(session, request, PartReplySchema.parse(answer), whole);
     } catch (error) {
       if (!(error instanceof FleetError) || error.code !== "STATE_CHANGED") throw error;
       if (restarts >= MOST_RESTARTS) throw keepsChanging(name, error);
@@ -134,15 +136,17 @@ export async function importState(
 ): Promise<string> {
   const action = range === undefined ? "IMPORT_STATE" : "IMPORT_KEYS";
   const request = { name, generation, processId, action, epoch, tags };
+  const whole = forParts(budget);
   const bytes = range === undefined ? Buffer.byteLength(canonicalJson(sent.state)) : 0;
   if (bytes > MOST_AT_ONCE) {
     try {
-      return await importInParts(session, request, sent, budget);
+      return await importInParts(session, request, sent, whole);
     } catch (error) {
       // An earlier library only knows a state in one piece.
       const isEarlier = error instanceof FleetError && error.code === "INVALID_DATA";
       if (!isEarlier || bytes > MOST_IN_MESSAGE) throw error;
     }
   }
-  return (await ask(session, { ...request, data: { ...range, ...sent } }, ImportedSchema, budget)).digest;
+  return (await ask(session, { ...request, data: { ...range, ...sent } }, ImportedSchema, whole.step()))
+    .digest;
 }
