@@ -109,6 +109,41 @@ test("a process that exits does not damage the instance that it shares", async (
   expect(await a.eval("return 'again'")).toBe("again");
 });
 
+test("no file of an evaluation is seen by a later one, of any process", async () => {
+  const evaluator = evaluatorWith({ workers: 1 });
+  const sqlite = images.find(({ name }) => name === "aos-sqlite")?.id ?? "";
+  const [a, b] = [new Live(evaluator, "a", sqlite), new Live(evaluator, "b", sqlite)];
+  await a.boot();
+  await b.boot();
+  const write = "local db = require('lsqlite3').open('/x.db') return db:exec('create table t (v)')";
+  expect(await a.eval(write)).toBe("0");
+  // The same thread, and another process: a table that exists would be an error.
+  expect(await b.eval(write)).toBe("0");
+  expect(await b.eval(write)).toBe("0");
+  const rename = "return tostring(os.rename('/data', '/mine'))";
+  expect(await a.eval(rename)).toBe("true");
+  expect(await b.eval(rename)).toBe("true");
+  expect(await b.eval(`KEPT = 1 ${rename}`)).toBe("true");
+  // What is in the memory is kept.
+  expect(await b.eval("return KEPT")).toBe("1");
+});
+
+test("the clock of an evaluation does not depend on what the thread evaluated before", async () => {
+  const evaluator = evaluatorWith({ workers: 1 });
+  const [a, b] = [new Live(evaluator, "a"), new Live(evaluator, "b")];
+  await a.boot();
+  await b.boot();
+  await a.eval("for i = 1, 3000 do io.write('x\\n') end");
+  expect(await b.eval("return os.date('!%H:%M:%S')")).toBe("00:00:10");
+});
+
+test("a program that uses a temporary file gets an error, and its process continues", async () => {
+  const live = new Live(evaluatorWith({ workers: 1 }), "p");
+  await live.boot();
+  expect(await live.eval("X = 1 io.tmpfile():write('x')")).toMatch(/^Error: .*WeaveDrive/);
+  expect(await live.eval("return tostring(X)")).toBe("nil");
+});
+
 test("any evaluator makes the same memory from the same messages", async () => {
   const run = async (evaluator: Evaluator) => {
     const live = new Live(evaluator, "p");

@@ -1,5 +1,6 @@
 import AoLoader from "@permaweb/ao-loader";
 import type { EvaluatedMessage, EvaluationResult } from "../types.ts";
+import { CountingClock, watched } from "./outside.ts";
 import {
   copyPages,
   decodeSnapshot,
@@ -42,11 +43,15 @@ export class ImageInstance {
   #dirty: Iterable<number> = [];
   /** The settled part of the snapshot of the memory that the instance holds. */
   #settled: Settled | undefined;
+  readonly #clock: CountingClock;
+  /** Whether a program has changed what is kept outside of its memory, such as files: the instance must not evaluate again. */
+  isSpent = false;
   /** Tag of the memory that the instance currently holds, if any. */
   holds: number | null = null;
 
-  private constructor(handle: Handle, memory: WebAssembly.Memory) {
+  private constructor(handle: Handle, memory: WebAssembly.Memory, clock: CountingClock) {
     this.#handle = handle;
+    this.#clock = clock;
     this.#memory = memory;
     const bytes = new Uint8Array(memory.buffer);
     this.#base = copyPages(bytes, differingPages(bytes, new Map()));
@@ -55,9 +60,13 @@ export class ImageInstance {
 
   static async create(module: WebAssembly.Module, options: object): Promise<ImageInstance> {
     let instance: WebAssembly.Instance | undefined;
+    let made: ImageInstance | undefined;
+    const spend = () => {
+      if (made !== undefined) made.isSpent = true;
+    };
     const handle = await load(
       async (info, receive) => {
-        instance = await WebAssembly.instantiate(module, info);
+        instance = await WebAssembly.instantiate(module, watched(info, spend));
         receive(instance);
       },
       { ...options, UNSAFE_MEMORY: true },
@@ -66,7 +75,8 @@ export class ImageInstance {
       (value) => value instanceof WebAssembly.Memory,
     );
     if (memory === undefined) throw new Error("the module exports no memory");
-    return new ImageInstance(handle, memory);
+    made = new ImageInstance(handle, memory, new CountingClock());
+    return made;
   }
 
   /**
@@ -81,6 +91,7 @@ export class ImageInstance {
   ): Promise<{ snapshot: Uint8Array | null; result: EvaluationResult }> {
     const buffer = snapshot === "held" ? null : this.#fill(snapshot);
     this.holds = null;
+    this.#clock.restart();
     let result: EvaluationResult;
     try {
       result = toResult(await this.#handle(buffer, message, env));

@@ -86,6 +86,11 @@ async function execute(order: Order): Promise<Answer> {
       order.keep,
     );
     if (snapshot !== null) instance.holds = order.tag;
+    // As on a compute unit, nothing outside of the memory survives.
+    if (instance.isSpent) {
+      image.instance = null;
+      return { snapshot, result, holds: null };
+    }
     return { snapshot, result, holds: instance.holds };
   } catch (trap) {
     // After a trap or an exit the instance's state is undefined: the next evaluation gets a new one.
