@@ -87,3 +87,7 @@ export function trafficTaken(by: string): FleetError {
 /** Whether a rollout ended because the router had already reverted it. */
 export const isReverted = (error: unknown): boolean =>
   error instanceof FleetError && (error.code === "ROLLOUT_ABORTED" || error.code === "LEASE_ENDED");
+
+/** Whether the router refused a message because its table is not the one that the message expects. */
+export const isStale = (error: unknown): boolean =>
+  error instanceof FleetError && error.code === "STALE_STEP";

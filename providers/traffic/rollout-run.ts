@@ -37,6 +37,7 @@ import {
 } from "./plan.ts";
 import {
   isReverted,
+  isStale,
   rolledBack,
   rolloutWaits,
   tableChanged,
@@ -48,7 +49,6 @@ import {
   commandOf,
   expectSameTable,
   isForeign,
-  isLeaseExpired,
   isSteadyAt,
   resumeAt,
   setAgain,
@@ -56,6 +56,7 @@ import {
   stepName,
   strandedText,
   waitReason,
+  whyStale,
 } from "./rollout-state.ts";
 import { type RolloutEffects, RouterTable } from "./router-table.ts";
 
@@ -86,17 +87,17 @@ export class RolloutRun {
   async run(): Promise<void> {
     try {
       await this.#run();
-    } catch (error) {
-      if (await this.#isStaleStep(error)) return this.#run();
-      if (isReverted(error)) await this.#router.followBack();
+    } catch (thrown) {
+      const error = isStale(thrown)
+        ? whyStale(thrown, await this.#router.read(), this.#wanted, this.#router.hasSet)
+        : thrown;
+      if (error === undefined) return this.#run();
+      if (isReverted(error)) {
+        this.progress.phase = "ROLLED_BACK";
+        await this.#router.followBack();
+      }
       throw error;
     }
-  }
-
-  /** Whether the lease of the step to continue from expired before this run could renew it. Nothing is lost: the rollout starts again. */
-  async #isStaleStep(error: unknown): Promise<boolean> {
-    if (this.#router.hasSet || !(error instanceof FleetError) || error.code !== "STALE_STEP") return false;
-    return isLeaseExpired(await this.#router.read(), this.#wanted);
   }
 
   async #run(): Promise<void> {
@@ -291,9 +292,6 @@ export class RolloutRun {
   /** Throws if somebody else moved the traffic or the lease expired. */
   #assertOurs(state: TrafficState, at: Position): void {
     const ours = { release: this.#wanted.release, step: at.step + 1 };
-    if (isSameTable(state.table, ours)) return;
-    const error = tableChanged(state, ours);
-    if (isReverted(error)) this.progress.phase = "ROLLED_BACK";
-    throw error;
+    if (!isSameTable(state.table, ours)) throw tableChanged(state, ours);
   }
 }

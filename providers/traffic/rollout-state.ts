@@ -9,7 +9,7 @@ import {
 } from "../../src/delivery/index.ts";
 import type { SetTraffic, Table, TrafficCommand, TrafficState } from "../../src/delivery/wire.ts";
 import { finalOf, hasSameShares, messageOf, remainingSteps, servicesAt, type Wanted } from "./plan.ts";
-import type { WaitReason } from "./rollout-errors.ts";
+import { tableChanged, type WaitReason } from "./rollout-errors.ts";
 import { type StateMove, stateMoves } from "./state-moves.ts";
 
 export const stepName = (steps: readonly Step[], step: number): string =>
@@ -64,9 +64,21 @@ export const isSteadyAt = (table: Table | undefined, wanted: Wanted): boolean =>
   table?.mode === "steady" && table.release === wanted.release && hasSameShares(table, finalOf(wanted));
 
 /** Whether the lease of this release's step expired: the table is then held if state was handed over, otherwise reverted. */
-export function isLeaseExpired({ table, reverted }: TrafficState, { release }: Wanted): boolean {
+function isLeaseExpired({ table, reverted }: TrafficState, { release }: Wanted): boolean {
   if (table?.mode === "held") return table.release === release;
   return table?.mode === "steady" && reverted?.release === release && reverted.why === "lease";
+}
+
+/**
+ * Why the router refused a message with `STALE_STEP`: it had reverted this rollout. Undefined if the lease of the step to continue from expired
+ * before a run could renew it: nothing is lost, and the rollout starts again.
+ *
+ * @param hasSet whether the run set a table before
+ */
+export function whyStale(error: unknown, state: TrafficState, wanted: Wanted, hasSet: boolean): unknown {
+  if (!hasSet && isLeaseExpired(state, wanted)) return undefined;
+  const reverted = openRevert(state)?.reverted;
+  return reverted?.release === wanted.release ? tableChanged(state, reverted) : error;
 }
 
 /** What the router reverted, while no run has reported that the state is back as well. */

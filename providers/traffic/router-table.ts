@@ -4,7 +4,6 @@
 import { amount } from "../../src/core/amount.ts";
 import { crashPoint } from "../../src/core/crash.ts";
 import { FleetError } from "../../src/core/errors.ts";
-import { canonicalJson } from "../../src/core/hash.ts";
 import { isSameTable, type Phase, weightsText } from "../../src/delivery/index.ts";
 import type { SetTraffic, Table, TrafficState } from "../../src/delivery/wire.ts";
 import { isEvaluated, isUnsent } from "../../src/fleet/protocol/ask.ts";
@@ -23,7 +22,7 @@ import {
   strandedMessage,
 } from "./rollout-state.ts";
 import type { Router } from "./router.ts";
-import { type StateMove, type StateOwner, stateMoves, stateOwners } from "./state-moves.ts";
+import { movesUndone, type StateMove, type StateOwner, stateMoves, stateOwners } from "./state-moves.ts";
 
 /** Milliseconds between two polls while targets are proved. */
 const PROOF_MS = 300;
@@ -102,10 +101,9 @@ export class RouterTable {
     // After a first call without an answer, only the evaluation says that the message has no effect.
     const isRefused = isEvaluated(error) ? now !== undefined : !isUnclear;
     if (!isRefused) throw switchUnknown(list, standings, error);
-    const left = now && stateMoves(this.#wanted.services, now.table, message).map(canonicalJson);
-    // A service that somebody else moved meanwhile is not served by its old revision.
+    // What somebody else moved meanwhile is not served by its old revision.
     const resumed = await this.#effects.handOver.undo(
-      list.filter((move) => left === undefined || left.includes(canonicalJson(move))),
+      now === undefined ? list : movesUndone(this.#wanted.services, now.table, list),
     );
     throw error instanceof FleetError ? withStanding(error, resumed) : error;
   }

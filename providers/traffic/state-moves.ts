@@ -59,6 +59,29 @@ export function stateOwners(services: TrafficInputs["services"], table: TableLik
   return [...whole, ...byKey];
 }
 
+/**
+ * The moves of a switch that did not happen whose old revision serves by the table in force, each with the keys that it serves. The router can
+ * have returned to a table with other ranges, or with another salt. Pure.
+ */
+export function movesUndone(
+  services: TrafficInputs["services"],
+  table: TableLike | undefined,
+  list: readonly StateMove[],
+): StateMove[] {
+  const owners = stateOwners(services, table);
+  return list.flatMap((move): StateMove[] =>
+    owners
+      .filter(({ name, to }) => name === move.name && to === move.from)
+      .flatMap(({ keys }) => {
+        if (move.keys === undefined || keys === undefined) return keys === move.keys ? [move] : [];
+        // A table without a split has every bucket with any salt.
+        if (keys.to - keys.from === ALL_TRAFFIC_BP) return [move];
+        const [from, to] = [Math.max(keys.from, move.keys.from), Math.min(keys.to, move.keys.to)];
+        return keys.salt === move.keys.salt && from < to ? [{ ...move, keys: { ...keys, from, to } }] : [];
+      }),
+  );
+}
+
 const partitioned = (services: TrafficInputs["services"]) =>
   Object.entries(services).flatMap(([name, { state, blue }]) =>
     state === "partitioned" ? [{ name, blue: blue?.processId }] : [],

@@ -874,6 +874,30 @@ describe("a service that owns its state", () => {
     },
   );
 
+  const partitioned = (stage: Stage, steps: number[]) => {
+    const { services, ...rest } = stage.wanted({ steps: steps.map((weightBp) => ({ weightBp })) });
+    const [battle] = Object.values(services);
+    return { ...rest, services: { battle: { ...battle, state: "partitioned" } } } as typeof rest & {
+      services: typeof services;
+    };
+  };
+
+  it("whose rollout a person aborts before a later run's first message gets its state back in that run", async () => {
+    const stage = new Stage().steady();
+    stage.before = () => {
+      if (stage.router.table?.mode === "rollout") throw new Killed();
+    };
+    await stage.run(owned(stage));
+    let isOpen = true;
+    stage.before = (_message, kind) => {
+      if (kind === "set" && isOpen) stage.router.say("abort");
+      if (kind === "set") isOpen = false;
+    };
+    const { error, rollout } = await stage.run(owned(stage));
+    expect([codeOf(error), rollout.progress.phase]).toEqual(["ROLLOUT_ABORTED", "ROLLED_BACK"]);
+    expect(stage.handed).toEqual(["battle b→g", "battle g→b"]);
+  });
+
   describe.each(["abort", "lease"] as const)("whose rollout the router reverts (%s) while it runs", (why) => {
     /** Runs it until the router reverts the first step. */
     const reverted = async (state: "owned" | "partitioned", steps: number[], keeps = true) => {
@@ -905,6 +929,28 @@ describe("a service that owns its state", () => {
         expect(await reverted("partitioned", [0, 10_000], keeps)).toEqual([]);
       },
     );
+
+    it("gets back the keys that green had, and accepts those of a step whose switch is refused", async () => {
+      const stage = new Stage().steady();
+      let step = 0;
+      stage.before = (_message, kind) => {
+        if (kind !== "set" || !stage.handed.includes("battle b→g 1000-5000") || step > 0) return;
+        step = stage.router.table?.step ?? 0;
+        if (stage.router.lease) stage.router.lease.onEnd = "revert";
+        if (why === "abort") stage.router.say("abort");
+        else stage.router.tick(600_000);
+      };
+      const { error, rollout } = await stage.run(partitioned(stage, [1000, 5000, 10_000]));
+      expect([step, codeOf(error)]).toEqual([1, why === "abort" ? "ROLLOUT_ABORTED" : "LEASE_ENDED"]);
+      expect(rollout.progress.phase).toBe("ROLLED_BACK");
+      expect(stage.handed).toEqual([
+        "battle b→g 0-1000",
+        "battle b→g 1000-5000",
+        "battle b serves on 1000-5000",
+        "battle g→b 0-1000",
+      ]);
+      expect(stage.router.reverted?.returned).toBe(true);
+    });
 
     it.each([true, false])(
       "gets back only the keys that green had (the router records the routes: %s)",

@@ -125,7 +125,8 @@ export class Stage {
             throw new FleetError({ code: "HANDOVER_FAILED", what: "no", remedy: "none" });
         },
         undo: async (list) => {
-          for (const { name, from } of list) this.handed.push(`${name} ${from[0]} serves on`);
+          for (const { name, from, keys } of list)
+            this.handed.push(`${name} ${from[0]} serves on${keys ? ` ${keys.from}-${keys.to}` : ""}`);
           return list.map(({ name, from }) => ({ name, processId: from, state: "serves" as const }));
         },
       },
