@@ -1,7 +1,7 @@
 /** Requests by keys that are being moved to another process, and all other requests meanwhile. */
 import { beforeAll, expect, test } from "vitest";
 import { bucket } from "../router/reference.ts";
-import { type Aos, address, boot } from "./aos.ts";
+import { type Aos, address, boot, MESSENGER } from "./aos.ts";
 
 const [STRANGER, COORDINATOR, PLAYER] = ["stranger", "the-coordinator", "player"].map(address) as [
   string,
@@ -21,6 +21,12 @@ fleet.on("EARN", { schema = { player = { type = "string", required = true } } },
   purses[data.player] = (purses[data.player] or 0) + 1
   return { sum = purses[data.player] }
 end)
+Handlers.add("gift", "Gift", function(msg)
+  local player = msg.Tags.Player
+  if msg.Tags.Ask then player = Receive({ Action = "Thanks" }).Tags.Player end
+  purses[player] = (purses[player] or 0) + 100
+end)
+Handlers.add("tick", "Tick", function() Ticks = (Ticks or 0) + 1 end)
 `;
 
 beforeAll(async () => {
@@ -48,6 +54,39 @@ test("only the router can name a request's key", async () => {
   expect(await earn(stays, { From: STRANGER, "Traffic-Key": stays })).toMatchObject(refused);
   expect(await earn(stays, { From: STRANGER })).toMatchObject(refused);
   expect(await earn(stays, { From: COORDINATOR, "On-Behalf-Of": PLAYER })).toMatchObject(refused);
+});
+
+const purse = (key: string) => p.value(`Fleet.store.states.purses["${key}"] or 0`);
+
+test("a handler of the program gets no request of a key that moves, and none of a wallet without a key", async () => {
+  const gift = async (key: string, from: object) =>
+    (await p.send({ Action: "Gift", Player: key, ...from })).reply?.data.error?.code;
+  const before = await Promise.all([purse(moved), purse(stays)]);
+  for (const key of [moved, stays]) {
+    const code = await gift(key, { From: COORDINATOR, "Traffic-Key": key });
+    expect(code).toBe(key === moved ? "DRAINING" : undefined);
+  }
+  expect(await gift(stays, { From: STRANGER })).toBe("DRAINING");
+  expect(await gift(stays, { From: STRANGER, "Traffic-Key": stays })).toBe("DRAINING");
+  expect(await Promise.all([purse(moved), purse(stays)])).toEqual([before[0], Number(before[1]) + 100]);
+  // Nobody would send these again.
+  expect(await gift(stays, { From: address("token"), Owner: MESSENGER })).toBeUndefined();
+  await p.send({ Action: "Tick", Cron: true });
+  expect([await purse(stays), await p.value("Ticks")]).toEqual([Number(before[1]) + 200, 1]);
+});
+
+test("a handler that waits since a request of a key is open for the range with that key alone", async () => {
+  const open = async (range: object) =>
+    (await p.send({ Action: "GET_KEYS", Data: { ...HALF, ...range } })).reply?.data.open;
+  const before = Number(await purse(stays));
+  await p.send({ Action: "Gift", Ask: "1", Player: stays, From: COORDINATOR, "Traffic-Key": stays });
+  expect([await open({}), await open({ from: 5000, to: 10_000 })]).toEqual([0, 1]);
+  await p.send({ Action: "Gift", Ask: "1", Player: stays, From: address("token"), Owner: MESSENGER });
+  expect([await open({}), await open({ from: 5000, to: 10_000 })]).toEqual([1, 2]);
+  for (const n of ["1", "2"])
+    await p.send({ Action: "Thanks", N: n, Player: stays, From: COORDINATOR, "Traffic-Key": stays });
+  expect([await open({}), await open({ from: 5000, to: 10_000 })]).toEqual([0, 0]);
+  expect(await purse(stays)).toBe(before + 200);
 });
 
 test("once the keys are back all requests are served", async () => {

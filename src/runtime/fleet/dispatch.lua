@@ -197,14 +197,21 @@ local function entryOf(msg)
   return entry, entry ~= nil and shared.isOffered(entry, msg)
 end
 
---- Whether the program's handlers must not get a message: while the process is draining or retired, because their changes would be lost in a
--- hand-over. The owner's Eval is for aos.
-function dispatch.isClosed(msg)
-  return stopped() ~= nil and not (msg.Action == "Eval" and msg.From == auth.owner())
+-- Why the program's handlers must not get a message, or nil: while the process is draining or retired, or the message's key is sealed, because their
+-- changes would be lost in a hand-over. The owner's Eval is for aos.
+local function closed(msg)
+  if msg.Action == "Eval" and msg.From == auth.owner() then return nil end
+  local why = stopped()
+  return why and fail.new(table.unpack(why)) or partition.refusal(msg)
 end
 
---- The pattern of the very first handler, which sees every message: one that was handled before, an awaited reply, a declared action, or, while the process is draining
--- or retired, everything except the owner's Eval, because changes by the program's handlers would be lost in a hand-over.
+--- Whether the program's handlers must not get a message.
+function dispatch.isClosed(msg)
+  return closed(msg) ~= nil
+end
+
+--- The pattern of the very first handler, which sees every message: one that was handled before, an awaited reply, a declared action, or what the program's
+-- handlers must not get.
 -- Calls are timed out here because aos empties the outbox after `ao.normalize`.
 function dispatch.first(msg)
   if envelope.isRepeated(msg) then return true end
@@ -212,8 +219,8 @@ function dispatch.first(msg)
   local entry, isOffered = entryOf(msg)
   results.begin(msg, isOffered and entry.action or nil)
   if matching.find(msg) then return true end
-  local isOurs = entry ~= nil and not isOffered
-  if stopped() then isOurs = dispatch.isClosed(msg) end
+  if next(store.partitioned) then envelope.of(msg).key = partition.key(msg) end
+  local isOurs = entry ~= nil and not isOffered or dispatch.isClosed(msg)
   if not isOurs then undo.mayChange() end
   return isOurs
 end
@@ -236,9 +243,10 @@ function dispatch.handle(msg)
   if call then return calls.receive(msg, call) end
   local entry = registry.find(msg.Action)
   if entry then return handle(entry, msg) end
-  countRefusal(msg, STOPPED[store.status][1])
+  local failure = closed(msg)
+  countRefusal(msg, failure.code)
   if not isRequest(msg) or not replyLimits.own(msg) then return end
-  reply.send(reply.address(msg), false, reply.failure(fail.new(table.unpack(stopped()))))
+  reply.send(reply.address(msg), false, reply.failure(failure))
 end
 
 --- The pattern of the very last handler, for messages that no handler of the program took: a reply that only its chain identifies, a

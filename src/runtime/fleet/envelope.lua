@@ -9,6 +9,7 @@ local node = require("fleet.node")
 local seen = require("fleet.seen")
 local store = require("fleet.store")
 local ticks = require("fleet.ticks")
+local waiting = require("fleet.waiting")
 
 local envelope = {}
 
@@ -80,6 +81,7 @@ local function wrap(original)
     local hasCode = isEval(msg)
     pcall(integrity.turn, hasCode)
     local own, before = {}, Fleet.current
+    pcall(waiting.record, before and before.key)
     for _, field in ipairs(OWN_FIELDS) do own[field] = msg[field] end
     local scheduledAt = ticks.scheduledAt(msg, rawTag)
     Fleet.current = {
@@ -100,7 +102,7 @@ local function wrap(original)
     }
     -- A program may normalize the message that it handles. Ticks of a messenger unit have no id.
     if before and msg.Id ~= nil and before.id == msg.Id and before.slot == Fleet.current.slot then
-      Fleet.current.repeated = before.repeated
+      Fleet.current.repeated, Fleet.current.key = before.repeated, before.key
     end
     local stats = store.stats
     stats.messages = stats.messages + 1

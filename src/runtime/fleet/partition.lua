@@ -10,6 +10,7 @@ local fail = require("fleet.fail")
 local state = require("fleet.state")
 local store = require("fleet.store")
 local tables = require("fleet.router-table")
+local waiting = require("fleet.waiting")
 
 local partition = {}
 
@@ -41,18 +42,31 @@ local function within(range)
   end
 end
 
---- Raises `DRAINING` for a request whose key is no longer here.
-function partition.check(msg)
+local function refusal(key)
   local sealed = store.partition
-  if #sealed.ranges == 0 or envelope.isDryRun() then return end
-  local key = partition.key(msg)
+  if #sealed.ranges == 0 or envelope.isDryRun() then return nil end
   local bucket = key and tables.bucket(key, sealed.salt)
   for _, range in ipairs(sealed.ranges) do
     if not bucket or bucket >= range.from and bucket < range.to then
-      error(fail.new("DRAINING", key and "the state of this key is being moved to another process" or "keys of this process are being moved to another one",
-        "Send it again through the fleet's coordinator."))
+      return fail.new("DRAINING", key and "the state of this key is being moved to another process" or "keys of this process are being moved to another one",
+        "Send it again through the fleet's coordinator.")
     end
   end
+  return nil
+end
+
+--- Raises `DRAINING` for a request whose key is no longer here.
+function partition.check(msg)
+  local failure = refusal(partition.key(msg))
+  if failure then error(failure) end
+end
+
+--- The refusal of a message that the program's handlers must not get, or nil: the same as for a declared action, except that a tick, and a
+-- process' message without a key, are not refused: a notice of a token is not sent again, and this process still has keys.
+function partition.refusal(msg)
+  local key = partition.key(msg)
+  if not key and (msg.Owner ~= msg.From or envelope.of(msg).cron) then return nil end
+  return refusal(key)
 end
 
 local function without(ranges, gone)
@@ -79,13 +93,13 @@ function partition.unseal(range)
   store.partition = { salt = range.salt, ranges = same and without(store.partition.ranges, range) or {} }
 end
 
---- Number of open calls for requests of a range: their answers can still change its state.
+--- Number of open calls and waiting handlers for requests of a range: what they get can still change its state.
 function partition.open(range)
   local belongs, n = within(range), 0
   for _, call in pairs(store.calls.open) do
     if call.key == nil or belongs(call.key) then n = n + 1 end
   end
-  return n
+  return n + waiting.countOf(belongs)
 end
 
 --- The state of the keys of a range, with its digest.

@@ -25,6 +25,27 @@ function waiting.loaded()
   end
 end
 
+--- Records for which key the handlers wait that the message before this one made wait. Called before a message is handled.
+-- @tparam ?string key of that message
+function waiting.record(key)
+  if not next(store.partitioned) then return end
+  local before, now = store.onceKeys or {}, {}
+  for _, name in ipairs(names()) do
+    now[name] = before[name] == nil and (key or false) or before[name]
+  end
+  store.onceKeys = now
+end
+
+--- Number of handlers that wait since a message whose key belongs to a range, or is not known: one that was resumed and waits again.
+-- @tparam function belongs `function(key)`
+function waiting.countOf(belongs)
+  local n, atLoad, keys = 0, store.onceAtLoad or {}, store.onceKeys or {}
+  for _, name in ipairs(names()) do
+    if not atLoad[name] and (not keys[name] or belongs(keys[name])) then n = n + 1 end
+  end
+  return n
+end
+
 --- Number of handlers that wait for a message since a message.
 function waiting.count()
   local n, atLoad = 0, store.onceAtLoad or {}
