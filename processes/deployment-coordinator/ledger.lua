@@ -1,5 +1,5 @@
 --- The append-only ledger: entries are never changed or removed. Only deployers and starts of the fleet's
--- own processes, once a minute each, add entries, so nobody else can make it grow.
+-- own processes, a few each between two entries of deployers, add entries, so nobody else can make it grow.
 local fleet = require("fleet")
 
 local ledger = {}

@@ -6,11 +6,12 @@ local alerts = require("monitor.alerts")
 local registrations = {}
 
 local MAX_PROCESSES = 1000
---- Ms after which a start of the same process enters the ledger again, which keeps it permanently.
-local START_AGAIN = 60000
+--- The ledger keeps entries permanently: ms after which a start of the same process enters it again, and how many do between two entries that
+-- a deployer made. Each process reports its own starts, as often as it likes.
+local START_AGAIN, MAX_STARTS = 60000, 8
 
--- starts: id → scheduler time of the latest start in the ledger
-local state = fleet.state("registrations", { byId = {}, count = 0, starts = {} })
+-- starts: id → { at, the latest start in the ledger; entries, since `others`; omitted, since `at` }; entries: of all starts
+local state = fleet.state("registrations", { byId = {}, count = 0, starts = {}, entries = 0 })
 
 -- Whether the process was registered as one without the fleet's library, which answers none of the fleet's actions.
 local function runsWithoutLibrary(entry)
@@ -70,6 +71,7 @@ fleet.on("PROCESS_DEREGISTRATION", {
   if id == nil then error(fleet.fail("INVALID_DATA", "processId is missing", "Set processId.")) end
   if state.byId[id] then
     state.byId[id] = nil
+    if state.starts then state.starts[id] = nil end
     state.count = state.count - 1
     ledger.write("PROCESS_DEREGISTERED", { processId = id }, msg)
   end
@@ -92,19 +94,37 @@ local function known(msg)
   return state.byId[msg.From] ~= nil or fleet.is(msg, "peer")
 end
 
+-- The record of a process' starts, with the number of its entries since the latest entry of a deployer.
+local function startsOf(id)
+  -- States of earlier versions have no starts, or their times alone.
+  state.starts, state.entries = state.starts or {}, state.entries or 0
+  local start = state.starts[id]
+  if type(start) ~= "table" then
+    start = { at = start, entries = 0, omitted = 0 }
+    state.starts[id] = start
+  end
+  local others = ledger.length() - state.entries
+  if start.others ~= others then start.others, start.entries = others, 0 end
+  return start
+end
+
 fleet.on("STARTUP", { silent = true }, function(data, msg)
   if not known(msg) then return end
   local entry = state.byId[msg.From]
   local version, now = type(data.version) == "string" and data.version:sub(1, 64) or nil, fleet.now(msg)
-  if entry then entry.lastStartup = { at = now, version = version } end
-  -- States of earlier versions have no starts.
-  state.starts = state.starts or {}
-  for id, at in pairs(state.starts) do
-    if now - at >= START_AGAIN then state.starts[id] = nil end
+  if entry then
+    entry.lastStartup = { at = now, version = version, count = (entry.lastStartup and entry.lastStartup.count or 0) + 1 }
   end
-  if state.starts[msg.From] then return end
-  state.starts[msg.From] = now
-  ledger.write("PROCESS_STARTED", { processId = msg.From, version = version }, msg)
+  local start = startsOf(msg.From)
+  if start.at and now - start.at < START_AGAIN or start.entries >= MAX_STARTS then
+    start.omitted = start.omitted + 1
+    return
+  end
+  ledger.write("PROCESS_STARTED", {
+    processId = msg.From, version = version, omitted = start.omitted > 0 and start.omitted or nil,
+  }, msg)
+  start.at, start.entries, start.omitted = now, start.entries + 1, 0
+  state.entries = state.entries + 1
 end)
 
 fleet.on("Error", { silent = true }, function(data, msg)

@@ -831,4 +831,26 @@ describe("with processes", () => {
       { type: "PROCESS_ERROR", source: "admin", count: 1, message: "X: boom" },
     ]);
   });
+
+  test("starts of a process enter the ledger a few times between two entries of a deployer, and the next one counts the others", async () => {
+    const w = await world();
+    const c = w.get("deployment-coordinator");
+    const { id } = w.get("admin");
+    const entries = async () =>
+      (await ledger(c, { kind: "PROCESS_STARTED" })).filter(({ processId }) => processId === id);
+    for (let n = 0; n < 20; n += 1) {
+      c.now += 60_000;
+      await c.send({ From: id, Action: "STARTUP", Data: { version: `1.0.${n}` } });
+    }
+    // After the one that it reported when it was loaded.
+    expect((await entries()).slice(1).map(({ version, omitted }) => [version, omitted])).toEqual(
+      Array.from({ length: 8 }, (_, n) => [`1.0.${n}`, undefined]),
+    );
+    const { processes } = await ask(c, { Action: "PROCESS_DISCOVERY" });
+    expect(processes).toMatchObject({ [id]: { lastStartup: { version: "1.0.19", count: 20 } } });
+    const epoch = (await ask(c, { Action: "Info" })).epoch as number;
+    await phase(c, "begin", "d-next", epoch);
+    await c.send({ From: id, Action: "STARTUP", Data: { version: "2.0.0" } });
+    expect((await entries()).at(-1)).toMatchObject({ version: "2.0.0", omitted: 12 });
+  });
 });
