@@ -84,8 +84,19 @@ export function trafficTaken(by: string): FleetError {
   });
 }
 
+/**
+ * The error of a rollout that the router reverted, and whose state did not go back. Another attempt of the same deployment would start the
+ * rollout again, so it is not transient, whatever the cause is.
+ */
+export function notReturned(error: FleetError, cause: FleetError): FleetError {
+  const [{ remedy, ...first }, ...rest] = cause.problems;
+  const next =
+    "An old revision may refuse requests (DRAINING) until its state is back: the next pulumi up (or npx fleet deploy) moves it.";
+  return new FleetError([...error.problems, { ...first, remedy: `${next} ${remedy}` }, ...rest], { cause });
+}
+
 /** Whether a rollout ended because the router had already reverted it. */
-export const isReverted = (error: unknown): boolean =>
+export const isReverted = (error: unknown): error is FleetError =>
   error instanceof FleetError && (error.code === "ROLLOUT_ABORTED" || error.code === "LEASE_ENDED");
 
 /** Whether the router refused a message because its table is not the one that the message expects. */

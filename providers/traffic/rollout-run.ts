@@ -48,6 +48,7 @@ import { NOT_STARTED, type RolloutProgress } from "./rollout-progress.ts";
 import {
   commandOf,
   expectSameTable,
+  isAborted,
   isForeign,
   isSteadyAt,
   resumeAt,
@@ -94,7 +95,7 @@ export class RolloutRun {
       if (error === undefined) return this.#run();
       if (isReverted(error)) {
         this.progress.phase = "ROLLED_BACK";
-        await this.#router.followBack();
+        throw await this.#router.followBack(error);
       }
       throw error;
     }
@@ -105,6 +106,7 @@ export class RolloutRun {
     if (!state.table) state = await this.#begin();
     state = await this.#router.recover(state);
     if (isForeign(state, this.#wanted)) state = await this.#reset(state);
+    if (isAborted(state)) return this.#back(state, "aborted by hand");
     if (isSteadyAt(state.table, this.#wanted)) return this.#complete("already as declared");
     const steps = remainingSteps(this.#wanted, state.proven);
     await this.#router.prove(targetsFor(this.#wanted, steps, [state.table, state.proven]));
@@ -194,7 +196,7 @@ export class RolloutRun {
       const state = await this.#router.read();
       this.#assertOurs(state, at);
       const command = commandOf(state);
-      if (left <= 0 || command === "promote" || command === "pause") return state;
+      if (left <= 0 || (command !== undefined && command !== "resume")) return state;
       await this.#router.report(phase, `${stepName(steps, at.step)}: ${requestsText(state)}`);
     }
   }

@@ -51,10 +51,19 @@ export function stepMessage(
   return { ...message, ...expectSameTable(state), lease };
 }
 
-/** A person's command about the current table. */
-export function commandOf({ table, command }: TrafficState): TrafficCommand | undefined {
-  return isSameTable(table, command) ? command?.command : undefined;
+/**
+ * A person's command about the current table. An abort also counts after its state could not go back: a router forgets the command when a run
+ * holds the aborted table again, and keeps only that it reverted it.
+ */
+export function commandOf({ table, command, reverted }: TrafficState): TrafficCommand | undefined {
+  if (isSameTable(table, command)) return command?.command;
+  const isStranded = holdOf(table)?.code === "stranded" && isSameTable(table, reverted);
+  return isStranded && reverted?.why === "abort" && reverted.returned !== true ? "abort" : undefined;
 }
+
+/** Whether a person aborted the rollout of a table that is held because its state cannot go back. */
+export const isAborted = (state: TrafficState): boolean =>
+  state.table?.mode === "held" && commandOf(state) === "abort";
 
 /** Whether a rollout of another release is in progress. */
 export const isForeign = ({ table }: TrafficState, { release }: Wanted): boolean =>

@@ -12,7 +12,7 @@ import type { HandOver } from "./hand-over.ts";
 import { switchUnknown, withStanding } from "./hand-over-messages.ts";
 import type { Measure } from "./measure.ts";
 import { baseOf, hasSameShares, targetsOf, type Wanted } from "./plan.ts";
-import { targetsUnproven } from "./rollout-errors.ts";
+import { notReturned, targetsUnproven } from "./rollout-errors.ts";
 import type { RolloutProgress } from "./rollout-progress.ts";
 import {
   movesAfterRevert,
@@ -124,38 +124,59 @@ export class RouterTable {
       const now = await this.read();
       if (now.serial !== state.serial) return this.recover(now);
     }
-    const now = await this.#moveBack(state, (list) => handOver.recover(list));
+    await this.#moveBack(state, (list) => handOver.recover(list));
+    const now = await this.#reportReturn(state);
     await handOver.confirm(movesSinceProven(services, now));
     await handOver.resumeServing(refusing);
     return now;
   }
 
-  /** After the router reverted the traffic: moves the state that had moved back, with the new revision's changes since the switch. */
-  async followBack(): Promise<void> {
+  /**
+   * After the router reverted the traffic: moves the state that had moved back, with the new revision's changes since the switch.
+   *
+   * @param why the error by which the run ends
+   * @returns the error to end with, which also says that the state is not back
+   */
+  async followBack(why: FleetError): Promise<FleetError> {
     const { handOver } = this.#effects;
-    await this.#moveBack(await this.read(), async (list) => {
-      await handOver.transfer(list);
-      await handOver.serve(list);
-    });
+    try {
+      const state = await this.read();
+      await this.#moveBack(state, async (list) => {
+        await handOver.transfer(list);
+        await handOver.serve(list);
+      });
+      await this.#reportReturn(state).catch((error: unknown) => this.#unreported(error));
+      return why;
+    } catch (error) {
+      if (!(error instanceof FleetError)) throw error;
+      // The traffic is not where it was: that is all there is to say.
+      return this.#progress.phase === "HELD" ? error : notReturned(why, error);
+    }
+  }
+
+  /** The router may not know that the state is back: the next run reports it again, and moves nothing. */
+  async #unreported(error: unknown): Promise<void> {
+    if (!(error instanceof FleetError)) throw error;
+    const { what, code } = error.problems[0];
+    await this.report(
+      this.#progress.phase,
+      `the next run reports to the router that the state is back: ${what} [${code}]`,
+    );
   }
 
   /**
    * Moves the state of what the router reverted. If an old revision cannot take it, its traffic returns to the new one, which has the state:
-   * the old one refuses every request. Then a person decides, as in a rollback by a run.
+   * the old one refuses every request. Then a person decides, as in a rollback by a run. If it only takes too long, the next run moves it.
    */
-  async #moveBack(
-    state: TrafficState,
-    move: (list: readonly StateMove[]) => Promise<void>,
-  ): Promise<TrafficState> {
+  async #moveBack(state: TrafficState, move: (list: readonly StateMove[]) => Promise<void>): Promise<void> {
     const list = movesAfterRevert(state, this.#wanted);
     try {
       await move(list);
     } catch (error) {
-      if (error instanceof FleetError && error.code === "HANDOVER_FAILED")
+      if (error instanceof FleetError && error.code === "HANDOVER_FAILED" && !error.transient)
         await this.#holdReverted(state, list, error.problems[0].what);
       throw error;
     }
-    return this.#reportReturn(state);
   }
 
   async #holdReverted(state: TrafficState, list: readonly StateMove[], why: string): Promise<void> {

@@ -807,9 +807,10 @@ describe("a service that owns its state", () => {
       expect(stage.router.table).toMatchObject({ release: "r2", mode: "held", holdCode: "stranded" });
       expect(weights(stage)).toEqual({ g: 10_000, b: 0 });
       stage.before = () => {};
-      expect((await stage.run(owned(stage))).error).toBeUndefined();
-      expect(stage.handed.filter((one) => one.startsWith("battle b"))).toEqual(["battle b→g"]);
-      expect(stage.router.proven).toMatchObject({ release: "r2", mode: "steady" });
+      // A person decides: the abort stands, and the next run tries again.
+      stage.handingFails = false;
+      expect(codeOf((await stage.run(owned(stage))).error)).toBe("ROLLED_BACK");
+      expect(weights(stage)).toEqual({ b: 10_000 });
     },
   );
 

@@ -52,7 +52,7 @@ export class Stage {
   readonly served: string[] = [];
   /** Moves of an earlier run that a run looked at again. */
   readonly confirmed: string[] = [];
-  handingFails = false;
+  handingFails: boolean | "slowly" = false;
   /** What the old revisions answer in a hand-over. */
   answers: "refuses" | "lost" = "refuses";
   /** The process that refuses requests by `refusing`. */
@@ -105,8 +105,7 @@ export class Stage {
       handOver: {
         transfer: async (list) => {
           for (const move of list) this.handed.push(labelOf(move));
-          if (this.handingFails && list.length > 0)
-            throw new FleetError({ code: "HANDOVER_FAILED", what: "no", remedy: "none" });
+          if (this.handingFails && list.length > 0) throw this.#notHanded();
           return list.map(({ name, from }) => ({ name, processId: from, state: this.answers }));
         },
         serve: async (list) => {
@@ -121,8 +120,7 @@ export class Stage {
         },
         recover: async (list) => {
           for (const move of list) this.handed.push(`${labelOf(move)} if it drains`);
-          if (this.handingFails && list.length > 0)
-            throw new FleetError({ code: "HANDOVER_FAILED", what: "no", remedy: "none" });
+          if (this.handingFails && list.length > 0) throw this.#notHanded();
         },
         undo: async (list) => {
           for (const { name, from, keys } of list)
@@ -215,6 +213,11 @@ export class Stage {
         }
       },
     };
+  }
+
+  #notHanded(): FleetError {
+    const transient = this.handingFails === "slowly";
+    return new FleetError({ code: "HANDOVER_FAILED", what: "no", remedy: "none" }, { transient });
   }
 
   #loses(): "answers" | "messages" | undefined {

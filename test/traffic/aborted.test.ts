@@ -1,0 +1,157 @@
+/** A person aborts a rollout of a service that owns its state, and the state cannot go back at once. */
+import { describe, expect, it } from "vitest";
+import type { Wanted } from "../../providers/traffic/plan.ts";
+import { unitSlow } from "../../src/ao/errors.ts";
+import { FleetError } from "../../src/core/errors.ts";
+import type { Table } from "../../src/delivery/wire.ts";
+import { BLUE, GREEN, Killed, SHOP_BLUE, SHOP_GREEN, Stage } from "./stage.ts";
+
+const codes = (error: unknown) =>
+  error instanceof FleetError ? error.problems.map(({ code }) => code) : error;
+const isTransient = (error: unknown) => (error as FleetError).transient;
+const weights = (stage: Stage, service = "battle") =>
+  Object.fromEntries(
+    (stage.router.table?.services[service]?.routes ?? []).map(({ processId, weightBp }) => [
+      processId[0],
+      weightBp,
+    ]),
+  );
+const AT_BLUE = { b: 10_000 };
+const AT_GREEN = { g: 10_000, b: 0 };
+
+const service = (blue: string, green: string) => ({
+  key: "sender",
+  state: "owned" as const,
+  blue: { processId: blue, sourceHash: "old" },
+  green: { processId: green, sourceHash: "new" },
+});
+const owned = (stage: Stage): Wanted =>
+  stage.wanted({ trafficStrategy: "INSTANT" }, { services: { battle: service(BLUE, GREEN) } });
+
+/** A router with `holdCodes: undefined` is of version 0.1.0. */
+const stageOf = (isOld = false) => {
+  const stage = new Stage().steady();
+  if (isOld) stage.router.holdCodes = undefined;
+  return stage;
+};
+
+/** Runs a rollout that a person aborts, and whose state cannot go back. */
+async function aborted(stage: Stage, handingFails: Stage["handingFails"]) {
+  stage.before = () => {
+    if (stage.router.table?.mode !== "rollout") return;
+    stage.router.say("abort");
+    Object.assign(stage, { handingFails, refusing: BLUE });
+  };
+  const { error } = await stage.run(owned(stage));
+  stage.before = () => {};
+  return error;
+}
+
+describe("an abort whose hand-back takes too long", () => {
+  it("leaves the traffic where it was, and the next run moves the state back", async () => {
+    const stage = stageOf();
+    const error = await aborted(stage, "slowly");
+    expect(weights(stage)).toEqual(AT_BLUE);
+    expect(stage.router.table).toMatchObject({ release: "r1", mode: "steady" });
+    // A further attempt of the same deployment would start the rollout again.
+    expect([codes(error), isTransient(error)]).toEqual([["ROLLOUT_ABORTED", "HANDOVER_FAILED"], false]);
+    stage.handingFails = false;
+    await stage.run(owned(stage));
+    expect(stage.handed).toEqual(["battle b→g", "battle g→b", "battle g→b if it drains", "battle b→g"]);
+  });
+
+  it("leaves the traffic where it was if the deployer had died", async () => {
+    const stage = stageOf();
+    stage.before = () => {
+      if (stage.router.table?.mode === "rollout") throw new Killed();
+    };
+    await stage.run(owned(stage));
+    stage.before = () => {};
+    stage.router.say("abort");
+    Object.assign(stage, { handingFails: "slowly", refusing: BLUE });
+    const { error } = await stage.run(owned(stage));
+    expect([codes(error), isTransient(error), weights(stage)]).toEqual([["HANDOVER_FAILED"], true, AT_BLUE]);
+  });
+
+  it("stays an abort if only the router's answer to the run's report is missing", async () => {
+    const stage = stageOf();
+    stage.before = (message, kind) => {
+      if (stage.router.table?.mode === "rollout") stage.router.say("abort");
+      if (kind === "set" && stage.handed.at(-1) === "battle g→b")
+        throw unitSlow("messenger unit", "http://mu", message);
+    };
+    const { error, rollout } = await stage.run(owned(stage));
+    expect([codes(error), isTransient(error)]).toEqual([["ROLLOUT_ABORTED"], false]);
+    expect(rollout.progress.phase).toBe("ROLLED_BACK");
+    expect(stage.reported.at(-1)?.detail).toContain("the next run reports to the router");
+    stage.before = () => {};
+    await stage.run({ ...owned(stage), release: "r3" });
+    expect(stage.router.reverted?.returned).toBe(true);
+  });
+});
+
+describe("an abort whose state cannot go back", () => {
+  it.each([false, true])(
+    "is carried out by the next run before anything is judged (a router of version 0.1.0: %s)",
+    async (isOld) => {
+      const stage = stageOf(isOld);
+      expect(codes(await aborted(stage, true))).toEqual(["HANDOVER_FAILED"]);
+      expect([weights(stage), stage.router.table?.mode]).toEqual([AT_GREEN, "held"]);
+      // It still cannot.
+      expect(codes((await stage.run(owned(stage))).error)).toEqual(["HANDOVER_FAILED"]);
+      expect(weights(stage)).toEqual(AT_GREEN);
+      stage.handingFails = false;
+      const started = stage.router.at;
+      const { error } = await stage.run(owned(stage));
+      expect((error as Error).message).toMatch(/aborted by hand/);
+      expect([codes(error), weights(stage)]).toEqual([["ROLLED_BACK"], AT_BLUE]);
+      expect(stage.router.at - started).toBeLessThan(10_000);
+    },
+  );
+
+  it("is overruled by a person who promotes the held table", async () => {
+    const stage = stageOf();
+    await aborted(stage, true);
+    stage.handingFails = false;
+    stage.router.say("promote");
+    expect((await stage.run(owned(stage))).error).toBeUndefined();
+    expect(stage.router.proven).toMatchObject({ release: "r2", mode: "steady" });
+  });
+
+  it("is carried out if one of two services is back, so that the shares are those of no step", async () => {
+    const stage = stageOf();
+    const services = { battle: service(BLUE, GREEN), shop: service(SHOP_BLUE, SHOP_GREEN) };
+    const wanted = { ...owned(stage), services };
+    stage.before = () => {
+      if (stage.router.table?.mode !== "rollout") return;
+      stage.router.say("abort");
+      Object.assign(stage, { handingFails: true, refusing: SHOP_BLUE });
+    };
+    const shop = { key: "sender", routes: [{ processId: SHOP_BLUE, revision: "old", weightBp: 10_000 }] };
+    const proven = stage.router.proven as Table;
+    proven.services = { ...proven.services, shop };
+    expect(codes((await stage.run(wanted)).error)).toEqual(["HANDOVER_FAILED"]);
+    expect([weights(stage), weights(stage, "shop")]).toEqual([AT_BLUE, { t: 10_000, s: 0 }]);
+    stage.before = () => {};
+    stage.handingFails = false;
+    expect(codes((await stage.run(wanted)).error)).toEqual(["ROLLED_BACK"]);
+    expect([weights(stage), weights(stage, "shop")]).toEqual([AT_BLUE, { s: 10_000 }]);
+    expect(stage.handed.at(-1)).toBe("shop t→s");
+  });
+
+  it("ends the interval of a run that has just given the step a lease again", async () => {
+    const stage = stageOf();
+    stage.behaviours[GREEN] = { errorRate: 0.5 };
+    stage.before = () => {
+      stage.handingFails = stage.router.table?.mode === "rollout";
+    };
+    expect(codes((await stage.run(owned(stage))).error)).toEqual(["HANDOVER_FAILED"]);
+    stage.handingFails = false;
+    const started = stage.router.at;
+    stage.before = (_message, kind) => {
+      if (kind === "set" && stage.router.table?.holdCode === "stranded") stage.router.say("abort");
+    };
+    expect(codes((await stage.run(owned(stage))).error)).toEqual(["ROLLED_BACK"]);
+    expect(stage.router.at - started).toBeLessThan(30_000);
+  });
+});
