@@ -1,8 +1,9 @@
 import { PassThrough } from "node:stream";
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { exitCodeOf } from "../../src/cli/exit.ts";
 import { choose, confirm } from "../../src/cli/questions.ts";
 import { Unanswered } from "../../src/cli/unanswered.ts";
+import { FleetError } from "../../src/core/errors.ts";
 import { failureOf } from "../kit/failure.ts";
 import { began, failed, fakeEngine, fleet, projectFolder } from "./fakes.ts";
 
@@ -55,22 +56,40 @@ test("a command whose question is interrupted says that nothing was changed", as
   expect(engine.runs.map(({ kind }) => kind)).toEqual(["preview"]);
 });
 
-test("a question after a run that changed something does not say that nothing was changed", async () => {
-  const engine = fakeEngine(async ({ kind, say }) => {
-    say(began("Process", "battle", "update"));
-    if (kind === "preview") return { ok: true };
-    for (const event of failed("Process", "battle", "No backup. [BACKUP_FAILED]\n  fix:      Try again."))
-      say(event);
-    return { ok: false };
+describe("a question after a run that changed something", () => {
+  /** A run that fails because a state cannot be saved; the plan is confirmed, the question after the run is interrupted. */
+  const interrupted = async (words: readonly string[], more: Partial<Parameters<typeof fleet>[1]> = {}) => {
+    const engine = fakeEngine(async ({ kind, say }) => {
+      say(began("Process", "battle", "update"));
+      if (kind === "preview") return { ok: true };
+      for (const event of failed("Process", "battle", "No backup. [BACKUP_FAILED]\n  fix:      Try again."))
+        say(event);
+      return { ok: false };
+    });
+    let asked = 0;
+    return fleet(["deploy", ...words], {
+      ...{ cwd: projectFolder(), engine, tty: true, ...more },
+      get confirm() {
+        asked += 1;
+        return asked > 1 ? new Unanswered() : true;
+      },
+    });
+  };
+
+  test("does not say that nothing was changed", async () => {
+    const ran = await interrupted([]);
+    expect(ran.code).toBe(130);
+    expect(ran.stderr).toContain("The code of battle was not changed. [INTERRUPTED]");
+    expect(ran.stderr).not.toContain("rollback");
   });
-  let asked = 0;
-  const ran = await fleet(["deploy"], {
-    ...{ cwd: projectFolder(), engine, tty: true },
-    get confirm() {
-      asked += 1;
-      return asked > 1 ? new Unanswered() : true;
-    },
+
+  test("does not prevent the automatic rollback", async () => {
+    // It needs the fleet, which cannot be opened here.
+    const silent = new FleetError({ code: "UNIT_DOWN", what: "The unit is down.", remedy: "Look." });
+    const ran = await interrupted(["--rollback-on-failure"], { fleet: silent });
+    expect(ran.code).toBe(130);
+    expect(ran.stderr).toMatch(
+      /no automatic rollback: The unit is down\. \[UNIT_DOWN\][\s\S]*The code of battle was not changed\. \[INTERRUPTED\]/,
+    );
   });
-  expect(ran.code).toBe(130);
-  expect(ran.stderr).toContain("The code of battle was not changed. [INTERRUPTED]");
 });

@@ -155,7 +155,13 @@ async function up(
   // With --json nothing is asked, and the one document contains the rollback.
   const { json } = context.out;
   const first = await runUp(context, stack, engine, { ...options, ...(json ? { followUp: rollBack } : {}) });
-  const again = await continuesWithoutBackup(context, first.outcome, options);
+  const again = await continuesWithoutBackup(context, first.outcome, options).catch(
+    async (error: unknown) => {
+      // A question that is not answered is no reason to leave the fleet half-way.
+      await rollBack(first.outcome);
+      throw error;
+    },
+  );
   const { code, outcome } = again
     ? await runUp(context, stack, engine, { ...options, withoutBackup: true })
     : first;
