@@ -103,17 +103,22 @@ export function defineCommand<O extends z.ZodType>(cli: Cli, spec: CommandSpec<O
     const { context, close } = contextFor(cli, shared, out, projectDir, spec.stack !== false);
     const started = performance.now();
     log.say("info", "started");
+    const failed = (error: unknown) => {
+      out.error(error);
+      return exitCodeOf(error);
+    };
     try {
       const options = spec.options.parse(raw);
       cli.exitCode = (await spec.run(context, options, args)) ?? EXIT.ok;
     } catch (error) {
-      out.error(error);
-      cli.exitCode = exitCodeOf(error);
-    } finally {
-      await close();
-      log.say("info", "finished", { exitCode: cli.exitCode, ms: Math.round(performance.now() - started) });
-      log.close();
+      cli.exitCode = failed(error);
     }
+    for (const error of await close()) {
+      const code = failed(error);
+      if (cli.exitCode === EXIT.ok) cli.exitCode = code;
+    }
+    log.say("info", "finished", { exitCode: cli.exitCode, ms: Math.round(performance.now() - started) });
+    log.close();
   });
 }
 
@@ -123,7 +128,7 @@ function contextFor(
   out: Output,
   projectDir: string,
   hasStack: boolean,
-): { context: Context; close(): Promise<void> } {
+): { context: Context; close(): Promise<unknown[]> } {
   const opened: FleetSession[] = [];
   let workspace: Promise<Workspace> | undefined;
   let stack: Promise<string> | undefined;
@@ -155,8 +160,10 @@ function contextFor(
   };
   return {
     context,
+    /** Closes every fleet; returns the errors. */
     async close() {
-      for (const fleet of opened) await fleet.close();
+      const closed = await Promise.allSettled(opened.map((fleet) => fleet.close()));
+      return closed.flatMap((each) => (each.status === "rejected" ? [each.reason] : []));
     },
   };
 }

@@ -42,6 +42,7 @@ export class Output {
   readonly verbose: boolean;
   readonly streams: Streams;
   private readonly log: NonNullable<OutputOptions["log"]>;
+  private hasDocument = false;
 
   constructor(streams: Streams, options: OutputOptions = {}) {
     this.streams = streams;
@@ -63,7 +64,9 @@ export class Output {
 
   /** Prints the result as one JSON document; silent without `--json`. */
   document(value: unknown): void {
-    if (this.json) this.streams.stdout.write(`${printableJson(JSON.stringify(value, null, 2))}\n`);
+    if (!this.json) return;
+    this.hasDocument = true;
+    this.streams.stdout.write(`${printableJson(JSON.stringify(value, null, 2))}\n`);
   }
 
   /**
@@ -114,20 +117,24 @@ export class Output {
   }
 
   /**
-   * Prints an error: a FleetError as its problems without a stack, anything else with its stack. With `--json`, also as JSON on stdout.
-   * Secrets in it are redacted.
+   * Prints an error: a FleetError as its problems without a stack, anything else with its stack. With `--json`, also as JSON on stdout,
+   * unless the result is already there. Secrets in it are redacted.
    */
   error(error: unknown): void {
     if (error instanceof FleetError) {
       this.log("error", error.problems[0].what, { code: error.code });
       for (const problem of error.problems) this.problem("alert", problem);
-      this.document({ success: false, error: { code: error.code, problems: redact(error.problems) } });
+      this.errorDocument({ code: error.code, problems: redact(error.problems) });
       return;
     }
     const text = redactText(error instanceof Error ? (error.stack ?? error.message) : String(error));
     this.alert(["This is a bug in fleet, not in your fleet.", ...continued(text)]);
     const message = error instanceof Error ? redactText(error.message) : text;
-    this.document({ success: false, error: { code: "BUG", message } });
+    this.errorDocument({ code: "BUG", message });
+  }
+
+  private errorDocument(error: object): void {
+    if (!this.hasDocument) this.document({ success: false, error });
   }
 
   private write(stream: keyof Streams, text: Lines): void {

@@ -3,6 +3,7 @@ import { writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { beforeEach, describe, expect, test, vi } from "vitest";
+import { FleetError } from "../../src/core/errors.ts";
 import { startClock } from "../../src/operations/deploy/clock.ts";
 import { preview } from "../../src/operations/deploy/preview.ts";
 import { writeFiles } from "../kit/folder.ts";
@@ -43,6 +44,31 @@ describe("a stack that another run holds ends, with a document and exit code 5,"
     expect(engine.runs).toEqual([]);
   });
 });
+
+test.each([
+  ["after its result", ["status"], 1, { success: true, processes: [] }],
+  [
+    "after an error, whose code it keeps",
+    ["restore", "--yes"],
+    2,
+    { success: false, error: { code: "NOT_CHOSEN" } },
+  ],
+])(
+  "a command that cannot close its fleet %s says so, and prints one document",
+  async (_case, words, code, document) => {
+    const full = new FleetError({ code: "DISK_FULL", what: "The disk is full.", remedy: "Make room." });
+    const empty = fakeFleet(
+      fakeAo(() => ({})),
+      [],
+    );
+    const ran = await fleet([...words, "--json"], {
+      cwd,
+      fleet: { ...empty, close: () => Promise.reject(full) },
+    });
+    expect([ran.code, ran.json()]).toMatchObject([code, document]);
+    expect(ran.stderr).toContain("The disk is full. [DISK_FULL]");
+  },
+);
 
 describe("fleet deploy on a terminal", () => {
   const onTerminal = (script: Script) =>
