@@ -152,7 +152,7 @@ test("many alerts are one message, cut at the receiver's limit", () => {
   }
 });
 
-test("a failing receiver is tried three times; a refused message is not repeated; neither affects other receivers", async () => {
+test("a failing receiver is tried three times in a round, one that refuses once; neither affects other receivers", async () => {
   answers = [500, 503, 200];
   expect(await send([receiver("webhook")], [raised()])).toMatchObject([{ ok: true }]);
   expect(got).toHaveLength(3);
@@ -212,6 +212,25 @@ test("what a receiver did not accept is sent again in the next round, once, and 
   store.forgetUnsent(1);
   expect(store.unsent("slack")).toEqual([]);
 });
+
+test.each([
+  ...[401, 403, 404, 405, 410].map((status) => [status, 2]),
+  ...[400, 413, 422].map((status) => [status, 1]),
+])(
+  "an alert that is answered with %i is posted %i times, once in each round until it is accepted or refused for its content",
+  async (status, posts) => {
+    const webhook = receiver("webhook");
+    const store = outboxOf([webhook], [raised()]);
+    const round = () => notify([webhook], store, origin, { env: env(), backoffMs: 1 });
+    answers = [status];
+    expect(await round()).toEqual([
+      { receiver: "webhook", ok: false, posts: 1, reason: `it answered ${status}` },
+    ]);
+    await round();
+    expect(got).toHaveLength(posts);
+    expect(store.unsent("webhook")).toEqual([]);
+  },
+);
 
 test("of several incidents, those before a failure are not sent again, and a refused one does not stop the others", async () => {
   const store = openStore(":memory:");

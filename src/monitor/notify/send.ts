@@ -9,6 +9,9 @@ import { postsTo } from "./shapes.ts";
 /** PagerDuty's public address; a receiver can set another. */
 const PAGERDUTY = "https://events.pagerduty.com/v2/enqueue";
 
+/** Answers to a post that no later answer will differ from: they are about its content. All others may be about a credential or an address. */
+const REFUSED_FOR_GOOD: readonly number[] = [400, 413, 422];
+
 /** The outcome of notifying one receiver. */
 export interface Delivery {
   readonly receiver: string;
@@ -124,9 +127,9 @@ async function attempt(
       await response.body?.cancel();
       if (response.ok) return undefined;
       reason = `it answered ${response.status}`;
-      // A permanent rejection is not retried.
-      if (response.status < 500 && response.status !== 429 && response.status !== 408)
-        return { reason, isFinal: true };
+      if (REFUSED_FOR_GOOD.includes(response.status)) return { reason, isFinal: true };
+      // A wrong credential is not put right within this round.
+      if (response.status < 500 && response.status !== 429 && response.status !== 408) break;
     } catch (error) {
       reason =
         error instanceof Error && error.name === "TimeoutError"
