@@ -37,7 +37,7 @@ const TOGETHER = [
   "test/faults/report.test.ts",
   "test/fleet/{damaged-files,deployments,health-probe,info,reads,secrets,state-parts-time}.test.ts",
   "test/localnet/pure.test.ts",
-  "test/monitor/{alert-book,crons,dashboard,driven-cron,figures,interval,rules,settings,store,ticked}.test.ts",
+  "test/monitor/{alert-book,crons,dashboard,driven-cron,figures,interval,ledger-copy,rules,settings,store,ticked}.test.ts",
   "test/move/carried.test.ts",
   "test/processes/generated.test.ts",
   "test/providers/{drift-codes,replies}.test.ts",

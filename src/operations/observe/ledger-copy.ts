@@ -1,3 +1,4 @@
+import { amount } from "../../core/amount.ts";
 import { budgetOf } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
 import type { Member } from "../../fleet/members/member.ts";
@@ -21,7 +22,8 @@ export class LedgerCopy {
   }
 
   /**
-   * Updates the ledger's alerts to match the monitor's.
+   * Updates the ledger's alerts to match the monitor's. A message that was not answered may arrive later, so an alert is raised again only if
+   * the ledger, as read since, does not have it. The first failure ends the round's messages: the next ones would wait for as long.
    *
    * @param members members whose refusals the monitor judges itself
    * @param there the ledger's alerts as read in this round; undefined if they could not be read
@@ -33,33 +35,42 @@ export class LedgerCopy {
     note: (text: string) => void,
   ): Promise<void> {
     const waiting = this.#store.unsent(LEDGER_COPY);
-    const due = raisedIn(waiting, members);
-    this.#store.removeUnsent(waiting.filter((each) => !due.includes(each)));
-    const recorded = async (alert: Alert, sending: Promise<void>) => {
+    const raised = raisedIn(waiting, members);
+    this.#store.removeUnsent(waiting.filter((each) => !raised.includes(each)));
+    if (there === undefined) {
+      if (raised.length > 0)
+        note(`${ledger.name} was not sent ${amount(raised.length, "alert")}: its own could not be read`);
+      return;
+    }
+    const open = new Map(
+      there.filter(({ state }) => state !== "RESOLVED").map((alert) => [keyOf(alert), alert.state]),
+    );
+    const due = raised.filter(({ change }) => !open.has(keyOf(change.alert)));
+    this.#store.removeUnsent(raised.filter((each) => !due.includes(each)));
+    const failure = async (alert: Alert, sending: Promise<void>): Promise<string | undefined> => {
       try {
         await sending;
-        return true;
+        return undefined;
       } catch (error) {
         if (!(error instanceof FleetError)) throw error;
         note(`${ledger.name} did not record ${alert.type} ${alert.source} [${error.code}]`);
-        return false;
+        return error.code;
       }
     };
     for (const each of due) {
       const { alert } = each.change;
-      if (await recorded(alert, raiseAlert(this.#session, ledger, alert, budgetOf(30))))
-        this.#store.removeUnsent([each]);
+      const code = await failure(alert, raiseAlert(this.#session, ledger, alert, budgetOf(30)));
+      // A ledger of an earlier library, which does not know the type, refuses it each time.
+      if (code !== undefined && code !== "INVALID_DATA") return;
+      this.#store.removeUnsent([each]);
     }
-    const open = new Map(
-      there?.filter(({ state }) => state !== "RESOLVED").map((alert) => [keyOf(alert), alert.state]),
-    );
     // The newest alert of a type and source comes last and wins.
     const here = new Map(this.#store.book().alerts.map((alert) => [keyOf(alert), alert]));
     for (const [key, alert] of here) {
       const operation = isRaisedByLedger(alert, members) ? undefined : wanted(alert.state, open.get(key));
       if (!operation) continue;
       const change = { operation, type: alert.type, source: alert.source };
-      await recorded(alert, changeAlerts(this.#session, ledger, change, budgetOf(30)));
+      if (await failure(alert, changeAlerts(this.#session, ledger, change, budgetOf(30)))) return;
     }
   }
 }
