@@ -429,7 +429,7 @@ test("a dry run sees what was scheduled before it and changes nothing", async ()
   expect((await result(id, await send(id, "two"))).Output).toBe(" one two");
 });
 
-test("an item that is a page gets an origin of its own", async () => {
+test("an item that is a page gets an origin of its own, and runs its scripts", async () => {
   const { units, item } = await world();
   const { id, raw } = await item("Page", { "Content-Type": "text/html" });
   await fetch(`${units.urls.gateway}/tx`, {
@@ -441,7 +441,7 @@ test("an item that is a page gets an origin of its own", async () => {
     const { headers } = await fetch(`${units.urls.gateway}/${path}`);
     expect([headers.get("content-type"), headers.get("content-security-policy")]).toEqual([
       "text/html",
-      "sandbox",
+      "sandbox allow-scripts allow-forms allow-popups allow-modals allow-downloads",
     ]);
   }
 });

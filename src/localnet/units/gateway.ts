@@ -86,8 +86,9 @@ export function gateway(
     return new Response(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), {
       headers: {
         "content-type": tagValue(item.tags, "Content-Type") ?? "application/octet-stream",
-        // Anyone's page: a browser gives it an origin of its own, so it reads nothing of this gateway's.
-        "content-security-policy": "sandbox",
+        // Anyone's page: a browser gives it an origin of its own, so it reads nothing of this gateway's. Its scripts run.
+        "content-security-policy":
+          "sandbox allow-scripts allow-forms allow-popups allow-modals allow-downloads",
       },
     });
   });
