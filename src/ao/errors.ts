@@ -116,6 +116,22 @@ export function unitNotAo(unit: UnitName, url: string, got: string): UnitError {
   );
 }
 
+/** `UNIT_REDIRECTED`: the unit sends a POST elsewhere, and it cannot be sent there as it is. */
+export function unitRedirected(unit: UnitName, url: string, status: number, got: string): UnitError {
+  return new UnitError(
+    {
+      code: "UNIT_REDIRECTED",
+      what: `The ${unit} at ${url} does not take the call, but redirects it.`,
+      got,
+      expected: "an answer, or a redirect that keeps method, body and encryption (307 or 308)",
+      remedy: `Set the address that the ${unit} redirects to in the stack's settings, or check any proxy in between.`,
+    },
+    "doubtful",
+    // 302 and 303 are also answers to a call that was performed.
+    { hadNoEffect: [301, 307, 308].includes(status) },
+  );
+}
+
 /** `RATE_LIMITED`: the unit limits the rate of calls. */
 export function rateLimited(unit: UnitName, url: string, retryAfter: number | undefined): UnitError {
   return new UnitError(

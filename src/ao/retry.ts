@@ -30,7 +30,7 @@ export interface Wait {
 
 export const defaultBackoff: Backoff = { base: 150, cap: 5000, floor: 20 };
 
-/** A refusal without a known reason is final after this many in a row. */
+/** A refusal without a known reason is final after this many in a row. Lookups between them that find nothing do not count. */
 const FINAL_AFTER = 3;
 
 /** Milliseconds. A shorter attempt that got no answer does not prove that the unit is slow. */
@@ -87,7 +87,7 @@ async function trying<T>(
   failed: (error: FleetError) => void,
 ): Promise<T> {
   let last: FleetError | undefined;
-  let refusals = 0;
+  let refusal: { readonly code: string; readonly times: number } | undefined;
   for (let tries = 1; ; tries += 1) {
     if (budget.remaining() <= 0) throw gaveUp(what, budget, tries - 1, last);
     const started = performance.now();
@@ -96,10 +96,10 @@ async function trying<T>(
     } catch (error) {
       if (!(error instanceof FleetError) || !error.transient) throw error;
       const unitError = error instanceof UnitError ? error : undefined;
-      refusals = unitError?.certainty === "doubtful" && error.code === last?.code ? refusals + 1 : 1;
-      if (unitError?.certainty === "doubtful" && refusals >= FINAL_AFTER) {
-        throw new FleetError(error.problems, { cause: error.cause });
-      }
+      if (unitError?.certainty === "doubtful") {
+        refusal = { code: error.code, times: refusal?.code === error.code ? refusal.times + 1 : 1 };
+        if (refusal.times >= FINAL_AFTER) throw new FleetError(error.problems, { cause: error.cause });
+      } else if (error.code !== "NOT_ARRIVED") refusal = undefined;
       // An attempt that was cut short by the end of the budget says nothing about the unit; the failure before it does.
       const cutShort = error.code === "UNIT_SLOW" && performance.now() - started < SHORT_ATTEMPT;
       last = cutShort ? (last ?? error) : error;
@@ -116,6 +116,7 @@ const specificCodes = new Set([
   "UNIT_DOWN",
   "UNIT_SLOW",
   "UNIT_NOT_AO",
+  "UNIT_REDIRECTED",
   "RATE_LIMITED",
   "PROCESS_UNKNOWN",
   "MODULE_UNKNOWN",

@@ -1,8 +1,9 @@
 import type { Budget } from "../../core/budget.ts";
 import { jsonIn } from "../../core/json.ts";
 import { timerDelay } from "../../core/timers.ts";
-import { rateLimited, type UnitName, unitDown, unitNotAo, unitSlow } from "../errors.ts";
+import { rateLimited, type UnitName, unitDown, unitRedirected, unitSlow } from "../errors.ts";
 import { type Limiter, limiterOf } from "../limiter.ts";
+import { addressOf, redirected } from "./redirects.ts";
 
 /** One HTTP exchange with a unit. */
 interface Call {
@@ -31,9 +32,9 @@ export interface Unit {
   /** Its address, without a slash at the end. */
   readonly url: string;
   /**
-   * A single attempt: the caller judges status and body.
+   * A single attempt: the caller judges status and body. A POST follows redirects that keep method and body (307, 308).
    *
-   * @throws UnitError `UNIT_DOWN`, `UNIT_SLOW`, `RATE_LIMITED`, or `UNIT_NOT_AO` for a POST that is redirected, all transient
+   * @throws UnitError `UNIT_DOWN`, `UNIT_SLOW`, `RATE_LIMITED`, all transient; `UNIT_REDIRECTED`, doubtful
    */
   ask(call: Call, budget: Budget): Promise<Answer>;
 }
@@ -61,45 +62,68 @@ export function unitAt(
       const patience = budget.remaining();
       return limiter.run(
         patience,
-        async () => {
-          if (call.method === "POST") beforePost();
-          return exchange(name, base, call, Math.min(timeout, budget.remaining()));
-        },
+        () => exchange({ name, base, beforePost }, call, Math.min(timeout, budget.remaining())),
         () => unitSlow(name, base, patience, false),
       );
     },
   };
 }
 
-async function exchange(name: UnitName, base: string, call: Call, milliseconds: number): Promise<Answer> {
+interface Asked {
+  readonly name: UnitName;
+  readonly base: string;
+  readonly beforePost: () => void;
+}
+
+/** A POST is sent to at most this many other addresses. */
+const MAX_REDIRECTS = 5;
+
+async function exchange(
+  { name, base, beforePost }: Asked,
+  call: Call,
+  milliseconds: number,
+): Promise<Answer> {
   if (milliseconds <= 0) throw unitSlow(name, base, 0, false);
   const signal = AbortSignal.timeout(timerDelay(Math.ceil(milliseconds)));
-  let response: Response;
-  let bytes: Uint8Array;
-  try {
-    response = await fetch(call.url, {
-      method: call.method ?? "GET",
-      headers: { accept: "application/json", ...call.headers },
-      // A redirected POST may arrive as a GET, whose success says nothing about what was posted.
-      redirect: call.method === "POST" ? "manual" : "follow",
-      signal,
-      ...(call.body === undefined ? {} : { body: call.body as NonNullable<RequestInit["body"]> }),
+  let at = call;
+  for (let redirects = 0; ; redirects += 1) {
+    const url = redirects === 0 ? base : `${base}, which redirects to ${addressOf(new URL(at.url))}`;
+    if (call.method === "POST") beforePost();
+    const { response, bytes } = await fetched(at, signal).catch((error: unknown) => {
+      throw signal.aborted ? unitSlow(name, url, milliseconds) : unitDown(name, url, error);
     });
-    bytes = new Uint8Array(await response.arrayBuffer());
-  } catch (error) {
-    throw signal.aborted ? unitSlow(name, base, milliseconds) : unitDown(name, base, error);
+    const { status, headers } = response;
+    const location = headers.get("location");
+    if (call.method !== "POST" || status < 300 || status >= 400 || location === null) {
+      if (status === 429) throw rateLimited(name, url, retryAfterOf(headers.get("retry-after")));
+      return answerOf(response, bytes);
+    }
+    const next = redirected(at, status, location);
+    if ("refused" in next) throw unitRedirected(name, url, status, next.refused);
+    if (redirects === MAX_REDIRECTS)
+      throw unitRedirected(name, base, status, `more than ${MAX_REDIRECTS} redirects`);
+    at = next;
   }
-  const location = response.headers.get("location");
-  if (call.method === "POST" && response.status >= 300 && response.status < 400 && location !== null)
-    throw unitNotAo(name, base, `${response.status}, a redirect to ${location}`);
-  if (response.status === 429)
-    throw rateLimited(name, base, retryAfterOf(response.headers.get("retry-after")));
+}
+
+async function fetched(call: Call, signal: AbortSignal): Promise<{ response: Response; bytes: Uint8Array }> {
+  const response = await fetch(call.url, {
+    method: call.method ?? "GET",
+    headers: { accept: "application/json", ...call.headers },
+    redirect: call.method === "POST" ? "manual" : "follow",
+    signal,
+    ...(call.body === undefined ? {} : { body: call.body as NonNullable<RequestInit["body"]> }),
+  });
+  return { response, bytes: new Uint8Array(await response.arrayBuffer()) };
+}
+
+function answerOf({ status, ok, headers }: Response, bytes: Uint8Array): Answer {
   const text = new TextDecoder().decode(bytes);
   return {
-    status: response.status,
-    ok: response.ok,
+    status,
+    ok,
     bytes,
-    type: (response.headers.get("content-type") ?? "").split(";", 1)[0]?.trim().toLowerCase() ?? "",
+    type: (headers.get("content-type") ?? "").split(";", 1)[0]?.trim().toLowerCase() ?? "",
     excerpt: excerptOf(text),
     get json() {
       return jsonIn(text);
