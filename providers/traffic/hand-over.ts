@@ -153,11 +153,11 @@ export class StateHandOver implements HandOver {
       this.#budget(),
       keys,
     );
-    if (taken === digest) return;
+    if (taken.digest === digest) return;
     throw new FleetError({
       code: "DIGEST_MISMATCH",
       what: `${name} did not import the state that it was sent.`,
-      got: taken,
+      got: taken.digest,
       expected: digest,
       remedy: `npx fleet logs ${name}`,
     });

@@ -8,6 +8,7 @@ import type { FleetSession } from "../../src/fleet/fleet-session.ts";
 import { snapshotStore } from "../../src/fleet/snapshot/store.ts";
 import { takeSnapshot } from "../../src/fleet/snapshot/take.ts";
 import { snapshotsFor } from "../../src/operations/backup/find.ts";
+import { planLines, planRestores } from "../../src/operations/backup/newer-states.ts";
 import { restoreStates } from "../../src/operations/backup/restore.ts";
 import { fakeAo, fakeFleet, HASH, member } from "../cli/fakes.ts";
 import { temporaryFolder } from "../kit/folder.ts";
@@ -37,8 +38,9 @@ async function broken(...onImport: ((good: object) => object)[]) {
   state = stateOf("bad");
   const restore = async (which: { digest?: string } = {}) => {
     const lines: string[] = [];
-    const wanted = await snapshotsFor(fleet, [notes], which);
-    return { done: await restoreStates(fleet, wanted, (line) => lines.push(line)), lines };
+    const wanted = await planRestores(fleet, await snapshotsFor(fleet, [notes], which));
+    const done = await restoreStates(fleet, wanted, (line) => lines.push(line));
+    return { done, plan: wanted.flatMap(planLines), lines };
   };
   const reasons = async () => (await snapshotStore(scope).list("notes")).map(({ reason }) => reason).sort();
   return { digest, restore, reasons, held: () => state, good: stateOf("good"), bad: stateOf("bad") };
@@ -80,4 +82,20 @@ test("a restore is undone by the digest of the state before it, and never by the
   expect(held()).toEqual(bad);
   expect((await restore()).done).toMatchObject([{ digest }]);
   expect(held()).toEqual(good);
+});
+
+test("a state that is not in the backup, and that the process cannot reset, stays and is named", async () => {
+  const { digest, restore, held } = await broken((good) => ({
+    ...good,
+    states: { notes: { text: "good" }, newer: { n: 1 } },
+  }));
+  const { done, plan, lines } = await restore();
+  expect(plan).toEqual([
+    "notes: states that are not in this backup stay as they are: the library in the process cannot reset them",
+  ]);
+  expect(done).toMatchObject([{ digest, equal: true, reset: [], left: ["newer"] }]);
+  expect(lines).toContainEqual(
+    "  newer: not in the backup and not changed: the library's own, or no default is known",
+  );
+  expect(held()).toMatchObject({ states: { newer: { n: 1 } } });
 });

@@ -6,6 +6,7 @@ import { budgetOf } from "../../src/core/budget.ts";
 import type { FleetSession } from "../../src/fleet/fleet-session.ts";
 import { snapshotStore } from "../../src/fleet/snapshot/store.ts";
 import { exportState, takeSnapshot } from "../../src/fleet/snapshot/take.ts";
+import { planLines, planRestores } from "../../src/operations/backup/newer-states.ts";
 import { restoreLines, restoreState } from "../../src/operations/backup/restore.ts";
 import { fakeAo, fakeFleet, member } from "../cli/fakes.ts";
 import { temporaryFolder } from "../kit/folder.ts";
@@ -79,8 +80,10 @@ async function running(
     const snapshot = (await store.list("notes")).find((one) => one.digest === digest);
     const text = await store.text(digest);
     if (snapshot === undefined || text === undefined) throw new Error(`${digest} is not kept`);
-    const done = await restoreState(fleet, notes, snapshot, text);
-    return { done, lines: restoreLines("notes", snapshot, done) };
+    const [planned] = await planRestores(fleet, [{ member: notes, snapshot, text }]);
+    if (planned === undefined) throw new Error("nothing is planned");
+    const done = await restoreState(fleet, planned);
+    return { done, plan: planLines(planned), lines: restoreLines("notes", snapshot, done) };
   };
   const load = async (source: string) => expect((await p.load({ source })).error).toBeUndefined();
   const backup = () => takeSnapshot(fleet.session, notes, OCCASION, budgetOf(60));
@@ -137,7 +140,7 @@ test("without a declaration one comparison proves it", async () => {
   await add(p, "salt");
   asked.length = 0;
   const { done } = await restore(digest);
-  expect(asked).toEqual(["Info", "EXPORT_STATE", "IMPORT_STATE", "EXPORT_STATE"]);
+  expect(asked).toEqual(["EXPORT_STATE", "Info", "EXPORT_STATE", "IMPORT_STATE", "EXPORT_STATE"]);
   expect(done).toMatchObject({ equal: true, notDeclared: [], notNamed: [] });
   expect(await holds(p)).toEqual({ notes: "milk,eggs,tea", seen: 3 });
 }, 60_000);
@@ -206,9 +209,9 @@ test.each([
     const { digest, bytes } = await backup();
     expect(bytes).toBeGreaterThan(600_000);
     expect(asked.length > 3).toBe(!isEarlier);
-    await p.eval(`Large["key-7"], Large.more = nil, { 1 }`);
+    await p.eval(`Large["key-7"], Large.more = nil, { 1 } Fleet.state("later", { n = 1 })`);
     const { done } = await restore(digest);
-    expect(done).toMatchObject({ equal: true, notNamed: [] });
+    expect(done).toMatchObject({ equal: true, notNamed: [], reset: ["later"], left: [] });
     expect(await p.value('{ Large["key-7"].n, Large.more == nil }')).toEqual([7, true]);
   },
   60_000,
@@ -228,4 +231,63 @@ test("a change between two parts of an export starts it again, at most three tim
     code: "STATE_CHANGED",
     problems: [{ remedy: expect.stringContaining("npx fleet call notes DRAIN --control") }],
   });
+}, 60_000);
+
+const BY_NAME = `
+local fleet = require("fleet")
+fleet.process { name = "notes", processType = "NOTES", version = "1.0.0" }
+local notes = fleet.state("notes", { list = {} })
+fleet.on("Add", { schema = { note = { type = "string" } } }, function(data) table.insert(notes.list, data.note) return {} end)`;
+/** A later program: `more` has a default, `filled` gets its content in the program, and `tags` is filled by the migration. */
+const LATER = `${BY_NAME}
+local more = fleet.state("more", { seen = 1, deep = { list = {} } })
+local filled = fleet.state("filled")
+filled.list = filled.list or { "first" }
+local tags = fleet.state("tags", {})
+fleet.migrate { from = "1", to = "2", up = function() tags[#tags + 1] = "migrated" end }
+fleet.on("More", {}, function() more.seen = more.seen + 1 table.insert(more.deep.list, "x") table.insert(filled.list, "y") return {} end)`;
+const STATES =
+  "{ Fleet.store.states.notes, Fleet.store.states.more, Fleet.store.states.filled, Fleet.store.states.tags }";
+
+test("a backup that is older than a state is restored: newer states get their default, as the plan says", async () => {
+  const { p, restore, load, backup } = await running(BY_NAME);
+  const say = async (action: string, data: object = {}) =>
+    expect((await p.send({ From: STRANGER, Action: action, Data: data })).reply?.status).toBe("ok");
+  await say("Add", { note: "milk" });
+  const { digest } = await backup();
+  await p.eval('Fleet.state("leftover", { n = 1 })');
+  await load(LATER);
+  await load(`${LATER}\n-- again`);
+  await say("Add", { note: "eggs" });
+  await say("More");
+  const held = await p.value(STATES);
+  expect(held).toEqual([
+    { list: ["milk", "eggs"] },
+    { seen: 2, deep: { list: ["x"] } },
+    { list: ["first", "y"] },
+    ["migrated"],
+  ]);
+  const { done, plan, lines } = await restore(digest);
+  expect(plan).toEqual(["notes: not in this backup, reset to the default: filled, leftover, more, tags"]);
+  expect(done).toMatchObject({
+    equal: false,
+    stateVersion: "2",
+    reset: ["filled", "leftover", "more", "tags"],
+    left: [],
+  });
+  expect(lines).toContainEqual("  filled, leftover, more, tags: not in the backup: reset to the default");
+  expect(await p.value(STATES)).toEqual([
+    { list: ["milk"] },
+    { seen: 1, deep: { list: [] } },
+    { list: ["first"] },
+    ["migrated"],
+  ]);
+  // The program's own references are to the same tables.
+  await say("More");
+  expect(await p.value("Fleet.store.states.more")).toEqual({ seen: 2, deep: { list: ["x"] } });
+  expect(await p.value("Fleet.store.states.leftover == nil")).toBe(true);
+  const again = await restore(done.before.digest);
+  expect(again.done).toMatchObject({ equal: true, reset: [], left: [] });
+  expect(again.plan).toEqual([]);
+  expect(await p.value(STATES)).toEqual(held);
 }, 60_000);

@@ -7,7 +7,7 @@ export function exportState({ fleet, state, message }: Request): Json {
   const exported = { schema: 1, stateVersion: "1", states: state.script.state ?? fleet.state };
   const globals = { carried: [], left: [], unknown: [], waiting: 0 };
   const code = { count: 0, items: [], notCompared: [] };
-  return { state: exported, digest: hashOf(exported), slot: message.slot, globals, code };
+  return { state: exported, digest: hashOf(exported), slot: message.slot, globals, resettable: [], code };
 }
 
 /** IMPORT_STATE: accepted as a whole, or refused. */

@@ -3,6 +3,7 @@ import { z } from "zod";
 import { contentsText } from "../../fleet/snapshot/contents.ts";
 import { type Snapshot, snapshotStore } from "../../fleet/snapshot/store.ts";
 import { snapshotsFor } from "../../operations/backup/find.ts";
+import { planLines, planRestores } from "../../operations/backup/newer-states.ts";
 import { restoreStates } from "../../operations/backup/restore.ts";
 import { membersWithLibrary } from "../../operations/members-named.ts";
 import { describeOwner, recover } from "../../operations/recover/index.ts";
@@ -26,7 +27,8 @@ export function restoreCommand(cli: Cli): Command {
     summary: "restore saved states of processes",
     description:
       "Saves the present state of each process, then restores the newest state that a backup or a deployment saved, or the one that is " +
-      "named. The code stays the same: an earlier shape is migrated up. Reads the state back and compares its digest with the snapshot's.",
+      "named. The code stays the same: an earlier shape is migrated up, and states that the saved one does not contain get their default. " +
+      "Reads the state back and compares what the saved one contains by digest.",
     examples: [
       ["npx fleet restore battle --list", "list the saved states"],
       ["npx fleet restore battle", "the newest backup, after confirmation"],
@@ -71,8 +73,9 @@ async function run(context: Context, options: RestoreOptions, names: readonly st
     );
     return lockedOut(out);
   }
-  const wanted = await snapshotsFor(fleet, members, options);
+  const wanted = await planRestores(fleet, await snapshotsFor(fleet, members, options));
   for (const { snapshot } of wanted) out.note(describeSnapshot(snapshot));
+  for (const line of wanted.flatMap(planLines)) out.note(line);
   if (
     !options.yes &&
     !(await host.confirm("Restore these states? They do not contain what was handled since."))

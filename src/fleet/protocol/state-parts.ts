@@ -7,10 +7,14 @@ import { canonicalJson, sha256 } from "../../core/hash.ts";
 import { type Exported, type PartReply, PartReplySchema, StateSchema } from "../snapshot/contents.ts";
 import { partsOf, runningDigest, StateParts } from "../snapshot/parts.ts";
 import { ask, type Sender } from "./ask.ts";
+import { luaList } from "./lua.ts";
 
 type Request = Omit<Parameters<typeof ask>[1], "data">;
 
-const TakenSchema = z.looseObject({ part: z.looseObject({ n: z.number(), chain: z.string() }) });
+const TakenSchema = z.looseObject({
+  part: z.looseObject({ n: z.number(), chain: z.string() }),
+  reset: luaList(z.string()).optional(),
+});
 
 /** Seconds that each part that arrived adds to the time limit of an export or import: a part is one message of about 200 kB. */
 const PART_SECONDS = 30;
@@ -65,15 +69,19 @@ export async function exportedInParts(
 /**
  * Imports a state in parts. The process compares each part, as it keeps it, with what was sent; its running digest covers all of them.
  *
- * @returns the digest of the state
+ * @returns the digest of the state, and those of `reset` that have their default now
  * @throws FleetError DIGEST_MISMATCH, and as `ask`; INVALID_DATA of a library that does not know parts
  */
 export async function importInParts(
   session: Sender,
   request: Request,
-  { state, digest }: { readonly state: unknown; readonly digest: string },
+  {
+    state,
+    digest,
+    reset,
+  }: { readonly state: unknown; readonly digest: string; readonly reset?: readonly string[] },
   budget: GrowingBudget,
-): Promise<string> {
+): Promise<{ digest: string; reset: readonly string[] }> {
   const actual = sha256(canonicalJson(state));
   if (actual !== digest) throw mismatch(request.name, "The state", actual, digest);
   const whole = z.looseObject({ schema: z.number(), stateVersion: z.string() }).parse(state);
@@ -84,13 +92,18 @@ export async function importInParts(
   };
   const id = randomUUID();
   let chain = "";
+  let done: readonly string[] = [];
   for (const part of partsOf(whole)) {
-    const data = { part: { ...part, id, ...(part.n === 1 ? { header } : {}) } };
+    const data = {
+      part: { ...part, id, ...(part.n === 1 ? { header } : {}) },
+      ...(part.isLast && reset !== undefined ? { reset } : {}),
+    };
     chain = runningDigest(chain, part.digest);
     const taken = await ask(session, { ...request, data }, TakenSchema, budget.step());
     if (taken.part.chain !== chain)
       throw mismatch(request.name, `Part ${part.n} of the imported state`, taken.part.chain, chain);
+    done = taken.reset ?? [];
     budget.grow();
   }
-  return digest;
+  return { digest, reset: done };
 }

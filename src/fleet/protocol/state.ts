@@ -7,10 +7,12 @@ import type { KeyRange } from "../../delivery/index.ts";
 import type { ProcessRef } from "../health/verdict.ts";
 import { type Exported, ExportedSchema, PartReplySchema } from "../snapshot/contents.ts";
 import { ask, type Sender } from "./ask.ts";
+import { luaList } from "./lua.ts";
 import { exportedInParts, forParts, importInParts } from "./state-parts.ts";
 
 const AnythingSchema = z.looseObject({});
-const ImportedSchema = z.looseObject({ digest: z.string() });
+const ImportedSchema = z.looseObject({ digest: z.string(), reset: luaList(z.string()).optional() });
+const ResettableSchema = ExportedSchema.pick({ resettable: true });
 
 /** Tags of a control message. They are part of its identity: only the same message with the same tags counts as sent before. */
 type ControlTags = Readonly<Record<string, string>>;
@@ -98,6 +100,21 @@ export async function exportedState(
   }
 }
 
+/**
+ * Names of the states that an import can give their default again; undefined with an earlier library, which cannot. Reads no more than the
+ * first part of the state.
+ *
+ * @throws FleetError as `ask`; FORBIDDEN, EXPORT_UNSUPPORTED
+ */
+export async function resettableStates(
+  session: Sender,
+  { name, generation, processId }: ProcessRef,
+  budget: Budget,
+): Promise<readonly string[] | undefined> {
+  const request = { name, generation, processId, action: "EXPORT_STATE", data: { part: { n: 1 } } };
+  return (await ask(session, request, ResettableSchema, budget)).resettable;
+}
+
 function keepsChanging(name: string, cause: FleetError): FleetError {
   return new FleetError(
     {
@@ -111,11 +128,19 @@ function keepsChanging(name: string, cause: FleetError): FleetError {
   );
 }
 
+/** What a process imported. */
+interface Imported {
+  /** Digest of the imported states, as reported by the process. */
+  readonly digest: string;
+  /** Names of the states that have their default now. */
+  readonly reset: readonly string[];
+}
+
 /**
- * Imports states into a process, a large one in parts. Nothing changes there before the last part.
+ * Imports states into a process, a large one in parts. Nothing changes there before the last part. States that it does not name stay as they
+ * are, because those that are new in the code of a hand-over's receiver may contain what a migration or a first message put there.
  *
  * @param range the keys of callers whose part of partitioned states is imported; without it, everything is
- * @returns the digest of the imported states, as reported by the process
  * @throws FleetError as `ask`; BAD_STATE, NO_MIGRATION, DIGEST_MISMATCH
  */
 export async function importState(
@@ -129,11 +154,13 @@ export async function importState(
     readonly epoch: number;
     readonly state: unknown;
     readonly digest: string;
+    /** Names of states that get their default instead: a subset of `resettableStates`. @default none */
+    readonly reset?: readonly string[];
     readonly tags?: ControlTags;
   },
   budget: Budget,
   range?: KeyRange,
-): Promise<string> {
+): Promise<Imported> {
   const action = range === undefined ? "IMPORT_STATE" : "IMPORT_KEYS";
   const request = { name, generation, processId, action, epoch, tags };
   const whole = forParts(budget);
@@ -147,6 +174,7 @@ export async function importState(
       if (!isEarlier || bytes > MOST_IN_MESSAGE) throw error;
     }
   }
-  return (await ask(session, { ...request, data: { ...range, ...sent } }, ImportedSchema, whole.step()))
-    .digest;
+  const data = { ...range, ...sent };
+  const { digest, reset = [] } = await ask(session, { ...request, data }, ImportedSchema, whole.step());
+  return { digest, reset };
 }

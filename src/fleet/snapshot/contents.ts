@@ -42,6 +42,8 @@ export const ExportedSchema = z.looseObject({
       waiting: z.number(),
     })
     .optional(),
+  /** Names of the states that an import can give their default again; absent with earlier libraries, which cannot. */
+  resettable: luaList(z.string()).optional(),
   /** Absent with earlier libraries, which do not detect it. */
   code: InCodeSchema.optional(),
 });

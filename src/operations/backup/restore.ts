@@ -1,4 +1,4 @@
-import { type Budget, budgetOf } from "../../core/budget.ts";
+import { budgetOf } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
 import { parseJson } from "../../core/json.ts";
 import type { FleetSession } from "../../fleet/fleet-session.ts";
@@ -9,7 +9,7 @@ import { contentsOf, contentsText, StateSchema } from "../../fleet/snapshot/cont
 import { type Snapshot, snapshotStore } from "../../fleet/snapshot/store.ts";
 import { type ExportedSnapshot, exportState, type SnapshotReason } from "../../fleet/snapshot/take.ts";
 import { isUnsupported } from "../../fleet/snapshot/unsupported.ts";
-import type { SnapshotToRestore } from "./find.ts";
+import { digestOf, namesIn, type PlannedRestore } from "./newer-states.ts";
 
 /** The result of a restore. */
 interface Restored {
@@ -21,47 +21,56 @@ interface Restored {
   readonly notDeclared: readonly string[];
   /** Globals that were there before and are not in the backup. */
   readonly notNamed: readonly string[];
+  /** States that are not in the backup and have their default now. */
+  readonly reset: readonly string[];
+  /** States that are not in the backup and are unchanged: those of the library itself, and those whose default the process does not know. */
+  readonly left: readonly string[];
   /** The state of the process before the restore. */
   readonly before: Snapshot;
   /** Globals that messages had changed and that could not be saved. */
   readonly notKept: readonly string[];
 }
 
+/** Seconds for each export and import. */
+const SECONDS = 120;
 /** The most global names in one export. */
 const MAX_GLOBALS = 1000;
 
 /**
  * Saves the present state, restores a saved one and reads it back. Compares everything in the backup, whatever the running code declares.
+ * States that are not in it get their default, as planned, or stay as they are; either is reported, and not part of the comparison.
  *
  * @throws FleetError STATE_DIFFERS, and refusals of the process (FORBIDDEN, BAD_STATE, NO_MIGRATION, …)
  */
 export async function restoreState(
   fleet: FleetSession,
-  member: Member,
-  snapshot: Snapshot,
-  text: string,
+  { member, snapshot, text, reset: planned }: PlannedRestore,
 ): Promise<Restored> {
   const { session } = fleet;
-  const budget = budgetOf(120);
   const { epoch, sourceHash } = await info(session, member, budgetOf(60), "epoch", "sourceHash");
   const occasion: SnapshotReason = {
     ...{ reason: "restore", sourceHash },
     deploymentId: `restore-${snapshot.digest.slice(0, 12)}`,
   };
-  const { taken: before, notKept } = await everything(fleet, member, occasion, budget);
+  const { taken: before, notKept } = await everything(fleet, member, occasion);
   const keep = (taken: ExportedSnapshot) => snapshotStore(session.scope).put(taken.snapshot, taken.text);
   await keep(before);
-  const data = { state: parseJson(text), digest: snapshot.digest };
+  const data = {
+    ...{ state: parseJson(text), digest: snapshot.digest },
+    ...(planned === undefined || planned.length === 0 ? {} : { reset: planned }),
+  };
   const again = `npx fleet restore ${member.name} --digest ${snapshot.digest.slice(0, 12)}`;
-  await importState(session, member, { epoch, ...data }, budget).catch(repeatedBy(again));
+  const message = { epoch, ...data };
+  const { reset } = await importState(session, member, message, budgetOf(SECONDS)).catch(repeatedBy(again));
   // Older backups do not contain globals.
   const { globals } = StateSchema.parse(data.state);
   const whole = globals !== undefined;
   const names = Object.keys(globals ?? {});
   const readBack = (extent: { readonly globals?: readonly string[] }) =>
-    exportState(session, member, occasion, budget, { whole, ...extent }).catch(repeatedBy(again));
+    exportState(session, member, occasion, budgetOf(SECONDS), { whole, ...extent }).catch(repeatedBy(again));
   const declared = await readBack({});
-  const isSame = ({ snapshot: { digest } }: ExportedSnapshot) => digest === snapshot.digest;
+  const states = namesIn(text);
+  const isSame = (taken: ExportedSnapshot) => digestOf(taken.text, states) === snapshot.digest;
   // The backup may contain more, or fewer, globals than the running code declares.
   const after =
     isSame(declared) || names.length > MAX_GLOBALS || declared.snapshot.stateVersion !== snapshot.stateVersion
@@ -75,6 +84,8 @@ export async function restoreState(
       stateVersion,
       notDeclared: names.filter((name) => !declared.carried.includes(name)),
       notNamed: whole ? before.carried.filter((name) => !names.includes(name)) : [],
+      reset,
+      left: [...namesIn(after.text)].filter((name) => !states.has(name) && !reset.includes(name)).sort(),
       before: before.snapshot,
       notKept,
     };
@@ -82,7 +93,7 @@ export async function restoreState(
   throw new FleetError({
     code: "STATE_DIFFERS",
     what: `${member.name} accepted the state, but now holds a different one.`,
-    got: after.snapshot.digest,
+    got: digestOf(after.text, states),
     expected: snapshot.digest,
     remedy: `A message may have changed it in the meantime: check it. To restore the state again: ${again}. ${undoLine(member.name, { before: before.snapshot, notKept })}`,
   });
@@ -104,15 +115,17 @@ async function everything(
   { session }: FleetSession,
   member: Member,
   occasion: SnapshotReason,
-  budget: Budget,
 ): Promise<{ taken: ExportedSnapshot; notKept: readonly string[] }> {
-  const taken = await exportState(session, member, occasion, budget);
+  const taken = await exportState(session, member, occasion, budgetOf(SECONDS));
   const { carried, left } = taken;
   if (left.length === 0) return { taken, notKept: [] };
   const globals = [...carried, ...left];
   if (globals.length > MAX_GLOBALS) return { taken, notKept: left };
   try {
-    return { taken: await exportState(session, member, occasion, budget, { globals }), notKept: [] };
+    return {
+      taken: await exportState(session, member, occasion, budgetOf(SECONDS), { globals }),
+      notKept: [],
+    };
   } catch (error) {
     // An undeclared global may hold a value that cannot be exported.
     if (isUnsupported(error)) return { taken, notKept: left };
@@ -138,12 +151,13 @@ interface RestoredMember extends Omit<Restored, "before"> {
  */
 export async function restoreStates(
   fleet: FleetSession,
-  wanted: readonly SnapshotToRestore[],
+  wanted: readonly PlannedRestore[],
   note: (line: string) => void,
 ): Promise<RestoredMember[]> {
   const restored: RestoredMember[] = [];
-  for (const { member, snapshot, text } of wanted) {
-    const done = await restoreState(fleet, member, snapshot, text);
+  for (const one of wanted) {
+    const { member, snapshot, text } = one;
+    const done = await restoreState(fleet, one);
     const { before, ...more } = done;
     const held = { states: before.states ?? [], globals: before.globals ?? [] };
     restored.push({ member: member.name, digest: snapshot.digest, kept: before.digest, held, ...more });
@@ -163,7 +177,7 @@ function undoLine(name: string, { before, notKept }: Pick<Restored, "before" | "
 
 /** The result as lines of text. Pure. */
 export function restoreLines(name: string, snapshot: Snapshot, done: Restored): string[] {
-  const { equal, stateVersion, notDeclared, notNamed } = done;
+  const { equal, stateVersion, notDeclared, notNamed, reset, left } = done;
   const holds = contentsText({ states: snapshot.states ?? [], globals: snapshot.globals ?? [] });
   const proof = equal ? "equal by digest" : `migrated to shape ${stateVersion}`;
   return [
@@ -176,6 +190,12 @@ export function restoreLines(name: string, snapshot: Snapshot, done: Restored): 
     ...(notNamed.length === 0
       ? []
       : [`  ${notNamed.join(", ")}: not in the backup: reset to the value at load, if the process knows it`]),
+    ...(reset.length === 0 ? [] : [`  ${reset.join(", ")}: not in the backup: reset to the default`]),
+    ...(left.length === 0
+      ? []
+      : [
+          `  ${left.join(", ")}: not in the backup and not changed: the library's own, or no default is known`,
+        ]),
     `  ${undoLine(name, done)}`,
   ];
 }

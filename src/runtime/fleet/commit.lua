@@ -3,6 +3,7 @@
 local announce = require("fleet.announce")
 local codeState = require("fleet.code-state")
 local envelope = require("fleet.envelope")
+local defaults = require("fleet.state-defaults")
 local epoch = require("fleet.epoch")
 local globals = require("fleet.globals")
 local handlers = require("fleet.handlers")
@@ -102,6 +103,7 @@ function commit.commit(marker)
     accepts = marker.accepts,
   })
   memory, inCode = nil, nil
+  defaults.loaded()
   globals.loaded(marker.before, own)
   if marker.state then bring(exportedIn(marker.state), marker.digest) end
   if marker.again then

@@ -23,7 +23,7 @@ local BUSY = { BUSY = true, MEMORY_LIMIT = true }
 
 -- release, at: the release in force and when it began · list, since, last: the remembered callers, and when each was first and last answered ·
 -- services: when each service first answered a caller
-local K = state.declare("traffic-callers", { list = {}, since = {}, last = {}, services = {}, count = 0, hand = 0 }, { undo = "none" })
+local K = state.declare("traffic-callers", { list = {}, since = {}, last = {}, services = {}, count = 0, hand = 0 }, { undo = "none", own = true })
 
 --- Notes which release is in force: whoever was answered before its first table is known during its rollout.
 function callers.begin(release)

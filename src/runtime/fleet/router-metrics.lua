@@ -19,7 +19,7 @@ local SENDERS = 16
 local FAULTS = {}
 for _, code in ipairs(require("fleet.rollout-enums").faultCodes) do FAULTS[code] = true end
 
-local M = state.declare("traffic-metrics", {}, { undo = "none" })
+local M = state.declare("traffic-metrics", {}, { undo = "none", own = true })
 
 --- Resets the metrics; the current ones become those of the previous step.
 -- @tparam string release

@@ -7,7 +7,7 @@ local state = require("fleet.state")
 local kept = {}
 
 -- table, proven, lease { untilMs, revertTo, onEnd? }, command, reverted { …, returned? }, serial, proofs { id → { release, revision, status, at } }
-local S = state.declare("traffic", { serial = 0, proofs = {} })
+local S = state.declare("traffic", { serial = 0, proofs = {} }, { own = true })
 kept.state = S
 
 --- Raises a refusal.

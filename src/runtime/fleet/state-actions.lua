@@ -1,5 +1,6 @@
 --- The actions that move the state of a process, or of some of its callers, to another process.
 local codeState = require("fleet.code-state")
+local defaults = require("fleet.state-defaults")
 local envelope = require("fleet.envelope")
 local exportParts = require("fleet.export-parts")
 local fail = require("fleet.fail")
@@ -38,6 +39,7 @@ on("EXPORT_STATE", {
   end
   local inCode, count, notCompared = codeState.report()
   reply.globals = { carried = found.carried, left = found.left, unknown = found.unknown, waiting = waiting.count() }
+  reply.resettable = defaults.names()
   reply.code = { items = inCode, count = count, notCompared = notCompared }
   return reply
 end)
@@ -67,22 +69,27 @@ local function take(version, bring)
   assertInvariants()
 end
 
-local function takePart(part)
+local function takePart(part, reset)
   local chain, all = importParts.take(part)
+  local done
   if all then
     require("fleet.run").onFailure(importParts.finish)
     take(all.header.stateVersion, function()
-      return state.place(all.states, all.header.hasGlobals and all.globals or nil, all.tables)
+      local undo
+      undo, done = state.place(all.states, all.header.hasGlobals and all.globals or nil, all.tables, reset)
+      return undo
     end)
     importParts.finish()
   end
-  return { part = { n = part.n, chain = chain, isLast = all ~= nil } }
+  return { part = { n = part.n, chain = chain, isLast = all ~= nil }, reset = done }
 end
 
 on("IMPORT_STATE", {
   who = "deployer", control = true, reserved = true, maxBytes = MAX_STATE_BYTES,
   schema = {
     state = { type = "table" }, digest = { type = "string", maxLength = 128 },
+    -- Names of states that get their default if the import does not have them.
+    reset = { type = "array", items = { type = "string" } },
     part = {
       type = "table",
       fields = {
@@ -92,17 +99,17 @@ on("IMPORT_STATE", {
     },
   },
 }, function(data)
-  if data.part then return takePart(data.part) end
+  if data.part then return takePart(data.part, data.reset) end
   if not data.state or not data.digest then
     error(fail.new("INVALID_DATA", "IMPORT_STATE: state or digest is missing", "Send both as EXPORT_STATE returned them, or a part."))
   end
-  local digest
+  local digest, reset
   take(data.state.stateVersion, function()
     local undo
-    digest, undo = state.import(data.state, data.digest)
+    digest, undo, reset = state.import(data.state, data.digest, data.reset)
     return undo
   end)
-  return { digest = digest }
+  return { digest = digest, reset = reset }
 end)
 
 local SALT = { type = "string", required = true, minLength = 1, maxLength = 128 }

@@ -6,6 +6,7 @@
 -- with `undo = "none"` is not restored: use it for code that checks everything before it changes anything.
 -- Globals and local variables are not undone, so data that must be consistent belongs into a state. Globals are moved
 -- (`fleet.globals`), local variables are not.
+local defaults = require("fleet.state-defaults")
 local enclosed = require("fleet.enclosed")
 local fail = require("fleet.fail")
 local globals = require("fleet.globals")
@@ -24,15 +25,7 @@ local pack, unpack = stateJson.pack, stateJson.unpack
 
 local UNDO = { copy = true, append = true, none = true }
 
---- Declares a persistent table, or returns the existing one.
--- @tparam string name unique in the process, part of `EXPORT_STATE`
--- @tparam ?table default its initial content, used only once
--- @tparam ?table options `undo`: `copy` (default), `append` or `none` · `partition`: its keys are those of the service's traffic
--- @treturn table the same table for the same name
-function state.declare(name, default, options)
-  if type(name) ~= "string" or name == "" then error("fleet.state: a name is required", 3) end
-  local undo = options and options.undo or "copy"
-  if not UNDO[undo] then error("fleet.state " .. name .. ": undo must be copy, append or none", 3) end
+local function made(name, default, undo, partition)
   local isNew, undoBefore, partitionedBefore = store.states[name] == nil, store.undo[name], store.partitioned[name]
   -- The undo of a message knows the states that existed at its start.
   run.onFailure(function()
@@ -43,8 +36,22 @@ function state.declare(name, default, options)
   store.undo[name] = undo
   -- Before the program can take Lua's own functions into local variables.
   if undo == "copy" then enclosed.isUsable() end
-  if options and options.partition ~= nil then store.partitioned[name] = options.partition == true or nil end
+  if partition ~= nil then store.partitioned[name] = partition == true or nil end
   return store.states[name]
+end
+
+--- Declares a persistent table, or returns the existing one.
+-- @tparam string name unique in the process, part of `EXPORT_STATE`
+-- @tparam ?table default its initial content, used only once
+-- @tparam ?table options `undo`: `copy` (default), `append` or `none` · `partition`: its keys are those of the service's traffic ·
+--   `own`: a state of the library
+-- @treturn table the same table for the same name
+function state.declare(name, default, options)
+  if type(name) ~= "string" or name == "" then error("fleet.state: a name is required", 3) end
+  local undo = options and options.undo or "copy"
+  if not UNDO[undo] then error("fleet.state " .. name .. ": undo must be copy, append or none", 3) end
+  defaults.declare(name, default, store.states[name] == nil, options ~= nil and options.own == true)
+  return made(name, default, undo, options and options.partition)
 end
 
 --- Exports all states and the program's globals as plain JSON data, with a digest (sha256 of the canonical JSON) to verify copies.
@@ -153,26 +160,46 @@ function state.replace(exported, digest, belongs)
   return actual
 end
 
---- Replaces the content of states and globals, keeping the tables themselves, also those in them.
+-- A table that no program of this load has: a later declaration makes the state again, with its default.
+local function remove(name)
+  local value, undo, partitioned = store.states[name], store.undo[name], store.partitioned[name]
+  run.onFailure(function() store.states[name], store.undo[name], store.partitioned[name] = value, undo, partitioned end)
+  store.states[name], store.undo[name], store.partitioned[name] = nil, nil, nil
+end
+
+--- Replaces the content of states and globals, keeping the tables themselves, also those in them. States that it does not name stay as they are,
+-- because a hand-over brings those of an earlier program: a new state has its default there, or what a migration or a first message put into it.
 -- @tparam table states name → content, not packed
 -- @tparam ?table packed, tables globals as in an export; nil: they are unchanged
+-- @tparam ?table reset names of states that get their default instead, if `states` does not have them
 -- @treturn function() that undoes the import of the globals; the states are restored with the failed handler
-function state.place(states, packed, tables)
+-- @treturn ?table those of `reset` that have their default now; nil without `reset`
+function state.place(states, packed, tables, reset)
   local undo, join = importGlobals.take(packed, tables)
   local _, fill = filler()
-  for name, value in pairs(states) do fill(state.declare(name, {}, { undo = store.undo[name] }), value) end
+  for name, value in pairs(states) do fill(made(name, {}, store.undo[name] or "copy"), value) end
+  local done = reset and {}
+  for _, name in ipairs(reset or {}) do
+    local isKnown, value = defaults.of(name)
+    if isKnown and states[name] == nil then
+      if value then fill(store.states[name], value) else remove(name) end
+      done[#done + 1] = name
+    end
+  end
   join()
-  return undo
+  return undo, done
 end
 
 --- Replaces the content of the states and globals with the result of `export`.
+-- @tparam ?table reset see `place`
 -- @treturn string the digest
 -- @treturn function() see `place`
+-- @treturn ?table see `place`
 -- @raise a failure `DIGEST_MISMATCH` or `BAD_STATE`; then nothing is changed
-function state.import(exported, digest)
+function state.import(exported, digest, reset)
   local actual, states = verified(exported, digest), {}
   for name, value in pairs(exported.states) do states[name] = unpack(value) end
-  return actual, state.place(states, exported.globals, exported.tables)
+  return actual, state.place(states, exported.globals, exported.tables, reset)
 end
 
 return state

@@ -19,6 +19,8 @@ store.marker = store.marker
 --- Tables declared with `fleet.state`, and their undo modes.
 store.states = store.states or {}
 store.undo = store.undo or {}
+--- name → { text: the declared default as JSON, value: packed }; see `fleet.state-defaults`.
+store.defaults = store.defaults or {}
 --- Names of the partitioned states, and the sealed ranges of keys.
 store.partitioned = store.partitioned or {}
 store.partition = store.partition or { salt = "", ranges = {} }
