@@ -1,5 +1,8 @@
 import { expect, it } from "vitest";
+import type { Output } from "../../src/cli/output.ts";
+import { rollbackObserver } from "../../src/cli/rollback/observer.ts";
 import { SetTrafficSchema, type TrafficState } from "../../src/delivery/wire.ts";
+import type { History } from "../../src/fleet/history.ts";
 import type { ReleaseDocument } from "../../src/fleet/releases/document.ts";
 import { routerState, switchBack } from "../../src/operations/rollback/emergency.ts";
 import type { Info } from "../../src/operations/rollback/info.ts";
@@ -52,6 +55,7 @@ const SERIAL = 4;
 function world(
   state: { table: object; proven?: object },
   proven = new Set([idOf("battle-old"), idOf("shop-old")]),
+  abortedMode = "steady",
 ) {
   const slow = new Set<string>();
   const behave: Behaviour = ({ action, data }) => {
@@ -75,9 +79,10 @@ function world(
     }
     if (action === "TRAFFIC_COMMAND")
       return {
-        reply: { success: true, command: "abort", release: request.release, step: 3, mode: "steady" },
+        reply: { success: true, command: "abort", release: request.release, step: 3, mode: abortedMode },
       };
     if (action === "RESUME") return { reply: { success: true, status: "ACTIVE" } };
+    if (action === "UNSEAL_KEYS") return { reply: { success: true, sealed: [] } };
     const { services, expect: expected } = SetTrafficSchema.parse(request);
     if (expected?.serial !== SERIAL)
       return { reply: { success: false, error: { code: "STALE_STEP", message: "another is in force" } } };
@@ -102,10 +107,15 @@ function world(
 const actions = (ao: ReturnType<typeof fakeAo>) => ao.sent.map(({ tags }) => tags.Action);
 
 /** Reads the table, as is done while members are queried, then returns the callers. */
-async function emergency({ fleet }: ReturnType<typeof world>, ways: readonly MemberPlan[], known?: object) {
+async function emergency(
+  { fleet }: ReturnType<typeof world>,
+  ways: readonly MemberPlan[],
+  known?: object,
+  services: Traffic["services"] = {},
+) {
   const state = known === undefined ? await routerState(fleet, traffic) : (known as TrafficState);
   if (!state) throw new Error("no word of the router");
-  return switchBack(fleet, traffic, target, ways, state, async () => {});
+  return switchBack(fleet, { ...traffic, services }, target, ways, state, async () => {});
 }
 
 it("an emergency rollback switches all services in one message, and the others keep theirs", async () => {
@@ -192,12 +202,75 @@ it("it reads a table again if it changed in the meantime", async () => {
   expect(actions(made.ao).slice(1)).toEqual(["SET_TRAFFIC", "GET_TRAFFIC", "SET_TRAFFIC"]);
 });
 
+it.each([
+  ["with its code", { holdCode: "stranded", reason: "it cannot" }],
+  ["by the sentence of a router of version 0.1.0", { reason: "the state cannot go back; it cannot" }],
+])(
+  "it replaces a table that is held because the state cannot go back (%s): its router would keep it after an abort",
+  async (_, held) => {
+    const proven = tableOf(target.releaseHash, "steady", [route("shop", NEW)], [route("battle-old", OLD)]);
+    const table = {
+      ...tableOf(green.release, "held", [route("shop", NEW)], [route("battle", NEW)]),
+      ...held,
+    };
+    const made = world({ table, proven });
+    const lost = { messages: 1, byAction: { HIT: 1 } };
+    const switched = await emergency(made, [warm("battle", { carries: true, drains: true, lost })]);
+    expect(switched).toMatchObject({ services: ["battle"], slot: 41 });
+    expect(actions(made.ao)).toEqual(["GET_TRAFFIC", "RESUME", "SET_TRAFFIC"]);
+    const { services } = SetTrafficSchema.parse(JSON.parse(made.ao.sent[2]?.data ?? ""));
+    expect(services.battle?.routes).toEqual([route("battle-old", OLD)]);
+  },
+);
+
+it("it has a process accept the callers again whose keys it gave away, if their state is given up", async () => {
+  const split = [route("shop-old", OLD, 9000), route("shop", NEW, 1000)];
+  const made = world({ table: tableOf(green.release, "steady", split, [route("battle", NEW)]) });
+  const lost = { messages: 1, byAction: { BUY: 1 } };
+  const plan = warm("shop", { carries: true, lost, epoch: 7 });
+  await emergency(made, [plan], undefined, { shop: { state: "partitioned" } });
+  expect(actions(made.ao)).toEqual(["GET_TRAFFIC", "UNSEAL_KEYS", "SET_TRAFFIC"]);
+  const { processId, tags, data } = made.ao.sent[1] ?? { data: "" };
+  expect([processId, tags?.Epoch]).toEqual([idOf("shop-old"), "7"]);
+  expect(JSON.parse(data)).toEqual({ salt: green.release, from: 0, to: 10_000 });
+});
+
+it.each<[string, MemberPlan[]]>([
+  ["needs-hand-over", [warm("shop", { carries: true }), { name: "battle", kind: "in-place" }]],
+  ["already-back", [{ name: "shop", kind: "settings" }]],
+  [
+    "no-warm",
+    [
+      { name: "shop", kind: "settings" },
+      { name: "battle", kind: "next", carries: true },
+    ],
+  ],
+  ["no-table", [{ name: "bank", kind: "in-place" }]],
+])("it says why it switched nothing: %s", async (why, plans) => {
+  const made = world({ table: green });
+  expect(await emergency(made, plans)).toBe(why);
+  expect(actions(made.ao)).toEqual(["GET_TRAFFIC"]);
+});
+
+it("it says that the router kept the table if the state could not go back meanwhile", async () => {
+  const proven = tableOf(target.releaseHash, "steady", [route("shop", NEW)], [route("battle-old", OLD)]);
+  const made = world({ table: { ...green, mode: "rollout" }, proven }, undefined, "held");
+  expect(await emergency(made, [warm("battle")])).toBe("held");
+});
+
+it("prints the reason", () => {
+  const lines: string[] = [];
+  const output = { alert: (line: string) => lines.push(line) } as unknown as Output;
+  rollbackObserver(output).notSwitched("needs-hand-over");
+  expect(lines).toEqual(["Callers were not switched before the run: the run hands their state over first."]);
+});
+
 it("it sends the router nothing if no old process is warm, or if callers are back already", async () => {
   const none = world({ table: green });
-  expect(await emergency(none, [{ name: "battle", kind: "in-place" }])).toBeUndefined();
+  expect(await emergency(none, [{ name: "battle", kind: "in-place" }])).toBe("no-warm");
   const back = tableOf(target.releaseHash, "steady", [route("shop-old", OLD)], [route("battle-old", OLD)]);
   const done = world({ table: back });
-  expect(await emergency(done, [warm("battle"), warm("shop")])).toBeUndefined();
+  expect(await emergency(done, [warm("battle"), warm("shop")])).toBe("already-back");
   expect([...actions(none.ao), ...actions(done.ao)]).toEqual(["GET_TRAFFIC", "GET_TRAFFIC"]);
 });
 
@@ -213,6 +286,49 @@ it("it keeps the salt if a service stays split: another would give its callers o
     [route("battle-old", OLD)],
   ]);
 });
+
+/** Processes that answer `Info`, except for those in `silent`. */
+function sharers(silent: readonly string[] = [], stateVersion = "1") {
+  const ao = fakeAo(({ processId }) =>
+    silent.includes(processId)
+      ? {}
+      : {
+          reply: {
+            ...{ success: true, status: "ACTIVE", version: "2.0.0", sourceHash: NEW },
+            ...{ epoch: 7, stateVersion, migrations: [] },
+          },
+        },
+  );
+  return { ao, fleet: fakeFleet(ao, [member("shop")]) };
+}
+
+it.each([
+  ["an emergency gives its state up", true, "2", false, { messages: 3, byAction: { BUY: 3 } }, undefined],
+  ["it is refused otherwise", false, "2", false, undefined, "ROLLBACK_IMPOSSIBLE"],
+  ["its shape counts if it answers", true, "2", true, undefined, "ROLLBACK_IMPOSSIBLE"],
+  ["all is handed over if it answers", true, "1", true, undefined, undefined],
+])(
+  "a process that has the state of a few callers is asked, too: %s",
+  async (_, isEmergency, stateVersion, answers, lost, problem) => {
+    const routes = [route("shop-old", OLD, 9000), route("shop", NEW, 1000)];
+    const request = {
+      traffic: { ...traffic, services: { shop: { state: "partitioned" } } },
+      table: { table: tableOf(green.release, "rollout", routes, []) },
+      emergency: isEmergency,
+    } as unknown as PlanRequest;
+    const info = { status: "ACTIVE", migrations: [], stateVersion: "1", epoch: 7 } as unknown as Info;
+    const warmOne = { processId: idOf("shop-old"), info };
+    const to = { version: "1.0.0", sourceHash: OLD };
+    const history = async () =>
+      ({
+        latest: async (id: string) => (id === idOf("shop") ? 3 : 900),
+        range: async () => [1, 2, 3].map(() => ({ action: "BUY" })),
+      }) as unknown as History;
+    const { fleet } = sharers(answers ? [] : [idOf("shop")], stateVersion);
+    const plan = await planWarmRevision(fleet, history, request, member("shop"), warmOne, info, to);
+    expect([plan.carries, plan.lost, plan.problem?.code]).toEqual([true, lost, problem]);
+  },
+);
 
 it.each([
   ["partitioned", 1000, true],
@@ -231,7 +347,7 @@ it.each([
     const warmOne = { processId: idOf("shop-old"), info };
     const to = { version: "1.0.0", sourceHash: OLD };
     const never = () => Promise.reject(new Error("not in this test"));
-    const plan = await planWarmRevision(never, request, member("shop"), warmOne, info, to);
+    const plan = await planWarmRevision(sharers().fleet, never, request, member("shop"), warmOne, info, to);
     expect([plan.kind, plan.problem, plan.carries]).toEqual(["warm", undefined, carries]);
   },
 );

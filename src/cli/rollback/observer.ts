@@ -1,11 +1,23 @@
 import { amount } from "../../core/amount.ts";
 import type { AutomaticObserver } from "../../operations/rollback/automatic.ts";
+import type { NotSwitched } from "../../operations/rollback/emergency.ts";
 import type { RollbackObserver, RollbackResult } from "../../operations/rollback/perform.ts";
 import { reportPath } from "../../operations/rollback/report.ts";
 import { unsavedLine } from "../../operations/rollback/unsaved.ts";
 import { failureLines, reportLines } from "../deploy/report.ts";
 import { screenFor } from "../deploy/screen.ts";
 import type { Output } from "../output.ts";
+
+/** Why callers were not switched. */
+const WHY: Readonly<Record<NotSwitched, string>> = {
+  "no-router": "this fleet has no router",
+  "router-silent": "the router does not answer",
+  "no-table": "the router has no entry for these members",
+  "no-warm": "no earlier process is warm",
+  "needs-hand-over": "the run hands their state over first",
+  "already-back": "the earlier code already has all traffic",
+  held: "the router keeps the new revision, because the state could not go back; the run tries it again",
+};
 
 /** Prints the progress of a rollback. */
 export const rollbackObserver = (out: Output): RollbackObserver => ({
@@ -17,7 +29,7 @@ export const rollbackObserver = (out: Output): RollbackObserver => ({
     );
   },
   notSwitched(why) {
-    if (typeof why === "string") out.alert(`Callers were not switched before the run: ${why}.`);
+    if (typeof why === "string") out.alert(`Callers were not switched before the run: ${WHY[why]}.`);
     else out.problem("alert", why.problems[0], "The router could not switch callers before the run: ");
   },
   follow: (progress, target, id) => screenFor(out, progress, `rolling back to ${target.deploymentId}  ${id}`),

@@ -3,7 +3,7 @@ import { z } from "zod";
 import type { Budget } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
 import { canonicalJson } from "../../core/hash.ts";
-import type { KeyRange } from "../../delivery/index.ts";
+import { ALL_TRAFFIC_BP, type KeyRange } from "../../delivery/index.ts";
 import type { ProcessRef } from "../health/verdict.ts";
 import { type Exported, ExportedSchema, PartReplySchema } from "../snapshot/contents.ts";
 import { ask, type Sender } from "./ask.ts";
@@ -45,6 +45,23 @@ export const resume = (
   budget: Budget,
   tags?: ControlTags,
 ): Promise<void> => control(session, place, "RESUME", { epoch, tags }, budget);
+
+/** Makes a process accept the requests of all callers whose keys it had sealed. @throws FleetError as `ask` */
+export const unsealAllKeys = async (
+  session: Sender,
+  { name, generation, processId }: ProcessRef,
+  epoch: number,
+  salt: string,
+  budget: Budget,
+): Promise<void> => {
+  const data = { salt, from: 0, to: ALL_TRAFFIC_BP };
+  await ask(
+    session,
+    { name, generation, processId, action: "UNSEAL_KEYS", epoch, data },
+    AnythingSchema,
+    budget,
+  );
+};
 
 /** Retires a process: it answers `GONE` from then on. @throws FleetError as `ask`; NO_REPLY if nothing was ever loaded */
 export const retire = (

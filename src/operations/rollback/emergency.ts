@@ -1,10 +1,11 @@
 import { type Budget, budgetOf } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
 import { canonicalJson } from "../../core/hash.ts";
+import { holdOf } from "../../delivery/index.ts";
 import { ALL_TRAFFIC_BP } from "../../delivery/strategy.ts";
 import type { ServiceRoutes, Table, TrafficState } from "../../delivery/wire.ts";
 import type { FleetSession } from "../../fleet/fleet-session.ts";
-import { resume } from "../../fleet/protocol/state.ts";
+import { resume, unsealAllKeys } from "../../fleet/protocol/state.ts";
 import { commandTraffic, proveTargets, setTraffic, traffic } from "../../fleet/protocol/traffic.ts";
 import type { ReleaseDocument } from "../../fleet/releases/document.ts";
 import { ignoreFleetError } from "./info.ts";
@@ -21,6 +22,21 @@ export interface RouterSwitch {
   /** The router's slot of the switch, if the network has slots. */
   readonly slot?: number;
 }
+
+/** Why the router did not switch callers before the run. The run may still do so. */
+export type NotSwitched =
+  | "no-router"
+  | "router-silent"
+  /** The router has no entry for any member of the rollback. */
+  | "no-table"
+  /** No earlier process is warm. */
+  | "no-warm"
+  /** The state of every service with a warm process must be handed over first. */
+  | "needs-hand-over"
+  /** Callers are back already. */
+  | "already-back"
+  /** The router kept the table, because the state could not go back. */
+  | "held";
 
 /** Seconds for the whole switch: what takes longer is left to the run. */
 const TIMEOUT_SECONDS = 60;
@@ -42,37 +58,51 @@ export async function routerState(
  * has dropped a proof, it asks the process again first. Services whose state must be handed over first are left to the run.
  *
  * @param state the router's table as it was read; read once more if it has changed since
- * @returns undefined if no earlier process is warm, callers are back already, or the router has no table
+ * @returns the reason if nothing was switched
  * @throws FleetError UNPROVEN_TARGET, STALE_STEP and any other refusal of the router
  */
 export async function switchBack(
   fleet: FleetSession,
-  { router }: Traffic,
+  { router, services }: Traffic,
   target: ReleaseDocument,
   plans: readonly MemberPlan[],
   state: TrafficState,
   pause: (seconds: number) => Promise<void>,
-): Promise<RouterSwitch | undefined> {
-  const ready = plans.filter(
-    ({ kind, carries, lost }) => kind === "warm" && (carries !== true || lost !== undefined),
-  );
-  if (ready.length === 0) return undefined;
+): Promise<RouterSwitch | NotSwitched> {
+  const ready = plans.filter(isReady);
+  if (ready.length === 0) return whyNone(plans, state);
   const started = performance.now();
   const client = routerClient(fleet, router, budgetOf(TIMEOUT_SECONDS), pause);
-  for (const { name, warm, drains, epoch } of ready)
-    if (drains && warm !== undefined) await client.resume(name, warm, epoch ?? 0);
+  for (const { name, warm, drains, carries, epoch = 0 } of ready) {
+    if (warm === undefined) continue;
+    if (drains) await client.resume(name, warm, epoch);
+    // Its own state of the keys that it gave away is what is left of them.
+    if (carries && services[name]?.state === "partitioned")
+      await client.unseal(name, warm, epoch, state.table?.salt ?? target.releaseHash);
+  }
   const attempt = (now: TrafficState) => attemptSwitch(client, now, target, ready);
   const done = await attempt(state).catch(async (error) => {
     if (!(error instanceof FleetError && STALE_CODES.has(error.code))) throw error;
     return attempt(await client.read());
   });
-  return (
-    done && {
-      ...done,
-      messages: client.messages(),
-      seconds: Math.round((performance.now() - started) / 10) / 100,
-    }
-  );
+  if (typeof done === "string") return done;
+  const seconds = Math.round((performance.now() - started) / 10) / 100;
+  return { ...done, messages: client.messages(), seconds };
+}
+
+/** Whether a member's callers can be sent to its warm process before its state is handed over. */
+const isReady = ({ kind, carries, lost }: MemberPlan): boolean =>
+  kind === "warm" && (carries !== true || lost !== undefined);
+
+/** Kinds of plans whose member runs the earlier code already. */
+const IS_THERE: readonly MemberPlan["kind"][] = ["settings", "same", "left-running"];
+
+/** Why no member is ready. */
+function whyNone(plans: readonly MemberPlan[], { table }: TrafficState): NotSwitched {
+  const routed = plans.filter(({ name }) => table?.services[name] !== undefined);
+  if (routed.length === 0) return "no-table";
+  if (routed.some(({ kind }) => kind === "warm")) return "needs-hand-over";
+  return routed.every(({ kind }) => IS_THERE.includes(kind)) ? "already-back" : "no-warm";
 }
 
 async function attemptSwitch(
@@ -80,22 +110,23 @@ async function attemptSwitch(
   state: TrafficState,
   target: ReleaseDocument,
   ready: readonly MemberPlan[],
-): Promise<Pick<RouterSwitch, "services" | "slot"> | undefined> {
+): Promise<Pick<RouterSwitch, "services" | "slot"> | NotSwitched> {
   const { table, proven } = state;
-  if (!table) return undefined;
+  if (!table) return "no-table";
   const warm = new Map(ready.map(({ name, warm: id }) => [name, id]));
   const names = Object.keys(table.services).filter((name) => warm.has(name));
-  if (names.length === 0) return undefined;
+  if (names.length === 0) return "no-table";
   const isBack = (of: TrafficState["table"]) => (name: string) => soleTarget(of, name) === warm.get(name);
-  if (table.mode === "steady" && names.every(isBack(table))) return undefined;
+  if (table.mode === "steady" && names.every(isBack(table))) return "already-back";
   // An abort returns every service that the rollout moved, so it fits only if all of them are wanted back.
   const moved = Object.keys(table.services).filter(
     (name) => shares(table, name) !== shares(proven, name) && !warm.has(name),
   );
-  if (table.mode !== "steady" && moved.length === 0 && names.every(isBack(proven))) {
+  // The router keeps a stranded table after an abort, and leaves both to the next run; here the state is given up, or there is none.
+  const canAbort = table.mode !== "steady" && holdOf(table)?.code !== "stranded";
+  if (canAbort && moved.length === 0 && names.every(isBack(proven))) {
     const { mode } = await client.abort(table.release);
-    // A router that keeps the table because the state cannot go back leaves both to the run.
-    return mode === "held" ? undefined : { services: names };
+    return mode === "held" ? "held" : { services: names };
   }
   const services = Object.fromEntries(
     Object.entries(table.services).map(([name, service]): [string, ServiceRoutes] => {
@@ -186,6 +217,12 @@ function routerClient(
         epoch,
         budget,
       );
+    },
+    /** Lets a process accept requests of callers whose keys it gave away. */
+    unseal: (member: string, id: string, epoch: number, salt: string) => {
+      messages += 1;
+      const place = { name: member, processId: id, generation: router.generation };
+      return unsealAllKeys(fleet.session, place, epoch, salt, budget);
     },
     abort: (release: string) => {
       messages += 1;

@@ -41,6 +41,15 @@ export async function countLostMessages(
   };
 }
 
+/** The messages of several processes together. Pure. */
+export function sumOfLost(list: readonly LostMessages[]): LostMessages {
+  const byAction: Record<string, number> = {};
+  for (const one of list)
+    for (const [action, count] of Object.entries(one.byAction))
+      byAction[action] = (byAction[action] ?? 0) + count;
+  return { messages: list.reduce((sum, { messages }) => sum + messages, 0), byAction };
+}
+
 /** `3 messages (2 ADD, 1 GREET) are`. */
 export function describeLost({ messages, byAction }: LostMessages): string {
   const parts = Object.entries(byAction)

@@ -10,7 +10,7 @@ import type { Engine } from "../deploy/engine.ts";
 import type { Progress } from "../deploy/progress.ts";
 import { type DeployOutcome, deploy, type Watcher } from "../deploy/run.ts";
 import { mayHaveChanged, standing } from "../deploy/standing.ts";
-import { type RouterSwitch, switchBack } from "./emergency.ts";
+import { type NotSwitched, type RouterSwitch, switchBack } from "./emergency.ts";
 import { ledgerOf } from "./ledger.ts";
 import { openPhases } from "./phases.ts";
 import { currentPin, setPin } from "./pin.ts";
@@ -46,7 +46,7 @@ export interface RollbackObserver {
   /** The router switched callers before the run. */
   switched(switched: RouterSwitch, target: ReleaseDocument): void;
   /** The router did not switch callers before the run, for this reason; the run may still do so. */
-  notSwitched(why: FleetError | string): void;
+  notSwitched(why: FleetError | NotSwitched): void;
   /** Called when the run starts; returns the watcher that follows it. */
   follow(progress: Progress, target: ReleaseDocument, deploymentId: string): Watcher;
   ended(performed: RollbackResult): void;
@@ -221,16 +221,16 @@ async function switchCallers(
   { traffic, withoutState }: PerformRequest,
   observer: RollbackObserver,
 ): Promise<RouterSwitch | undefined> {
-  const not = (why: FleetError | string): undefined => {
+  const not = (why: FleetError | NotSwitched): undefined => {
     observer.notSwitched(why);
     return undefined;
   };
   if (withoutState !== undefined) return not(withoutState);
-  if (!traffic) return not("this fleet has no router");
-  if (!table) return not(`the router ${traffic.router.name} does not answer`);
+  if (!traffic) return not("no-router");
+  if (!table) return not("router-silent");
   try {
     const switched = await switchBack(fleet, traffic, target, plans, table, host.pause);
-    if (!switched) return not("no earlier process is warm, or it already has all traffic");
+    if (typeof switched === "string") return not(switched);
     observer.switched(switched, target);
     return switched;
   } catch (error) {

@@ -74,9 +74,9 @@ async function planMember(
   const isNext = request.newProcess.has(name) && !isThere;
   if (warm || isNext) {
     const plan = warm
-      ? await planWarmRevision(history, request, member, warm, info, to)
+      ? await planWarmRevision(fleet, history, request, member, warm, info, to)
       : planNewRevision(request, member, info, to);
-    if (plan.carries !== true || plan.problem || !info) return plan;
+    if (plan.carries !== true || plan.problem || plan.lost || !info) return plan;
     const problem = await checkGlobals(fleet, member, servingOf(request, member), declared);
     return problem === undefined ? plan : { ...plan, problem };
   }

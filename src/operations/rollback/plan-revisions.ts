@@ -5,7 +5,7 @@ import type { FleetSession } from "../../fleet/fleet-session.ts";
 import type { History } from "../../fleet/history.ts";
 import type { Member } from "../../fleet/members/member.ts";
 import { type Info, ignoreFleetError, infoOf } from "./info.ts";
-import { countLostMessages } from "./lost-messages.ts";
+import { countLostMessages, sumOfLost } from "./lost-messages.ts";
 import type { MemberPlan, PlanRequest } from "./member-plan.ts";
 import { isReachable } from "./migrations.ts";
 
@@ -55,8 +55,9 @@ export async function findWarmRevision(
   return undefined;
 }
 
-/** Plans the return to a warm process. The run hands the state over to it if one process owns the state and still answers. */
+/** Plans the return to a warm process. The run hands the state over to it if every process that has some still answers. */
 export async function planWarmRevision(
+  fleet: FleetSession,
   history: () => Promise<History>,
   request: PlanRequest,
   member: Member,
@@ -66,9 +67,10 @@ export async function planWarmRevision(
 ): Promise<MemberPlan> {
   const { name } = member;
   const serving = servingOf(request, member);
-  // State that is partitioned by key is with every process that has a share.
   const sharers = sharersOf(request, name) ?? [serving];
-  const carries = request.traffic?.services[name]?.state !== "none" && sharers.some((id) => id !== processId);
+  const state = request.traffic?.services[name]?.state;
+  const others = sharers.filter((id) => id !== processId);
+  const carries = state !== "none" && others.length > 0;
   const plan: MemberPlan = {
     name,
     processId: member.processId,
@@ -81,13 +83,23 @@ export async function planWarmRevision(
     epoch: Math.max(now?.epoch ?? 0, then.epoch),
   };
   if (!carries) return plan;
-  if (!now) {
+  // State that is partitioned by key is with every process that has a share.
+  const owners = state === "partitioned" ? others : [serving];
+  const answers = await Promise.all(
+    owners.map((id) => (id === serving ? now : infoOf(fleet, { ...member, processId: id }))),
+  );
+  if (answers.includes(undefined)) {
     if (!request.emergency) return { ...plan, problem: silentProblem(name) };
-    return { ...plan, lost: await countLostMessages(await history(), { processId: serving, slot: 0 }) };
+    const from = await history();
+    const counts = owners.map((id) => countLostMessages(from, { processId: id, slot: 0 }));
+    return { ...plan, lost: sumOfLost(await Promise.all(counts)) };
   }
-  return isReachable(then.migrations, now.stateVersion, then.stateVersion)
+  const unreachable = answers.find(
+    (one) => one && !isReachable(then.migrations, one.stateVersion, then.stateVersion),
+  );
+  return unreachable === undefined
     ? plan
-    : { ...plan, problem: shapeProblem(name, now.stateVersion, then.stateVersion) };
+    : { ...plan, problem: shapeProblem(name, unreachable.stateVersion, then.stateVersion) };
 }
 
 /** Plans a new process next to the one that serves, because no process runs that code any more; the run hands the state over. Pure. */
@@ -116,8 +128,8 @@ export function planNewRevision(
 
 const silentProblem = (name: string): Problem => ({
   code: "ROLLBACK_IMPOSSIBLE",
-  what: `${name} cannot be rolled back: its state cannot be handed over, because the process that holds it does not answer.`,
-  got: "no answer from the process that serves",
+  what: `${name} cannot be rolled back: its state cannot be handed over, because a process that holds it does not answer.`,
+  got: "no answer from a process that serves",
   expected: "its state",
   remedy: `npx fleet logs ${name}; or, if its earlier process is warm: --emergency --accept-divergence, which leaves that state behind.`,
 });
