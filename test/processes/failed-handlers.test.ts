@@ -52,7 +52,7 @@ test("an unknown action costs the same whatever data a handler that watches all 
     p.value(`(function()
       local results, n = require("fleet.handler-results"), 0
       local data, actions = {}, { ${key} = true }
-      for i = 1, ${n} do data[i] = { i, { i } } end
+      for i = 1, ${n} do data[i], actions["a" .. i] = { i, { i } }, true end
       local msg = { Action = "Nobody", From = "x", Tags = {} }
       results.begin(msg)
       Fleet.matchesSpec(msg, function() return data and actions and "continue" end)
@@ -67,4 +67,40 @@ test("an unknown action costs the same whatever data a handler that watches all 
   expect(many / few).toBeLessThan(1.5);
   expect(isHandled).toBe(false);
   expect((await looked(20_000, "Nobody"))[1]).toBe(true);
+});
+
+test("an action that a handler finds in a table of routes of a state is known", async () => {
+  const p = await base.clone();
+  const isHandled = (Action: string) =>
+    p.value(`(function()
+      local results, S = require("fleet.handler-results"), require("fleet").state("shop", { routes = { Sell = 1 } })
+      local msg = { Action = "${Action}", From = "x", Tags = {} }
+      results.begin(msg)
+      Fleet.matchesSpec(msg, function(m) return S.routes and "continue" end)
+      return results.isHandled(msg)
+    end)()`);
+  expect([await isHandled("Sell"), await isHandled("Sold")]).toEqual([true, false]);
+});
+
+test("a message costs the same for each handler that waits, however many wait", async () => {
+  const p = await base.clone();
+  const steps = (waiting: number) =>
+    p.value(`(function()
+      for i = 1, ${waiting} do Handlers.prepend("_once_" .. i, function() return i < 0 and "skip" end, function() end) end
+      local n, msg = 0, { Action = "Nobody", From = "x", Id = "early", Tags = {} }
+      local current = Fleet.current
+      Fleet.current = { id = msg.Id, from = msg.From }
+      debug.sethook(function() n = n + 1 end, "", 10)
+      for _, each in ipairs(Handlers.list) do
+        if each.name == "ao-fleet.first" then break end
+        Fleet.matchesSpec(msg, each.pattern)
+      end
+      debug.sethook()
+      Fleet.current = current
+      for i = 1, ${waiting} do Handlers.remove("_once_" .. i) end
+      return n
+    end)()`) as Promise<number>;
+  const [few, many] = [await steps(100), await steps(1_000)];
+  expect(few).toBeGreaterThan(100);
+  expect(many / few).toBeLessThan(12);
 });

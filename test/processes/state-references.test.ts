@@ -7,7 +7,10 @@ const SHOP = `
 local fleet = require("fleet")
 fleet.process { name = "shop", processType = "SHOP", version = "1.0.0" }
 local S = fleet.state("shop", { stock = {}, empty = {}, rooms = { a = { size = 1 }, b = { size = 2 } } })
-local EMPTY = {}
+local EMPTY, Lazy = {}, nil
+local Waiting
+Game = { players = fleet.state("players", {}), round = 1 }
+Stock = S.stock
 local stock, room = S.stock, S.rooms.a
 Players = fleet.state("players", {})
 fleet.on("JOIN", {}, function(data) Players[data.key] = { level = 1 } return {} end)
@@ -17,6 +20,17 @@ fleet.on("ADD", {}, function(data)
   if data.fail then error("as asked") end
   return { stock = stock }
 end)
+fleet.on("FIRST", {}, function(data)
+  Lazy = Lazy or fleet.state("lazy", { n = 0 })
+  Lazy.n = Lazy.n + 1
+  if data.fail then error("as asked") end
+  return { n = Lazy.n }
+end)
+fleet.on("ORDER", {}, function(data) S.orders = { { of = data.key } } Waiting = S.orders[1] return {} end)
+fleet.on("PAY", {}, function() Waiting.paid = true return { orders = S.orders } end)
+local Log = fleet.state("log", {}, { undo = "append" })
+fleet.on("NOTE", {}, function(data) Log[#Log + 1] = data.key return { log = Log } end)
+fleet.invariant("log", function() return Log[1] ~= "bad", "the log is bad" end)
 fleet.on("LEND", {}, function(data) S.lent = { [data.key] = EMPTY, other = EMPTY } return {} end)
 fleet.on("LOOK", { readonly = true }, function() return { shop = S, empty = next(EMPTY) == nil } end)
 fleet.on("VISIT", {}, function(data)
@@ -85,19 +99,67 @@ describe("a reference into a state", () => {
 });
 
 describe("a state that a message declares", () => {
-  test("is undone if the message fails, with its options", async () => {
+  test("has its first content again if the message fails, and its earlier options", async () => {
     const p = await base.clone();
-    const before = (await exported(p)).digest;
     for (const who of ["a", "b"])
       expect((await send(p, "VISIT", { who, fail: true, partition: true }))?.error?.code).toBe("INTERNAL");
     const options = "Fleet.store.undo['visits:a'] == nil and next(Fleet.store.partitioned) == nil";
     expect(await p.value(options)).toBe(true);
-    expect((await exported(p)).digest).toBe(before);
+    expect(await exported(p)).toMatchObject({
+      state: { states: { "visits:a": { n: 0 }, "visits:b": { n: 0 } } },
+    });
     expect(await send(p, "VISIT", { who: "a" })).toMatchObject({ n: 1 });
     expect((await send(p, "VISIT", { who: "a", fail: true, undo: "none" }))?.error?.code).toBe("INTERNAL");
     expect(await send(p, "VISIT", { who: "a" })).toMatchObject({ n: 2 });
     expect(await p.value("Fleet.store.undo['visits:a']")).toBe("copy");
   });
+
+  test("is still the state for a program that kept its table, after the message failed", async () => {
+    const p = await base.clone();
+    expect((await send(p, "FIRST", { fail: true }))?.error?.code).toBe("INTERNAL");
+    expect(await send(p, "FIRST")).toMatchObject({ n: 1 });
+    expect((await send(p, "FIRST", { fail: true }))?.error?.code).toBe("INTERNAL");
+    expect(await send(p, "FIRST")).toMatchObject({ n: 2 });
+    expect(await exported(p)).toMatchObject({ state: { states: { lazy: { n: 2 } } } });
+  });
+
+  test("is removed again if there are many, because messages may choose names", async () => {
+    const p = await base.clone();
+    await p.eval("for i = 1, 300 do Fleet.store.states['many:' .. i] = {} end");
+    expect((await send(p, "VISIT", { who: "a", fail: true }))?.error?.code).toBe("INTERNAL");
+    expect(await p.value("Fleet.store.states['visits:a'] == nil")).toBe(true);
+  });
+});
+
+describe("an import", () => {
+  test("gives an entry of a list to no handler that waits with the one that was at its place", async () => {
+    const [from, to] = [await base.clone(), await base.clone()];
+    await send(from, "ORDER", { key: "theirs" });
+    await send(to, "ORDER", { key: "ours" });
+    const state = await exported(from);
+    expect(await imported(to, state)).toMatchObject({ success: true });
+    expect(await send(to, "PAY")).toMatchObject({ orders: [{ of: "theirs" }] });
+    expect((await exported(to)).digest).toBe(state.digest);
+  });
+
+  test("that fails leaves a list that only grows as it was", async () => {
+    const to = await base.clone();
+    await send(to, "NOTE", { key: "one" });
+    const { state } = await exported(to);
+    const bad = { ...state, states: { log: ["bad", "two", "three"] } };
+    const reply = await imported(to, { state: bad, digest: sha256(canonicalJson(bad)) });
+    expect(reply?.error?.code).toBe("INVARIANT_BROKEN");
+    expect(await send(to, "NOTE", { key: "two" })).toMatchObject({ log: ["one", "two"] });
+  });
+});
+
+test("a global that contains a state's table, or is a table in a state, is no data of its own", async () => {
+  const p = await base.clone();
+  await send(p, "JOIN", { key: "ann" });
+  await send(p, "ADD", { key: "apples" });
+  const reply = (await p.send({ Action: "EXPORT_STATE", Data: { whole: true } })).reply?.data;
+  expect(reply?.globals).toMatchObject({ carried: [], left: [] });
+  expect(reply?.state).toMatchObject({ states: { players: { ann: {} }, shop: { stock: { apples: 1 } } } });
 });
 
 describe("a global that is the table of a state", () => {

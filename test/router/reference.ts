@@ -224,7 +224,7 @@ export class ReferenceRouter {
     if (command === "abort" && !this.proven) throw new Refused("NO_PROVEN_TABLE");
     this.command = { command, ...refOf(this.table), by, at: this.at };
     if (command === "abort" && this.table.holdCode !== "stranded") this.#revert("abort");
-    if (command === "pause") {
+    if (command === "pause" && this.table.mode !== "held") {
       const code = this.holdCodes && { holdCode: "paused" };
       this.table = { ...this.table, mode: "held", reason: "paused by hand", ...code };
       this.lease = undefined;

@@ -355,6 +355,8 @@ describe("a person's command", () => {
       holdCode: "stranded",
     };
     expect(code(await set(p, held))).toBe("ok");
+    // A pause of what is held already leaves the reason that an abort decides by.
+    expect((await say(p, "pause")).reply?.data).toMatchObject({ success: true, mode: "held" });
     expect((await say(p, "abort")).reply?.data).toMatchObject({ success: true, mode: "held", release: "r2" });
     const state = await look(p);
     expect(state.table).toMatchObject({

@@ -146,21 +146,31 @@ function globals.role(name)
   return known.declared and "LEFT" or "KEPT"
 end
 
--- The tables of the states themselves.
-local function states()
-  local found = {}
-  for _, state in pairs(store.states) do found[state] = true end
-  return found
+-- The tables of the states and in them, as far as they have no more entries than are compared.
+local function tablesOfStates()
+  local found, queue, room = {}, {}, MAX_ENTRIES
+  local function add(t)
+    if type(t) == "table" and not found[t] then found[t], queue[#queue + 1] = true, t end
+  end
+  for _, state in pairs(store.states) do add(state) end
+  for at = 1, math.huge do
+    if not queue[at] then return found end
+    for _, v in next, queue[at] do
+      room = room - 1
+      if room < 0 then return found end
+      add(v)
+    end
+  end
 end
 
 -- Records the values of a load, the smallest first, so that a large global leaves room for all others. What is in a state is the state's: a
--- global that is one has only changed if it is another table now.
-local function record(names)
-  local made, room, isState = {}, MAX_ENTRIES, states()
+-- global that is one of its tables, or contains one, has only changed if it is, or contains, another table now.
+local function record(names, isState)
+  local made, room = {}, MAX_ENTRIES
   for _, name in ipairs(names) do
     local value = rawget(_G, name)
     local kept, left = { value = value }, MAX_ENTRIES
-    if value == nil or not isState[value] then kept, left = memory.of(value, MAX_ENTRIES) end
+    if value == nil or not isState[value] then kept, left = memory.of(value, MAX_ENTRIES, isState) end
     made[#made + 1] = { name = name, kept = kept, size = MAX_ENTRIES - left }
   end
   table.sort(made, function(a, b) return a.size < b.size or a.size == b.size and a.name < b.name end)
@@ -185,7 +195,7 @@ function globals.loaded(before, own)
   end
   -- A name that the load now uses for code is no longer state, because it has no data; that of a state, which every load gives it, has none of
   -- its own.
-  local isState = states()
+  local isState = tablesOfStates()
   for name in pairs(known.changed) do
     local value, kept = rawget(_G, name), known.loaded[name]
     if kept and value ~= nil and isState[value] and rawequal(kept.value, value) then
@@ -204,7 +214,7 @@ function globals.loaded(before, own)
     local isStill = known.unknown[name] and rawequal(value, earlier)
     if not known.changed[name] and not isStill then names[#names + 1] = name end
   end
-  record(names)
+  record(names, isState)
   known.seen = true
 end
 

@@ -39,12 +39,16 @@ local function observe(pattern, match)
   end
 end
 
--- The name of the handler with a pattern.
+-- The names of the handlers by pattern, for one message.
+local named = { of = {} }
+
+-- The name of the handler with a pattern. A message meets each handler that waits (`Receive`), and there may be thousands.
 local function nameOf(pattern)
-  for _, each in ipairs(Handlers.list) do
-    if rawequal(each.pattern, pattern) then return each.name end
+  if not rawequal(named.message, Fleet.current) or named.count ~= #Handlers.list then
+    named = { message = Fleet.current, count = #Handlers.list, of = {} }
+    for i = #Handlers.list, 1, -1 do named.of[Handlers.list[i].pattern] = Handlers.list[i].name end
   end
-  return nil
+  return named.of[pattern]
 end
 
 -- A message that the first handler has not seen: messages can add handlers before it, by `Handlers.prepend`, and such as wait (`Receive`).
@@ -62,10 +66,13 @@ function results.install(isClosed)
   Fleet.matchesSpec = function(msg, pattern)
     local isForeign = type(msg) == "table" and not handlers.isOwn(pattern)
     if isForeign and envelope.isRepeated(msg) then return false end
-    local name = isForeign and isEarly(msg) and nameOf(pattern)
-    if name and not handlers.isWaiting(name) and isClosed(msg) then return false end
+    local isBefore = isForeign and isEarly(msg)
+    if isBefore and isClosed(msg) then
+      local name = nameOf(pattern)
+      if name and not handlers.isWaiting(name) then return false end
+    end
     local match = matchesSpec(msg, pattern)
-    if name and match and match ~= 0 and match ~= "skip" then undo.mayChange() end
+    if isBefore and match and match ~= 0 and match ~= "skip" then undo.mayChange() end
     if match and rawequal(msg, current.msg) then observe(pattern, match) end
     return match
   end
@@ -78,20 +85,27 @@ function results.begin(msg, action)
   current = { msg = msg, continued = {}, action = action, sent = #ao.outbox.Messages }
 end
 
--- Whether a string is a constant of a function, or in its upvalues: what it compares with.
--- @tparam table seen tables and functions that are not looked at again: value → true; `room`: values that still may be looked at
+-- Whether a string is a constant of a function, or in its upvalues: what it compares with. A key is found in a table of any size; other members
+-- are looked at as far as there is room.
+-- @tparam table seen functions and tables whose members are not looked at again: value → true; `room`: values that still may be looked at
 local function mentions(value, text, depth, seen)
   if type(value) == "string" then return value == text end
-  if depth > DEEPEST or seen[value] then return false end
+  if depth > DEEPEST then return false end
   if type(value) == "table" then
+    if rawget(value, text) ~= nil then return true end
+    if seen[value] == true then return false end
+    local isState, count = seen[value] == "state", 0
     seen[value] = true
-    local last = seen.room - MOST_MEMBERS
-    for k, v in next, value do
-      seen.room = seen.room - 1
-      if seen.room < 0 or seen.room < last then return false end
-      if k == text or mentions(v, text, depth + 1, seen) then return true end
+    for _, v in next, value do
+      seen.room, count = seen.room - 1, count + 1
+      if seen.room < 0 or count > MOST_MEMBERS then return false end
+      if isState then
+        if type(v) == "table" and rawget(v, text) ~= nil then return true end
+      elseif mentions(v, text, depth + 1, seen) then
+        return true
+      end
     end
-  elseif type(value) == "function" then
+  elseif type(value) == "function" and not seen[value] then
     seen[value] = true
     local ok, code = pcall(string.dump, value, true)
     -- A constant is stored with its length.
@@ -121,7 +135,8 @@ function results.isHandled(msg)
   if not rawequal(msg, current.msg) then return false end
   for _, pattern in ipairs(current.continued) do
     local seen = { room = MOST_VALUES }
-    for _, state in pairs(store.states) do seen[state] = true end
+    -- What is in a state is data, except a table of routes.
+    for _, state in pairs(store.states) do seen[state] = "state" end
     if mentions(pattern, msg.Action, 1, seen) then return true end
   end
   return false

@@ -168,7 +168,8 @@ registry.on("TRAFFIC_COMMAND", {
   if data.command == "abort" then
     -- If the proven table's revisions could not take the state, they refuse requests: the next run tries to return both.
     if now.holdCode ~= "stranded" then kept.revert("abort") end
-  elseif data.command == "pause" then
+  elseif data.command == "pause" and now.mode ~= "held" then
+    -- A table that is held already keeps its code: runs, and an abort, decide by it.
     kept.hold("paused", "paused by hand")
   end
   return { command = data.command, release = now.release, step = now.step, mode = S.table.mode, table = kept.ref(S.table) }

@@ -48,7 +48,7 @@ function run.protected(fn, options)
     truncate(outbox.Messages, messages)
     truncate(outbox.Spawns, spawns)
     truncate(outbox.Assignments, assignments)
-    for i = #context.undo, 1, -1 do context.undo[i]() end
+    for i = #context.undo, 1, -1 do context.undo[i](ok) end
   end
   return ok, result, context, trace
 end
@@ -63,6 +63,7 @@ function run.aside(what, fn, ...)
 end
 
 --- Registers an undo function for the case that the current handler fails.
+-- @tparam function fn `function(isDone)`: `isDone` if the handler did not fail, and only what it sends and awaits is undone (`silent`)
 function run.onFailure(fn)
   local context = Fleet.context
   if context then table.insert(context.undo, fn) end

@@ -13,6 +13,7 @@ local globals = require("fleet.globals")
 local importGlobals = require("fleet.import-globals")
 local json = require("fleet.json")
 local lossless = require("fleet.lossless-json")
+local memory = require("fleet.memory")
 local modules = require("fleet.modules")
 local run = require("fleet.run")
 local sha256 = require("fleet.sha256")
@@ -25,14 +26,28 @@ local pack, unpack = stateJson.pack, stateJson.unpack
 
 local UNDO = { copy = true, append = true, none = true }
 
+--- Number of states from which one that a failed message declared is removed again: its name may come from what strangers send.
+local MANY = 256
+
+-- Undoes the declaration of a new state by a failed message. The table stays declared, with its first content: the program may have kept it where
+-- nothing is undone, as a module does that the message was the first to require, and what it writes there later must not be lost.
+local function forget(name, kept)
+  memory.restore(kept)
+  local count = 0
+  for _ in pairs(store.states) do count = count + 1 end
+  if count > MANY then store.states[name] = nil end
+end
+
 local function made(name, default, undo, partition)
   local isNew, undoBefore, partitionedBefore = store.states[name] == nil, store.undo[name], store.partitioned[name]
+  if isNew then store.states[name] = default or {} end
   -- The undo of a message knows the states that existed at its start.
-  run.onFailure(function()
-    if isNew then store.states[name] = nil end
+  local kept = isNew and Fleet.context and memory.of(store.states[name], math.huge)
+  run.onFailure(function(isDone)
+    if isDone then return end
+    if kept then forget(name, kept) end
     store.undo[name], store.partitioned[name] = undoBefore, partitionedBefore
   end)
-  if isNew then store.states[name] = default or {} end
   store.undo[name] = undo
   -- Before the program can take Lua's own functions into local variables.
   if undo == "copy" then enclosed.isUsable() end
@@ -105,7 +120,8 @@ local function verified(exported, digest)
 end
 
 -- Puts values into the tables that are already at their place, because the program may refer to them. A table that occurs more than once in the
--- states is not filled: it may be one that the code uses for several of them, and the values for its places may differ.
+-- states is not filled: it may be one that the code uses for several of them, and the values for its places may differ. Nor is an entry of a list:
+-- its place says nothing about what it is, and a handler that waits may refer to it.
 -- @treturn function(value, there) returns what to store; `there` is the earlier value at that place
 -- @treturn function(table, value) gives a table the content of another one
 local function filler()
@@ -130,7 +146,8 @@ local function filler()
       for k in next, had do t[k] = nil end
       if getmetatable(t) == nil or json.isObject(t) then setmetatable(t, getmetatable(value)) end
     end
-    for k, v in next, value do t[k] = place(v, had[k]) end
+    local isList = json.isArray(had)
+    for k, v in next, value do t[k] = place(v, not isList and had[k] or nil) end
   end
   return place, fill
 end
@@ -160,6 +177,13 @@ function state.replace(exported, digest, belongs)
   return actual
 end
 
+-- The undo of a message knows of a state with `undo = "append"` only that it grew, and nothing of one with `"none"`; an import replaces them.
+local function keepWhole(name)
+  if store.undo[name] == "copy" then return end
+  local kept = memory.of(store.states[name], math.huge)
+  run.onFailure(function(isDone) if not isDone then memory.restore(kept) end end)
+end
+
 -- A table that no program of this load has: a later declaration makes the state again, with its default.
 local function remove(name)
   local value, undo, partitioned = store.states[name], store.undo[name], store.partitioned[name]
@@ -177,11 +201,16 @@ end
 function state.place(states, packed, tables, reset)
   local undo, join = importGlobals.take(packed, tables)
   local _, fill = filler()
-  for name, value in pairs(states) do fill(made(name, {}, store.undo[name] or "copy"), value) end
+  for name, value in pairs(states) do
+    local root = made(name, {}, store.undo[name] or "copy")
+    keepWhole(name)
+    fill(root, value)
+  end
   local done = reset and {}
   for _, name in ipairs(reset or {}) do
     local isKnown, value = defaults.of(name)
     if isKnown and states[name] == nil then
+      keepWhole(name)
       if value then fill(store.states[name], value) else remove(name) end
       done[#done + 1] = name
     end
