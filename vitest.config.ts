@@ -25,7 +25,7 @@ export const shared = {
  * share a process, which loads each module once: loading takes longer than these tests.
  */
 const TOGETHER = [
-  "test/ao/{replies,mainnet/published}.test.ts",
+  "test/ao/{replies,mainnet/published,mainnet/schedule}.test.ts",
   "test/bundler/{bundle,docs,library,lint,outside}.test.ts",
   "test/cli/{parts,program,published,rollout,serving,standing}.test.ts",
   "test/components/{latency-warnings,moved-stack,network-problems,strategy}.test.ts",

@@ -75,6 +75,7 @@ describe("evaluation", () => {
     ["200 in HTML", { text: "<html>captive portal</html>" }],
     ["JSON that is not an evaluation", { json: { hello: "world" } }],
     ["a list", { json: [] }],
+    ["an outbox that is no list", { json: { Output: { data: "x" }, Messages: { first: { Target: P } } } }],
     ["JSON cut off by the server", { text: '{"Output":{"da' }],
     ["a connection cut in the middle of the body", { ...ok("cut"), cut: true }],
     ["a connection reset", "reset"],
@@ -240,12 +241,12 @@ describe("find", () => {
   const asked = () => units.requests.map(({ body }) => JSON.parse(body.toString()).variables);
 
   test("reads page by page up to the limit, each item once", async () => {
-    units.script(({ nth }) => ({ json: page([node(nth), node(nth + 1), node(nth + 2)], true) }));
+    units.script(({ nth }) => ({ json: page([node(nth), node(nth + 1), node(nth + 2)], true, `p${nth}.`) }));
     const items = await ao.find(
       { tags: { "App-Name": "x", Type: ["A", "B"] }, owners: ["o"], limit: 5 },
       budgetOf(5),
     );
-    expect(items.map(({ id }) => id)).toEqual(["id-1", "id-2", "id-3", "id-4"]);
+    expect(items.map(({ id }) => id)).toEqual(["id-1", "id-2", "id-3", "id-4", "id-5"]);
     expect(asked()[0]).toEqual({
       owners: ["o"],
       first: 5,
@@ -254,17 +255,28 @@ describe("find", () => {
         { name: "Type", values: ["A", "B"] },
       ],
     });
-    expect(asked()[1]).toMatchObject({ first: 2, after: "c2" });
+    expect(asked()[1]).toMatchObject({ first: 2, after: "p1.2" });
     expect(items[0]).toMatchObject({ owner: moduleNode.owner.address, tags: { Type: "Module" } });
     expect(items[0]).not.toHaveProperty("block");
     expect(items[1]?.block).toEqual({ height: 1, timestamp: 2 });
   });
 
-  test("does not take a GraphQL error for an empty answer", async () => {
-    units.script(({ nth }) => ({
-      json: nth === 1 ? { errors: [{ message: "busy" }], data: null } : page([node(1)]),
-    }));
+  test.each<[string, unknown]>([
+    ["an error", { errors: [{ message: "busy" }], data: null }],
+    ["an error next to an empty list", { errors: [{ message: "a shard timed out" }], ...page([]) }],
+    ["a list that does not say whether it is complete", { data: { transactions: { edges: [] } } }],
+    ["a list that others follow, without a way to them", page([], true)],
+  ])("concludes nothing from %s", async (_, json) => {
+    units.script(({ nth }) => ({ json: nth === 1 ? json : page([node(1)]) }));
     expect(await ao.find({ ids: ["id-1"] }, budgetOf(5))).toHaveLength(1);
+  });
+
+  test("does not end at a page that leads to itself", async () => {
+    units.script(({ nth }) => ({ json: page([node(Math.min(nth, 3))], nth < 3, nth < 3 ? "same" : "next") }));
+    expect((await ao.find({ tags: { "App-Name": "x" } }, budgetOf(5))).map(({ id }) => id)).toEqual([
+      "id-1",
+      "id-3",
+    ]);
   });
 });
 
@@ -316,7 +328,16 @@ describe("the message order", () => {
         const json = {
           edges: [path.includes("from=0") ? edge(0, { Tags: spawnTags }) : edge(3, { Tags: tags })],
         };
-        return { status: 200, ok: true, headers: {}, text: "", excerpt: "", json };
+        return {
+          status: 200,
+          ok: true,
+          headers: {},
+          text: "",
+          excerpt: "",
+          json,
+          clock: undefined,
+          isCached: false,
+        };
       };
       const schedule = scheduleAt({ name: "node", url: "http://node", ask });
       expect(await schedule.range(range, budgetOf(5))).toMatchObject([expected]);
@@ -361,6 +382,44 @@ describe("the message order", () => {
     expect(await ao.latest(P, budgetOf(5))).toBe(3);
     expect(await ao.range(range, budgetOf(5))).toMatchObject([{ messageId: M }]);
     expect([units.count("su.message"), units.count("su.range")]).toEqual([2, 2]);
+  });
+
+  test.each<[string, Reply]>([
+    ["its store fails", { status: 400, json: { error: "DatabaseError(PoolTimeout)" } }],
+    ["a proxy answers 404", { status: 404, text: "<h1>404 Not Found</h1>" }],
+    ["the newest entry has no place", { json: { message: null, assignment: { id: "a", tags: [] } } }],
+    [
+      "an older answer comes from a cache",
+      { status: 400, json: { error: "Latest message not available" }, headers: { age: "30" } },
+    ],
+  ])("is neither missing nor empty while %s", async (_, reply) => {
+    const node = { message: { id: M, owner: { address: "w" }, tags }, assignment: { id: "a", tags: order } };
+    units.script(({ endpoint, nth }) => {
+      if (endpoint === "su.process") return { json: spawn };
+      return endpoint === "su.message" ? (nth === 1 ? reply : { json: node }) : undefined;
+    });
+    expect(await ao.latest(P, budgetOf(5))).toBe(3);
+  });
+
+  test("is empty or missing if the unit says so", async () => {
+    const newest = { status: 400, json: { error: "Latest message not available" } };
+    const absent = { status: 400, json: { error: 'NotFound("Process not found")' } };
+    for (const [process, expected] of [
+      [{ json: spawn }, 0],
+      [absent, undefined],
+    ] as const) {
+      units.script(({ endpoint }) => (endpoint === "su.process" ? process : newest));
+      expect(await ao.latest(P, budgetOf(5))).toBe(expected);
+    }
+  });
+
+  test("does not end at a page without entries that others follow", async () => {
+    const json = { page_info: { has_next_page: true }, edges: [] };
+    units.script(({ endpoint }) => (endpoint === "su.range" ? { json } : undefined));
+    await expect(ao.range(range, budgetOf(5))).rejects.toMatchObject({
+      code: "UNIT_NOT_AO",
+      transient: true,
+    });
   });
 
   test("is refused with the unit's answer, not with an error of the program, while it has another shape", async () => {

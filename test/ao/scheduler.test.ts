@@ -35,6 +35,7 @@ const location = (owner: string, url: string) => ({
     { name: "Url", value: url },
   ],
 });
+const absent: Reply = { status: 400, json: { error: 'NotFound("Process not found")' } };
 const says = (reply: Reply) =>
   units.script(({ endpoint }) => (endpoint.startsWith("su.") ? reply : undefined));
 
@@ -78,6 +79,17 @@ test.each<[string, ScheduledItem, Reply]>([
   ["another server answers", message, { text: "<h1>It works!</h1>" }],
   ["the list is refused", assigned, { status: 400, json: { error: "missing field `process-id`" } }],
   ["the connection breaks", spawn, "reset"],
+  ["a cache answers", spawn, { ...absent, headers: { age: "12" } }],
+  [
+    "the list has a page without entries",
+    assigned,
+    { json: { page_info: { has_next_page: true }, edges: [] } },
+  ],
+  [
+    "a cache answers with a list",
+    assigned,
+    { json: { page_info: { has_next_page: false }, edges: [] }, headers: { age: "12" } },
+  ],
 ])("nothing is concluded while %s", async (_, item, reply) => {
   says(reply);
   await expect(schedulers().has(item, budgetOf(5))).rejects.toMatchObject({ transient: true });
@@ -96,6 +108,30 @@ test("the list of assignments is read to its end, with the process named", async
   expect(paths.map(({ pathname }) => pathname)).toEqual([`/su/${P}`, `/su/${P}`]);
   expect(paths.map(({ searchParams }) => searchParams.get("process-id"))).toEqual([P, P]);
   expect(paths.map(({ searchParams }) => searchParams.get("from"))).toEqual(["400000", "7"]);
+});
+
+test("an assignment is found although this machine's clock is hours ahead of the scheduler's", async () => {
+  const HOUR = 3_600_000;
+  const since = Date.now();
+  const placedAt = since - 2 * HOUR + 1000;
+  units.script(({ endpoint, path }) => {
+    if (endpoint !== "su.range") return undefined;
+    const from = Number(new URL(path, "http://u").searchParams.get("from"));
+    const edges = from < placedAt ? [{ cursor: String(placedAt), node: entry(ID, null) }] : [];
+    const headers = { date: new Date(Date.now() - 2 * HOUR).toUTCString() };
+    return { json: { page_info: { has_next_page: false }, edges }, headers };
+  });
+  expect(await schedulers().has({ ...assigned, since }, budgetOf(5))).toBe(true);
+  expect(units.count("su.range")).toBe(2);
+  expect(await schedulers().has({ ...assigned, id: OTHER, since }, budgetOf(5))).toBe(false);
+});
+
+test("an assignment is looked for in the past if this machine's clock was set back since it was made", async () => {
+  const now = Date.now();
+  says({ json: { page_info: { has_next_page: false }, edges: [] } });
+  await schedulers().has({ ...assigned, since: now + 86_400_000 }, budgetOf(5));
+  const from = Number(new URL(units.requests.at(-1)?.path ?? "", "http://u").searchParams.get("from"));
+  expect(now - from).toBeGreaterThan(500_000);
 });
 
 test("a scheduler is looked up once, by the location that it published", async () => {

@@ -84,9 +84,12 @@ export const moduleNode = {
   block: { height: 1, timestamp: 2 },
 };
 
-export const page = (nodes: unknown[], hasNextPage = false) => ({
+export const page = (nodes: unknown[], hasNextPage = false, cursor = "c") => ({
   data: {
-    transactions: { pageInfo: { hasNextPage }, edges: nodes.map((node, n) => ({ cursor: `c${n}`, node })) },
+    transactions: {
+      pageInfo: { hasNextPage },
+      edges: nodes.map((node, n) => ({ cursor: `${cursor}${n}`, node })),
+    },
   },
 });
 

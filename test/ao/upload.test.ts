@@ -324,7 +324,7 @@ describe("publishing", () => {
 
   test("makes a module usable for a spawn at once, even if the index lags", async () => {
     const { id } = await publish()();
-    answers({ graphql: [{ json: { data: { transactions: { edges: [] } } } }] });
+    answers({ graphql: [{ json: page([]) }] });
     intent += 1;
     await ao.spawn(
       { intent: `s${intent}`, module: id, scheduler: SCHEDULER, authority: AUTHORITY, tags: { Name: "a" } },

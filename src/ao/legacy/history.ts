@@ -1,12 +1,12 @@
 import { z } from "zod";
 import { type Budget, within } from "../../core/budget.ts";
-import { unitNotAo } from "../errors.ts";
+import { unitNotAo, unitRefused } from "../errors.ts";
 import type { Ao, Scheduled } from "../port.ts";
 import { type Backoff, retrying } from "../retry.ts";
 import type { Unit } from "../shared/http.ts";
 import { authoritiesIn, claimedSender, withSenders } from "../shared/senders.ts";
 import { actionOf, TagSchema, tagList, tagsOf } from "../shared/tags.ts";
-import { FullEntrySchema, pageOf } from "./entries.ts";
+import { FullEntrySchema, isNotFound, pageOf } from "./entries.ts";
 
 const PageSchema = pageOf(FullEntrySchema);
 const SpawnSchema = z.looseObject({ tags: z.array(TagSchema) });
@@ -38,14 +38,14 @@ export function historyAt(parts: HistoryParts): Pick<Ao, "latest" | "range"> {
       () => parts.unit(within(budget, CALL_SECONDS)),
       backoff,
     );
-  /** The unit's answer, or its refusal, which another attempt does not change. */
+  /** The unit's answer, or that it has no such process or message, which another attempt does not change. */
   const read = <T extends z.ZodType>(su: Unit, path: string, schema: T, budget: Budget) =>
     retrying(
       "reading the message order of a process",
       budget,
       async () => {
         const answer = await ask(su, path, budget);
-        return answer === "refused" ? answer : checked(su, schema, answer);
+        return answer === "unknown" ? answer : checked(su, schema, answer);
       },
       backoff,
     );
@@ -53,9 +53,9 @@ export function historyAt(parts: HistoryParts): Pick<Ao, "latest" | "range"> {
     async latest(processId, budget) {
       const su = await unit(budget);
       const newest = await read(su, `${processId}/latest`, FullEntrySchema, budget);
-      if (newest !== "refused") return scheduled(newest).slot;
+      if (newest !== "unknown") return scheduled(newest).slot;
       // The unit does not count the spawn as a message: a process without messages is looked up itself.
-      return (await read(su, `processes/${processId}`, z.unknown(), budget)) === "refused" ? undefined : 0;
+      return (await read(su, `processes/${processId}`, SpawnSchema, budget)) === "unknown" ? undefined : 0;
     },
     async range({ processId, from, to }, budget) {
       const su = await unit(budget);
@@ -69,12 +69,13 @@ export function historyAt(parts: HistoryParts): Pick<Ao, "latest" | "range"> {
           limit: String(page),
         });
         const answer = await read(su, `${processId}?${query}`, PageSchema, budget);
-        if (answer === "refused") throw unitNotAo(su.name, su.url, "it refused the call");
+        if (answer === "unknown") throw unitNotAo(su.name, su.url, "it does not know the process");
         const { edges, page_info } = answer;
         const slots = edges.map(({ node }) => scheduled(node));
         found.push(...slots.filter(({ slot }) => slot >= from && slot <= to));
         const last = Math.max(after, ...slots.map(({ slot }) => slot));
-        if (!page_info.has_next_page || last === after) break;
+        if (!page_info.has_next_page) break;
+        if (last === after) throw unitNotAo(su.name, su.url, "a page without entries, which others follow");
         after = last;
       }
       found.sort((a, b) => a.slot - b.slot);
@@ -82,9 +83,9 @@ export function historyAt(parts: HistoryParts): Pick<Ao, "latest" | "range"> {
         const known = authorities.get(processId);
         if (known) return known;
         // Without `ENABLE_PROCESS_ASSIGNMENT`, a unit has no entry for the spawn in the order.
-        const spawn = SpawnSchema.safeParse(await read(su, `processes/${processId}`, z.unknown(), budget));
-        if (!spawn.success) return new Set();
-        const named = authoritiesIn(spawn.data.tags);
+        const spawn = await read(su, `processes/${processId}`, SpawnSchema, budget);
+        if (spawn === "unknown") return new Set();
+        const named = authoritiesIn(spawn.tags);
         authorities.set(processId, named);
         return named;
       });
@@ -96,7 +97,7 @@ function scheduled({ message, assignment }: z.infer<typeof FullEntrySchema>): Sc
   const order = tagsOf(assignment.tags);
   const tags = message?.tags ?? [];
   return {
-    slot: Number(order.Nonce ?? -1),
+    slot: Number(order.Nonce),
     messageId: message?.id ?? order.Message ?? "",
     ...(message ? {} : { assignmentId: assignment.id }),
     timestamp: Number(order.Timestamp ?? 0),
@@ -136,12 +137,12 @@ async function withAssigned(
   );
 }
 
-/** The unit's answer, or "refused" (400, 404): it does not know the process or message, or the call was invalid. */
+/** The unit's answer, or "unknown": it reports that it does not have the process or message. */
 async function ask(su: Unit, path: string, budget: Budget): Promise<unknown> {
   const answer = await su.ask({ url: `${su.url}/${path}` }, within(budget, CALL_SECONDS));
-  if (answer.status === 400 || answer.status === 404) return "refused";
-  if (!answer.ok || answer.json === undefined)
-    throw unitNotAo(su.name, su.url, `${answer.status} ${answer.excerpt}`);
+  if (isNotFound(answer)) return "unknown";
+  if (!answer.ok) throw unitRefused(su.name, su.url, answer.status, answer.excerpt);
+  if (answer.json === undefined) throw unitNotAo(su.name, su.url, `${answer.status} ${answer.excerpt}`);
   return answer.json;
 }
 

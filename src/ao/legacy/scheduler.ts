@@ -1,10 +1,11 @@
 import { z } from "zod";
 import type { Budget } from "../../core/budget.ts";
 import { schedulerUnknown, UnitError, unitNotAo, unitRefused } from "../errors.ts";
+import { earliestThere } from "../shared/clock.ts";
 import { readPage } from "../shared/gateway.ts";
 import type { Answer, Unit } from "../shared/http.ts";
 import type { LegacyEndpoints } from "./endpoints.ts";
-import { EntrySchema, pageOf } from "./entries.ts";
+import { EntrySchema, isNotFound, pageOf } from "./entries.ts";
 
 /** An item that a scheduler unit may have scheduled. */
 export type ScheduledItem =
@@ -17,7 +18,7 @@ interface Assigned {
   readonly kind: "assigned";
   readonly id: string;
   readonly processId: string;
-  /** A time before its assignment, in milliseconds since 1970. */
+  /** A time before its assignment by this machine's clock, in milliseconds since 1970. */
   readonly since: number;
 }
 
@@ -44,9 +45,6 @@ export interface Schedulers {
    */
   assignmentOf(item: Omit<Assigned, "kind">, budget: Budget): Promise<string | undefined>;
 }
-
-/** Maximum difference between the clocks of a deployer and of a scheduler, in milliseconds. */
-const CLOCK_SKEW = 600_000;
 
 /** Entries per page. Small, because a page includes the data of its messages. */
 const PAGE = 50;
@@ -109,15 +107,26 @@ export function schedulersOf(parts: {
     budget: Budget,
   ): Promise<string | undefined> {
     const scheduler = await schedulerOfProcess(processId, budget);
-    for (let from = String(Math.max(0, since - CLOCK_SKEW)); ; ) {
+    let start = earliestThere(since, undefined);
+    let isTimed = false;
+    for (let from = String(start); ; ) {
       const query = new URLSearchParams({ "process-id": processId, from, limit: String(PAGE) });
       const { su, answer } = await asked(scheduler, `${processId}?${query}`, budget);
       const page = answer.ok ? PageSchema.safeParse(answer.json).data : undefined;
       if (!page) throw inconclusive(su, answer);
       const found = page.edges.find(({ node }) => isOf(node, id));
       if (found) return found.node.assignment.id;
+      const there = isTimed ? start : earliestThere(since, answer.clock);
+      isTimed = true;
+      if (there < start) {
+        // This machine's clock is ahead of the unit's: the assignment may stand earlier.
+        start = there;
+        from = String(start);
+        continue;
+      }
       const last = page.edges.at(-1)?.cursor;
-      if (!page.page_info.has_next_page || last === undefined || last === from) return undefined;
+      if (!page.page_info.has_next_page && !answer.isCached) return undefined;
+      if (last === undefined || last === from) throw inconclusive(su, answer);
       from = last;
     }
   }
@@ -146,16 +155,6 @@ export function schedulersOf(parts: {
 
 const isOf = ({ message, assignment }: z.infer<typeof EntrySchema>, id: string) =>
   message?.id === id || assignment.tags.some(({ name, value }) => name === "Message" && value === id);
-
-/**
- * The unit's own "not found". Its failures have status 400, too (`DatabaseError(…)`), and a proxy's 404 says nothing about what
- * the unit has: only the name of its error is conclusive.
- */
-function isNotFound({ status, json }: Answer): boolean {
-  if (status !== 400 && status !== 404) return false;
-  const error = (json as { error?: unknown } | null | undefined)?.error;
-  return typeof error === "string" && /^NotFound\(|^Message or Process not found$/.test(error);
-}
 
 /** The scheduler that a signed spawn names, read from its bytes: an earlier run may have signed them with other settings. */
 export async function schedulerOf(raw: Uint8Array): Promise<string> {

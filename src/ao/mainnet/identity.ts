@@ -27,6 +27,14 @@ export async function identityOf(node: NodeClient, backoff: Backoff, budget: Bud
   return build === undefined ? { address } : { address, build };
 }
 
+const ADDRESS = "/~meta@1.0/info/address";
+
+/** Whether the node itself answers now, and not only a proxy in front of it; a single attempt. */
+export async function answersItself(node: NodeClient, budget: Budget): Promise<boolean> {
+  const { ok, text } = await node.ask({ path: ADDRESS }, budget);
+  return ok && isAddress(text.trim());
+}
+
 /**
  * Asks a node for its address.
  *
@@ -37,7 +45,7 @@ export function addressOf(node: NodeClient, backoff: Backoff, budget: Budget): P
     "reaching the node",
     budget,
     async () => {
-      const answer = await node.ask({ path: "/~meta@1.0/info/address" }, budget);
+      const answer = await node.ask({ path: ADDRESS }, budget);
       if (answer.status >= 500) throw unitRefused("node", node.url, answer.status, answer.excerpt);
       const address = answer.text.trim();
       if (!answer.ok || !isAddress(address)) {

@@ -6,6 +6,7 @@ import { own } from "../../core/own.ts";
 import { timerDelay } from "../../core/timers.ts";
 import { rateLimited, unitDown, unitSlow } from "../errors.ts";
 import { limiterOf } from "../limiter.ts";
+import { ageIn, clockIn } from "../shared/clock.ts";
 import { excerptOf, retryAfterOf } from "../shared/http.ts";
 
 /** One request to a HyperBEAM node. */
@@ -28,6 +29,10 @@ export interface NodeAnswer {
   readonly excerpt: string;
   /** The body as JSON; undefined if it is not JSON, such as the node's page for people. */
   readonly json: unknown;
+  /** The node's clock when it answered, in milliseconds since 1970; undefined if it does not tell. */
+  readonly clock: number | undefined;
+  /** Whether the answer is from a cache, so that it may be older than the call. */
+  readonly isCached: boolean;
 }
 
 /** A HyperBEAM node that can be asked. */
@@ -100,12 +105,15 @@ async function exchange(
   const headers = headersOf(response);
   if (status === 429) throw rateLimited("node", base, retryAfterOf(headers["retry-after"] ?? null));
   const text = withoutEnvelope(body.toString("utf8"));
+  const header = (name: string) => headers[name];
   return {
     status,
     ok: status >= 200 && status < 300,
     headers,
     text,
     excerpt: excerptOf(text),
+    clock: clockIn(header),
+    isCached: ageIn(header) > 0,
     get json() {
       return jsonIn(text);
     },

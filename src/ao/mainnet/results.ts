@@ -2,6 +2,7 @@ import type { Budget } from "../../core/budget.ts";
 import { notEvaluated, processUnknown, unitNotAo, unitRefused } from "../errors.ts";
 import type { Evaluation, Tags } from "../port.ts";
 import { evaluationIn } from "../shared/shapes.ts";
+import { answersItself } from "./identity.ts";
 import { envelopedValue, type NodeAnswer, type NodeClient } from "./node.ts";
 import { isPatch } from "./published.ts";
 
@@ -52,7 +53,8 @@ export function resultsAt(node: NodeClient): Results {
       const answer = await read(`/${processId}~process@1.0/compute=${slot}/`, budget);
       if (isFuture(answer)) throw notEvaluated(processId, messageId, `${answer.status} ${answer.excerpt}`);
       if (!answer.ok) {
-        if ((await node.ask({ path: `/${processId}` }, budget)).status === 404) {
+        const isUnknown = (await node.ask({ path: `/${processId}` }, budget)).status === 404;
+        if (isUnknown && (await answersItself(node, budget))) {
           throw processUnknown(processId, `${answer.status} ${answer.excerpt}`);
         }
         throw unitRefused("node", node.url, answer.status, answer.excerpt);

@@ -2,9 +2,11 @@ import { z } from "zod";
 import type { Budget } from "../../core/budget.ts";
 import { processUnknown, unitNotAo, unitRefused } from "../errors.ts";
 import type { Scheduled } from "../port.ts";
+import { earliestThere } from "../shared/clock.ts";
 import { authoritiesIn, claimedSender, withSenders } from "../shared/senders.ts";
 import { actionOf, LooseTagSchema, tagsOf } from "../shared/tags.ts";
-import type { NodeClient } from "./node.ts";
+import { answersItself } from "./identity.ts";
+import type { NodeAnswer, NodeClient } from "./node.ts";
 
 const EntrySchema = z.looseObject({
   cursor: z.coerce.number().int().nonnegative(),
@@ -40,7 +42,7 @@ export interface Schedule {
   /**
    * The same for an item of which only a time is known: reads the schedule from its end backwards, down to entries that are older.
    *
-   * @param since milliseconds since 1970 before which the item was not signed
+   * @param since milliseconds since 1970, by this machine's clock, before which the item was not signed
    */
   slotSince(
     item: { processId: string; id: string; since: number },
@@ -50,9 +52,6 @@ export interface Schedule {
 
 /** Slots per request; nodes give up to 1,000. */
 const PAGE = 500;
-
-/** Milliseconds that a node's clock may be behind ours. */
-const CLOCK_SKEW = 10 * 60_000;
 
 /** Reads one page of a process' schedule; the authorities of processes are kept. */
 function reading(node: NodeClient) {
@@ -95,19 +94,33 @@ function reading(node: NodeClient) {
   };
 }
 
+/** The newest slot of a process, and the node's clock then; undefined if the node does not hold the process. */
+async function newestOf(
+  node: NodeClient,
+  processId: string,
+  budget: Budget,
+): Promise<{ slot: number; clock: NodeAnswer["clock"] } | undefined> {
+  const answer = await node.ask({ path: `/${processId}~process@1.0/slot/current` }, budget);
+  const slot = Number(answer.text.trim());
+  const { clock } = answer;
+  if (answer.ok && answer.text.trim() !== "" && Number.isInteger(slot) && slot >= 0) return { slot, clock };
+  if (answer.ok) throw unitNotAo("node", node.url, `${answer.status} ${answer.excerpt}`);
+  // A node answers alike for a process that it does not have and for a failure; only the item itself tells them apart. A proxy whose node is
+  // away answers 404 to everything.
+  const { status, isCached } = await node.ask({ path: `/${processId}` }, budget);
+  if (status === 404 && !isCached && (await answersItself(node, budget))) return undefined;
+  throw unitRefused("node", node.url, answer.status, answer.excerpt);
+}
+
+/** The same of a process that has to be there. */
+async function endOf(node: NodeClient, processId: string, budget: Budget) {
+  const newest = await newestOf(node, processId, budget);
+  if (newest === undefined) throw processUnknown(processId, "the node does not hold it");
+  return newest;
+}
+
 export function scheduleAt(node: NodeClient, page = PAGE): Schedule {
   const read = reading(node);
-
-  const current: Schedule["current"] = async (processId, budget) => {
-    const answer = await node.ask({ path: `/${processId}~process@1.0/slot/current` }, budget);
-    const slot = Number(answer.text.trim());
-    if (answer.ok && answer.text.trim() !== "" && Number.isInteger(slot) && slot >= 0) return slot;
-    if (answer.ok) throw unitNotAo("node", node.url, `${answer.status} ${answer.excerpt}`);
-    // A node answers alike for a process that it does not have and for a failure; only the item itself tells them apart.
-    const { status } = await node.ask({ path: `/${processId}` }, budget);
-    if (status === 404) return undefined;
-    throw unitRefused("node", node.url, answer.status, answer.excerpt);
-  };
 
   const range: Schedule["range"] = async ({ processId, from, to }, budget) => {
     const found: Scheduled[] = [];
@@ -123,15 +136,31 @@ export function scheduleAt(node: NodeClient, page = PAGE): Schedule {
     return found;
   };
 
+  /** Slots that exist. If the node leaves one out, nothing can be concluded. The spawn's is not in every node's schedule. */
+  async function whole(query: Parameters<typeof range>[0], budget: Budget): Promise<Scheduled[]> {
+    const { from, to } = query;
+    const entries = await range(query, budget);
+    const shown = new Set(entries.map(({ slot }) => slot).filter((slot) => slot > 0));
+    if (shown.size === to - Math.max(1, from) + 1) return entries;
+    throw unitNotAo("node", node.url, `only ${shown.size} of the slots ${Math.max(1, from)} to ${to}`);
+  }
+
   return {
-    current,
     range,
+    current: async (processId, budget) => (await newestOf(node, processId, budget))?.slot,
     async slotOf({ processId, id, from }, budget) {
-      for (let next = from; ; ) {
+      const end = await endOf(node, processId, budget);
+      for (let first = from; first <= end.slot; first += page) {
+        const to = Math.min(end.slot, first + page - 1);
+        const found = (await whole({ processId, from: first, to }, budget)).find(isOf(id));
+        if (found) return found.slot;
+      }
+      // What was scheduled in the meantime.
+      for (let next = Math.max(from, end.slot + 1); ; ) {
         const entries = (await read(processId, next, next + page - 1, budget)).filter(
           ({ slot }) => slot >= next,
         );
-        const found = entries.find(({ messageId }) => messageId === id);
+        const found = entries.find(isOf(id));
         if (found) return found.slot;
         const last = entries.at(-1)?.slot;
         if (last === undefined) return undefined;
@@ -139,20 +168,25 @@ export function scheduleAt(node: NodeClient, page = PAGE): Schedule {
       }
     },
     async slotSince({ processId, id, since }, budget) {
-      const newest = await current(processId, budget);
-      if (newest === undefined) throw processUnknown(processId, "the node does not hold it");
+      const { slot: newest, clock } = await endOf(node, processId, budget);
       let first: number | undefined;
       for (let to = newest; to >= 0; to -= page) {
-        const entries = await range({ processId, from: Math.max(0, to - page + 1), to }, budget);
-        first = entries.find(({ messageId }) => messageId === id)?.slot ?? first;
+        const entries = await whole({ processId, from: Math.max(0, to - page + 1), to }, budget);
+        first = entries.find(isOf(id))?.slot ?? first;
         const oldest = entries[0];
-        if (oldest !== undefined && oldest.timestamp > 0 && oldest.timestamp < since - CLOCK_SKEW) break;
+        const isOlder = oldest !== undefined && oldest.timestamp > 0;
+        if (isOlder && oldest.timestamp < earliestThere(since, clock)) break;
       }
       // What was scheduled while the pages were read is behind the first of them.
       return first ?? (await this.slotOf({ processId, id, from: newest + 1 }, budget));
     },
   };
 }
+
+const isOf =
+  (id: string) =>
+  ({ messageId }: Scheduled): boolean =>
+    messageId === id;
 
 function scheduled({ cursor, node: { message, assignment } }: z.infer<typeof EntrySchema>): Scheduled {
   const order = tagsOf(assignment?.Tags ?? []);

@@ -16,10 +16,12 @@ const QUERY = `query($ids: [ID!], $owners: [String!], $recipients: [String!], $t
   }
 }`;
 
+/** With errors, the data may be a part, or nothing at all. Without `pageInfo`, a page would pass for the last one. */
 const PageSchema = z.object({
+  errors: z.array(z.unknown()).max(0).nullish(),
   data: z.object({
     transactions: z.object({
-      pageInfo: z.object({ hasNextPage: z.boolean() }).optional(),
+      pageInfo: z.object({ hasNextPage: z.boolean() }),
       edges: z.array(
         z.object({
           cursor: z.string().nullish(),
@@ -38,7 +40,11 @@ const PageSchema = z.object({
 
 type Query = Parameters<Ao["find"]>[0];
 
-/** One page of found items. */
+/**
+ * One page of found items.
+ *
+ * @throws UnitError also for a page that is not complete, as nothing can be concluded from what it lacks; transient
+ */
 export async function readPage(
   gateway: Unit,
   query: Query,
@@ -68,7 +74,9 @@ export async function readPage(
   const parsed = PageSchema.safeParse(answer.json).data;
   if (!parsed) throw unitNotAo(gateway.name, gateway.url, `${answer.status} ${answer.excerpt}`);
   const { edges, pageInfo } = parsed.data.transactions;
-  const last = edges.at(-1)?.cursor;
+  const last = edges.at(-1)?.cursor ?? "";
+  if (pageInfo.hasNextPage && (last === "" || last === page.after))
+    throw unitNotAo(gateway.name, gateway.url, "a page that others follow, without a cursor to the next one");
   return {
     items: edges.map(({ node }) => ({
       id: node.id,
@@ -78,7 +86,7 @@ export async function readPage(
       action: actionOf(node.tags),
       ...(node.block ? { block: node.block } : {}),
     })),
-    ...(pageInfo?.hasNextPage === true && last ? { next: last } : {}),
+    ...(pageInfo.hasNextPage ? { next: last } : {}),
   };
 }
 
@@ -98,7 +106,7 @@ export async function findAll(
     const first = Math.min(PAGE, limit - found.size);
     const { items, next } = await onePage({ first, ...(after === undefined ? {} : { after }) });
     for (const item of items) if (found.size < limit) found.set(item.id, item);
-    if (next === undefined || next === after) break;
+    if (next === undefined) break;
     after = next;
   }
   return [...found.values()];

@@ -3,6 +3,7 @@ import { jsonIn } from "../../core/json.ts";
 import { timerDelay } from "../../core/timers.ts";
 import { rateLimited, type UnitName, unitDown, unitRedirected, unitSlow } from "../errors.ts";
 import { type Limiter, limiterOf } from "../limiter.ts";
+import { ageIn, clockIn } from "./clock.ts";
 import { addressOf, redirected } from "./redirects.ts";
 
 /** One HTTP exchange with a unit. */
@@ -24,6 +25,10 @@ export interface Answer {
   readonly excerpt: string;
   /** The body as JSON; undefined if it is not JSON. */
   readonly json: unknown;
+  /** The unit's clock when it answered, in milliseconds since 1970; undefined if it does not tell. */
+  readonly clock: number | undefined;
+  /** Whether the answer is from a cache, so that it may be older than the call. */
+  readonly isCached: boolean;
 }
 
 /** A unit that can be asked. */
@@ -119,12 +124,15 @@ async function fetched(call: Call, signal: AbortSignal): Promise<{ response: Res
 
 function answerOf({ status, ok, headers }: Response, bytes: Uint8Array): Answer {
   const text = new TextDecoder().decode(bytes);
+  const header = (named: string) => headers.get(named);
   return {
     status,
     ok,
     bytes,
     type: (headers.get("content-type") ?? "").split(";", 1)[0]?.trim().toLowerCase() ?? "",
     excerpt: excerptOf(text),
+    clock: clockIn(header),
+    isCached: ageIn(header) > 0,
     get json() {
       return jsonIn(text);
     },

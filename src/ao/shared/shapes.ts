@@ -3,9 +3,12 @@ import { z } from "zod";
 import type { Evaluation, OutMessage } from "../port.ts";
 import { LooseTagSchema, tagsOf } from "./tags.ts";
 
-/** Lua's empty table is encoded as `[]` or `{}`, and an absent list as null. As `luaList` of `src/delivery`, which this room does not import. */
+/** Lua's empty table is encoded as `[]` or `{}`, and an absent list as null. Anything else is no list: it must not pass for an empty one. */
 const listOf = <T extends z.ZodType>(item: T) =>
-  z.preprocess((value) => (Array.isArray(value) ? value : []), z.array(item));
+  z.preprocess((value) => (isAbsent(value) ? [] : value), z.array(item));
+
+const isAbsent = (value: unknown): boolean =>
+  value === undefined || value === null || (typeof value === "object" && Object.keys(value).length === 0);
 
 const OutMessageSchema = z.looseObject({
   Target: z.coerce.string().optional(),

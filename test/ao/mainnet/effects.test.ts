@@ -121,6 +121,32 @@ test("a Lua error whose text breaks the answer's headers is a result, read at th
   expect(placed(id, sent.id)).toBe(1);
 });
 
+test("a spawn is not posted again while a proxy answers for a node that is away", async () => {
+  let answered = 0;
+  const { spawn, placed } = await world(
+    {},
+    {
+      async faults({ endpoint }) {
+        const isRead = endpoint.startsWith("node.") && endpoint !== "node.push";
+        if (!isRead || answered === 0 || answered > 12) return undefined;
+        answered += 1;
+        return new Response("<h1>404 Not Found</h1>", {
+          status: 404,
+          headers: { "content-type": "text/html" },
+        });
+      },
+      async after({ endpoint }, response) {
+        if (endpoint !== "node.push" || answered > 0) return response;
+        answered = 1;
+        return new Response("<h1>502 Bad Gateway</h1>", { status: 502 });
+      },
+    },
+  );
+  const { id } = await spawn();
+  expect(answered).toBe(13);
+  expect(placed(id, id)).toBe(1);
+});
+
 test("what the node dropped is posted again, once", async () => {
   let dropped = 0;
   const { spawn, say, placed, evaluator } = await world(
