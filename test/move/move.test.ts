@@ -251,6 +251,15 @@ describe("a move that fails", () => {
     expect([await status(world, "old", "notes"), world.movedTo("old")]).toEqual(["ACTIVE", undefined]);
   });
 
+  test("makes new processes serve again that an earlier failed move left stopped", async () => {
+    const world = await worldOf({ counter: picky });
+    for (let n = 0; n < 2; n += 1) await add(world, "old");
+    await world.process("new", "counter").send({ Action: "DRAIN", Tags: { Epoch: "1" } });
+    expect(await status(world, "new")).toBe("DRAINING");
+    expect(await problemsOf(world.move())).toMatchObject([{ code: "INVARIANT_BROKEN" }]);
+    expect([await add(world, "old"), await add(world, "new")]).toEqual([true, true]);
+  });
+
   test("on the return does not make the fleet serve that was left", async () => {
     const world = await worldOf({ counter: { source: picky.newSource ?? "", newSource: COUNTER } });
     await world.move();

@@ -58,8 +58,9 @@ interface Frame {
   ended(): Promise<void>;
 }
 
-/** Members whose processes the move has stopped, in this run or in the killed one that it continues: what somebody else stopped stays so. */
+/** Members whose processes the move has stopped, in this run or in the killed one that it continues. */
 interface Stopped {
+  /** Without those that somebody else stopped: they stay so. */
   readonly sources: Set<string>;
   readonly targets: Set<string>;
 }
@@ -126,7 +127,9 @@ async function closeTargets(run: MoveRun, { targets }: Stopped): Promise<void> {
   for (const { name, to, carries } of run.members) {
     if (carries === undefined) continue;
     assertGoesOn(run);
-    await turn(target, to, "DRAINING", run, () => targets.add(name));
+    // Also one that an earlier failed move left stopped: nobody else stops a process that does not serve yet.
+    targets.add(name);
+    await turn(target, to, "DRAINING", run);
     const held = await readCarried(target, to, occasion(run, carries.targetHash), false, budgetOf(seconds));
     await keep(target, held);
   }
