@@ -43,7 +43,7 @@ const TOGETHER = [
   "test/providers/{drift-codes,replies}.test.ts",
   "test/rollback/{cleaning,emergency,pure,restore-again}.test.ts",
   "test/toolchain/{browser,go,lock,stack-init}.test.ts",
-  "test/traffic/{aborted,confirm-move,probing,rollout-progress,same-table,unsent}.test.ts",
+  "test/traffic/{aborted,confirm-move,probing,rollout-progress,same-table,superseded,unsent}.test.ts",
 ];
 
 /**

@@ -1,5 +1,5 @@
 /** The reasons for a change of traffic. Pure. */
-import { ALL_TRAFFIC_BP, percent, weightsText } from "../../src/delivery/index.ts";
+import { ALL_TRAFFIC_BP, holdOf, percent, tableName, weightsText } from "../../src/delivery/index.ts";
 import { isOver } from "../../src/delivery/phase.ts";
 import type { Route } from "../../src/delivery/wire.ts";
 import { codeChanges, valueOfMember } from "../run/code-changes.ts";
@@ -7,6 +7,7 @@ import { readDriftFacts } from "../run/drift-facts.ts";
 import { hasUnknown } from "../run/inputs.ts";
 import { driftText } from "./drift.ts";
 import { finalOf, hasSameShares } from "./plan.ts";
+import { STRANDED_WAYS } from "./rollout-errors.ts";
 import type { TrafficInputs, TrafficOutputs } from "./schema.ts";
 
 /**
@@ -38,6 +39,17 @@ export function explainTraffic(olds: TrafficOutputs, news: TrafficInputs): strin
     }
   }
   return reasons;
+}
+
+/** What another release does over a rollout that is held because its state cannot go back, and what else a person can do; empty if there is none. */
+export function explainStranded(
+  { table, release }: Pick<TrafficOutputs, "table" | "release">,
+  news: Readonly<Record<string, unknown>>,
+): string[] {
+  if (table === null || release === news.release || holdOf(table)?.code !== "stranded") return [];
+  return [
+    `${tableName(table)} is held because its state cannot go back: this run tries once more, and otherwise takes the state over from there. ${STRANDED_WAYS}`,
+  ];
 }
 
 /** Services whose process is not known before the run and whose code changes: their traffic will move. */

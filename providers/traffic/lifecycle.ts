@@ -18,13 +18,14 @@ import { configure, sessionFor } from "../run/session.ts";
 import { step } from "../run/step.ts";
 import { comparedBy } from "./compare.ts";
 import { driftText, type TrafficDrift } from "./drift.ts";
-import { explainNewProcesses, explainTraffic } from "./explain-changes.ts";
+import { explainNewProcesses, explainStranded, explainTraffic } from "./explain-changes.ts";
 import { StateHandOver } from "./hand-over.ts";
 import { measureBy } from "./measure.ts";
 import { finalOf, hasSameShares, withProvenBlue } from "./plan.ts";
 import { NOT_STARTED, type RolloutProgress, refreshedFromRouter, tableDrift } from "./rollout-progress.ts";
 import { RolloutRun } from "./rollout-run.ts";
-import { routerOf } from "./router.ts";
+import { type Router, routerOf } from "./router.ts";
+import type { RolloutEffects } from "./router-table.ts";
 import { type TrafficInputs, TrafficInputsSchema, type TrafficOutputs } from "./schema.ts";
 
 export { configure };
@@ -40,10 +41,11 @@ export async function check(_olds: Raw, news: Raw) {
 
 /** Only a move of traffic is a change; another release in which nothing moves is not. */
 export async function diff(_id: string, olds: TrafficOutputs, rawNews: Raw) {
-  const coming = explainNewProcesses(olds, ownInputs(rawNews));
+  const declared = ownInputs(rawNews);
+  const coming = [...explainStranded(olds, declared), ...explainNewProcesses(olds, declared)];
   for (const reason of coming) say(`${NAME}: ${reason}`);
   if (coming.length > 0) return { changes: true, replaces: [] };
-  const raw = assumeUnchanged(olds, ownInputs(rawNews));
+  const raw = assumeUnchanged(olds, declared);
   // An unknown value is a revision that does not exist yet and will get traffic.
   if (hasUnknown(raw)) return { changes: true };
   const parsed = TrafficInputsSchema.safeParse(raw);
@@ -122,26 +124,12 @@ async function ensure(
     olds?.release === inputs.release && olds.phase !== "COMPLETED" ? (olds.promoted ?? []) : [];
   const progress = (): RolloutProgress => rollout?.progress ?? { ...NOT_STARTED, promoted };
   try {
-    const { proven } = await router.read();
-    const wanted = { ...inputs, services: withProvenBlue(inputs.services, proven) };
-    const effects = {
-      router,
-      measure: measureBy(session, wanted, budget, {
-        readCallers: router.readCallers,
-        compare: comparedBy(session, wanted, inputs.router.processId),
-      }),
-      handOver: new StateHandOver(
-        session,
-        budget,
-        (name, detail, phase = "handed-over") => reportStep(session, name, phase, detail),
-        (name) => wanted.services[name],
-      ),
-      wait: (ms: number) => sleep(ms),
-      report: (phase: Phase, detail: string) => reportStep(session, NAME, phase, detail),
-      slackMs: inputs.timeoutSeconds * 1000,
-    };
-    rollout = new RolloutRun(wanted, effects, promoted);
-    await rollout.run();
+    do {
+      const { proven } = await router.read();
+      const wanted = { ...inputs, services: withProvenBlue(inputs.services, proven) };
+      rollout = new RolloutRun(wanted, effectsOf(session, wanted, { router, budget }), promoted);
+      await rollout.run();
+    } while (rollout.isSuperseding);
     const outputs = outputsOf(inputs, raw, progress(), olds);
     // If everything was already as declared, an earlier run recorded the approval.
     const { approvedBy } = rollout.progress;
@@ -154,6 +142,29 @@ async function ensure(
     await session.deployment.failed(why, waits ? "HELD" : "FAILED");
     throw new PartialFailure(idOf(inputs), outputsOf(inputs, raw, progress(), olds), error);
   }
+}
+
+function effectsOf(
+  session: Session,
+  wanted: TrafficInputs,
+  { router, budget }: { readonly router: Router; readonly budget: () => Budget },
+): RolloutEffects {
+  return {
+    router,
+    measure: measureBy(session, wanted, budget, {
+      readCallers: router.readCallers,
+      compare: comparedBy(session, wanted, wanted.router.processId),
+    }),
+    handOver: new StateHandOver(
+      session,
+      budget,
+      (name, detail, phase = "handed-over") => reportStep(session, name, phase, detail),
+      (name) => wanted.services[name],
+    ),
+    wait: (ms: number) => sleep(ms),
+    report: (phase: Phase, detail: string) => reportStep(session, NAME, phase, detail),
+    slackMs: wanted.timeoutSeconds * 1000,
+  };
 }
 
 function outputsOf(

@@ -95,6 +95,22 @@ export function notReturned(error: FleetError, cause: FleetError): FleetError {
   return new FleetError([...error.problems, { ...first, remedy: `${next} ${remedy}` }, ...rest], { cause });
 }
 
+/** Whether state could not be handed over. */
+export const isNotHanded = (error: unknown): error is FleetError =>
+  error instanceof FleetError && error.code === "HANDOVER_FAILED";
+
+/** What a person can do about a rollout that is held because its state cannot go back. */
+export const STRANDED_WAYS =
+  "A release with a fix takes over its state (change the code and run npx fleet deploy); npx fleet promote and a run of the same release keep it; npx fleet abort and such a run try again to return state and traffic.";
+
+/** The same error for a rollout that is now held because its state cannot go back, with what a person can do. */
+export function stranded(error: FleetError): FleetError {
+  const [first, ...rest] = error.problems;
+  const { transient, isLocal } = error;
+  const remedy = `${first.remedy} The new revision keeps state and traffic until you decide. ${STRANDED_WAYS}`;
+  return new FleetError([{ ...first, remedy }, ...rest], { transient, isLocal, cause: error });
+}
+
 /** Whether a rollout ended because the router had already reverted it. */
 export const isReverted = (error: unknown): error is FleetError =>
   error instanceof FleetError && (error.code === "ROLLOUT_ABORTED" || error.code === "LEASE_ENDED");

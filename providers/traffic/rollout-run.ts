@@ -36,10 +36,12 @@ import {
   type Wanted,
 } from "./plan.ts";
 import {
+  isNotHanded,
   isReverted,
   isStale,
   rolledBack,
   rolloutWaits,
+  stranded,
   tableChanged,
   trafficTaken,
   type WaitReason,
@@ -51,6 +53,7 @@ import {
   isAborted,
   isForeign,
   isSteadyAt,
+  policyOf,
   resumeAt,
   setAgain,
   stepMessage,
@@ -67,6 +70,8 @@ const POLL_MS = 5_000;
 /** A rollout of one release. `progress` is correct at any time, even after an error. */
 export class RolloutRun {
   readonly progress: RolloutProgress;
+  /** Whether this run made another release's table the proven one, and ended: a new run has to start from it. */
+  isSuperseding = false;
   readonly #wanted: Wanted;
   readonly #effects: RolloutEffects;
   readonly #router: RouterTable;
@@ -105,7 +110,12 @@ export class RolloutRun {
     let state = await this.#router.read();
     if (!state.table) state = await this.#begin();
     state = await this.#router.recover(state);
-    if (isForeign(state, this.#wanted)) state = await this.#reset(state);
+    if (isForeign(state, this.#wanted)) {
+      const restarted = await this.#router.startOver(state);
+      this.isSuperseding = restarted === undefined;
+      if (restarted === undefined) return;
+      state = restarted;
+    }
     if (isAborted(state)) return this.#back(state, "aborted by hand");
     if (isSteadyAt(state.table, this.#wanted)) return this.#complete("already as declared");
     const steps = remainingSteps(this.#wanted, state.proven);
@@ -123,17 +133,6 @@ export class RolloutRun {
     await this.#router.report("PREPARING", "the router's first table");
     await this.#router.prove(targetsOf(services));
     await this.#router.set(messageOf(this.#wanted, 0, services));
-    return this.#router.read();
-  }
-
-  /** After an unfinished rollout of another release: returns to the last proven table and starts from there. */
-  async #reset(state: TrafficState): Promise<TrafficState> {
-    const { table, proven } = state;
-    await this.#router.report(
-      "PREPARING",
-      `${table ? tableName(table) : "a rollout"} was in progress: starting from the last proven table`,
-    );
-    if (table && proven) await this.#router.switch(state, setAgain(proven, state));
     return this.#router.read();
   }
 
@@ -164,7 +163,7 @@ export class RolloutRun {
       // A person's command may have arrived during the measurement.
       state = await this.#router.read();
       this.#assertOurs(state, at);
-      const next = decide(this.#wanted.strategy, steps, at, verdict, commandOf(state));
+      const next = decide(policyOf(state, this.#wanted), steps, at, verdict, commandOf(state));
       promoted = false;
       const isPast = next.move.kind === "finish" || next.move.kind === "step";
       if (isPast && verdict.outcome !== "pass")
@@ -281,9 +280,11 @@ export class RolloutRun {
       await this.#router.switch(state, setAgain(state.proven, state));
     } catch (error) {
       // The old revision cannot import the changes since the switch: a person decides, and until then nothing is lost.
-      if (state.table && error instanceof FleetError && error.code === "HANDOVER_FAILED")
-        await this.#setHeld(state, state.table, "stranded", strandedText(reason));
-      throw error;
+      if (!state.table || !isNotHanded(error)) throw error;
+      await this.#setHeld(state, state.table, "stranded", strandedText(reason));
+      await this.#router.read();
+      this.progress.phase = "HELD";
+      throw stranded(error);
     }
     crashPoint("traffic.back");
     await this.#router.read();

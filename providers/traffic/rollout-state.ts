@@ -1,5 +1,6 @@
 /** How a rollout starts or continues from a router's state, and the messages for it. Pure. */
 import {
+  ALL_TRAFFIC_BP,
   holdFields,
   holdOf,
   isSameTable,
@@ -145,6 +146,44 @@ export function strandedMessage(
   const hold = holdFields(state, "stranded", strandedText(why));
   return { ...before, services: Object.fromEntries(services), ...expectSameTable(state), ...hold };
 }
+
+/**
+ * The steady table of an unfinished rollout of another release whose state cannot return to the proven table: services whose state would have to
+ * return go to the revision that has it, the others where they were. Undefined if this release returns to a revision that cannot take
+ * the state: then it stays with the rollout until a person decides.
+ */
+export function forwardMessage(state: TrafficState, { services }: Wanted): SetTraffic | undefined {
+  const { table, proven } = state;
+  if (!table || !proven) return undefined;
+  const back = stateMoves(services, table, proven);
+  if (back.some(({ name, to }) => services[name]?.green.processId === to)) return undefined;
+  const whole = back.flatMap(({ name, from }) => {
+    const { testers: _, mirror: __, ...service } = table.services[name] ?? { key: "sender", routes: [] };
+    const routes = service.routes.filter(({ processId }) => processId === from);
+    return [[name, { ...service, routes: routes.map((route) => ({ ...route, weightBp: ALL_TRAFFIC_BP })) }]];
+  });
+  return {
+    ...{ release: table.release, step: table.step + 1, salt: table.salt },
+    services: { ...table.services, ...proven.services, ...Object.fromEntries(whole) },
+    ...expectSameTable(state),
+  };
+}
+
+/** Process → code hash of the processes that have more of a service by a message than by the table in force. */
+export const raisedIn = ({ services }: SetTraffic, { table }: TrafficState): Record<string, string> =>
+  Object.fromEntries(
+    Object.entries(services).flatMap(([name, { routes }]) => {
+      const had = new Map(
+        table?.services[name]?.routes.map(({ processId, weightBp }) => [processId, weightBp]),
+      );
+      const raised = routes.filter(({ processId, weightBp }) => weightBp > (had.get(processId) ?? 0));
+      return raised.map(({ processId, revision }) => [processId, revision]);
+    }),
+  );
+
+/** How failures are handled: a person who promotes a table that cannot go back overrules a failed check. */
+export const policyOf = ({ table }: TrafficState, { strategy }: Wanted): Wanted["strategy"] =>
+  holdOf(table)?.code === "stranded" ? { ...strategy, onFailure: "hold" } : strategy;
 
 /** A router of version 0.1.0 stores this sentence without a code, and `holdOf` reads it from there. */
 export const strandedText = (why: string): string => `the state cannot go back; ${why}`;

@@ -4,7 +4,7 @@
 import { amount } from "../../src/core/amount.ts";
 import { crashPoint } from "../../src/core/crash.ts";
 import { FleetError } from "../../src/core/errors.ts";
-import { isSameTable, type Phase, weightsText } from "../../src/delivery/index.ts";
+import { isSameTable, type Phase, tableName, weightsText } from "../../src/delivery/index.ts";
 import type { SetTraffic, Table, TrafficState } from "../../src/delivery/wire.ts";
 import { isEvaluated, isUnsent } from "../../src/fleet/protocol/ask.ts";
 import type { Standing } from "./admission.ts";
@@ -12,12 +12,14 @@ import type { HandOver } from "./hand-over.ts";
 import { switchUnknown, withStanding } from "./hand-over-messages.ts";
 import type { Measure } from "./measure.ts";
 import { baseOf, hasSameShares, targetsOf, type Wanted } from "./plan.ts";
-import { notReturned, targetsUnproven } from "./rollout-errors.ts";
+import { isNotHanded, notReturned, stranded, targetsUnproven } from "./rollout-errors.ts";
 import type { RolloutProgress } from "./rollout-progress.ts";
 import {
+  forwardMessage,
   movesAfterRevert,
   movesSinceProven,
   openRevert,
+  raisedIn,
   setAgain,
   strandedMessage,
 } from "./rollout-state.ts";
@@ -132,6 +134,34 @@ export class RouterTable {
   }
 
   /**
+   * After an unfinished rollout of another release: returns to the last proven table. If its revisions cannot take the state back, the table that
+   * has the state becomes the proven one, so that another release can replace it.
+   *
+   * @returns the router's state; undefined if there is another proven table now
+   */
+  async startOver(state: TrafficState): Promise<TrafficState | undefined> {
+    const { table, proven } = state;
+    const name = table ? tableName(table) : "a rollout";
+    await this.report("PREPARING", `${name} was in progress: starting from the last proven table`);
+    try {
+      if (table && proven) await this.switch(state, setAgain(proven, state));
+      return await this.read();
+    } catch (error) {
+      const isFinal = isNotHanded(error) && !error.transient;
+      const forward = isFinal ? forwardMessage(state, this.#wanted) : undefined;
+      if (forward === undefined) throw error;
+      const where = weightsText({ services: forward.services });
+      await this.report(
+        "PREPARING",
+        `the state of ${name} cannot go back, so this release replaces it: ${where}`,
+      );
+      await this.prove(raisedIn(forward, state), forward.release);
+      await this.switch(state, forward);
+      return undefined;
+    }
+  }
+
+  /**
    * After the router reverted the traffic: moves the state that had moved back, with the new revision's changes since the switch.
    *
    * @param why the error by which the run ends
@@ -173,9 +203,9 @@ export class RouterTable {
     try {
       await move(list);
     } catch (error) {
-      if (error instanceof FleetError && error.code === "HANDOVER_FAILED" && !error.transient)
-        await this.#holdReverted(state, list, error.problems[0].what);
-      throw error;
+      if (!isNotHanded(error) || error.transient) throw error;
+      await this.#holdReverted(state, list, error.problems[0].what);
+      throw this.#progress.phase === "HELD" ? stranded(error) : error;
     }
   }
 
@@ -197,9 +227,9 @@ export class RouterTable {
     return this.read();
   }
 
-  /** Has the router ask each target for its health at this release. @throws FleetError TARGET_UNPROVEN */
-  async prove(targets: Readonly<Record<string, string>>): Promise<void> {
-    const { release, strategy } = this.#wanted;
+  /** Has the router ask each target for its health at a release. @throws FleetError TARGET_UNPROVEN */
+  async prove(targets: Readonly<Record<string, string>>, release = this.#wanted.release): Promise<void> {
+    const { strategy } = this.#wanted;
     const ids = Object.keys(targets);
     if (ids.length === 0) return;
     await this.report("HEALTH_VALIDATION", `the router checks ${amount(ids.length, "revision")}`);

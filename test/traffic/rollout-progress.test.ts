@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { UNKNOWN } from "../../providers/run/inputs.ts";
-import { explainNewProcesses } from "../../providers/traffic/explain-changes.ts";
+import { explainNewProcesses, explainStranded } from "../../providers/traffic/explain-changes.ts";
 import { refreshedFromRouter, tableDrift } from "../../providers/traffic/rollout-progress.ts";
 import type { TrafficOutputs } from "../../providers/traffic/schema.ts";
 import type { Phase } from "../../src/delivery/phase.ts";
@@ -35,6 +35,26 @@ const state = (now: Table, reverted?: TrafficState["reverted"]): TrafficState =>
   ...(reverted ? { reverted } : {}),
 });
 const reverted = { release: "r2", step: 2, why: "lease" as const, at: 300 };
+
+test.each([
+  ["another release", "r3", "stranded", true],
+  ["the same release", "r2", "stranded", false],
+  ["another release over a gate", "r3", "gate", false],
+] as const)(
+  "a plan of %s says what can be done about state that cannot go back: %s, %s",
+  (_what, release, code, isSaid) => {
+    const held = { ...table("r2", 2, 10_000, "held", 200), holdCode: code, reason: "x" };
+    const said = explainStranded({ release: "r2", table: held }, { release });
+    expect(said).toHaveLength(isSaid ? 1 : 0);
+    if (isSaid) {
+      expect(said[0]).toMatch(
+        /^release r2, step 2 is held because its state cannot go back: this run tries once more/,
+      );
+      for (const way of ["with a fix", "npx fleet promote", "npx fleet abort"])
+        expect(said[0]).toContain(way);
+    }
+  },
+);
 
 describe("a plan with new code names every revision that loses traffic", () => {
   const [first, second, third] = ["a", "b", "c"].map((one) => one.repeat(64)) as [string, string, string];

@@ -2,7 +2,7 @@
 
 import { figuresOf } from "../../providers/traffic/figures.ts";
 import type { Measure } from "../../providers/traffic/measure.ts";
-import { servicesToMove, type Wanted } from "../../providers/traffic/plan.ts";
+import { servicesToMove, type Wanted, withProvenBlue } from "../../providers/traffic/plan.ts";
 import { RolloutRun } from "../../providers/traffic/rollout-run.ts";
 import type { Router } from "../../providers/traffic/router.ts";
 import type { RolloutEffects } from "../../providers/traffic/router-table.ts";
@@ -53,6 +53,8 @@ export class Stage {
   /** Moves of an earlier run that a run looked at again. */
   readonly confirmed: string[] = [];
   handingFails: boolean | "slowly" = false;
+  /** The process that no state can be handed over to. */
+  takesNothing: string | undefined;
   /** What the old revisions answer in a hand-over. */
   answers: "refuses" | "lost" = "refuses";
   /** The process that refuses requests by `refusing`. */
@@ -106,6 +108,7 @@ export class Stage {
         transfer: async (list) => {
           for (const move of list) this.handed.push(labelOf(move));
           if (this.handingFails && list.length > 0) throw this.#notHanded();
+          if (list.some(({ to }) => to === this.takesNothing)) throw this.#notHanded();
           return list.map(({ name, from }) => ({ name, processId: from, state: this.answers }));
         },
         serve: async (list) => {
@@ -134,9 +137,14 @@ export class Stage {
       },
       slackMs: 30_000,
     };
-    const rollout = new RolloutRun(wanted, effects, promoted);
+    let rollout = new RolloutRun(wanted, effects, promoted);
     try {
       await rollout.run();
+      while (rollout.isSuperseding) {
+        const services = withProvenBlue(wanted.services, this.router.proven);
+        rollout = new RolloutRun({ ...wanted, services }, effects, promoted);
+        await rollout.run();
+      }
       return { rollout, error: undefined };
     } catch (error) {
       return { rollout, error };

@@ -27,7 +27,7 @@ const WORDS: Readonly<Record<TrafficCommand, Words>> = {
     description:
       "A rollout under way goes to its next step now. A rollout on hold is judged again by the next `fleet deploy` and continues past a " +
       "gate, past missing data, and past a failed check if the strategy does not roll back by itself (`freeze`, `hold`). If it does " +
-      "(`onFailure: rollback`, the default), a check that fails by then reverts it.",
+      "(`onFailure: rollback`, the default), a check that fails by then reverts it, unless its state cannot go back.",
     example: "the new revision gets its next share",
     done: "Promoted",
     next: `Next: npx fleet deploy ${AFTER_APPROVAL}.`,
