@@ -7,7 +7,7 @@ import { commandTraffic } from "../../fleet/protocol/traffic.ts";
 import { trafficOf } from "../../operations/observe/traffic.ts";
 import { noRouter, routerIn } from "../../operations/rollout/router.ts";
 import { type Cli, defineCommand, seconds } from "../command.ts";
-import { trafficLines } from "../traffic.ts";
+import { ROLLOUT_UNREAD, trafficLines } from "../traffic.ts";
 
 interface Words {
   readonly summary: string;
@@ -83,7 +83,9 @@ const commandOf =
         if (!router) throw noRouter(fleet);
         const order = release === undefined ? { command } : { command, release };
         const said = await commandTraffic(fleet.session, router, order, fleet.session.budget(timeout));
-        const traffic = await trafficOf(fleet, router, { quick: false, seconds: timeout });
+        const traffic = await trafficOf(fleet, router, { quick: false, seconds: timeout }, (problem) =>
+          context.out.problem("alert", problem, ROLLOUT_UNREAD),
+        );
         const { done, next, kept = done } = WORDS[command];
         context.out.line(`${said.mode === "held" ? kept : done}: ${tableName(said)}.`);
         if (next !== undefined && said.mode === "held") context.out.line(next);

@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import { z } from "zod";
 import { ageOf } from "../../core/age.ts";
 import { brief } from "../../core/brief.ts";
+import type { Problem } from "../../core/errors.ts";
 import { shortHash } from "../../core/hash.ts";
 import { own } from "../../core/own.ts";
 import { UsageError } from "../../core/usage-error.ts";
@@ -18,7 +19,7 @@ import { routerIn } from "../../operations/rollout/router.ts";
 import { type Cli, type Context, defineCommand, seconds } from "../command.ts";
 import { EXIT, type ExitCode } from "../exit.ts";
 import { table } from "../table.ts";
-import { trafficLines } from "../traffic.ts";
+import { ROLLOUT_UNREAD, trafficLines } from "../traffic.ts";
 
 const Options = z.looseObject({
   quick: z.boolean().default(false),
@@ -74,8 +75,11 @@ async function run(context: Context, options: z.output<typeof Options>): Promise
   const router = await routerIn(context, fleet, options.router);
   for (;;) {
     const crons = await monitoredCrons(fleet.session.scope);
+    const unread: Problem[] = [];
     const [traffic, ...found] = await Promise.all([
-      trafficOf(fleet, router, { quick: options.quick, seconds: options.timeout }),
+      trafficOf(fleet, router, { quick: options.quick, seconds: options.timeout }, (problem) =>
+        unread.push(problem),
+      ),
       ...servingIn(fleet).map((member) =>
         options.quick
           ? quickCheck(fleet, member, options.timeout, crons)
@@ -90,7 +94,11 @@ async function run(context: Context, options: z.output<typeof Options>): Promise
     );
     if (watch !== undefined) context.out.clear();
     print(context, fleet, rows, traffic);
-    const shown = traffic === undefined ? {} : { traffic };
+    for (const problem of unread) context.out.problem("alert", problem, ROLLOUT_UNREAD);
+    const shown = {
+      ...(traffic === undefined ? {} : { traffic }),
+      ...(unread[0] === undefined ? {} : { trafficUnread: unread[0] }),
+    };
     context.out.document({ success: healthy, stack: fleet.stack, processes: rows, ...shown });
     if (watch === undefined || !context.host.isRead()) return healthy ? EXIT.ok : EXIT.failed;
     await context.host.pause(watch);

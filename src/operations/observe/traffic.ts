@@ -1,4 +1,4 @@
-import { FleetError } from "../../core/errors.ts";
+import { FleetError, type Problem } from "../../core/errors.ts";
 import { headline, phaseOf, revisionsOf } from "../../delivery/traffic-text.ts";
 import type { TrafficState } from "../../delivery/wire.ts";
 import type { FleetSession } from "../../fleet/fleet-session.ts";
@@ -15,11 +15,16 @@ export interface ShownTraffic {
   readonly revisions: ReturnType<typeof revisionsOf>;
 }
 
-/** The router's table, as it reports it; undefined if the fleet has no router, the router has no table, or it did not answer. */
+/**
+ * The router's table, as it reports it; undefined if the fleet has no router, the router has no table, or it could not be read.
+ *
+ * @param unread receives the problem if it could not be read: the router's own health may still be good, or read from what it publishes
+ */
 export async function trafficOf(
   fleet: FleetSession,
   router: Member | undefined,
   { quick, seconds }: { quick: boolean; seconds: number },
+  unread: (problem: Problem) => void,
 ): Promise<ShownTraffic | undefined> {
   if (!router) return undefined;
   let state: TrafficState;
@@ -29,9 +34,9 @@ export async function trafficOf(
       ? dryTraffic(fleet, router, seconds)
       : traffic(session, router, session.budget(seconds)));
   } catch (error) {
-    // The router's own row says that it does not answer.
-    if (error instanceof FleetError) return undefined;
-    throw error;
+    if (!(error instanceof FleetError)) throw error;
+    unread(error.problems[0]);
+    return undefined;
   }
   const phase = phaseOf(state);
   if (!state.table || phase === undefined || Object.keys(state.table.services).length === 0) return undefined;
