@@ -489,7 +489,7 @@ test("logs shows the newest messages by slot with their results", async () => {
     "    data   return 1",
     "    output 1",
     "#3 1970-01-01T00:00:03.000Z X from AAAAAAAAAAA…  m3",
-    "    no result yet",
+    "    no result could be read",
     "",
   ]);
 });

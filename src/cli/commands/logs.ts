@@ -134,7 +134,7 @@ function entryLines(
   if (entry.isLoad) lines.push(`    code   ${entry.source ?? ""}`);
   else if (entry.data.trim() !== "" && entry.data !== "{}") lines.push(...indented("data", text(entry.data)));
   const { result } = entry;
-  if (!result) return [...lines, "    no result yet"];
+  if (!result) return [...lines, "    no result could be read"];
   const error = luaErrorIn(result);
   if (error !== undefined) lines.push(...indented("error", explained ?? error));
   if (result.output !== "" && result.output !== error) lines.push(...indented("output", text(result.output)));

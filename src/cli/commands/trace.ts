@@ -6,6 +6,7 @@ import { FleetError } from "../../core/errors.ts";
 import { printableLines, quoted } from "../../core/printable.ts";
 import { luaExplainer } from "../../fleet/code/lua-errors.ts";
 import { servingIn } from "../../fleet/members/known-fleet.ts";
+import { isUnread, searchedIn, unreadText } from "../../operations/trace/log-entries.ts";
 import { type Hop, traceOf } from "../../operations/trace/trace.ts";
 import { type Cli, count, defineCommand } from "../command.ts";
 import { EXIT } from "../exit.ts";
@@ -19,7 +20,7 @@ export function traceCommand(cli: Cli): Command {
     summary: "follow one request through all processes",
     description:
       "Finds the messages with a correlation id in all processes of the fleet, the messages that they caused, and so on, sorted by time. " +
-      "Reads only; needs no wallet. Exit code 1 if there are none, or one of them failed.",
+      "Reads only; needs no wallet. Exit code 1 if there are none, one of them failed, or no result could be read.",
     examples: [
       ["npx fleet trace 3f1c…", "by a client's Correlation-Id, or by a message id"],
       [
@@ -47,13 +48,19 @@ export function traceCommand(cli: Cli): Command {
       }
       const explain = luaExplainer(fleet.session.scope.home);
       const failed = hops.some(({ status }) => status === "error");
+      const read = searchedIn(
+        hops.map(({ slot, status }) => (status === "none" ? { slot } : { slot, result: status })),
+      );
+      const success = !failed && !isUnread(read);
       for (const hop of hops) {
         const code = servingIn(fleet).find(({ processId }) => processId === hop.processId)?.sourceHash;
         const error = hop.error === undefined ? undefined : await explain(hop.error, code);
         for (const line of linesOf(hop, error)) context.out.line(line);
       }
-      context.out.document({ success: !failed, id, hops });
-      return failed ? EXIT.failed : EXIT.ok;
+      const gap = unreadText(read);
+      if (gap !== undefined) context.out.alert(`${gap}: messages that these sent may be missing`);
+      context.out.document({ success, id, ...read, hops });
+      return success ? EXIT.ok : EXIT.failed;
     },
   });
 }
@@ -61,7 +68,8 @@ export function traceCommand(cli: Cli): Command {
 /** A hop as lines of text, indented by its depth. Pure. */
 export function linesOf(hop: Hop, error: string | undefined): string[] {
   const inset = "  ".repeat(hop.depth);
-  const mark = hop.status === "error" ? " (error)" : hop.status === "none" ? " (no result yet)" : "";
+  const mark =
+    hop.status === "error" ? " (error)" : hop.status === "none" ? " (no result could be read)" : "";
   const short = (name: string) => (isAddress(name) ? name.slice(0, 8) : name);
   const action = hop.action === "" ? "" : quoted(hop.action);
   const head = `${`+${hop.afterMs} ms`.padStart(10)}  ${inset}${hop.process} slot ${hop.slot}  ${action} from ${senderText(hop, short)}${mark}`;

@@ -20,7 +20,9 @@ export interface Searched {
 }
 
 /** Counts those without a result. Pure. */
-export function searchedIn(entries: readonly Entry[]): Searched {
+export function searchedIn(
+  entries: readonly { readonly slot: number; readonly result?: unknown }[],
+): Searched {
   // Not every network has a result of the spawn.
   const counted = entries.filter(({ slot, result }) => slot > 0 || result !== undefined);
   const unread = counted.filter(({ result }) => result === undefined).length;

@@ -18,7 +18,7 @@ export interface MessageRecord {
   readonly claims?: string;
   readonly to: string;
   readonly action: string;
-  /** `error` if the evaluation failed, or the message or its reply is a refusal; `none` if there is no result yet. */
+  /** `error` if the evaluation failed, or the message or its reply is a refusal; `none` if no result could be read: there is none yet, or no unit answers. */
   readonly status: "ok" | "error" | "none";
   /** Its Correlation-Id, or "". */
   readonly correlation: string;

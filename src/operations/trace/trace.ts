@@ -21,7 +21,7 @@ export interface Hop {
   readonly correlation: string;
   /** Number of hops that led to it; 0 where the trace starts. */
   readonly depth: number;
-  /** `none` if there is no result yet. */
+  /** `none` if no result could be read: there is none yet, or no unit answers. */
   readonly status: "ok" | "error" | "none";
   readonly error?: string;
   /** The messages that it made the process send. */

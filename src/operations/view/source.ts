@@ -218,7 +218,7 @@ async function messageView(
 ): Promise<MessageView> {
   const { result } = entry;
   const outcome: string[] = [];
-  if (!result) outcome.push("no result yet");
+  if (!result) outcome.push("no result could be read");
   if (result?.error !== undefined) outcome.push(await explain(result.error, entry.source));
   if (result?.output) outcome.push(brief(result.output, 2000));
   for (const { target, tags, data } of result?.messages ?? []) {
