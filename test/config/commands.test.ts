@@ -134,8 +134,11 @@ describe("fleet config", () => {
     writeFiles({ [path]: JSON.stringify({ ...release, releaseHash: hashOf(release.declaration) }) });
     expect(await fleet("diff")).toMatchObject({
       code: 0,
-      stdout: "Every process holds what the release declares.\n",
+      stdout: "Every process holds what the release declares; secrets are not compared.\n",
     });
+    expect((await fleet("diff", "shop", "--type", "PROCESS_CONFIG")).stdout).toBe(
+      "shop holds what the release declares of PROCESS_CONFIG; secrets are not compared.\n",
+    );
     await byHand("shop", "PROCESS_CONFIG", { ...wanted, maxConcurrentRequests: 50 }, 3);
     const found = await fleet("diff");
     expect(found.code).toBe(3);

@@ -318,6 +318,9 @@ test("alerts of a stack that no monitor has watched are unknown, and nothing is 
     code: 0,
     stdout: `no open alerts\nlast round of the monitor: ${lastRound}\n`,
   });
+  expect(await fleet(["alerts", "list", "--type", "PROCESS_DRIFT"], { cwd })).toMatchObject({
+    stdout: `no open alerts of PROCESS_DRIFT\nlast round of the monitor: ${lastRound}\n`,
+  });
   expect(await fleet(["alerts", "unsilence", "PROCESS_OFFLINE"], { cwd })).toMatchObject({
     code: 1,
     stdout: "",

@@ -41,14 +41,23 @@ export function historyCommand(cli: Cli): Command {
         options.limit,
       );
       const { withoutLedger } = known;
+      const ledger =
+        fleet.ledger === undefined
+          ? "none"
+          : (withoutLedger?.code ?? (options.ledger ? "read" : "not-asked"));
       context.out.document({
         success: true,
         stack: fleet.stack,
         entries,
-        ledger: withoutLedger === undefined ? "read" : withoutLedger.code,
+        ledger,
       });
       if (withoutLedger) context.out.problem("note", withoutLedger.problems[0], "without the ledger: ");
-      if (entries.length === 0) context.out.line(`The stack ${fleet.stack} has no deployments yet.`);
+      if (entries.length === 0)
+        context.out.line(
+          ledger === "read" || ledger === "none"
+            ? `The stack ${fleet.stack} has no deployments yet.`
+            : `The stack's history and this machine have no deployments of ${fleet.stack}; the ledger was not read.`,
+        );
       else for (const line of historyLines(entries, context.out)) context.out.line(line);
       return EXIT.ok;
     },

@@ -44,6 +44,31 @@ export function originOf(setting: ExplainedSetting, stack: string): string {
   return `index.ts: ${layerPath(origin)}${origin.layer === "fleet" ? " of every member" : ""}`;
 }
 
+/** Which settings were asked for, and of whom. */
+interface Asked {
+  readonly type: string | undefined;
+  /** Names of members; empty for all. */
+  readonly names: readonly string[];
+}
+
+const ofType = ({ type }: Asked): string => (type === undefined ? "" : ` of ${type}`);
+const anyOf = ({ names }: Asked): string => (names.length === 0 ? "any process" : names.join(", "));
+
+/** That nothing of what was asked for is held. Pure. */
+export const noneHeld = (asked: Asked): string =>
+  `No settings${ofType(asked)} are held by ${anyOf(asked)}: defaults apply.`;
+
+/** That nothing of what was asked for was sent. Pure. */
+export const noneSent = (asked: Asked): string =>
+  `No settings${ofType(asked)} were ever sent to ${anyOf(asked)}.`;
+
+/** That what was asked for is as declared. Pure. */
+export function noneDiffers(asked: Asked): string {
+  const { names } = asked;
+  const who = names.length === 0 ? "Every process" : names.join(", ");
+  return `${who} ${names.length > 1 ? "hold" : "holds"} what the release declares${ofType(asked)}; secrets are not compared.`;
+}
+
 /** What a manual change means for the next run. */
 export const DRIFT_NOTE =
   "This is a manual change: the program still declares the old settings. A refresh reports it as drift, and the next pulumi up " +

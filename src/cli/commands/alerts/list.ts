@@ -35,7 +35,8 @@ export function listCommand(cli: Cli): Command {
         silences: silences.map(({ until, ...rest }) => ({ ...rest, until: iso(until) })),
         lastRound: lastRound === undefined ? null : iso(lastRound),
       });
-      if (alerts.length === 0) context.out.line(all ? "no alerts" : "no open alerts");
+      if (alerts.length === 0)
+        context.out.line(`no ${all ? "" : "open "}alerts${type === undefined ? "" : ` of ${type}`}`);
       const rows = alerts.map(({ alertId, level, state, type: kind, source, count, raisedAt, message }) => [
         ...[alertId, level, state, kind, source],
         ...[String(count), iso(raisedAt), message],

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { z } from "zod";
 import { membersWithLibrary } from "../../../operations/members-named.ts";
-import { authorOf, whenOf } from "../../../operations/settings/describe.ts";
+import { authorOf, noneDiffers, whenOf } from "../../../operations/settings/describe.ts";
 import { comparesVersions, settingDifferences } from "../../../operations/settings/differences.ts";
 import { type Cli, defineCommand, seconds } from "../../command.ts";
 import { EXIT } from "../../exit.ts";
@@ -39,8 +39,7 @@ export function diffCommand(cli: Cli): Command {
       const versions = comparesVersions({ from, to });
       const differences = await settingDifferences(fleet, members, { type, from, to, seconds: timeout });
       out.document({ success: true, stack: fleet.stack, differences });
-      if (differences.length === 0)
-        out.line(versions ? "No differences." : "Every process holds what the release declares.");
+      if (differences.length === 0) out.line(versions ? "No differences." : noneDiffers({ type, names }));
       for (const { member, configType, before, after, fields, ...author } of differences) {
         const who = authorOf(fleet, author);
         const when = whenOf(author);

@@ -3,7 +3,7 @@ import { z } from "zod";
 import { brief } from "../../../core/brief.ts";
 import type { HistoryEntry } from "../../../fleet/config/reported-configs.ts";
 import { membersWithLibrary } from "../../../operations/members-named.ts";
-import { authorOf, fieldsOf, whenOf } from "../../../operations/settings/describe.ts";
+import { authorOf, fieldsOf, noneSent, whenOf } from "../../../operations/settings/describe.ts";
 import { liveConfigs } from "../../../operations/settings/live.ts";
 import { type Cli, defineCommand, seconds } from "../../command.ts";
 import { EXIT } from "../../exit.ts";
@@ -53,7 +53,7 @@ export function configHistoryCommand(cli: Cli): Command {
         stateOf(entry),
         brief(entry.configData === undefined ? "(no longer stored)" : fieldsOf(entry.configData), 80),
       ]);
-      if (rows.length === 0) out.line("No settings were ever sent.");
+      if (rows.length === 0) out.line(noneSent({ type, names }));
       else
         for (const line of table(["process", "type", " version", "set", "by", "state", "settings"], rows))
           out.line(line);

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { z } from "zod";
 import { membersWithLibrary } from "../../../operations/members-named.ts";
-import { authorOf, fieldsOf, whenOf } from "../../../operations/settings/describe.ts";
+import { authorOf, fieldsOf, noneHeld, whenOf } from "../../../operations/settings/describe.ts";
 import { liveConfigs } from "../../../operations/settings/live.ts";
 import { type Cli, defineCommand, seconds } from "../../command.ts";
 import { EXIT } from "../../exit.ts";
@@ -54,7 +54,7 @@ export function showCommand(cli: Cli): Command {
             ),
           ]),
       );
-      if (rows.length === 0) out.line("No process holds settings: defaults apply.");
+      if (rows.length === 0) out.line(noneHeld({ type, names }));
       else
         for (const line of table(["process", "type", "version", "since", "by", "settings"], rows))
           out.line(line);
