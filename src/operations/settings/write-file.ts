@@ -10,7 +10,9 @@ import { replaceFile } from "../../core/replace-file.ts";
 export async function writeConfigFile(path: string, text: string): Promise<void> {
   try {
     const there = await lstat(path).catch(() => undefined);
-    if (there === undefined || there.isFile()) await replaceFile(path, text, { mode: 0o644 });
+    // One that its owner made private stays private.
+    if (there === undefined || there.isFile())
+      await replaceFile(path, text, { mode: (there?.mode ?? 0o644) & 0o777 });
     else await writeFile(path, text);
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
