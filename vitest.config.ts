@@ -29,7 +29,7 @@ const TOGETHER = [
   "test/bundler/{bundle,docs,library,lint,outside}.test.ts",
   "test/cli/{parts,program,published,rollout,serving,standing}.test.ts",
   "test/components/{latency-warnings,moved-stack,network-problems,strategy}.test.ts",
-  "test/config/{layers,seal,send,setting-layer}.test.ts",
+  "test/config/{layers,seal,send,setting-layer,write-file}.test.ts",
   "test/core/{amount,cron,json,settle-all}.test.ts",
   "test/dashboard/release-cache.test.ts",
   "test/delivery/{approval,faults,hold,judge,ranges,rollout,statistics}.test.ts",
@@ -37,7 +37,7 @@ const TOGETHER = [
   "test/faults/report.test.ts",
   "test/fleet/{damaged-files,deployments,health-probe,info,reads,secrets,state-parts-time}.test.ts",
   "test/localnet/pure.test.ts",
-  "test/monitor/{alert-book,crons,dashboard,driven-cron,figures,interval,ledger-copy,rules,settings,store,ticked}.test.ts",
+  "test/monitor/{alert-book,crons,dashboard,driven-cron,figures,interval,ledger-copy,ledger-restart,rules,settings,store,ticked}.test.ts",
   "test/move/carried.test.ts",
   "test/processes/generated.test.ts",
   "test/providers/{drift-codes,replies}.test.ts",
@@ -52,7 +52,7 @@ const TOGETHER = [
  */
 const EVALUATED = [
   "test/config/{agreement,effects}.test.ts",
-  "test/game/{battle,coordinator,pokemon,rules,shop}.test.ts",
+  "test/game/{battle,coordinator,pokemon,rules,saga,shop}.test.ts",
   "test/monitor/verdict-agreement.test.ts",
   "test/processes/{admin,calls,config,devices,globals,hostile,integrity,json,ledger,lib,load-in-place,loops}.test.ts",
   "test/processes/{own-globals,own-info,partition,probe,program-handlers,published,published-keys}.test.ts",

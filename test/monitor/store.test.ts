@@ -63,6 +63,26 @@ test("old readings are forgotten, and a round that fails in the middle leaves no
   store.close();
 });
 
+test("what a receiver has not accepted waits with its round, and is forgotten like resolved alerts", () => {
+  const store = openStore(":memory:");
+  const own = readSettings(
+    "alerts: { retentionHours: 24 }\nreceivers: [{ name: ops, kind: webhook, urlEnv: HOOK }]",
+    "m.yaml",
+    { HOOK: "http://127.0.0.1:9" },
+  );
+  const waiting = () => store.unsent("ops").map(({ change }) => `${change.kind} ${change.alert.type}`);
+  processRound(store, round(0, sick), own);
+  expect(waiting()).toContain("raised PROCESS_UNHEALTHY");
+  processRound(store, round(24 * 3_600_000, healthy), own);
+  expect(waiting()).toEqual(
+    expect.arrayContaining(["raised PROCESS_UNHEALTHY", "resolved PROCESS_UNHEALTHY"]),
+  );
+  processRound(store, round(24 * 3_600_000 + 1, healthy), own);
+  expect(waiting().filter((each) => each.startsWith("raised"))).toEqual([]);
+  expect(waiting()).toContain("resolved PROCESS_UNHEALTHY");
+  store.close();
+});
+
 test.each(["unread", "unknown"] as const)(
   "rounds in which a process is %s count no messages and no time again",
   (outcome) => {
