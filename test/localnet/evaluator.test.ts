@@ -107,6 +107,12 @@ test("a process that exits does not damage the instance that it shares", async (
     );
   expect(await b.eval("return KEPT")).toBe("1");
   expect(await a.eval("return 'again'")).toBe("again");
+  // What the stack has below the place where it now begins is a part of the memory.
+  const other = new Live(evaluatorWith({ workers: 1 }), "b");
+  await other.boot();
+  await other.eval("KEPT = 1");
+  await other.eval("return KEPT");
+  expect(Buffer.from(b.memory ?? []).equals(other.memory ?? new Uint8Array())).toBe(true);
 });
 
 test("no file of an evaluation is seen by a later one, of any process", async () => {
