@@ -1,5 +1,5 @@
 /** Steps of workflows and uses of items whose answer is late, lost or a refusal of the moment: nothing is lost, and nothing counts twice. */
-import { beforeAll, expect, test } from "vitest";
+import { afterEach, beforeAll, expect, test } from "vitest";
 import { address, MESSENGER, OWNER } from "../processes/aos.ts";
 import type { Delivery, World } from "../processes/world.ts";
 import { ASH, ask, code, GARY, game, member, PEERS, route, STRANGER } from "./game.ts";
@@ -27,6 +27,11 @@ const control = (process: string, Action: string) =>
     .send(process, { From: OWNER, Action, Epoch: "1" })
     .then(({ reply }) => expect(reply?.status).toBe("ok"));
 const tick = (process: string) => world.send(process, { From: STRANGER, Action: "Info" });
+// A test that fails leaves the next ones what they need.
+afterEach(async () => {
+  world.lose = undefined;
+  for (const process of ["shop", "pokemon"]) await control(process, "RESUME");
+});
 
 /** Runs something, and holds the messages of an action back; they can be delivered later. */
 async function hold(action: string, during: () => Promise<unknown>): Promise<() => Promise<void>> {
@@ -108,6 +113,25 @@ test("a pokemon that has not hatched in time is undone", async () => {
   expect(await holds(player)).toEqual({ balance: 1000, items: [] });
 });
 
+test("a step that an earlier call has done is undone, although its repetition was refused", async () => {
+  const [player, id] = [address("repeated"), address("repeated-run")];
+  await credit(player, 1000);
+  await hold("CREATE_POKEMON-Response", () => start(player, "starter-purchase", { species: "eevee" }, id));
+  const pokemon = async () => (await route(world, player, "pokemon", "LIST_POKEMON")).data.count;
+  expect(await pokemon()).toBe(1);
+  // As after the move of the state to another process, which has no open calls.
+  await world.get("coordinator").eval("Fleet.store.calls.open, Fleet.store.calls.count = {}, 0");
+  await control("pokemon", "DRAIN");
+  world.advance(121_000);
+  await status(player, id);
+  expect(await status(player, id)).toMatchObject({ status: "COMPENSATING", failure: { code: "DRAINING" } });
+  await control("pokemon", "RESUME");
+  world.advance(121_000);
+  await status(player, id);
+  expect(await status(player, id)).toMatchObject({ status: "COMPENSATED" });
+  expect([await pokemon(), await holds(player)]).toEqual([0, { balance: 1000, items: [] }]);
+});
+
 /** A ranked battle that `winner` has won. */
 const won = (id: string, players: [string, string], winner: string, amount: number) =>
   world.get("battle").eval(`
@@ -152,6 +176,32 @@ test("a prize is paid although another battle of the same id was", async () => {
   await won("again", [rival, victim], victim, 300);
   expect(await run(victim, "battle-victory", { battleId: "again" })).toMatchObject({ status: "COMPLETED" });
   expect(await holds(victim)).toMatchObject({ balance: 300 });
+});
+
+test("a prize that several runs have claimed is released by none of them", async () => {
+  const player = address("claimant");
+  await won("claimed", [player, address("loser")], player, 300);
+  const say = (action: string, claimId: string) =>
+    ask(world, "battle", OWNER, action, { battleId: "claimed", player, claimId });
+  await say("CLAIM_PRIZE", "one");
+  await say("RELEASE_PRIZE", "one");
+  expect(await prize("claimed")).toMatchObject({ status: "OPEN" });
+  for (const action of ["CLAIM_PRIZE", "RELEASE_PRIZE"])
+    for (const id of ["one", "two"]) await say(action, id);
+  expect(await prize("claimed")).toMatchObject({ status: "CLAIMED" });
+});
+
+test("experience is given by an id that no other battle has, and with its time", async () => {
+  await won("grown", [ASH, GARY], ASH, 0);
+  const [at, finishedAt] = (await world.get("battle").value(`(function()
+    local battle = Fleet.state("battles").battles.grown
+    battle.experience = { status = "PENDING", awards = { { pokemonId = "a", amount = 1 } } }
+    return { battle.startedAt, battle.finishedAt }
+  end)()`)) as [number, number];
+  const request = { From: STRANGER, Action: "SETTLE_BATTLE", Data: { battleId: "grown" } };
+  const { deliveries } = await world.send("battle", request);
+  const given = deliveries.find(({ action }) => action === "GAIN_EXPERIENCE");
+  expect(JSON.parse(given?.text ?? "{}")).toMatchObject({ awardId: `battle/grown@${at}`, at: finishedAt });
 });
 
 /** A trainer with a pikachu and money for two stones. */
@@ -242,6 +292,21 @@ test("only security sets bans", async () => {
     });
     expect([process, await banned(process)]).toEqual([process, false]);
   }
+  // A deployer can act for security, but bans nobody whose id is longer than that of a player.
+  for (const process of Object.keys(PEERS)) {
+    const bans = [{ playerId: "x".repeat(129) }];
+    await world.send(process, { From: OWNER, Action: "SET_BANS", Data: { seq: 1, since: 0, bans } });
+    const nobody = await world.get(process).value(`next(Fleet.state("banned").players) == nil`);
+    expect([process, nobody]).toEqual([process, true]);
+  }
   await ask(world, "security", OWNER, "BAN_PLAYER", { playerId: STRANGER, reason: "bots" });
   for (const process of Object.keys(PEERS)) expect([process, await banned(process)]).toEqual([process, true]);
+  // Another revision of security may as well.
+  const id = address("security-2");
+  await world.get("shop").eval(`require("fleet.wiring").admit("security", "${id}")`);
+  await world.send("shop", {
+    ...{ From: id, Owner: MESSENGER, Tags: { "From-Process": id }, Action: "SET_BANS" },
+    Data: { seq: 1_000_000, since: 0, bans: [{ playerId: GARY }] },
+  });
+  expect(await world.get("shop").value(`Fleet.state("banned").players["${GARY}"] ~= nil`)).toBe(true);
 });
