@@ -93,3 +93,27 @@ test("once the keys are back all requests are served", async () => {
   await p.send({ Action: "UNSEAL_KEYS", Epoch: "1", Data: HALF });
   expect(await earn(moved, { From: STRANGER })).toMatchObject({ sum: 1 });
 });
+
+test("a reference to what a key has is still the state after an import of its keys", async () => {
+  const source = `
+local fleet = require("fleet")
+fleet.process { name = "purses", processType = "SHOP", version = "1.0.0", capabilities = {} }
+local purses, known = fleet.state("purses", {}, { partition = true }), {}
+fleet.on("EARN", { schema = { player = { type = "string", required = true } } }, function(data)
+  purses[data.player] = purses[data.player] or { sum = 0 }
+  local purse = known[data.player] or purses[data.player]
+  known[data.player] = purse
+  purse.sum = purse.sum + 1
+  return { sum = purses[data.player].sum }
+end)`;
+  const [from, to] = [await boot("purses", { source }), await boot("purses", { source })];
+  const earned = async (at: Aos) =>
+    (await at.send({ Action: "EARN", Data: { player: moved } })).reply?.data.sum;
+  await earned(from);
+  expect([await earned(from), await earned(to)]).toEqual([2, 1]);
+  const { state, digest } = (await from.send({ Action: "EXPORT_KEYS", Data: HALF })).reply?.data ?? {};
+  const imported = await to.send({ Action: "IMPORT_KEYS", Epoch: "1", Data: { ...HALF, state, digest } });
+  expect(imported.reply?.data.success).toBe(true);
+  expect(await earned(to)).toBe(3);
+  for (const each of [from, to]) await each.drop();
+});
