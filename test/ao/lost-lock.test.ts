@@ -43,6 +43,13 @@ describe("a run that lost the journal's lock", () => {
     expect(units.posted).toHaveLength(1);
   });
 
+  test("does not upload again what the upload service refused", async () => {
+    taken("upload", { upload: { status: 429, text: "" } });
+    const message = { intent: "u", processId: `${"p".repeat(42)}o`, tags: {}, data: "x".repeat(30_000) };
+    await expect(ao.send(message, budgetOf(5))).rejects.toMatchObject({ code: "JOURNAL_LOST" });
+    expect(units.count("upload")).toBe(1);
+  });
+
   test("does not assign what it has uploaded", async () => {
     taken("upload", {});
     const message = { intent: "m", processId: `${"p".repeat(42)}o`, tags: {}, data: "x".repeat(30_000) };
