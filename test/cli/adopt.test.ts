@@ -109,7 +109,11 @@ const declared = (name: string): Partial<EngineEvent> =>
   }) as unknown as Partial<EngineEvent>;
 
 /** Runs `fleet adopt` for a program that declares a ledger and battle; `adoption` is what the providers received. */
-async function adopt(words: readonly string[], given: World, more: { tty?: boolean; choose?: number } = {}) {
+async function adopt(
+  words: readonly string[],
+  given: World,
+  more: { tty?: boolean; choose?: number; confirm?: boolean } = {},
+) {
   let adoption: Adoption | undefined;
   let path = "";
   const ups: EngineRun[] = [];
@@ -135,6 +139,12 @@ async function adopt(words: readonly string[], given: World, more: { tty?: boole
 const BOTH = [item("ledger", LEDGER), item("one", "battle")];
 
 describe("fleet adopt", () => {
+  it("adopts nothing on a no, and says so", async () => {
+    const given = { items: BOTH, registered: { battle: "one" } };
+    const { ran, ups } = await adopt([], given, { tty: true, confirm: false });
+    expect([ran.code, ran.json(), ups]).toEqual([0, { success: true, stack: "dev", declined: true }, 0]);
+  });
+
   it("passes the processes to adopt to the providers, and creates none", async () => {
     const { ran, adoption, left } = await adopt(["--yes"], {
       items: BOTH,

@@ -51,8 +51,9 @@ describe("fleet move", () => {
 
   test("asks for confirmation, and changes nothing without it", async () => {
     const at = await world();
-    const ran = await run(at, [], { tty: true, confirm: false });
+    const ran = await run(at, ["--json"], { tty: true, confirm: false });
     expect([ran.code, ran.stderr]).toEqual([0, "Nothing was changed.\n"]);
+    expect(ran.json()).toEqual({ success: true, stack: "old", declined: true });
     expect(new Set(at.asked)).toEqual(new Set(["Info", "EXPORT_STATE"]));
   });
 
@@ -73,8 +74,9 @@ describe("fleet move", () => {
     at.killAt("RESUME");
     await failureOf(at.move({ retires: true }));
     at.killAfter = Number.POSITIVE_INFINITY;
-    const refused = await run(at, ["--retire"], { tty: true, confirm: false });
+    const refused = await run(at, ["--retire", "--json"], { tty: true, confirm: false });
     expect([refused.code, refused.stderr]).toEqual([0, expect.stringContaining("Nothing was changed.")]);
+    expect(refused.json()).toEqual({ success: true, stack: "old", declined: true });
     const kept = await run(at, ["--yes"]);
     expect([kept.code, kept.stderr]).toEqual([0, expect.stringContaining("not retired")]);
     expect(kept.stdout).toContain("The old processes are kept: they refuse requests (DRAINING)");

@@ -336,8 +336,9 @@ describe("fleet rollback refuses, without any change,", () => {
 describe("fleet rollback without an option", () => {
   it("lets a person choose, shows what changes, and changes nothing on a no", async () => {
     // The newest is the first in the list.
-    const ran = await rollback([], { choose: 1, confirm: false });
+    const ran = await rollback(["--json"], { choose: 1, confirm: false });
     expect([ran.code, ran.stderr]).toEqual([0, expect.stringContaining("Nothing was changed.")]);
+    expect(ran.json()).toEqual({ success: true, stack: "dev", declined: true });
     expect(ran.stderr).toContain("to release 1 deploy-1");
     expect(ran.stderr).toMatch(/battle +Eval of the stored bundle in place, 2\.0\.0 \w{8} → 1\.0\.0 \w{8}/);
     expect(ran.stderr).toMatch(/~ update process +battle/);
