@@ -1,11 +1,12 @@
 import { z } from "zod";
+import { isAddress } from "../../core/address.ts";
 import type { Budget } from "../../core/budget.ts";
 import { UnitError } from "../errors.ts";
 import type { NodeClient } from "./node.ts";
 
 /** What a node tells of its settings. */
 export interface NodeSettings {
-  /** Names of its devices; undefined if it lists none. */
+  /** Names of its devices; undefined if it lists none, or does not show all of them. */
   readonly devices?: readonly string[];
   /** How it charges; undefined if it does not. */
   readonly charging?: Charging;
@@ -57,7 +58,7 @@ export async function settingsOf(node: NodeClient, budget: Budget): Promise<Node
 
 /** The settings in a node's answer. Pure. */
 export function settingsIn(info: Info): NodeSettings {
-  const devices = named(setting(info, "preloaded-devices"));
+  const devices = devicesIn(info);
   const charging = chargingIn(info);
   const linked = linkedIn(info);
   return {
@@ -103,6 +104,13 @@ function listOf(value: unknown): unknown[] {
 const named = (list: unknown): string[] =>
   listOf(list).flatMap((each) => z.looseObject({ name: z.string() }).safeParse(each).data?.name ?? []);
 
+/** None if a part of the list is not shown: a device that it lacks may be there. */
+function devicesIn(info: Info): string[] {
+  const list = setting(info, "preloaded-devices");
+  const names = named(list);
+  return isUnread(info, "preloaded-devices") || names.length < listOf(list).length ? [] : names;
+}
+
 const HookSchema = z.looseObject({ "pricing-device": z.string(), "ledger-device": z.string() });
 
 /** Routes that are free unless the operator names others. */
@@ -138,16 +146,19 @@ const routesIn = (list: unknown): Route[] =>
 const numberOr = (value: unknown, otherwise: number): number =>
   value === undefined ? otherwise : (z.coerce.number().safeParse(value).data ?? otherwise);
 
-/** Nobody has paid yet if the setting is missing; a link in its place is a ledger that is not shown. */
+/** Nobody has paid yet if the setting is missing; a link in its place, or in it, is a ledger that is not shown. */
 function balancesIn(info: Info): Record<string, number> | undefined {
   const ledger = setting(info, "simple-pay-ledger");
   if (ledger === undefined)
     return Object.keys(info).some((key) => /^simple[-_]pay[-_]ledger/.test(key)) ? undefined : {};
-  const entries = Object.entries(InfoSchema.safeParse(ledger).data ?? {});
-  return Object.fromEntries(
-    entries.flatMap(([address, balance]) => {
-      const amount = z.coerce.number().safeParse(balance).data;
-      return amount === undefined ? [] : [[address, amount] as const];
-    }),
-  );
+  const shown = InfoSchema.safeParse(ledger).data;
+  if (shown === undefined) return undefined;
+  const balances: Record<string, number> = {};
+  for (const [name, balance] of Object.entries(shown)) {
+    const address = name.endsWith(LINK) ? name.slice(0, -LINK.length) : name;
+    const amount = address === name ? z.coerce.number().safeParse(balance).data : undefined;
+    if (amount !== undefined) balances[address] = amount;
+    else if (isAddress(address)) return undefined;
+  }
+  return balances;
 }

@@ -197,6 +197,9 @@ describe("a node's settings", () => {
       settingsIn({ "preloaded-devices": { "ao-types": "x", 1: devices[0], 2: devices[1] } }).devices,
     ).toEqual(["a@1.0", "b@1.0"]);
     expect(settingsIn({ "preloaded-devices-index": "i".repeat(43) })).toEqual({});
+    // A list of which a part is not shown lacks nothing for sure.
+    for (const more of [{ "2+link": "l" }, { 2: { "name+link": "l" } }])
+      expect(settingsIn({ "preloaded-devices": { 1: devices[0], ...more } })).toEqual({});
     for (const request of [SIMPLE, [SIMPLE], { 1: { device: "other@1.0" }, 2: SIMPLE }]) {
       expect(priced({ on: { request }, simple_pay_price: "10" })).toBe(60);
       expect(priced({ on: { request }, "simple-pay-price": 10 })).toBe(60);
@@ -221,7 +224,15 @@ describe("a node's settings", () => {
     const on = { request: SIMPLE };
     expect(chargingOf({ on, simple_pay_ledger: { [PAYER]: "5" } })?.balances).toEqual({ [PAYER]: 5 });
     expect(chargingOf({ on })?.balances).toEqual({});
-    expect(chargingOf({ on, "simple_pay_ledger+link": "l" })?.balances).toBeUndefined();
+    for (const unread of [
+      { "simple_pay_ledger+link": "l" },
+      { simple_pay_ledger: { ["x".repeat(43)]: 5, [`${PAYER}+link`]: "l" } },
+      { simple_pay_ledger: { [PAYER]: "infinity" } },
+      { simple_pay_ledger: "l" },
+    ])
+      expect(chargingOf({ on, ...unread })?.balances).toBeUndefined();
+    const signed = { [PAYER]: "5", "ao-types": "x", "commitments+link": "l" };
+    expect(chargingOf({ on, simple_pay_ledger: signed })?.balances).toEqual({ [PAYER]: 5 });
   });
 
   it("give no price where a link stands in the place of one of them", async () => {
