@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 import { beforeEach, describe, expect, test } from "vitest";
 import { openJournal, readJournal } from "../../src/ao/journal/index.ts";
 import { acquireLock } from "../../src/ao/journal/lock.ts";
+import type { FleetError, Problem } from "../../src/core/errors.ts";
 import { temporaryFolder } from "../kit/folder.ts";
 
 const folder = temporaryFolder("lock");
@@ -96,7 +97,7 @@ describe("a journal that another process holds", () => {
       code: "JOURNAL_LOCKED",
     });
     child.stdin?.write("go\n");
-    expect(await next()).toBe("JOURNAL_LOST");
+    expect(await next()).toBe("JOURNAL_UNWRITABLE");
     const gone = ended(child);
     child.stdin?.end();
     child.kill();
@@ -144,6 +145,41 @@ describe("a journal that another process holds", () => {
     await expect(openJournal(path, { patience: 100 })).rejects.toThrow("process 1 on elsewhere");
   });
 });
+
+describe("a lock that is held", () => {
+  test("is reported as lost if its file is gone, and says so", async () => {
+    const lock = await acquireLock(`${path}.lock`);
+    await rm(`${path}.lock`);
+    expect(problemOf(lock.assertHeld)).toMatchObject({
+      code: "JOURNAL_LOST",
+      what: expect.stringContaining("was removed"),
+      got: `no file ${path}.lock`,
+    });
+    await lock.release();
+  });
+
+  test("is reported as unreadable, with the system's message, if it cannot be read", async () => {
+    const lock = await acquireLock(`${path}.lock`);
+    await rm(`${path}.lock`);
+    // Reading it fails for every user, unlike a file without permissions.
+    await mkdir(`${path}.lock`);
+    expect(problemOf(lock.assertHeld)).toMatchObject({
+      code: "JOURNAL_UNWRITABLE",
+      got: expect.stringContaining("EISDIR"),
+    });
+    await rm(`${path}.lock`, { recursive: true });
+    await lock.release();
+  });
+});
+
+function problemOf(task: () => void): Problem | undefined {
+  try {
+    task();
+  } catch (error) {
+    return (error as FleetError).problems[0];
+  }
+  return undefined;
+}
 
 test("a process that holds many journals listens for its exit once, and no longer once they are closed", async () => {
   const before = process.listenerCount("exit");

@@ -9,11 +9,14 @@ import { FleetError } from "../../core/errors.ts";
 import { jsonIn } from "../../core/json.ts";
 import { isAlive, startTicksOf } from "../../core/processes.ts";
 import { warn } from "../../core/say.ts";
-import { seconds } from "../errors.ts";
+import { reasonOf, seconds } from "../errors.ts";
 
 /** A lock held by this process until it is released or the process ends. */
 export interface FileLock {
-  /** @throws FleetError `JOURNAL_LOST` if another process took the lock over because this one was suspended for too long */
+  /**
+   * @throws FleetError `JOURNAL_LOST` if another process took the lock over because this one was suspended for too long, or if the lock
+   * is gone; `JOURNAL_UNWRITABLE` if it cannot be read
+   */
   assertHeld(): void;
   release(): Promise<void>;
 }
@@ -86,14 +89,15 @@ export async function acquireLock(path: string, options: LockOptions = {}): Prom
 
   return {
     assertHeld() {
-      if (isOurs()) return;
-      throw new FleetError({
-        code: "JOURNAL_LOST",
-        what: "Another deployment took over while this one was suspended.",
-        got: `the lock ${path} belongs to another process`,
-        expected: "one deployment of a stack at a time",
-        remedy: "Let the other one finish, then run the command again.",
-      });
+      let text: string;
+      try {
+        text = readFileSync(path, "utf8");
+      } catch (error) {
+        throw (error as NodeJS.ErrnoException).code === "ENOENT" ? gone(path) : unreadable(path, error);
+      }
+      const holder = OwnerSchema.safeParse(jsonIn(text)).data;
+      if (holder === undefined) throw unreadable(path, "the file is empty or truncated");
+      if (holder.nonce !== owner.nonce) throw lost(path);
     },
     async release() {
       clearInterval(beat);
@@ -207,6 +211,37 @@ async function breakLock(path: string, dead: Owner | undefined): Promise<void> {
     if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
   }
 }
+
+const lost = (path: string) =>
+  new FleetError({
+    code: "JOURNAL_LOST",
+    what: "Another deployment took over while this one was suspended.",
+    got: `the lock ${path} belongs to another process`,
+    expected: "one deployment of a stack at a time",
+    remedy: "Let the other one finish, then run the command again.",
+  });
+
+const gone = (path: string) =>
+  new FleetError({
+    code: "JOURNAL_LOST",
+    what: "The lock of this deployment was removed, so another one can start.",
+    got: `no file ${path}`,
+    expected: "the lock until the deployment ends",
+    remedy: "Check what removes files in this folder, then run the command again.",
+  });
+
+/** Whether the lock is held is unknown then, so nothing may be sent. */
+const unreadable = (path: string, cause: unknown) =>
+  new FleetError(
+    {
+      code: "JOURNAL_UNWRITABLE",
+      what: `The lock ${path} cannot be read, so nothing else is sent.`,
+      got: reasonOf(cause),
+      expected: "the lock of this run",
+      remedy: "Fix what the system reports, then run the command again.",
+    },
+    { cause, isLocal: true },
+  );
 
 function locked(path: string, owner: Owner | undefined, patience: number): FleetError {
   return new FleetError(
