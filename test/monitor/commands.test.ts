@@ -408,6 +408,19 @@ test("a second monitor of the stack is told who watches it; a dead one is replac
   expect((await fleet(["monitor", "--once"], given)).code).toBe(0);
 });
 
+test("a monitor whose lock another one took while it was suspended raises no alert and ends", async () => {
+  const store = () => storePath(given.fleet.session.scope);
+  const owner = { nonce: "n", pid: 1, born: "", host: "elsewhere", at: "2026-01-01T00:00:00.000Z" };
+  const given = atHome((request) => {
+    writeFileSync(`${store()}.lock`, JSON.stringify(owner));
+    return behave("UNHEALTHY")(request);
+  });
+  const ran = await fleet(["monitor", "--rounds", "2", "--interval", "1"], given);
+  expect(ran.code).not.toBe(0);
+  expect(ran.stderr).toContain("MONITOR_LOST");
+  expect(openStore(store()).book().alerts).toEqual([]);
+});
+
 describe("crons that the monitor drives", () => {
   const tags = { "Cron-Interval": "30-seconds", "Cron-Tag-Action": "TICK" };
   /** The fleet at home on a network, with a release in which shop has a cron. */

@@ -45,3 +45,27 @@ test("the interval leaves time for the dry runs of a round: on a node, those of 
   expect(asked).toEqual([idOf("battle"), idOf("battle")]);
   expect(monitor.intervalMs).toBe(60_000 * asked.length);
 });
+
+test("a round asks whether the monitor still has its lock before it reads, and before it raises alerts", async () => {
+  const events: string[] = [];
+  const ao = fakeAo((request) => {
+    events.push("read");
+    return healthy(request);
+  });
+  const store = openStore(":memory:");
+  const monitor = await monitorOf({
+    ...{ fleet: fakeFleet(ao, [member("shop")]), clock: turnedClock(), env: {}, history: undefined },
+    store: {
+      ...store,
+      keep(...given) {
+        events.push("kept");
+        store.keep(...given);
+      },
+    },
+    ...{ commits: async () => [], notify: false, assertHeld: () => void events.push("asked") },
+    settings: readSettings("", "monitoring.yaml", {}),
+  });
+  await monitor.round();
+  store.close();
+  expect(events).toEqual(["asked", "read", "read", "asked", "kept"]);
+});

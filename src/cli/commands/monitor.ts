@@ -110,6 +110,7 @@ async function run(context: Context, options: z.output<typeof Options>): Promise
       env,
       commits: () => commitTimes(context.projectDir),
       notify: options.notify,
+      assertHeld: lock.assertHeld,
     });
     context.out.detail(file === undefined ? "settings: defaults" : `settings: ${file}`);
     return await watch(context, { monitor, clock }, rounds, options.metricsPort);

@@ -44,6 +44,8 @@ interface MonitorOptions {
   readonly lanes?: number;
   /** Sends alerts to the receivers. @default true */
   readonly notify?: boolean;
+  /** Called when a round starts, and before its alerts are raised and sent. What it throws ends the round. @default nothing */
+  readonly assertHeld?: () => void;
 }
 
 /** The result of one round: its report, the alerts that changed, and which processes serve. */
@@ -84,6 +86,7 @@ export async function monitorOf(options: MonitorOptions): Promise<Monitor> {
     metrics,
     intervalMs: Math.max(settings.limits.intervalMs, rateLimit.least(reads)),
     async round() {
+      options.assertHeld?.();
       const at = clock.now();
       const started = clock.ticks();
       const notes: string[] = [];
@@ -124,6 +127,7 @@ export async function monitorOf(options: MonitorOptions): Promise<Monitor> {
         maintenance: work !== undefined,
       };
       const receivers = options.notify === false ? [] : settings.receivers;
+      options.assertHeld?.();
       const outcome = processRound(store, round, { ...settings, receivers }, ledger, commits);
       const deliveries = await notify(receivers, store, origin, { env: options.env });
       for (const { receiver, reason } of deliveries)
