@@ -124,6 +124,21 @@ const specificCodes = new Set([
   "DATA_UNKNOWN",
 ]);
 
+/** The error of work that waited for other work until its budget ended. */
+export function gaveUpWaiting(what: string, budget: Budget, got: string): FleetError {
+  if (budget.gaveUp) budget.gaveUp.isSo = true;
+  return new FleetError(
+    {
+      code: "BUDGET_SPENT",
+      what: `Gave up on ${what} within ${seconds(budget.total)}.`,
+      got,
+      expected: "its turn in time",
+      remedy: "Raise the time limit. Running the same command again continues from here.",
+    },
+    { transient: true },
+  );
+}
+
 function gaveUp(what: string, budget: Budget, tries: number, last: FleetError | undefined): FleetError {
   if (budget.gaveUp) budget.gaveUp.isSo = true;
   const problem: Problem = {

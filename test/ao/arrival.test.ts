@@ -222,6 +222,29 @@ test("a spawn that is requested twice at the same time is posted once", async ()
   expect(units.posted).toEqual([one.id]);
 });
 
+test("a spawn that waits for another send of it waits no longer than its budget, and is not posted later", async () => {
+  let release = () => {};
+  const answered = new Promise<void>((done) => {
+    release = done;
+  });
+  units.script(async ({ endpoint }) => {
+    if (endpoint === "mu.post") await answered;
+    return undefined;
+  });
+  const patient = connect({ callSeconds: 30 });
+  const first = spawn(patient, 30);
+  const second = spawn(patient, 0.3);
+  await expect(second).rejects.toMatchObject({
+    code: "BUDGET_SPENT",
+    transient: true,
+    problems: [{ got: "another send of the same item is under way" }],
+  });
+  release();
+  const { id } = await first;
+  expect(await spawn(patient)).toEqual({ id, resent: true });
+  expect(units.posted).toEqual([id]);
+});
+
 describe("a process that the compute unit does not know", () => {
   const unknown: Reply = {
     status: 500,

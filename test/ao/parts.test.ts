@@ -11,6 +11,7 @@ import { excerptOf, retryAfterOf } from "../../src/ao/shared/http.ts";
 import { authoritiesIn, claimedSender, withSenders } from "../../src/ao/shared/senders.ts";
 import { evaluationIn, outputText } from "../../src/ao/shared/shapes.ts";
 import { actionOf, tagsOf } from "../../src/ao/shared/tags.ts";
+import { Turns } from "../../src/ao/shared/turns.ts";
 import { budgetOf } from "../../src/core/budget.ts";
 import { crashPoint } from "../../src/core/crash.ts";
 import { FleetError } from "../../src/core/errors.ts";
@@ -105,6 +106,25 @@ describe("limiter", () => {
     await Promise.all([first, third]);
     expect(order).toEqual([1, 2]);
     expect(await limiter.run(0, async () => "free", full)).toBe("free");
+  });
+});
+
+describe("turns", () => {
+  test("run one task after another, and never one whose wait has ended", async () => {
+    const turns = new Turns();
+    const ran: string[] = [];
+    let release = () => {};
+    const first = turns.run("a", "one", budgetOf(5), () => new Promise<void>((done) => (release = done)));
+    const note = (name: string) => async () => void ran.push(name);
+    const late = turns.run("a", "sending it", budgetOf(0.02), note("late"));
+    const next = turns.run("a", "two", budgetOf(5), note("next"));
+    await turns.run("b", "other", budgetOf(0), note("other id"));
+    await expect(late).rejects.toMatchObject({ code: "BUDGET_SPENT", transient: true });
+    expect(turns.has("a")).toBe(true);
+    release();
+    await Promise.all([first, next]);
+    expect(ran).toEqual(["other id", "next"]);
+    expect([turns.has("a"), turns.has("b")]).toEqual([false, false]);
   });
 });
 

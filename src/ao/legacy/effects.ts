@@ -78,7 +78,9 @@ class Posting implements Effects {
         `${input.key}: sending the spawn ${intent.id} as it was signed earlier, because it may already be on the network`,
       );
     }
-    const assignment = await this.#turns.run(intent.id, () => this.#deliver(intent, item, resent, budget));
+    const assignment = await this.#turns.run(intent.id, `sending ${describeIntent(intent)}`, budget, () =>
+      this.#deliver(intent, item, resent, budget),
+    );
     crashPoint("ao.after-send");
     await this.#parts.journal.sent(input.key, assignment);
     crashPoint("ao.after-answer");
@@ -145,7 +147,7 @@ class Posting implements Effects {
   async repost(id: string, budget: Budget): Promise<void> {
     const intent = this.#parts.journal.byId(id);
     if (intent === undefined || !isOpenIntent(intent) || this.#turns.has(id)) return;
-    await this.#turns.run(id, async () => {
+    await this.#turns.run(id, `sending ${describeIntent(intent)} again`, budget, async () => {
       try {
         const item = await this.#parts.journal.item(intent);
         if (

@@ -130,7 +130,7 @@ class Posting implements Effects {
     const { intent, item, resent } = await journal.record({ ...input, signer: wallet.address }, async () =>
       wallet.sign(await compose()),
     );
-    await this.#turns.run(intent.id, async () => {
+    await this.#turns.run(intent.id, `sending ${describeIntent(intent)}`, budget, async () => {
       // Another send of the key may have placed it before this turn.
       const known = journal.byId(intent.id)?.assignment;
       const slot = known ?? (await this.#deliver(intent, item, path, resent, budget));
