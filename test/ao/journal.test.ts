@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { beforeEach, describe, expect, test } from "vitest";
 import { openAppender } from "../../src/ao/journal/disk.ts";
 import { type Journal, openJournal, readJournal } from "../../src/ao/journal/index.ts";
+import { Intents } from "../../src/ao/journal/intents.ts";
 import { decodeRecord } from "../../src/ao/journal/records.ts";
 import { temporaryFolder } from "../kit/folder.ts";
 
@@ -301,4 +302,33 @@ test("200 concurrent records are all on disk and whole", async () => {
   const lines = (await readFile(path, "utf8")).trimEnd().split("\n");
   expect(lines).toHaveLength(200);
   expect(lines.every((line) => !("damaged" in decodeRecord(line)))).toBe(true);
+});
+
+test("a rewrite forgets the keys of the closed messages that it drops, and no others", () => {
+  const intents = new Intents();
+  const signed = (n: number, what: "message" | "spawn", more = {}) =>
+    ({
+      kind: "signed",
+      key: `k${n}`,
+      n: 1,
+      what,
+      id: `id-${n}`,
+      target: "p",
+      signer: "w",
+      content: "c",
+      at: n,
+      ...more,
+    }) as const;
+  const settled = (n: number) => ({ kind: "settled", key: `k${n}`, n: 1, at: n }) as const;
+  intents.apply(signed(0, "spawn"));
+  intents.apply(settled(0));
+  for (let n = 1; n <= 10_003; n += 1) {
+    intents.apply(signed(n, "message"));
+    intents.apply(settled(n));
+  }
+  // One of the oldest keys is used again.
+  intents.apply({ ...signed(2, "message"), n: 2, id: "again", raw: "eA==" });
+  intents.compacted();
+  expect([0, 1, 2, 3, 4].map((n) => intents.lastOf(`k${n}`))).toEqual([1, 0, 2, 0, 1]);
+  expect(intents.list()).toHaveLength(10_002);
 });

@@ -8,6 +8,7 @@ import { nodeEndpointsOf } from "../../src/ao/mainnet/endpoints.ts";
 import { NetworkRefSchema, resolveNetwork } from "../../src/ao/network.ts";
 import { backoffOf, retrying, type Wait } from "../../src/ao/retry.ts";
 import { excerptOf, retryAfterOf } from "../../src/ao/shared/http.ts";
+import { RecentTimes } from "../../src/ao/shared/recent-times.ts";
 import { authoritiesIn, claimedSender, withSenders } from "../../src/ao/shared/senders.ts";
 import { evaluationIn, outputText } from "../../src/ao/shared/shapes.ts";
 import { actionOf, tagsOf } from "../../src/ao/shared/tags.ts";
@@ -126,6 +127,14 @@ describe("turns", () => {
     expect(ran).toEqual(["other id", "next"]);
     expect([turns.has("a"), turns.has("b")]).toEqual([false, false]);
   });
+});
+
+test("times that no longer matter are forgotten", () => {
+  const times = new RecentTimes(100);
+  for (let n = 0; n < 1000; n += 1) times.note(`id-${n}`, n * 10);
+  times.note("id-990", 10_000);
+  expect(times.size).toBe(10);
+  expect([times.of("id-0"), times.of("id-990"), times.of("id-999")]).toEqual([undefined, 10_000, 9990]);
 });
 
 describe("shapes", () => {

@@ -74,6 +74,8 @@ export class Intents {
       if (intent.kind === "message" && "gone" in body && surplus > 0) {
         surplus -= 1;
         this.all.delete(intent.id);
+        // As if the file were read again. A key that was used since then keeps its number.
+        if (this.counts.get(intent.key) === intent.n) this.counts.delete(intent.key);
         return [];
       }
       const { kind, state, reason, assignment, ...rest } = intent;

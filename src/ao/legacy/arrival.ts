@@ -2,6 +2,7 @@ import type { Budget } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
 import { notArrived, UnitError } from "../errors.ts";
 import type { Intent } from "../journal/index.ts";
+import { RecentTimes } from "../shared/recent-times.ts";
 import type { SignedItem } from "../wallet.ts";
 import { type ScheduledItem, type Schedulers, schedulerOf } from "./scheduler.ts";
 
@@ -51,7 +52,7 @@ export function arrivalOf({ schedulers, inFlight, isShown }: ArrivalParts): Arri
   /** Earlier runs sent everything before this time. */
   const opened = performance.now();
   /** When the latest post of an item ended that may have arrived. */
-  const posts = new Map<string, number>();
+  const posts = new RecentTimes(inFlight);
 
   async function look(intent: Intent, item: SignedItem, route: Route, budget: Budget): Promise<boolean> {
     const { id, target: processId, at } = intent;
@@ -66,7 +67,7 @@ export function arrivalOf({ schedulers, inFlight, isShown }: ArrivalParts): Arri
   }
 
   return {
-    posted: (id) => void posts.set(id, performance.now()),
+    posted: (id) => posts.note(id),
     async hasArrived({ intent, item, route }, budget) {
       // Schedulers and gateways drop a message or an upload that they already have, by its id, so posting it twice is safe.
       const isSafe = route === "upload" || (route === "post" && intent.kind === "message");
@@ -79,7 +80,7 @@ export function arrivalOf({ schedulers, inFlight, isShown }: ArrivalParts): Arri
         if (intent.state === "sent") return true;
         throw error;
       }
-      const patience = (posts.get(intent.id) ?? opened) + inFlight - performance.now();
+      const patience = (posts.of(intent.id) ?? opened) + inFlight - performance.now();
       if (!isSafe && patience > 0) throw notArrived(intent.id, patience);
       return false;
     },

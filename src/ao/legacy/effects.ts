@@ -83,6 +83,8 @@ class Posting implements Effects {
     );
     crashPoint("ao.after-send");
     await this.#parts.journal.sent(input.key, assignment);
+    // A later send of it looks it up first.
+    this.#uploaded.delete(intent.id);
     crashPoint("ao.after-answer");
     return { id: intent.id, resent };
   }

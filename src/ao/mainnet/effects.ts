@@ -9,6 +9,7 @@ import type { FoundItem, MessageInput, PublishInput, Sent } from "../port.ts";
 import { type Backoff, retrying } from "../retry.ts";
 import type { Unit } from "../shared/http.ts";
 import { MODULE_SECONDS } from "../shared/modules.ts";
+import { RecentTimes } from "../shared/recent-times.ts";
 import { tagList } from "../shared/tags.ts";
 import { Turns } from "../shared/turns.ts";
 import { noUpload, uploadItem } from "../shared/upload.ts";
@@ -58,7 +59,7 @@ class Posting implements Effects {
   /** A slot of each process that was taken before anything that this connection posts now. */
   readonly #floors = new Map<string, number>();
   /** When the latest post of an item ended without a clear answer. */
-  readonly #doubts = new Map<string, number>();
+  readonly #doubts: RecentTimes;
   /** Sends in progress, by id. */
   readonly #turns = new Turns();
   /** Earlier runs posted everything before this time. */
@@ -66,6 +67,7 @@ class Posting implements Effects {
 
   constructor(parts: EffectParts) {
     this.#parts = parts;
+    this.#doubts = new RecentTimes(parts.inFlight);
   }
 
   async spawn(input: PlacedSpawn, budget: Budget): Promise<Sent> {
@@ -164,7 +166,7 @@ class Posting implements Effects {
           const slot = await this.#find(intent, mayBeThere, budget);
           if (slot !== undefined) return slot;
           const patience =
-            (this.#doubts.get(intent.id) ?? this.#opened) + this.#parts.inFlight - performance.now();
+            (this.#doubts.of(intent.id) ?? this.#opened) + this.#parts.inFlight - performance.now();
           if (patience > 0) throw notArrived(intent.id, patience);
           // The node refused the item itself, and did not schedule it: it would do so again.
           if (refused !== undefined) throw new FleetError(refused.problems, { cause: refused });
@@ -181,7 +183,7 @@ class Posting implements Effects {
         } catch (error) {
           if (error instanceof UnitError && FINAL.has(error.code)) refused = error;
           isInDoubt = !(error instanceof UnitError && error.hadNoEffect);
-          if (isInDoubt) this.#doubts.set(intent.id, performance.now());
+          if (isInDoubt) this.#doubts.note(intent.id);
           throw error;
         }
       },
