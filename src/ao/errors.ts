@@ -224,6 +224,21 @@ export function processRuined(processId: string, unit: UnitName, url: string, go
   );
 }
 
+/** `SCHEDULE_BEHIND`: a node shows less of a process' schedule than it has. */
+export function scheduleBehind(url: string, processId: string, newest: number, known: number): UnitError {
+  return new UnitError(
+    {
+      code: "SCHEDULE_BEHIND",
+      what: `The node at ${url} does not show the whole schedule of the process ${processId}.`,
+      got: `slots up to ${newest}`,
+      expected: `slots up to ${known}, which the schedule has`,
+      remedy:
+        "Try again later. If the error persists, check that `nodeUrl` is the node on which the process was spawned.",
+    },
+    "transient",
+  );
+}
+
 /** `NOT_ARRIVED`: the scheduler does not have it, but it may still be in transit. */
 export function notArrived(id: string, milliseconds: number): UnitError {
   return new UnitError(

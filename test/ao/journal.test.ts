@@ -332,3 +332,15 @@ test("a rewrite forgets the keys of the closed messages that it drops, and no ot
   expect([0, 1, 2, 3, 4].map((n) => intents.lastOf(`k${n}`))).toEqual([1, 0, 2, 0, 1]);
   expect(intents.list()).toHaveLength(10_002);
 });
+
+test("a record keeps the slot from which its message is looked for, also after a rewrite", async () => {
+  await withJournal(async (journal) => {
+    const { intent } = await journal.record(input("k", { floor: 7 }), () => item());
+    expect(intent.floor).toBe(7);
+    await journal.compact();
+  });
+  await withJournal(async (journal) => {
+    expect(journal.signed("k")?.floor).toBe(7);
+    expect((await journal.record(input("k", { floor: 9 }), () => item())).intent.floor).toBe(7);
+  });
+});

@@ -13,9 +13,12 @@ export class Intents {
 
   apply(record: JournalRecord): void {
     if (record.kind === "signed") {
-      const { kind: _, what, raw, blob, ...rest } = record;
+      const { kind: _, what, raw, blob, floor, ...rest } = record;
       const body: Body = raw !== undefined ? { raw } : blob !== undefined ? { blob } : { gone: true };
-      this.all.set(record.id, { intent: { ...rest, kind: what, state: "signed" }, body });
+      this.all.set(record.id, {
+        intent: { ...rest, ...(floor === undefined ? {} : { floor }), kind: what, state: "signed" },
+        body,
+      });
       this.current.set(record.key, record.id);
       this.counts.set(record.key, record.n);
       return;

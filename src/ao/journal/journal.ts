@@ -26,7 +26,7 @@ export interface Journal {
    * another. A message whose content or signer changed is voided and signed again; a spawn is kept unless the signer changed.
    */
   record(
-    input: Pick<Intent, "key" | "kind" | "target" | "signer" | "content">,
+    input: Pick<Intent, "key" | "kind" | "target" | "signer" | "content" | "floor">,
     sign: () => Promise<SignedItem>,
   ): Promise<{ readonly intent: Intent; readonly item: SignedItem; readonly resent: boolean }>;
   /** Records that a unit accepted it, with its assignment if it has one; a newer assignment replaces an earlier one. */
@@ -49,7 +49,7 @@ export interface Journal {
    * Checks that this run still has the journal: to be called as the last thing before each post, because a run that was suspended may
    * continue when another one has posted the same bytes.
    *
-   * @throws FleetError `JOURNAL_LOST`
+   * @throws FleetError `JOURNAL_LOST`; `JOURNAL_UNWRITABLE` if its lock cannot be read
    */
   assertHeld(): void;
   /** Rewrites the file without the bodies of closed intents. Happens automatically when a journal is opened and half of it is closed. */

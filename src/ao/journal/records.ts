@@ -27,8 +27,10 @@ export interface Intent {
   readonly signer: string;
   /** Hash of the requested effect: differs if the same key is used for something else. */
   readonly content: string;
-  /** When it was signed: milliseconds since 1970. */
+  /** When it was signed: milliseconds since 1970, by this machine's clock. */
   readonly at: number;
+  /** A slot of the target that was taken before it was signed, so its own slot is a later one. Absent where it is not looked for by slots. */
+  readonly floor?: number;
   readonly state: IntentState;
   /** Why it was voided. */
   readonly reason?: string;
@@ -59,6 +61,7 @@ const SignedSchema = z.object({
   signer: z.string(),
   content: z.string(),
   at: z.number(),
+  floor: z.int().nonnegative().optional(),
   raw: z.string().optional(),
   blob: z
     .string()

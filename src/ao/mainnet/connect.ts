@@ -199,8 +199,11 @@ function slotsOf(journal: Pick<Journal, "byId">, schedule: ReturnType<typeof sch
     if (messageId === processId) return 0;
     const known = found.get(messageId);
     if (known !== undefined) return known;
-    const since = journal.byId(messageId)?.at ?? 0;
-    const slot = await schedule.slotSince({ processId, id: messageId, since }, budget);
+    const { floor, at: since = 0 } = journal.byId(messageId) ?? {};
+    const item = { processId, id: messageId };
+    const slot = await (floor === undefined
+      ? schedule.slotSince({ ...item, since }, budget)
+      : schedule.slotOf({ ...item, from: floor + 1 }, budget));
     if (slot !== undefined) found.set(messageId, slot);
     return slot;
   }

@@ -56,8 +56,8 @@ export function effectsOf(parts: EffectParts): Effects {
 class Posting implements Effects {
   readonly #parts: EffectParts;
   readonly #limiters = new Map<string, Limiter>();
-  /** A slot of each process that was taken before anything that this connection posts now. */
-  readonly #floors = new Map<string, number>();
+  /** The newest slot of each process that is known to be taken: what is signed from now on gets a later one. */
+  readonly #taken = new Map<string, number>();
   /** When the latest post of an item ended without a clear answer. */
   readonly #doubts: RecentTimes;
   /** Sends in progress, by id. */
@@ -88,8 +88,15 @@ class Posting implements Effects {
     const { intent: key, outbox = "delivered", ...asked } = input;
     checkTags(input.tags, key);
     const step = outbox === "delivered" ? "push" : "schedule";
+    // Before it is signed: so it is found in the schedule whatever the clocks say.
+    const floor = await retrying(
+      `sending a message to the process ${input.processId}`,
+      budget,
+      () => this.#floorOf(input.processId, budget),
+      this.#parts.backoff,
+    );
     return this.#once(
-      { key, kind: "message", target: input.processId, content: hashOf(asked) },
+      { key, kind: "message", target: input.processId, content: hashOf(asked), floor },
       () => fieldsOfMessage(input),
       `/${input.processId}~process@1.0/${step}`,
       budget,
@@ -123,7 +130,7 @@ class Posting implements Effects {
   }
 
   async #once(
-    input: Pick<Intent, "key" | "kind" | "target" | "content">,
+    input: Pick<Intent, "key" | "kind" | "target" | "content" | "floor">,
     compose: () => Promise<ItemFields>,
     path: string,
     budget: Budget,
@@ -163,7 +170,7 @@ class Posting implements Effects {
       async () => {
         if (isInDoubt) {
           crashPoint("ao.before-lookup");
-          const slot = await this.#find(intent, mayBeThere, budget);
+          const slot = await this.#find(intent, budget);
           if (slot !== undefined) return slot;
           const patience =
             (this.#doubts.of(intent.id) ?? this.#opened) + this.#parts.inFlight - performance.now();
@@ -171,10 +178,10 @@ class Posting implements Effects {
           // The node refused the item itself, and did not schedule it: it would do so again.
           if (refused !== undefined) throw new FleetError(refused.problems, { cause: refused });
         }
-        if (intent.kind === "message") await this.#learnFloor(process, budget);
         try {
           const answer = await this.#post(process, path, item, budget);
           const slot = slotIn(answer);
+          if (slot !== undefined && intent.kind === "message") this.#note(process, slot);
           // After an earlier post that may have arrived, the slot of this one need not be the first.
           if (slot !== undefined && !isInDoubt) return slot;
           throw slot === undefined
@@ -205,26 +212,30 @@ class Posting implements Effects {
     );
   }
 
-  /** @param isOlder whether an earlier run may have posted it: then it may stand before the slot from which this connection looks */
-  async #find(intent: Intent, isOlder: boolean, budget: Budget): Promise<number | undefined> {
+  async #find(intent: Intent, budget: Budget): Promise<number | undefined> {
     const { schedule } = this.#parts;
     const process = processOf(intent);
     // A process has slot 0 by being there.
     if (intent.kind === "spawn")
       return (await schedule.current(process, budget)) === undefined ? undefined : 0;
-    const from = isOlder ? undefined : this.#floors.get(process);
-    return from === undefined
-      ? schedule.slotSince({ processId: process, id: intent.id, since: intent.at }, budget)
-      : schedule.slotOf({ processId: process, id: intent.id, from }, budget);
+    // Of what an earlier version signed, only a time is known, by a clock that may have been wrong: the whole schedule is read.
+    const from = intent.floor === undefined ? 0 : intent.floor + 1;
+    return schedule.slotOf({ processId: process, id: intent.id, from }, budget);
   }
 
-  /** Notes the end of the schedule before a first post, so that the item is looked for from there. */
-  async #learnFloor(process: string, budget: Budget): Promise<void> {
-    if (this.#floors.has(process)) return;
+  /** A slot before everything that is signed from now on. */
+  async #floorOf(process: string, budget: Budget): Promise<number> {
+    const known = this.#taken.get(process);
+    if (known !== undefined) return known;
     const current = await this.#parts.schedule.current(process, budget);
     if (current === undefined) throw processUnknown(process, "the node does not hold it");
-    // Meanwhile another send may have noted an earlier end, and posted.
-    this.#floors.set(process, Math.min(current, this.#floors.get(process) ?? current));
+    return this.#note(process, current);
+  }
+
+  #note(process: string, slot: number): number {
+    const newest = Math.max(slot, this.#taken.get(process) ?? slot);
+    this.#taken.set(process, newest);
+    return newest;
   }
 }
 

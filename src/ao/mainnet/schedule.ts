@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { Budget } from "../../core/budget.ts";
-import { processUnknown, unitNotAo, unitRefused } from "../errors.ts";
+import { processUnknown, scheduleBehind, unitNotAo, unitRefused } from "../errors.ts";
 import type { Scheduled } from "../port.ts";
 import { earliestThere } from "../shared/clock.ts";
 import { authoritiesIn, claimedSender, withSenders } from "../shared/senders.ts";
@@ -35,8 +35,8 @@ export interface Schedule {
   /**
    * The first slot of an item, which holds its result: an item that was posted twice has two, and on some nodes the second one is empty.
    *
-   * @param from a slot before which the item cannot be
-   * @returns undefined only if the schedule was read to its end without it
+   * @param from a slot before which the item cannot be: the one before it, if any, is taken
+   * @returns undefined only if the schedule was read from there to its end without it
    */
   slotOf(item: { processId: string; id: string; from: number }, budget: Budget): Promise<number | undefined>;
   /**
@@ -150,6 +150,7 @@ export function scheduleAt(node: NodeClient, page = PAGE): Schedule {
     current: async (processId, budget) => (await newestOf(node, processId, budget))?.slot,
     async slotOf({ processId, id, from }, budget) {
       const end = await endOf(node, processId, budget);
+      if (end.slot < from - 1) throw scheduleBehind(node.url, processId, end.slot, from - 1);
       for (let first = from; first <= end.slot; first += page) {
         const to = Math.min(end.slot, first + page - 1);
         const found = (await whole({ processId, from: first, to }, budget)).find(isOf(id));

@@ -1,7 +1,8 @@
-import { mkdtempSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterEach, expect, test } from "vitest";
+import { afterEach, expect, test, vi } from "vitest";
 import { openJournal } from "../../../src/ao/journal/index.ts";
+import { decodeRecord, encodeRecord } from "../../../src/ao/journal/records.ts";
 import { connectMainnet, type MainnetLimits } from "../../../src/ao/mainnet/connect.ts";
 import { checkNetwork } from "../../../src/ao/mainnet/preview.ts";
 import type { Wallet } from "../../../src/ao/wallet.ts";
@@ -12,12 +13,14 @@ import { sqliteStore } from "../../../src/localnet/store/sqlite.ts";
 import { tagValue } from "../../../src/localnet/types.ts";
 import { createUnits, type Units, type UnitsOptions } from "../../../src/localnet/units/index.ts";
 import { temporaryFolder } from "../../kit/folder.ts";
+import { budgetWhile } from "../units.ts";
 import { makeWallet } from "../wallets.ts";
 
 const folder = temporaryFolder("ao-node");
 const wallet: Promise<Wallet> = makeWallet();
 const open: (() => Promise<void>)[] = [];
 afterEach(async () => {
+  vi.restoreAllMocks();
   for (const close of open.splice(0).reverse()) await close();
 });
 
@@ -222,6 +225,53 @@ test("a later run finds what an earlier one posted, on any page of the schedule"
     0, 1, 2, 3, 4, 5, 6, 7, 8, 9,
   ]);
   expect(store.lastAssignment(id)?.nonce).toBe(9);
+});
+
+test.each([
+  ["as it is signed", true],
+  ["as an earlier version signed it, without a slot", false],
+])("a message that was signed while the clock was ahead, %s, is found later", async (_, hasFloor) => {
+  const now = Date.now;
+  const hours = (count: number) => count * 3_600_000;
+  const clock = vi.spyOn(Date, "now").mockImplementation(() => now() - hours(3));
+  let isLost = false;
+  const { journal, connect, spawn, say, placed, ao } = await world(
+    {},
+    {
+      async after({ endpoint, number }, response) {
+        // The answer to the first message is lost, and with it the time that was left.
+        if (endpoint !== "node.push" || number !== 2) return response;
+        isLost = true;
+        return new Response("failed", { status: 500 });
+      },
+    },
+    { page: 3 },
+  );
+  const { id } = await spawn();
+  const message = { intent: "say late", processId: id, tags: { Action: "Say", Word: "late" } };
+  await expect(
+    ao.send(
+      message,
+      budgetWhile(() => !isLost),
+    ),
+  ).rejects.toMatchObject({ transient: true });
+  for (let index = 0; index < 8; index += 1) await say(id, `more-${index}`);
+  clock.mockRestore();
+  const late = journal.signed("say late");
+  await journal.close();
+  const lines = readFileSync(journal.path, "utf8").trimEnd().split("\n");
+  const changed = lines.map((line) => {
+    const record = decodeRecord(line);
+    if ("damaged" in record || record.kind !== "signed" || record.id !== late?.id) return `${line}\n`;
+    const { floor, ...rest } = record;
+    return encodeRecord({ ...rest, at: rest.at + hours(1), ...(hasFloor ? { floor } : {}) });
+  });
+  writeFileSync(journal.path, changed.join(""));
+  const again = await connect();
+  open.push(() => again.journal.close());
+  expect(again.journal.signed("say late")?.floor).toBe(hasFloor ? 0 : undefined);
+  expect(await again.ao.send(message, budgetOf(20))).toEqual({ id: late?.id, resent: true });
+  expect(placed(id, late?.id ?? "")).toBe(1);
 });
 
 test("a message that somebody else posted a second time has the result of its first slot", async () => {

@@ -72,6 +72,16 @@ test("an item is found on an earlier page although this machine's clock is hours
   expect(await slot).toBe(2);
 });
 
+test("nothing is concluded while the node shows less than the slot that was taken before the item was signed", async () => {
+  const { schedule } = node();
+  const missing = { processId: P, id: "other" };
+  expect(await schedule.slotOf({ ...missing, from: 10 }, budgetOf(5))).toBeUndefined();
+  await expect(schedule.slotOf({ ...missing, from: 11 }, budgetOf(5))).rejects.toMatchObject({
+    code: "SCHEDULE_BEHIND",
+    transient: true,
+  });
+});
+
 test("pages that are older than an item are not read", async () => {
   const { asked, schedule } = node({ age: HOUR });
   const late = { processId: P, id: "other", since: Date.now() };
