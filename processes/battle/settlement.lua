@@ -33,6 +33,12 @@ local function award(battle)
     if kept then
       kept.experience.status = reply.success and "GRANTED" or "FAILED"
       kept.experience.reason = not reply.success and reply.error.code or nil
+      -- So many others came first that nobody knows whether it was given. Asking again would not help.
+      for _, each in ipairs(reply.success and type(reply.results) == "table" and reply.results or {}) do
+        if each.tooOld then
+          kept.experience.status, kept.experience.reason = "UNKNOWN", "TOO_OLD"
+        end
+      end
     end
   end)
 end
@@ -108,6 +114,9 @@ local function claim(battle, verdict, claimId, now)
     return nil, "VERDICT_UNKNOWN", "security gave no verdict on this battle: " .. verdict, "the prize is kept: claim it again later"
   elseif prize.status == "PAID" then
     return nil, "PRIZE_PAID", "this prize has already been paid", "no action is needed"
+  elseif prize.status == "CLAIMED" and prize.id and not claimId then
+    return nil, "CLAIM_OUTDATED", "this prize was claimed through a later version of the coordinator, which may have paid it",
+      "claim it again when that version is deployed again"
   elseif prize.status == "CLAIMED" then
     prize.claimId = prize.claimId == claimId and claimId
     return { battleId = battle.id, amount = prize.claimed or prize.amount, prizeId = prize.id }

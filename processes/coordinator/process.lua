@@ -69,6 +69,21 @@ fleet.on("WORKFLOW_STATUS", {
   return saga.view(run)
 end)
 
+-- An undo whose service is gone for good would wait for it as long as the coordinator lives, and keep releases out that change its workflow.
+fleet.on("GIVE_UP_WORKFLOW", {
+  who = "deployer",
+  schema = { workflowId = { type = "string", required = true, maxLength = 128 } },
+}, function(data)
+  local run = runs.get(data.workflowId)
+  if not run then
+    refuse("UNKNOWN_WORKFLOW", "there is no workflow " .. data.workflowId, "use the workflowId that RUN_WORKFLOW returned")
+  elseif run.status ~= "COMPENSATING" then
+    refuse("NOT_WAITING", "this workflow is not being undone: it is " .. run.status, "WORKFLOW_STATUS continues one that is in progress")
+  end
+  runs.giveUp(run)
+  return saga.view(run)
+end)
+
 fleet.invariant("workflows-are-whole", function()
   return runs.consistent()
 end)

@@ -86,7 +86,7 @@ wait = function(run)
     rank = function(id) return next(state.byId[id].results) and 1 or 0 end,
   })
   if gone then
-    saga.giveUp(state.byId[gone], fleet.now())
+    saga.giveUp(state.byId[gone], fleet.now(), "too many workflows wait to be undone")
     finish(state.byId[gone])
   end
 end
@@ -124,7 +124,7 @@ local function checkRoom(player, rank)
   for _, run in pairs(state.byId) do
     if not saga.done(run) then
       open = open + (isStalled(run) and 0 or 1)
-      own = own + (run.player == player and 1 or 0)
+      own = own + (run.player == player and not run.waits and 1 or 0)
     end
   end
   local most = math.floor(runs.MAX_OPEN * PART[rank])
@@ -181,6 +181,13 @@ function runs.begin(msg, name, input)
   state.byId[run.id] = run
   fleet.later(msg, { group = "workflows", bytes = 0 })
   advance(run)
+end
+
+--- Ends a run that cannot go on, such as an undo whose service is gone: everything that is not undone yet stays.
+--- @param run table not ended
+function runs.giveUp(run)
+  saga.giveUp(run, fleet.now(), "a deployer ended the workflow")
+  finish(run)
 end
 
 --- @param id string

@@ -116,18 +116,20 @@ end
 --- Ends a run whose undo waits for its service: everything that is not undone yet stays.
 --- @param run table changed in place
 --- @param now integer scheduler time, ms
-function saga.giveUp(run, now)
+--- @param reason string
+function saga.giveUp(run, now, reason)
   while not saga.done(run) do
-    strand(run, workflows.get(run.workflow).steps[run.step], { code = "GIVEN_UP", message = "too many workflows wait to be undone" })
+    strand(run, workflows.get(run.workflow).steps[run.step], { code = "GIVEN_UP", message = reason })
   end
   run.finishedAt = now
 end
 
--- Each call has an entry; one that only repeats the entry before it moves that one's time.
+-- Each call has an entry; one that repeats a call that could not be made then replaces its outcome.
 local function trace(run, step, action, outcome, now)
   local last = run.trail[#run.trail]
-  if saga.LATER[outcome] and last and last.step == step and last.action == action and last.outcome == outcome then
-    last.at = now
+  local isSame = last and last.step == step and last.action == action
+  if isSame and run.status == "COMPENSATING" and saga.LATER[outcome] and saga.LATER[last.outcome] then
+    last.outcome, last.at = outcome, now
   else
     run.trail[#run.trail + 1] = { step = step, action = action, outcome = outcome, at = now }
   end

@@ -156,38 +156,38 @@ function box.setMoves(pokemon, names)
   return chosen
 end
 
--- Remembers an award: its id in `awards`, its time in `awardTimes`, which states of earlier versions do not have. Of too many, the earliest is
--- forgotten; `awardsFrom` is its time.
+-- Remembers an award: its id in `awards`, its time by id in `awardedAt`. Earlier versions, to which a rollback returns, have only the ids. Of too
+-- many, the earliest is forgotten; `awardsFrom` is its time.
 local function remember(pokemon, awardId, at)
-  local ids, times = pokemon.awards, pokemon.awardTimes or {}
-  pokemon.awardTimes = times
-  for place = #times + 1, #ids do
-    times[place] = 0
+  local ids, earlier, times = pokemon.awards, pokemon.awardedAt or {}, {}
+  for _, id in ipairs(ids) do
+    times[id] = earlier[id] or 0
   end
-  ids[#ids + 1], times[#times + 1] = awardId, at
+  ids[#ids + 1], times[awardId] = awardId, at
   if #ids > box.AWARDS then
     local first = 1
-    for place, each in ipairs(times) do
-      first = each < times[first] and place or first
+    for place, id in ipairs(ids) do
+      first = times[id] < times[ids[first]] and place or first
     end
-    pokemon.awardsFrom = math.max(pokemon.awardsFrom or 0, times[first])
-    table.remove(ids, first)
-    table.remove(times, first)
+    local id = table.remove(ids, first)
+    pokemon.awardsFrom, times[id] = math.max(pokemon.awardsFrom or 0, times[id]), nil
   end
+  pokemon.awardedAt, pokemon.awardTimes = times, nil
 end
 
---- Adds experience to a pokemon. Repeating an award changes nothing. One that is earlier than those that are remembered counts as repeated: it
--- may have been given.
+--- Adds experience to a pokemon. Repeating an award changes nothing. Nor does one that is earlier than those that are remembered: it may have been
+-- given, and is `tooOld`.
 --- @param pokemon table
 --- @param amount integer
 --- @param award table? { id, at: scheduler time that it has in each repetition, or nil, now } recognises a repetition
 --- @param effort table? stat → amount
---- @return table { pokemonId, gained, level, levelsGained, learnt, repeated }
+--- @return table { pokemonId, gained, level, levelsGained, learnt, repeated, tooOld }
 function box.gain(pokemon, amount, award, effort)
   local before = growth.levelOf(pokemon.experience)
   local result = { pokemonId = pokemon.id, gained = 0, level = before, levelsGained = 0, learnt = {}, repeated = false }
-  if award and (indexOf(pokemon.awards, award.id) or award.at and award.at <= (pokemon.awardsFrom or 0)) then
-    result.repeated = true
+  local isTooOld = award and award.at and award.at <= (pokemon.awardsFrom or 0)
+  if award and indexOf(pokemon.awards, award.id) or isTooOld then
+    result.repeated, result.tooOld = true, not indexOf(pokemon.awards, award.id) or nil
     return result
   end
   local ceiling = growth.experienceFor(growth.MAX_LEVEL)

@@ -67,12 +67,12 @@ test("an undo waits for a shop that drains, and the money is back", async () => 
   expect(await status(player, id)).toMatchObject({ status: "COMPENSATING" });
   world.advance(121_000);
   await status(player, id);
-  // However often it is repeated, the trail does not grow.
-  expect((await status(player, id)).trail.map((each) => each.outcome)).toEqual([
-    "ok",
-    "DRAINING",
-    "DRAINING",
-  ]);
+  // However often it is repeated, and with whatever outcome, the trail does not grow.
+  await world
+    .get("coordinator")
+    .eval(`local saga, run = require("saga"), Fleet.state("workflows").byId["workflow-${id}"]
+    for _, code in ipairs({ "BUSY", "TIMEOUT", "BUSY" }) do saga.settle(run, { success = false, error = { code = code } }, Fleet.now()) end`);
+  expect((await status(player, id)).trail.map((each) => each.outcome)).toEqual(["ok", "DRAINING", "BUSY"]);
   await control("shop", "RESUME");
   world.advance(121_000);
   await status(player, id);
@@ -100,6 +100,34 @@ test("runs that wait for their undo are limited: of too many, one that has done 
   end)()`);
   expect(kept).toEqual(["COMPENSATING", "COMPENSATION_FAILED", "COMPENSATING", "COMPENSATING"]);
   await there.drop();
+});
+
+test("an undo whose service is gone is ended by a deployer, and takes no place of its player until then", async () => {
+  const [player, id] = [address("waiting"), address("waiting-run")];
+  await credit(player, 10_000);
+  const bought = await hold("PURCHASE-Response", () =>
+    start(player, "starter-purchase", { species: "eevee" }, id),
+  );
+  await control("shop", "DRAIN");
+  await bought();
+  await control("shop", "RESUME");
+  const workflowId = `workflow-${id}`;
+  expect(await status(player, id)).toMatchObject({ status: "COMPENSATING" });
+  await world.get("coordinator").eval(`require("runs").MAX_OPEN_EACH = 1`);
+  // It has a place, and the shop refuses it.
+  const next = await run(player, "starter-purchase", { species: "eevee" });
+  expect(next.error?.message).toContain("LIMIT_REACHED");
+  await world.get("coordinator").eval(`require("runs").MAX_OPEN_EACH = 8`);
+  const giveUp = (from: string, id = workflowId) =>
+    ask(world, "coordinator", from, "GIVE_UP_WORKFLOW", { workflowId: id });
+  expect(code((await giveUp(player)).data)).toBe("FORBIDDEN");
+  expect(code((await giveUp(OWNER, "none")).data)).toBe("UNKNOWN_WORKFLOW");
+  expect((await giveUp(OWNER)).data).toMatchObject({
+    status: "COMPENSATION_FAILED",
+    stranded: [{ code: "GIVEN_UP" }],
+  });
+  expect(code((await giveUp(OWNER)).data)).toBe("NOT_WAITING");
+  expect(await world.get("coordinator").value(`(require("runs").consistent())`)).toBe(true);
 });
 
 test("a pokemon that has not hatched in time is undone", async () => {
@@ -157,6 +185,10 @@ test("a prize that may be paid stays claimed, is paid once, and counts for the p
   expect((await run(ASH, "battle-victory", { battleId: "late" })).error?.message).toContain("DRAINING");
   await control("shop", "RESUME");
   expect(await prize("late")).toMatchObject({ status: "CLAIMED" });
+  // An earlier version of the coordinator names no claim, and pays by the battle's id alone.
+  const earlier = { battleId: "late", player: ASH };
+  const claimed = await ask(world, "battle", world.get("coordinator").id, "CLAIM_PRIZE", earlier);
+  expect(code(claimed.data)).toBe("CLAIM_OUTDATED");
   expect((await run(ASH, "battle-victory", { battleId: "next" })).success).toBe(true);
   expect(await holds(ASH)).toMatchObject({ balance: 600 });
   expect((await run(ASH, "battle-victory", { battleId: "late" })).success).toBe(true);
@@ -277,8 +309,34 @@ test("an award counts once, however many others come before its repetition", asy
   await world.get("pokemon").eval(`Fleet.state("pokemon").pokemon["${pokemonId}"].awardTimes = nil`);
   for (let n = 1; n <= 40; n += 1) expect(await gain(n)).toMatchObject({ gained: 10, repeated: false });
   for (const n of [1, 8, 9, 40]) expect(await gain(n)).toMatchObject({ gained: 0, repeated: true });
+  // So many came first that nobody knows whether it was given.
+  expect(await gain(1)).toMatchObject({ tooOld: true });
+  expect(await gain(40)).not.toHaveProperty("tooOld");
+  // An earlier version, to which a rollback returned, keeps only ids.
+  await world.get("pokemon").eval(`local one = Fleet.state("pokemon").pokemon["${pokemonId}"]
+    for n = 41, 45 do table.remove(one.awards, 1) one.awards[#one.awards + 1] = "battle/" .. n end`);
+  for (let n = 46; n <= 76; n += 1)
+    expect(await gain(n, { at: n === 60 ? 900_000 : 1000 + n })).toMatchObject({ gained: 10 });
+  for (const n of [46, 60, 76]) expect(await gain(n)).toMatchObject({ gained: 0, repeated: true });
   const { pokemon } = (await ask(world, "pokemon", STRANGER, "GET_POKEMON", { pokemonId })).data;
-  expect(pokemon.experience).toBe(125 + 410);
+  expect(pokemon.experience).toBe(125 + 410 + 310);
+});
+
+test("experience of a battle that so many others passed is reported as unknown, and not requested again", async () => {
+  const there = await world.get("battle").clone();
+  const seen = await there.value(`(function()
+    local fleet, settlement, s = require("fleet"), require("settlement"), Fleet.state("battles")
+    local answer
+    fleet.call = function(_, _, _, continuation) answer = continuation end
+    s.battles.old = { id = "old", finishedAt = 5, players = { "a", "b" }, ranked = false, experience = { status = "PENDING", awards = {} } }
+    settlement.begin("old", 5)
+    answer({ success = true, results = { { gained = 0, repeated = true, tooOld = true } } })
+    answer = nil
+    settlement.begin("old", 10000000)
+    return { s.battles.old.experience.status, s.battles.old.experience.reason, answer == nil }
+  end)()`);
+  expect(seen).toEqual(["UNKNOWN", "TOO_OLD", true]);
+  await there.drop();
 });
 
 test("only security sets bans", async () => {
