@@ -94,7 +94,12 @@ test.each([
     `Paused: release abcdef012345, step 2.\nNext: npx fleet resume, then npx fleet deploy ${AFTER_APPROVAL}.\n`,
   ],
   ["resume", `Resumed: release abcdef012345, step 2.\nNext: npx fleet deploy ${AFTER_APPROVAL}.\n`],
-  ["abort", "Aborted, all traffic returned: release abcdef012345, step 2.\n"],
+  [
+    "abort",
+    "Aborted, all traffic returned: release abcdef012345, step 2.\n" +
+      "State that the new revision had returns with the run that watches the rollout; until then the old revision refuses those callers (DRAINING). " +
+      "If no run watches it, the next npx fleet deploy returns it, of this release or another; the same release starts the rollout again.\n",
+  ],
 ])("%s tells the router, and shows the router's answer", async (command, confirmed) => {
   const { behave, commands } = rollout();
   const ran = await run([command], behave);

@@ -17,6 +17,8 @@ interface Words {
   readonly done: string;
   /** What the router did if it only keeps the command for the next run. @default `done` */
   readonly kept?: string;
+  /** What still happens if the router carried the command out at once. */
+  readonly after?: string;
   /** The next command if the step is held, because the run that deployed it has exited. */
   readonly next?: string;
 }
@@ -55,6 +57,9 @@ const WORDS: Readonly<Record<TrafficCommand, Words>> = {
     example: "return all traffic",
     done: "Aborted, all traffic returned",
     kept: "Abort requested, no traffic returned yet, because the old revision could not take the state",
+    after:
+      "State that the new revision had returns with the run that watches the rollout; until then the old revision refuses those callers (DRAINING). " +
+      "If no run watches it, the next npx fleet deploy returns it, of this release or another; the same release starts the rollout again.",
     next: "Next: npx fleet deploy tries to return state and traffic.",
   },
 };
@@ -86,9 +91,11 @@ const commandOf =
         const traffic = await trafficOf(fleet, router, { quick: false, seconds: timeout }, (problem) =>
           context.out.problem("alert", problem, ROLLOUT_UNREAD),
         );
-        const { done, next, kept = done } = WORDS[command];
-        context.out.line(`${said.mode === "held" ? kept : done}: ${tableName(said)}.`);
-        if (next !== undefined && said.mode === "held") context.out.line(next);
+        const { done, after, next, kept = done } = WORDS[command];
+        const isHeld = said.mode === "held";
+        context.out.line(`${isHeld ? kept : done}: ${tableName(said)}.`);
+        const more = isHeld ? next : after;
+        if (more !== undefined) context.out.line(more);
         for (const line of traffic ? trafficLines(traffic) : []) context.out.line(line);
         context.out.document({
           success: true,
