@@ -104,6 +104,9 @@ export interface GraphView {
   }[];
 }
 
+/** A part of an observation that is empty if it could not be read. */
+export type ObservedPart = "traffic" | "alerts" | "releases";
+
 /** A fleet at one moment. */
 export interface Observation {
   readonly project: string;
@@ -115,6 +118,8 @@ export interface Observation {
   readonly alerts: readonly AlertView[];
   /** What could not be read, as text. */
   readonly problems: readonly string[];
+  /** The parts that could not be read, or not completely. */
+  readonly unread: readonly ObservedPart[];
 }
 
 /** An observation with derived data. */

@@ -40,6 +40,7 @@ export class FakeSource implements Source {
       traffic: null,
       alerts: [],
       problems: [],
+      unread: [],
     };
   }
 

@@ -238,6 +238,20 @@ describe("the page", () => {
     expect(complaints).toEqual([]);
   });
 
+  it.each([
+    ["traffic", "The traffic table could not be read.", /^No traffic table: /],
+    ["alerts", "Not all alerts could be read.", /^None\.$/],
+    ["releases", "The stack's history could not be read.", /^No deployments yet\.$/],
+  ] as const)("does not say that there are no %s if they could not be read", async (part, unread, none) => {
+    source.set({ unread: [part] });
+    await open();
+    await page.goto(`${base()}#/${part}`);
+    await page.locator("main p", { hasText: unread }).waitFor();
+    source.set({ unread: [] });
+    await page.locator("main p", { hasText: none }).waitFor();
+    expect(await page.textContent("main")).not.toContain(unread);
+  });
+
   it("works with 200 processes, and on a phone without horizontal scrolling", async () => {
     const many = Array.from({ length: 200 }, (_, index) =>
       processView(`process-${index}`, { dependsOn: index < 8 ? [] : [`process-${index % 8}`] }),

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { budgetOf } from "../../src/core/budget.ts";
+import { FleetError } from "../../src/core/errors.ts";
 import { changeAlerts, dryAlerts, raiseAlert } from "../../src/fleet/protocol/alerts.ts";
 import { dryAudit } from "../../src/fleet/protocol/audit.ts";
 import { registry } from "../../src/fleet/protocol/registry.ts";
@@ -7,7 +8,7 @@ import { statistics } from "../../src/fleet/protocol/statistics.ts";
 import { commandTraffic, dryTraffic } from "../../src/fleet/protocol/traffic.ts";
 import type { OperationContext } from "../../src/operations/context.ts";
 import { fleetSource } from "../../src/operations/view/source.ts";
-import { fakeAo, fakeFleet, idOf, member } from "../cli/fakes.ts";
+import { type Behaviour, fakeAo, fakeFleet, HASH, idOf, member } from "../cli/fakes.ts";
 
 const ledger = member("ledger");
 const answering = (reply: unknown) =>
@@ -120,4 +121,51 @@ test("a person's command is one signed message, and the router's reply names the
   ]);
   const silent = commandTraffic(answering({ success: true }).session, ledger, abort, budgetOf(5));
   await expect(silent).rejects.toMatchObject({ code: "BAD_REPLY" });
+});
+
+describe("what the page could not read is named, and is not absent", () => {
+  /** The parts that could not be read of a fleet without a readable history. */
+  const unreadOf = async (behaviour: Behaviour) => {
+    const context = {
+      projectDir: "/nowhere",
+      workspace: () =>
+        Promise.reject(
+          new FleetError({ code: "STATE_UNREADABLE", what: "The backend is down.", remedy: "Look." }),
+        ),
+    } as unknown as OperationContext;
+    const known = { ...fakeFleet(fakeAo(behaviour), [ledger], "ledger"), router: "ledger" };
+    return (await fleetSource(context, known, async () => {}).observe()).unread;
+  };
+  const info = { name: "ledger", status: "ACTIVE", version: "1", sourceHash: HASH, epoch: 1, release: "r" };
+
+  test("if the ledger, which has the router, does not answer", async () => {
+    expect(await unreadOf(() => ({}))).toEqual(["releases", "traffic", "alerts"]);
+  });
+
+  test.each([
+    ["GET_TRAFFIC", ["releases", "traffic"]],
+    ["ALERT_MANAGEMENT", ["releases", "alerts"]],
+    ["", ["releases"]],
+  ])("if the ledger refuses %j", async (refused, unread) => {
+    const behaviour: Behaviour = ({ action, data }) => {
+      if (action === refused) return { reply: { success: false, error: { code: "BUSY", message: "later" } } };
+      if (action === "GET_TRAFFIC")
+        return { reply: { success: true, proofs: [], serial: 0, epoch: 0, at: 0 } };
+      if (action === "ALERT_MANAGEMENT") return { reply: { success: true, alerts: [] } };
+      const nonce = JSON.parse(data || "{}").healthCheck?.nonce ?? "";
+      const capabilities = ["TRAFFIC_ROUTING", "DEPLOYMENT_COORDINATION"];
+      return {
+        reply: {
+          success: true,
+          ...info,
+          peers: {},
+          capabilities,
+          healthStatus: "HEALTHY",
+          checks: [],
+          nonce,
+        },
+      };
+    };
+    expect(await unreadOf(behaviour)).toEqual(unread);
+  });
 });

@@ -7,9 +7,12 @@ export function Alerts({ view }) {
   const [asked, setAsked] = useState();
   return html`<section aria-labelledby="alerts-title">
     <h2 id="alerts-title">Alerts</h2>
+    ${view.unread.includes("alerts") ? html`<p>Not all alerts could be read.</p>` : null}
     ${
       view.alerts.length === 0
-        ? html`<p>None.</p>`
+        ? view.unread.includes("alerts")
+          ? null
+          : html`<p>None.</p>`
         : html`<div class="scroll" tabindex="0" role="region" aria-label="All alerts"><table>
       <thead><tr>${["level", "type", "source", "message", "since", "count", "state"].map((head) => html`<th scope="col">${head}</th>`)}</tr></thead>
       <tbody>${view.alerts.map(

@@ -14,7 +14,7 @@ export function Releases({ view }) {
   return html`
     <section aria-labelledby="releases-title">
       <h2 id="releases-title">Releases</h2>
-      ${view.releases.length === 0 ? html`<p>No deployments yet.</p>` : null}
+      ${view.releases.length === 0 ? html`<p>${view.unread.includes("releases") ? "The stack's history could not be read." : "No deployments yet."}</p>` : null}
       <div class="scroll" tabindex="0" role="region" aria-label="All releases"><table>
         <thead><tr>${["#", "when", "result", "deployment", "who", "commit", "what", ...(view.actions ? ["roll back"] : [])].map((head) => html`<th scope="col">${head}</th>`)}</tr></thead>
         <tbody>${view.releases.map(

@@ -15,7 +15,7 @@ export function Traffic({ view }) {
   const [command, setCommand] = useState();
   const { traffic } = view;
   if (!traffic)
-    return html`<section aria-labelledby="traffic-title"><h2 id="traffic-title">Traffic</h2><p>No traffic table: every service has one revision, which gets all requests.</p></section>`;
+    return html`<section aria-labelledby="traffic-title"><h2 id="traffic-title">Traffic</h2><p>${view.unread.includes("traffic") ? "The traffic table could not be read." : "No traffic table: every service has one revision, which gets all requests."}</p></section>`;
   const nameOf = (id) => view.processes.find(({ processId }) => processId === id)?.name;
   return html`<section aria-labelledby="traffic-title">
     <h2 id="traffic-title">Traffic <${Badge} word=${traffic.mode} /></h2>

@@ -16,7 +16,8 @@ import { codeDrift, unansweredRow } from "../observe/verdict.ts";
 /** The result of reading a process. */
 interface ProcessReading {
   readonly view: ProcessView;
-  readonly capabilities: readonly string[];
+  /** Undefined if the process could not be read. */
+  readonly capabilities: readonly string[] | undefined;
 }
 
 /**
@@ -70,7 +71,10 @@ export async function readProcess(
       lastKnown: _last,
       ...row
     } = unansweredRow({ name, processId, generation }, error, last);
-    return { capabilities: [], view: { ...row, peers: {}, configVersions: {}, figures: null, ...more } };
+    return {
+      capabilities: undefined,
+      view: { ...row, peers: {}, configVersions: {}, figures: null, ...more },
+    };
   }
 }
 

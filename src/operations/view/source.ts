@@ -6,6 +6,7 @@ import type {
   AuditView,
   MessageView,
   Observation,
+  ObservedPart,
   ProcessView,
   ReleaseView,
   Source,
@@ -102,27 +103,37 @@ async function observationOf(
     ),
   );
   const problems: string[] = [];
-  const or = async <T>(what: Promise<T>, otherwise: T): Promise<T> => {
+  const unread = new Set<ObservedPart>();
+  const or = async <T>(part: ObservedPart, what: Promise<T>, otherwise: T): Promise<T> => {
     try {
       return await what;
     } catch (error) {
       if (!(error instanceof FleetError)) throw error;
       problems.push(`${error.problems[0].what} [${error.code}]`);
+      unread.add(part);
       return otherwise;
     }
   };
   const able = (capability: string): Member[] =>
-    now.members.filter((_, index) => readings[index]?.capabilities.includes(capability));
+    now.members.filter((_, index) => readings[index]?.capabilities?.includes(capability));
+  const isSilent = (name: string | undefined): boolean =>
+    readings.some(({ view, capabilities }) => view.name === name && capabilities === undefined);
   const capable = able("TRAFFIC_ROUTING");
   // Several members may have the capability; the stack's state names the one with the table.
-  const known = await or(releases(manifest?.deploymentId, now), undefined);
+  const known = await or("releases", releases(manifest?.deploymentId, now), undefined);
   const router = capable.find(({ name }) => name === known?.traffic?.router.name) ?? capable[0];
   const [traffic, alerts] = await Promise.all([
-    router ? or(trafficOf(now, router), null) : null,
+    router ? or("traffic", trafficOf(now, router), null) : null,
     Promise.all(
-      ["DEPLOYMENT_COORDINATION", "MONITORING"].flatMap(able).map((each) => or(alertsOf(now, each), [])),
+      ["DEPLOYMENT_COORDINATION", "MONITORING"]
+        .flatMap(able)
+        .map((each) => or("alerts", alertsOf(now, each), [])),
     ),
   ]);
+  // What a silent process can do is not known.
+  const named = now.router ?? known?.traffic?.router.name;
+  if (!router && isSilent(named)) unread.add("traffic");
+  if (isSilent(now.ledger)) unread.add("alerts");
   const observation: Observation = {
     project: now.project,
     stack: now.stack,
@@ -134,6 +145,7 @@ async function observationOf(
     traffic,
     alerts: [...monitoredAlerts(now.session.scope), ...alerts.flat()],
     problems,
+    unread: [...unread],
   };
   return { observation, router };
 }
