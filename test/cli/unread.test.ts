@@ -112,7 +112,7 @@ test.each([
     ["battle", "shop", "--type", "PROCESS_CONFIG"],
     "No settings of PROCESS_CONFIG were ever sent to battle, shop.\n",
   ],
-])("config %s %j says which settings it looked for", async (command, words, stdout) => {
+])("config %s %j names the settings that it looked for", async (command, words, stdout) => {
   const holdsNone = fakeAo(() => ({ reply: { success: true, configs: {}, history: {} } }));
   const known = fakeFleet(holdsNone, [member("battle"), member("shop")]);
   expect(await fleet(["config", command, ...words], { fleet: known })).toMatchObject({ code: 0, stdout });

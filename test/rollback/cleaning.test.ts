@@ -58,6 +58,28 @@ test("bundles and modules: what a release needs stays, recent ones stay, and the
   expect((await clean({ ...request, dryRun: false })).bundles).toEqual([]);
 });
 
+test.each(["current", "deploy-1"])(
+  "nothing is removed while the release %s is damaged: what it needs is not known",
+  async (id) => {
+    const projectDir = temporaryFolder("cleaning-damaged");
+    const bundle = join(projectDir, `.fleet/bundles/${hash("a")}.lua`);
+    const damaged = join(projectDir, `.fleet/releases/game.dev/${id}.json`);
+    for (const path of [bundle, damaged]) {
+      await mkdir(dirname(path), { recursive: true });
+      await writeFile(path, "{");
+      await utimes(path, 0, 0);
+    }
+    const request = {
+      ...{ projectDir, project: "game", retention: { since: NOW, releases: 1, snapshots: 1 } },
+      ...{ pinned: () => undefined, dryRun: false },
+    };
+    await expect(clean(request)).rejects.toThrow("RELEASE_DAMAGED");
+    expect(await readdir(dirname(bundle))).toHaveLength(1);
+    await rm(damaged);
+    expect((await clean(request)).bundles).toHaveLength(2);
+  },
+);
+
 test("saved states: a clean-up removes those of no metadata file, and none whose metadata it cannot read or that is being written", async () => {
   const projectDir = temporaryFolder("cleaning-states");
   const home = join(projectDir, ".fleet");

@@ -1,8 +1,13 @@
 import { readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { type ReleaseDocument, readRelease, releasePath } from "../../fleet/releases/document.ts";
+import {
+  type ReleaseDocument,
+  readRelease,
+  releasePath,
+  releasesDir,
+} from "../../fleet/releases/document.ts";
+import type { StackFiles } from "../../fleet/session/scope.ts";
 import { snapshotStore, textsWithoutMetadata } from "../../fleet/snapshot/store.ts";
-import { localReleases } from "../rollback/releases.ts";
 import { bundlesOf, modulesOf, type Retention, releasesToKeep, snapshotsToKeep } from "./retention.ts";
 import { rotateLogs } from "./rotate.ts";
 
@@ -30,7 +35,11 @@ interface CleanRequest {
 const ARTEFACTS = /^(deployment-manifest-.+\.json|rollback-.+\.json|.+-process\.lua)$/;
 const LOGS = /^(deploy-.+\.log|fleet\.jsonl\.\d+|events-.+\.jsonl|.+_output\.txt\.\d+\.gz)$/;
 
-/** Removes what is older than the window and no longer needed. Returns what it removed; with `dryRun`, what it would remove. */
+/**
+ * Removes what is older than the window and no longer needed. Returns what it removed; with `dryRun`, what it would remove.
+ *
+ * @throws FleetError RELEASE_DAMAGED before anything is removed: what a damaged release needs is not known
+ */
 export async function clean(request: CleanRequest): Promise<Cleaned> {
   const { projectDir, retention, dryRun } = request;
   const home = join(projectDir, ".fleet");
@@ -43,8 +52,7 @@ export async function clean(request: CleanRequest): Promise<Cleaned> {
   const goneSnapshots: string[] = [];
   for (const stack of await stacksIn(home, request.project)) {
     const where = { home, project: request.project, stack };
-    const releases = await localReleases(where);
-    const current = await readRelease(where, "current").catch(() => undefined);
+    const { releases, current } = await releasesOf(where);
     const stay = releasesToKeep(releases, current, request.pinned(stack), retention);
     kept.push(...stay, ...(current ? [current] : []));
     for (const { deploymentId } of releases.filter((release) => !stay.includes(release)))
@@ -87,6 +95,19 @@ export async function clean(request: CleanRequest): Promise<Cleaned> {
     bundles: short(goneBundles),
     snapshots: goneSnapshots.length,
     states: short(goneStates),
+  };
+}
+
+/** The releases of a stack on this machine, and the one that runs. @throws FleetError RELEASE_DAMAGED */
+async function releasesOf(
+  where: StackFiles,
+): Promise<{ releases: ReleaseDocument[]; current: ReleaseDocument | undefined }> {
+  const names = await readdir(releasesDir(where));
+  const ids = names.flatMap((name) => /^(.+)\.json$/.exec(name)?.[1] ?? []).filter((id) => id !== "current");
+  const found = await Promise.all(ids.map((id) => readRelease(where, id)));
+  return {
+    releases: found.filter((release) => release !== undefined),
+    current: await readRelease(where, "current"),
   };
 }
 
