@@ -123,6 +123,20 @@ describe("a preview that is stopped", () => {
     expect(codeOf(ran.json())).toEqual([["TIMEOUT"]]);
   });
 
+  test("by its program, whose time ends a moment before the command's, has reached the limit too", async () => {
+    const engine = fakeEngine(async () => ({ ok: false, text: "error: the time is over" }));
+    const request = { only: [], parallel: 1, refresh: false };
+    const statusWith = async (seconds: number) => {
+      const clock = startClock(
+        seconds,
+        () => {},
+        () => () => {},
+      );
+      return (await preview(engine, request, clock).finally(() => clock.stop())).status;
+    };
+    expect([await statusWith(0.9), await statusWith(60)]).toEqual(["timeout", "failed"]);
+  });
+
   test("and ignores both interrupts is killed", async () => {
     const kill = vi.fn();
     const engine = { run: () => new Promise<never>(() => {}), kill };

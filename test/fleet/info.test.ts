@@ -1,7 +1,12 @@
 import { describe, expect, test } from "vitest";
 import { budgetOf } from "../../src/core/budget.ts";
+import { TrafficStateSchema } from "../../src/delivery/wire.ts";
+import { VerdictSchema } from "../../src/fleet/health/verdict.ts";
 import { dryAlerts } from "../../src/fleet/protocol/alerts.ts";
+import { dryAudit } from "../../src/fleet/protocol/audit.ts";
 import { dryInfo, info } from "../../src/fleet/protocol/info.ts";
+import { dryLedgerPage } from "../../src/fleet/protocol/ledger.ts";
+import { statistics } from "../../src/fleet/protocol/statistics.ts";
 import { ADDRESS, fakeAo, fakeFleet, member } from "../cli/fakes.ts";
 
 const shop = member("shop");
@@ -56,6 +61,29 @@ describe("a reply to Info", () => {
       dryAlerts(answering({ success: true, alerts: [{ ...alert, raisedAt }] }), shop, 5);
     expect(await read(1000)).toMatchObject([{ raisedAt: 1000 }]);
     await expect(read(1e17)).rejects.toMatchObject({ code: "BAD_REPLY" });
+  });
+
+  test("of its ledger, audit, figures and health is read without a time that no date has", async () => {
+    const entry = { seq: 1, from: "A", kind: "K", action: "X" };
+    const of = (at: number) => {
+      const fleet = answering({
+        ...{ success: true, entries: [{ ...entry, at }], next: 1, length: 1 },
+        statistics: { messages: 1, lastMessageAt: at },
+      });
+      return [
+        dryLedgerPage(fleet, shop, 5, 0),
+        dryAudit(fleet, shop, 5),
+        statistics(fleet.session, shop, budgetOf(5)),
+      ];
+    };
+    expect(await Promise.all(of(8.64e15))).toHaveLength(3);
+    for (const at of [8.64e15 + 2, -1])
+      for (const read of of(at)) await expect(read).rejects.toMatchObject({ code: "BAD_REPLY" });
+    const tick = VerdictSchema.shape.lastTickAt;
+    expect([1000, 1e17, -1].map((at) => tick.parse(at))).toEqual([1000, undefined, undefined]);
+    const lease = TrafficStateSchema.shape.lease;
+    const until = (untilMs: number) => lease.safeParse({ untilMs, revertTo: "r" }).success;
+    expect([until(1000), until(1e17)]).toEqual([true, false]);
   });
 
   test.each([
