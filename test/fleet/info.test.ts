@@ -1,12 +1,14 @@
 import { describe, expect, test } from "vitest";
 import { budgetOf } from "../../src/core/budget.ts";
 import { TrafficStateSchema } from "../../src/delivery/wire.ts";
+import { readConfigs } from "../../src/fleet/config/reported-configs.ts";
 import { VerdictSchema } from "../../src/fleet/health/verdict.ts";
 import { dryAlerts } from "../../src/fleet/protocol/alerts.ts";
 import { dryAudit } from "../../src/fleet/protocol/audit.ts";
 import { dryInfo, info } from "../../src/fleet/protocol/info.ts";
 import { dryLedgerPage } from "../../src/fleet/protocol/ledger.ts";
 import { statistics } from "../../src/fleet/protocol/statistics.ts";
+import { whenOf } from "../../src/operations/settings/describe.ts";
 import { ADDRESS, fakeAo, fakeFleet, member } from "../cli/fakes.ts";
 
 const shop = member("shop");
@@ -84,6 +86,16 @@ describe("a reply to Info", () => {
     const lease = TrafficStateSchema.shape.lease;
     const until = (untilMs: number) => lease.safeParse({ untilMs, revertTo: "r" }).success;
     expect([until(1000), until(1e17)]).toEqual([true, false]);
+  });
+
+  test("of its settings is read without a time that no date has", async () => {
+    const entry = { configData: {}, version: 1, hash: "h", at: 1e17 };
+    const history = { LOGGING_CONFIG: [{ ...entry, cleared: { at: 1e17, by: "A" } }] };
+    const reply = answering({ success: true, configs: { LOGGING_CONFIG: entry }, history });
+    const read = await readConfigs(reply.session, { ...shop }, { history: true }, budgetOf(5));
+    expect(read.held.LOGGING_CONFIG).not.toHaveProperty("at");
+    const [version] = read.history.LOGGING_CONFIG ?? [];
+    expect([version && whenOf(version), version?.cleared && whenOf(version.cleared)]).toEqual(["", ""]);
   });
 
   test.each([

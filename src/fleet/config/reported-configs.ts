@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { Budget } from "../../core/budget.ts";
 import { hashOf } from "../../core/hash.ts";
+import { TimeSchema } from "../../delivery/time.ts";
 import { withReplaceRemedy } from "../members/ruined.ts";
 import type { Target } from "../members/target.ts";
 import { ask, type Sender } from "../protocol/ask.ts";
@@ -12,12 +13,12 @@ const EntrySchema = z.looseObject({
   version,
   hash: z.string(),
   /** Scheduler's time, milliseconds. */
-  at: z.number().optional(),
+  at: TimeSchema.optional().catch(undefined),
   by: z.string().optional(),
   requestedBy: z.string().optional(),
   notEnforceable: z.array(z.string()).optional(),
 });
-const MarkSchema = z.looseObject({ at: z.number(), by: z.string() });
+const MarkSchema = z.looseObject({ at: TimeSchema.catch(0), by: z.string() });
 const HistoryEntrySchema = EntrySchema.extend({
   current: z.boolean().optional(),
   takenBack: MarkSchema.optional(),
