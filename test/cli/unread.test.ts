@@ -1,6 +1,7 @@
 /** What a command could not read is said, and is not reported as absent. */
 import { expect, test } from "vitest";
 import type { Scheduled } from "../../src/ao/port.ts";
+import { FleetError } from "../../src/core/errors.ts";
 import type { History } from "../../src/fleet/history.ts";
 import {
   ADDRESS,
@@ -117,4 +118,12 @@ test.each([
   const known = fakeFleet(holdsNone, [member("battle"), member("shop")]);
   expect(await fleet(["config", command, ...words], { fleet: known })).toMatchObject({ code: 0, stdout });
   expect(holdsNone.sent.map(({ processId }) => processId)).toContain(idOf("battle"));
+});
+
+test("support-bundle says that the archive has nothing of the processes, also with --quiet", async () => {
+  const down = new FleetError({ code: "UNIT_DOWN", what: "The unit is down.", remedy: "Look." });
+  const given = { cwd: projectFolder(), fleet: down };
+  const ran = await fleet(["support-bundle", "--quiet", "--json"], given);
+  expect(ran.stderr).toContain("The archive has nothing of the processes: The unit is down. [UNIT_DOWN]");
+  expect(ran.json()).toMatchObject({ success: true, unreachable: { code: "UNIT_DOWN" } });
 });

@@ -2,6 +2,7 @@ import { relative } from "node:path";
 import type { Command } from "commander";
 import { z } from "zod";
 import { amount } from "../../core/amount.ts";
+import type { Problem } from "../../core/errors.ts";
 import { createSupportBundle } from "../../operations/support/bundle.ts";
 import { type Cli, count, defineCommand, seconds } from "../command.ts";
 import { EXIT } from "../exit.ts";
@@ -35,17 +36,27 @@ export function supportBundleCommand(cli: Cli): Command {
     options: Options,
     async run(context, options) {
       const { out, host } = context;
+      let unreachable: Problem | undefined;
       const { file, bytes, files } = await createSupportBundle(
         context,
         { ...options, env: host.env },
-        (problem) => out.problem("note", problem, "cannot reach the fleet: "),
+        (problem) => {
+          unreachable = problem;
+          out.problem("alert", problem, "The archive has nothing of the processes: ");
+        },
       );
       for (const name of files) out.detail(name);
       out.line(relative(host.cwd, file) || file);
       out.note(
         `${amount(files.length, "file")}, ${Math.ceil(bytes / 1024)} kB; secrets were redacted, but review it before you send it`,
       );
-      out.document({ success: true, file, bytes, files });
+      out.document({
+        success: true,
+        file,
+        bytes,
+        files,
+        ...(unreachable === undefined ? {} : { unreachable }),
+      });
       return EXIT.ok;
     },
   });
