@@ -40,7 +40,7 @@ const TOGETHER = [
   "test/monitor/{alert-book,crons,dashboard,driven-cron,figures,interval,ledger-copy,ledger-restart,rules,settings,store,ticked}.test.ts",
   "test/move/carried.test.ts",
   "test/processes/generated.test.ts",
-  "test/providers/{drift-codes,replies}.test.ts",
+  "test/providers/{drift-codes,replies,taken-members}.test.ts",
   "test/rollback/{cleaning,emergency,pure,restore-again}.test.ts",
   "test/toolchain/{browser,go,lock,stack-init}.test.ts",
   "test/traffic/{aborted,confirm-move,probing,rollout-progress,same-table,superseded,unsent}.test.ts",

@@ -4,7 +4,7 @@ import { retireWithoutLibrary } from "../../src/fleet/code/without-library.ts";
 import type { ProcessRef } from "../../src/fleet/health/verdict.ts";
 import { isLostError } from "../../src/fleet/members/gone.ts";
 import { incarnationsIn, isRetired, onNetwork } from "../../src/fleet/members/members.ts";
-import { describeRetired, retireOrAbandon } from "../../src/fleet/members/rival.ts";
+import { retireOrAbandon } from "../../src/fleet/members/rival.ts";
 import type { LedgerAt, Registry } from "../../src/fleet/protocol/registry.ts";
 import type { Session } from "../../src/fleet/session/session.ts";
 
@@ -41,10 +41,18 @@ export async function yieldTakenMembers(
       what: `Another operator spawned ${name} at the same moment, and the ledger already has that process.`,
       got: `process ${processId}`,
       expected: `process ${rival}, which is registered`,
-      remedy: `${describeRetired(failure ? [{ name, processId, failure }] : [])} Run pulumi up --refresh to take over the registered one.`,
+      remedy: `${givenUpText(own, failure)} Run pulumi up --refresh to take over the registered one.`,
     });
   }
   throwAll(problems);
+}
+
+/** What became of a process that this run gave up. @param failure why it is not retired. Pure. */
+export function givenUpText({ name, processId, lib }: Fresh, failure: FleetError | undefined): string {
+  if (lib === false)
+    return `This run gave up ${name} ${processId}, which keeps answering: it has no library that could refuse requests.`;
+  if (failure === undefined) return `${name} ${processId} was retired.`;
+  return `${name} ${processId} is not retired (${failure.code === "NO_REPLY" ? "it did not answer" : failure.code}).`;
 }
 
 async function registeredRival(

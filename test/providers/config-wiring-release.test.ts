@@ -295,7 +295,9 @@ describe("a release", () => {
     expect(stack.net.oracle.counts().messages).toBe(sent);
 
     await expect(release.create(raw)).rejects.toThrow(
-      new RegExp(`MEMBER_TAKEN[\\s\\S]*${battle.processId}[\\s\\S]*${other}`),
+      new RegExp(
+        `MEMBER_TAKEN[\\s\\S]*${battle.processId}[\\s\\S]*${other}[\\s\\S]*battle ${battle.processId} was retired`,
+      ),
     );
     expect(statusOf(stack, battle.processId)).toBe("RETIRED");
     await endRun();
