@@ -2,7 +2,7 @@ import { mkdir, readdir, readFile, rm, utimes, writeFile } from "node:fs/promise
 import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
 import { hashOf, sha256 } from "../../src/core/hash.ts";
-import { snapshotStore } from "../../src/fleet/snapshot/store.ts";
+import { removeOldTexts, snapshotStore, textsWithoutMetadata } from "../../src/fleet/snapshot/store.ts";
 import { clean } from "../../src/operations/cleanup/files.ts";
 import { temporaryFolder } from "../kit/folder.ts";
 
@@ -135,4 +135,33 @@ test("saved states: a clean-up removes those of no metadata file, and none whose
     if (name.includes(left.slice(0, 12))) await rm(join(folder, name));
   const retention = { ...request.retention, since: Date.now() - DAY };
   expect((await clean({ ...request, retention, dryRun: false })).states).toEqual([]);
+});
+
+test("saved states: a backup that is made during a clean-up keeps its text, and replaces a damaged one", async () => {
+  const home = join(temporaryFolder("cleaning-race"), ".fleet");
+  const store = snapshotStore({ home, project: "game", stack: "dev" });
+  const [text, digest] = ["notes", sha256("notes")];
+  const path = join(home, `snapshots/${digest}.json.gz`);
+  const save = () =>
+    store.put(
+      {
+        ...{ member: "notes", processId: "p", generation: 1, slot: 1, deploymentId: "d", reason: "backup" },
+        ...{ digest, takenAt: new Date(NOW).toISOString(), sourceHash: "", stateVersion: "1", bytes: 5 },
+      },
+      text,
+    );
+  await save();
+  await utimes(path, 0, 0);
+  const metadata = await store.paths(() => true);
+  const since = Date.now() - DAY;
+  const found = await textsWithoutMetadata(home, new Set(metadata), since);
+  expect(found).toEqual([path]);
+  await save();
+  expect(await removeOldTexts(found, since)).toEqual([]);
+  expect(await store.text(digest)).toBe(text);
+  await writeFile(path, "damaged");
+  await save();
+  expect(await store.text(digest)).toBe(text);
+  await utimes(path, 0, 0);
+  expect(await removeOldTexts([...found, join(home, "none")], since)).toEqual([path]);
 });

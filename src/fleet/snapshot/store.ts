@@ -1,5 +1,5 @@
 import type { Dirent } from "node:fs";
-import { readdir, readFile, stat, utimes } from "node:fs/promises";
+import { readdir, readFile, rm, stat, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { gunzip, gzip } from "node:zlib";
@@ -75,26 +75,29 @@ export function snapshotStore(scope: StackFiles): SnapshotStore {
     const found = await Promise.all(members.map((name) => entries(join(known, name))));
     return found.flat().sort((a, b) => (a.snapshot.takenAt < b.snapshot.takenAt ? 1 : -1));
   };
+  const textOf = async (digest: string) => {
+    if (!/^[0-9a-f]{64}$/.test(digest)) return undefined;
+    try {
+      const text = (await promisify(gunzip)(await readFile(pathOf(digest)))).toString("utf8");
+      return sha256(text) === digest ? text : undefined;
+    } catch {
+      return undefined;
+    }
+  };
   return {
     async put(snapshot, text) {
       const path = pathOf(snapshot.digest);
+      const write = async () => writeBytesAtomically(path, await promisify(gzip)(text));
       // The text first, so that a reader of the metadata finds it. One that is there becomes new, so that no clean-up removes it meanwhile.
       const now = new Date();
-      if (!(await succeeds(utimes(path, now, now))))
-        await writeBytesAtomically(path, await promisify(gzip)(text));
+      if (!(await succeeds(utimes(path, now, now)))) await write();
       const stamp = snapshot.takenAt.replace(/[-:]/g, "");
       const name = `${stamp}-${snapshot.digest.slice(0, 12)}.json`;
       await writeAtomically(join(known, snapshot.member, name), `${JSON.stringify(snapshot, null, 2)}\n`);
+      // One that was there may be damaged, or a clean-up that began before removed it.
+      if ((await textOf(snapshot.digest)) === undefined) await write();
     },
-    async text(digest) {
-      if (!/^[0-9a-f]{64}$/.test(digest)) return undefined;
-      try {
-        const text = (await promisify(gunzip)(await readFile(pathOf(digest)))).toString("utf8");
-        return sha256(text) === digest ? text : undefined;
-      } catch {
-        return undefined;
-      }
-    },
+    text: textOf,
     list: async (member) => (await all(member)).map(({ snapshot }) => snapshot),
     paths: async (which) => (await all()).flatMap(({ path, snapshot }) => (which(snapshot) ? [path] : [])),
   };
@@ -127,6 +130,26 @@ export async function textsWithoutMetadata(
     if ((await stat(path)).mtimeMs < since) found.push(path);
   }
   return found;
+}
+
+/**
+ * Removes texts, except for those that became new since they were found: a backup with the same state is being made.
+ *
+ * @param since as for `textsWithoutMetadata`
+ * @returns what was removed
+ */
+export async function removeOldTexts(paths: readonly string[], since: number): Promise<string[]> {
+  const removed: string[] = [];
+  for (const path of paths) {
+    const mtimeMs = await stat(path).then(
+      (found) => found.mtimeMs,
+      () => undefined,
+    );
+    if (mtimeMs === undefined || mtimeMs >= since) continue;
+    await rm(path, { force: true });
+    removed.push(path);
+  }
+  return removed;
 }
 
 const succeeds = (work: Promise<unknown>): Promise<boolean> =>

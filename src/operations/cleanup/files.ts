@@ -7,7 +7,7 @@ import {
   releasesDir,
 } from "../../fleet/releases/document.ts";
 import type { StackFiles } from "../../fleet/session/scope.ts";
-import { snapshotStore, textsWithoutMetadata } from "../../fleet/snapshot/store.ts";
+import { removeOldTexts, snapshotStore, textsWithoutMetadata } from "../../fleet/snapshot/store.ts";
 import { bundlesOf, modulesOf, type Retention, releasesToKeep, snapshotsToKeep } from "./retention.ts";
 import { rotateLogs } from "./rotate.ts";
 
@@ -69,22 +69,16 @@ export async function clean(request: CleanRequest): Promise<Cleaned> {
     goneSnapshots.push(...(await held.paths(isOld)));
   }
   // Other stacks of this folder may have the same states.
-  const goneStates = await textsWithoutMetadata(home, new Set(goneSnapshots), retention.since);
+  let goneStates = await textsWithoutMetadata(home, new Set(goneSnapshots), retention.since);
   const foreign = await foreignStacks(home, request.project);
   const goneBundles = [
     ...(await oldContent(join(home, "bundles"), ["lua", "map.json"], bundles, foreign, retention.since)),
     ...(await oldContent(join(home, "modules"), ["wasm", "json"], modulesOf(kept), foreign, retention.since)),
   ];
   if (!dryRun) {
-    for (const path of [
-      ...artefacts,
-      ...logs,
-      ...goneReleases,
-      ...goneBundles,
-      ...goneSnapshots,
-      ...goneStates,
-    ])
+    for (const path of [...artefacts, ...logs, ...goneReleases, ...goneBundles, ...goneSnapshots])
       await rm(path, { force: true });
+    goneStates = await removeOldTexts(goneStates, retention.since);
   }
   const short = (paths: readonly string[]) => paths.map((path) => path.slice(projectDir.length + 1)).sort();
   return {
