@@ -1,9 +1,9 @@
 /** A state that is too large for one message leaves and enters a process in parts. */
 import { beforeAll, describe, expect, test } from "vitest";
-import { FLEET_REQUEST } from "../../src/core/fleet-actions.ts";
 import { canonicalJson, sha256 } from "../../src/core/hash.ts";
-import { type PartsHeader, partsOf, runningDigest, StateParts } from "../../src/fleet/snapshot/parts.ts";
+import { partsOf } from "../../src/fleet/snapshot/parts.ts";
 import { type Aos, address, boot } from "./aos.ts";
+import { ask, fill, headerOf, inParts, send } from "./in-parts.ts";
 
 const PROGRAM = `
 local fleet = require("fleet")
@@ -46,55 +46,6 @@ beforeAll(async () => {
   full = await boot("large", { source: PROGRAM });
   expect((await full.eval(FILL)).error).toBeUndefined();
 }, 60_000);
-
-interface PartReply {
-  readonly id: string;
-  readonly n: number;
-  readonly text: string;
-  readonly digest: string;
-  readonly chain: string;
-  readonly isLast: boolean;
-  readonly header?: PartsHeader;
-}
-
-const ask = async (p: Aos, n: number, id = "") =>
-  (await p.send({ Action: "EXPORT_STATE", ...FLEET_REQUEST, Data: { whole: true, part: { n, id } } })).reply
-    ?.data as { part?: PartReply; error?: { code: string }; state?: object; digest?: string } | undefined;
-
-async function inParts(p: Aos) {
-  const all = new StateParts();
-  let [chain, header, id] = ["", undefined as PartsHeader | undefined, ""];
-  const sizes: number[] = [];
-  for (let n = 1; ; n++) {
-    const part = (await ask(p, n, id))?.part;
-    if (!part) throw new Error(`no part ${n}`);
-    chain = runningDigest(chain, sha256(part.text));
-    expect([part.n, part.chain]).toEqual([n, chain]);
-    all.add(part.text);
-    header ??= part.header;
-    id = part.id;
-    sizes.push(part.text.length);
-    if (part.isLast) break;
-  }
-  const state = all.state(header as PartsHeader);
-  return { state, digest: sha256(canonicalJson(state)), sizes };
-}
-
-const send = (p: Aos, part: object) => p.send({ Action: "IMPORT_STATE", Epoch: "1", Data: { part } });
-const headerOf = (state: Record<string, unknown>) => ({
-  schema: state.schema,
-  stateVersion: state.stateVersion,
-  hasGlobals: state.globals !== undefined,
-});
-
-async function fill(p: Aos, state: Record<string, unknown>, id = "a") {
-  let chain = "";
-  for (const part of partsOf(state)) {
-    const reply = (await send(p, { ...part, id, header: headerOf(state) })).reply?.data;
-    chain = runningDigest(chain, part.digest);
-    expect(reply).toEqual({ success: true, part: { n: part.n, chain, isLast: part.isLast } });
-  }
-}
 
 test("what arrives in parts has the digest of the export in one piece, and the copy of it, too", async () => {
   const whole = (await full.send({ Action: "EXPORT_STATE", Data: { whole: true } })).reply?.data;

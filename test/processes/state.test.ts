@@ -191,7 +191,6 @@ describe("export and import", () => {
 
   test.each([
     ["a function", "counter.nested.f = print", "counter.nested.f is a function"],
-    ["a key in bytes", "counter.byName['a\\xff'] = 1", 'counter.byName has the key "a\\xff"'],
     ["a name in bytes", "['b\\xff'] = {}", 'the list of states has the key "b\\xff"'],
   ])("state that cannot be moved is named: %s", async (_what, change, message) => {
     const p = await base.clone();

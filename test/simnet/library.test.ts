@@ -28,6 +28,8 @@ const config = (more: object) => ({
   ...more,
 });
 const STATE = { schema: 1, stateVersion: "1", states: {} };
+const LOSSLESS = { ...STATE, schema: 3, tables: [] };
+const LATER = { ...LOSSLESS, schema: 4 };
 
 const LIBRARY: readonly Step[] = [
   { action: "Info" },
@@ -125,6 +127,8 @@ const LIBRARY: readonly Step[] = [
   { action: "EXPORT_KEYS", data: { salt: "r1", from: 0, to: 10_000 } },
   { action: "IMPORT_STATE", data: { state: STATE, digest: "no" }, ...epoch(2) },
   { action: "IMPORT_STATE", data: { state: STATE, digest: hashOf(STATE) }, ...epoch(2) },
+  { action: "IMPORT_STATE", data: { state: LOSSLESS, digest: hashOf(LOSSLESS) }, ...epoch(2) },
+  { action: "IMPORT_STATE", data: { state: LATER, digest: hashOf(LATER) }, ...epoch(2) },
   { action: "DRAIN", ...epoch(3) },
   { action: "START", data: {} },
   { action: "HEALTH_CHECK", data: { healthCheck: { checkType: "READINESS" } } },

@@ -302,6 +302,10 @@ describe("control actions", () => {
     expect(p.ask("IMPORT_STATE", { state, digest: "no" }, epoch(2)).body.success).toBe(false);
     expect(p.ask("IMPORT_STATE", { state, digest: hashOf(state) }, epoch(2)).body.success).toBe(true);
     expect(p.ask("EXPORT_STATE").body).toMatchObject({ state, digest: hashOf(state) });
+    const lossless = { ...state, schema: 3, states: { battles: { n: { __float: "5.0" } } }, tables: [] };
+    const sent = { state: lossless, digest: hashOf(lossless) };
+    expect(p.ask("IMPORT_STATE", sent, epoch(2)).body.success).toBe(true);
+    expect(p.ask("EXPORT_STATE").body).toMatchObject(sent);
   });
 
   test("admit deployers by an allow-list", () => {

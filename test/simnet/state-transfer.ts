@@ -2,9 +2,13 @@ import { hashOf } from "../../src/core/hash.ts";
 import type { Request } from "./fleet.ts";
 import { isObject, type Json, Refusal } from "./reply.ts";
 
-/** EXPORT_STATE: all states with the digest of their canonical JSON. */
+/** EXPORT_STATE: all states with the digest of their canonical JSON. Lossless ones stay as they came. */
 export function exportState({ fleet, state, message }: Request): Json {
-  const exported = { schema: 1, stateVersion: "1", states: state.script.state ?? fleet.state };
+  const states = state.script.state ?? fleet.state;
+  const exported =
+    state.script.state === undefined && fleet.tables !== undefined
+      ? { schema: 3, stateVersion: "1", states, tables: fleet.tables }
+      : { schema: 1, stateVersion: "1", states };
   const globals = { carried: [], left: [], unknown: [], waiting: 0 };
   const code = { count: 0, items: [], notCompared: [] };
   return { state: exported, digest: hashOf(exported), slot: message.slot, globals, resettable: [], code };
@@ -22,7 +26,7 @@ export function importState({ fleet, data }: Request): Json {
     );
   if (
     !isObject(state) ||
-    state.schema !== 1 ||
+    (state.schema !== 1 && !(state.schema === 3 && Array.isArray(state.tables))) ||
     !isObject(state.states) ||
     typeof state.stateVersion !== "string"
   )
@@ -32,6 +36,8 @@ export function importState({ fleet, data }: Request): Json {
       "Export it from a process of this fleet.",
     );
   fleet.state = { ...fleet.state, ...state.states };
+  if (state.schema === 3) fleet.tables = state.tables as unknown[];
+  else delete fleet.tables;
   return { digest: actual };
 }
 

@@ -93,6 +93,8 @@ export interface FleetState {
   peersHash: string;
   allowed: string[];
   state: Record<string, unknown>;
+  /** The shared tables of lossless states, which an import brought. */
+  tables?: readonly unknown[];
   stats: {
     messages: number;
     errors: number;

@@ -6,12 +6,17 @@ import { isExactNumber, parseJson } from "../../core/json.ts";
 const PART_BYTES = 192 * 1024;
 const WHOLE_BYTES = 16 * 1024;
 
-/** Names with a meaning in the JSON of states, and in that of globals: tables with such a key are written as pairs. */
+/** Names with a meaning in the plain JSON of states, and in lossless JSON (globals, and states with the schema 3): tables with such a key are written as pairs. */
 const SPELLED = new Set(["__pairs", "__int", "__float"]);
-const SPELLED_GLOBALS = new Set([...SPELLED, "__bytes", "__bint", "__ref", "__nil"]);
+const SPELLED_LOSSLESS = new Set([...SPELLED, "__bytes", "__bint", "__ref", "__nil"]);
 
-/** `s`: states, `g`: globals, `t`: the list of shared tables. */
-type Area = "s" | "g" | "t";
+/** `s`: states, `v`: lossless states that leave a process, `g`: globals, `t`: the list of shared tables. */
+type Area = "s" | "v" | "g" | "t";
+const AREAS: readonly unknown[] = ["s", "v", "g", "t"] satisfies Area[];
+const isArea = (value: unknown): value is Area => AREAS.includes(value);
+
+/** The schema of an export whose states are lossless, as globals are: they refer to the same list of shared tables. */
+const LOSSLESS = 3;
 /** How a table is written in JSON: as an object, a list, or pairs. */
 type Kind = "o" | "a" | "p";
 
@@ -48,7 +53,7 @@ export class StateParts {
     if (!Array.isArray(runs)) throw new SyntaxError("a part is not a list");
     for (const run of runs as unknown[]) {
       const [area, path, put] = Array.isArray(run) ? (run as unknown[]) : [];
-      if ((area !== "s" && area !== "g" && area !== "t") || !Array.isArray(path) || !Array.isArray(put))
+      if (!isArea(area) || !Array.isArray(path) || !Array.isArray(put))
         throw new SyntaxError("a part has an unknown run");
       const table = this.#at(area, path);
       for (const pair of put as unknown[]) {
@@ -70,12 +75,16 @@ export class StateParts {
 
   /** The whole, as an export in one piece has it. */
   state({ schema, stateVersion, hasGlobals }: PartsHeader): Record<string, unknown> {
-    const states = objectOf(this.#at("s", []), SPELLED);
-    if (!hasGlobals) return { schema, stateVersion, states };
-    const globals = objectOf(this.#at("g", []), SPELLED_GLOBALS);
     const list = [...this.#at("t", []).members].sort(([a], [b]) => Number(a) - Number(b));
-    const tables = list.map(([, value]) => written(value, SPELLED_GLOBALS));
-    return { schema, stateVersion, states, ...numbered(globals, tables) };
+    const tables = list.map(([, value]) => written(value, SPELLED_LOSSLESS));
+    const globals = objectOf(this.#at("g", []), SPELLED_LOSSLESS);
+    if (schema === LOSSLESS) {
+      const states = objectOf(this.#at("v", []), SPELLED_LOSSLESS);
+      const packed = numbered(hasGlobals ? { states, globals } : { states }, tables);
+      return { schema, stateVersion, ...packed };
+    }
+    const states = objectOf(this.#at("s", []), SPELLED);
+    return { schema, stateVersion, states, ...(hasGlobals ? numbered({ globals }, tables) : {}) };
   }
 }
 
@@ -97,8 +106,8 @@ function written(value: unknown, spelled: ReadonlySet<string>): unknown {
   return { __pairs: pairs.sort((a, b) => byCodePoint(order.get(a) ?? "", order.get(b) ?? "")) };
 }
 
-/** The shared tables in the order in which the globals refer to them, so that equal states have equal text. */
-function numbered(globals: Record<string, unknown>, tables: readonly unknown[]) {
+/** The shared tables in the order in which states and globals refer to them, so that equal states have equal text. */
+function numbered(roots: Readonly<Record<string, unknown>>, tables: readonly unknown[]) {
   const ids = new Map<number, number>();
   const queue: number[] = [];
   const visit = (value: unknown): unknown => {
@@ -114,10 +123,10 @@ function numbered(globals: Record<string, unknown>, tables: readonly unknown[]) 
     const names = Object.keys(value).sort(byCodePoint);
     return Object.fromEntries(names.map((name) => [name, visit(value[name])]));
   };
-  const packed = visit(globals);
+  const packed = Object.fromEntries(Object.entries(roots).map(([name, value]) => [name, visit(value)]));
   const list: unknown[] = [];
   for (let at = 0; at < queue.length; at++) list.push(visit(tables[(queue[at] ?? 0) - 1]));
-  return { globals: packed, tables: list };
+  return { ...packed, tables: list };
 }
 
 const isObject = (value: unknown): value is Record<string, unknown> =>

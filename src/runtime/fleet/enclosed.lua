@@ -95,6 +95,9 @@ local function contentOf(t)
   return type(t) == "table" and rawget(t, CONTENT) or nil
 end
 
+--- The table with the members of an enclosed one, to be read only; nil for any other table.
+enclosed.contentOf = contentOf
+
 -- The members of a table that gets a metatable of the program go back into it.
 local function open(t)
   local content = rawget(t, CONTENT)

@@ -1,9 +1,12 @@
---- Exports a state in parts, each small enough for a message, in time and memory that do not depend on the whole.
+--- Exports a state in parts, each small enough for a message, in time and memory that do not depend on the whole. Only before the first part, all
+-- tables are looked through once.
 --
--- A part is JSON text: a list of [area, path, put]. `area` is `s` (states), `g` (globals) or `t` (the list of shared tables); `path` leads from
--- there to a table; `put` are [key, value] pairs of it, keys and values as in a whole export. Only large tables are divided. The order is that
--- of `next`, which is stable while nothing changes: a change between two parts is noticed, and the export must start again.
+-- A part is JSON text: a list of [area, path, put]. `area` is `s` (states), `v` (lossless states, which an earlier caller refuses), `g` (globals)
+-- or `t` (the list of shared tables); `path` leads from there to a table; `put` are [key, value] pairs of it, keys and values as in a whole
+-- export. Only large tables are divided. The order is that of `next`, which is stable while nothing changes: a change between two parts is
+-- noticed, and the export must start again.
 -- The running digest of part n is sha256 of that of part n - 1 (for the first: "") followed by sha256 of the text of part n.
+local exactStates = require("fleet.exact-states")
 local fail = require("fleet.fail")
 local globals = require("fleet.globals")
 local json = require("fleet.json")
@@ -32,15 +35,15 @@ local function left(value, room, depth)
   return room - 2
 end
 
--- The export that runs: id, mark, n: the latest part, reply: its answer, chain, stack of { t, key, area, path, text, depth }, above, packer, found,
--- at: the next of what follows.
+-- The export that runs: id, mark, n: the latest part, reply: its answer, chain, stack of { t, key, area, path, text, depth }, states: name → table,
+-- isExact: whether they are lossless, packer, found, at: the next of what follows.
 local session
 
 --- Whether a state is so large that it is exported in parts.
--- @tparam ?table names of globals, see `state.export`
-function parts.isNeeded(names)
+-- @tparam ?table names of globals · only: see `state.export`
+function parts.isNeeded(names, only)
   local room = MOST_WHOLE
-  for name, value in pairs(store.states) do
+  for name, value in pairs(exactStates.selected(only)) do
     room = left(value, room - #name, 1)
     if room < 0 then return true end
   end
@@ -52,7 +55,6 @@ function parts.isNeeded(names)
 end
 
 local function push(area, t, path, text, depth)
-  if area == "s" then session.above[t] = true end
   session.stack[#session.stack + 1] = { t = t, area = area, path = path, text = text, depth = depth }
 end
 
@@ -61,8 +63,7 @@ local function nextTable()
   session.at = session.at + 1
   local at, found = session.at, session.found
   if at == 1 then
-    push("s", store.states, {}, "states", 0)
-    session.above[store.states] = nil
+    push(session.isExact and "v" or "s", session.states, {}, "states", 0)
   elseif at == 2 then
     push("g", found.roots, {}, "globals", 0)
   elseif at == 3 then
@@ -87,8 +88,8 @@ local function packed(frame, k, v, path)
   if frame.isList then
     if not isLarge then return session.packer.body(v, text, 1) end
   elseif frame.area == "s" then
-    if not isLarge then return stateJson.pack(v, text, session.above) end
-    stateJson.assertPlain(v, text, session.above)
+    if not isLarge then return stateJson.pack(v, text, depth == 1) end
+    if depth > 1 then stateJson.assertPlain(v, text) end
   elseif not isLarge or not session.packer.isOwn(v, depth) then
     return session.packer.value(v, text, depth)
   end
@@ -97,7 +98,7 @@ local function packed(frame, k, v, path)
 end
 
 local function keyOf(frame, k)
-  if type(k) == "string" and frame.area == "s" and utf8.len(k) then return k end
+  if type(k) == "string" and frame.area == "s" then return k end
   return (frame.area == "s" and stateJson or lossless).key(k, frame.text)
 end
 
@@ -122,7 +123,6 @@ local function advance()
     end
     local k, v = next(frame.t, frame.key)
     if k == nil then
-      session.above[frame.t] = nil
       session.stack[#session.stack] = nil
     else
       frame.key = k
@@ -153,17 +153,20 @@ end
 --- The next part, or the latest one again.
 -- @tparam table part `n`, from 1, and from the second on the `id` of the first reply
 -- @tparam string id a new one, for the first part
--- @tparam ?table names of globals · whole: see `state.export`
+-- @tparam ?table names of globals · whole · only: see `state.export`
 -- @treturn table { id, n, text, digest: of the text, chain: the running digest, isLast }, and in the first `header`: the other members of the whole
 -- @treturn table as `state.export`
 -- @raise a failure STATE_CHANGED
-function parts.export(part, id, names, whole)
+function parts.export(part, id, names, whole, only)
   if part.n == 1 then
     local found = globals.selected(names)
-    local hasGlobals = #found.carried > 0
+    local states = exactStates.selected(only)
+    local hasGlobals, isExact = #found.carried > 0, exactStates.isNeeded(states, found.roots)
+    local groups = isExact and exactStates.groups(states, found) or { { roots = found.roots } }
     session = {
-      id = id, mark = undo.mark(), n = 0, chain = "", stack = {}, above = {}, at = 0, found = found, packer = lossless.packer(found.roots),
-      header = { schema = hasGlobals and 2 or 1, stateVersion = store.stateVersion or "1", hasGlobals = hasGlobals or whole == true },
+      id = id, mark = undo.mark(), n = 0, chain = "", stack = {}, at = 0, found = found, isExact = isExact,
+      states = isExact and groups[1].roots or states, packer = lossless.packer(groups),
+      header = { schema = isExact and 3 or hasGlobals and 2 or 1, stateVersion = store.stateVersion or "1", hasGlobals = hasGlobals or whole == true },
     }
   elseif not session or session.id ~= part.id or session.mark ~= undo.mark() then
     error(changed())

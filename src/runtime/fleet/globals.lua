@@ -25,10 +25,11 @@ local MAX_ENTRIES = 200000
 local DECLARED = "FLEET_STATE_GLOBALS"
 
 -- `aos`: the globals before the first load. `loaded`: the value that a load gave to a global; nil if none, false if
--- unknown. `unknown`: globals that are too large to be compared.
+-- unknown. `unknown`: globals that are too large to be compared. `joined`: tables of states that an import made globals again, although they came as copies.
 store.globals = store.globals or { seen = false, aos = {}, changed = {}, loaded = {} }
 local known = store.globals
 known.unknown = known.unknown or {}
+known.joined = known.joined or {}
 
 -- Whether a global belongs to aos or to the library. Before the first recorded load, the names in any image count.
 local function isOwn(name)
@@ -132,6 +133,12 @@ function globals.isCode(name)
   return not isOwn(name) and isLibrary(rawget(_G, name))
 end
 
+--- Whether a global is a table of a state, of which an import brought a copy: it is exported as it came.
+function globals.isJoined(name)
+  local joined = known.joined[name]
+  return joined ~= nil and rawequal(joined, rawget(_G, name))
+end
+
 --- What a hand-over of the program being loaded would do with a global: KEPT, or LEFT if messages changed one that is not
 -- declared, or UNKNOWN if it is too large to know whether they did; nil for the code's own. Before the first recorded load, every global
 -- that is not aos' own may be state: nothing shows who set it.
@@ -220,7 +227,7 @@ end
 
 --- The globals of an export.
 -- @tparam ?table names globals to export instead of the declared or detected ones
--- @treturn table { roots: name → value, gone: names without a value } for `lossless.pack`, and three lists of names, sorted: { carried: exported
+-- @treturn table { roots: name → value, gone: names without a value } for `lossless.packed`, and three lists of names, sorted: { carried: exported
 --   globals, left: others that messages changed or may have changed, unknown: exported ones of which it is unknown whether messages changed
 --   them }
 function globals.selected(names)

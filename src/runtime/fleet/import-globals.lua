@@ -1,7 +1,8 @@
 --- Sets the globals of an export (see `fleet.globals`) in the existing tables.
 --
 -- The tables of states belong to the states, also if a global refers to them (`Players = fleet.state("players", {})`). An import of globals never
--- fills them. Such a global stays the table of the state if what came for both is the same, otherwise it becomes a table of its own.
+-- fills them. An export with plain states has a copy for each: such a global stays the table of the state if what came for both is the same,
+-- otherwise it becomes a table of its own. An export with lossless states refers to one table.
 local fail = require("fleet.fail")
 local globals = require("fleet.globals")
 local json = require("fleet.json")
@@ -54,9 +55,11 @@ local importGlobals = {}
 
 --- Sets the globals of an export, in the existing tables. Globals that are not in it get the values that they were loaded with.
 -- @tparam ?table packed, tables the result of `export`; nil: the export has no globals, and they are unchanged
+-- @tparam ?table made for an export with lossless states, which are imported before: the tables of `tables` in them, id → table. The caller then
+--   compares states and globals with what was sent.
 -- @treturn function() that undoes the import
 -- @treturn function() called once the states have their imported content: globals that were tables of states are that again
-function importGlobals.take(packed, tables)
+function importGlobals.take(packed, tables, made)
   if packed == nil then return function() end, function() end end
   if type(packed) ~= "table" or type(tables) ~= "table" then
     error(fail.new("BAD_STATE", "the globals are not in the format of this library's EXPORT_STATE", "Export the state again."))
@@ -66,10 +69,12 @@ function importGlobals.take(packed, tables)
   local undo, existing, foreign, values = {}, {}, foreignTables(), nil
   local function keep(name)
     local value, changed, loaded, unknown = rawget(_G, name), known.changed[name], known.loaded[name], known.unknown[name]
+    local joined = known.joined[name]
     local kept = memory.of(value, math.huge)
     undo[#undo + 1] = function()
       rawset(_G, name, memory.restore(kept, foreign))
       known.changed[name], known.loaded[name], known.unknown[name] = changed, loaded, unknown
+      known.joined[name] = joined
     end
   end
   reset(packed, foreign, keep)
@@ -81,12 +86,12 @@ function importGlobals.take(packed, tables)
     for i = #undo, 1, -1 do undo[i]() end
   end
   local ok, problem = pcall(function()
-    values = lossless.unpack(packed, tables, existing, foreign)
+    values = lossless.unpack(packed, tables, existing, foreign, made)
     for name in pairs(packed) do
       rawset(_G, name, values[name])
-      known.changed[name], known.unknown[name] = true, nil
+      known.changed[name], known.unknown[name], known.joined[name] = true, nil, nil
     end
-    if not isSame(packed, tables, values) then
+    if not made and not isSame(packed, tables, values) then
       error(fail.new("DIGEST_MISMATCH", "the imported globals differ from the exported ones", "Report this to the maintainers: it is a bug in the library."))
     end
   end)
@@ -101,7 +106,12 @@ function importGlobals.take(packed, tables)
         values[name] = before
         -- A state may have what no global can, such as a table with a metatable.
         local isRead, same = pcall(isSame, packed, tables, values)
-        if isRead and same then rawset(_G, name, before) else values[name] = own end
+        if isRead and same then
+          rawset(_G, name, before)
+          known.joined[name] = before
+        else
+          values[name] = own
+        end
       end
     end
   end

@@ -2,13 +2,16 @@
 -- sent. Nothing of the process changes until the last part.
 --
 -- Here a run is [area, path, put, kind]: `kind` of a table of `g` and `t` is `o` (object), `a` (list) or `p` (`__pairs`). Each table has a run
--- before the runs of the tables in it.
+-- before the runs of the tables in it. Lossless states (schema 3) also have the area `s`; they are kept as JSON, as globals are.
+local exactStates = require("fleet.exact-states")
 local fail = require("fleet.fail")
 local json = require("fleet.json")
 local sha256 = require("fleet.sha256")
 local stateJson = require("fleet.state-json")
 
 local parts = {}
+
+local SCHEMAS = { true, true, true }
 
 -- The import that runs: id, n, chain, digest: of the latest part, header, nodes: area and path → table, states, globals, tables.
 local incoming
@@ -17,25 +20,18 @@ local function bad(text)
   return fail.new("BAD_STATE", text, "Export the state again.")
 end
 
--- Whether two values are the same JSON.
-local function same(a, b)
-  if type(a) ~= "table" or type(b) ~= "table" then return a == b end
-  if next(a) == nil and next(b) == nil then return json.isObject(a) == json.isObject(b) end
-  for k, v in next, a do
-    if not same(v, b[k]) then return false end
-  end
-  for k in next, b do
-    if a[k] == nil then return false end
-  end
-  return true
+-- Whether the tables of an area are kept as values, and not as JSON.
+local function isUnpacked(area)
+  return area == "s" and incoming.header.schema ~= 3
 end
 
 local function put(area, node, kind, key, value, text)
-  if area == "s" then
+  if isUnpacked(area) then
     local at = stateJson.unpack(key)
     if at == nil or node[at] ~= nil or value == nil then error(bad("a member of " .. text .. " is there twice or has no value")) end
     node[at] = stateJson.unpack(value)
-    if not same(stateJson.pack(at, text), key) or not same(stateJson.pack(node[at], text), value) then
+    local isSame = exactStates.isSame
+    if not isSame(stateJson.pack(at, text, true), key) or not isSame(stateJson.pack(node[at], text, true), value) then
       error(fail.new("DIGEST_MISMATCH", "a member of " .. text .. " differs from the exported one", "Report this to the maintainers: it is a bug in the library."))
     end
   elseif kind == "p" then
@@ -57,9 +53,9 @@ local function nodeAt(area, path, kind)
   else
     local above = { table.unpack(path, 1, #path - 1) }
     local parent, name = nodeAt(area, above, area == "t" and #above == 0 and "a" or nil)
-    node = area ~= "s" and kind == "p" and { __pairs = {} } or {}
+    node = not isUnpacked(area) and kind == "p" and { __pairs = {} } or {}
     local key = path[#path]
-    if area == "s" then
+    if isUnpacked(area) then
       local at = stateJson.unpack(key)
       if at == nil or parent[at] ~= nil then error(bad("a table of " .. name .. " is there twice")) end
       parent[at] = node
@@ -82,16 +78,17 @@ end
 
 local function begin(part)
   local header = part.header
-  if type(header) ~= "table" or header.schema ~= 1 and header.schema ~= 2 or type(header.stateVersion) ~= "string" then
+  if type(header) ~= "table" or not SCHEMAS[header.schema] or type(header.stateVersion) ~= "string" then
     error(bad("the first part has no header of this library's EXPORT_STATE"))
   end
-  incoming = { id = part.id, n = 0, chain = "", header = header, nodes = {}, states = {}, globals = json.object(), tables = {} }
+  local states = header.schema == 3 and json.object() or {}
+  incoming = { id = part.id, n = 0, chain = "", header = header, nodes = {}, states = states, globals = json.object(), tables = {} }
 end
 
 --- Takes the next part, or the latest one again.
 -- @tparam table part `id`: any, the same in all parts · `n`, from 1 · `text`, `digest` · `header`, with the first · `isLast`
 -- @treturn string the running digest
--- @treturn ?table after the last part: { header, states, globals, tables }, where `states` has the values themselves
+-- @treturn ?table after the last part: { header, states, globals, tables }, where `states` has the values themselves with the schemas 1 and 2
 -- @raise a failure PART_MISSING, DIGEST_MISMATCH or BAD_STATE; then all parts are dropped
 function parts.take(part)
   if part.n == 1 and not (incoming and incoming.id == part.id and incoming.n == 1 and incoming.digest == part.digest) then begin(part) end

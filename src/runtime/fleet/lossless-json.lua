@@ -1,4 +1,4 @@
---- Converts plain Lua data to JSON and back without loss: for the globals of programs that do not use `fleet.state`.
+--- Converts plain Lua data to JSON and back without loss: globals, and states that have what their plain JSON (`fleet.state-json`) loses.
 --
 -- Values without a JSON form are encoded: integers beyond 2^53 (`__int`), floats that JSON would turn into integers, infinity and NaN
 -- (`__float`), bytes that are not UTF-8 (`__bytes`, in hex), keys that are not strings (`__pairs`), big integers of aos' own `.bint`
@@ -16,7 +16,7 @@ local DEEP = 12
 
 local function refuse(path, what)
   error(fail.new("EXPORT_UNSUPPORTED", path .. " " .. what .. " and cannot be moved",
-    "Keep plain data in it, or list the globals to carry: state: { globals: [...] } in the declaration."))
+    "Keep plain data in it. If it is a global, you can list the globals to carry instead: state: { globals: [...] } in the declaration."))
 end
 
 --- `name.key` or `name[1]`, in Lua syntax.
@@ -26,7 +26,7 @@ local function below(path, key)
   return path .. "[" .. shown .. "]"
 end
 
--- The number of bits of a big integer, if its class is aos' own.
+--- The number of bits of a big integer, if its class is aos' own.
 local function bintBits(value)
   local class = getmetatable(value)
   local bits = type(class) == "table" and rawget(class, "bits")
@@ -35,6 +35,8 @@ local function bintBits(value)
   local ok, known = pcall(module, bits)
   return ok and rawequal(known, class) and bits or nil
 end
+
+lossless.bintBits = bintBits
 
 local function isMarked(value)
   return json.isObject(value) or rawequal(value, json.NULL)
@@ -53,18 +55,28 @@ local function number(value)
   return { __float = text:find("[%.e]") and text or text .. ".0" }
 end
 
+local function isUtf8(value)
+  local n = utf8.len(value)
+  -- As many characters as bytes: ASCII, which is what most strings are.
+  return n == #value or n ~= nil and not value:find("\xED[\xA0-\xBF]")
+end
+
+lossless.isUtf8 = isUtf8
+
 local function text(value)
-  if utf8.len(value) and not value:find("\xED[\xA0-\xBF]") then return value end
+  if isUtf8(value) then return value end
   return { __bytes = (value:gsub(".", function(c) return string.format("%02x", c:byte()) end)) }
 end
 
 --- How often each table is reached from some roots. Everything else is checked by `pack`, which knows the path.
--- @tparam table roots name → value
+-- @param ... tables of roots: name → value
 -- @treturn table table → number
-function lossless.counted(roots)
+function lossless.counted(...)
   local count, stack = {}, {}
-  for _, root in pairs(roots) do
-    if type(root) == "table" then stack[#stack + 1] = root end
+  for _, roots in ipairs({ ... }) do
+    for _, root in pairs(roots) do
+      if type(root) == "table" then stack[#stack + 1] = root end
+    end
   end
   while #stack > 0 do
     local t = table.remove(stack)
@@ -88,20 +100,29 @@ function lossless.key(k, path)
 end
 
 --- Packs values of some roots one after the other.
--- @tparam table roots name → value
+-- @tparam table groups list of { roots: name → value, isStates: whether the roots themselves may have metatables, which are not packed }
 -- @treturn table { value = function(value, path, depth), body = function(table, path, depth), isOwn = function(table, depth): whether a table is
 --   written where it is, and not in the list, queue = list of { table, path } in the order of their ids }
 -- Longer than 60 lines: packing a value and packing a table call each other and share the ids of one call.
-function lossless.packer(roots)
-  local count = lossless.counted(roots)
+function lossless.packer(groups)
+  local all, states = {}, {}
+  for i, group in ipairs(groups) do
+    all[i] = group.roots
+    for _, root in pairs(group.isStates and group.roots or {}) do states[root] = true end
+  end
+  local count = lossless.counted(table.unpack(all))
   local ids, queue = {}, {}
   local pack
+
+  local function isPlain(t)
+    return getmetatable(t) == nil or isMarked(t) or states[t] == true
+  end
 
   local function body(t, path, depth)
     local keys, plain = {}, true
     for k in next, t do
       keys[#keys + 1] = k
-      if type(k) ~= "string" or SPELLED[k] or not utf8.len(k) or k:find("\xED[\xA0-\xBF]") then plain = false end
+      if type(k) ~= "string" or SPELLED[k] or not isUtf8(k) then plain = false end
     end
     if #keys == 0 then return json.isObject(t) and json.object() or {} end
     if plain then
@@ -132,7 +153,7 @@ function lossless.packer(roots)
     if kind == "string" then return text(value) end
     if kind == "boolean" then return value end
     if kind ~= "table" then refuse(path, "is a " .. kind) end
-    if getmetatable(value) ~= nil and not isMarked(value) then
+    if not isPlain(value) then
       local bits = bintBits(value)
       if not bits then refuse(path, "has a metatable") end
       local words = {}
@@ -150,29 +171,38 @@ function lossless.packer(roots)
   end
 
   local function isOwn(value, depth)
-    return (getmetatable(value) == nil or json.isObject(value)) and count[value] == 1 and depth < DEEP
+    return isPlain(value) and count[value] == 1 and depth < DEEP
   end
   return { value = pack, body = body, isOwn = isOwn, queue = queue }
 end
 
---- @tparam table roots name → value; names with nil are in `gone`
--- @tparam ?table gone names without a value
--- @treturn table name → packed value
+--- Packs groups of roots, which may share tables.
+-- @tparam table groups list of { roots: name → value, gone: names without a value, or nil, isStates: see `packer` }
+-- @treturn table list of name → packed value, for each group
 -- @treturn table list of packed tables, which `__ref` refers to from 1
 -- @raise a failure EXPORT_UNSUPPORTED that names the path
-function lossless.pack(roots, gone)
-  local packer, tables = lossless.packer(roots), {}
-  local names, packed = {}, json.object()
-  for name in pairs(roots) do names[#names + 1] = name end
-  table.sort(names)
-  for _, name in ipairs(names) do packed[name] = packer.value(roots[name], name, 1) end
-  for _, name in ipairs(gone or {}) do packed[name] = { __nil = true } end
+function lossless.packed(groups)
+  local packer, tables, all = lossless.packer(groups), {}, {}
+  for i, group in ipairs(groups) do
+    local names, packed = {}, json.object()
+    for name in pairs(group.roots) do names[#names + 1] = name end
+    table.sort(names)
+    for _, name in ipairs(names) do packed[name] = packer.value(group.roots[name], name, 1) end
+    for _, name in ipairs(group.gone or {}) do packed[name] = { __nil = true } end
+    all[i] = packed
+  end
   local at = 1
   while packer.queue[at] do
     tables[at] = packer.body(packer.queue[at][1], packer.queue[at][2], 1)
     at = at + 1
   end
-  return packed, tables
+  return all, tables
+end
+
+--- The same for one group. @treturn table name → packed value · list of packed tables
+function lossless.pack(roots, gone)
+  local all, tables = lossless.packed({ { roots = roots, gone = gone } })
+  return all[1], tables
 end
 
 -- The Lua of some devices has no such number.
@@ -184,10 +214,13 @@ local FLOATS = { inf = math.huge, ["-inf"] = -math.huge, nan = hasNan and nan or
 -- @tparam table tables the list of tables
 -- @tparam table existing name → current value
 -- @tparam ?table foreign tables that must not be filled: table → true
+-- @tparam ?table made shared tables that are there already: id → table
 -- @treturn table name → value; names without a value are omitted
+-- @treturn table all shared tables that the values refer to: id → table
 -- Longer than 60 lines: building a value and filling a table call each other and share the tables of one call.
-function lossless.unpack(packed, tables, existing, foreign)
-  local made, queue, used = {}, {}, {}
+function lossless.unpack(packed, tables, existing, foreign, made)
+  made = made or {}
+  local queue, used = {}, {}
   for t in pairs(foreign or {}) do used[t] = true end
   local build
 
@@ -213,7 +246,7 @@ function lossless.unpack(packed, tables, existing, foreign)
       return t
     end
     for k, v in next, from do rawset(t, k, build(v, had[k])) end
-    if next(from) == nil and json.isObject(from) and getmetatable(t) == nil then json.object(t) end
+    if next(from) == nil and (getmetatable(t) == nil or json.isObject(t)) then setmetatable(t, getmetatable(from)) end
     return t
   end
 
@@ -235,6 +268,7 @@ function lossless.unpack(packed, tables, existing, foreign)
       local id = value.__ref
       if not made[id] then
         local had
+        if type(tables[id]) ~= "table" then error(fail.new("BAD_STATE", "the state refers to a table that it does not contain", "Export the state again.")) end
         made[id], had = target(there)
         queue[#queue + 1] = { made[id], had, tables[id] }
       end
@@ -257,7 +291,7 @@ function lossless.unpack(packed, tables, existing, foreign)
     fill(table.unpack(queue[at]))
     at = at + 1
   end
-  return result
+  return result, made
 end
 
 return lossless

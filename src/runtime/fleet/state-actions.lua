@@ -27,15 +27,17 @@ on("EXPORT_STATE", {
   schema = {
     globals = { type = "array", maxLength = 1000, items = { type = "string", minLength = 1, maxLength = 128 } },
     whole = { type = "boolean" },
+    -- Names of the states to export.
+    states = { type = "array", items = { type = "string" } },
     part = { type = "table", fields = { n = PART, id = ID } },
   },
 }, function(data, msg)
   local reply, found = { slot = envelope.of(msg).slot }, nil
-  if data.part and (data.part.n > 1 or exportParts.isNeeded(data.globals)) then
-    reply.part, found = exportParts.export(data.part, envelope.of(msg).id, data.globals, data.whole)
+  if data.part and (data.part.n > 1 or exportParts.isNeeded(data.globals, data.states)) then
+    reply.part, found = exportParts.export(data.part, envelope.of(msg).id, data.globals, data.whole, data.states)
     if data.part.n > 1 then return reply end
   else
-    reply.state, reply.digest, found = state.export(data.globals, data.whole)
+    reply.state, reply.digest, found = state.export(data.globals, data.whole, data.states)
   end
   local inCode, count, notCompared = codeState.report()
   reply.globals = { carried = found.carried, left = found.left, unknown = found.unknown, waiting = waiting.count() }
@@ -76,7 +78,9 @@ local function takePart(part, reset)
     require("fleet.run").onFailure(importParts.finish)
     take(all.header.stateVersion, function()
       local undo
-      undo, done = state.place(all.states, all.header.hasGlobals and all.globals or nil, all.tables, reset)
+      local packed = all.header.hasGlobals and all.globals or nil
+      local given = { schema = all.header.schema, states = all.states, isUnpacked = true, globals = packed, tables = all.tables }
+      undo, done = state.place(given, reset)
       return undo
     end)
     importParts.finish()

@@ -3,13 +3,19 @@
 -- That is the value at the end of the load that created the state, because programs also fill their tables there; once the program declares
 -- another default, it is that one.
 local json = require("fleet.json")
-local stateJson = require("fleet.state-json")
+local lossless = require("fleet.lossless-json")
 local store = require("fleet.store")
 
 local defaults = {}
 
 -- Of this load: names that were declared, those with a default, those that did not exist before, and those of the library.
 local declared, given, created, own = {}, {}, {}, {}
+
+-- Nil for a value that cannot be exported.
+local function packed(value, name)
+  local isPlain, all, tables = pcall(lossless.packed, { { roots = { [name] = value }, isStates = true } })
+  return isPlain and { states = all[1], tables = tables } or nil
+end
 
 --- Called at each declaration, before the program can change the table.
 -- @tparam ?table default as the program gave it
@@ -20,18 +26,17 @@ function defaults.declare(name, default, isNew, isOwn)
   if isNew then created[name] = true end
   if isOwn or given[name] or default == nil and not isNew then return end
   given[name] = default ~= nil
-  local isPlain, packed = pcall(stateJson.pack, default or {}, name)
-  local text = isPlain and json.encode(packed)
+  local value = packed(default or {}, name)
+  local text = value and json.encode(value)
   local known = store.defaults[name]
-  if isNew or not known or known.text ~= text then store.defaults[name] = isPlain and { text = text, value = packed } or nil end
+  if isNew or not known or known.text ~= text then store.defaults[name] = value and { text = text, value = value } or nil end
 end
 
 --- Called at the end of a load.
 function defaults.loaded()
   for name in pairs(created) do
-    local isPlain, packed = pcall(stateJson.pack, store.states[name], name)
     local known = store.defaults[name]
-    if known then known.value = isPlain and packed or known.value end
+    if known then known.value = packed(store.states[name], name) or known.value end
   end
   created = {}
 end
@@ -54,7 +59,9 @@ end
 --- Whether a state can be reset, and the content that it gets; nil: it is removed.
 function defaults.of(name)
   if store.states[name] == nil or not canReset(name) then return false end
-  return true, declared[name] and stateJson.unpack(store.defaults[name].value) or nil
+  if not declared[name] then return true, nil end
+  local value = store.defaults[name].value
+  return true, lossless.unpack(value.states, value.tables, {})[name]
 end
 
 return defaults

@@ -1,7 +1,8 @@
---- Converts the tables of `fleet.state` to JSON and back. JSON has no keys other than strings, no integers beyond 2^53 and no infinity: these
--- are encoded.
+--- Converts the tables of `fleet.state` to plain JSON and back. JSON has no keys other than strings, no integers beyond 2^53 and no infinity:
+-- these are encoded. States with what this would lose are carried by `fleet.lossless-json` instead: see `fleet.exact-states`.
 local fail = require("fleet.fail")
 local json = require("fleet.json")
+local lossless = require("fleet.lossless-json")
 
 local stateJson = {}
 
@@ -9,25 +10,19 @@ local SPELLED = { __pairs = true, __int = true, __float = true }
 local SAFE = 9007199254740991
 
 -- Below a state, a metatable is behaviour, which is not moved.
-local function assertPlain(value, path, above)
-  if above[value] then
-    error(fail.new("EXPORT_UNSUPPORTED", path .. " contains itself and cannot be moved", "Keep plain data in states."))
-  elseif next(above) ~= nil and getmetatable(value) ~= nil and not json.isObject(value) then
+local function assertPlain(value, path)
+  if getmetatable(value) ~= nil and not json.isObject(value) then
     error(fail.new("EXPORT_UNSUPPORTED", path .. " has a metatable and cannot be moved", "Keep plain data in states."))
   end
 end
 
-local function isUtf8(text)
-  return utf8.len(text) and not text:find("\xED[\xA0-\xBF]")
-end
-
 local pack
---- @param value plain data
+--- @param value plain data of which plain JSON loses nothing: see `exact-states.isNeeded`
 -- @tparam string path its name in errors
--- @tparam ?table above the tables from the root to the value; a table that occurs again contains itself
+-- @tparam ?boolean isState whether it is a state itself, which may have a metatable
 -- @return plain JSON data
 -- @raise a failure EXPORT_UNSUPPORTED that names the path
-pack = function(value, path, above)
+pack = function(value, path, isState)
   local kind = type(value)
   if kind == "number" then
     if math.type(value) == "integer" and (value > SAFE or value < -SAFE) then
@@ -36,46 +31,37 @@ pack = function(value, path, above)
       return { __float = tostring(value) }
     end
     return value
-  elseif kind == "string" then
-    if not isUtf8(value) then
-      error(fail.new("EXPORT_UNSUPPORTED", path .. " is not UTF-8 and cannot be exported", "Store bytes as hex or base64."))
-    end
-    return value
-  elseif kind == "boolean" then
+  elseif kind == "string" or kind == "boolean" then
     return value
   elseif kind ~= "table" then
     error(fail.new("EXPORT_UNSUPPORTED", path .. " is a " .. kind .. " and cannot be moved", "Keep plain data in states."))
   end
-  above = above or {}
-  assertPlain(value, path, above)
-  above[value] = true
+  if not isState then assertPlain(value, path) end
   local plain = json.isArray(value)
   if not plain then
     plain = true
     for k in pairs(value) do
-      if type(k) ~= "string" or SPELLED[k] or not isUtf8(k) then plain = false end
+      if type(k) ~= "string" or SPELLED[k] then plain = false end
     end
   end
   if plain then
     local copy = {}
     if next(value) == nil and json.isObject(value) then copy = json.object(copy) end
-    for k, v in pairs(value) do copy[k] = pack(v, path .. "." .. tostring(k), above) end
-    above[value] = nil
+    for k, v in pairs(value) do copy[k] = pack(v, path .. "." .. tostring(k)) end
     return copy
   end
   local list = {}
   for k, v in pairs(value) do
-    list[#list + 1] = { stateJson.key(k, path), pack(v, path .. "." .. tostring(k), above) }
+    list[#list + 1] = { stateJson.key(k, path), pack(v, path .. "." .. tostring(k)) }
   end
-  above[value] = nil
   table.sort(list, function(a, b) return json.encode(a[1]) < json.encode(b[1]) end)
   return { __pairs = list }
 end
 
---- A key of a table, as in `__pairs`.
--- @raise a failure EXPORT_UNSUPPORTED. No library reads bytes as a key of a state, so such a key is refused here and not by whoever parses the JSON.
+--- A key of a table, as in `__pairs`, or the name of a state.
+-- @raise a failure EXPORT_UNSUPPORTED, also for a name in bytes: the names of states are not encoded
 function stateJson.key(k, path)
-  if type(k) == "string" and not isUtf8(k) then
+  if type(k) == "string" and not lossless.isUtf8(k) then
     local shown = k:sub(1, 60):gsub("[^\x20-\x7e]", function(c) return string.format("\\x%02x", c:byte()) end)
     error(fail.new("EXPORT_UNSUPPORTED", path .. ' has the key "' .. shown .. '", which is not UTF-8 and cannot be exported', "Store bytes as hex or base64."))
   end

@@ -8,13 +8,14 @@
 -- (`fleet.globals`), local variables are not.
 local defaults = require("fleet.state-defaults")
 local enclosed = require("fleet.enclosed")
+local exactStates = require("fleet.exact-states")
 local fail = require("fleet.fail")
+local filler = require("fleet.fill-states")
 local globals = require("fleet.globals")
 local importGlobals = require("fleet.import-globals")
 local json = require("fleet.json")
 local lossless = require("fleet.lossless-json")
 local memory = require("fleet.memory")
-local modules = require("fleet.modules")
 local run = require("fleet.run")
 local sha256 = require("fleet.sha256")
 local stateJson = require("fleet.state-json")
@@ -65,40 +66,57 @@ function state.declare(name, default, options)
   if type(name) ~= "string" or name == "" then error("fleet.state: a name is required", 3) end
   local undo = options and options.undo or "copy"
   if not UNDO[undo] then error("fleet.state " .. name .. ": undo must be copy, append or none", 3) end
+  if options and options.own then exactStates.keepPlain(name) end
   defaults.declare(name, default, store.states[name] == nil, options ~= nil and options.own == true)
   return made(name, default, undo, options and options.partition)
+end
+
+-- @tparam table states name → table
+-- @tparam ?table found globals, see `globals.selected`
+-- @tparam ?boolean whole includes globals even if there are none
+local function exportOf(states, found, whole)
+  local exported = { schema = 1, stateVersion = store.stateVersion or "1", states = json.object() }
+  local hasGlobals = found and (#found.carried > 0 or whole == true)
+  if exactStates.isNeeded(states, found and found.roots) then
+    local packed, tables = lossless.packed(exactStates.groups(states, found))
+    exported.schema, exported.states, exported.tables = 3, packed[1], tables
+    if hasGlobals then exported.globals = packed[2] end
+    return exported, sha256(json.encode(exported))
+  end
+  for name, value in pairs(states) do exported.states[name] = pack(value, name, true) end
+  if hasGlobals then
+    if #found.carried > 0 then exported.schema = 2 end
+    exported.globals, exported.tables = lossless.pack(found.roots, found.gone)
+  end
+  return exported, sha256(json.encode(exported))
 end
 
 --- Exports all states and the program's globals as plain JSON data, with a digest (sha256 of the canonical JSON) to verify copies.
 -- @tparam ?table names globals to export instead of the declared or detected ones
 -- @tparam ?boolean whole includes globals even if there are none, so that an import also clears them
--- @treturn table { schema, stateVersion, states }, and with globals `schema` 2, which earlier libraries refuse, `globals` and `tables`
+-- @tparam ?table only names of the states to export; nil: all. Lossless states may refer to one another, so nobody else can leave some out
+-- @treturn table { schema, stateVersion, states }, and with globals `schema` 2, which earlier libraries refuse, `globals` and `tables`; with
+--   lossless states `schema` 3, which earlier libraries refuse, and `tables`
 -- @treturn string 64 hex digits
 -- @treturn table { carried, left, unknown }, see `globals.selected`
-function state.export(names, whole)
-  local states = json.object()
-  for name, value in pairs(store.states) do states[stateJson.key(name, "the list of states")] = pack(value, name) end
-  local exported = { schema = 1, stateVersion = store.stateVersion or "1", states = states }
+function state.export(names, whole, only)
   local found = globals.selected(names)
-  local packed, tables = lossless.pack(found.roots, found.gone)
-  if #found.carried > 0 then exported.schema = 2 end
-  if #found.carried > 0 or whole then exported.globals, exported.tables = packed, tables end
-  return exported, sha256(json.encode(exported)), found
+  local exported, digest = exportOf(exactStates.selected(only), found, whole)
+  return exported, digest, found
 end
 
 --- The data of some keys in the partitioned states, in the format of `export`.
 -- @tparam function belongs `function(key)`
 function state.slice(belongs)
-  local states = json.object()
+  local states = {}
   for name in pairs(store.partitioned) do
     local part = json.object()
     for k, v in pairs(store.states[name] or {}) do
       if belongs(tostring(k)) then part[k] = v end
     end
-    states[name] = pack(part, name)
+    states[name] = part
   end
-  local exported = { schema = 1, stateVersion = store.stateVersion or "1", states = states }
-  return exported, sha256(json.encode(exported))
+  return exportOf(states)
 end
 
 local function verified(exported, digest)
@@ -107,7 +125,8 @@ local function verified(exported, digest)
     error(fail.new("DIGEST_MISMATCH", "the state has the digest " .. actual .. ", which differs from the given one",
       "Send the state exactly as returned by EXPORT_STATE, with its digest."))
   end
-  local isKnown = exported.schema == 1 or exported.schema == 2 and type(exported.globals) == "table" and type(exported.tables) == "table"
+  local schema, hasTables = exported.schema, type(exported.tables) == "table"
+  local isKnown = schema == 1 or schema == 2 and hasTables and type(exported.globals) == "table" or schema == 3 and hasTables
   if not isKnown or type(exported.states) ~= "table" or type(exported.stateVersion) ~= "string" then
     error(fail.new("BAD_STATE", "the state is not in the format of this library's EXPORT_STATE", "Export it from a process of this fleet."))
   end
@@ -119,37 +138,21 @@ local function verified(exported, digest)
   return actual
 end
 
--- Puts values into the tables that are already at their place, because the program may refer to them. A table that occurs more than once in the
--- states is not filled: it may be one that the code uses for several of them, and the values for its places may differ. Nor is an entry of a list:
--- its place says nothing about what it is, and a handler that waits may refer to it.
--- @treturn function(value, there) returns what to store; `there` is the earlier value at that place
--- @treturn function(table, value) gives a table the content of another one
-local function filler()
-  local count, foreign, made = lossless.counted(store.states), modules.tables(), {}
-  foreign[_G], foreign[Fleet], foreign[store] = true, true, true
-  local fill
-  local function isFree(t)
-    return type(t) == "table" and count[t] == 1 and not foreign[t] and (getmetatable(t) == nil or json.isObject(t))
+-- The states of an export.
+-- @treturn table name → table · shared tables in them: id → table
+local function statesOf(exported)
+  local states, shared = {}, nil
+  if exported.schema == 3 then
+    states, shared = lossless.unpack(exported.states, exported.tables, {})
+  else
+    for name, value in pairs(exported.states) do states[name] = unpack(value) end
   end
-  local function place(value, there)
-    if type(value) ~= "table" then return value end
-    if not made[value] then
-      made[value] = isFree(there) and there or value
-      fill(made[value], value)
+  for name, value in pairs(states) do
+    if type(value) ~= "table" or lossless.bintBits(value) then
+      error(fail.new("BAD_STATE", "the state " .. name .. " is not a table", "Export it again."))
     end
-    return made[value]
   end
-  fill = function(t, value)
-    local had = {}
-    if not rawequal(t, value) then
-      for k, v in next, t do had[k] = v end
-      for k in next, had do t[k] = nil end
-      if getmetatable(t) == nil or json.isObject(t) then setmetatable(t, getmetatable(value)) end
-    end
-    local isList = json.isArray(had)
-    for k, v in next, value do t[k] = place(v, not isList and had[k] or nil) end
-  end
-  return place, fill
+  return states, shared
 end
 
 --- Replaces the data of some keys with the result of `slice`.
@@ -165,15 +168,17 @@ function state.replace(exported, digest, belongs)
       error(fail.new("BAD_STATE", "the state " .. name .. " is not partitioned here", "Declare it with partition = true, or use trafficStrategy INSTANT."))
     end
   end
-  local place = filler()
+  local place, _, fill = filler()
+  local given = statesOf(exported)
   for name in pairs(store.partitioned) do
     local target, had = store.states[name], {}
     for k, v in next, target do
       if belongs(tostring(k)) then had[k] = v end
     end
     for k in next, had do target[k] = nil end
-    for k, v in pairs(unpack(exported.states[name] or {})) do target[k] = place(v, had[k]) end
+    for k, v in pairs(given[name] or {}) do target[k] = place(v, had[k]) end
   end
+  fill()
   return actual
 end
 
@@ -191,31 +196,70 @@ local function remove(name)
   store.states[name], store.undo[name], store.partitioned[name] = nil, nil, nil
 end
 
---- Replaces the content of states and globals, keeping the tables themselves, also those in them. States that it does not name stay as they are,
--- because a hand-over brings those of an earlier program: a new state has its default there, or what a migration or a first message put into it.
--- @tparam table states name → content, not packed
--- @tparam ?table packed, tables globals as in an export; nil: they are unchanged
--- @tparam ?table reset names of states that get their default instead, if `states` does not have them
--- @treturn function() that undoes the import of the globals; the states are restored with the failed handler
--- @treturn ?table those of `reset` that have their default now; nil without `reset`
-function state.place(states, packed, tables, reset)
-  local undo, join = importGlobals.take(packed, tables)
-  local _, fill = filler()
+-- Replaces the content of states, keeping the tables themselves, also those in them.
+-- @tparam ?table reset see `place`
+-- @treturn table value → the table that has its content · see `place`
+local function setStates(states, reset)
+  local _, choose, fill, placed = filler()
   for name, value in pairs(states) do
-    local root = made(name, {}, store.undo[name] or "copy")
+    -- A new name may be another one for a table that is a state already.
+    local root = made(name, placed[value] or {}, store.undo[name] or "copy")
     keepWhole(name)
-    fill(root, value)
+    if not placed[value] then choose(value, root) end
   end
   local done = reset and {}
   for _, name in ipairs(reset or {}) do
     local isKnown, value = defaults.of(name)
     if isKnown and states[name] == nil then
       keepWhole(name)
-      if value then fill(store.states[name], value) else remove(name) end
+      if value then choose(value, store.states[name]) else remove(name) end
       done[#done + 1] = name
     end
   end
-  join()
+  fill()
+  return placed, done
+end
+
+-- Exports again what was imported and compares, which proves that the values themselves are equal, not only the text.
+local function assertSame(given)
+  local states, found = {}, given.globals and { roots = {}, gone = {} }
+  for name in pairs(given.states) do states[name] = store.states[name] end
+  for name in pairs(given.globals or {}) do
+    found.roots[name] = rawget(_G, name)
+    if found.roots[name] == nil then found.gone[#found.gone + 1] = name end
+  end
+  local packed, tables = lossless.packed(exactStates.groups(states, found))
+  if not exactStates.isSame({ packed[1], packed[2], tables }, { given.states, given.globals, given.tables }) then
+    error(fail.new("DIGEST_MISMATCH", "the imported state differs from the exported one", "Report this to the maintainers: it is a bug in the library."))
+  end
+end
+
+--- Replaces the content of states and globals, keeping the tables themselves, also those in them. States that it does not name stay as they are,
+-- because a hand-over brings those of an earlier program: a new state has its default there, or what a migration or a first message put into it.
+-- @tparam table given `schema` · `states`: as in an export, or with the schemas 1 and 2 name → table, if `isUnpacked` · `globals`: as in an export;
+--   nil: they are unchanged · `tables`: as in an export
+-- @tparam ?table reset names of states that get their default instead, if `states` does not have them
+-- @treturn function() that undoes the import of the globals; the states are restored with the failed handler
+-- @treturn ?table those of `reset` that have their default now; nil without `reset`
+-- @raise a failure `DIGEST_MISMATCH` or `BAD_STATE`
+function state.place(given, reset)
+  local states, shared = given.states, nil
+  if given.schema == 3 or not given.isUnpacked then states, shared = statesOf(given) end
+  if not shared then
+    local undo, join = importGlobals.take(given.globals, given.tables)
+    local _, done = setStates(states, reset)
+    join()
+    return undo, done
+  end
+  -- First the states, to whose tables the globals may refer.
+  local placed, done = setStates(states, reset)
+  for id, t in pairs(shared) do shared[id] = placed[t] or t end
+  local undo = importGlobals.take(given.globals, given.tables, shared)
+  local isSame, problem = pcall(assertSame, given)
+  if not isSame then
+    undo()
+    error(problem, 0)
+  end
   return undo, done
 end
 
@@ -226,9 +270,8 @@ end
 -- @treturn ?table see `place`
 -- @raise a failure `DIGEST_MISMATCH` or `BAD_STATE`; then nothing is changed
 function state.import(exported, digest, reset)
-  local actual, states = verified(exported, digest), {}
-  for name, value in pairs(exported.states) do states[name] = unpack(value) end
-  return actual, state.place(states, exported.globals, exported.tables, reset)
+  local actual = verified(exported, digest)
+  return actual, state.place(exported, reset)
 end
 
 return state
