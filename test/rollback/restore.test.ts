@@ -291,3 +291,21 @@ test("a backup that is older than a state is restored: newer states get their de
   expect(again.plan).toEqual([]);
   expect(await p.value(STATES)).toEqual(held);
 }, 60_000);
+
+test("states that the backup does not contain have no part in the comparison, also if they are lossless or share tables with those in it", async () => {
+  const { p, restore, load, backup, asked } = await running();
+  const source = (more: string) =>
+    program(`local fleet = require("fleet") fleet.process { name = "notes", version = "1.0.0" }
+      fleet.state("old", { n = 1, list = { 1 } }) ${more} ${NOTES}`);
+  await load(source(""));
+  const { digest } = await backup();
+  await load(source(`local new = fleet.state("new", { rate = 5.0 })`));
+  const states = "Fleet.store.states";
+  await p.eval(`${states}.old.n = 2 ${states}.new.list = ${states}.old.list`);
+  asked.length = 0;
+  const { done } = await restore(digest);
+  expect(done).toMatchObject({ equal: true, reset: ["new"], left: [] });
+  expect(asked.slice(-2)).toEqual(["EXPORT_STATE", "EXPORT_STATE"]);
+  const now = `{ ${states}.old.n, ${states}.new.rate, math.type(${states}.new.rate), ${states}.new.list == nil }`;
+  expect(await p.value(now)).toEqual([1, 5, "float", true]);
+}, 60_000);

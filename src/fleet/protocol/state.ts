@@ -78,6 +78,8 @@ interface ExportRequest {
   readonly whole?: boolean;
   /** Globals to export. @default those in the declaration, else those that messages changed */
   readonly globals?: readonly string[];
+  /** States to export; earlier libraries export all. @default all */
+  readonly states?: readonly string[];
   readonly tags?: Readonly<Record<string, string>>;
 }
 

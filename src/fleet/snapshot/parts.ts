@@ -16,7 +16,7 @@ const AREAS: readonly unknown[] = ["s", "v", "g", "t"] satisfies Area[];
 const isArea = (value: unknown): value is Area => AREAS.includes(value);
 
 /** The schema of an export whose states are lossless, as globals are: they refer to the same list of shared tables. */
-const LOSSLESS = 3;
+export const LOSSLESS = 3;
 /** How a table is written in JSON: as an object, a list, or pairs. */
 type Kind = "o" | "a" | "p";
 

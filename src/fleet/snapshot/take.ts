@@ -29,11 +29,13 @@ export interface ExportedSnapshot {
   readonly code?: InCode;
 }
 
-interface Extent {
+export interface Extent {
   /** Whether the export includes globals even if there are none; exports of earlier versions do not include them. @default true */
   readonly whole?: boolean;
   /** Globals to export. @default those in the declaration, else those that messages changed */
   readonly globals?: readonly string[];
+  /** States to export, which earlier libraries ignore. @default all */
+  readonly states?: readonly string[];
 }
 
 /**
@@ -47,12 +49,14 @@ export async function exportState(
   place: ProcessRef,
   occasion: SnapshotReason,
   budget: Budget,
-  { whole = true, globals }: Extent = {},
+  { whole = true, ...selected }: Extent = {},
 ): Promise<ExportedSnapshot> {
   const { name: member, processId, generation } = place;
   const { reason, sourceHash, deploymentId = session.deployment.id } = occasion;
-  const tags = { "Snapshot-Reason": reason, "Deployment-Id": deploymentId, "Source-Hash": sourceHash };
-  const request = { whole, tags, ...(globals === undefined ? {} : { globals }) };
+  const own = { "Snapshot-Reason": reason, "Deployment-Id": deploymentId, "Source-Hash": sourceHash };
+  // A part of the states is no snapshot that a later run may find.
+  const tags = selected.states === undefined ? own : {};
+  const request = { whole, tags, ...selected };
   const reply = await exportedState(session, place, request, budget);
   const text = canonicalJson(reply.state);
   if (sha256(text) !== reply.digest) {

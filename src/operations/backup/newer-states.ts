@@ -5,6 +5,7 @@ import { parseJson } from "../../core/json.ts";
 import type { FleetSession } from "../../fleet/fleet-session.ts";
 import { resettableStates } from "../../fleet/protocol/state.ts";
 import { StateSchema } from "../../fleet/snapshot/contents.ts";
+import { LOSSLESS } from "../../fleet/snapshot/parts.ts";
 import type { SnapshotToRestore } from "./find.ts";
 
 /** A backup with what a restore of it changes besides its contents. */
@@ -42,6 +43,12 @@ export function planLines({ member: { name }, reset }: PlannedRestore): string[]
 /** Names of the states in an export. Pure. */
 export const namesIn = (text: string): ReadonlySet<string> =>
   new Set(Object.keys(StateSchema.parse(parseJson(text)).states ?? {}));
+
+/** Whether states that are named share tables with others, or may: then only the process can export them alone. Pure. */
+export function mayShare(text: string, names: ReadonlySet<string>): boolean {
+  const { schema, states = {} } = StateSchema.parse(parseJson(text));
+  return schema === LOSSLESS && Object.keys(states).some((name) => !names.has(name));
+}
 
 /** The digest of an export without the states that are not named. Pure. */
 export function digestOf(text: string, names: ReadonlySet<string>): string {

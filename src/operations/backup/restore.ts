@@ -7,9 +7,14 @@ import { info } from "../../fleet/protocol/info.ts";
 import { importState } from "../../fleet/protocol/state.ts";
 import { contentsOf, contentsText, StateSchema } from "../../fleet/snapshot/contents.ts";
 import { type Snapshot, snapshotStore } from "../../fleet/snapshot/store.ts";
-import { type ExportedSnapshot, exportState, type SnapshotReason } from "../../fleet/snapshot/take.ts";
+import {
+  type ExportedSnapshot,
+  type Extent,
+  exportState,
+  type SnapshotReason,
+} from "../../fleet/snapshot/take.ts";
 import { isUnsupported } from "../../fleet/snapshot/unsupported.ts";
-import { digestOf, namesIn, type PlannedRestore } from "./newer-states.ts";
+import { digestOf, mayShare, namesIn, type PlannedRestore } from "./newer-states.ts";
 
 /** The result of a restore. */
 interface Restored {
@@ -66,23 +71,29 @@ export async function restoreState(
   const { globals } = StateSchema.parse(data.state);
   const whole = globals !== undefined;
   const names = Object.keys(globals ?? {});
-  const readBack = (extent: { readonly globals?: readonly string[] }) =>
+  const readBack = (extent: Extent) =>
     exportState(session, member, occasion, budgetOf(SECONDS), { whole, ...extent }).catch(repeatedBy(again));
-  const declared = await readBack({});
   const states = namesIn(text);
-  const isSame = (taken: ExportedSnapshot) => digestOf(taken.text, states) === snapshot.digest;
+  const compared = async (extent: Extent) => {
+    const taken = await readBack(extent);
+    const isAlone = digestOf(taken.text, states) === snapshot.digest || !mayShare(taken.text, states);
+    const alone = isAlone ? taken : await readBack({ ...extent, states: [...states] });
+    return { taken, held: digestOf(alone.text, states) };
+  };
+  const declared = await compared({});
   // The backup may contain more, or fewer, globals than the running code declares.
-  const after =
-    isSame(declared) || names.length > MAX_GLOBALS || declared.snapshot.stateVersion !== snapshot.stateVersion
-      ? declared
-      : await readBack({ globals: names });
+  const isLast =
+    declared.held === snapshot.digest ||
+    names.length > MAX_GLOBALS ||
+    declared.taken.snapshot.stateVersion !== snapshot.stateVersion;
+  const { taken: after, held } = isLast ? declared : await compared({ globals: names });
   const { stateVersion } = after.snapshot;
-  if (isSame(after) || stateVersion !== snapshot.stateVersion) {
+  if (held === snapshot.digest || stateVersion !== snapshot.stateVersion) {
     await keep(after);
     return {
-      equal: isSame(after),
+      equal: held === snapshot.digest,
       stateVersion,
-      notDeclared: names.filter((name) => !declared.carried.includes(name)),
+      notDeclared: names.filter((name) => !declared.taken.carried.includes(name)),
       notNamed: whole ? before.carried.filter((name) => !names.includes(name)) : [],
       reset,
       left: [...namesIn(after.text)].filter((name) => !states.has(name) && !reset.includes(name)).sort(),
@@ -93,7 +104,7 @@ export async function restoreState(
   throw new FleetError({
     code: "STATE_DIFFERS",
     what: `${member.name} accepted the state, but now holds a different one.`,
-    got: digestOf(after.text, states),
+    got: held,
     expected: snapshot.digest,
     remedy: `A message may have changed it in the meantime: check it. To restore the state again: ${again}. ${undoLine(member.name, { before: before.snapshot, notKept })}`,
   });
