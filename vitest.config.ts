@@ -35,7 +35,7 @@ const TOGETHER = [
   "test/delivery/{approval,faults,hold,judge,ranges,rollout,statistics}.test.ts",
   "test/docs/{commands,readme,resources,schemas,troubleshooting}.test.ts",
   "test/faults/report.test.ts",
-  "test/fleet/{damaged-files,deployments,health-probe,info,reads,secrets,state-parts-time}.test.ts",
+  "test/fleet/{damaged-files,deployments,health-probe,info,last-snapshot,reads,secrets,state-parts-time}.test.ts",
   "test/localnet/pure.test.ts",
   "test/monitor/{alert-book,crons,dashboard,driven-cron,figures,interval,ledger-copy,ledger-restart,rules,settings,store,ticked}.test.ts",
   "test/move/carried.test.ts",

@@ -48,10 +48,14 @@ interface SnapshotStore {
   text(digest: string): Promise<string | undefined>;
   /** All snapshots, newest first; of one member if given. */
   list(member?: string): Promise<Snapshot[]>;
+  /** Metadata of one member that cannot be read: its path, and the time in its name. */
+  damaged(member: string): Promise<{ readonly path: string; readonly takenAt: string }[]>;
   /** Paths of the metadata of some snapshots. */
   paths(which: (snapshot: Snapshot) => boolean): Promise<string[]>;
 }
 
+/** The time at the start of a metadata file's name: what follows its minutes stays. */
+const STAMP = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)/;
 /** The end of a metadata file's name: the digest's first digits. */
 const NAMED = /-([0-9a-f]{12})\.json$/;
 
@@ -62,18 +66,22 @@ export function snapshotStore(scope: StackFiles): SnapshotStore {
   const pathOf = (digest: string): string => join(texts, `${digest}.json.gz`);
   const entries = async (folder: string) => {
     const found: { path: string; snapshot: Snapshot }[] = [];
+    const damaged: { path: string; takenAt: string }[] = [];
     for (const name of await readdir(folder).catch(() => [])) {
       if (!name.endsWith(".json")) continue;
       const path = join(folder, name);
       const parsed = SnapshotSchema.safeParse(await readJson(path).catch(() => undefined));
       if (parsed.success) found.push({ path, snapshot: parsed.data });
+      else damaged.push({ path, takenAt: name.replace(NAMED, "").replace(STAMP, "$1-$2-$3T$4:$5:") });
     }
-    return found;
+    return { found, damaged };
   };
   const all = async (member?: string) => {
     const members = member === undefined ? await readdir(known).catch(() => []) : [member];
     const found = await Promise.all(members.map((name) => entries(join(known, name))));
-    return found.flat().sort((a, b) => (a.snapshot.takenAt < b.snapshot.takenAt ? 1 : -1));
+    return found
+      .flatMap((each) => each.found)
+      .sort((a, b) => (a.snapshot.takenAt < b.snapshot.takenAt ? 1 : -1));
   };
   const textOf = async (digest: string) => {
     if (!/^[0-9a-f]{64}$/.test(digest)) return undefined;
@@ -98,6 +106,7 @@ export function snapshotStore(scope: StackFiles): SnapshotStore {
       if ((await textOf(snapshot.digest)) === undefined) await write();
     },
     text: textOf,
+    damaged: async (member) => (await entries(join(known, member))).damaged,
     list: async (member) => (await all(member)).map(({ snapshot }) => snapshot),
     paths: async (which) => (await all()).flatMap(({ path, snapshot }) => (which(snapshot) ? [path] : [])),
   };

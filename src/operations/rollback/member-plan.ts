@@ -33,6 +33,10 @@ export interface MemberPlan {
   readonly from?: { readonly version: string; readonly sourceHash: string };
   readonly to?: { readonly version: string; readonly sourceHash: string };
   readonly snapshot?: Snapshot;
+  /** Where the snapshot was found. */
+  readonly snapshotFrom?: "this machine" | "the network";
+  /** What may be a later state and cannot be read, with the reasons. */
+  readonly unread?: readonly string[];
   /** Messages whose effect is not in the state that is restored. */
   readonly lost?: LostMessages;
   /** The earlier code has no library (`lib: false`): nothing saves, compares, restores or hands over its state. */

@@ -5,7 +5,11 @@ import type { MemberPlan } from "./member-plan.ts";
 export function memberPlanLines(plans: readonly MemberPlan[]): string[] {
   const shown = plans.filter(({ kind }) => kind !== "same");
   const width = Math.max(8, ...shown.map(({ name }) => name.length));
-  return shown.map((plan) => `  ${plan.name.padEnd(width)}  ${lineOf(plan)}`);
+  const line = ({ name }: MemberPlan, text: string) => `  ${name.padEnd(width)}  ${text}`;
+  return shown.flatMap((plan) => [
+    line(plan, lineOf(plan)),
+    ...(plan.unread ?? []).map((what) => line(plan, `may be a later state, and cannot be read: ${what}`)),
+  ]);
 }
 
 /** What becomes of the state under code without the library: aos keeps globals that the code does not assign, and nothing else is done. */
@@ -13,13 +17,14 @@ const PLAIN_IN_PLACE =
   "without the library, nothing saves or restores its state: aos keeps the globals that this code does not assign";
 const PLAIN_NEXT = "without the library, no state is carried: it starts without any";
 
-function lineOf({ kind, from, to, warm, carries, plain, snapshot, lost }: MemberPlan): string {
+function lineOf({ kind, from, to, warm, carries, plain, snapshot, snapshotFrom, lost }: MemberPlan): string {
   const after = `${to?.version} ${to?.sourceHash.slice(0, 8)}`;
   const code = `${from ? `${from.version} ${from.sourceHash.slice(0, 8)}` : "?"} → ${after}`;
   const missed = lost && lost.messages > 0 ? `; ${describeLost(lost)} lost` : "";
   const isEmpty = snapshot?.states?.length === 0 && snapshot.globals?.length === 0;
+  const home = snapshotFrom === undefined ? "" : ` from ${snapshotFrom}`;
   const taken = snapshot
-    ? `${isEmpty ? "empty " : ""}state of ${snapshot.takenAt} (${snapshot.digest.slice(0, 8)})`
+    ? `${isEmpty ? "empty " : ""}state of ${snapshot.takenAt} (${snapshot.digest.slice(0, 8)})${home}`
     : undefined;
   const handOver = carries === true && !lost ? ", present state handed over" : "";
   switch (kind) {

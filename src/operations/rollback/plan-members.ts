@@ -12,6 +12,7 @@ import type { MemberPlan, PlanRequest } from "./member-plan.ts";
 import { isReachable } from "./migrations.ts";
 import { planRespawn } from "./plan-respawn.ts";
 import { findWarmRevision, planNewRevision, planWarmRevision, servingOf } from "./plan-revisions.ts";
+import { plannedState } from "./planned-state.ts";
 import { restoreProblem } from "./restore-problem.ts";
 import { withUnsaved } from "./unsaved.ts";
 
@@ -95,10 +96,11 @@ async function planMember(
   if (canMigrate && !wantsState) return { ...base, kind: "in-place" };
   if (name === fleet.ledger)
     return { ...base, kind: "with-state", problem: restoreProblem(name, info, wanted, false) };
-  const snapshot = await lastSnapshot(fleet.session, member, to.sourceHash, budgetOf(60));
+  const found = await lastSnapshot(fleet.session, member, to.sourceHash, budgetOf(60));
+  const { snapshot, unread } = found;
   if (!snapshot) {
-    return { ...base, kind: "with-state", problem: restoreProblem(name, info, wanted, canMigrate) };
+    return { ...base, kind: "with-state", problem: restoreProblem(name, info, wanted, canMigrate, unread) };
   }
   const lost = await countLostMessages(await history(), snapshot);
-  return { ...base, kind: "with-state", snapshot, lost };
+  return { ...base, kind: "with-state", ...plannedState(found), lost };
 }
