@@ -113,6 +113,8 @@ describe("a move", () => {
     const store = snapshotStore(world.fleet("new").session.scope);
     const [saved] = await store.list("counter");
     expect(await store.text(saved?.digest ?? "")).toContain('"n":1');
+    // Or a restore without a digest would return to what the move replaced.
+    expect(saved?.reason).toBe("restore");
   });
 
   test("retires the old processes on request", async () => {

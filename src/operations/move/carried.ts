@@ -36,6 +36,8 @@ export interface Occasion {
   readonly id: string;
   /** The code that the process runs. */
   readonly sourceHash: string;
+  /** `restore`: the state is about to be replaced, so it is never the newest backup. @default backup */
+  readonly reason?: "backup" | "restore";
 }
 
 /** The part of an export that a move carries. Pure. */
@@ -62,12 +64,12 @@ export function carriedIn(exported: ExportedSnapshot, hasRouter: boolean): Carri
 export async function readCarried(
   { session }: Pick<FleetSession, "session">,
   place: ProcessRef,
-  { id, sourceHash }: Occasion,
+  { id, sourceHash, reason = "backup" }: Occasion,
   hasRouter: boolean,
   budget: Budget,
   globals?: readonly string[],
 ): Promise<Carried> {
-  const occasion = { reason: "backup", sourceHash, deploymentId: id } as const;
+  const occasion = { reason, sourceHash, deploymentId: id };
   const extent = globals === undefined ? {} : { globals };
   return carriedIn(await exportState(session, place, occasion, budget, extent), hasRouter);
 }

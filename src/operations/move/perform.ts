@@ -130,7 +130,8 @@ async function closeTargets(run: MoveRun, { targets }: Stopped): Promise<void> {
     // Also one that an earlier failed move left stopped: nobody else stops a process that does not serve yet.
     targets.add(name);
     await turn(target, to, "DRAINING", run);
-    const held = await readCarried(target, to, occasion(run, carries.targetHash), false, budgetOf(seconds));
+    const replaced = { ...occasion(run, carries.targetHash), reason: "restore" as const };
+    const held = await readCarried(target, to, replaced, false, budgetOf(seconds));
     await keep(target, held);
   }
 }
