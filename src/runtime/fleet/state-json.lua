@@ -77,7 +77,11 @@ unpack = function(value)
   if type(value) ~= "table" then return value end
   if type(value.__int) == "string" then return math.tointeger(tonumber(value.__int)) or 0 end
   if type(value.__float) == "string" then
-    return ({ inf = math.huge, ["-inf"] = -math.huge })[value.__float] or (0 / 0)
+    local known = ({ inf = math.huge, ["-inf"] = -math.huge })[value.__float]
+    if known then return known end
+    -- Its sign is in the text that was exported, and depends on the processor that divides.
+    local nan = 0 / 0
+    return tostring(nan) == value.__float and nan or -nan
   end
   local result = json.isObject(value) and json.object() or {}
   if type(value.__pairs) == "table" then
