@@ -10,8 +10,9 @@ local MAX_PROCESSES = 1000
 -- a deployer made. Each process reports its own starts, as often as it likes.
 local START_AGAIN, MAX_STARTS = 60000, 8
 
--- starts: id → { at, the latest start in the ledger; entries, since `others`; omitted, since `at` }; entries: of all starts
-local state = fleet.state("registrations", { byId = {}, count = 0, starts = {}, entries = 0 })
+-- starts: id → the time of the latest start in the ledger; startCounts: id → { entries, since `others`; omitted, since that time }; entries: of
+-- all starts
+local state = fleet.state("registrations", { byId = {}, count = 0, starts = {}, startCounts = {}, entries = 0 })
 
 -- Whether the process was registered as one without the fleet's library, which answers none of the fleet's actions.
 local function runsWithoutLibrary(entry)
@@ -71,7 +72,7 @@ fleet.on("PROCESS_DEREGISTRATION", {
   if id == nil then error(fleet.fail("INVALID_DATA", "processId is missing", "Set processId.")) end
   if state.byId[id] then
     state.byId[id] = nil
-    if state.starts then state.starts[id] = nil end
+    for _, of in ipairs({ state.starts or {}, state.startCounts or {} }) do of[id] = nil end
     state.count = state.count - 1
     ledger.write("PROCESS_DEREGISTERED", { processId = id }, msg)
   end
@@ -94,15 +95,12 @@ local function known(msg)
   return state.byId[msg.From] ~= nil or fleet.is(msg, "peer")
 end
 
--- The record of a process' starts, with the number of its entries since the latest entry of a deployer.
+-- The counts of a process' starts, with the number of its entries since the latest entry of a deployer.
 local function startsOf(id)
   -- States of earlier versions have no starts, or their times alone.
-  state.starts, state.entries = state.starts or {}, state.entries or 0
-  local start = state.starts[id]
-  if type(start) ~= "table" then
-    start = { at = start, entries = 0, omitted = 0 }
-    state.starts[id] = start
-  end
+  state.starts, state.startCounts, state.entries = state.starts or {}, state.startCounts or {}, state.entries or 0
+  local start = state.startCounts[id] or { entries = 0, omitted = 0 }
+  state.startCounts[id] = start
   local others = ledger.length() - state.entries
   if start.others ~= others then start.others, start.entries = others, 0 end
   return start
@@ -116,14 +114,15 @@ fleet.on("STARTUP", { silent = true }, function(data, msg)
     entry.lastStartup = { at = now, version = version, count = (entry.lastStartup and entry.lastStartup.count or 0) + 1 }
   end
   local start = startsOf(msg.From)
-  if start.at and now - start.at < START_AGAIN or start.entries >= MAX_STARTS then
+  local at = state.starts[msg.From]
+  if at and now - at < START_AGAIN or start.entries >= MAX_STARTS then
     start.omitted = start.omitted + 1
     return
   end
   ledger.write("PROCESS_STARTED", {
     processId = msg.From, version = version, omitted = start.omitted > 0 and start.omitted or nil,
   }, msg)
-  start.at, start.entries, start.omitted = now, start.entries + 1, 0
+  state.starts[msg.From], start.entries, start.omitted = now, start.entries + 1, 0
   state.entries = state.entries + 1
 end)
 

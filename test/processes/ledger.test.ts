@@ -846,6 +846,8 @@ describe("with processes", () => {
     expect((await entries()).slice(1).map(({ version, omitted }) => [version, omitted])).toEqual(
       Array.from({ length: 8 }, (_, n) => [`1.0.${n}`, undefined]),
     );
+    // An earlier version of the program reads the times of starts as numbers, and after a rollback it counts nothing.
+    expect(await c.value(`math.type(Fleet.store.states.registrations.starts["${id}"])`)).toBe("integer");
     const { processes } = await ask(c, { Action: "PROCESS_DISCOVERY" });
     expect(processes).toMatchObject({ [id]: { lastStartup: { version: "1.0.19", count: 20 } } });
     const epoch = (await ask(c, { Action: "Info" })).epoch as number;

@@ -1,5 +1,6 @@
 /** Requests by keys that are being moved to another process, and all other requests meanwhile. */
 import { beforeAll, expect, test } from "vitest";
+import { canonicalJson, sha256 } from "../../src/core/hash.ts";
 import { bucket } from "../router/reference.ts";
 import { type Aos, address, boot, MESSENGER } from "./aos.ts";
 
@@ -82,11 +83,35 @@ test("a handler that waits since a request of a key is open for the range with t
   await p.send({ Action: "Gift", Ask: "1", Player: stays, From: COORDINATOR, "Traffic-Key": stays });
   expect([await open({}), await open({ from: 5000, to: 10_000 })]).toEqual([0, 1]);
   await p.send({ Action: "Gift", Ask: "1", Player: stays, From: address("token"), Owner: MESSENGER });
+  // A message with a key between is not the one that made it wait.
+  await earn(stays, { From: COORDINATOR, "Traffic-Key": stays });
+  await earn(stays, { From: COORDINATOR, "Traffic-Key": stays });
   expect([await open({}), await open({ from: 5000, to: 10_000 })]).toEqual([1, 2]);
   for (const n of ["1", "2"])
     await p.send({ Action: "Thanks", N: n, Player: stays, From: COORDINATOR, "Traffic-Key": stays });
   expect([await open({}), await open({ from: 5000, to: 10_000 })]).toEqual([0, 0]);
-  expect(await purse(stays)).toBe(before + 200);
+  expect(await purse(stays)).toBe(before + 202);
+});
+
+test("a refused import of keys leaves a state that is not undone as it was", async () => {
+  const source = `
+local fleet = require("fleet")
+fleet.process { name = "vault", processType = "SHOP", version = "1.0.0", capabilities = {} }
+local vault = fleet.state("vault", {}, { partition = true, undo = "none" })
+fleet.on("SET", {}, function(data) vault[data.key] = data.value return {} end)
+fleet.invariant("small", function() return (vault["${moved}"] or 0) < 10, "too much" end)`;
+  const vault = await boot("vault", { source });
+  await vault.send({ Action: "SET", Data: { key: moved, value: 5 } });
+  const state = { schema: 1, stateVersion: "1", states: { vault: { [moved]: 50 } } };
+  const digest = sha256(canonicalJson(state));
+  const reply = await vault.send({
+    Action: "IMPORT_KEYS",
+    Epoch: "1",
+    Data: { ...HALF, state, digest },
+  });
+  expect(reply.reply?.data.error?.code).toBe("INVARIANT_BROKEN");
+  expect(await vault.value("Fleet.store.states.vault")).toEqual({ [moved]: 5 });
+  await vault.drop();
 });
 
 test("once the keys are back all requests are served", async () => {

@@ -99,12 +99,13 @@ describe("a reference into a state", () => {
 });
 
 describe("a state that a message declares", () => {
-  test("has its first content again if the message fails, and its earlier options", async () => {
+  test("has its first content again if the message fails, and its options", async () => {
     const p = await base.clone();
     for (const who of ["a", "b"])
       expect((await send(p, "VISIT", { who, fail: true, partition: true }))?.error?.code).toBe("INTERNAL");
-    const options = "Fleet.store.undo['visits:a'] == nil and next(Fleet.store.partitioned) == nil";
-    expect(await p.value(options)).toBe(true);
+    // A module that the message was the first to require keeps the table, and nothing declares it again.
+    const options = "{ Fleet.store.undo['visits:a'], Fleet.store.partitioned['visits:a'] }";
+    expect(await p.value(options)).toEqual(["copy", true]);
     expect(await exported(p)).toMatchObject({
       state: { states: { "visits:a": { n: 0 }, "visits:b": { n: 0 } } },
     });
@@ -123,11 +124,29 @@ describe("a state that a message declares", () => {
     expect(await exported(p)).toMatchObject({ state: { states: { lazy: { n: 2 } } } });
   });
 
+  test("brings nothing back that the failed message wrote to another state", async () => {
+    const p = await base.clone();
+    await send(p, "ADD", { key: "apples" });
+    const run = `(function()
+      local run, S = require("fleet.run"), Fleet.store.states.shop
+      run.protected(function()
+        S.stock.apples = 90
+        Fleet.state("view", { of = S.stock, own = { n = 1 } }).own.n = 2
+        error("as asked")
+      end, {})
+      return { S.stock.apples, Fleet.store.states.view.own.n }
+    end)()`;
+    expect(await p.value(run)).toEqual([1, 1]);
+  });
+
   test("is removed again if there are many, because messages may choose names", async () => {
     const p = await base.clone();
     await p.eval("for i = 1, 300 do Fleet.store.states['many:' .. i] = {} end");
     expect((await send(p, "VISIT", { who: "a", fail: true }))?.error?.code).toBe("INTERNAL");
-    expect(await p.value("Fleet.store.states['visits:a'] == nil")).toBe(true);
+    const gone = ["states", "defaults", "undo", "partitioned"].map(
+      (of) => `Fleet.store.${of}['visits:a'] == nil`,
+    );
+    expect(await p.value(gone.join(" and "))).toBe(true);
   });
 });
 

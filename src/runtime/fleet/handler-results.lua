@@ -56,6 +56,9 @@ local function isEarly(msg)
   return not rawequal(msg, current.msg) and Fleet.current ~= nil and Fleet.current.id == msg.Id and Fleet.current.from == msg.From
 end
 
+-- Whether a message is closed for handlers of the program. There may be thousands before the first one (`Receive`).
+local closed = {}
+
 --- Installs the observer; a later bundle replaces it instead of wrapping it again.
 -- @tparam function isClosed `function(msg)`: whether the program's handlers must not get a message; those that wait for it still do
 function results.install(isClosed)
@@ -67,7 +70,8 @@ function results.install(isClosed)
     local isForeign = type(msg) == "table" and not handlers.isOwn(pattern)
     if isForeign and envelope.isRepeated(msg) then return false end
     local isBefore = isForeign and isEarly(msg)
-    if isBefore and isClosed(msg) then
+    if isBefore and not rawequal(closed.message, Fleet.current) then closed = { message = Fleet.current, is = isClosed(msg) } end
+    if isBefore and closed.is then
       local name = nameOf(pattern)
       if name and not handlers.isWaiting(name) then return false end
     end

@@ -45,7 +45,7 @@ end
 local function refusal(key)
   local sealed = store.partition
   if #sealed.ranges == 0 or envelope.isDryRun() then return nil end
-  local bucket = key and tables.bucket(key, sealed.salt)
+  local bucket = key and bucketOf(key, sealed.salt)
   for _, range in ipairs(sealed.ranges) do
     if not bucket or bucket >= range.from and bucket < range.to then
       return fail.new("DRAINING", key and "the state of this key is being moved to another process" or "keys of this process are being moved to another one",

@@ -29,7 +29,7 @@ function run.protected(fn, options)
   local outbox = ao.outbox
   local messages, spawns, assignments = #outbox.Messages, #outbox.Spawns, #outbox.Assignments
   local handlers = { table.unpack(Handlers.list) }
-  local context = { id = options.id, onceKey = options.onceKey, key = options.key, undo = {}, by = options.by, continues = options.continues }
+  local context = { saved = saved, id = options.id, onceKey = options.onceKey, key = options.key, undo = {}, by = options.by, continues = options.continues }
   local before = Fleet.context
   Fleet.context = context
   local thread = coroutine.create(fn)

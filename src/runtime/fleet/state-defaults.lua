@@ -32,6 +32,11 @@ function defaults.declare(name, default, isNew, isOwn)
   if isNew or not known or known.text ~= text then store.defaults[name] = value and { text = text, value = value } or nil end
 end
 
+--- Called for a state that is no longer declared.
+function defaults.forget(name)
+  store.defaults[name], declared[name], given[name], created[name], own[name] = nil, nil, nil, nil, nil
+end
+
 --- Called at the end of a load.
 function defaults.loaded()
   for name in pairs(created) do

@@ -30,23 +30,33 @@ local UNDO = { copy = true, append = true, none = true }
 --- Number of states from which one that a failed message declared is removed again: its name may come from what strangers send.
 local MANY = 256
 
--- Undoes the declaration of a new state by a failed message. The table stays declared, with its first content: the program may have kept it where
--- nothing is undone, as a module does that the message was the first to require, and what it writes there later must not be lost.
+-- Tables that the undo of the message restores: those of states that it found.
+local found = setmetatable({}, { __index = function(_, t)
+  local saved = Fleet.context.saved
+  return saved and saved.seen[t] or enclosed.has(t) or nil
+end })
+
+-- Undoes the declaration of a new state by a failed message. The table stays declared, with its first content and its options: the program may have
+-- kept it where nothing is undone, as a module does that the message was the first to require, and what it writes there later must not be lost.
+-- @treturn boolean whether it is no longer declared
 local function forget(name, kept)
   memory.restore(kept)
   local count = 0
   for _ in pairs(store.states) do count = count + 1 end
-  if count > MANY then store.states[name] = nil end
+  if count <= MANY then return false end
+  store.states[name] = nil
+  defaults.forget(name)
+  return true
 end
 
 local function made(name, default, undo, partition)
   local isNew, undoBefore, partitionedBefore = store.states[name] == nil, store.undo[name], store.partitioned[name]
   if isNew then store.states[name] = default or {} end
   -- The undo of a message knows the states that existed at its start.
-  local kept = isNew and Fleet.context and memory.of(store.states[name], math.huge)
+  local kept = isNew and Fleet.context and memory.of(store.states[name], math.huge, found)
   run.onFailure(function(isDone)
     if isDone then return end
-    if kept then forget(name, kept) end
+    if kept and not forget(name, kept) then return end
     store.undo[name], store.partitioned[name] = undoBefore, partitionedBefore
   end)
   store.undo[name] = undo
@@ -155,6 +165,13 @@ local function statesOf(exported)
   return states, shared
 end
 
+-- The undo of a message knows of a state with `undo = "append"` only that it grew, and nothing of one with `"none"`; an import replaces them.
+local function keepWhole(name)
+  if store.undo[name] == "copy" then return end
+  local kept = memory.of(store.states[name], math.huge)
+  run.onFailure(function(isDone) if not isDone then memory.restore(kept) end end)
+end
+
 --- Replaces the data of some keys with the result of `slice`.
 -- @raise a failure `DIGEST_MISMATCH`, `BAD_STATE` or `NO_MIGRATION`; then nothing is changed
 function state.replace(exported, digest, belongs)
@@ -171,6 +188,7 @@ function state.replace(exported, digest, belongs)
   local place, _, fill = filler()
   local given = statesOf(exported)
   for name in pairs(store.partitioned) do
+    keepWhole(name)
     local target, had = store.states[name], {}
     for k, v in next, target do
       if belongs(tostring(k)) then had[k] = v end
@@ -180,13 +198,6 @@ function state.replace(exported, digest, belongs)
   end
   fill()
   return actual
-end
-
--- The undo of a message knows of a state with `undo = "append"` only that it grew, and nothing of one with `"none"`; an import replaces them.
-local function keepWhole(name)
-  if store.undo[name] == "copy" then return end
-  local kept = memory.of(store.states[name], math.huge)
-  run.onFailure(function(isDone) if not isDone then memory.restore(kept) end end)
 end
 
 -- A table that no program of this load has: a later declaration makes the state again, with its default.

@@ -31,7 +31,9 @@ function waiting.record(key)
   if not next(store.partitioned) then return end
   local before, now = store.onceKeys or {}, {}
   for _, name in ipairs(names()) do
-    now[name] = before[name] == nil and (key or false) or before[name]
+    local known = before[name]
+    if known == nil then known = key or false end
+    now[name] = known
   end
   store.onceKeys = now
 end
