@@ -8,7 +8,6 @@ import {
   type Approval,
   approvalText,
   decide,
-  holdFields,
   isSameTable,
   judge,
   type Move,
@@ -23,7 +22,7 @@ import {
   verdictOf,
   weightsText,
 } from "../../src/delivery/index.ts";
-import type { HoldCode, SetTraffic, Table, TrafficState } from "../../src/delivery/wire.ts";
+import type { SetTraffic, TrafficState } from "../../src/delivery/wire.ts";
 import {
   baseOf,
   finalOf,
@@ -91,18 +90,18 @@ export class RolloutRun {
    *   TARGET_UNPROVEN (nothing was switched), TRAFFIC_TAKEN (somebody else moves it)
    */
   async run(): Promise<void> {
-    try {
-      await this.#run();
-    } catch (thrown) {
-      const error = isStale(thrown)
-        ? whyStale(thrown, await this.#router.read(), this.#wanted, this.#router.hasSet)
-        : thrown;
-      if (error === undefined) return this.#run();
-      if (isReverted(error)) {
+    for (let isFirst = true; ; isFirst = false) {
+      try {
+        return await this.#run();
+      } catch (thrown) {
+        const error = isStale(thrown)
+          ? whyStale(thrown, await this.#router.read(), this.#wanted, this.#router.hasSet)
+          : thrown;
+        if (error === undefined && isFirst) continue;
+        if (!isReverted(error)) throw error ?? thrown;
         this.progress.phase = "ROLLED_BACK";
         throw await this.#router.followBack(error);
       }
-      throw error;
     }
   }
 
@@ -136,13 +135,13 @@ export class RolloutRun {
     return this.#router.read();
   }
 
-  /** The step at which the rollout starts or continues. @throws FleetError GATE, PAUSED, HELD if it still waits */
-  async #startAt(steps: readonly Step[], state: TrafficState): Promise<Position> {
+  /** The step at which the rollout continues; undefined if it starts. @throws FleetError GATE, PAUSED, HELD if it still waits */
+  async #continueAt(steps: readonly Step[], state: TrafficState): Promise<Position | undefined> {
     const at = resumeAt(state, this.#wanted, steps);
     if (at === undefined) {
       // A rollout that starts again has every step judged again.
       this.progress.promoted = [];
-      return { step: 0, inconclusive: 0, errors: 0 };
+      return undefined;
     }
     await this.#router.report("TRAFFIC_SWITCHING", `continues at ${stepName(steps, at.step)}`);
     const waits = waitReason(state, steps, at, this.#wanted);
@@ -152,9 +151,11 @@ export class RolloutRun {
 
   async #runSteps(steps: readonly Step[], first: TrafficState): Promise<void> {
     let state = first;
-    let at = await this.#startAt(steps, state);
-    // A promoted step is not watched for another interval.
-    let promoted = commandOf(state) === "promote" && state.table?.mode === "held";
+    const continued = await this.#continueAt(steps, state);
+    let at = continued ?? { step: 0, inconclusive: 0, errors: 0 };
+    // A promoted step is not watched for another interval. A table of no step, as when a part of the state is back, gets the first one's shares.
+    let promoted = continued !== undefined && commandOf(state) === "promote" && state.table?.mode === "held";
+    const begun = at.step;
     for (;;) {
       const step = steps[at.step] as Step;
       if (!promoted) state = await this.#watch(steps, at, state, step);
@@ -163,7 +164,8 @@ export class RolloutRun {
       // A person's command may have arrived during the measurement.
       state = await this.#router.read();
       this.#assertOurs(state, at);
-      const next = decide(policyOf(state, this.#wanted), steps, at, verdict, commandOf(state));
+      const policy = at.step === begun ? policyOf(first, this.#wanted) : this.#wanted.strategy;
+      const next = decide(policy, steps, at, verdict, commandOf(state));
       promoted = false;
       const isPast = next.move.kind === "finish" || next.move.kind === "step";
       if (isPast && verdict.outcome !== "pass")
@@ -234,7 +236,7 @@ export class RolloutRun {
     await this.#settle(state, finalOf(this.#wanted), approvalText(approval, weightBp), approvedBy);
   }
 
-  /** Makes the table steady. */
+  /** Makes the table steady. State that is not where its traffic will be moves along. */
   async #settle(
     state: TrafficState,
     services: SetTraffic["services"],
@@ -243,7 +245,10 @@ export class RolloutRun {
   ): Promise<void> {
     const { release } = this.#wanted;
     const step = state.table?.release === release ? state.table.step + 1 : 1;
-    await this.#router.set({ ...messageOf(this.#wanted, step, services), ...expectSameTable(state) });
+    await this.#router.switch(state, {
+      ...messageOf(this.#wanted, step, services),
+      ...expectSameTable(state),
+    });
     this.progress.approvedBy = approvedBy;
     crashPoint("traffic.settled");
     await this.#complete(why);
@@ -254,15 +259,10 @@ export class RolloutRun {
     await this.#router.report("COMPLETED", `${weightsText(this.progress.table)} (${why})`);
   }
 
-  /** Has the router hold a table without a lease, with the reason. */
-  async #setHeld(state: TrafficState, table: Table, code: HoldCode, text: string): Promise<void> {
-    await this.#router.set({ ...setAgain(table, state), ...holdFields(state, code, text) });
-  }
-
   async #hold(state: TrafficState, { why, reason }: Extract<Move, { kind: "hold" }>): Promise<void> {
     // A table that a person paused is already held.
-    if (state.table && state.table.mode !== "held") await this.#setHeld(state, state.table, why, reason);
-    await this.#router.read();
+    if (state.table && state.table.mode !== "held") await this.#router.hold(state, state.table, why, reason);
+    else await this.#router.read();
     throw this.#waits(why, reason);
   }
 
@@ -281,8 +281,7 @@ export class RolloutRun {
     } catch (error) {
       // The old revision cannot import the changes since the switch: a person decides, and until then nothing is lost.
       if (!state.table || !isNotHanded(error)) throw error;
-      await this.#setHeld(state, state.table, "stranded", strandedText(reason));
-      await this.#router.read();
+      await this.#router.hold(state, state.table, "stranded", strandedText(reason));
       this.progress.phase = "HELD";
       throw stranded(error);
     }

@@ -181,9 +181,11 @@ export const raisedIn = ({ services }: SetTraffic, { table }: TrafficState): Rec
     }),
   );
 
-/** How failures are handled: a person who promotes a table that cannot go back overrules a failed check. */
-export const policyOf = ({ table }: TrafficState, { strategy }: Wanted): Wanted["strategy"] =>
-  holdOf(table)?.code === "stranded" ? { ...strategy, onFailure: "hold" } : strategy;
+/** How failures of the step are handled at which a run starts: a person who promotes a table that cannot go back overrules a failed check. */
+export const policyOf = (start: TrafficState, { strategy }: Wanted): Wanted["strategy"] =>
+  holdOf(start.table)?.code === "stranded" && commandOf(start) === "promote"
+    ? { ...strategy, onFailure: "hold" }
+    : strategy;
 
 /** A router of version 0.1.0 stores this sentence without a code, and `holdOf` reads it from there. */
 export const strandedText = (why: string): string => `the state cannot go back; ${why}`;

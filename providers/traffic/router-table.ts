@@ -4,14 +4,15 @@
 import { amount } from "../../src/core/amount.ts";
 import { crashPoint } from "../../src/core/crash.ts";
 import { FleetError } from "../../src/core/errors.ts";
-import { isSameTable, type Phase, tableName, weightsText } from "../../src/delivery/index.ts";
-import type { SetTraffic, Table, TrafficState } from "../../src/delivery/wire.ts";
+import { holdFields, isSameTable, type Phase, tableName, weightsText } from "../../src/delivery/index.ts";
+import type { HoldCode, SetTraffic, Table, TrafficState } from "../../src/delivery/wire.ts";
 import { isEvaluated, isUnsent } from "../../src/fleet/protocol/ask.ts";
 import type { Standing } from "./admission.ts";
+import { fence } from "./fence.ts";
 import type { HandOver } from "./hand-over.ts";
 import { switchUnknown, withStanding } from "./hand-over-messages.ts";
 import type { Measure } from "./measure.ts";
-import { baseOf, hasSameShares, targetsOf, type Wanted } from "./plan.ts";
+import { hasSameShares, type Wanted } from "./plan.ts";
 import { isNotHanded, notReturned, stranded, targetsUnproven } from "./rollout-errors.ts";
 import type { RolloutProgress } from "./rollout-progress.ts";
 import {
@@ -24,7 +25,10 @@ import {
   strandedMessage,
 } from "./rollout-state.ts";
 import type { Router } from "./router.ts";
-import { movesUndone, type StateMove, type StateOwner, stateMoves, stateOwners } from "./state-moves.ts";
+import { movesUndone, type StateMove, stateMoves, stateOwners } from "./state-moves.ts";
+
+/** Milliseconds of a lease that only parts two holds. */
+const LEASE_MS = 60_000;
 
 /** Milliseconds between two polls while targets are proved. */
 const PROOF_MS = 300;
@@ -67,6 +71,19 @@ export class RouterTable {
     const set = await this.#effects.router.set(message);
     this.hasSet = true;
     if (!set.repeated) this.#progress.slot = set.slot;
+  }
+
+  /** Holds a table with a reason and without a lease, and reads it. */
+  async hold(state: TrafficState, table: Table, code: HoldCode, text: string): Promise<void> {
+    const held = (now: TrafficState) => ({ ...setAgain(table, now), ...holdFields(now, code, text) });
+    await this.set(held(state));
+    const now = await this.read();
+    if (now.serial !== state.serial || now.proven === undefined) return;
+    // A router of an earlier version keeps the reason of a table that is held already, unless that has a lease in between.
+    const lease = { forMs: LEASE_MS, revertTo: now.proven.release, onEnd: "hold" as const };
+    await this.set({ ...setAgain(table, now), lease });
+    await this.set(held(await this.read()));
+    await this.read();
   }
 
   /** Sets a table, and first moves the state of services that change their process. The switch happens at one slot. */
@@ -262,26 +279,3 @@ const failureOf = (error: unknown) => ({ error });
 /** Whether a table is the one that a message sets. */
 const isInForce = (table: Table | undefined, message: SetTraffic): boolean =>
   isSameTable(table, message) && hasSameShares(table, message.services);
-
-/**
- * Makes the router refuse messages of earlier runs that have not arrived yet: a control message raises its epoch to this run's. It asks for a
- * proof that the router already has, which changes nothing else; if it has none, for those of the revisions that refuse requests.
- *
- * @throws FleetError if the router does not take it: then no revision may be resumed
- */
-async function fence(
-  router: Router,
-  wanted: Wanted,
-  { proofs, table }: TrafficState,
-  refusing: readonly StateOwner[],
-): Promise<void> {
-  const known = Object.entries(proofs).find(([, { status }]) => status === "proven");
-  if (known !== undefined) {
-    const [id, { release, revision }] = known;
-    return router.prove(release, { [id]: revision });
-  }
-  const revisions = { ...targetsOf(baseOf(wanted)), ...targetsOf(table?.services ?? {}) };
-  const ids = new Set(refusing.map(({ to }) => to));
-  const targets = Object.entries(revisions).filter(([id]) => ids.has(id));
-  await router.prove(table?.release ?? wanted.release, Object.fromEntries(targets));
-}

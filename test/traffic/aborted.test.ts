@@ -47,6 +47,26 @@ async function aborted(stage: Stage, handingFails: Stage["handingFails"]) {
   return error;
 }
 
+/** An aborted rollout of two services: the state of battle is back, that of shop cannot go back. */
+async function halfReturned() {
+  const stage = stageOf();
+  const services = { battle: service(BLUE, GREEN), shop: service(SHOP_BLUE, SHOP_GREEN) };
+  const wanted = { ...owned(stage), services };
+  stage.before = () => {
+    if (stage.router.table?.mode !== "rollout") return;
+    stage.router.say("abort");
+    Object.assign(stage, { handingFails: true, refusing: SHOP_BLUE });
+  };
+  const shop = { key: "sender", routes: [{ processId: SHOP_BLUE, revision: "old", weightBp: 10_000 }] };
+  const proven = stage.router.proven as Table;
+  proven.services = { ...proven.services, shop };
+  expect(codes((await stage.run(wanted)).error)).toEqual(["HANDOVER_FAILED"]);
+  expect([weights(stage), weights(stage, "shop")]).toEqual([AT_BLUE, { t: 10_000, s: 0 }]);
+  Object.assign(stage, { before: () => {}, handingFails: false, refusing: undefined });
+  stage.handed.splice(0);
+  return { stage, wanted };
+}
+
 describe("an abort whose hand-back takes too long", () => {
   it("leaves the traffic where it was, and the next run moves the state back", async () => {
     const stage = stageOf();
@@ -119,25 +139,24 @@ describe("an abort whose state cannot go back", () => {
   });
 
   it("is carried out if one of two services is back, so that the shares are those of no step", async () => {
-    const stage = stageOf();
-    const services = { battle: service(BLUE, GREEN), shop: service(SHOP_BLUE, SHOP_GREEN) };
-    const wanted = { ...owned(stage), services };
-    stage.before = () => {
-      if (stage.router.table?.mode !== "rollout") return;
-      stage.router.say("abort");
-      Object.assign(stage, { handingFails: true, refusing: SHOP_BLUE });
-    };
-    const shop = { key: "sender", routes: [{ processId: SHOP_BLUE, revision: "old", weightBp: 10_000 }] };
-    const proven = stage.router.proven as Table;
-    proven.services = { ...proven.services, shop };
-    expect(codes((await stage.run(wanted)).error)).toEqual(["HANDOVER_FAILED"]);
-    expect([weights(stage), weights(stage, "shop")]).toEqual([AT_BLUE, { t: 10_000, s: 0 }]);
-    stage.before = () => {};
-    stage.handingFails = false;
+    const { stage, wanted } = await halfReturned();
     expect(codes((await stage.run(wanted)).error)).toEqual(["ROLLED_BACK"]);
     expect([weights(stage), weights(stage, "shop")]).toEqual([AT_BLUE, { s: 10_000 }]);
     expect(stage.handed.at(-1)).toBe("shop t→s");
   });
+
+  it.each([false, true])(
+    "is overruled by a person who promotes a half-returned table: state moves with the traffic (the check fails: %s)",
+    async (isBad) => {
+      const { stage, wanted } = await halfReturned();
+      if (isBad) stage.behaviours[SHOP_GREEN] = { errorRate: 0.6 };
+      stage.router.say("promote");
+      expect((await stage.run(wanted)).error).toBeUndefined();
+      expect(stage.handed).toEqual(["battle b→g"]);
+      expect([weights(stage), weights(stage, "shop")]).toEqual([AT_GREEN, { t: 10_000, s: 0 }]);
+      expect(stage.router.proven).toMatchObject({ release: "r2", mode: "steady" });
+    },
+  );
 
   it("ends the interval of a run that has just given the step a lease again", async () => {
     const stage = stageOf();

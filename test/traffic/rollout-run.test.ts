@@ -762,6 +762,47 @@ describe("a service that owns its state", () => {
     expect(weights(stage)).toEqual({ g: 10_000, b: 0 });
   });
 
+  it("follows an abort back also in the attempt after its lease ended between the run's read and its message", async () => {
+    const stage = new Stage().steady();
+    stage.before = () => {
+      if (stage.router.table?.mode === "rollout") throw new Killed();
+    };
+    await stage.run(owned(stage));
+    let sets = 0;
+    stage.before = (_message, kind) => {
+      if (kind === "set") sets += 1;
+      if (kind === "set" && sets === 1) stage.router.tick(600_000);
+      if (kind === "read" && sets === 2) {
+        sets += 1;
+        stage.router.say("abort");
+      }
+    };
+    const { error, rollout } = await stage.run(owned(stage));
+    expect([codeOf(error), rollout.progress.phase]).toEqual(["ROLLOUT_ABORTED", "ROLLED_BACK"]);
+    expect(stage.handed).toEqual(["battle b→g", "battle g→b"]);
+    expect(weights(stage)).toEqual({ b: 10_000 });
+  });
+
+  it("moves with the traffic if the table in force is that of no step and a person promoted it", async () => {
+    const stage = new Stage().steady();
+    const wanted = partitioned(stage, [5000, 10_000]);
+    const gated = {
+      ...wanted,
+      strategy: { ...wanted.strategy, steps: [{ weightBp: 5000 }, { weightBp: 9000 }] },
+    };
+    stage.before = () => {
+      if (stage.router.table?.step === 2 && stage.router.table.release === "r2") stage.router.say("pause");
+    };
+    expect(codeOf((await stage.run(gated as typeof wanted)).error)).toBe("PAUSED");
+    expect(weights(stage)).toEqual({ g: 9000, b: 1000 });
+    stage.before = () => {};
+    stage.handed.splice(0);
+    stage.router.say("promote");
+    expect((await stage.run(wanted)).error).toBeUndefined();
+    expect(stage.handed).toEqual(["battle g→b 5000-9000", "battle b→g 5000-10000"]);
+    expect(weights(stage)).toEqual({ g: 10_000, b: 0 });
+  });
+
   it("keeps its newer state in another release after the deployer died", async () => {
     const stage = await left();
     expect((await stage.run(third(stage))).error).toBeUndefined();
