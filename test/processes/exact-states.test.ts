@@ -112,6 +112,32 @@ describe("a state arrives exactly", () => {
     await p.drop();
   });
 
+  test.each([
+    ["by a load of the same code", "", true],
+    ["by a load whose code adds to it", "A.x.more = A.x.more or {} B.more = { A.x }", false],
+    ["by a load whose code assigns tables of it", "A.x, B.x = {}, {}", true],
+    ["by a load whose code assigns the global", "G = { {}, { 2 }, old = true }", true],
+  ])("in place, %s", async (_what, code, same) => {
+    const p = await made("A.x = { 1.0 } B.x = A.x G = { A.x, { 7 } } G.up = G G.b = B");
+    const { state, digest } = await exported(p);
+    await set(p, "A.x, B.x = { 2 }, { 3 } G = { A.x }");
+    const source = `${PROGRAM}\n${code}`;
+    const loaded = await p.load({ source, state: { text: canonicalJson(state), digest } });
+    expect(loaded.error).toBeUndefined();
+    const parts =
+      "{ math.type(A.x[1]), rawequal(A.x, B.x), rawequal(A.x, G[1]), rawequal(B, G.b), rawequal(G, G.up), G[2][1], G.old == nil }";
+    expect(await look(p, parts)).toEqual(["float", true, true, true, true, 7, true]);
+    expect((await exported(p)).digest === digest).toBe(same);
+  });
+
+  test("in place, or the load is undone: its code keeps a function in the global", async () => {
+    const p = await made("A.x = { 1 } G = { A.x }");
+    const { state, digest } = await exported(p);
+    const source = `${PROGRAM}\nG = { A.x, go = print }`;
+    const { error } = await p.load({ source, state: { text: canonicalJson(state), digest } });
+    expect(error).toMatch(/EXPORT_UNSUPPORTED: G\.go is a function.*The load is undone/);
+  });
+
   test("with the keys of a range", async () => {
     const range = { salt: "r1", from: 0, to: 10_000 };
     const [from, to] = [

@@ -107,10 +107,8 @@ function commit.commit(marker)
   globals.loaded(marker.before, own)
   if marker.state then bring(exportedIn(marker.state), marker.digest) end
   if marker.again then
-    local exported = exportedIn(marker.again)
-    local ok, failure, join = pcall(importGlobals.take, exported.globals, exported.tables)
+    local ok, failure = pcall(importGlobals.again, exportedIn(marker.again))
     if not ok then undone(failure) end
-    join()
   end
   local migrations = migrate.run(version, earlier)
   if kept and migrations > 0 then kept.migrations = migrations end

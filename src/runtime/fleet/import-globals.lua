@@ -3,6 +3,7 @@
 -- The tables of states belong to the states, also if a global refers to them (`Players = fleet.state("players", {})`). An import of globals never
 -- fills them. An export with plain states has a copy for each: such a global stays the table of the state if what came for both is the same,
 -- otherwise it becomes a table of its own. An export with lossless states refers to one table.
+local exactStates = require("fleet.exact-states")
 local fail = require("fleet.fail")
 local globals = require("fleet.globals")
 local json = require("fleet.json")
@@ -20,6 +21,10 @@ local function assertForeign(name)
     error(fail.new("BAD_STATE", "the global " .. tostring(name) .. " does not belong to the program",
       "List the globals to carry: state: { globals: [...] } in the declaration."))
   end
+end
+
+local function mismatch()
+  return fail.new("DIGEST_MISMATCH", "the imported globals differ from the exported ones", "Report this to the maintainers: it is a bug in the library.")
 end
 
 -- Exports the imported values again and compares, which proves that the values themselves are equal, not only the text.
@@ -49,6 +54,36 @@ local function reset(packed, foreign, keep)
       known.changed[name] = nil
     end
   end
+end
+
+-- The shared tables of an export that are in the states, at the places where it has them: id → table.
+local function inStates(exported)
+  local states, shared = lossless.unpack(exported.states, exported.tables, {})
+  local there, queue = {}, {}
+  local function pair(value, now)
+    if type(value) ~= "table" or type(now) ~= "table" or there[value] then return end
+    there[value], queue[#queue + 1] = now, value
+  end
+  for name, value in pairs(states) do pair(value, store.states[name]) end
+  local at = 1
+  while queue[at] do
+    for k, v in next, queue[at] do pair(v, rawget(there[queue[at]], k)) end
+    at = at + 1
+  end
+  local found = {}
+  for id, t in pairs(shared) do found[id] = there[t] end
+  return found
+end
+
+-- Compares globals with what was exported. What the load made of the states counts for both.
+local function assertSame(exported)
+  local states, now, wanted = {}, { roots = {} }, { roots = lossless.unpack(exported.globals, exported.tables, {}, nil, inStates(exported)) }
+  for name in pairs(exported.states) do states[name] = store.states[name] end
+  for name in pairs(exported.globals) do now.roots[name] = rawget(_G, name) end
+  local function text(found)
+    return json.encode({ lossless.packed(exactStates.groups(states, found)) })
+  end
+  if text(now) ~= text(wanted) then error(mismatch()) end
 end
 
 local importGlobals = {}
@@ -92,7 +127,7 @@ function importGlobals.take(packed, tables, made)
       known.changed[name], known.unknown[name], known.joined[name] = true, nil, nil
     end
     if not made and not isSame(packed, tables, values) then
-      error(fail.new("DIGEST_MISMATCH", "the imported globals differ from the exported ones", "Report this to the maintainers: it is a bug in the library."))
+      error(mismatch())
     end
   end)
   if not ok then
@@ -114,6 +149,18 @@ function importGlobals.take(packed, tables, made)
         end
       end
     end
+  end
+end
+
+--- Sets the globals of an export again, after a load that followed its import. What they share with the states is what the load left there.
+-- @tparam table exported the result of `state.export`
+function importGlobals.again(exported)
+  if exported.schema == 3 and exported.globals then
+    importGlobals.take(exported.globals, exported.tables, inStates(exported))
+    assertSame(exported)
+  else
+    local _, join = importGlobals.take(exported.globals, exported.tables)
+    join()
   end
 end
 
