@@ -161,10 +161,17 @@ describe("a state arrives exactly", () => {
     const before = "A.x = { 1.0 } B.x = A.x G = { A.x }";
     const to = await made(before);
     const { digest } = await exported(to);
-    const sent = await exported(await made("A.minus, A.stock.n, B.y = 1.0, 9, A.stock G = { A.stock }"));
+    const more = "s.fresh, s.again = { 1 }, A.stock";
+    const sent = await exported(
+      await made(`A.minus, A.stock.n, B.y = 1.0, 9, A.stock G = { A.stock } ${more}`),
+    );
     expect((await imported(to, sent))?.error?.code).toBe("INVARIANT_BROKEN");
     expect((await exported(to)).digest).toBe(digest);
     expect(await look(to, "{ A.x[1], rawequal(A.x, G[1]), rawequal(A.x, B.x) }")).toEqual([1, true, true]);
+    expect(await look(to, "{ Fleet.store.undo.fresh == nil, Fleet.store.undo.again == nil }")).toEqual([
+      true,
+      true,
+    ]);
     expect(await data(to, { Action: "LOOK" })).toMatchObject({ stock: 1, isOwn: true });
   });
 });

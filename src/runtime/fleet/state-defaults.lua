@@ -37,6 +37,11 @@ function defaults.forget(name)
   store.defaults[name], declared[name], given[name], created[name], own[name] = nil, nil, nil, nil, nil
 end
 
+--- Whether the running program has declared a state.
+function defaults.isDeclared(name)
+  return declared[name] == true
+end
+
 --- Called at the end of a load.
 function defaults.loaded()
   for name in pairs(created) do

@@ -207,12 +207,22 @@ local function remove(name)
   store.states[name], store.undo[name], store.partitioned[name] = nil, nil, nil
 end
 
+-- A state that only an import brought is removed again if it fails, unless a migration has declared it since.
+local function removeIfFailed(name)
+  local undo = store.undo[name]
+  run.onFailure(function(isDone)
+    if isDone or defaults.isDeclared(name) then return end
+    store.states[name], store.undo[name] = nil, undo
+  end)
+end
+
 -- Replaces the content of states, keeping the tables themselves, also those in them.
 -- @tparam ?table reset see `place`
 -- @treturn table value → the table that has its content · see `place`
 local function setStates(states, reset)
   local _, choose, fill, placed = filler()
   for name, value in pairs(states) do
+    if not store.states[name] then removeIfFailed(name) end
     -- A new name may be another one for a table that is a state already.
     local root = made(name, placed[value] or {}, store.undo[name] or "copy")
     keepWhole(name)
