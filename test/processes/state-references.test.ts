@@ -222,3 +222,48 @@ describe("a global that is the table of a state", () => {
     expect(left.globals).toEqual(same ? {} : { Players });
   });
 });
+
+describe("a global that a message put into a state", () => {
+  const CART = `
+local fleet = require("fleet")
+fleet.process { name = "cart", processType = "CART", version = "1.0.0" }
+local S = fleet.state("shop", {})
+Cart = Cart or { items = {} }
+fleet.on("PUT", {}, function() S.cart = Cart return {} end)
+fleet.on("NAME", {}, function() fleet.state("carts", Cart) return {} end)
+fleet.on("ADD", {}, function(data) Cart.last = data.key table.insert(Cart.items, data.key) return {} end)`;
+
+  test.each([
+    ["after a message changed it", ["ADD", "PUT", "load"]],
+    ["although a load came before the change", ["PUT", "load", "load", "ADD"]],
+    ["as a state of its own", ["ADD", "NAME", "load"]],
+  ])("is carried with it: %s", async (_what, steps) => {
+    const [from, to] = [await boot("cart", { source: CART }), await boot("cart", { source: CART })];
+    for (const step of steps) {
+      if (step === "load") expect((await from.load()).error).toBeUndefined();
+      else expect(await send(from, step, { key: "milk" })).toMatchObject({ success: true });
+    }
+    const sent = await exported(from);
+    expect(await imported(to, sent)).toMatchObject({ success: true });
+    await to.load();
+    expect(await send(to, "ADD", { key: "eggs" })).toMatchObject({ success: true });
+    expect(await to.value("{ Cart.last, Cart.items }")).toEqual(["eggs", ["milk", "eggs"]]);
+    expect(await to.value("rawequal(Cart, Fleet.store.states.carts or Fleet.store.states.shop.cart)")).toBe(
+      true,
+    );
+    await from.drop();
+    await to.drop();
+  });
+
+  test("is the state's once the code declares it so", async () => {
+    const from = await boot("cart", { source: CART });
+    await send(from, "ADD", { key: "milk" });
+    const source = CART.replace("Cart or { items = {} }", 'fleet.state("carts", Cart)');
+    expect((await from.load({ source })).error).toBeUndefined();
+    await send(from, "ADD", { key: "eggs" });
+    const reply = (await from.send({ Action: "EXPORT_STATE" })).reply?.data;
+    expect(reply?.globals).toMatchObject({ carried: [], left: [] });
+    expect(reply?.state).toMatchObject({ states: { carts: { items: ["milk", "eggs"] } } });
+    await from.drop();
+  });
+});

@@ -13,6 +13,7 @@ local json = require("fleet.json")
 local memory = require("fleet.memory")
 local modules = require("fleet.modules")
 local publishedKeys = require("fleet.published-keys")
+local defaults = require("fleet.state-defaults")
 local store = require("fleet.store")
 
 local globals = {}
@@ -170,6 +171,25 @@ local function tablesOfStates()
   end
 end
 
+-- What was in the states before the program of this load ran.
+local earlier = tablesOfStates()
+
+-- The tables that only the states have at the end of a load. One that was a global's own (`Cart = Cart or {}`) before a message put it into a
+-- state (`S.cart = Cart`) still is the global's, too: in a new process, nothing else would give it to both.
+local function ownOfStates()
+  local found = tablesOfStates()
+  for _, kept in pairs(known.loaded) do
+    for _, t in ipairs(kept and kept.tables or {}) do
+      if earlier[t] then found[t] = nil end
+    end
+  end
+  for name, state in pairs(store.states) do
+    if defaults.isDeclared(name) then found[state] = true end
+  end
+  earlier = {}
+  return found
+end
+
 -- Records the values of a load, the smallest first, so that a large global leaves room for all others. What is in a state is the state's: a
 -- global that is one of its tables, or contains one, has only changed if it is, or contains, another table now.
 local function record(names, isState)
@@ -202,7 +222,7 @@ function globals.loaded(before, own)
   end
   -- A name that the load now uses for code is no longer state, because it has no data; that of a state, which every load gives it, has none of
   -- its own.
-  local isState = tablesOfStates()
+  local isState = ownOfStates()
   for name in pairs(known.changed) do
     local value, kept = rawget(_G, name), known.loaded[name]
     if kept and value ~= nil and isState[value] and rawequal(kept.value, value) then
