@@ -3,7 +3,7 @@ import type { Budget } from "../../core/budget.ts";
 import { schedulerUnknown, UnitError, unitNotAo, unitRefused } from "../errors.ts";
 import { earliestThere } from "../shared/clock.ts";
 import { readPage } from "../shared/gateway.ts";
-import type { Answer, Unit } from "../shared/http.ts";
+import { type Answer, FROM_ITSELF, type Unit } from "../shared/http.ts";
 import type { LegacyEndpoints } from "./endpoints.ts";
 import { EntrySchema, isNotFound, pageOf } from "./entries.ts";
 
@@ -95,7 +95,7 @@ export function schedulersOf(parts: {
   ): Promise<{ su: Unit; answer: Answer }> {
     const su = await locate(scheduler, budget);
     try {
-      return { su, answer: await su.ask({ url: `${su.url}/${path}` }, budget) };
+      return { su, answer: await su.ask({ url: `${su.url}/${path}`, headers: FROM_ITSELF }, budget) };
     } catch (error) {
       if (!(scheduler === endpoints.scheduler && endpoints.suUrl !== undefined)) units.delete(scheduler);
       throw error;

@@ -29,10 +29,10 @@ export async function identityOf(node: NodeClient, backoff: Backoff, budget: Bud
 
 const ADDRESS = "/~meta@1.0/info/address";
 
-/** Whether the node itself answers now, and not only a proxy in front of it; a single attempt. */
+/** Whether the node itself answers now, and not only a proxy or a cache in front of it; a single attempt. */
 export async function answersItself(node: NodeClient, budget: Budget): Promise<boolean> {
-  const { ok, text } = await node.ask({ path: ADDRESS }, budget);
-  return ok && isAddress(text.trim());
+  const { ok, text, isCached } = await node.ask({ path: ADDRESS }, budget);
+  return ok && !isCached && isAddress(text.trim());
 }
 
 /**

@@ -7,7 +7,7 @@ import { timerDelay } from "../../core/timers.ts";
 import { rateLimited, unitDown, unitSlow } from "../errors.ts";
 import { limiterOf } from "../limiter.ts";
 import { ageIn, clockIn } from "../shared/clock.ts";
-import { excerptOf, retryAfterOf } from "../shared/http.ts";
+import { excerptOf, FROM_ITSELF, retryAfterOf } from "../shared/http.ts";
 
 /** One request to a HyperBEAM node. */
 interface NodeCall {
@@ -157,7 +157,8 @@ function answered(
       signal,
       insecureHTTPParser: true,
       method: item === undefined ? "GET" : "POST",
-      headers: item === undefined ? ASK : { ...ASK, ...POST, "content-length": item.length },
+      headers:
+        item === undefined ? { ...ASK, ...FROM_ITSELF } : { ...ASK, ...POST, "content-length": item.length },
     });
     call.once("response", resolve);
     call.once("error", reject);

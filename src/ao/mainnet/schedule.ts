@@ -22,6 +22,12 @@ const EntrySchema = z.looseObject({
 });
 const PageSchema = z.looseObject({ edges: z.array(EntrySchema) });
 
+/** Edges or entries, and whether they are from a cache: then others may follow them by now. */
+interface Shown<T> {
+  readonly items: readonly T[];
+  readonly isCached: boolean;
+}
+
 /** What a node has scheduled. Every call is a single attempt per page. */
 export interface Schedule {
   /**
@@ -36,7 +42,7 @@ export interface Schedule {
    * The first slot of an item, which holds its result: an item that was posted twice has two, and on some nodes the second one is empty.
    *
    * @param from a slot before which the item cannot be: the one before it, if any, is taken
-   * @returns undefined only if the schedule was read from there to its end without it
+   * @returns undefined only if the schedule was read from there to its end, as the node itself shows it, without it
    */
   slotOf(item: { processId: string; id: string; from: number }, budget: Budget): Promise<number | undefined>;
   /**
@@ -62,7 +68,7 @@ function reading(node: NodeClient) {
     from: number,
     to: number,
     budget: Budget,
-  ): Promise<z.infer<typeof EntrySchema>[]> {
+  ): Promise<Shown<z.infer<typeof EntrySchema>>> {
     const query = new URLSearchParams({
       target: processId,
       from: String(from),
@@ -73,7 +79,7 @@ function reading(node: NodeClient) {
     if (!answer.ok) throw unitRefused("node", node.url, answer.status, answer.excerpt);
     const parsed = PageSchema.safeParse(answer.json);
     if (!parsed.success) throw unitNotAo("node", node.url, `${answer.status} ${answer.excerpt}`);
-    return parsed.data.edges;
+    return { items: parsed.data.edges, isCached: answer.isCached };
   }
 
   return async function read(
@@ -81,34 +87,42 @@ function reading(node: NodeClient) {
     from: number,
     to: number,
     budget: Budget,
-  ): Promise<Scheduled[]> {
-    const page = (await edgesOf(processId, from, to, budget)).map(scheduled).sort((a, b) => a.slot - b.slot);
-    return withSenders(page, async () => {
+  ): Promise<Shown<Scheduled>> {
+    const { items: edges, isCached } = await edgesOf(processId, from, to, budget);
+    const page = edges.map(scheduled).sort((a, b) => a.slot - b.slot);
+    const items = await withSenders(page, async () => {
       const known = authorities.get(processId);
       if (known) return known;
-      const [spawn] = await edgesOf(processId, 0, 0, budget);
+      const [spawn] = (await edgesOf(processId, 0, 0, budget)).items;
       const found = authoritiesIn(spawn?.cursor === 0 ? spawn.node.message.Tags : []);
       if (spawn) authorities.set(processId, found);
       return found;
     });
+    return { items, isCached };
   };
 }
 
-/** The newest slot of a process, and the node's clock then; undefined if the node does not hold the process. */
+/** Whether the node has no such item. A proxy whose node is away answers 404 to everything: the node itself has to answer before and after. */
+async function isMissing(node: NodeClient, id: string, budget: Budget): Promise<boolean> {
+  if (!(await answersItself(node, budget))) return false;
+  const { status, isCached } = await node.ask({ path: `/${id}` }, budget);
+  return status === 404 && !isCached && (await answersItself(node, budget));
+}
+
+/** The newest slot of a process, the node's clock then, and whether a cache said so; undefined if the node does not hold the process. */
 async function newestOf(
   node: NodeClient,
   processId: string,
   budget: Budget,
-): Promise<{ slot: number; clock: NodeAnswer["clock"] } | undefined> {
+): Promise<({ slot: number } & Pick<NodeAnswer, "clock" | "isCached">) | undefined> {
   const answer = await node.ask({ path: `/${processId}~process@1.0/slot/current` }, budget);
   const slot = Number(answer.text.trim());
-  const { clock } = answer;
-  if (answer.ok && answer.text.trim() !== "" && Number.isInteger(slot) && slot >= 0) return { slot, clock };
+  const { clock, isCached } = answer;
+  if (answer.ok && answer.text.trim() !== "" && Number.isInteger(slot) && slot >= 0)
+    return { slot, clock, isCached };
   if (answer.ok) throw unitNotAo("node", node.url, `${answer.status} ${answer.excerpt}`);
-  // A node answers alike for a process that it does not have and for a failure; only the item itself tells them apart. A proxy whose node is
-  // away answers 404 to everything.
-  const { status, isCached } = await node.ask({ path: `/${processId}` }, budget);
-  if (status === 404 && !isCached && (await answersItself(node, budget))) return undefined;
+  // A node answers alike for a process that it does not have and for a failure; only the item itself tells them apart.
+  if (await isMissing(node, processId, budget)) return undefined;
   throw unitRefused("node", node.url, answer.status, answer.excerpt);
 }
 
@@ -126,8 +140,8 @@ export function scheduleAt(node: NodeClient, page = PAGE): Schedule {
     const found: Scheduled[] = [];
     // A node may report another page after the last one: an empty page is the end.
     for (let next = from; next <= to; ) {
-      const entries = await read(processId, next, Math.min(to, next + page - 1), budget);
-      const fresh = entries.filter(({ slot }) => slot >= next && slot <= to);
+      const { items } = await read(processId, next, Math.min(to, next + page - 1), budget);
+      const fresh = items.filter(({ slot }) => slot >= next && slot <= to);
       found.push(...fresh);
       const last = fresh.at(-1)?.slot;
       if (last === undefined) break;
@@ -158,12 +172,13 @@ export function scheduleAt(node: NodeClient, page = PAGE): Schedule {
       }
       // What was scheduled in the meantime.
       for (let next = Math.max(from, end.slot + 1); ; ) {
-        const entries = (await read(processId, next, next + page - 1, budget)).filter(
-          ({ slot }) => slot >= next,
-        );
+        const { items, isCached } = await read(processId, next, next + page - 1, budget);
+        const entries = items.filter(({ slot }) => slot >= next);
         const found = entries.find(isOf(id));
         if (found) return found.slot;
         const last = entries.at(-1)?.slot;
+        if (last === undefined && (end.isCached || isCached))
+          throw unitNotAo("node", node.url, "the end of a schedule as a cache has kept it");
         if (last === undefined) return undefined;
         next = last + 1;
       }

@@ -74,6 +74,9 @@ export function unitAt(
   };
 }
 
+/** Asks the caches on the way for an answer of the unit itself (RFC 9111 § 5.2.1.4). Not all of them comply: see `Answer.isCached`. */
+export const FROM_ITSELF = { "cache-control": "no-cache" };
+
 interface Asked {
   readonly name: UnitName;
   readonly base: string;

@@ -124,31 +124,34 @@ test("a Lua error whose text breaks the answer's headers is a result, read at th
   expect(placed(id, sent.id)).toBe(1);
 });
 
-test("a spawn is not posted again while a proxy answers for a node that is away", async () => {
-  let answered = 0;
-  const { spawn, placed } = await world(
-    {},
-    {
-      async faults({ endpoint }) {
-        const isRead = endpoint.startsWith("node.") && endpoint !== "node.push";
-        if (!isRead || answered === 0 || answered > 12) return undefined;
-        answered += 1;
-        return new Response("<h1>404 Not Found</h1>", {
-          status: 404,
-          headers: { "content-type": "text/html" },
-        });
+test.each([[12], [11], [10]])(
+  "a spawn is not posted again while a proxy answers %i times for a node that is away",
+  async (times) => {
+    let answered = 0;
+    const { spawn, placed } = await world(
+      {},
+      {
+        async faults({ endpoint }) {
+          const isRead = endpoint.startsWith("node.") && endpoint !== "node.push";
+          if (!isRead || answered === 0 || answered > times) return undefined;
+          answered += 1;
+          return new Response("<h1>404 Not Found</h1>", {
+            status: 404,
+            headers: { "content-type": "text/html" },
+          });
+        },
+        async after({ endpoint }, response) {
+          if (endpoint !== "node.push" || answered > 0) return response;
+          answered = 1;
+          return new Response("<h1>502 Bad Gateway</h1>", { status: 502 });
+        },
       },
-      async after({ endpoint }, response) {
-        if (endpoint !== "node.push" || answered > 0) return response;
-        answered = 1;
-        return new Response("<h1>502 Bad Gateway</h1>", { status: 502 });
-      },
-    },
-  );
-  const { id } = await spawn();
-  expect(answered).toBe(13);
-  expect(placed(id, id)).toBe(1);
-});
+    );
+    const { id } = await spawn();
+    expect(answered).toBe(times + 1);
+    expect(placed(id, id)).toBe(1);
+  },
+);
 
 test("what the node dropped is posted again, once", async () => {
   let dropped = 0;
@@ -411,6 +414,24 @@ test("a check of the network names a node of another address, and a server that 
   await at({});
   await expect(at({ nodeAddress: "z".repeat(43) })).rejects.toMatchObject({ code: "NODE_CHANGED" });
   await expect(at({ nodeUrl: endpoints.gatewayUrl })).rejects.toMatchObject({ code: "UNIT_NOT_AO" });
+});
+
+test("every read asks caches on the way for an answer of the node itself", async () => {
+  const asked: (string | null)[] = [];
+  const { ao, spawn, say } = await world(
+    {},
+    {
+      async faults({ endpoint, request }) {
+        if (endpoint.startsWith("node.") && request.method === "GET")
+          asked.push(request.headers.get("cache-control"));
+        return undefined;
+      },
+    },
+  );
+  const { id } = await spawn();
+  const sent = await say(id, "a");
+  await ao.evaluation({ processId: id, messageId: sent.id }, budgetOf(10));
+  expect(new Set(asked)).toEqual(new Set(["no-cache"]));
 });
 
 test("results are paged by slots, in both directions", async () => {

@@ -13,12 +13,14 @@ const item = (slot: number) => `m${slot}`.padEnd(43, "x");
  * @param shows whether its list shows a slot
  * @param clock the node's, in milliseconds since 1970
  * @param status of everything, as a proxy answers without its node
+ * @param isCached what a cache answers
  */
 function node({
   shows = (_: number): boolean => true,
   clock = Date.now(),
   age = 0,
   status = (_: string): number => 200,
+  isCached = (_: string): boolean => false,
 } = {}) {
   const asked: string[] = [];
   const edge = (slot: number) => ({
@@ -37,7 +39,7 @@ function node({
       .map(edge);
     const text = path.endsWith("/slot/current") ? "9" : path.startsWith("/~meta") ? ADDRESS : "";
     const body = { text, excerpt: text, json: { edges } };
-    return { status: code, ok: code === 200, headers: {}, ...body, clock, isCached: false };
+    return { status: code, ok: code === 200, headers: {}, ...body, clock, isCached: isCached(path) };
   };
   return { asked, schedule: scheduleAt({ name: "node", url: "http://node", ask }, 4) };
 }
@@ -99,3 +101,38 @@ test("a process is missing only if the node itself says so", async () => {
     transient: true,
   });
 });
+
+test.each([
+  ["comes back after the first question", [404]],
+  ["comes back after the second question", [404, 404]],
+  ["comes back after the third question", [404, 404, 404]],
+  ["goes away after the second question", [404, 200, 404, 404]],
+])("nothing is concluded about a process from a node that %s", async (_, first) => {
+  const left = [...first];
+  const { schedule } = node({ status: () => left.shift() ?? 200 });
+  await expect(schedule.current(P, budgetOf(5))).rejects.toMatchObject({
+    code: "UNIT_FAILED",
+    transient: true,
+  });
+});
+
+test("a process is not missing because a cache answers for a node that is away", async () => {
+  const status = (path: string) => (path.startsWith("/~meta") ? 200 : 404);
+  const { schedule } = node({ status, isCached: (path) => path.startsWith("/~meta") });
+  await expect(schedule.current(P, budgetOf(5))).rejects.toMatchObject({ code: "UNIT_FAILED" });
+});
+
+test.each([
+  ["the newest slot", "/slot/current"],
+  ["the empty page at the end", "from=10"],
+])(
+  "an item is not missing from a schedule of which a cache shows %s, but may be found in it",
+  async (_, cached) => {
+    const { schedule } = node({ isCached: (path) => path.includes(cached) });
+    const doubt = { code: "UNIT_NOT_AO", transient: true };
+    const at = { processId: P, id: "other" };
+    await expect(schedule.slotOf({ ...at, from: 1 }, budgetOf(5))).rejects.toMatchObject(doubt);
+    await expect(schedule.slotSince({ ...at, since: 0 }, budgetOf(5))).rejects.toMatchObject(doubt);
+    expect(await schedule.slotOf({ processId: P, id: item(9), from: 1 }, budgetOf(5))).toBe(9);
+  },
+);
