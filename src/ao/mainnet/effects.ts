@@ -218,9 +218,12 @@ class Posting implements Effects {
     // A process has slot 0 by being there.
     if (intent.kind === "spawn")
       return (await schedule.current(process, budget)) === undefined ? undefined : 0;
-    // Of what an earlier version signed, only a time is known, by a clock that may have been wrong: the whole schedule is read.
-    const from = intent.floor === undefined ? 0 : intent.floor + 1;
-    return schedule.slotOf({ processId: process, id: intent.id, from }, budget);
+    const item = { processId: process, id: intent.id };
+    if (intent.floor !== undefined) return schedule.slotOf({ ...item, from: intent.floor + 1 }, budget);
+    // Of what an earlier version signed, only a time is known. That it was not found by its time proves nothing, because a clock may have
+    // been wrong: then the whole schedule is read.
+    const slot = await schedule.slotSince({ ...item, since: intent.at }, budget);
+    return slot ?? (await schedule.slotOf({ ...item, from: 0 }, budget));
   }
 
   /** A slot before everything that is signed from now on. */

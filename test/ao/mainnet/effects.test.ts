@@ -1,10 +1,14 @@
 import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, expect, test, vi } from "vitest";
-import { openJournal } from "../../../src/ao/journal/index.ts";
+import { type Journal, openJournal } from "../../../src/ao/journal/index.ts";
 import { decodeRecord, encodeRecord } from "../../../src/ao/journal/records.ts";
 import { connectMainnet, type MainnetLimits } from "../../../src/ao/mainnet/connect.ts";
+import { effectsOf } from "../../../src/ao/mainnet/effects.ts";
+import { nodeAt } from "../../../src/ao/mainnet/node.ts";
 import { checkNetwork } from "../../../src/ao/mainnet/preview.ts";
+import type { Schedule } from "../../../src/ao/mainnet/schedule.ts";
+import { defaultBackoff } from "../../../src/ao/retry.ts";
 import type { Wallet } from "../../../src/ao/wallet.ts";
 import { budgetOf } from "../../../src/core/budget.ts";
 import type { EvaluationInput, Evaluator } from "../../../src/localnet/evaluator.ts";
@@ -275,6 +279,41 @@ test.each([
   expect(again.journal.signed("say late")?.floor).toBe(hasFloor ? 0 : undefined);
   expect(await again.ao.send(message, budgetOf(20))).toEqual({ id: late?.id, resent: true });
   expect(placed(id, late?.id ?? "")).toBe(1);
+});
+
+test("what an earlier version signed is looked up by its time first, and in the whole schedule only if it is not there", async () => {
+  const intent = { key: "late", kind: "message", id: "m", target: "p", content: "", at: 5 };
+  const lookUp = async (byTime: number | undefined) => {
+    const asked: unknown[] = [];
+    const journal = {
+      record: async () => ({ intent, item: { id: "m", raw: new Uint8Array() }, resent: true }),
+      byId: () => undefined,
+      sent: async (key: string, slot: string) => asked.push([key, slot]),
+    } as unknown as Journal;
+    const schedule: Schedule = {
+      current: async () => 900,
+      range: async () => [],
+      slotSince: async (item) => {
+        asked.push(item);
+        return byTime;
+      },
+      slotOf: async (item) => {
+        asked.push(item);
+        return 3;
+      },
+    };
+    const effects = effectsOf({
+      ...{ wallet: await wallet, journal, schedule, upload: undefined, backoff: defaultBackoff, inFlight: 0 },
+      node: nodeAt("http://127.0.0.1:1", { concurrency: 1, timeout: 1 }),
+      module: () => Promise.reject(new Error("not asked")),
+      isShown: async () => false,
+    });
+    await effects.send({ intent: "late", processId: "p", tags: { Action: "Say" } }, budgetOf(5));
+    return asked;
+  };
+  const item = { processId: "p", id: "m" };
+  expect(await lookUp(800)).toEqual([{ ...item, since: 5 }, ["late", "800"]]);
+  expect(await lookUp(undefined)).toEqual([{ ...item, since: 5 }, { ...item, from: 0 }, ["late", "3"]]);
 });
 
 test("a message that somebody else posted a second time has the result of its first slot", async () => {
