@@ -297,6 +297,14 @@ describe("the message order", () => {
     { name: "Authority", value: AUTHORITY },
   ];
   const spawn = { process_id: P, tags: spawnTags };
+  const entryAt = (nonce: number) => ({
+    message: { id: M, owner: { address: "w" }, tags },
+    assignment: { id: "a", tags: [{ name: "Nonce", value: String(nonce) }] },
+  });
+  const orderOf = (entries: readonly ReturnType<typeof entryAt>[], has_next_page = false) => ({
+    json: { page_info: { has_next_page }, edges: entries.map((node) => ({ cursor: "c", node })) },
+  });
+  const noEntries = orderOf([]);
   // Anybody can write `From-Process`: without an authority's signature it is only a claim.
   const forged = { ...entry, from: "stranger", claims: P };
 
@@ -403,14 +411,34 @@ describe("the message order", () => {
 
   test("is empty or missing if the unit says so", async () => {
     const newest = { status: 400, json: { error: "Latest message not available" } };
+    const unplaced = { error: 'Json error: JsonError("Process does not contain an assignment")' };
     const absent = { status: 400, json: { error: 'NotFound("Process not found")' } };
-    for (const [process, expected] of [
-      [{ json: spawn }, 0],
-      [absent, undefined],
+    for (const [latest, process, expected] of [
+      [newest, { json: spawn }, 0],
+      [{ status: 400, json: unplaced }, { json: spawn }, 0],
+      [newest, absent, undefined],
     ] as const) {
-      units.script(({ endpoint }) => (endpoint === "su.process" ? process : newest));
+      units.script(
+        ({ endpoint }) => ({ "su.process": process, "su.range": noEntries })[endpoint as string] ?? latest,
+      );
       expect(await ao.latest(P, budgetOf(5))).toBe(expected);
     }
+  });
+
+  test.each<[string, Reply]>([
+    ["the order has a message", orderOf([entryAt(3)])],
+    ["the order has more than it shows", orderOf([entryAt(0)], true)],
+    ["a cache shows an empty order", { ...noEntries, headers: { age: "30" } }],
+    ["a proxy answers for the order", { status: 404, text: "<h1>404 Not Found</h1>" }],
+  ])("is not empty because the unit names no latest message, while %s", async (_, reply) => {
+    const newest = { status: 400, json: { error: "Latest message not available" } };
+    units.script(({ endpoint, nth }) => {
+      if (endpoint === "su.process") return { json: spawn };
+      if (endpoint === "su.range") return reply;
+      return nth === 1 ? newest : { json: entryAt(3) };
+    });
+    expect(await ao.latest(P, budgetOf(5))).toBe(3);
+    expect(units.requests.map(({ headers }) => headers["cache-control"])).toEqual(Array(4).fill("no-cache"));
   });
 
   test("does not end at a page without entries that others follow", async () => {

@@ -26,6 +26,7 @@ export interface Request {
   /** The number of the call to this endpoint, from 1. */
   readonly nth: number;
   readonly path: string;
+  readonly headers: IncomingMessage["headers"];
   readonly body: Buffer;
 }
 
@@ -111,7 +112,7 @@ export async function startUnits(): Promise<Units> {
     const body = Buffer.concat(chunks);
     const endpoint = endpointOf(incoming);
     const nth = requests.filter((earlier) => earlier.endpoint === endpoint).length + 1;
-    const request = { endpoint, nth, path: incoming.url ?? "", body };
+    const request = { endpoint, nth, path: incoming.url ?? "", headers: incoming.headers, body };
     requests.push(request);
     if (endpoint === "mu.post") posted.push(new DataItem(body).id);
     if (endpoint === "upload") uploaded.push(new DataItem(body).id);

@@ -31,14 +31,29 @@ export const FullEntrySchema = EntrySchema.extend({
  * The unit's own "not found". Its failures have status 400, too (`DatabaseError(…)`), a proxy's 404 says nothing about what the unit has, and
  * a cache's answer may be older than a post: only the name of its error is conclusive.
  */
-export function isNotFound({ status, json, isCached }: Answer): boolean {
-  if (isCached || (status !== 400 && status !== 404)) return false;
-  const error = (json as { error?: unknown } | null | undefined)?.error;
-  return typeof error === "string" && NOT_FOUND.test(error);
+export function isNotFound(answer: Answer): boolean {
+  return NOT_FOUND.test(ownError(answer));
 }
 
 const NOT_FOUND =
   /^NotFound\(|^(?:Process not found|Message or Process not found|Latest message not available)$/;
+
+/**
+ * The unit's own "no message yet", in answer to a question for the latest one. Older units answer with the spawn then, and fail by name for
+ * a spawn that has no place in the order (without `ENABLE_PROCESS_ASSIGNMENT`).
+ */
+export function hasNoMessage(answer: Answer): boolean {
+  return isNotFound(answer) || NOT_IN_ORDER.test(ownError(answer));
+}
+
+const NOT_IN_ORDER = /^Json error: JsonError\("Process does not contain an assignment"\)$/;
+
+/** The name of the error by which the unit itself refused the call; empty if there is none. */
+function ownError({ status, json, isCached }: Answer): string {
+  if (isCached || (status !== 400 && status !== 404)) return "";
+  const error = (json as { error?: unknown } | null | undefined)?.error;
+  return typeof error === "string" ? error : "";
+}
 
 /** A page of entries. Without `page_info`, a page would pass for the last one. */
 export const pageOf = <T extends z.ZodType>(entry: T) =>

@@ -3,10 +3,10 @@ import { type Budget, within } from "../../core/budget.ts";
 import { unitNotAo, unitRefused } from "../errors.ts";
 import type { Ao, Scheduled } from "../port.ts";
 import { type Backoff, retrying } from "../retry.ts";
-import type { Unit } from "../shared/http.ts";
+import { type Answer, FROM_ITSELF, type Unit } from "../shared/http.ts";
 import { authoritiesIn, claimedSender, withSenders } from "../shared/senders.ts";
 import { actionOf, TagSchema, tagList, tagsOf } from "../shared/tags.ts";
-import { FullEntrySchema, isNotFound, pageOf } from "./entries.ts";
+import { FullEntrySchema, hasNoMessage, isNotFound, pageOf } from "./entries.ts";
 
 const PageSchema = pageOf(FullEntrySchema);
 const SpawnSchema = z.looseObject({ tags: z.array(TagSchema) });
@@ -45,17 +45,19 @@ export function historyAt(parts: HistoryParts): Pick<Ao, "latest" | "range"> {
       budget,
       async () => {
         const answer = await ask(su, path, budget);
-        return answer === "unknown" ? answer : checked(su, schema, answer);
+        return isNotFound(answer) ? "unknown" : checked(su, schema, answer);
       },
       backoff,
     );
   return {
     async latest(processId, budget) {
       const su = await unit(budget);
-      const newest = await read(su, `${processId}/latest`, FullEntrySchema, budget);
-      if (newest !== "unknown") return scheduled(newest).slot;
-      // The unit does not count the spawn as a message: a process without messages is looked up itself.
-      return (await read(su, `processes/${processId}`, SpawnSchema, budget)) === "unknown" ? undefined : 0;
+      return retrying(
+        "reading the newest message of a process",
+        budget,
+        () => newestAt(su, processId, budget),
+        backoff,
+      );
     },
     async range({ processId, from, to }, budget) {
       const su = await unit(budget);
@@ -137,18 +139,32 @@ async function withAssigned(
   );
 }
 
-/** The unit's answer, or "unknown": it reports that it does not have the process or message. */
-async function ask(su: Unit, path: string, budget: Budget): Promise<unknown> {
-  const answer = await su.ask({ url: `${su.url}/${path}` }, within(budget, CALL_SECONDS));
-  if (isNotFound(answer)) return "unknown";
-  if (!answer.ok) throw unitRefused(su.name, su.url, answer.status, answer.excerpt);
-  if (answer.json === undefined) throw unitNotAo(su.name, su.url, `${answer.status} ${answer.excerpt}`);
-  return answer.json;
+/** The slot of the newest message, 0 if only the spawn is there, undefined if not even that; a single attempt. */
+async function newestAt(su: Unit, processId: string, budget: Budget): Promise<number | undefined> {
+  const newest = await ask(su, `${processId}/latest`, budget);
+  if (!hasNoMessage(newest)) return scheduled(checked(su, FullEntrySchema, newest)).slot;
+  // The unit does not count the spawn as a message: a process without messages is looked up itself.
+  const process = await ask(su, `processes/${processId}`, budget);
+  if (isNotFound(process)) return undefined;
+  checked(su, SpawnSchema, process);
+  // The unit says the same if its store failed: the order itself has to be empty, too.
+  const query = new URLSearchParams({ "process-id": processId, "from-nonce": "0", limit: "1" });
+  const order = await ask(su, `${processId}?${query}`, budget);
+  const { edges, page_info } = checked(su, PageSchema, order);
+  const isEmpty = edges.every(({ node }) => scheduled(node).slot === 0) && !page_info.has_next_page;
+  if (isEmpty && !order.isCached) return 0;
+  throw unitNotAo(su.name, su.url, `${newest.status} ${newest.excerpt}`);
 }
 
-/** The unit's answer, if it has the shape. */
-function checked<T extends z.ZodType>(su: Unit, schema: T, answer: unknown): z.infer<T> {
-  const parsed = schema.safeParse(answer);
+/** The unit's answer; a single attempt. */
+const ask = (su: Unit, path: string, budget: Budget): Promise<Answer> =>
+  su.ask({ url: `${su.url}/${path}`, headers: FROM_ITSELF }, within(budget, CALL_SECONDS));
+
+/** What the unit answers, if it succeeds and has the shape. */
+function checked<T extends z.ZodType>(su: Unit, schema: T, answer: Answer): z.infer<T> {
+  if (!answer.ok) throw unitRefused(su.name, su.url, answer.status, answer.excerpt);
+  if (answer.json === undefined) throw unitNotAo(su.name, su.url, `${answer.status} ${answer.excerpt}`);
+  const parsed = schema.safeParse(answer.json);
   if (parsed.success) return parsed.data;
   throw unitNotAo(su.name, su.url, z.prettifyError(parsed.error));
 }
