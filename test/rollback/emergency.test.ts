@@ -252,6 +252,13 @@ it.each<[string, MemberPlan[]]>([
   expect(actions(made.ao)).toEqual(["GET_TRAFFIC"]);
 });
 
+it("it says that a hand-over is needed if the router has no entry for the only member whose callers can be sent back", async () => {
+  const made = world({ table: green });
+  expect(await emergency(made, [warm("bank"), warm("shop", { carries: true })])).toBe("needs-hand-over");
+  expect(await emergency(made, [warm("bank")])).toBe("no-table");
+  expect(actions(made.ao)).toEqual(["GET_TRAFFIC", "GET_TRAFFIC"]);
+});
+
 it("it says that the router kept the table if the state could not go back meanwhile", async () => {
   const proven = tableOf(target.releaseHash, "steady", [route("shop", NEW)], [route("battle-old", OLD)]);
   const made = world({ table: { ...green, mode: "rollout" }, proven }, undefined, "held");

@@ -80,7 +80,7 @@ export async function switchBack(
     if (carries && services[name]?.state === "partitioned")
       await client.unseal(name, warm, epoch, state.table?.salt ?? target.releaseHash);
   }
-  const attempt = (now: TrafficState) => attemptSwitch(client, now, target, ready);
+  const attempt = (now: TrafficState) => attemptSwitch(client, now, target, ready, plans);
   const done = await attempt(state).catch(async (error) => {
     if (!(error instanceof FleetError && STALE_CODES.has(error.code))) throw error;
     return attempt(await client.read());
@@ -110,12 +110,13 @@ async function attemptSwitch(
   state: TrafficState,
   target: ReleaseDocument,
   ready: readonly MemberPlan[],
+  plans: readonly MemberPlan[],
 ): Promise<Pick<RouterSwitch, "services" | "slot"> | NotSwitched> {
   const { table, proven } = state;
   if (!table) return "no-table";
   const warm = new Map(ready.map(({ name, warm: id }) => [name, id]));
   const names = Object.keys(table.services).filter((name) => warm.has(name));
-  if (names.length === 0) return "no-table";
+  if (names.length === 0) return whyNone(plans, state);
   const isBack = (of: TrafficState["table"]) => (name: string) => soleTarget(of, name) === warm.get(name);
   if (table.mode === "steady" && names.every(isBack(table))) return "already-back";
   // An abort returns every service that the rollout moved, so it fits only if all of them are wanted back.
