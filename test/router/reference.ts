@@ -148,7 +148,12 @@ export class ReferenceRouter {
     const isEqual = now !== undefined && content(now) === content(data);
     const { expect } = data;
     const isExpected = same(now, expect) && (expect?.serial === undefined || expect.serial === this.serial);
-    if (isSame && isEqual && now.mode === mode) {
+    // A router of version 0.1.0 keeps the reason of a table that is held already.
+    const isSameHold =
+      this.holdCodes === undefined ||
+      data.hold === undefined ||
+      (now?.reason === data.hold && now.holdCode === data.holdCode);
+    if (isSame && isEqual && now.mode === mode && isSameHold) {
       this.lease = until;
       if (mode === "steady" && this.reverted && isExpected)
         this.reverted = { ...this.reverted, returned: true };
@@ -165,7 +170,7 @@ export class ReferenceRouter {
     if (data.holdCode !== undefined && data.hold === undefined) throw new Refused("INVALID_DATA");
     if (data.lease && data.lease.revertTo !== this.proven?.release) throw new Refused("NO_PROVEN_TABLE");
     this.#assertProven(data);
-    if (!isSame) this.command = undefined;
+    this.#forget(data, isSame, mode);
     this.serial += 1;
     const { release, step, salt, services, hold, holdCode } = data;
     this.table = {
@@ -185,6 +190,14 @@ export class ReferenceRouter {
     }
     if (!isSame || !isEqual) this.#roll();
     return { release, step, mode, repeated: false, serial: this.serial };
+  }
+
+  #forget({ release, holdCode }: SetTraffic, isSame: boolean, mode: string): void {
+    const command = this.command?.command;
+    const isOverruled = holdCode === "stranded" && (command === "promote" || command === "resume");
+    if (!isSame || isOverruled) this.command = undefined;
+    if (mode !== "held" && this.reverted?.release === release && this.holdCodes !== undefined)
+      this.reverted = undefined;
   }
 
   #assertProven({ services, release }: SetTraffic): void {

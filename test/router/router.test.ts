@@ -211,11 +211,47 @@ describe("a hold", () => {
     expect((await look(p)).table?.holdCode).toBeUndefined();
   });
 
+  test("takes another reason, once: from then on an abort is left to a run", async () => {
+    const p = await half();
+    const place = { release: "r2", step: 1 };
+    const held = { release: "r2", salt: "r2", step: 1, services: routes(5000) };
+    await set(p, { ...held, expect: place, hold: "a gate at 50 %", holdCode: "gate" });
+    const { serial } = await look(p);
+    await p.send({ Action: "TRAFFIC_COMMAND", Data: { command: "promote" } });
+    const why = { expect: { ...place, serial }, hold: "the state cannot go back; x", holdCode: "stranded" };
+    const [first, second] = [await set(p, { ...held, ...why }), await set(p, { ...held, ...why })];
+    expect([first.data.repeated, second.data.repeated]).toEqual([false, true]);
+    expect(code(await set(p, { ...held, ...why, hold: "x", holdCode: "failed" }))).toBe("STALE_STEP");
+    const now = await look(p);
+    expect([now.table?.holdCode, now.table?.reason, now.serial]).toEqual([
+      "stranded",
+      "the state cannot go back; x",
+      serial + 1,
+    ]);
+    // The promotion is from before that was known.
+    expect(now.command).toBeUndefined();
+    await p.send({ Action: "TRAFFIC_COMMAND", Data: { command: "abort" } });
+    expect((await look(p)).table).toMatchObject({ release: "r2", holdCode: "stranded" });
+    await set(p, { ...held, expect: place, hold: "again", holdCode: "stranded" });
+    expect((await look(p)).command).toMatchObject({ command: "abort" });
+  });
+
   test("that the end of a lease leaves is abandoned", async () => {
     const p = await half({ onEnd: "hold" });
     p.now += 61_000;
     expect((await look(p)).table).toMatchObject({ release: "r2", mode: "held", holdCode: "abandoned" });
   });
+});
+
+test("an abort is forgotten when its release gets traffic again, not while its table is held", async () => {
+  const p = await half();
+  await p.send({ Action: "TRAFFIC_COMMAND", Data: { command: "abort" } });
+  const again = { ...NEXT, step: 1, services: routes(5000) };
+  const { lease: _, ...held } = again;
+  await set(p, { ...held, hold: "the state cannot go back; x", holdCode: "stranded" });
+  expect((await look(p)).reverted).toMatchObject({ release: "r2", why: "abort" });
+  expect(code(await set(p, { ...again, expect: { release: "r2", step: 1 } }))).toBe("ok");
+  expect((await look(p)).reverted).toBeUndefined();
 });
 
 describe("a proof", () => {

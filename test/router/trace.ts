@@ -69,7 +69,7 @@ export function traceOf(next: () => number): Op[] {
 /** The table in force, as the router has it: steady, or with a lease. */
 function again(
   { serial }: ReferenceRouter,
-  { release, step, services }: Table,
+  { release, step, services, mode }: Table,
   pick: <T>(list: readonly T[]) => T,
   often: (chance: number) => boolean,
 ): Op {
@@ -86,6 +86,7 @@ function again(
       e: [release, step, ...pick([[], [serial], [serial - 1]])] as [string, number, number?],
     }),
     ...(testers && { t: Number(testers.processId) }),
+    ...(mode === "held" && often(0.7) && { h: pick(["gate", "again"]) }),
     ...(often(0.2) && { l: [5000, "r1", "revert"] as [number, string, "revert"] }),
   };
 }

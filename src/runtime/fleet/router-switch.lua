@@ -46,12 +46,27 @@ local function outcome(msg, repeated)
   }
 end
 
+-- A table that is held for another reason changes: runs, and an abort, decide by the reason.
+local function isSameHold(data)
+  return not data.hold or S.table.holdCode == data.holdCode and S.table.reason == data.hold
+end
+
+-- What a message that sets a table makes of earlier decisions.
+local function forget(data, same, mode)
+  local command = S.command and S.command.command
+  -- A person who let the rollout continue did not know that its state cannot go back. An abort still counts.
+  local isOverruled = data.holdCode == "stranded" and (command == "promote" or command == "resume")
+  if not same or isOverruled then S.command = nil end
+  -- An abort of an earlier rollout of this release does not count for this one.
+  if mode ~= "held" and S.reverted and S.reverted.release == data.release then S.reverted = nil end
+end
+
 local function set(data, msg)
   local mode = data.lease and "rollout" or data.hold and "held" or "steady"
   local content = json.encode({ data.salt, data.services })
   local now = S.table
   local same = now and now.release == data.release and now.step == data.step
-  if same and now.mode == mode and json.encode({ now.salt, now.services }) == content then
+  if same and now.mode == mode and json.encode({ now.salt, now.services }) == content and isSameHold(data) then
     S.lease = lease(data)
     -- Sent again for the table that the router returned to: the state is back as well. A message from before the return expects another table.
     if mode == "steady" and S.reverted and isExpected(data.expect) then S.reverted.returned = true end
@@ -63,7 +78,7 @@ local function set(data, msg)
   end
   assertWhole(data)
   proofs.assertProven(data)
-  if not same then S.command = nil end
+  forget(data, same, mode)
   S.serial = S.serial + 1
   S.table = {
     release = data.release, step = data.step, salt = data.salt, mode = mode, reason = data.hold, holdCode = data.holdCode,
