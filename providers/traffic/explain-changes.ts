@@ -43,13 +43,28 @@ export function explainTraffic(olds: TrafficOutputs, news: TrafficInputs): strin
 
 /** What another release does over a rollout that is held because its state cannot go back, and what else a person can do; empty if there is none. */
 export function explainStranded(
-  { table, release }: Pick<TrafficOutputs, "table" | "release">,
+  { table }: Pick<TrafficOutputs, "table">,
   news: Readonly<Record<string, unknown>>,
 ): string[] {
-  if (table === null || release === news.release || holdOf(table)?.code !== "stranded") return [];
+  if (table === null || table.release === news.release || holdOf(table)?.code !== "stranded") return [];
+  const held = `${tableName(table)} is held because its state cannot go back: this run tries once more`;
+  const back = Object.entries(table.services)
+    .filter(([name, { routes }]) => isReturn(routes, valueOfMember(news.services, name)))
+    .map(([name]) => name);
+  if (back.length === 0) return [`${held}, and otherwise takes the state over from there. ${STRANDED_WAYS}`];
+  const names = back.join(", ");
+  const way = `To deploy it then, keep the held release first (npx fleet promote and a run of release ${table.release.slice(0, 12)}).`;
   return [
-    `${tableName(table)} is held because its state cannot go back: this run tries once more, and otherwise takes the state over from there. ${STRANDED_WAYS}`,
+    `${held}, and otherwise changes nothing, because this release returns ${names} to a revision that could not take the state. ${way}`,
   ];
+}
+
+/** Whether a service, as declared, returns to a revision that a held rollout has moved it away from. One that is back already does not. */
+function isReturn(routes: readonly Route[], service: unknown): boolean {
+  if (valueOfMember(service, "state") === "none") return false;
+  const to = valueOfMember(valueOfMember(service, "green"), "processId");
+  const isElsewhere = routes.some(({ processId, weightBp }) => processId !== to && weightBp > 0);
+  return isElsewhere && routes.some(({ processId }) => processId === to);
 }
 
 /** Services whose process is not known before the run and whose code changes: their traffic will move. */

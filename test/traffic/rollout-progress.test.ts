@@ -44,7 +44,7 @@ test.each([
   "a plan of %s says what can be done about state that cannot go back: %s, %s",
   (_what, release, code, isSaid) => {
     const held = { ...table("r2", 2, 10_000, "held", 200), holdCode: code, reason: "x" };
-    const said = explainStranded({ release: "r2", table: held }, { release });
+    const said = explainStranded({ table: held }, { release });
     expect(said).toHaveLength(isSaid ? 1 : 0);
     if (isSaid) {
       expect(said[0]).toMatch(
@@ -55,6 +55,23 @@ test.each([
     }
   },
 );
+
+test("a plan says that it takes nothing over if a service returns to the revision that cannot take the state", () => {
+  const held = { ...table("r2", 2, 10_000, "held", 200), holdCode: "stranded", reason: "x" };
+  const said = (processId: string, state: string, at = held) =>
+    explainStranded(
+      { table: at },
+      { release: "r1", services: { quote: { state, green: { processId } } } },
+    )[0];
+  expect(said(BLUE, "owned")).toContain("otherwise changes nothing, because this release returns quote");
+  expect(said(BLUE, "owned")).not.toContain("takes the state over");
+  expect(said(BLUE, "owned")).toContain("npx fleet promote and a run of release r2");
+  for (const other of [said(BLUE, "none"), said("c".repeat(43), "owned"), said(UNKNOWN, "owned")])
+    expect(other).toContain("otherwise takes the state over from there");
+  // Its state is back already: another service is stuck.
+  const back = { ...held, services: table("r2", 2, 0, "held", 200).services };
+  expect(said(BLUE, "owned", back)).toContain("otherwise takes the state over from there");
+});
 
 describe("a plan with new code names every revision that loses traffic", () => {
   const [first, second, third] = ["a", "b", "c"].map((one) => one.repeat(64)) as [string, string, string];
