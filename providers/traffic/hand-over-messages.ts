@@ -37,14 +37,18 @@ export function carriedText(
   return `${digest.slice(0, 8)}${at}: ${move}, ${contentsText(contents)}, ${canonicalJson(state).length} bytes, equal by digest${skipped}`;
 }
 
+/** It is transient: the replies that it waits for may come. */
 export function callsOpen(name: string, seconds: number): FleetError {
-  return new FleetError({
-    code: "CALLS_OPEN",
-    what: `${name} still waits for replies from other processes after ${seconds} s.`,
-    got: "open calls, or handlers in Receive",
-    expected: "none, so that its state no longer changes",
-    remedy: `Check npx fleet logs ${name} and run pulumi up again; or declare strategy: { kind: "sequential" }, which loads it in place.`,
-  });
+  return new FleetError(
+    {
+      code: "CALLS_OPEN",
+      what: `${name} still waits for replies from other processes after ${seconds} s.`,
+      got: "open calls, or handlers in Receive",
+      expected: "none, so that its state no longer changes",
+      remedy: `Check npx fleet logs ${name} and run pulumi up again; or declare strategy: { kind: "sequential" }, which loads it in place.`,
+    },
+    { transient: true },
+  );
 }
 
 export function globalsNotCarried(name: string, processId: string, globals: readonly string[]): FleetError {
@@ -87,12 +91,14 @@ export function servingRuined(name: string, processId: string, cause: FleetError
   );
 }
 
-/** Codes of errors that already say what is at stake and what to do. */
+/** Codes of errors that already say what is at stake and what to do, or that end this run whatever the state is. */
 const SAYS_ALL: readonly string[] = [
   "STATE_NOT_KNOWN",
   "STATE_NOT_COMPARED",
   "STATE_IN_CODE",
   "SERVING_RUINED",
+  "STALE_EPOCH",
+  "DEPLOYMENT_IN_PROGRESS",
 ];
 
 /** What was read back about old revisions, and what to do about those that do not serve. Pure. */

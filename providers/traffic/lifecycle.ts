@@ -22,10 +22,10 @@ import { explainNewProcesses, explainStranded, explainTraffic } from "./explain-
 import { StateHandOver } from "./hand-over.ts";
 import { measureBy } from "./measure.ts";
 import { finalOf, hasSameShares, withProvenBlue } from "./plan.ts";
+import type { RolloutEffects } from "./rollout-effects.ts";
 import { NOT_STARTED, type RolloutProgress, refreshedFromRouter, tableDrift } from "./rollout-progress.ts";
 import { RolloutRun } from "./rollout-run.ts";
 import { type Router, routerOf } from "./router.ts";
-import type { RolloutEffects } from "./router-table.ts";
 import { type TrafficInputs, TrafficInputsSchema, type TrafficOutputs } from "./schema.ts";
 
 export { configure };

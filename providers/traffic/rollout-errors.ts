@@ -95,6 +95,9 @@ export function notReturned(error: FleetError, cause: FleetError): FleetError {
   return new FleetError([...error.problems, { ...first, remedy: `${next} ${remedy}` }, ...rest], { cause });
 }
 
+/** Whether state could not be handed over, and another attempt would not help. */
+export const isFinal = (error: unknown): error is FleetError => isNotHanded(error) && !error.transient;
+
 /** Whether state could not be handed over. */
 export const isNotHanded = (error: unknown): error is FleetError =>
   error instanceof FleetError && error.code === "HANDOVER_FAILED";
@@ -103,12 +106,19 @@ export const isNotHanded = (error: unknown): error is FleetError =>
 export const STRANDED_WAYS =
   "A release with a fix takes over its state (change the code and run npx fleet deploy); npx fleet promote and a run of the same release keep it; npx fleet abort and such a run try again to return state and traffic.";
 
-/** The same error for a rollout that is now held because its state cannot go back, with what a person can do. */
-export function stranded(error: FleetError): FleetError {
+/** The same after an abort. */
+const ABORTED_WAYS =
+  "It was aborted: the next run of this release first tries again to return state and traffic. A release with a fix takes over its state (change the code and run npx fleet deploy); npx fleet promote and a run of this release keep it.";
+
+/**
+ * The same error for a rollout that is now held because its state cannot go back, with what a person can do. It is not transient: another
+ * attempt of the same deployment would not wait for that person.
+ */
+export function stranded(error: FleetError, isAborted: boolean): FleetError {
   const [first, ...rest] = error.problems;
-  const { transient, isLocal } = error;
-  const remedy = `${first.remedy} The new revision keeps state and traffic until you decide. ${STRANDED_WAYS}`;
-  return new FleetError([{ ...first, remedy }, ...rest], { transient, isLocal, cause: error });
+  const ways = isAborted ? ABORTED_WAYS : STRANDED_WAYS;
+  const remedy = `${first.remedy} The new revision keeps state and traffic until you decide. ${ways}`;
+  return new FleetError([{ ...first, remedy }, ...rest], { isLocal: error.isLocal, cause: error });
 }
 
 /** Whether a rollout ended because the router had already reverted it. */

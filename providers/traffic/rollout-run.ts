@@ -34,6 +34,7 @@ import {
   targetsOf,
   type Wanted,
 } from "./plan.ts";
+import type { RolloutEffects } from "./rollout-effects.ts";
 import {
   isNotHanded,
   isReverted,
@@ -61,7 +62,7 @@ import {
   waitReason,
   whyStale,
 } from "./rollout-state.ts";
-import { type RolloutEffects, RouterTable } from "./router-table.ts";
+import { RouterTable } from "./router-table.ts";
 
 /** Shortest time in milliseconds between two polls of the router while a step is watched. */
 const POLL_MS = 5_000;
@@ -283,7 +284,7 @@ export class RolloutRun {
       if (!state.table || !isNotHanded(error)) throw error;
       await this.#router.hold(state, state.table, "stranded", strandedText(reason));
       this.progress.phase = "HELD";
-      throw stranded(error);
+      throw stranded(error, isAborted(state));
     }
     crashPoint("traffic.back");
     await this.#router.read();

@@ -53,13 +53,21 @@ export function stepMessage(
 }
 
 /**
- * A person's command about the current table. An abort also counts after its state could not go back: a router forgets the command when a run
- * holds the aborted table again, and keeps only that it reverted it.
+ * A person's command about the current table. Of a table whose state cannot go back, a promotion from before that was known does not count. An
+ * abort also counts after the state could not go back: a router forgets the command when a run holds the aborted table again, and keeps only
+ * that it reverted it.
  */
-export function commandOf({ table, command, reverted }: TrafficState): TrafficCommand | undefined {
-  if (isSameTable(table, command)) return command?.command;
-  const isStranded = holdOf(table)?.code === "stranded" && isSameTable(table, reverted);
-  return isStranded && reverted?.why === "abort" && reverted.returned !== true ? "abort" : undefined;
+export function commandOf({ table, command, reverted, proven }: TrafficState): TrafficCommand | undefined {
+  const isStranded = holdOf(table)?.code === "stranded";
+  const isCurrent = command !== undefined && table !== undefined && isSameTable(table, command);
+  const isOld = isCurrent && isStranded && command.at < table.at;
+  if (isCurrent && !(isOld && (command.command === "promote" || command.command === "resume")))
+    return command.command;
+  // A steady table since then ended the rollout that was aborted.
+  const isOfThis = isSameTable(table, reverted) && (reverted?.at ?? 0) >= (proven?.at ?? 0);
+  return isStranded && isOfThis && reverted?.why === "abort" && reverted.returned !== true
+    ? "abort"
+    : undefined;
 }
 
 /** Whether a person aborted the rollout of a table that is held because its state cannot go back. */
@@ -169,14 +177,14 @@ export function forwardMessage(state: TrafficState, { services }: Wanted): SetTr
   };
 }
 
-/** Process → code hash of the processes that have more of a service by a message than by the table in force. */
-export const raisedIn = ({ services }: SetTraffic, { table }: TrafficState): Record<string, string> =>
+/** Process → code hash of the processes that have more of a service by a message than by the table in force and by the proven one. */
+export const raisedIn = ({ services }: SetTraffic, { table, proven }: TrafficState): Record<string, string> =>
   Object.fromEntries(
     Object.entries(services).flatMap(([name, { routes }]) => {
-      const had = new Map(
-        table?.services[name]?.routes.map(({ processId, weightBp }) => [processId, weightBp]),
-      );
-      const raised = routes.filter(({ processId, weightBp }) => weightBp > (had.get(processId) ?? 0));
+      const had = [table, proven].flatMap((one) => one?.services[name]?.routes ?? []);
+      const most = (id: string) =>
+        Math.max(0, ...had.filter(({ processId }) => processId === id).map(({ weightBp }) => weightBp));
+      const raised = routes.filter(({ processId, weightBp }) => weightBp > most(processId));
       return raised.map(({ processId, revision }) => [processId, revision]);
     }),
   );

@@ -4,16 +4,22 @@
 import { amount } from "../../src/core/amount.ts";
 import { crashPoint } from "../../src/core/crash.ts";
 import { FleetError } from "../../src/core/errors.ts";
-import { holdFields, isSameTable, type Phase, tableName, weightsText } from "../../src/delivery/index.ts";
+import {
+  holdFields,
+  holdOf,
+  isSameTable,
+  type Phase,
+  tableName,
+  weightsText,
+} from "../../src/delivery/index.ts";
 import type { HoldCode, SetTraffic, Table, TrafficState } from "../../src/delivery/wire.ts";
 import { isEvaluated, isUnsent } from "../../src/fleet/protocol/ask.ts";
 import type { Standing } from "./admission.ts";
 import { fence } from "./fence.ts";
-import type { HandOver } from "./hand-over.ts";
 import { switchUnknown, withStanding } from "./hand-over-messages.ts";
-import type { Measure } from "./measure.ts";
 import { hasSameShares, type Wanted } from "./plan.ts";
-import { isNotHanded, notReturned, stranded, targetsUnproven } from "./rollout-errors.ts";
+import type { RolloutEffects } from "./rollout-effects.ts";
+import { isFinal, notReturned, stranded, targetsUnproven } from "./rollout-errors.ts";
 import type { RolloutProgress } from "./rollout-progress.ts";
 import {
   forwardMessage,
@@ -23,8 +29,8 @@ import {
   raisedIn,
   setAgain,
   strandedMessage,
+  strandedText,
 } from "./rollout-state.ts";
-import type { Router } from "./router.ts";
 import { movesUndone, type StateMove, stateMoves, stateOwners } from "./state-moves.ts";
 
 /** Milliseconds of a lease that only parts two holds. */
@@ -32,20 +38,6 @@ const LEASE_MS = 60_000;
 
 /** Milliseconds between two polls while targets are proved. */
 const PROOF_MS = 300;
-
-/** The effects that a rollout uses. */
-export interface RolloutEffects {
-  readonly router: Router;
-  readonly measure: Measure;
-  /** Moves the state of services along with their traffic. */
-  readonly handOver: HandOver;
-  /** Waits for some milliseconds. */
-  readonly wait: (ms: number) => Promise<void>;
-  /** Reports progress. */
-  readonly report: (phase: Phase, detail: string) => Promise<void>;
-  /** Milliseconds that a lease lasts beyond its interval: the time that the messages of a step may take. */
-  readonly slackMs: number;
-}
 
 export class RouterTable {
   readonly #wanted: Wanted;
@@ -152,7 +144,7 @@ export class RouterTable {
 
   /**
    * After an unfinished rollout of another release: returns to the last proven table. If its revisions cannot take the state back, the table that
-   * has the state becomes the proven one, so that another release can replace it.
+   * has the state is held for a person; one that was held for that becomes the proven one, so that another release can replace it.
    *
    * @returns the router's state; undefined if there is another proven table now
    */
@@ -164,18 +156,31 @@ export class RouterTable {
       if (table && proven) await this.switch(state, setAgain(proven, state));
       return await this.read();
     } catch (error) {
-      const isFinal = isNotHanded(error) && !error.transient;
-      const forward = isFinal ? forwardMessage(state, this.#wanted) : undefined;
-      if (forward === undefined) throw error;
-      const where = weightsText({ services: forward.services });
-      await this.report(
-        "PREPARING",
-        `the state of ${name} cannot go back, so this release replaces it: ${where}`,
-      );
-      await this.prove(raisedIn(forward, state), forward.release);
-      await this.switch(state, forward);
+      if (table === undefined || !isFinal(error)) throw error;
+      if (holdOf(table)?.code === "stranded") await this.#supersede(state, name, error);
+      else await this.#strand(state, table, error);
       return undefined;
     }
+  }
+
+  /** A person sees first that the state cannot go back. */
+  async #strand(state: TrafficState, table: Table, error: FleetError): Promise<never> {
+    await this.hold(state, table, "stranded", strandedText(error.problems[0].what));
+    await this.report("HELD", `${weightsText(this.#progress.table)}: the state cannot go back`);
+    throw stranded(error, false);
+  }
+
+  /** Makes the table that has the state the proven one. @throws the error if this release returns to a revision that cannot take the state */
+  async #supersede(state: TrafficState, name: string, error: FleetError): Promise<void> {
+    const forward = forwardMessage(state, this.#wanted);
+    if (forward === undefined) throw error;
+    const where = weightsText({ services: forward.services });
+    await this.report(
+      "PREPARING",
+      `the state of ${name} cannot go back, so this release replaces it: ${where}`,
+    );
+    await this.prove(raisedIn(forward, state), forward.release);
+    await this.switch(state, forward);
   }
 
   /**
@@ -220,9 +225,10 @@ export class RouterTable {
     try {
       await move(list);
     } catch (error) {
-      if (!isNotHanded(error) || error.transient) throw error;
+      if (!isFinal(error)) throw error;
       await this.#holdReverted(state, list, error.problems[0].what);
-      throw this.#progress.phase === "HELD" ? stranded(error) : error;
+      const isAborted = openRevert(state)?.reverted.why === "abort";
+      throw this.#progress.phase === "HELD" ? stranded(error, isAborted) : error;
     }
   }
 

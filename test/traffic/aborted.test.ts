@@ -1,6 +1,7 @@
 /** A person aborts a rollout of a service that owns its state, and the state cannot go back at once. */
 import { describe, expect, it } from "vitest";
 import type { Wanted } from "../../providers/traffic/plan.ts";
+import { commandOf } from "../../providers/traffic/rollout-state.ts";
 import { unitSlow } from "../../src/ao/errors.ts";
 import { FleetError } from "../../src/core/errors.ts";
 import type { Table } from "../../src/delivery/wire.ts";
@@ -115,7 +116,9 @@ describe("an abort whose state cannot go back", () => {
     "is carried out by the next run before anything is judged (a router of version 0.1.0: %s)",
     async (isOld) => {
       const stage = stageOf(isOld);
-      expect(codes(await aborted(stage, true))).toEqual(["HANDOVER_FAILED"]);
+      const held = await aborted(stage, true);
+      expect(codes(held)).toEqual(["HANDOVER_FAILED"]);
+      expect((held as Error).message).toContain("the next run of this release first tries again to return");
       expect([weights(stage), stage.router.table?.mode]).toEqual([AT_GREEN, "held"]);
       // It still cannot.
       expect(codes((await stage.run(owned(stage))).error)).toEqual(["HANDOVER_FAILED"]);
@@ -126,6 +129,22 @@ describe("an abort whose state cannot go back", () => {
       expect((error as Error).message).toMatch(/aborted by hand/);
       expect([codes(error), weights(stage)]).toEqual([["ROLLED_BACK"], AT_BLUE]);
       expect(stage.router.at - started).toBeLessThan(10_000);
+    },
+  );
+
+  it.each([false, true])(
+    "does not count for a later rollout of the same release (a router of version 0.1.0: %s)",
+    async (isOld) => {
+      const stage = stageOf(isOld);
+      await aborted(stage, true);
+      stage.handingFails = false;
+      expect(codes((await stage.run(owned(stage))).error)).toEqual(["ROLLED_BACK"]);
+      stage.behaviours[GREEN] = { errorRate: 0.6 };
+      stage.takesNothing = BLUE;
+      const { error } = await stage.run(owned(stage));
+      expect(codes(error)).toEqual(["HANDOVER_FAILED"]);
+      expect((error as Error).message).not.toContain("It was aborted");
+      expect(commandOf(stage.router.state())).toBeUndefined();
     },
   );
 

@@ -3,9 +3,9 @@
 import { figuresOf } from "../../providers/traffic/figures.ts";
 import type { Measure } from "../../providers/traffic/measure.ts";
 import { servicesToMove, type Wanted, withProvenBlue } from "../../providers/traffic/plan.ts";
+import type { RolloutEffects } from "../../providers/traffic/rollout-effects.ts";
 import { RolloutRun } from "../../providers/traffic/rollout-run.ts";
 import type { Router } from "../../providers/traffic/router.ts";
-import type { RolloutEffects } from "../../providers/traffic/router-table.ts";
 import type { StateMove } from "../../providers/traffic/state-moves.ts";
 import { unitSlow } from "../../src/ao/errors.ts";
 import { FleetError } from "../../src/core/errors.ts";
