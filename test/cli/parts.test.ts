@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, rmdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test, vi } from "vitest";
 import { UNKNOWN } from "../../providers/run/inputs.ts";
@@ -19,7 +19,7 @@ import { isStepPhase, STEP_PHASES, type StepPhase, stepText } from "../../src/fl
 import type { EngineEvent } from "../../src/operations/deploy/engine.ts";
 import { failuresOf, parseProblems } from "../../src/operations/deploy/failure.ts";
 import { Progress } from "../../src/operations/deploy/progress.ts";
-import { followSteps } from "../../src/operations/deploy/steps.ts";
+import { followSteps, readSteps } from "../../src/operations/deploy/steps.ts";
 import { memberOf, resourceOf } from "../../src/operations/deploy/urn.ts";
 import { networkOf, readStackConfig } from "../../src/operations/workspace/stack-config.ts";
 import { packageDir } from "../../src/toolchain/paths.ts";
@@ -105,6 +105,19 @@ test("steps are followed in their order; a line of another version, with a phase
   const seen: string[] = [];
   await followSteps(path, { onStep: ({ phase }) => seen.push(phase) }).stop();
   expect(seen).toEqual(["loaded", "ready"]);
+});
+
+test("events that cannot be read are read later, and do not fail the run that is followed", async () => {
+  const path = join(projectFolder(), "events.jsonl");
+  mkdirSync(path);
+  await readSteps(path, {});
+  await followSteps(path, {}).stop();
+  await new Promise<void>((resolve) => {
+    const steps = followSteps(path, { onStep: () => resolve(steps.stop()) });
+    rmdirSync(path);
+    const step = { at: "now", deploymentId: "d", name: "a", phase: "ready", detail: "" };
+    writeFileSync(path, `${JSON.stringify(step)}\n`);
+  });
 });
 
 test("a torn line of events is passed over, and a step counts without problems that cannot be read", async () => {

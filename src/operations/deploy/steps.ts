@@ -46,49 +46,59 @@ interface Listener {
   readonly onFailure?: (event: FailureEvent) => void;
 }
 
-/** Reads the lines that were appended to a file of events since the last call. */
-function readerOf(path: string, { onStep, onFailure }: Listener): () => Promise<void> {
+/** Reads the lines that were appended to a file of events since the last call that succeeded. */
+function readerOf(path: string): () => Promise<string[]> {
   let offset = 0;
   return async () => {
-    if (!existsSync(path)) return;
-    const file = await open(path, "r");
-    try {
-      const { size } = await file.stat();
-      if (size <= offset) return;
-      const { buffer, bytesRead } = await file.read(Buffer.alloc(size - offset), 0, size - offset, offset);
-      // An incomplete last line is read the next time.
-      const whole = buffer.subarray(0, bytesRead).lastIndexOf("\n") + 1;
-      offset += whole;
-      for (const line of buffer.toString("utf8", 0, whole).split("\n")) {
-        // A full disk tears lines.
-        const event = jsonIn(line);
-        const step = stepIn(event);
-        const failure = step === undefined ? failureIn(event) : undefined;
-        if (step !== undefined) onStep?.(step);
-        if (failure !== undefined) onFailure?.(failure);
-      }
-    } finally {
-      await file.close();
-    }
+    if (!existsSync(path)) return [];
+    const whole = await wholeLines(path, offset);
+    offset += whole.length;
+    return whole.toString("utf8").split("\n");
   };
 }
 
-/** Reads a whole file of events (FLEET_EVENTS). */
-export const readSteps = (path: string, listener: Listener): Promise<void> => readerOf(path, listener)();
+/** A file from an offset on, without an incomplete last line. */
+async function wholeLines(path: string, offset: number): Promise<Buffer> {
+  const file = await open(path, "r");
+  try {
+    const { size } = await file.stat();
+    if (size <= offset) return Buffer.alloc(0);
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(size - offset), 0, size - offset, offset);
+    return buffer.subarray(0, buffer.subarray(0, bytesRead).lastIndexOf("\n") + 1);
+  } finally {
+    await file.close();
+  }
+}
+
+function report(lines: readonly string[], { onStep, onFailure }: Listener): void {
+  for (const line of lines) {
+    // A full disk tears lines.
+    const event = jsonIn(line);
+    const step = stepIn(event);
+    const failure = step === undefined ? failureIn(event) : undefined;
+    if (step !== undefined) onStep?.(step);
+    if (failure !== undefined) onFailure?.(failure);
+  }
+}
+
+/** Reads a whole file of events (FLEET_EVENTS); one that cannot be read counts as empty. */
+export const readSteps = async (path: string, listener: Listener): Promise<void> =>
+  report(await readerOf(path)().catch(() => []), listener);
 
 /**
  * Follows the file to which the program and the providers append their events as JSON lines (FLEET_EVENTS). `stop` still reads what was
- * written by then.
+ * written by then. What cannot be read is read the next time, if there is one: the run does not depend on it.
  */
 export function followSteps(path: string, listener: Listener): { stop(): Promise<void> } {
-  const read = readerOf(path, listener);
+  const read = readerOf(path);
+  const next = async () => report(await read().catch(() => []), listener);
   let ended = false;
   const loop = (async () => {
     while (!ended) {
-      await read();
+      await next();
       await sleep(100);
     }
-    await read();
+    await next();
   })();
   return {
     async stop() {
