@@ -40,6 +40,8 @@ test("a rollout command says that the rollout could not be read afterwards", asy
   const ran = await fleet(["abort"], { fleet: known });
   expect(ran).toMatchObject({ code: 0, stdout: expect.stringContaining("Aborted") });
   expect(ran.stderr).toContain("The rollout could not be read: coordinator");
+  const json = await fleet(["abort", "--json"], { fleet: known });
+  expect(json.json()).toMatchObject({ success: true, traffic: null, trafficUnread: { code: "BUSY" } });
 });
 
 /** Messages with one correlation id at slots 1, 2, …; those named have a result. */

@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { z } from "zod";
+import type { Problem } from "../../core/errors.ts";
 import { AFTER_APPROVAL } from "../../delivery/index.ts";
 import { tableName } from "../../delivery/table.ts";
 import type { TrafficCommand } from "../../delivery/wire.ts";
@@ -88,9 +89,11 @@ const commandOf =
         if (!router) throw noRouter(fleet);
         const order = release === undefined ? { command } : { command, release };
         const said = await commandTraffic(fleet.session, router, order, fleet.session.budget(timeout));
-        const traffic = await trafficOf(fleet, router, { quick: false, seconds: timeout }, (problem) =>
-          context.out.problem("alert", problem, ROLLOUT_UNREAD),
-        );
+        let unread: Problem | undefined;
+        const traffic = await trafficOf(fleet, router, { quick: false, seconds: timeout }, (problem) => {
+          unread = problem;
+          context.out.problem("alert", problem, ROLLOUT_UNREAD);
+        });
         const { done, after, next, kept = done } = WORDS[command];
         const isHeld = said.mode === "held";
         context.out.line(`${isHeld ? kept : done}: ${tableName(said)}.`);
@@ -104,6 +107,7 @@ const commandOf =
           step: said.step,
           mode: said.mode,
           traffic: traffic ?? null,
+          ...(unread === undefined ? {} : { trafficUnread: unread }),
         });
         return undefined;
       },
