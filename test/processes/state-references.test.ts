@@ -267,3 +267,34 @@ fleet.on("ADD", {}, function(data) Cart.last = data.key table.insert(Cart.items,
     await from.drop();
   });
 });
+
+describe("a null of the library's JSON", () => {
+  const NULLS = `(function()
+    local S, found = Fleet.store.states.shop, {}
+    for i, v in ipairs({ S.none, S.list[1], S.list[2], Nulls[1] }) do found[i] = (getmetatable(v) or {}).__name or "none" end
+    return found
+  end)()`;
+  const made = async (lua: string) => {
+    const p = await base.clone();
+    const { error } = await p.eval(`local S, N = Fleet.store.states.shop, Fleet.json.NULL ${lua}`);
+    expect(error).toBeUndefined();
+    return p;
+  };
+
+  test("arrives as one, also after a load in place", async () => {
+    const [from, to] = [await made("S.none, S.list, Nulls = N, { N, N }, { N }"), await base.clone()];
+    expect((await from.load({ source: `${SHOP}Nulls = { {} }` })).error).toBeUndefined();
+    const sent = await exported(from);
+    expect(await imported(to, sent)).toEqual({ success: true, digest: sent.digest });
+    expect(await to.value(NULLS)).toEqual(Array(4).fill("json.null"));
+    expect((await exported(to)).digest).toBe(sent.digest);
+  });
+
+  test("is not filled by what comes to its place", async () => {
+    const [from, to] = [await made("Nulls = { { 7 } }"), await made("Nulls = { N }")];
+    const sent = await exported(from);
+    expect(sent.state).toMatchObject({ schema: 2 });
+    expect(await imported(to, sent)).toEqual({ success: true, digest: sent.digest });
+    expect(await to.value("{ Nulls[1][1], next(Fleet.json.NULL) == nil }")).toEqual([7, true]);
+  });
+});

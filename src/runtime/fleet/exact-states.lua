@@ -1,6 +1,6 @@
 --- Decides in which JSON states are carried: plain (`fleet.state-json`), which every version of the library reads, or lossless
 -- (`fleet.lossless-json`), together with the globals, if plain JSON would lose something: a float that is written like an integer, a table that
--- is reached twice, bytes that are not UTF-8, or a big integer of `.bint`. An export with lossless states has the schema 3.
+-- is reached twice, bytes that are not UTF-8, a big integer of `.bint`, or the null of the library's JSON. An export with lossless states has the schema 3.
 local enclosed = require("fleet.enclosed")
 local globals = require("fleet.globals")
 local json = require("fleet.json")
@@ -42,7 +42,7 @@ local function reach(root, seen)
       if type(k) == "string" and not isUtf8(k) then return true end
       local kind = type(v)
       if kind == "table" then
-        if seen[v] or getmeta(v) ~= nil and lossless.bintBits(v) then return true end
+        if seen[v] or getmeta(v) ~= nil and (lossless.bintBits(v) or json.isNull(v)) then return true end
         seen[v] = true
         stack[#stack + 1] = v
       elseif kind == "string" then

@@ -18,7 +18,8 @@ end
 --- Encoded as `null`, for a figure that does not exist; decoding returns nil instead.
 json.NULL = setmetatable({}, { __name = "json.null" })
 
-local function isNull(t)
+--- Whether a table is `NULL`, also that of an earlier load.
+function json.isNull(t)
   local meta = getmetatable(t)
   return type(meta) == "table" and rawget(meta, "__name") == "json.null"
 end
@@ -126,7 +127,7 @@ encode = function(value, out, path, depth)
     out[#out + 1] = number(value, path)
   elseif kind == "boolean" then
     out[#out + 1] = tostring(value)
-  elseif kind == "nil" or kind == "table" and isNull(value) then
+  elseif kind == "nil" or kind == "table" and json.isNull(value) then
     out[#out + 1] = "null"
   elseif kind == "table" then
     local array, n = json.isArray(value)

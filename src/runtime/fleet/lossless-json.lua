@@ -2,7 +2,7 @@
 --
 -- Values without a JSON form are encoded: integers beyond 2^53 (`__int`), floats that JSON would turn into integers, infinity and NaN
 -- (`__float`), bytes that are not UTF-8 (`__bytes`, in hex), keys that are not strings (`__pairs`), big integers of aos' own `.bint`
--- (`__bint`). A table that is reached twice, or nested deeply, is written once in a list (`tables`) and referred to (`__ref`), so shared and
+-- (`__bint`), the null of the library's JSON (`__nil`). A table that is reached twice, or nested deeply, is written once in a list (`tables`) and referred to (`__ref`), so shared and
 -- recursive tables are preserved. Functions, metatables, coroutines and userdata are refused with their path.
 local fail = require("fleet.fail")
 local json = require("fleet.json")
@@ -37,10 +37,6 @@ local function bintBits(value)
 end
 
 lossless.bintBits = bintBits
-
-local function isMarked(value)
-  return json.isObject(value) or rawequal(value, json.NULL)
-end
 
 local function number(value)
   if math.type(value) == "integer" then
@@ -115,7 +111,7 @@ function lossless.packer(groups)
   local pack
 
   local function isPlain(t)
-    return getmetatable(t) == nil or isMarked(t) or states[t] == true
+    return getmetatable(t) == nil or json.isObject(t) or states[t] == true
   end
 
   local function body(t, path, depth)
@@ -153,6 +149,7 @@ function lossless.packer(groups)
     if kind == "string" then return text(value) end
     if kind == "boolean" then return value end
     if kind ~= "table" then refuse(path, "is a " .. kind) end
+    if json.isNull(value) then return { __nil = "null" } end
     if not isPlain(value) then
       local bits = bintBits(value)
       if not bits then refuse(path, "has a metatable") end
@@ -226,7 +223,7 @@ function lossless.unpack(packed, tables, existing, foreign, made)
 
   -- A table to fill, and its previous content. An existing table is used once, for the first value at its place.
   local function target(there)
-    if type(there) ~= "table" or used[there] or bintBits(there) then return {}, {} end
+    if type(there) ~= "table" or used[there] or bintBits(there) or json.isNull(there) then return {}, {} end
     used[there] = true
     local had = {}
     for k, v in next, there do had[k] = v end
@@ -254,6 +251,7 @@ function lossless.unpack(packed, tables, existing, foreign, made)
     if type(value) ~= "table" then return value end
     if type(value.__int) == "string" then return math.tointeger(tonumber(value.__int)) end
     if type(value.__float) == "string" then return FLOATS[value.__float] or tonumber(value.__float) end
+    if value.__nil == "null" then return json.NULL end
     if type(value.__bytes) == "string" then
       return (value.__bytes:gsub("%x%x", function(hex) return string.char(tonumber(hex, 16)) end))
     end

@@ -22,10 +22,10 @@ local function isCode(value)
   return kind == "function" or kind == "thread" or kind == "userdata"
 end
 
--- Big integers of aos are tables but immutable values, so they must never be changed in place.
+-- Big integers of aos and the null of the library's JSON are tables but immutable values, so they must never be changed in place.
 local function isValue(value)
   local class = getmetatable(value)
-  return type(class) == "table" and rawget(class, "bits") ~= nil
+  return type(class) == "table" and rawget(class, "bits") ~= nil or json.isNull(value)
 end
 
 -- Tables that do not belong to the program alone, although it may refer to them.
