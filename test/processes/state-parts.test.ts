@@ -63,6 +63,22 @@ test("what arrives in parts has the digest of the export in one piece, and the c
   await to.drop();
 });
 
+test("an export that has ended keeps its last part, and none of the tables that it read", async () => {
+  const p = await full.clone();
+  let part = (await ask(p, 1))?.part;
+  while (part && !part.isLast) part = (await ask(p, part.n + 1, part.id))?.part;
+  expect(part && (await ask(p, part.n, part.id))?.part).toEqual(part);
+  await p.eval(`local S = Fleet.store.states.accounts
+    Kept = setmetatable({ [Book] = "global", [Book.shared] = "shared", [S.list] = "state" }, { __mode = "k" })
+    Book, S.list = nil, nil`);
+  await p.eval("collectgarbage()");
+  expect(
+    await p.value(
+      "(function() local of = {} for _, v in pairs(Kept) do of[#of + 1] = v end return of end)()",
+    ),
+  ).toEqual([]);
+});
+
 test("a small state comes in one piece, also to a caller that can read parts", async () => {
   const small = await boot("small", { source: PROGRAM });
   const reply = await ask(small, 1);

@@ -180,10 +180,15 @@ function parts.export(part, id, names, whole, only)
     error(text, 0)
   end
   local digest = sha256(text)
-  session.n, session.isLast, session.chain = part.n, isLast, sha256(session.chain .. digest)
+  session.n, session.chain = part.n, sha256(session.chain .. digest)
   session.reply = {
     id = session.id, n = part.n, text = text, digest = digest, chain = session.chain, isLast = isLast, header = part.n == 1 and session.header or nil,
   }
+  if isLast then
+    -- Only what a repetition of this part needs, and no table of the state.
+    local found = { carried = session.found.carried, left = session.found.left, unknown = session.found.unknown }
+    session = { id = session.id, mark = session.mark, n = part.n, isLast = true, reply = session.reply, found = found }
+  end
   return session.reply, session.found
 end
 
