@@ -137,7 +137,7 @@ export function handOverFailed(name: string, error: FleetError, standings: reado
         expected: "the same state, by its digest, on both sides",
         remedy,
       },
-      { transient: error.transient },
+      { transient: error.transient, cause: error },
     ),
     standings,
   );

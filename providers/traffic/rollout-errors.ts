@@ -102,6 +102,10 @@ export const isFinal = (error: unknown): error is FleetError => isNotHanded(erro
 export const isNotHanded = (error: unknown): error is FleetError =>
   error instanceof FleetError && error.code === "HANDOVER_FAILED";
 
+/** Whether state could not be handed over because a process still waits for replies of others. */
+export const waitsForReplies = (error: unknown): boolean =>
+  error instanceof FleetError && (error.code === "CALLS_OPEN" || waitsForReplies(error.cause));
+
 /** What a person can do about a rollout that is held because its state cannot go back. */
 export const STRANDED_WAYS =
   "A release with a fix takes over its state (change the code and run npx fleet deploy); npx fleet promote and a run of the same release keep it; npx fleet abort and such a run try again to return state and traffic.";

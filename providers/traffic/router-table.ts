@@ -19,7 +19,14 @@ import { fence } from "./fence.ts";
 import { switchUnknown, withStanding } from "./hand-over-messages.ts";
 import { hasSameShares, type Wanted } from "./plan.ts";
 import type { RolloutEffects } from "./rollout-effects.ts";
-import { isFinal, notReturned, stranded, targetsUnproven } from "./rollout-errors.ts";
+import {
+  isFinal,
+  isNotHanded,
+  notReturned,
+  stranded,
+  targetsUnproven,
+  waitsForReplies,
+} from "./rollout-errors.ts";
 import type { RolloutProgress } from "./rollout-progress.ts";
 import {
   forwardMessage,
@@ -70,8 +77,9 @@ export class RouterTable {
     const held = (now: TrafficState) => ({ ...setAgain(table, now), ...holdFields(now, code, text) });
     await this.set(held(state));
     const now = await this.read();
-    if (now.serial !== state.serial || now.proven === undefined) return;
-    // A router of an earlier version keeps the reason of a table that is held already, unless that has a lease in between.
+    if (now.serial !== state.serial || now.proven === undefined || holdOf(now.table)?.code === code) return;
+    // A router of an earlier version keeps the reason of a table that is held already, unless that has a lease in between. The lease ends what
+    // the router knows of an abort, so a table that has the reason gets none.
     const lease = { forMs: LEASE_MS, revertTo: now.proven.release, onEnd: "hold" as const };
     await this.set({ ...setAgain(table, now), lease });
     await this.set(held(await this.read()));
@@ -218,14 +226,15 @@ export class RouterTable {
 
   /**
    * Moves the state of what the router reverted. If an old revision cannot take it, its traffic returns to the new one, which has the state:
-   * the old one refuses every request. Then a person decides, as in a rollback by a run. If it only takes too long, the next run moves it.
+   * the old one refuses every request. Then a person decides, as in a rollback by a run. If it only takes too long, the next run moves it; a
+   * handler that waits for a reply may do so without end.
    */
   async #moveBack(state: TrafficState, move: (list: readonly StateMove[]) => Promise<void>): Promise<void> {
     const list = movesAfterRevert(state, this.#wanted);
     try {
       await move(list);
     } catch (error) {
-      if (!isFinal(error)) throw error;
+      if (!isNotHanded(error) || (error.transient && !waitsForReplies(error))) throw error;
       await this.#holdReverted(state, list, error.problems[0].what);
       const isAborted = openRevert(state)?.reverted.why === "abort";
       throw this.#progress.phase === "HELD" ? stranded(error, isAborted) : error;

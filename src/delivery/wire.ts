@@ -123,6 +123,8 @@ const TableSchema = z.looseObject({
   reason: z.string().optional(),
   /** Why it is held. Absent on routers of earlier versions; later ones may use codes that this version does not know. */
   holdCode: z.string().optional(),
+  /** Whether callers' state is with the new revisions, so that an abort of the held table is left to the next run. Absent on earlier routers. */
+  handed: z.boolean().optional(),
   /** Scheduler's time of the message that set it, ms. */
   at: z.number(),
   services: mapOf(z.looseObject(ServiceRoutesSchema.shape)),

@@ -124,8 +124,8 @@ test("abort says that the traffic stays if the router leaves it to the next run"
   const ran = await run(["abort"], rollout({}, () => "held").behave);
   expect(ran.code).toBe(0);
   expect(ran.stdout).toContain(
-    "Abort requested, no traffic returned yet, because the old revision could not take the state: release abcdef012345, step 2.\n" +
-      "Next: npx fleet deploy tries to return state and traffic.\n",
+    "Abort requested, no traffic returned yet, because the state is with the new revision: release abcdef012345, step 2.\n" +
+      "Next: npx fleet deploy, of this release or another, returns state and traffic.\n",
   );
 });
 

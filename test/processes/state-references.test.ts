@@ -132,6 +132,7 @@ describe("a state that a message declares", () => {
       run.protected(function()
         S.stock.apples = 90
         Fleet.state("view", { of = S.stock, own = { n = 1 } }).own.n = 2
+        Fleet.state("alias", S.stock)
         error("as asked")
       end, {})
       return { S.stock.apples, Fleet.store.states.view.own.n }

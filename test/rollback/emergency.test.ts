@@ -205,8 +205,9 @@ it("it reads a table again if it changed in the meantime", async () => {
 it.each([
   ["with its code", { holdCode: "stranded", reason: "it cannot" }],
   ["by the sentence of a router of version 0.1.0", { reason: "the state cannot go back; it cannot" }],
+  ["at a gate, with the new revision", { holdCode: "gate", reason: "a gate", handed: true }],
 ])(
-  "it replaces a table that is held because the state cannot go back (%s): its router would keep it after an abort",
+  "it replaces a table that is held while the state cannot go back at once (%s): its router would keep it after an abort",
   async (_, held) => {
     const proven = tableOf(target.releaseHash, "steady", [route("shop", NEW)], [route("battle-old", OLD)]);
     const table = {

@@ -182,6 +182,7 @@ export class ReferenceRouter {
       at: this.at,
       ...(hold === undefined ? {} : { reason: hold }),
       ...(holdCode === undefined ? {} : { holdCode }),
+      ...(this.holdCodes && this.#isHanded(data, isSame) && { handed: true }),
     };
     this.lease = until;
     if (mode === "steady") {
@@ -190,6 +191,10 @@ export class ReferenceRouter {
     }
     if (!isSame || !isEqual) this.#roll();
     return { release, step, mode, repeated: false, serial: this.serial };
+  }
+
+  #isHanded({ lease, hold }: SetTraffic, isSame: boolean): boolean {
+    return lease?.onEnd === "hold" || (hold !== undefined && isSame && this.table?.handed === true);
   }
 
   #forget({ release, holdCode }: SetTraffic, isSame: boolean, mode: string): void {
@@ -236,7 +241,8 @@ export class ReferenceRouter {
     if (!this.table || this.table.mode === "steady") throw new Refused("NO_ROLLOUT");
     if (command === "abort" && !this.proven) throw new Refused("NO_PROVEN_TABLE");
     this.command = { command, ...refOf(this.table), by, at: this.at };
-    if (command === "abort" && this.table.holdCode !== "stranded") this.#revert("abort");
+    const isKept = this.table.mode === "held" && this.table.handed === true;
+    if (command === "abort" && this.table.holdCode !== "stranded" && !isKept) this.#revert("abort");
     if (command === "pause" && this.table.mode !== "held") {
       const code = this.holdCodes && { holdCode: "paused" };
       this.table = { ...this.table, mode: "held", reason: "paused by hand", ...code };

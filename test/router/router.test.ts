@@ -404,6 +404,30 @@ describe("a person's command", () => {
     expect([state.command?.command, state.reverted]).toEqual(["abort", undefined]);
   });
 
+  test.each(["gate", "paused"])(
+    "aborts no table that is held (%s) while the state is with the new revision: no run would return it at once",
+    async (holdCode) => {
+      const p = await half({ onEnd: "hold" });
+      const { table } = await look(p);
+      const at = { release: "r2", step: 1 };
+      const held = { ...table, mode: undefined, at: undefined, handed: undefined, expect: at };
+      if (holdCode === "paused") await say(p, "pause");
+      else expect(code(await set(p, { ...held, hold: "a gate", holdCode }))).toBe("ok");
+      expect((await say(p, "abort")).reply?.data).toMatchObject({ mode: "held", ...at });
+      const state = await look(p);
+      expect([state.command?.command, state.reverted, state.table]).toMatchObject([
+        "abort",
+        undefined,
+        { ...at, mode: "held", holdCode, handed: true },
+      ]);
+      // A run watches a table under a lease, and returns the state at once.
+      expect(code(await set(p, { ...held, lease: { forMs: 60_000, revertTo: "r1", onEnd: "hold" } }))).toBe(
+        "ok",
+      );
+      expect((await say(p, "abort")).reply?.data).toMatchObject({ mode: "steady", table: { release: "r1" } });
+    },
+  );
+
   test("aborts, and the router keeps that a run has returned the state, which only that run can say", async () => {
     const p = await half();
     await say(p, "abort");

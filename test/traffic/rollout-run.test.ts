@@ -813,6 +813,16 @@ describe("a service that owns its state", () => {
   it("is handed over by the next release if a person aborted the rollout after the deployer died", async () => {
     const stage = await left();
     stage.router.say("abort");
+    // The old revision would refuse them.
+    expect(weights(stage)).toEqual({ g: 10_000, b: 0 });
+    expect((await stage.run(third(stage))).error).toBeUndefined();
+    expect(stage.handed).toEqual(["battle b→g", "battle g→b", "battle b→c"]);
+  });
+
+  it("is the same with an earlier router, which returns the traffic of a held table at once", async () => {
+    const stage = await left();
+    stage.router.table = { ...(stage.router.table as Table), handed: undefined };
+    stage.router.say("abort");
     expect(weights(stage)).toEqual({ b: 10_000 });
     expect((await stage.run(third(stage))).error).toBeUndefined();
     expect(stage.handed).toEqual(["battle b→g", "battle g→b if it drains", "battle b→c"]);
@@ -877,7 +887,7 @@ describe("a service that owns its state", () => {
     });
     stage.router.prove("r2", SHOP_GREEN, "n", "proven");
     stage.router.proven = { ...(stage.router.proven as Table), services: both(0) };
-    stage.router.table = { ...(stage.router.table as Table), services: both(10_000) };
+    stage.router.table = { ...(stage.router.table as Table), services: both(10_000), handed: undefined };
     stage.router.say("abort");
     Object.assign(stage, { handingFails: true, refusing: SHOP_BLUE });
     const wanted = { ...rest, services: { battle, shop } } as unknown as typeof rest & {

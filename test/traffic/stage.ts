@@ -1,6 +1,7 @@
 /** A rollout on a stage: the reference router, callers who send throughout, and time that passes when the rollout waits. */
 
 import { figuresOf } from "../../providers/traffic/figures.ts";
+import { callsOpen, handOverFailed } from "../../providers/traffic/hand-over-messages.ts";
 import type { Measure } from "../../providers/traffic/measure.ts";
 import { servicesToMove, type Wanted, withProvenBlue } from "../../providers/traffic/plan.ts";
 import type { RolloutEffects } from "../../providers/traffic/rollout-effects.ts";
@@ -52,7 +53,7 @@ export class Stage {
   readonly served: string[] = [];
   /** Moves of an earlier run that a run looked at again. */
   readonly confirmed: string[] = [];
-  handingFails: boolean | "slowly" = false;
+  handingFails: boolean | "slowly" | "open" = false;
   /** The process that no state can be handed over to. */
   takesNothing: string | undefined;
   /** What the old revisions answer in a hand-over. */
@@ -224,6 +225,7 @@ export class Stage {
   }
 
   #notHanded(): FleetError {
+    if (this.handingFails === "open") return handOverFailed("battle", callsOpen("battle", 30), []);
     const transient = this.handingFails === "slowly";
     return new FleetError({ code: "HANDOVER_FAILED", what: "no", remedy: "none" }, { transient });
   }

@@ -54,14 +54,14 @@ const WORDS: Readonly<Record<TrafficCommand, Words>> = {
     summary: "abort a rollout and return all traffic at once",
     description:
       "Returns the router to its last proven table, whether a deployment is running or not. The new revisions stay, without traffic. A rollout " +
-      "on hold because the old revision could not take the state back stays so: the next `fleet deploy` tries to return both.",
+      "on hold whose state is with the new revision keeps its traffic until the next `fleet deploy`, which returns both.",
     example: "return all traffic",
     done: "Aborted, all traffic returned",
-    kept: "Abort requested, no traffic returned yet, because the old revision could not take the state",
+    kept: "Abort requested, no traffic returned yet, because the state is with the new revision",
     after:
       "State that the new revision had returns with the run that watches the rollout; until then the old revision refuses those callers (DRAINING). " +
       "If no run watches it, the next npx fleet deploy returns it, of this release or another; the same release starts the rollout again.",
-    next: "Next: npx fleet deploy tries to return state and traffic.",
+    next: "Next: npx fleet deploy, of this release or another, returns state and traffic.",
   },
 };
 

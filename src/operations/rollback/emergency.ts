@@ -123,8 +123,10 @@ async function attemptSwitch(
   const moved = Object.keys(table.services).filter(
     (name) => shares(table, name) !== shares(proven, name) && !warm.has(name),
   );
-  // The router keeps a stranded table after an abort, and leaves both to the next run; here the state is given up, or there is none.
-  const canAbort = table.mode !== "steady" && holdOf(table)?.code !== "stranded";
+  // The router keeps a held table whose state is with the new revision after an abort, and leaves both to the next run; here the state is given
+  // up, or there is none.
+  const isKept = table.mode === "held" && (table.handed === true || holdOf(table)?.code === "stranded");
+  const canAbort = table.mode !== "steady" && !isKept;
   if (canAbort && moved.length === 0 && names.every(isBack(proven))) {
     const { mode } = await client.abort(table.release);
     return mode === "held" ? "held" : { services: names };

@@ -23,9 +23,10 @@ end
 
 -- A cache of buckets for one salt: each step of a rollout needs the buckets of all keys, and a hash takes 0.1 ms here.
 local buckets = { salt = "", count = 0, of = {} }
-local MOST_BUCKETS = 200000
+local MOST_BUCKETS, LONGEST = 200000, 128
 
 local function bucketOf(key, salt)
+  if #key > LONGEST then return tables.bucket(key, salt) end
   if buckets.salt ~= salt or buckets.count >= MOST_BUCKETS then buckets = { salt = salt, count = 0, of = {} } end
   local bucket = buckets.of[key]
   if not bucket then

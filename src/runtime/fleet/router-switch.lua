@@ -80,8 +80,10 @@ local function set(data, msg)
   proofs.assertProven(data)
   forget(data, same, mode)
   S.serial = S.serial + 1
+  -- Under a lease that ends in a hold, callers' state is with the new revisions; it stays there while the step is held.
+  local handed = data.lease and data.lease.onEnd == "hold" or data.hold and same and now.handed
   S.table = {
-    release = data.release, step = data.step, salt = data.salt, mode = mode, reason = data.hold, holdCode = data.holdCode,
+    handed = handed or nil, release = data.release, step = data.step, salt = data.salt, mode = mode, reason = data.hold, holdCode = data.holdCode,
     at = envelope.now(), services = data.services,
   }
   S.lease = lease(data)
@@ -181,8 +183,9 @@ registry.on("TRAFFIC_COMMAND", {
   end
   S.command = { command = data.command, release = now.release, step = now.step, by = msg.From, at = envelope.now() }
   if data.command == "abort" then
-    -- If the proven table's revisions could not take the state, they refuse requests: the next run tries to return both.
-    if now.holdCode ~= "stranded" then kept.revert("abort") end
+    -- The proven table's revisions refuse requests while their state is with the new ones. No run watches a held table that would return it at
+    -- once: the next one returns both.
+    if now.holdCode ~= "stranded" and not (now.mode == "held" and now.handed) then kept.revert("abort") end
   elseif data.command == "pause" and now.mode ~= "held" then
     -- A table that is held already keeps its code: runs, and an abort, decide by it.
     kept.hold("paused", "paused by hand")

@@ -53,7 +53,8 @@ local function made(name, default, undo, partition)
   local isNew, undoBefore, partitionedBefore = store.states[name] == nil, store.undo[name], store.partitioned[name]
   if isNew then store.states[name] = default or {} end
   -- The undo of a message knows the states that existed at its start.
-  local kept = isNew and Fleet.context and memory.of(store.states[name], math.huge, found)
+  local value = store.states[name]
+  local kept = isNew and Fleet.context and (found[value] and {} or memory.of(value, math.huge, found))
   run.onFailure(function(isDone)
     if isDone then return end
     if kept and not forget(name, kept) then return end
