@@ -4,7 +4,7 @@ import { unanswered } from "./error-rate.ts";
 import type { Phase } from "./phase.ts";
 import { ALL_TRAFFIC_BP } from "./strategy.ts";
 import { tableName } from "./table.ts";
-import type { RevisionMetrics, Table, TrafficState } from "./wire.ts";
+import type { RevisionMetrics, Table, TrafficCommand, TrafficState } from "./wire.ts";
 
 /** The phase of a router's table; undefined if it has none. */
 export function phaseOf({ table, reverted }: Pick<TrafficState, "table" | "reverted">): Phase | undefined {
@@ -24,6 +24,8 @@ export function headline(state: TrafficState): string {
   if (!table || phase === undefined) return "no table";
   const more: string[] = [];
   if (isApproved(state)) more.push(`approved by a person: the next deployment ${AFTER_APPROVAL}`);
+  else if (isAborted(state))
+    more.push("aborted by a person: the next deployment tries to return state and traffic");
   else if (table.mode === "held" && table.reason !== undefined) more.push(table.reason);
   const ends = lease?.onEnd === "hold" ? "holds" : "reverts automatically";
   if (lease) more.push(`${ends} in ${Math.max(0, Math.round((lease.untilMs - at) / 1000))} s`);
@@ -37,11 +39,17 @@ export function headline(state: TrafficState): string {
 /** What the next deployment does with a held step that a person approved: it judges the step again first. */
 export const AFTER_APPROVAL = "continues, or rolls back if a check fails by then (onFailure: rollback)";
 
+type Decided = Pick<TrafficState, "table" | "command">;
+
 /** Whether a person has approved a held step, and no run has continued it yet. */
-function isApproved({ table, command }: Pick<TrafficState, "table" | "command">): boolean {
-  if (table?.mode !== "held" || command === undefined) return false;
-  const isItsOwn = command.release === table.release && command.step === table.step;
-  return isItsOwn && (command.command === "promote" || command.command === "resume");
+const isApproved = (state: Decided): boolean => ["promote", "resume"].includes(decisionOn(state) ?? "");
+
+/** Whether a person has aborted a held step, and no run has returned it yet. */
+const isAborted = (state: Decided): boolean => decisionOn(state) === "abort";
+
+function decisionOn({ table, command }: Decided): TrafficCommand | undefined {
+  if (table?.mode !== "held" || command === undefined) return undefined;
+  return command.release === table.release && command.step === table.step ? command.command : undefined;
 }
 
 /** The current figures of one revision of a service. */

@@ -283,7 +283,7 @@ export interface ProveTargets {
 
 /** `TRAFFIC_COMMAND`: from a deployer; needs no epoch, so it can be sent during a run. */
 export const TrafficCommandSchema = z.strictObject({
-  /** promote: past a gate or to the next step · pause: stay · resume: continue · abort: return to the proven table at once, or by the next run if held as `stranded`. */
+  /** promote: past a gate or to the next step · pause: stay · resume: continue · abort: return to the proven table at once, or by the next run if it is held and the state is with the new revision. */
   command: z.enum(["promote", "pause", "resume", "abort"]),
   /** Refused if another release is in force. @default the one in force */
   release: z.string().optional(),

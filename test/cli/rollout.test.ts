@@ -125,7 +125,7 @@ test("abort says that the traffic stays if the router leaves it to the next run"
   expect(ran.code).toBe(0);
   expect(ran.stdout).toContain(
     "Abort requested, no traffic returned yet, because the state is with the new revision: release abcdef012345, step 2.\n" +
-      "Next: npx fleet deploy, of this release or another, returns state and traffic.\n",
+      "Next: npx fleet deploy --refresh, of this release or another, tries to return state and traffic.\n",
   );
 });
 

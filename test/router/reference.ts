@@ -241,8 +241,10 @@ export class ReferenceRouter {
     if (!this.table || this.table.mode === "steady") throw new Refused("NO_ROLLOUT");
     if (command === "abort" && !this.proven) throw new Refused("NO_PROVEN_TABLE");
     this.command = { command, ...refOf(this.table), by, at: this.at };
-    const isKept = this.table.mode === "held" && this.table.handed === true;
-    if (command === "abort" && this.table.holdCode !== "stranded" && !isKept) this.#revert("abort");
+    const { mode, handed, holdCode } = this.table;
+    const isKept = holdCode === "stranded" || (mode === "held" && handed === true);
+    if (command === "abort" && !isKept) this.#revert("abort");
+    if (command === "abort" && isKept && this.holdCodes) this.serial += 1;
     if (command === "pause" && this.table.mode !== "held") {
       const code = this.holdCodes && { holdCode: "paused" };
       this.table = { ...this.table, mode: "held", reason: "paused by hand", ...code };

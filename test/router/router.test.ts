@@ -413,7 +413,11 @@ describe("a person's command", () => {
       const held = { ...table, mode: undefined, at: undefined, handed: undefined, expect: at };
       if (holdCode === "paused") await say(p, "pause");
       else expect(code(await set(p, { ...held, hold: "a gate", holdCode }))).toBe("ok");
+      const { serial } = await look(p);
       expect((await say(p, "abort")).reply?.data).toMatchObject({ mode: "held", ...at });
+      // A run that read the table before does not know of it.
+      const late = { ...held, step: 2, lease: { forMs: 60_000, revertTo: "r1" }, expect: { ...at, serial } };
+      expect(code(await set(p, late))).toBe("STALE_STEP");
       const state = await look(p);
       expect([state.command?.command, state.reverted, state.table]).toMatchObject([
         "abort",

@@ -819,6 +819,17 @@ describe("a service that owns its state", () => {
     expect(stage.handed).toEqual(["battle b→g", "battle g→b", "battle b→c"]);
   });
 
+  it("goes back if a person aborts the held rollout while a run, which another one allowed, is about to complete it", async () => {
+    const stage = await left();
+    stage.router.say("promote");
+    stage.before = (_, kind) => {
+      if (kind === "set" && stage.router.command?.command === "promote") stage.router.say("abort");
+    };
+    expect(codeOf((await stage.run(owned(stage))).error)).toBe("ROLLED_BACK");
+    expect(weights(stage)).toEqual({ b: 10_000 });
+    expect(stage.router.table).toMatchObject({ release: "r1", mode: "steady" });
+  });
+
   it("is the same with an earlier router, which returns the traffic of a held table at once", async () => {
     const stage = await left();
     stage.router.table = { ...(stage.router.table as Table), handed: undefined };

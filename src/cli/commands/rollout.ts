@@ -51,17 +51,17 @@ const WORDS: Readonly<Record<TrafficCommand, Words>> = {
     next: `Next: npx fleet deploy ${AFTER_APPROVAL}.`,
   },
   abort: {
-    summary: "abort a rollout and return all traffic at once",
+    summary: "abort a rollout and return all traffic",
     description:
       "Returns the router to its last proven table, whether a deployment is running or not. The new revisions stay, without traffic. A rollout " +
-      "on hold whose state is with the new revision keeps its traffic until the next `fleet deploy`, which returns both.",
+      "on hold whose state is with the new revision keeps its traffic until the next `fleet deploy --refresh`, which tries to return both.",
     example: "return all traffic",
     done: "Aborted, all traffic returned",
     kept: "Abort requested, no traffic returned yet, because the state is with the new revision",
     after:
       "State that the new revision had returns with the run that watches the rollout; until then the old revision refuses those callers (DRAINING). " +
       "If no run watches it, the next npx fleet deploy returns it, of this release or another; the same release starts the rollout again.",
-    next: "Next: npx fleet deploy, of this release or another, returns state and traffic.",
+    next: "Next: npx fleet deploy --refresh, of this release or another, tries to return state and traffic.",
   },
 };
 

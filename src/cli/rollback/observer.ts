@@ -16,7 +16,7 @@ const WHY: Readonly<Record<NotSwitched, string>> = {
   "no-warm": "no earlier process is warm",
   "needs-hand-over": "the run hands their state over first",
   "already-back": "the earlier code already has all traffic",
-  held: "the router keeps the new revision, because the state could not go back; the run tries it again",
+  held: "the router keeps the new revision, which has the state; the run tries to return both",
 };
 
 /** Prints the progress of a rollback. */

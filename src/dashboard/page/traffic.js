@@ -7,7 +7,8 @@ const COMMANDS = {
     "Passes the gate, or goes to the next step, at once. A rollout on hold is judged again by the next deployment, which reverts it if a check fails by then and the strategy rolls back by itself.",
   pause: "Keeps the present shares until the rollout is resumed.",
   resume: "Continues a paused rollout.",
-  abort: "Returns all requests to the last proven table at once.",
+  abort:
+    "Returns all requests to the last proven table: at once, or by the next deployment if it is held and the state is with the new revision.",
 };
 
 /** The shares of the requests, and their figures. */

@@ -105,6 +105,13 @@ function whyNone(plans: readonly MemberPlan[], { table }: TrafficState): NotSwit
   return routed.every(({ kind }) => IS_THERE.includes(kind)) ? "already-back" : "no-warm";
 }
 
+/**
+ * Whether the router keeps a table after an abort, because the state is with the new revision: it leaves both to the next run. In an emergency the
+ * state is given up, or there is none.
+ */
+const isKept = (table: TrafficState["table"]): boolean =>
+  table?.mode === "held" && (table.handed === true || holdOf(table)?.code === "stranded");
+
 async function attemptSwitch(
   client: ReturnType<typeof routerClient>,
   state: TrafficState,
@@ -123,13 +130,13 @@ async function attemptSwitch(
   const moved = Object.keys(table.services).filter(
     (name) => shares(table, name) !== shares(proven, name) && !warm.has(name),
   );
-  // The router keeps a held table whose state is with the new revision after an abort, and leaves both to the next run; here the state is given
-  // up, or there is none.
-  const isKept = table.mode === "held" && (table.handed === true || holdOf(table)?.code === "stranded");
-  const canAbort = table.mode !== "steady" && !isKept;
+  const canAbort = table.mode !== "steady" && !isKept(table);
   if (canAbort && moved.length === 0 && names.every(isBack(proven))) {
     const { mode } = await client.abort(table.release);
-    return mode === "held" ? "held" : { services: names };
+    if (mode !== "held") return { services: names };
+    // It was held since it was read.
+    const now = await client.read();
+    return isKept(now.table) ? attemptSwitch(client, now, target, ready, plans) : "held";
   }
   const services = Object.fromEntries(
     Object.entries(table.services).map(([name, service]): [string, ServiceRoutes] => {

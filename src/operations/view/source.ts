@@ -11,6 +11,7 @@ import type {
   ReleaseView,
   Source,
 } from "../../dashboard/view.ts";
+import type { TrafficCommand } from "../../delivery/wire.ts";
 import { luaExplainer } from "../../fleet/code/lua-errors.ts";
 import { runsWithoutLibrary } from "../../fleet/code/without-library.ts";
 import type { FleetSession } from "../../fleet/fleet-session.ts";
@@ -78,8 +79,13 @@ export function fleetSource(context: OperationContext, fleet: FleetSession, roll
     },
     async act(action, say) {
       const now = await current();
-      await perform(now, router, action, say, rollBack);
-      say(`done: ${action.kind}`);
+      const mode = await perform(now, router, action, say, rollBack);
+      const isKept = action.kind === "abort" && mode === "held";
+      say(
+        isKept
+          ? "abort requested: the next deployment tries to return state and traffic"
+          : `done: ${action.kind}`,
+      );
     },
   };
 }
@@ -257,13 +263,22 @@ async function perform(
   action: Action,
   say: (line: string) => void,
   rollBack: RollBack,
-): Promise<void> {
+): Promise<string | undefined> {
   if (action.kind === "acknowledge" && isMonitored(action.alert))
-    return acknowledgeMonitored(fleet.session.scope, action.alert);
-  if (action.kind === "acknowledge") return acknowledge(fleet, action.alert);
-  if (action.kind === "rollback") return rollBack(fleet.stack, action, say);
+    await acknowledgeMonitored(fleet.session.scope, action.alert);
+  else if (action.kind === "acknowledge") await acknowledge(fleet, action.alert);
+  else if (action.kind === "rollback") await rollBack(fleet.stack, action, say);
+  else return commandRollout(fleet, router, action.kind);
+  return undefined;
+}
+
+async function commandRollout(
+  fleet: FleetSession,
+  router: Member | undefined,
+  command: TrafficCommand,
+): Promise<string> {
   if (!router) throw noRouter(fleet);
-  await commandTraffic(fleet.session, router, { command: action.kind }, budgetOf(60));
+  return (await commandTraffic(fleet.session, router, { command }, budgetOf(60))).mode;
 }
 
 const withoutAudit = (name: string): FleetError =>

@@ -185,7 +185,10 @@ registry.on("TRAFFIC_COMMAND", {
   if data.command == "abort" then
     -- The proven table's revisions refuse requests while their state is with the new ones. No run watches a held table that would return it at
     -- once: the next one returns both.
-    if now.holdCode ~= "stranded" and not (now.mode == "held" and now.handed) then kept.revert("abort") end
+    local isKept = now.holdCode == "stranded" or now.mode == "held" and now.handed
+    if not isKept then kept.revert("abort") end
+    -- A table that a run is about to set does not know of it.
+    if isKept then S.serial = S.serial + 1 end
   elseif data.command == "pause" and now.mode ~= "held" then
     -- A table that is held already keeps its code: runs, and an abort, decide by it.
     kept.hold("paused", "paused by hand")
