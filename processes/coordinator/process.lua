@@ -54,14 +54,21 @@ fleet.on("RUN_WORKFLOW", {
   runs.begin(msg, data.workflow, input)
 end)
 
-fleet.on("WORKFLOW_STATUS", {
-  who = "anyone",
-  schema = { workflowId = { type = "string", required = true, maxLength = 128 } },
-}, function(data, msg)
+local ONE_WORKFLOW = { workflowId = { type = "string", required = true, maxLength = 128 } }
+
+local function named(data)
   local run = runs.get(data.workflowId)
   if not run then
     refuse("UNKNOWN_WORKFLOW", "there is no workflow " .. data.workflowId, "use the workflowId that RUN_WORKFLOW returned")
   end
+  return run
+end
+
+fleet.on("WORKFLOW_STATUS", {
+  who = "anyone",
+  schema = ONE_WORKFLOW,
+}, function(data, msg)
+  local run = named(data)
   -- Anybody may read it, as the state is public; only its player and deployers make a stalled one continue.
   if run.player == fleet.player(msg) or fleet.is(msg, "deployer") then
     runs.retryIfStalled(run)
@@ -72,15 +79,13 @@ end)
 -- An undo whose service is gone for good would wait for it as long as the coordinator lives, and keep releases out that change its workflow.
 fleet.on("GIVE_UP_WORKFLOW", {
   who = "deployer",
-  schema = { workflowId = { type = "string", required = true, maxLength = 128 } },
+  schema = ONE_WORKFLOW,
 }, function(data)
-  local run = runs.get(data.workflowId)
-  if not run then
-    refuse("UNKNOWN_WORKFLOW", "there is no workflow " .. data.workflowId, "use the workflowId that RUN_WORKFLOW returned")
-  elseif run.status ~= "COMPENSATING" then
+  local run = named(data)
+  if run.status ~= "COMPENSATING" then
     refuse("NOT_WAITING", "this workflow is not being undone: it is " .. run.status, "WORKFLOW_STATUS continues one that is in progress")
   end
-  runs.giveUp(run)
+  runs.giveUp(run, "a deployer ended the workflow")
   return saga.view(run)
 end)
 

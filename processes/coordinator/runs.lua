@@ -67,6 +67,14 @@ local function finish(run)
   end
 end
 
+--- Ends a run that cannot go on, such as an undo whose service is gone: everything that is not undone yet stays.
+--- @param run table not ended
+--- @param reason string
+function runs.giveUp(run, reason)
+  saga.giveUp(run, fleet.now(), reason)
+  finish(run)
+end
+
 -- Lets a run wait for its service: it stalls, and is continued as such runs are. As many wait as ended runs are kept; of more, one that has
 -- done nothing ends first, else the one that has waited longest of the player with the most.
 wait = function(run)
@@ -86,8 +94,7 @@ wait = function(run)
     rank = function(id) return next(state.byId[id].results) and 1 or 0 end,
   })
   if gone then
-    saga.giveUp(state.byId[gone], fleet.now(), "too many workflows wait to be undone")
-    finish(state.byId[gone])
+    runs.giveUp(state.byId[gone], "too many workflows wait to be undone")
   end
 end
 
@@ -181,13 +188,6 @@ function runs.begin(msg, name, input)
   state.byId[run.id] = run
   fleet.later(msg, { group = "workflows", bytes = 0 })
   advance(run)
-end
-
---- Ends a run that cannot go on, such as an undo whose service is gone: everything that is not undone yet stays.
---- @param run table not ended
-function runs.giveUp(run)
-  saga.giveUp(run, fleet.now(), "a deployer ended the workflow")
-  finish(run)
 end
 
 --- @param id string

@@ -115,8 +115,6 @@ fleet.on("STARTUP", { silent = true }, function(data, msg)
   end
   local start = startsOf(msg.From)
   local at = state.starts[msg.From]
-  -- As a version kept it that was never released.
-  if type(at) == "table" then at = at.at end
   if at and now - at < START_AGAIN or start.entries >= MAX_STARTS then
     start.omitted = start.omitted + 1
     return

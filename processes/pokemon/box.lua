@@ -185,9 +185,9 @@ end
 function box.gain(pokemon, amount, award, effort)
   local before = growth.levelOf(pokemon.experience)
   local result = { pokemonId = pokemon.id, gained = 0, level = before, levelsGained = 0, learnt = {}, repeated = false }
-  local isTooOld = award and award.at and award.at <= (pokemon.awardsFrom or 0)
-  if award and indexOf(pokemon.awards, award.id) or isTooOld then
-    result.repeated, result.tooOld = true, not indexOf(pokemon.awards, award.id) or nil
+  local isKnown = award and indexOf(pokemon.awards, award.id)
+  if isKnown or award and award.at and award.at <= (pokemon.awardsFrom or 0) then
+    result.repeated, result.tooOld = true, not isKnown or nil
     return result
   end
   local ceiling = growth.experienceFor(growth.MAX_LEVEL)

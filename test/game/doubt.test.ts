@@ -56,15 +56,20 @@ async function hold(action: string, during: () => Promise<unknown>): Promise<() 
   };
 }
 
-test("an undo waits for a shop that drains, and the money is back", async () => {
-  const [player, id] = [address("drained"), address("drained-run")];
-  await credit(player, 1000);
+/** A run whose undo waits, because the shop drains since it sold the first step. */
+async function undoing(player: string, id: string): Promise<void> {
   const bought = await hold("PURCHASE-Response", () =>
     start(player, "starter-purchase", { species: "eevee" }, id),
   );
   await control("shop", "DRAIN");
   await bought();
   expect(await status(player, id)).toMatchObject({ status: "COMPENSATING" });
+}
+
+test("an undo waits for a shop that drains, and the money is back", async () => {
+  const [player, id] = [address("drained"), address("drained-run")];
+  await credit(player, 1000);
+  await undoing(player, id);
   world.advance(121_000);
   await status(player, id);
   // However often it is repeated, and with whatever outcome, the trail does not grow.
@@ -105,11 +110,7 @@ test("runs that wait for their undo are limited: of too many, one that has done 
 test("an undo whose service is gone is ended by a deployer, and takes no place of its player until then", async () => {
   const [player, id] = [address("waiting"), address("waiting-run")];
   await credit(player, 10_000);
-  const bought = await hold("PURCHASE-Response", () =>
-    start(player, "starter-purchase", { species: "eevee" }, id),
-  );
-  await control("shop", "DRAIN");
-  await bought();
+  await undoing(player, id);
   await control("shop", "RESUME");
   const workflowId = `workflow-${id}`;
   expect(await status(player, id)).toMatchObject({ status: "COMPENSATING" });
@@ -306,7 +307,7 @@ test("an award counts once, however many others come before its repetition", asy
   };
   // As a pokemon of an earlier version has it.
   expect(await gain(0, { at: undefined })).toMatchObject({ gained: 10 });
-  await world.get("pokemon").eval(`Fleet.state("pokemon").pokemon["${pokemonId}"].awardTimes = nil`);
+  await world.get("pokemon").eval(`Fleet.state("pokemon").pokemon["${pokemonId}"].awardedAt = nil`);
   for (let n = 1; n <= 40; n += 1) expect(await gain(n)).toMatchObject({ gained: 10, repeated: false });
   for (const n of [1, 8, 9, 40]) expect(await gain(n)).toMatchObject({ gained: 0, repeated: true });
   // So many came first that nobody knows whether it was given.

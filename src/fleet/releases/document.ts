@@ -1,3 +1,4 @@
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { FleetError } from "../../core/errors.ts";
@@ -80,8 +81,14 @@ export function verifiedRelease(value: unknown): ReleaseDocument | undefined {
 }
 
 /** The folder of a stack's releases on this machine. */
-export const releasesDir = (scope: StackFiles): string =>
+const releasesDir = (scope: StackFiles): string =>
   join(scope.home, "releases", `${scope.project}.${scope.stack}`);
+
+/** Ids of the releases of a stack on this machine. @throws Error ENOENT if there never was one */
+export async function releaseIds(scope: StackFiles): Promise<string[]> {
+  const names = await readdir(releasesDir(scope));
+  return names.flatMap((name) => /^(.+)\.json$/.exec(name)?.[1] ?? []).filter((id) => id !== "current");
+}
 
 /** `.fleet/releases/<project>.<stack>/<deployment id>.json`; `current.json` is the last one that succeeded. */
 export function releasePath(scope: StackFiles, id: string): string {

@@ -1,11 +1,6 @@
 import { readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
-import {
-  type ReleaseDocument,
-  readRelease,
-  releasePath,
-  releasesDir,
-} from "../../fleet/releases/document.ts";
+import { type ReleaseDocument, readRelease, releaseIds, releasePath } from "../../fleet/releases/document.ts";
 import type { StackFiles } from "../../fleet/session/scope.ts";
 import { removeOldTexts, snapshotStore, textsWithoutMetadata } from "../../fleet/snapshot/store.ts";
 import { bundlesOf, modulesOf, type Retention, releasesToKeep, snapshotsToKeep } from "./retention.ts";
@@ -96,9 +91,7 @@ export async function clean(request: CleanRequest): Promise<Cleaned> {
 async function releasesOf(
   where: StackFiles,
 ): Promise<{ releases: ReleaseDocument[]; current: ReleaseDocument | undefined }> {
-  const names = await readdir(releasesDir(where));
-  const ids = names.flatMap((name) => /^(.+)\.json$/.exec(name)?.[1] ?? []).filter((id) => id !== "current");
-  const found = await Promise.all(ids.map((id) => readRelease(where, id)));
+  const found = await Promise.all((await releaseIds(where)).map((id) => readRelease(where, id)));
   return {
     releases: found.filter((release) => release !== undefined),
     current: await readRelease(where, "current"),

@@ -35,7 +35,7 @@ export type NotSwitched =
   | "needs-hand-over"
   /** Callers are back already. */
   | "already-back"
-  /** The router kept the table, because the state could not go back. */
+  /** The router kept the table, because the state is with the new revision. */
   | "held";
 
 /** Seconds for the whole switch: what takes longer is left to the run. */

@@ -1,9 +1,8 @@
-import { readdir } from "node:fs/promises";
 import { isResource, type StateResource } from "../../fleet/members/stack-state.ts";
 import {
   type ReleaseDocument,
   readRelease,
-  releasesDir,
+  releaseIds,
   verifiedRelease,
 } from "../../fleet/releases/document.ts";
 import type { StackFiles } from "../../fleet/session/scope.ts";
@@ -30,11 +29,8 @@ export interface KnownRelease {
 
 /** Releases on this machine. Skips damaged files; `fleet rollback` to one of them reports the damage. */
 export async function localReleases(where: StackFiles): Promise<ReleaseDocument[]> {
-  const names = await readdir(releasesDir(where)).catch(() => []);
   const found: ReleaseDocument[] = [];
-  for (const name of names) {
-    const id = /^(.+)\.json$/.exec(name)?.[1];
-    if (id === undefined || id === "current") continue;
+  for (const id of await releaseIds(where).catch(() => [])) {
     const release = await readRelease(where, id).catch(() => undefined);
     if (release) found.push(release);
   }

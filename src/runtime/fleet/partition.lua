@@ -65,6 +65,7 @@ end
 --- The refusal of a message that the program's handlers must not get, or nil: the same as for a declared action, except that a tick, and a
 -- process' message without a key, are not refused: a notice of a token is not sent again, and this process still has keys.
 function partition.refusal(msg)
+  if #store.partition.ranges == 0 then return nil end
   local key = partition.key(msg)
   if not key and (msg.Owner ~= msg.From or envelope.of(msg).cron) then return nil end
   return refusal(key)

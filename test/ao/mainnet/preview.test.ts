@@ -132,7 +132,9 @@ describe("a preview on a node", () => {
     });
     const withTags = async (tags: object[]) => {
       const edges = [{ node: { id, owner: { address: PAYER }, tags } }];
-      const graphqlUrl = `${await stubbedNode({ "/graphql": { data: { transactions: { pageInfo: { hasNextPage: false }, edges } } } })}/graphql`;
+      const transactions = { pageInfo: { hasNextPage: false }, edges };
+      const gateway = await stubbedNode({ "/graphql": { data: { transactions } } });
+      const graphqlUrl = `${gateway}/graphql`;
       const endpoints = { ...endpointsOf(net), nodeUrl, graphqlUrl };
       return checkNetwork(endpoints, { modules: [id], devices: [device] }, budgetOf(5));
     };
