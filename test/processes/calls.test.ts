@@ -157,7 +157,40 @@ describe("an overdue call is given up whoever handles the next message", () => {
   });
 });
 
-test("a continuation that fails changes nothing and answers INTERNAL", async () => {
+test("a continuation that fails answers that the request may have changed the process before, and its globals", async () => {
+  const p = await boot("payer", {
+    source: `local fleet = require("fleet")
+fleet.process { name = "payer", processType = "TEST", version = "1.0.0" }
+local S = fleet.state("payer", { gold = 100 })
+Paid = 0
+fleet.on("BUY", {}, function(_, msg)
+  S.gold = S.gold - 5
+  fleet.later(msg)
+  fleet.call("friend", "RESERVE", {}, function() Paid = Paid + 1 S.gold = 0 error("no shelf") end)
+end)`,
+  });
+  await p.send({ Action: "WIRE_PEERS", Epoch: "1", Data: { peers: { friend: FRIEND } } });
+  for (const [success, remedy] of [
+    [true, "friend has performed it, and the request may have changed this process before."],
+    [false, "The request may have changed this process before."],
+  ] as const) {
+    const copy = await p.clone();
+    const asked = await copy.send({ From: STRANGER, Action: "BUY", "Correlation-Id": "q" });
+    const done = await answer(
+      copy,
+      tagOf(asked, "Correlation-Id"),
+      { success },
+      { Action: "RESERVE-Response" },
+    );
+    const { error } = JSON.parse(done.messages.find(({ Target }) => Target === STRANGER)?.Data ?? "");
+    expect(error.code).toBe("INTERNAL");
+    expect(error.remedy).toContain(remedy);
+    expect(error.remedy).not.toMatch(/nothing was changed/i);
+    expect(await copy.value("{ Fleet.store.states.payer.gold, Paid }")).toEqual([95, 1]);
+  }
+});
+
+test("a continuation that fails changes no state and answers INTERNAL", async () => {
   const p = await base.clone();
   const done = await answer(p, tagOf(await ask(p, { fail: true }), "Correlation-Id"), { success: true });
   const reply = done.messages.find(({ Target }) => Target === STRANGER);

@@ -194,12 +194,13 @@ function calls.later(msg, options)
   return nil
 end
 
--- The peer has performed the action, whatever happens with its answer here.
+-- The peer has performed the action, whatever happens with its answer here. What the request changed before it waited, and globals that
+-- this reply changed, stay as well.
 local function unusable(call, data, raised, msg)
   local done = msg ~= nil and data.success == true
   return fail.new("INTERNAL", "cannot process the reply to " .. call.action .. ": " .. tostring(raised):sub(1, 300),
-    (done and call.name .. " has performed it, but nothing was changed in this process." or "Nothing was changed in this process.")
-      .. " Tell the owner of the process; its LOGS have the details.",
+    (done and call.name .. " has performed it, and the" or "The") .. " request may have changed this process before. Check that before you send it"
+      .. " again, and tell the owner of the process; its LOGS have the details.",
     { doneBy = done and call.name or nil })
 end
 
