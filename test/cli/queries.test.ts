@@ -305,6 +305,8 @@ test("call shows what came back when there is no reply, an error, or only an out
     ),
   });
   expect(broken).toMatchObject({ code: 1, stderr: expect.stringContaining("[PROCESS_ERROR]") });
+  // A process on lua@5.3a keeps what ran before the error.
+  expect(broken.stderr).toContain("battle failed: ");
   const evaluated = await fleet(["call", "battle", "Eval", "--raw", "--data", "return 2"], {
     fleet: fakeFleet(
       fakeAo(({ data }) => ({ output: `ran ${data}` })),

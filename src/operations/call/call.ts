@@ -83,10 +83,10 @@ export async function resultOf(
   const source = action === "Eval" ? undefined : member.sourceHash;
   const explain = luaExplainer(session.scope.home);
   if (raised !== undefined) {
-    const changed = error === undefined ? "" : " and changed nothing";
     throw new FleetError({
       code: "PROCESS_ERROR",
-      what: `${member.name} failed${changed}: ${await explain(raised, source)}`,
+      // Whether what it changed before the error stays depends on the device: nothing is claimed about it.
+      what: `${member.name} failed: ${await explain(raised, source)}`,
       remedy: `Fix its code; npx fleet logs ${member.name} --errors shows more.`,
     });
   }
