@@ -59,6 +59,7 @@ const EVALUATED = [
   "test/processes/{published-parts,security,seen,state,ticks}.test.ts",
   "test/rollback/import-at-load.test.ts",
   "test/router/{forwarded-tags,plain-programs,router}.test.ts",
+  "test/traffic/list-globals.test.ts",
 ];
 const SHARING = [...TOGETHER, ...EVALUATED];
 
