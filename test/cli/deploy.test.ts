@@ -553,26 +553,33 @@ describe("the events of a plan", () => {
 });
 
 describe("a state that cannot be kept", () => {
-  const BACKUP_FAILED =
-    "The state of battle could not be backed up, so its code was not changed. [BACKUP_FAILED]\n  got:      slow [UNIT_SLOW]\n  fix:      Run it again.\n";
-  const kept: Script = async (run) => {
-    if (run.kind === "preview") {
-      run.say(began("Process", "battle", "update"));
-      run.say(summary({ update: 1 }));
-      return { ok: true };
-    }
-    if (run.env.FLEET_WITHOUT_BACKUP === "1") return good(run);
-    run.say(began("Process", "battle"));
-    for (const event of failed("Process", "battle", BACKUP_FAILED)) run.say(event);
-    return { ok: false, text: "failed" };
-  };
+  const stoppedBy = (code: string) =>
+    `The state of battle cannot be kept, so its code was not changed. [${code}]\n  got:      slow\n  fix:      Run it again.\n`;
+  const keptBy =
+    (code: string): Script =>
+    async (run) => {
+      if (run.kind === "preview") {
+        run.say(began("Process", "battle", "update"));
+        run.say(summary({ update: 1 }));
+        return { ok: true };
+      }
+      if (run.env.FLEET_WITHOUT_BACKUP === "1") return good(run);
+      run.say(began("Process", "battle"));
+      for (const event of failed("Process", "battle", stoppedBy(code))) run.say(event);
+      return { ok: false, text: "failed" };
+    };
 
-  test("is a question at a terminal, and the answer decides", async () => {
-    const yes = await deploy([], kept, { tty: true, confirm: true });
-    expect(yes.code).toBe(0);
-    const ups = yes.engine.runs.filter(({ kind }) => kind === "up");
-    expect(ups.map(({ env }) => env.FLEET_WITHOUT_BACKUP)).toEqual([undefined, "1"]);
-  });
+  const kept = keptBy("BACKUP_FAILED");
+
+  test.each(["BACKUP_FAILED", "STATE_IN_CODE", "STATE_NOT_COMPARED"])(
+    "is a question at a terminal, and the answer decides (%s)",
+    async (code) => {
+      const yes = await deploy([], keptBy(code), { tty: true, confirm: true });
+      expect(yes.code).toBe(0);
+      const ups = yes.engine.runs.filter(({ kind }) => kind === "up");
+      expect(ups.map(({ env }) => env.FLEET_WITHOUT_BACKUP)).toEqual([undefined, "1"]);
+    },
+  );
 
   test("ends the run with its code without a terminal; a flag continues", async () => {
     const stopped = await deploy(["--yes"], kept);

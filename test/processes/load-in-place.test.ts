@@ -242,15 +242,31 @@ describe("globals with many entries", () => {
   });
 
   test.each([
-    ["listed as state", "Aaa,Zz", ["word 1", "two", 5, 1], ["PUT_BACK GLOBAL Aaa"]],
-    ["not listed", "Zz", ["first", "word 2", 5, 1], ["RESET GLOBAL Aaa NOT_DECLARED"]],
-  ])("that are too many to compare follow the declaration: %s", async (_, names, values, changes) => {
-    const p = await withWords(big(""));
-    await p.send({ From: STRANGER, Action: "Word", Data: "two" });
-    const source = `FLEET_STATE_GLOBALS = "${names}"\n${big('Aaa[1] = "first"')}`;
-    expect((await load(p, source)).changes).toEqual(changes);
-    expect(await seen(p)).toEqual(values);
-  });
+    [
+      "listed as state",
+      'FLEET_STATE_GLOBALS = "Aaa,Zz"',
+      {},
+      ["word 1", "two", 5, 1],
+      ["PUT_BACK GLOBAL Aaa"],
+    ],
+    [
+      "not listed",
+      'FLEET_STATE_GLOBALS = "Zz"',
+      {},
+      ["first", "word 2", 5, 1],
+      ["RESET GLOBAL Aaa NOT_DECLARED"],
+    ],
+    ["lost with consent", "", { accepts: true }, ["first", "word 2", 5, 1], ["RESET GLOBAL Aaa ACCEPTED"]],
+  ])(
+    "that are too many to compare follow the declaration, or the run: %s",
+    async (_, declared, more, values, changes) => {
+      const p = await withWords(big(""));
+      await p.send({ From: STRANGER, Action: "Word", Data: "two" });
+      const source = `${declared}\n${big('Aaa[1] = "first"')}`;
+      expect((await load(p, source, more)).changes).toEqual(changes);
+      expect(await seen(p)).toEqual(values);
+    },
+  );
 
   test("that are too many to compare, and left as they are, stay unknown at the next load", async () => {
     const keeps = (edits: string) => `Aaa = Aaa or {} if #Aaa == 0 then ${big("")} end

@@ -176,7 +176,12 @@ Handlers.add("hit", { Action = "Legacy" }, function(msg) Zz.n = Zz.n + 1 msg.rep
     expect(await hand(made, { Action: "Legacy" })).toBe("old1");
     writeFiles({ "processes/words/process.lua": words("new") });
     const error = await failureOf(lifecycle.update("id", made, await inputs("words")));
-    for (const part of ["[STATE_NOT_COMPARED]", "got:      Aaa\n", "state: { globals: [...] }"])
+    for (const part of [
+      "[STATE_NOT_COMPARED]",
+      "got:      Aaa\n",
+      "state: { globals: [...] }",
+      "--without-backup",
+    ])
       expect(String((error as Error).message)).toContain(part);
     expect(await hand(made, { Action: "Legacy" })).toBe("old2");
     const declared = await inputs("words", { state: { globals: ["Zz"] } });

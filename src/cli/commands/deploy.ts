@@ -169,8 +169,11 @@ async function up(
   return code;
 }
 
+/** Codes of a run that stopped because new code would lose state, or nobody can tell. */
+const LOST: readonly string[] = ["STATE_IN_CODE", "STATE_NOT_COMPARED"];
+
 /** Codes of a run that stopped because a state, or a part of it, cannot be saved. */
-const NOT_SAVED: readonly string[] = ["BACKUP_FAILED", "STATE_IN_CODE"];
+const NOT_SAVED: readonly string[] = ["BACKUP_FAILED", ...LOST];
 
 /** Whether to continue a run that stopped only because states could not be saved. Asks on a terminal. */
 async function continuesWithoutBackup(
@@ -182,8 +185,13 @@ async function continuesWithoutBackup(
   if (status !== "failed" || stopped.length === 0 || stopped.length < failures.length) return false;
   if (withoutBackup || yes || out.json || !host.stdin.isTTY) return false;
   const names = stopped.map(({ member }) => member ?? "a process").join(", ");
+  const isLost = stopped.some(({ problems }) => problems.some(({ code }) => LOST.includes(code)));
   try {
-    return await host.confirm(`Change the code of ${names} without a backup of the state?`);
+    return await host.confirm(
+      isLost
+        ? `Change the code of ${names} although it may lose state?`
+        : `Change the code of ${names} without a backup of the state?`,
+    );
   } catch (error) {
     // The run before the question may have changed other members.
     throw error instanceof Unanswered ? new Unanswered(`The code of ${names} was not changed.`) : error;

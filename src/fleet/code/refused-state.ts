@@ -21,6 +21,9 @@ const RefusedStateSchema = z.discriminatedUnion("code", [
   }),
 ]);
 
+/** How a run accepts that state is lost. */
+const ACCEPT = "npx fleet deploy --without-backup (FLEET_WITHOUT_BACKUP=1 pulumi up)";
+
 /** The failure if a Lua error is such a refusal; undefined for any other error. Pure. */
 export function refusedState(name: string, error: string): FleetError | undefined {
   const start = error.indexOf('{"');
@@ -41,7 +44,7 @@ export function notCompared(name: string, globals: readonly string[], outcome: s
     at: `processes.${name}.state`,
     got: globals.join(", "),
     expected: "a declaration of which globals are state",
-    remedy: `List the globals that messages change: state: { globals: [...] }. A listed global keeps its value; any other gets the new code's value.`,
+    remedy: `List the globals that messages change: state: { globals: [...] }. A listed global keeps its value; any other gets the new code's value. Or accept the loss in this run: ${ACCEPT}.`,
   });
 }
 
@@ -53,6 +56,6 @@ export function inCode(name: string, found: Pick<InCode, "items" | "count">, out
     at: `processes.${name}.state`,
     got: inCodeText(found),
     expected: "state in globals (`Name = Name or {}`) or in tables of fleet.state",
-    remedy: `Move it there. If it may be lost, as a cache: list the globals that are state, if any: state: { globals: [...] }, or declare state: "none"; or accept it in this run: npx fleet deploy --without-backup (FLEET_WITHOUT_BACKUP=1 pulumi up).`,
+    remedy: `Move it there. If it may be lost, as a cache: list the globals that are state, if any: state: { globals: [...] }, or declare state: "none"; or accept it in this run: ${ACCEPT}.`,
   });
 }
