@@ -1,7 +1,14 @@
 /** Errors of a rollout that does not complete. Pure. */
 import { FleetError } from "../../src/core/errors.ts";
-import { AFTER_APPROVAL, isSameTable, type Move, tableName } from "../../src/delivery/index.ts";
-import type { TableRef, TrafficState } from "../../src/delivery/wire.ts";
+import {
+  AFTER_APPROVAL,
+  holdOf,
+  isSameTable,
+  type Move,
+  tableName,
+  weightsText,
+} from "../../src/delivery/index.ts";
+import type { Table, TableRef, TrafficState } from "../../src/delivery/wire.ts";
 
 /** Why a rollout waits. */
 export type WaitReason = Extract<Move, { kind: "hold" }>["why"];
@@ -16,16 +23,20 @@ const CODES = {
   failed: "HELD",
 } as const;
 
-export function rolloutWaits(why: WaitReason, reason: string, weights: string): FleetError {
+/** @param table the router's table that is held */
+export function rolloutWaits(why: WaitReason, reason: string, table: Table | undefined): FleetError {
+  const order = why === "paused" ? "resume" : "promote";
+  // An abort returns the traffic at once unless state is with the new revisions.
+  const abort =
+    table?.handed || holdOf(table)?.code === "stranded"
+      ? "npx fleet abort, then npx fleet deploy --refresh, tries to return state and traffic."
+      : "npx fleet abort sends all traffic back.";
   return new FleetError({
     code: CODES[why],
     what: `The rollout waits: ${why === "gate" ? "a gate needs approval" : why === "paused" ? "an operator paused it" : "the checks did not pass"}.`,
-    got: `${weights}; ${reason}`,
-    expected: "fleet promote, or fleet abort",
-    remedy:
-      why === "paused"
-        ? `npx fleet resume, then pulumi up ${AFTER_APPROVAL}. npx fleet abort sends all traffic back.`
-        : `npx fleet promote, then pulumi up ${AFTER_APPROVAL}. npx fleet abort sends all traffic back.`,
+    got: `${weightsText(table)}; ${reason}`,
+    expected: `fleet ${order}, or fleet abort`,
+    remedy: `npx fleet ${order}, then pulumi up ${AFTER_APPROVAL}. ${abort}`,
   });
 }
 

@@ -269,7 +269,7 @@ export class RolloutRun {
 
   #waits(why: WaitReason, reason: string): FleetError {
     this.progress.phase = "HELD";
-    return rolloutWaits(why, reason, weightsText(this.progress.table));
+    return rolloutWaits(why, reason, this.progress.table);
   }
 
   /** Returns all traffic to the last proven table, by one message. */

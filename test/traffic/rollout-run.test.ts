@@ -253,6 +253,7 @@ describe("a person's command", () => {
     const stage = new Stage().steady();
     const { rollout, error } = await stage.run(stage.wanted(gated));
     expect([codeOf(error), rollout.progress.phase]).toEqual(["GATE", "HELD"]);
+    expect((error as Error).message).toContain("npx fleet abort sends all traffic back.");
     stage.pass(8_640_000);
     expect(codeOf((await stage.run(stage.wanted(gated))).error)).toBe("GATE");
     stage.router.say("promote");
@@ -793,7 +794,12 @@ describe("a service that owns its state", () => {
     stage.before = () => {
       if (stage.router.table?.step === 2 && stage.router.table.release === "r2") stage.router.say("pause");
     };
-    expect(codeOf((await stage.run(gated as typeof wanted)).error)).toBe("PAUSED");
+    const { error } = await stage.run(gated as typeof wanted);
+    expect(codeOf(error)).toBe("PAUSED");
+    // An abort leaves the traffic to the next run, because the old revision refuses the callers whose state it handed over.
+    expect((error as Error).message).toContain(
+      "npx fleet abort, then npx fleet deploy --refresh, tries to return state and traffic.",
+    );
     expect(weights(stage)).toEqual({ g: 9000, b: 1000 });
     stage.before = () => {};
     stage.handed.splice(0);
