@@ -8,6 +8,7 @@ import { type Host, withPlainQuestions } from "./host.ts";
 import { openLog } from "./log.ts";
 import { Output } from "./output.ts";
 import { findProject } from "./project.ts";
+import { onStackOf, stackHint } from "./stack-hint.ts";
 
 /** One call of `fleet`: its host and its exit code. */
 export interface Cli {
@@ -24,6 +25,8 @@ export interface Context {
   workspace(): Promise<Workspace>;
   /** The name of the selected stack. */
   stack(): Promise<string>;
+  /** What a suggested command needs to act on the same stack: ` --stack prod` if the stack was named so, otherwise an empty string. */
+  readonly onStack: string;
   /** The fleet of that stack; closed when the command ends. */
   fleet(options: Omit<OpenOptions, "note">): Promise<FleetSession>;
 }
@@ -105,6 +108,7 @@ export function defineCommand<O extends z.ZodType>(cli: Cli, spec: CommandSpec<O
     log.say("info", "started");
     const failed = (error: unknown) => {
       out.error(error);
+      for (const line of stackHint(context.onStack)) out.note(line);
       return exitCodeOf(error);
     };
     try {
@@ -148,6 +152,7 @@ function contextFor(
       return workspace;
     },
     stack: name,
+    onStack: onStackOf(shared.stack),
     async fleet(options) {
       const stack = await context.stack();
       const fleet = await host.openFleet(await context.workspace(), stack, {

@@ -434,6 +434,12 @@ describe("fleet deploy", () => {
           say(event);
         return { ok: false };
       };
+      const named = await deploy(["--yes", "--stack", "prod"], waiting, { fleet: answering(["battle"]) });
+      expect(named.stderr).toMatch(
+        new RegExp(
+          `next: +npx fleet ${command} --stack prod, then npx fleet deploy --stack prod continues,.*; npx fleet abort --stack prod ends the rollout instead\n`,
+        ),
+      );
       const ran = await deploy(["--yes"], waiting, { fleet: answering(["battle"]) });
       expect(ran.code).toBe(4);
       expect(ran.stderr).not.toContain("failed");
@@ -441,7 +447,7 @@ describe("fleet deploy", () => {
       expect(ran.stderr).toMatch(/deployed in this run: +battle\n/);
       expect(ran.stderr).toMatch(
         new RegExp(
-          `next: +npx fleet ${command}, then npx fleet deploy continues, or rolls back if a check fails by then \\(onFailure: rollback\\); npx fleet abort `,
+          `next: +npx fleet ${command}, then npx fleet deploy continues, or rolls back if a check fails by then \\(onFailure: rollback\\); npx fleet abort ends the rollout instead\n`,
         ),
       );
     },

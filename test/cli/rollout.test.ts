@@ -129,6 +129,19 @@ test("abort says that the traffic stays if the router leaves it to the next run"
   );
 });
 
+test("the next command acts on the stack that was named", async () => {
+  const on = (words: string[]) => run([...words, "--stack", "prod"], rollout({}, () => "held").behave);
+  expect((await on(["promote"])).stdout).toContain("Next: npx fleet deploy --stack prod continues");
+  expect((await on(["pause"])).stdout).toContain(
+    "Next: npx fleet resume --stack prod, then npx fleet deploy --stack prod continues",
+  );
+  expect((await on(["abort"])).stdout).toContain("Next: npx fleet deploy --refresh --stack prod, of");
+  expect((await on(["abort", "--router", "nobody"])).stderr).toContain(
+    "The commands above act on this stack with --stack prod.",
+  );
+  expect((await run(["abort", "--router", "nobody"], rollout().behave)).stderr).not.toContain("--stack");
+});
+
 test("a refusal of the router exits with 1, and a missing router is named", async () => {
   const refusing: Behaviour = () => ({
     reply: {

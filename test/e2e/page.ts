@@ -63,6 +63,7 @@ export async function showPage(
     ...{ host, out: new Output(host), projectDir: project.dir },
     workspace: async () => workspace,
     stack: async () => "dev",
+    onStack: "",
     fleet,
   };
   const dashboard = await serveDashboard(

@@ -149,7 +149,7 @@ async function up(
     if (outcome.status !== "failed" || !rollsBackOnFailure(context, stack, options)) return {};
     const { rollBackAutomatically } = await import("../../operations/rollback/automatic.ts");
     const { automaticObserver } = await import("../rollback/observer.ts");
-    const observer = automaticObserver(context.out);
+    const observer = automaticObserver(context.out, context.onStack);
     return { rollback: await rollBackAutomatically(context, engine, outcome, options.parallel, observer) };
   };
   // With --json nothing is asked, and the one document contains the rollback.

@@ -64,7 +64,7 @@ export function rollbackCommand(cli: Cli): Command {
 }
 
 async function run(context: Context, options: RollbackOptions): Promise<ExitCode> {
-  const { host, out } = context;
+  const { host, out, onStack } = context;
   checkUsage(context, options);
   if (options.clear) return clear(context, await context.stack());
   const free = await freeStack(context, context.out);
@@ -107,7 +107,7 @@ async function run(context: Context, options: RollbackOptions): Promise<ExitCode
       timeout: options.timeout,
       parallel: options.parallel,
     },
-    rollbackObserver(out),
+    rollbackObserver(out, onStack),
   );
   out.document({ success: report.status === "COMPLETED", ...report });
   if (report.status === "COMPLETED") return EXIT.ok;
@@ -135,7 +135,7 @@ function checkUsage(context: Context, options: RollbackOptions): void {
 }
 
 async function clear(context: Context, stack: string): Promise<ExitCode> {
-  const { host, out } = context;
+  const { host, out, onStack } = context;
   const place = { host, workspace: await context.workspace(), stack };
   const pin = currentPin(place);
   await setPin(place, undefined);
@@ -143,7 +143,7 @@ async function clear(context: Context, stack: string): Promise<ExitCode> {
   out.line(
     pin === undefined
       ? `The stack ${stack} is not pinned.`
-      : `The stack ${stack} follows the program again. To apply it: npx fleet deploy`,
+      : `The stack ${stack} follows the program again. To apply it: npx fleet deploy${onStack}`,
   );
   return EXIT.ok;
 }

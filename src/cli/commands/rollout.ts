@@ -19,9 +19,9 @@ interface Words {
   /** What the router did if it only keeps the command for the next run. @default `done` */
   readonly kept?: string;
   /** What still happens if the router carried the command out at once. */
-  readonly after?: string;
+  readonly after?: (onStack: string) => string;
   /** The next command if the step is held, because the run that deployed it has exited. */
-  readonly next?: string;
+  readonly next?: (onStack: string) => string;
 }
 
 const WORDS: Readonly<Record<TrafficCommand, Words>> = {
@@ -33,7 +33,7 @@ const WORDS: Readonly<Record<TrafficCommand, Words>> = {
       "(`onFailure: rollback`, the default), a check that fails by then reverts it, unless its state cannot go back.",
     example: "the new revision gets its next share",
     done: "Promoted",
-    next: `Next: npx fleet deploy ${AFTER_APPROVAL}.`,
+    next: (on) => `Next: npx fleet deploy${on} ${AFTER_APPROVAL}.`,
   },
   pause: {
     summary: "pause a rollout at its present shares",
@@ -41,14 +41,14 @@ const WORDS: Readonly<Record<TrafficCommand, Words>> = {
       "The run that watches the rollout exits with code 4. The shares stay until resume or abort, without a lease.",
     example: "keep the present shares",
     done: "Paused",
-    next: `Next: npx fleet resume, then npx fleet deploy ${AFTER_APPROVAL}.`,
+    next: (on) => `Next: npx fleet resume${on}, then npx fleet deploy${on} ${AFTER_APPROVAL}.`,
   },
   resume: {
     summary: "resume a paused rollout",
     description: "Ends a pause. The next `fleet deploy` continues at the same step.",
     example: "then npx fleet deploy continues",
     done: "Resumed",
-    next: `Next: npx fleet deploy ${AFTER_APPROVAL}.`,
+    next: (on) => `Next: npx fleet deploy${on} ${AFTER_APPROVAL}.`,
   },
   abort: {
     summary: "abort a rollout and return all traffic",
@@ -58,10 +58,11 @@ const WORDS: Readonly<Record<TrafficCommand, Words>> = {
     example: "return all traffic",
     done: "Aborted, all traffic returned",
     kept: "Abort requested, no traffic returned yet, because the state is with the new revision",
-    after:
+    after: (on) =>
       "State that the new revision had returns with the run that watches the rollout; until then the old revision refuses those callers (DRAINING). " +
-      "If no run watches it, the next npx fleet deploy returns it, of this release or another; the same release starts the rollout again.",
-    next: "Next: npx fleet deploy --refresh, of this release or another, tries to return state and traffic.",
+      `If no run watches it, the next npx fleet deploy${on} returns it, of this release or another; the same release starts the rollout again.`,
+    next: (on) =>
+      `Next: npx fleet deploy --refresh${on}, of this release or another, tries to return state and traffic.`,
   },
 };
 
@@ -98,7 +99,7 @@ const commandOf =
         const isHeld = said.mode === "held";
         context.out.line(`${isHeld ? kept : done}: ${tableName(said)}.`);
         const more = isHeld ? next : after;
-        if (more !== undefined) context.out.line(more);
+        if (more !== undefined) context.out.line(more(context.onStack));
         for (const line of traffic ? trafficLines(traffic) : []) context.out.line(line);
         context.out.document({
           success: true,

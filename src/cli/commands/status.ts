@@ -149,8 +149,8 @@ function publishedText({ published }: StatusRow): string {
   return `published ${ageOf(Date.now() - Date.parse(published.at))} ago${slot}`;
 }
 
-function nothing({ out }: Context, { stack }: FleetSession) {
-  out.line(`The stack ${stack} has no processes yet. Deploy it: npx fleet deploy`);
+function nothing({ out, onStack }: Context, { stack }: FleetSession) {
+  out.line(`The stack ${stack} has no processes yet. Deploy it: npx fleet deploy${onStack}`);
   out.document({ success: true, stack, processes: [] });
   return EXIT.ok;
 }

@@ -7,6 +7,7 @@ import type { Plan } from "../../operations/deploy/preview.ts";
 import type { DeployOutcome, DeployStatus } from "../../operations/deploy/run.ts";
 import { type CheckedStanding, membersOf, type NamedReason } from "../../operations/deploy/standing.ts";
 import { EXIT, type ExitCode } from "../exit.ts";
+import { stackHint } from "../stack-hint.ts";
 
 /** The exit code of each status. */
 export const EXIT_OF: Readonly<Record<DeployStatus, ExitCode>> = {
@@ -23,12 +24,14 @@ export const EXIT_OF: Readonly<Record<DeployStatus, ExitCode>> = {
  * The report of a run that did not succeed: what failed and why, what runs, what to do.
  *
  * @param standing undefined if nothing was done because another run was active
+ * @param onStack what a suggested command needs to act on the same stack: `Context.onStack`
  */
 export function reportLines(
   outcome: DeployOutcome,
   stack: string,
   manifest: Manifest | undefined,
   standing: CheckedStanding | undefined,
+  onStack: string,
 ): string[] {
   const { status, failures, busy, holders, seconds } = outcome;
   const lines: string[] = [];
@@ -58,16 +61,17 @@ export function reportLines(
     lines.push("The run was interrupted. Run the same command again: it continues from here.");
   }
   for (const failure of failures) lines.push(...failureLines(failure));
+  if (failures.length > 0) lines.push(...stackHint(onStack));
   lines.push("");
-  if (standing) lines.push(...standingLines(standing));
+  if (standing) lines.push(...standingLines(standing, onStack));
   lines.push(`${"log:".padEnd(22)} ${outcome.log}`);
-  if (status === "failed") lines.push(`${"next:".padEnd(22)} ${afterFailure(failures, manifest)}`);
-  if (status === "held") lines.push(`${"next:".padEnd(22)} ${afterHold(failures)}`);
+  if (status === "failed") lines.push(`${"next:".padEnd(22)} ${afterFailure(failures, manifest, onStack)}`);
+  if (status === "held") lines.push(`${"next:".padEnd(22)} ${afterHold(failures, onStack)}`);
   return lines;
 }
 
 /** One line for each status that a member has. */
-function standingLines(standing: CheckedStanding): string[] {
+function standingLines(standing: CheckedStanding, onStack: string): string[] {
   const { failed, held, done, unfinished, refusing, asBefore, otherwise, unknown, notYet } = standing;
   const line = (title: string, names: readonly string[], more = "") =>
     names.length > 0 ? [`${title.padEnd(22)} ${names.join(", ")}${more}`] : [];
@@ -80,7 +84,7 @@ function standingLines(standing: CheckedStanding): string[] {
     ...line("refusing requests:", refusing, ` (DRAINING). ${DRAINING_REMEDY}`),
     ...line("running as before:", asBefore),
     ...line("differs from before:", said(otherwise)),
-    ...line("unknown:", said(unknown), "; npx fleet status asks again"),
+    ...line("unknown:", said(unknown), `; npx fleet status${onStack} asks again`),
     ...line("not reached:", notYet),
   ];
 }
@@ -107,15 +111,16 @@ const isNamedFirst = (text: string, member: string): boolean =>
   text.startsWith(member) && /^(?:[\s:,;'(]|$)/.test(text.slice(member.length));
 
 /** Suggests only commands that can work: only a member with a process has logs. */
-function afterFailure(failures: readonly Failure[], manifest: Manifest | undefined): string {
-  if (isEndedEarly(failures)) return "npx fleet deploy: it continues where this run stopped";
+function afterFailure(failures: readonly Failure[], manifest: Manifest | undefined, onStack: string): string {
+  if (isEndedEarly(failures)) return `npx fleet deploy${onStack}: it continues where this run stopped`;
   const member = membersOf(failures).find((name) => manifest?.processes[name]?.processId !== undefined);
-  const look = member === undefined ? "" : `; npx fleet logs ${member} --errors shows its errors`;
-  return `fix it, then run npx fleet deploy again: it continues from here${look}`;
+  const look = member === undefined ? "" : `; npx fleet logs ${member} --errors${onStack} shows its errors`;
+  return `fix it, then run npx fleet deploy${onStack} again: it continues from here${look}`;
 }
 
-/** A rollout on hold needs a person's decision first: the same command would only wait again. */
-function afterHold(failures: readonly Failure[]): string {
+/** A rollout on hold needs a person's decision first: the same command would only wait again. What an abort returns is in the error. */
+function afterHold(failures: readonly Failure[], onStack: string): string {
   const isPaused = failures.some(({ problems }) => problems.some(({ code }) => code === "PAUSED"));
-  return `npx fleet ${isPaused ? "resume" : "promote"}, then npx fleet deploy ${AFTER_APPROVAL}; npx fleet abort returns all traffic`;
+  const order = `npx fleet ${isPaused ? "resume" : "promote"}${onStack}`;
+  return `${order}, then npx fleet deploy${onStack} ${AFTER_APPROVAL}; npx fleet abort${onStack} ends the rollout instead`;
 }

@@ -85,7 +85,7 @@ const hasProcess = ({ asBefore, done }: Standing, manifest: Manifest | undefined
   Object.values(manifest?.processes ?? {}).some(({ processId }) => processId !== undefined);
 
 async function report(
-  { out, fleet }: Context,
+  { out, fleet, onStack }: Context,
   stack: string,
   scope: z.output<typeof ScopeSchema>,
   outcome: DeployOutcome,
@@ -119,7 +119,7 @@ async function report(
     ...later,
   });
   if (status !== "succeeded") {
-    for (const line of reportLines(outcome, stack, manifest, stands)) out.alert(line);
+    for (const line of reportLines(outcome, stack, manifest, stands, onStack)) out.alert(line);
     return EXIT_OF[status];
   }
   const rows = Object.entries(manifest?.processes ?? {}).map(([name, entry]) => [

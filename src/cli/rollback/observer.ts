@@ -7,6 +7,7 @@ import { unsavedLine } from "../../operations/rollback/unsaved.ts";
 import { failureLines, reportLines } from "../deploy/report.ts";
 import { screenFor } from "../deploy/screen.ts";
 import type { Output } from "../output.ts";
+import { stackHint } from "../stack-hint.ts";
 
 /** Why callers were not switched. */
 const WHY: Readonly<Record<NotSwitched, string>> = {
@@ -19,8 +20,8 @@ const WHY: Readonly<Record<NotSwitched, string>> = {
   held: "the router keeps the new revision, which has the state; the run tries to return both",
 };
 
-/** Prints the progress of a rollback. */
-export const rollbackObserver = (out: Output): RollbackObserver => ({
+/** Prints the progress of a rollback; `onStack` is that of the command's context. */
+export const rollbackObserver = (out: Output, onStack = ""): RollbackObserver => ({
   note: (line) => out.note(line),
   ending: (why) => out.alert(`stopping the rollback: ${why}`),
   switched({ services, messages, seconds }, { deploymentId }) {
@@ -33,21 +34,24 @@ export const rollbackObserver = (out: Output): RollbackObserver => ({
     else out.problem("alert", why.problems[0], "The router could not switch callers before the run: ");
   },
   follow: (progress, target, id) => screenFor(out, progress, `rolling back to ${target.deploymentId}  ${id}`),
-  ended: (performed) => printResult(out, performed),
+  ended: (performed) => printResult(out, performed, onStack),
 });
 
 /** The same for a rollback that a failed deployment started. */
-export const automaticObserver = (out: Output): AutomaticObserver => ({
-  ...rollbackObserver(out),
+export const automaticObserver = (out: Output, onStack = ""): AutomaticObserver => ({
+  ...rollbackObserver(out, onStack),
   alert: (line) => out.alert(line),
   refused: (error) => out.problem("alert", error.problems[0], "no automatic rollback: "),
 });
 
-function printResult(out: Output, { report, outcome, touched }: RollbackResult): void {
+function printResult(out: Output, { report, outcome, touched }: RollbackResult, onStack: string): void {
   const isKeptOut = outcome.status === "occupied" || outcome.status === "locked";
   const lines = isKeptOut
-    ? reportLines(outcome, report.stack, undefined, undefined)
-    : outcome.failures.flatMap((failure) => failureLines(failure));
+    ? reportLines(outcome, report.stack, undefined, undefined, onStack)
+    : [
+        ...outcome.failures.flatMap((failure) => failureLines(failure)),
+        ...(outcome.failures.length > 0 ? stackHint(onStack) : []),
+      ];
   for (const line of lines) out.alert(line);
   for (const { name, status, reasons } of report.validation) {
     if (reasons.length > 0 || status !== "HEALTHY") out.alert(`${name} is ${status}: ${reasons.join("; ")}`);
@@ -57,7 +61,9 @@ function printResult(out: Output, { report, outcome, touched }: RollbackResult):
   if (report.status === "COMPLETED") {
     out.line(`Rolled back to ${report.to.deploymentId} in ${outcome.seconds} s, validated.  ${where}`);
     if (!report.automatic)
-      out.line("The stack is pinned to it. To follow the program again: npx fleet rollback --clear");
+      out.line(
+        `The stack is pinned to it. To follow the program again: npx fleet rollback --clear${onStack}`,
+      );
     return;
   }
   out.alert(`The rollback is ${report.status}.  ${where}`);
