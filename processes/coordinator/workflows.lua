@@ -36,10 +36,12 @@ local TABLE = {
           return { battleId = run.input.battleId, player = run.player, claimId = run.id }
         end),
       }),
-      -- A prize that may be paid stays claimed, and can be claimed again: the id makes it one payment.
+      -- A prize that may be paid stays claimed, and can be claimed again: the id makes it one payment. Earlier versions, to which a rollback of
+      -- some members returns, pay the same prize by the battle's id, which therefore repeats the payment too.
       call("shop", "CREDIT", function(run)
-        local claim = run.results.claim
-        return { account = run.player, amount = claim.amount, creditId = "prize:" .. (claim.prizeId or run.input.battleId) }
+        local claim, earlier = run.results.claim, "prize:" .. run.input.battleId
+        local id = claim.prizeId and "prize:" .. claim.prizeId
+        return { account = run.player, amount = claim.amount, creditId = id or earlier, earlierId = id and earlier }
       end, { name = "pay", keepInDoubt = true }),
       call("battle", "SETTLE_PRIZE", function(run)
         return { battleId = run.input.battleId, player = run.player }

@@ -175,6 +175,17 @@ local function remember(pokemon, awardId, at)
   pokemon.awardedAt, pokemon.awardTimes = times, nil
 end
 
+-- Whether an award was given. Earlier versions of the battle process, to which a rollback returns, send it without its time, which the id that is
+-- remembered may end with.
+local function isGiven(pokemon, award)
+  for _, id in ipairs(pokemon.awards) do
+    if id == award.id or not award.at and id:sub(1, #award.id + 1) == award.id .. "@" then
+      return true
+    end
+  end
+  return false
+end
+
 --- Adds experience to a pokemon. Repeating an award changes nothing. Nor does one that is earlier than those that are remembered: it may have been
 -- given, and is `tooOld`.
 --- @param pokemon table
@@ -185,7 +196,7 @@ end
 function box.gain(pokemon, amount, award, effort)
   local before = growth.levelOf(pokemon.experience)
   local result = { pokemonId = pokemon.id, gained = 0, level = before, levelsGained = 0, learnt = {}, repeated = false }
-  local isKnown = award and indexOf(pokemon.awards, award.id)
+  local isKnown = award and isGiven(pokemon, award)
   if isKnown or award and award.at and award.at <= (pokemon.awardsFrom or 0) then
     result.repeated, result.tooOld = true, not isKnown or nil
     return result

@@ -34,12 +34,12 @@ end
 --- @param state table of the shop
 --- @param address string
 --- @param amount integer at least 1
---- @param creditId string?
+--- @param ids table { creditId, earlierId }: as for till.credit
 --- @param now integer scheduler time, ms
 --- @return table? { account, amount, balance, repeated }
-function fund.pay(state, address, amount, creditId, now)
-  if creditId and till.creditOf(state, creditId) then
-    return till.credit(state, address, amount, creditId)
+function fund.pay(state, address, amount, ids, now)
+  if ids.creditId and till.creditOf(state, ids.creditId) then
+    return till.credit(state, address, amount, ids.creditId)
   end
   local prizes, day = of(state), now // DAY
   local all, own = paidOn(prizes, day, address)
@@ -50,7 +50,7 @@ function fund.pay(state, address, amount, creditId, now)
   elseif own + amount > limit("PRIZES_PER_PLAYER", fund.PER_PLAYER) then
     return nil, "PRIZE_LIMIT", "this account has received " .. own .. " in prizes today", "the prize is kept: claim it again tomorrow"
   end
-  local receipt, code, message, remedy = till.credit(state, address, amount, creditId)
+  local receipt, code, message, remedy = till.credit(state, address, amount, ids.creditId, ids.earlierId)
   if not receipt then
     return nil, code, message, remedy
   end

@@ -87,12 +87,16 @@ end)
 fleet.on("CREDIT", {
   who = caller.isService,
   once = true,
-  schema = { account = ACCOUNT, amount = { type = "integer", required = true, min = 1, max = till.LARGEST }, creditId = ID },
+  schema = {
+    account = ACCOUNT, amount = { type = "integer", required = true, min = 1, max = till.LARGEST }, creditId = ID,
+    -- Another id by which an earlier version requests the same credit.
+    earlierId = ID,
+  },
 }, function(data, msg)
   local amount = math.tointeger(data.amount)
   -- Only deployers create money. What another process of the fleet credits is a prize.
-  if fleet.is(msg, "deployer") then return must(till.credit(shop, data.account, amount, data.creditId)) end
-  return must(fund.pay(shop, data.account, amount, data.creditId, fleet.now(msg)))
+  if fleet.is(msg, "deployer") then return must(till.credit(shop, data.account, amount, data.creditId, data.earlierId)) end
+  return must(fund.pay(shop, data.account, amount, data, fleet.now(msg)))
 end)
 
 fleet.on("PRIZE_FUND", { who = "anyone", readonly = true }, function(_, msg)

@@ -72,8 +72,9 @@ end
 --- @param address string
 --- @param amount integer at least 1
 --- @param creditId string? a repetition with the same id changes nothing
+--- @param earlierId string? a later credit with this id is a repetition too; that of the latest credit counts
 --- @return table? { account, amount, balance, repeated }
-function till.credit(state, address, amount, creditId)
+function till.credit(state, address, amount, creditId, earlierId)
   local known = creditId and till.creditOf(state, creditId)
   if known then
     if known.account ~= address or known.amount ~= amount then
@@ -91,6 +92,9 @@ function till.credit(state, address, amount, creditId)
   if creditId then
     state.credits = state.credits or {}
     state.credits[creditId] = lineOf(receipt)
+    if earlierId then
+      state.credits[earlierId] = lineOf(receipt)
+    end
   end
   return receipts.first(receipt)
 end

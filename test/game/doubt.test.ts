@@ -211,6 +211,23 @@ test("a prize is paid although another battle of the same id was", async () => {
   expect(await holds(victim)).toMatchObject({ balance: 300 });
 });
 
+test.each([
+  ["repeats the payment of one that is claimed", "CLAIMED", true],
+  ["pays none that is open again, for less than before", "OPEN", false],
+])("after a rollback of battle alone, its earlier version %s", async (_, left, isPaid) => {
+  const [player, battleId, id] = [address(`back-${left}`), `back-${left}`, address(`back-run-${left}`)];
+  await won(battleId, [player, address("loser")], player, 300);
+  await hold("CREDIT-Response", () => start(player, "battle-victory", { battleId }, id));
+  world.advance(61_000);
+  await tick("coordinator");
+  expect(await status(player, id)).toMatchObject({ status: "INCOMPLETE" });
+  // The earlier process knows neither the claim's id nor the prize's.
+  await world.get("battle").eval(`Fleet.state("battles").battles["${battleId}"].awardId = nil
+      Fleet.state("battles").battles["${battleId}"].prize = { status = "${left}", amount = 300, claimed = 300 }`);
+  expect((await run(player, "battle-victory", { battleId })).success).toBe(isPaid);
+  expect(await holds(player)).toMatchObject({ balance: 300 });
+});
+
 test("a prize that several runs have claimed is released by none of them", async () => {
   const player = address("claimant");
   await won("claimed", [player, address("loser")], player, 300);
@@ -321,6 +338,14 @@ test("an award counts once, however many others come before its repetition", asy
   for (const n of [46, 60, 76]) expect(await gain(n)).toMatchObject({ gained: 0, repeated: true });
   const { pokemon } = (await ask(world, "pokemon", STRANGER, "GET_POKEMON", { pokemonId })).data;
   expect(pokemon.experience).toBe(125 + 410 + 310);
+  // An earlier battle process, to which a rollback returned, names the battle alone.
+  expect(await gain(77, { awardId: "battle/back@1077" })).toMatchObject({ gained: 10 });
+  const earlier = { at: undefined };
+  expect(await gain(77, { awardId: "battle/back", ...earlier })).toMatchObject({ gained: 0, repeated: true });
+  expect(await gain(77, { awardId: "battle/bac", ...earlier })).toMatchObject({
+    gained: 10,
+    repeated: false,
+  });
 });
 
 test("experience of a battle that so many others passed is reported as unknown, and not requested again", async () => {

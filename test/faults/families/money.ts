@@ -39,6 +39,10 @@ async function booksOf(world: World): Promise<Books> {
   return { ...shop, prizes };
 }
 
+/** Whether a credit stands for a payment, and is not another name of one: earlier versions pay by the battle's id alone. */
+const isPayment = (id: string, { credits }: Books): boolean =>
+  !Object.keys(credits).some((other) => other.startsWith(`${id}@`));
+
 /** One story: colluding wallets, their battles, and what is judged after each step. */
 class Story {
   readonly world: World;
@@ -273,6 +277,7 @@ class Story {
       return this.#paid.get(key) ?? 0;
     };
     for (const [id, line] of Object.entries(now.credits)) {
+      if (!isPayment(id, now)) continue;
       const earlier = before.credits[id];
       if (earlier === line) continue;
       const [amount = 0, , account = ""] = line
@@ -323,7 +328,9 @@ class Story {
 
   /** Prizes that were paid. */
   get paid(): number {
-    return Object.keys(this.#books.credits).filter((id) => id.startsWith("prize:")).length;
+    return Object.keys(this.#books.credits).filter(
+      (id) => id.startsWith("prize:") && isPayment(id, this.#books),
+    ).length;
   }
 }
 
