@@ -359,6 +359,22 @@ describe("a message that is uploaded and assigned", () => {
     expect(count("mu.assign")).toBe(assignments);
   });
 
+  test("is looked for from the slot that was the newest when it was signed, whatever the clocks say", async () => {
+    units.script(({ endpoint, path, nth }) => {
+      if (endpoint === "mu.assign" && nth === 1) return "reset";
+      if (path.endsWith("/latest")) {
+        const tags = [{ name: "Nonce", value: "7" }];
+        return { json: { message: null, assignment: { id: "b", tags } } };
+      }
+      return endpoint === "su.range"
+        ? range(path.includes("from-nonce=6") ? [units.uploaded[0] ?? ""] : [])
+        : undefined;
+    });
+    const { id } = await send(uploading());
+    expect(journal.byId(id)?.floor).toBe(7);
+    expect(count("mu.assign")).toBe(1);
+  });
+
   test("is not assigned again while the scheduler does not answer", async () => {
     units.script(({ endpoint }) => {
       if (endpoint === "mu.assign") return "reset";

@@ -126,11 +126,47 @@ test("an assignment is found although this machine's clock is hours ahead of the
   expect(await schedulers().has({ ...assigned, id: OTHER, since }, budgetOf(5))).toBe(false);
 });
 
+/** A scheduler whose order has an assignment in slot 7, made at that time. */
+const placed = (placedAt: number) =>
+  units.script(({ endpoint, path }) => {
+    if (endpoint !== "su.range") return undefined;
+    const { searchParams } = new URL(path, "http://u");
+    const [nonce, time] = [searchParams.get("from-nonce"), searchParams.get("from")];
+    const isShown = nonce === null ? Number(time) < placedAt : Number(nonce) < 7;
+    const cursor = nonce === null ? String(placedAt) : "7";
+    const edges = isShown ? [{ cursor, node: entry(ID, null) }] : [];
+    return { json: { page_info: { has_next_page: false }, edges } };
+  });
+const asked = () =>
+  units.requests
+    .filter(({ endpoint }) => endpoint === "su.range")
+    .map(({ path }) => new URL(path, "http://u").searchParams.get("from-nonce"));
+
+test("an assignment is found although the clock was ahead when its message was signed, and is right again", async () => {
+  const now = Date.now();
+  placed(now - 3 * 3_600_000);
+  // Of an earlier version, which noted no slot.
+  expect(await schedulers().has({ ...assigned, since: now + 3_600_000 }, budgetOf(5))).toBe(true);
+  expect(asked()).toEqual([null, "0"]);
+});
+
+test("an assignment is looked for from the slot before it, whatever the time", async () => {
+  placed(1000);
+  const item = { ...assigned, floor: 6, since: Date.now() };
+  expect(await schedulers().has(item, budgetOf(5))).toBe(true);
+  expect(await schedulers().has({ ...item, id: OTHER }, budgetOf(5))).toBe(false);
+  expect(asked()).toEqual(["5", "5"]);
+  // The order has slot 9, and the unit does not list it.
+  const behind = schedulers().has({ ...item, floor: 9 }, budgetOf(5));
+  await expect(behind).rejects.toMatchObject({ transient: true });
+});
+
 test("an assignment is looked for in the past if this machine's clock was set back since it was made", async () => {
   const now = Date.now();
   says({ json: { page_info: { has_next_page: false }, edges: [] } });
   await schedulers().has({ ...assigned, since: now + 86_400_000 }, budgetOf(5));
-  const from = Number(new URL(units.requests.at(-1)?.path ?? "", "http://u").searchParams.get("from"));
+  const [first] = units.requests.filter(({ endpoint }) => endpoint === "su.range");
+  const from = Number(new URL(first?.path ?? "", "http://u").searchParams.get("from"));
   expect(now - from).toBeGreaterThan(500_000);
 });
 

@@ -58,7 +58,9 @@ describe("a message larger than the messenger unit takes", () => {
     const { id } = await send();
     expect(units.posted).toEqual([]);
     expect(units.uploaded).toEqual([id]);
-    const [upload, assign, ...others] = units.requests;
+    // The newest slot of the process is asked for before.
+    const before = units.requests.filter(({ endpoint }) => /^(su|graphql)/.test(endpoint));
+    const [upload, assign, ...others] = units.requests.slice(before.length);
     expect(others).toEqual([]);
     const item = new DataItem(upload?.body ?? Buffer.alloc(0));
     expect(await item.isValid()).toBe(true);
@@ -287,9 +289,10 @@ describe("isPlaced", () => {
 
   test("asks nothing once the effect was read", async () => {
     const { id } = await send();
+    const asked = units.count("su.message") + units.count("su.range");
     await ao.settle(`k${intent}`);
     expect(await isPlaced(id)).toBe(true);
-    expect(units.count("su.message") + units.count("su.range")).toBe(0);
+    expect(units.count("su.message") + units.count("su.range")).toBe(asked);
   });
 });
 

@@ -55,11 +55,11 @@ export function arrivalOf({ schedulers, inFlight, isShown }: ArrivalParts): Arri
   const posts = new RecentTimes(inFlight);
 
   async function look(intent: Intent, item: SignedItem, route: Route, budget: Budget): Promise<boolean> {
-    const { id, target: processId, at } = intent;
+    const { id, target: processId } = intent;
     if (route === "upload") return isShown(id, budget);
     const placed: ScheduledItem =
       route === "assign"
-        ? { kind: "assigned", id, processId, since: at }
+        ? { kind: "assigned", ...assignedBy(intent) }
         : intent.kind === "spawn"
           ? { kind: "spawn", id, scheduler: await schedulerOf(item.raw) }
           : { kind: "message", id, processId };
@@ -86,6 +86,12 @@ export function arrivalOf({ schedulers, inFlight, isShown }: ArrivalParts): Arri
     },
   };
 }
+
+/** An uploaded message, and where the search for its assignment begins. Pure. */
+export const assignedBy = ({ id, target: processId, floor, at: since }: Intent) => ({
+  ...{ id, processId, since },
+  ...(floor === undefined ? {} : { floor }),
+});
 
 /** Whether a post that failed with this error may have arrived nevertheless. */
 export function mayHaveArrived(error: unknown, kind: Intent["kind"]): boolean {

@@ -113,6 +113,7 @@ function partsOf({ endpoints, wallet, journal, limits = {}, log = () => {}, onWa
   const effects = effectsOf({
     ...{ wallet, journal, mu, upload, routes, backoff, log, arrival },
     module: modules.load,
+    newest: schedulers.newest,
   });
   const resultIds = resultIdsOf({ journal, schedulers, routes, shown });
   return { wallet, journal, backoff, mu, cu, index, gateway, modules, schedulers, effects, resultIds };

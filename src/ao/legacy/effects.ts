@@ -28,6 +28,8 @@ interface EffectParts {
   readonly arrival: Arrival;
   /** Looks a module up, with its own retries. */
   module(id: string, budget: Budget): Promise<FoundItem>;
+  /** The newest slot of a process; a single attempt. */
+  newest(processId: string, budget: Budget): Promise<number | undefined>;
 }
 
 /**
@@ -45,6 +47,11 @@ interface Effects {
    */
   repost(id: string, budget: Budget): Promise<void>;
 }
+
+/** The most bytes of a data item that are not its data: signature, owner, tags (ANS-104). */
+const AROUND_DATA = 8192;
+/** Seconds for the newest slot of a process. */
+const FLOOR_SECONDS = 10;
 
 /** From this attempt for an unknown process on, the scheduler is asked each time whether its spawn was lost. */
 const LOST_AFTER = 4;
@@ -65,7 +72,7 @@ class Posting implements Effects {
   }
 
   async #once(
-    input: Pick<Intent, "key" | "kind" | "target" | "content">,
+    input: Pick<Intent, "key" | "kind" | "target" | "content" | "floor">,
     compose: () => Promise<ItemFields>,
     budget: Budget,
   ): Promise<Sent> {
@@ -186,11 +193,35 @@ class Posting implements Effects {
     // Units of this protocol deliver every outbox themselves.
     const { intent: key, outbox: _, ...asked } = input;
     checkTags(input.tags, key);
+    const floor = await this.#floorOf(input, budget);
     return this.#once(
-      { key, kind: "message", target: input.processId, content: hashOf(asked) },
+      {
+        key,
+        kind: "message",
+        target: input.processId,
+        content: hashOf(asked),
+        ...(floor === undefined ? {} : { floor }),
+      },
       () => fieldsOfMessage(input),
       budget,
     );
+  }
+
+  /**
+   * A slot before everything that is signed from now on, for a message that may be uploaded: its assignment is found from there, whatever the
+   * clocks say. Undefined if its scheduler does not tell: then the whole order is read if that assignment is looked for.
+   */
+  async #floorOf({ intent, processId, data }: MessageInput, budget: Budget): Promise<number | undefined> {
+    const { routes, journal } = this.#parts;
+    const bytes = data === undefined ? 0 : Buffer.byteLength(data);
+    if (!routes.hasUpload || bytes + AROUND_DATA <= routes.maxMessageBytes) return undefined;
+    if (journal.signed(intent) !== undefined) return undefined;
+    try {
+      return await this.#parts.newest(processId, within(budget, FLOOR_SECONDS));
+    } catch (error) {
+      if (!(error instanceof UnitError)) throw error;
+      return undefined;
+    }
   }
 
   async publish(input: PublishInput, budget: Budget): Promise<Sent> {

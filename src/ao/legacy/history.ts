@@ -140,7 +140,7 @@ async function withAssigned(
 }
 
 /** The slot of the newest message, 0 if only the spawn is there, undefined if not even that; a single attempt. */
-async function newestAt(su: Unit, processId: string, budget: Budget): Promise<number | undefined> {
+export async function newestAt(su: Unit, processId: string, budget: Budget): Promise<number | undefined> {
   const newest = await ask(su, `${processId}/latest`, budget);
   if (!hasNoMessage(newest)) return scheduled(checked(su, FullEntrySchema, newest)).slot;
   // The unit does not count the spawn as a message: a process without messages is looked up itself.

@@ -1,7 +1,7 @@
 import type { Budget } from "../../core/budget.ts";
 import { isOpenIntent, type Journal } from "../journal/index.ts";
 import type { FoundItem } from "../port.ts";
-import { type RouteOptions, routeOf } from "./arrival.ts";
+import { assignedBy, type RouteOptions, routeOf } from "./arrival.ts";
 import type { Schedulers } from "./scheduler.ts";
 
 /**
@@ -35,7 +35,7 @@ interface ResultIds {
 
 interface ResultIdParts {
   readonly journal: Pick<Journal, "byId" | "item" | "sent">;
-  readonly schedulers: Pick<Schedulers, "assignmentOf" | "has">;
+  readonly schedulers: Pick<Schedulers, "assignmentOf" | "assignmentSince" | "has">;
   readonly routes: RouteOptions;
   /** The item as the gateway's index shows it; a single attempt. */
   shown(id: string, budget: Budget): Promise<FoundItem | undefined>;
@@ -59,7 +59,7 @@ export function resultIdsOf({ journal, schedulers, routes, shown }: ResultIdPart
     if (known !== undefined || !routes.hasUpload) return known;
     const since = await earliest(processId, messageId, budget);
     if (since === undefined) return undefined;
-    const found = await schedulers.assignmentOf({ id: messageId, processId, since }, budget);
+    const found = await schedulers.assignmentSince({ id: messageId, processId, since }, budget);
     if (found !== undefined) foreign.set(messageId, found);
     return found;
   }
@@ -84,9 +84,8 @@ export function resultIdsOf({ journal, schedulers, routes, shown }: ResultIdPart
         own.add(messageId);
         return messageId;
       }
-      const { target: processId, at: since, key } = intent;
-      const found = await schedulers.assignmentOf({ id: messageId, processId, since }, budget);
-      if (found !== undefined) await journal.sent(key, found);
+      const found = await schedulers.assignmentOf(assignedBy(intent), budget);
+      if (found !== undefined) await journal.sent(intent.key, found);
       return found ?? messageId;
     },
 

@@ -6,6 +6,7 @@ import { readPage } from "../shared/gateway.ts";
 import { type Answer, FROM_ITSELF, type Unit } from "../shared/http.ts";
 import type { LegacyEndpoints } from "./endpoints.ts";
 import { EntrySchema, isNotFound, pageOf } from "./entries.ts";
+import { newestAt } from "./history.ts";
 
 /** An item that a scheduler unit may have scheduled. */
 export type ScheduledItem =
@@ -18,7 +19,9 @@ interface Assigned {
   readonly kind: "assigned";
   readonly id: string;
   readonly processId: string;
-  /** A time before its assignment by this machine's clock, in milliseconds since 1970. */
+  /** A slot of the process that was taken before it was signed. */
+  readonly floor?: number;
+  /** When it was signed by this machine's clock, in milliseconds since 1970. */
   readonly since: number;
 }
 
@@ -38,12 +41,26 @@ export interface Schedulers {
    */
   has(item: ScheduledItem, budget: Budget): Promise<boolean>;
   /**
-   * The id of the assignment that scheduled an uploaded message.
+   * The id of the assignment that scheduled an uploaded message. No clock decides that there is none: the list is read from the floor, and
+   * without one from its start.
    *
    * @returns undefined only if its unit's list was read to the end without it
    * @throws UnitError if no unit can tell; transient
    */
   assignmentOf(item: Omit<Assigned, "kind">, budget: Budget): Promise<string | undefined>;
+  /**
+   * The same, of a message that is never posted again: one that is not listed since that time counts as not there.
+   *
+   * @param item its `since` is a time before its assignment
+   */
+  assignmentSince(item: Omit<Assigned, "kind" | "floor">, budget: Budget): Promise<string | undefined>;
+  /**
+   * The newest slot of a process.
+   *
+   * @returns undefined if its unit does not have the process
+   * @throws UnitError if no unit can tell
+   */
+  newest(processId: string, budget: Budget): Promise<number | undefined>;
 }
 
 /** Entries per page. Small, because a page includes the data of its messages. */
@@ -102,18 +119,46 @@ export function schedulersOf(parts: {
     }
   }
 
-  async function assignmentOf(
-    { id, processId, since }: Omit<Assigned, "kind">,
+  /** A page of the order of a process from an exclusive start on. */
+  async function pageAfter(
+    processId: string,
+    start: { readonly from: string } | { readonly "from-nonce": string },
+    budget: Budget,
+  ) {
+    const scheduler = await schedulerOfProcess(processId, budget);
+    const query = new URLSearchParams({ "process-id": processId, ...start, limit: String(PAGE) });
+    const { su, answer } = await asked(scheduler, `${processId}?${query}`, budget);
+    const page = answer.ok ? PageSchema.safeParse(answer.json).data : undefined;
+    if (!page) throw inconclusive(su, answer);
+    return { su, answer, page };
+  }
+
+  async function assignmentAfter(
+    { id, processId, slot }: Pick<Assigned, "id" | "processId"> & { readonly slot: number },
     budget: Budget,
   ): Promise<string | undefined> {
-    const scheduler = await schedulerOfProcess(processId, budget);
+    // One slot earlier: a unit that does not list the slot shows less than the order has.
+    const first = String(Math.max(0, slot - 1));
+    for (let after = first; ; ) {
+      const { su, answer, page } = await pageAfter(processId, { "from-nonce": after }, budget);
+      const found = page.edges.find(({ node }) => isOf(node, id));
+      if (found) return found.node.assignment.id;
+      const last = page.edges.at(-1)?.cursor;
+      if (last === undefined && slot > 0 && after === first) throw inconclusive(su, answer);
+      if (!page.page_info.has_next_page && !answer.isCached) return undefined;
+      if (last === undefined || last === after) throw inconclusive(su, answer);
+      after = last;
+    }
+  }
+
+  async function assignmentSince(
+    { id, processId, since }: Omit<Assigned, "kind" | "floor">,
+    budget: Budget,
+  ): Promise<string | undefined> {
     let start = earliestThere(since, undefined);
     let isTimed = false;
     for (let from = String(start); ; ) {
-      const query = new URLSearchParams({ "process-id": processId, from, limit: String(PAGE) });
-      const { su, answer } = await asked(scheduler, `${processId}?${query}`, budget);
-      const page = answer.ok ? PageSchema.safeParse(answer.json).data : undefined;
-      if (!page) throw inconclusive(su, answer);
+      const { su, answer, page } = await pageAfter(processId, { from }, budget);
       const found = page.edges.find(({ node }) => isOf(node, id));
       if (found) return found.node.assignment.id;
       const there = isTimed ? start : earliestThere(since, answer.clock);
@@ -131,9 +176,23 @@ export function schedulersOf(parts: {
     }
   }
 
+  async function assignmentOf(
+    { floor, since, ...item }: Omit<Assigned, "kind">,
+    budget: Budget,
+  ): Promise<string | undefined> {
+    if (floor !== undefined) return assignmentAfter({ ...item, slot: floor }, budget);
+    // Signed by an earlier version, or while the scheduler did not answer. One that is found by its time is there whatever the clocks say.
+    const found = await assignmentSince({ ...item, since }, budget);
+    return found ?? assignmentAfter({ ...item, slot: 0 }, budget);
+  }
+
   return {
     locate,
     assignmentOf,
+    assignmentSince,
+    async newest(processId, budget) {
+      return newestAt(await locate(await schedulerOfProcess(processId, budget), budget), processId, budget);
+    },
     async has(item, budget) {
       const { kind, id } = item;
       if (kind === "assigned") return (await assignmentOf(item, budget)) !== undefined;
