@@ -41,7 +41,7 @@ const TOGETHER = [
   "test/move/carried.test.ts",
   "test/processes/generated.test.ts",
   "test/providers/{drift-codes,replies,taken-members}.test.ts",
-  "test/rollback/{cleaning,emergency,pure,restore-again}.test.ts",
+  "test/rollback/{cleaning,emergency,pure,restore-again,saved-states}.test.ts",
   "test/toolchain/{browser,go,lock,stack-init}.test.ts",
   "test/traffic/{aborted,confirm-move,probing,rollout-progress,same-table,superseded,unsent}.test.ts",
 ];

@@ -1,8 +1,9 @@
 import type { Command } from "commander";
 import { z } from "zod";
 import { contentsText } from "../../fleet/snapshot/contents.ts";
-import { type Snapshot, snapshotStore } from "../../fleet/snapshot/store.ts";
-import { snapshotsFor } from "../../operations/backup/find.ts";
+import type { Home } from "../../fleet/snapshot/find.ts";
+import type { Snapshot } from "../../fleet/snapshot/store.ts";
+import { savedStates, snapshotsFor } from "../../operations/backup/find.ts";
 import { planLines, planRestores } from "../../operations/backup/newer-states.ts";
 import { restoreStates } from "../../operations/backup/restore.ts";
 import { membersWithLibrary } from "../../operations/members-named.ts";
@@ -27,8 +28,8 @@ export function restoreCommand(cli: Cli): Command {
     summary: "restore saved states of processes",
     description:
       "Saves the present state of each process, then restores the newest state that a backup or a deployment saved, or the one that is " +
-      "named. The code stays the same: an earlier shape is migrated up, and states that the saved one does not contain get their default. " +
-      "Reads the state back and compares what the saved one contains by digest.",
+      "named, from this machine or from the network. The code stays the same: an earlier shape is migrated up, and states that the saved " +
+      "one does not contain get their default. Reads the state back and compares what the saved one contains by digest.",
     examples: [
       ["npx fleet restore battle --list", "list the saved states"],
       ["npx fleet restore battle", "the newest backup, after confirmation"],
@@ -58,11 +59,11 @@ async function run(context: Context, options: RestoreOptions, names: readonly st
   );
   const fleet = await context.fleet({ journal: "discard", wallet: !options.list });
   const members = membersWithLibrary(fleet, names, options.all || options.list, out);
-  const store = snapshotStore(fleet.session.scope);
   if (options.list) {
-    const snapshots = (await Promise.all(members.map(({ name }) => store.list(name)))).flat();
-    out.document({ success: true, stack: fleet.stack, snapshots });
-    for (const snapshot of snapshots) out.line(describeSnapshot(snapshot));
+    const { snapshots, unread } = await savedStates(fleet, members);
+    out.document({ success: true, stack: fleet.stack, snapshots, unread });
+    for (const snapshot of snapshots) out.line(describeSnapshot(snapshot, snapshot.from));
+    for (const what of unread) out.note(`not listed: ${what}`);
     return EXIT.ok;
   }
   const workspace = await context.workspace();
@@ -74,7 +75,11 @@ async function run(context: Context, options: RestoreOptions, names: readonly st
     return lockedOut(out);
   }
   const wanted = await planRestores(fleet, await snapshotsFor(fleet, members, options));
-  for (const { snapshot } of wanted) out.note(describeSnapshot(snapshot));
+  for (const { snapshot, from, unread = [] } of wanted) {
+    out.note(describeSnapshot(snapshot, from));
+    for (const what of unread)
+      out.note(`${snapshot.member}: may be a later state, and cannot be read: ${what}`);
+  }
   for (const line of wanted.flatMap(planLines)) out.note(line);
   if (
     !options.yes &&
@@ -86,19 +91,22 @@ async function run(context: Context, options: RestoreOptions, names: readonly st
   return EXIT.ok;
 }
 
-function describeSnapshot({
-  member,
-  digest,
-  takenAt,
-  reason,
-  deploymentId,
-  bytes,
-  sourceHash,
-  stateVersion,
-  states,
-  globals,
-}: Snapshot): string {
+function describeSnapshot(
+  {
+    member,
+    digest,
+    takenAt,
+    reason,
+    deploymentId,
+    bytes,
+    sourceHash,
+    stateVersion,
+    states,
+    globals,
+  }: Snapshot,
+  from: Home | undefined,
+): string {
   const holds = states === undefined ? "" : `, holds ${contentsText({ states, globals: globals ?? [] })}`;
   const code = sourceHash === "" ? "" : `, code ${sourceHash.slice(0, 8)}`;
-  return `${member.padEnd(22)} ${digest.slice(0, 16)}  ${takenAt}  ${reason.padEnd(7)} ${deploymentId}  ${bytes} bytes, shape ${stateVersion}${holds}${code}`;
+  return `${member.padEnd(22)} ${digest.slice(0, 16)}  ${takenAt}  ${reason.padEnd(7)} ${deploymentId}  ${bytes} bytes, shape ${stateVersion}${holds}${code}${from === "the network" ? ", on the network" : ""}`;
 }

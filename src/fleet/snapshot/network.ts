@@ -1,5 +1,5 @@
 /** Snapshots in the results of export messages that any machine sent. */
-import type { FoundItem } from "../../ao/port.ts";
+import type { Ao, FoundItem } from "../../ao/port.ts";
 import { type Budget, type GrowingBudget, growing, within } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
 import { canonicalJson, sha256 } from "../../core/hash.ts";
@@ -18,7 +18,8 @@ const SECONDS = 20;
 export interface Unread {
   /** For display, with the reason. */
   readonly what: string;
-  /** Its slot, and its time as ISO 8601, as far as they are known. */
+  /** Its slot in the order of that process, and its time as ISO 8601, as far as they are known. */
+  readonly processId?: string;
   readonly slot?: number;
   readonly at?: string;
 }
@@ -32,6 +33,16 @@ export interface ExportedState {
   readonly item: FoundItem;
 }
 
+/** The exports that are looked for. */
+export interface Search {
+  /** Tags of their messages, in addition to the action. Other exports, such as those of a part of the states, have none. */
+  readonly tags: NonNullable<Parameters<Ao["find"]>[0]["tags"]>;
+  /** Exports that are not later than this slot need not be read. @default 0 */
+  readonly knownSlot?: number;
+  /** Whether an export is one of them: the search goes on until one is. @default each */
+  fits?(exported: ExportedState): boolean;
+}
+
 type Result =
   | { readonly kind: "whole"; readonly exported: ExportedState }
   | { readonly kind: "part"; readonly reply: PartReply; readonly item: FoundItem }
@@ -39,33 +50,45 @@ type Result =
   | { readonly kind: "none" }
   | { readonly kind: "unread"; readonly unread: Unread };
 
+/** What was found on the network. */
+interface Exports {
+  /** Those that fit. */
+  readonly exports: readonly ExportedState[];
+  readonly unread: readonly Unread[];
+  /** Whether earlier messages were not read. */
+  readonly hasEarlier: boolean;
+}
+
 /**
- * The exports of a process under given code, and what cannot be read. Reads from the newest on, until it has one that is complete or that
- * is not later than the known slot.
+ * The exports of a process that serve as snapshots, and what cannot be read. Reads from the newest on, until it has one that is complete and
+ * fits, or one that is not later than the known slot.
  *
  * @throws FleetError if the network cannot be asked for the messages
  */
 export async function exportsOnNetwork(
   session: Session,
   place: ProcessRef,
-  sourceHash: string,
-  knownSlot: number,
+  { tags, knownSlot = 0, fits = () => true }: Search,
   budget: Budget,
-): Promise<{ readonly exports: readonly ExportedState[]; readonly unread: readonly Unread[] }> {
+): Promise<Exports> {
+  const { processId } = place;
   const whole = growing(budget, SECONDS);
   const results = new Map<string, Result>();
   for (let limit = FIRST_LOOK; ; limit *= 4) {
     const query = {
       owners: [session.ao.address],
-      recipients: [place.processId],
-      tags: { Action: "EXPORT_STATE", "Source-Hash": sourceHash },
+      recipients: [processId],
+      tags: { Action: "EXPORT_STATE", ...tags },
       limit,
     };
     const found = await session.ao.find(query, within(whole, SECONDS));
     const isEnough = await readResults(session, place, found, results, knownSlot, whole);
-    const { exports, unread, lacksEarlier } = together([...results.values()]);
-    const hasAll = found.length < limit || isEnough || (exports.length > 0 && !lacksEarlier);
-    if (hasAll || limit >= MOST_MESSAGES) return { exports, unread };
+    const { exports: all, unread, lacksEarlier } = together([...results.values()]);
+    const exports = all.filter(fits);
+    const hasEarlier = found.length >= limit;
+    const hasAll = !hasEarlier || isEnough || (exports.length > 0 && !lacksEarlier);
+    if (hasAll || limit >= MOST_MESSAGES)
+      return { exports, unread: unread.map((each) => ({ ...each, processId })), hasEarlier };
   }
 }
 

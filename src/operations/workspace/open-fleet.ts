@@ -95,6 +95,9 @@ async function decryptedWallet(workspace: Workspace, stack: string): Promise<str
   });
 }
 
+/** The address of a fleet that was opened without a wallet. */
+export const NO_ADDRESS = "0".repeat(43);
+
 /** The wallet for reads; without one, an empty address that cannot sign. */
 async function walletOrNone(workspace: Workspace, config: StackConfig): Promise<Wallet> {
   try {
@@ -102,7 +105,7 @@ async function walletOrNone(workspace: Workspace, config: StackConfig): Promise<
   } catch (error) {
     if (!(error instanceof FleetError)) throw error;
     return {
-      address: "0".repeat(43),
+      address: NO_ADDRESS,
       sign: () => Promise.reject(error),
     };
   }
