@@ -10,7 +10,7 @@ import { takeSnapshot } from "../../src/fleet/snapshot/take.ts";
 import { snapshotsFor } from "../../src/operations/backup/find.ts";
 import { planLines, planRestores } from "../../src/operations/backup/newer-states.ts";
 import { restoreStates } from "../../src/operations/backup/restore.ts";
-import { fakeAo, fakeFleet, HASH, member } from "../cli/fakes.ts";
+import { fakeAo, fakeFleet, fleet as fleetCommand, HASH, member, projectFolder } from "../cli/fakes.ts";
 import { temporaryFolder } from "../kit/folder.ts";
 
 const BACKUP = { reason: "backup", sourceHash: HASH, deploymentId: "backup-1" } as const;
@@ -43,7 +43,17 @@ async function broken(...onImport: ((good: object) => object)[]) {
     return { done, plan: wanted.flatMap(planLines), lines };
   };
   const reasons = async () => (await snapshotStore(scope).list("notes")).map(({ reason }) => reason).sort();
-  return { digest, restore, reasons, held: () => state, good: stateOf("good"), bad: stateOf("bad") };
+  const sent = () => ao.sent.map(({ tags }) => tags.Action);
+  return {
+    fleet,
+    sent,
+    digest,
+    restore,
+    reasons,
+    held: () => state,
+    good: stateOf("good"),
+    bad: stateOf("bad"),
+  };
 }
 
 const down = () => {
@@ -98,4 +108,21 @@ test("a state that is not in the backup, and that the process cannot reset, stay
     "  newer: not in the backup and not changed: the library's own, or no default is known",
   );
   expect(held()).toMatchObject({ states: { newer: { n: 1 } } });
+});
+
+test("a person who answers no changes nothing, and one who answers yes restores", async () => {
+  const { fleet, sent, reasons, held, good, bad } = await broken();
+  const answer = (confirm: boolean) => {
+    const cwd = projectFolder();
+    const host = { cwd, fleet, confirm, tty: true, backend: `file://${cwd}` };
+    return fleetCommand(["restore", "notes", "--json"], host);
+  };
+  const no = await answer(false);
+  expect([no.code, no.json()]).toEqual([0, { success: true, stack: "dev", declined: true }]);
+  expect(no.stderr).toContain("Nothing was changed.");
+  expect(sent()).not.toContain("IMPORT_STATE");
+  expect([held(), await reasons()]).toEqual([bad, ["backup"]]);
+  const yes = await answer(true);
+  expect([yes.code, yes.json()]).toMatchObject([0, { restored: [{ member: "notes", equal: true }] }]);
+  expect(held()).toEqual(good);
 });
