@@ -43,7 +43,7 @@ const [REQUESTS, LOUD] = [3, 40];
 /** Shares: faults by chance, in both revisions; requests that both refuse. */
 const [NOISE, REFUSED] = [0.01, 0.1];
 const PLACES = 128;
-const CHECKS = [{ kind: "errorRate" }, { kind: "refusals" }, { kind: "latency" }];
+const CHECKS = [{ kind: "health" }, { kind: "errorRate" }, { kind: "refusals" }, { kind: "latency" }];
 
 interface Person {
   readonly id: string;
@@ -60,6 +60,12 @@ interface Result {
   /** What a comparison with blue would find, if the request counts against green. */
   readonly would: Compared;
 }
+
+/**
+ * What green's process reports: everybody in a trial is a stranger to the fleet, and their faults decide in no health check of a rollout, however many
+ * they are (`test/processes/state.test.ts`).
+ */
+const health = { status: "HEALTHY", reasons: [] };
 
 /** A revision's figures since its step began, as the router keeps them. */
 class Figures {
@@ -165,6 +171,7 @@ class Rollout {
         wasServed: true,
         intervalMs: 60_000,
         ms: 60_000,
+        health,
       };
       const compared = this.#compared(green, questionsFor(strategy.checks, battle, this.#next));
       const isLast = at.inconclusive + 1 >= strategy.maxInconclusive;

@@ -55,7 +55,7 @@ describe("a handler that fails leaves no trace", () => {
     await p.drop();
   });
 
-  test("and its faults are counted, logged with their line, and make the process unhealthy", async () => {
+  test("and its faults are counted and logged with their line", async () => {
     const p = await base.clone();
     for (let i = 0; i < 20; i++) await add(p, { by: 1, fail: "nil" });
     const logs = (await p.send({ Action: "LOGS", Data: { level: "ERROR" } })).reply?.data.entries as {
@@ -63,11 +63,62 @@ describe("a handler that fails leaves no trace", () => {
     }[];
     expect(logs).toHaveLength(20);
     expect(logs[0]?.text).toMatch(/^ADD: \[string "aos"\]:\d+: attempt to index a nil value/);
-    const health = (await p.send({ Action: "HEALTH_CHECK" })).reply?.data;
-    expect(health?.healthStatus).toBe("UNHEALTHY");
-    expect(health?.checks).toContainEqual(
-      expect.objectContaining({ name: "errorRate", status: "UNHEALTHY" }),
-    );
+    await p.drop();
+  });
+});
+
+describe("faults and health", () => {
+  const health = async (p: Aos, checkType: string) => {
+    const data = (await p.send({ Action: "HEALTH_CHECK", Data: { healthCheck: { checkType } } })).reply?.data;
+    const checks = data?.checks as { name: string; status: string; detail: string }[];
+    const odd = checks.filter(({ name }) => name.startsWith("errorRate"));
+    return { status: data?.healthStatus, odd: odd.map(({ name, status, detail }) => [name, status, detail]) };
+  };
+  const fail = async (p: Aos, From: string) => {
+    for (let i = 0; i < 20; i++) await add(p, { by: 1, fail: "nil" }, { From });
+  };
+  // The wiring and the health checks themselves are requests of the fleet.
+  const few = expect.stringContaining("requests are too few for a verdict");
+
+  test("a stranger's decide nothing for a deployment, a rollout or a router, and are named in a round", async () => {
+    const p = await base.clone();
+    await fail(p, STRANGER);
+    const share = "1.000 over 20 requests from outside the fleet, of 1 sender";
+    for (const type of ["ALL", "POST_DEPLOYMENT", "ROLLBACK_VERIFICATION", "PERFORMANCE"])
+      expect(await health(p, type)).toEqual({
+        status: "HEALTHY",
+        odd: [
+          ["errorRate", "HEALTHY", few],
+          ["errorRateOfStrangers", "HEALTHY", share],
+        ],
+      });
+    expect(await health(p, "CONTINUOUS")).toMatchObject({
+      status: "DEGRADED",
+      odd: [
+        ["errorRate", "HEALTHY", few],
+        ["errorRateOfStrangers", "DEGRADED", share],
+      ],
+    });
+    await p.drop();
+  });
+
+  test("those of the fleet's own requests do, until the code is replaced", async () => {
+    const p = await base.clone();
+    await fail(p, FRIEND);
+    await fail(p, STRANGER);
+    expect(await health(p, "ALL")).toMatchObject({
+      status: "UNHEALTHY",
+      odd: [["errorRate", "UNHEALTHY", "0.952 over 21 requests of the fleet"], expect.anything()],
+    });
+    expect((await p.load({ epoch: 2 })).output).toContain('"committed"');
+    expect(await health(p, "CONTINUOUS")).toEqual({
+      status: "HEALTHY",
+      odd: [
+        ["errorRate", "HEALTHY", few],
+        ["errorRateOfStrangers", "HEALTHY", few],
+      ],
+    });
+    await p.drop();
   });
 });
 

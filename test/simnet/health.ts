@@ -107,6 +107,7 @@ function builtin(checkType: Kind, { fleet, state }: Request, asked: Json): Check
     ];
   return [
     check("errorRate", true, `${fleet.stats.messages} requests are too few for a verdict`),
+    check("errorRateOfStrangers", true, "0 requests are too few for a verdict"),
     check("luaHeap", true, "0.0 MB, no limit set"),
   ];
 }

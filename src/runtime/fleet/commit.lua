@@ -127,6 +127,7 @@ function commit.commit(marker)
     process = tostring(marker.process or process.name), epoch = store.epoch, at = envelope.now(),
   }
   if store.stats.startedAt == 0 then store.stats.startedAt = envelope.now() end
+  stats.loaded()
   seen.keepLoad(marker.id)
   if store.status == "INITIALIZING" then store.status = "ACTIVE" end
   local repaired = Fleet.repaired or {}

@@ -66,11 +66,22 @@ function builtin.LIVENESS(add, request)
     under .. " of " .. limit .. " requests are open, " .. open .. " of " .. calls.MAX_OPEN .. " calls are open")
 end
 
-function builtin.PERFORMANCE(add)
-  local rate, sample = stats.errorRate(LIMITS.sample)
-  local judged = sample >= LIMITS.sample
-  add("errorRate", judged and rate > LIMITS.errorRate and "UNHEALTHY" or "HEALTHY",
-    judged and string.format("%.3f over %d requests", rate, sample) or sample .. " requests are too few for a verdict")
+-- Anybody can send a request in which a handler has a fault, so that of a stranger decides nothing where a deployment is judged: a rollout compares such
+-- requests with the old revision. The monitor reports it.
+local function strangers(add, isRound)
+  local rate, n, senders = stats.errorRate("others")
+  local isJudged = n >= LIMITS.sample
+  add("errorRateOfStrangers", isRound and isJudged and rate > LIMITS.errorRate and "DEGRADED" or "HEALTHY", isJudged
+    and string.format("%.3f over %d requests from outside the fleet, of %d %s", rate, n, senders, senders == 1 and "sender" or "senders")
+    or n .. " requests are too few for a verdict")
+end
+
+function builtin.PERFORMANCE(add, request)
+  local rate, n = stats.errorRate("members")
+  local isJudged = n >= LIMITS.sample
+  add("errorRate", isJudged and rate > LIMITS.errorRate and "UNHEALTHY" or "HEALTHY",
+    isJudged and string.format("%.3f over %d requests of the fleet", rate, n) or n .. " requests are too few for a verdict")
+  strangers(add, request.checkType == "CONTINUOUS")
   local used, most = stats.heapKB() / 1024, config.get("RESOURCE_LIMITS", "maxMemoryMB")
   add("luaHeap", most and used > most and "DEGRADED" or "HEALTHY",
     most and string.format("%.1f MB of %s", used, most) or string.format("%.1f MB, no limit set", used))

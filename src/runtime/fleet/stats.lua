@@ -59,22 +59,20 @@ function stats.refused(code, sender, class)
   refusals.count(code, sender, class)
 end
 
-local function rateOf(list)
-  local faults = 0
+--- The share of faults among the latest requests of a class, the number of those requests, and of their senders.
+-- @tparam string class see `roles.class`
+function stats.errorRate(class)
+  local list, faults, senders, seen = latest(class), 0, 0, {}
   for _, entry in ipairs(list) do
     if entry.faulty then faults = faults + 1 end
+    if not seen[entry.by] then seen[entry.by], senders = true, senders + 1 end
   end
-  return #list == 0 and 0 or faults / #list, #list
+  return #list == 0 and 0 or faults / #list, #list, senders
 end
 
---- The share of faults among the latest requests, and the number of those requests: of the fleet or of the others, whichever share is
--- higher among enough requests for a verdict.
--- @tparam integer least the number of requests that are enough
-function stats.errorRate(least)
-  local rate, size = rateOf(latest("members"))
-  local others, n = rateOf(latest("others"))
-  if n >= least and (size < least or others > rate) or size < least and n > size then return others, n end
-  return rate, size
+--- Forgets the latest requests: the code that handled them was replaced.
+function stats.loaded()
+  store.stats.latest = nil
 end
 
 --- Kilobytes on the Lua heap.
