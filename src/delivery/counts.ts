@@ -14,6 +14,9 @@ export type CheckResult = Pick<Finding, "outcome" | "text" | "why">;
 
 export const checkResult = (outcome: Outcome, text: string): CheckResult => ({ outcome, text });
 
+/** What a person does about a rollout that is held for its callers. */
+export const LOOK = "Compare what both get (npx fleet logs), then npx fleet promote or npx fleet abort";
+
 /** Faults of green's callers and of the probes sent to it. */
 export function withProbes({ green, probes }: ServiceMeasured): Count {
   return { events: green.errors + (probes?.failed ?? 0), n: completedRequests(green) + (probes?.sent ?? 0) };

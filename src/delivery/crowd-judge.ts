@@ -4,7 +4,7 @@
  */
 import { amount } from "../core/amount.ts";
 import { type Comparisons, type Failing, NOT_COMPARED, outcomesOf } from "./comparison.ts";
-import { type CheckResult, type Count, checkResult, rate, share } from "./counts.ts";
+import { type CheckResult, type Count, checkResult, LOOK, rate, share } from "./counts.ts";
 import {
   type Crowd,
   clustered,
@@ -143,8 +143,6 @@ function isBroadlyWorse(test: CrowdTest, { known }: Crowd, { served, compared }:
     .filter((each) => each !== undefined);
   return worse.length >= BROAD_CALLERS && worse.filter(Boolean).length / worse.length >= BROAD_SHARE;
 }
-
-const LOOK = "Compare what both get (npx fleet logs), then npx fleet promote or npx fleet abort";
 
 /** The decision from both groups. */
 export function decided(

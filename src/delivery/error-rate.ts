@@ -19,7 +19,7 @@ import {
 import { isCrowd } from "./crowd.ts";
 import { type CrowdTest, judgeCrowd } from "./crowd-judge.ts";
 import { completedRequests, type ServiceMeasured } from "./measurement.ts";
-import { failureOf, holdsWithoutAny, ownFigures, senderText, unlessSame, without } from "./senders.ts";
+import { failureOf, holdsWithoutAny, ifBlueDiffers, ownFigures, senderText, without } from "./senders.ts";
 import { binomialTail, fisher } from "./statistics.ts";
 import type { CheckRule } from "./strategy.ts";
 import type { RevisionMetrics } from "./wire.ts";
@@ -30,7 +30,7 @@ type Rule = Extract<CheckRule, { kind: "errorRate" }>;
 export function errorRate(rule: Rule, service: ServiceMeasured, isLast: boolean): CheckResult {
   return isCrowd(service)
     ? ofCrowd(rule, service, isLast)
-    : unlessSame(service, "fault", (measured) => ofRequests(rule, measured, isLast));
+    : ifBlueDiffers(service, "fault", (measured) => ofRequests(rule, measured, isLast));
 }
 
 /** The part of the check that callers decide. */

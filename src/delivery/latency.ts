@@ -4,7 +4,7 @@ import { type CheckResult, checkResult, neededText, pText, rate, round } from ".
 import { isCrowd } from "./crowd.ts";
 import { slowObjectionOf } from "./crowd-latency.ts";
 import type { ServiceMeasured } from "./measurement.ts";
-import { failureOf, ownFigures, senderText, unlessSame, without } from "./senders.ts";
+import { failureOf, ifBlueDiffers, ownFigures, senderText, without } from "./senders.ts";
 import { mannWhitney, median } from "./statistics.ts";
 import type { CheckRule } from "./strategy.ts";
 
@@ -12,7 +12,7 @@ type Rule = Extract<CheckRule, { kind: "latency" }>;
 
 /** Probes go to green directly: the router, which times blue's answers, does not time them, so they cannot be compared. */
 export function latency(rule: Rule, service: ServiceMeasured): CheckResult {
-  if (!isCrowd(service)) return unlessSame(service, "slow", (measured) => ofAnswers(rule, measured));
+  if (!isCrowd(service)) return ifBlueDiffers(service, "slow", (measured) => ofAnswers(rule, measured));
   const slow = slower(rule, latenciesOf(service));
   if (slow === undefined) return withoutSlower(rule, service);
   return (

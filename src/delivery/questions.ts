@@ -1,7 +1,7 @@
 /** Which of green's requests are asked of blue before a verdict: none while nothing is against green. */
 import type { CallerMetrics } from "./caller-figures.ts";
 import { drawn, type Question } from "./comparison.ts";
-import { share } from "./counts.ts";
+import { type CheckResult, share } from "./counts.ts";
 import { crowdOf, isCrowd, totalOf, unitsOf } from "./crowd.ts";
 import type { CrowdTest } from "./crowd-judge.ts";
 import { errorRate, faultTest } from "./error-rate.ts";
@@ -24,11 +24,11 @@ export function questionsFor(
   const groups = isCrowd(service) ? Object.values(crowdOf(service.green)) : [callers];
   const questions = rules.flatMap((rule): Question[] => {
     if (rule.kind === "errorRate")
-      return asked(groups, service, faultTest(rule), errorRate(rule, service, false).outcome, random);
+      return asked(groups, service, faultTest(rule), errorRate(rule, service, false), random);
     if (rule.kind === "refusals")
-      return asked(groups, service, refusalTest(rule), refusals(rule, service).outcome, random);
+      return asked(groups, service, refusalTest(rule), refusals(rule, service), random);
     if (rule.kind !== "latency") return [];
-    const isLate = isCrowd(service) ? isSlower(rule, service) : latency(rule, service).outcome === "fail";
+    const isLate = isCrowd(service) ? isSlower(rule, service) : isAgainst(latency(rule, service));
     return isLate ? groups.flatMap((group) => drawn(group, "slow", random)) : [];
   });
   return questions.filter(
@@ -37,14 +37,17 @@ export function questionsFor(
   );
 }
 
+/** Whether a check of few callers fails, or would if blue answered what green did not. */
+const isAgainst = ({ outcome, why }: CheckResult): boolean => outcome === "fail" || why !== undefined;
+
 function asked(
   groups: readonly (readonly CallerMetrics[])[],
   service: ServiceMeasured,
   { kind, minSamples, limit }: CrowdTest,
-  outcome: string,
+  result: CheckResult,
   random: () => number,
 ): Question[] {
-  if (!isCrowd(service) && outcome !== "fail") return [];
+  if (!isCrowd(service) && !isAgainst(result)) return [];
   return groups.flatMap((group) => {
     const failed = totalOf(unitsOf(group, kind, minSamples), ({ unknown }) => unknown);
     return isCrowd(service) && share(failed) <= limit ? [] : drawn(group, kind, random);

@@ -15,7 +15,7 @@ import {
 import { isCrowd } from "./crowd.ts";
 import { type CrowdTest, judgeCrowd } from "./crowd-judge.ts";
 import { completedRequests, type ServiceMeasured } from "./measurement.ts";
-import { failureOf, ownFigures, senderText, unlessSame, without } from "./senders.ts";
+import { failureOf, ifBlueDiffers, ownFigures, senderText, without } from "./senders.ts";
 import { fisher } from "./statistics.ts";
 import type { CheckRule } from "./strategy.ts";
 import type { RevisionMetrics } from "./wire.ts";
@@ -29,7 +29,7 @@ type Rule = Extract<CheckRule, { kind: "refusals" }>;
 export function refusals(rule: Rule, service: ServiceMeasured): CheckResult {
   return isCrowd(service)
     ? judgeCrowd(refusalTest(rule), service, (counted) => withoutMoreRefused(rule, counted))
-    : unlessSame(service, "refusal", (measured) => ofRequests(rule, measured));
+    : ifBlueDiffers(service, "refusal", (measured) => ofRequests(rule, measured));
 }
 
 /** The part of the check that callers decide. */

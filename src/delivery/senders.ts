@@ -4,8 +4,10 @@
  */
 import { amount } from "../core/amount.ts";
 import { own as ownValue } from "../core/own.ts";
-import { type Failing, outcomesOf } from "./comparison.ts";
-import type { CheckResult } from "./counts.ts";
+import type { CallerMetrics } from "./caller-figures.ts";
+import type { Failing } from "./comparison.ts";
+import { type CheckResult, checkResult, LOOK } from "./counts.ts";
+import { hasKnownCallers } from "./crowd.ts";
 import { completedRequests, type ServiceMeasured } from "./measurement.ts";
 import type { RevisionMetrics, SenderMetrics } from "./wire.ts";
 
@@ -53,7 +55,8 @@ export function without(service: ServiceMeasured, sender: string): ServiceMeasur
 }
 
 function less(of: RevisionMetrics, sender: string): RevisionMetrics {
-  const own = ownValue(of.senders, sender);
+  const caller = of.callers?.find(({ id }) => id === sender);
+  const own = ownValue(of.senders, sender) ?? (caller && { ...caller, latencies: caller.ms });
   if (!own) return of;
   const { [sender]: _, ...senders } = of.senders ?? {};
   return {
@@ -66,6 +69,7 @@ function less(of: RevisionMetrics, sender: string): RevisionMetrics {
     latencies: difference(of.latencies, own.latencies),
     ...(of.open === undefined ? {} : { open: difference(of.open, own.open) }),
     senders,
+    ...(caller === undefined ? {} : { callers: of.callers?.filter((each) => each !== caller) }),
   };
 }
 
@@ -81,26 +85,48 @@ function difference(all: readonly number[], some: readonly number[]): number[] {
 }
 
 /**
- * A service with hardly any callers, judged by its requests: a failure does not count if blue fails all requests that were compared. Those
- * that could not be compared leave it to what each sender got before.
+ * A service with hardly any callers, judged by its requests: a check fails only by those of callers that met what blue would have answered. New
+ * callers decide nothing where others were served before. What blue fails as well does not count, and what could not be compared is left
+ * to a person. A router of an earlier version reports no callers; then all requests count.
  */
-export function unlessSame(
+export function ifBlueDiffers(
   service: ServiceMeasured,
   kind: Failing,
   judged: (service: ServiceMeasured) => CheckResult,
 ): CheckResult {
   const result = judged(service);
-  const { green, compared } = service;
-  if (result.outcome !== "fail" || compared === undefined) return result;
-  const { same, differs, again, unknown } = outcomesOf(green.callers ?? [], compared[kind]);
-  if (same === 0 || differs + again + unknown > 0) return result;
-  const senders = Object.keys(compared[kind]);
-  const rest = judged(senders.reduce((left, sender) => without(left, sender), service));
+  const { callers } = service.green;
+  if (result.outcome !== "fail" || callers === undefined) return result;
+  const outcomeOf = ({ id }: CallerMetrics) => ownValue(service.compared?.[kind], id);
+  const hasKnown = hasKnownCallers(service);
+  const counts = (caller: CallerMetrics) => outcomeOf(caller) === "differs" && (caller.known || !hasKnown);
+  const sure = judged(
+    withoutAll(
+      service,
+      callers.filter((caller) => !counts(caller)),
+    ),
+  );
+  if (sure.outcome === "fail") return sure;
+  const same = callers.filter((caller) => outcomeOf(caller) === "same");
+  const rest = judged(withoutAll(service, same));
+  if (rest.outcome === "fail") {
+    const isNew = callers.some((caller) => outcomeOf(caller) === "differs" && !counts(caller));
+    const doubt = isNew
+      ? "only new callers met what blue answers"
+      : "it is unknown whether blue would answer what green did not";
+    return {
+      ...checkResult("inconclusive", `${rest.text}; ${doubt}. ${LOOK}`),
+      why: isNew ? "disputed" : "uncompared",
+    };
+  }
   return {
     ...rest,
-    text: `${rest.text}; not counted: ${amount(same, "sender")} whose requests blue fails as well`,
+    text: `${rest.text}; not counted: ${amount(same.length, "sender")} whose requests blue fails as well`,
   };
 }
+
+const withoutAll = (service: ServiceMeasured, callers: readonly CallerMetrics[]): ServiceMeasured =>
+  callers.reduce((left, { id }) => without(left, id), service);
 
 const NOTHING: SenderMetrics = { requests: 0, answered: 0, errors: 0, refused: 0, latencies: [], open: [] };
 

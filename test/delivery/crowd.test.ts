@@ -137,21 +137,74 @@ describe("one caller", () => {
     expect(verdictOf(green, BLUE, { hurt: "differs" }).outcome).toBe("fail");
     expect(verdictOf(green, BLUE, { hurt: "unknown" }).outcome).toBe("inconclusive");
   });
-  it("makes a service no crowd, so that its only caller is compared with itself, unless blue fails the same", () => {
-    const only = { only: { n: 1, errors: 40 } };
-    const before = { only: { n: 1, answered: 40 } };
-    const judged = (answer?: Compared) => {
-      const withSenders = (of: RevisionMetrics): RevisionMetrics => ({
-        ...of,
-        senders: Object.fromEntries((of.callers ?? []).map((own) => [own.id, { ...own, latencies: own.ms }])),
+});
+
+describe("a service that hardly anybody calls", () => {
+  const withSenders = (of: RevisionMetrics): RevisionMetrics => ({
+    ...of,
+    senders: Object.fromEntries((of.callers ?? []).map((own) => [own.id, { ...own, latencies: own.ms }])),
+  });
+  /** Wallets of which all had good answers before, and these requests now. */
+  function judged(
+    now: Readonly<Record<string, Kind>>,
+    answers?: Readonly<Record<string, Compared>>,
+    rules = CHECKS,
+    before: Readonly<Record<string, Kind>> = { only: { n: 1, answered: 40 } },
+  ) {
+    const [green, blue] = [withSenders(revision(now)), withSenders(revision(before))];
+    const service = { green, blue, served: sumOfSenders([blue]) };
+    const found = answers ? { compared: compared(service, answers, rules) } : {};
+    return judge(rules, { services: { battle: { ...service, ...found } } });
+  }
+  test.each([
+    ["faults", { errors: 40 }, CHECKS],
+    ["refusals", { refused: 40 }, CHECKS],
+    ["slow answers", { answered: 40, ms: 4000 }, LATENCY],
+  ] as const)(
+    "fails a release by %s of its only caller if blue answers them, and is held if that is unknown",
+    (_what, kind, rules) => {
+      const only = { only: { n: 1, ...kind } };
+      const outcomes = (["differs", "again", "unknown"] as const).map((answer) => {
+        const { outcome, why } = judged(only, { only: answer }, [...rules]);
+        return [outcome, why];
       });
-      const [green, blue] = [withSenders(revision(only)), withSenders(revision(before))];
-      const service = { green, blue, served: sumOfSenders([blue]) };
-      const answers = answer ? { compared: compared(service, { only: answer }) } : {};
-      return judge(CHECKS, { services: { battle: { ...service, ...answers } } }).outcome;
-    };
-    expect([judged(), judged("differs"), judged("unknown")]).toEqual(["fail", "fail", "fail"]);
-    expect(judged("same")).toBe("inconclusive");
+      expect(outcomes).toEqual([
+        ["fail", undefined],
+        ["inconclusive", "uncompared"],
+        ["inconclusive", "uncompared"],
+      ]);
+      expect(judged(only, undefined, [...rules]).outcome).toBe("inconclusive");
+      expect(judged(only, { only: "same" }, [...rules]).outcome).not.toBe("fail");
+    },
+  );
+  it("is not decided by two wallets whose requests were never pushed, so that green has no answer to them", () => {
+    const two = { only: { n: 1, errors: 20 }, other: { n: 1, errors: 20, known: false } };
+    expect(judged(two, { only: "unknown", other: "unknown" })).toMatchObject({
+      outcome: "inconclusive",
+      why: "uncompared",
+    });
+    // One of them met what blue answers, and was answered before.
+    expect(judged(two, { only: "differs", other: "unknown" }).outcome).toBe("fail");
+  });
+  it("is not decided by new wallets where others were served before", () => {
+    const two = { a: { n: 1, errors: 20, known: false }, b: { n: 1, errors: 20, known: false } };
+    const answers = { a: "differs", b: "differs" } as const;
+    const young = { a: { n: 1, answered: 9, known: false }, b: { n: 1, answered: 9, known: false } };
+    expect(judged(two, answers, CHECKS, young).outcome).toBe("fail");
+    const [green, blue] = [withSenders(revision(two)), withSenders(revision(young))];
+    const service = { green, blue, served: sumOfSenders([blue]), wasServed: true };
+    const battle = { ...service, compared: compared(service, answers) };
+    expect(judge(CHECKS, { services: { battle } })).toMatchObject({
+      outcome: "inconclusive",
+      why: "disputed",
+    });
+  });
+  it("fails a release by probes alone", () => {
+    const probes = { sent: 30, failed: 20, declared: true };
+    const green = withSenders(revision({ only: { n: 1, errors: 20 } }));
+    const service = { green, blue: revision({ only: { n: 1, answered: 40 } }), probes };
+    const battle = { ...service, compared: compared(service, { only: "unknown" }) };
+    expect(judge(CHECKS, { services: { battle } }).outcome).toBe("fail");
   });
 });
 

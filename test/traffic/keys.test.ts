@@ -27,12 +27,14 @@ const program = (name: string, fails: boolean) => `
 local fleet = require("fleet")
 fleet.process { name = "${name}", processType = "BATTLE", version = "1.0.0", capabilities = { "PURSES" } }
 local purses = fleet.state("purses", {}, { partition = true })
+local faults = 0
 fleet.on("EARN", { schema = { player = { type = "string", required = true } } }, function(data)
   purses[data.player] = (purses[data.player] or 0) + 1
-  ${fails ? 'if #data.player % 2 == 0 then error("the new code is broken") end' : ""}
+  ${fails ? 'if #data.player % 2 == 0 then faults = faults + 1 error("the new code is broken") end' : ""}
   return { by = "${name}", sum = purses[data.player] }
 end)
 fleet.on("PURSES", { readonly = true }, function() return { purses = purses } end)
+fleet.on("FAULTS", { readonly = true }, function() return { count = faults } end)
 local store, actions, open = require("fleet.store"), Fleet.staged.actions, 0
 local import = actions.IMPORT_KEYS.handler
 actions.IMPORT_KEYS.handler = function(range, ...)
@@ -124,7 +126,10 @@ test("each purse is handed back with what was earned since when the new revision
   const from = seen.length;
   const openImports = async () => (await player.ask(green.processId, "OPEN_IMPORTS", {})).count;
   const before = await openImports();
-  const work = inputs("r2", green, bad).then((news) => traffic.create(news));
+  // One wallet's faults alone would hold it: its requests cannot be asked of a revision that no longer has the keys.
+  const none = { kind: "probe", name: "faults", service: "battle", action: "FAULTS", expect: { count: 0 } };
+  const checks = [{ kind: "health" }, { kind: "errorRate", minSamples: 5 }, none];
+  const work = inputs("r2", green, bad, { checks }).then((news) => traffic.create(news));
   const error = await whileEarning(
     work.then(
       () => undefined,
