@@ -159,6 +159,8 @@ local function handle(msg)
   if msg.Id == ao.id then ensure(handlers.once, "_boot", isBoot, runBoot) end
   ensure(handlers.append, "_default", isAny, noteNew)
   addReplies(msg)
+  -- A load asks which message it is, because the node may evaluate the same one again.
+  package.loaded[".fleet-message"] = msg.Id
   handlers.evaluate(msg, ao.env)
 end
 
