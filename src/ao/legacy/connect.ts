@@ -4,6 +4,7 @@ import { MAX_MESSAGE_BYTES } from "../network.ts";
 import type { Ao } from "../port.ts";
 import { type Backoff, defaultBackoff, retrying, type Wait } from "../retry.ts";
 import { findAll, readData, readPage } from "../shared/gateway.ts";
+import { existenceOf, goneWatch } from "../shared/gone.ts";
 import { unitAt } from "../shared/http.ts";
 import { moduleLoader } from "../shared/modules.ts";
 import type { Wallet } from "../wallet.ts";
@@ -11,7 +12,6 @@ import { arrivalOf } from "./arrival.ts";
 import { readDryrun, readResults } from "./cu.ts";
 import { effectsOf } from "./effects.ts";
 import type { LegacyEndpoints } from "./endpoints.ts";
-import { existenceOf, goneWatch } from "./gone.ts";
 import { historyAt } from "./history.ts";
 import { postMonitor } from "./monitor.ts";
 import { resultIdsOf } from "./result-ids.ts";
@@ -72,7 +72,12 @@ export function connectLegacy(options: LegacyOptions): Ao {
   };
   const parts = partsOf({ ...options, onWait });
   const { evaluation, noteSent } = resultsOf(parts, options.limits);
-  const exists: Ao["exists"] = existenceOf(parts, options);
+  const { schedulers, backoff } = parts;
+  const { scheduler } = options.endpoints;
+  const exists: Ao["exists"] = existenceOf({
+    ...{ isWhole: options.limits?.isWhole, backoff },
+    has: (id, budget) => schedulers.has({ kind: "spawn", id, scheduler }, budget),
+  });
   const connected: Ao = {
     ...changing(parts, options, noteSent),
     ...reading(parts, options),

@@ -4,6 +4,7 @@ import type { Journal } from "../journal/index.ts";
 import type { Ao } from "../port.ts";
 import { type Backoff, defaultBackoff, retrying, type Wait } from "../retry.ts";
 import { findAll, readData, readPage } from "../shared/gateway.ts";
+import { existenceOf, goneWatch } from "../shared/gone.ts";
 import { unitAt } from "../shared/http.ts";
 import { moduleLoader } from "../shared/modules.ts";
 import { isEmptyEvaluation } from "../shared/shapes.ts";
@@ -35,19 +36,27 @@ export interface MainnetLimits {
    * schedule proves nothing. Default 12,000: a busy scheduler gives up after ten seconds.
    */
   readonly inFlight?: number;
+  /** Whether the node has every process of the network, so that a process that it does not have does not exist. Default false. */
+  readonly isWhole?: boolean;
   /** How the waits between attempts grow. */
   readonly backoff?: Partial<Backoff>;
   /** Slots per page when a schedule is read. Default 500. */
   readonly page?: number;
 }
 
-/** For the embedded network: a post is scheduled at once or not at all. */
-export const EMBEDDED_NODE: MainnetLimits = { inFlight: 500 };
+/** For the embedded network: a post is scheduled at once or not at all, and no other node has processes of it. */
+export const EMBEDDED_NODE: MainnetLimits = { inFlight: 500, isWhole: true };
 
 /** AO's production network, through one HyperBEAM node. */
 export function connectMainnet(options: MainnetOptions): Ao {
-  const parts = partsOf(options);
-  return { ...changing(parts, options), ...reading(parts, options) };
+  const watch = goneWatch(() => connected.exists);
+  const onWait = (wait: Wait) => {
+    options.onWait?.(wait);
+    watch.saw(wait);
+  };
+  const parts = partsOf({ ...options, onWait });
+  const connected: Ao = { ...changing(parts, options), ...reading(parts, options) };
+  return watch.refusing(connected);
 }
 
 type Parts = ReturnType<typeof partsOf>;
@@ -111,9 +120,9 @@ function changing(
 /** The methods that read from the node and the gateway, with retries. */
 function reading(
   parts: Parts,
-  { journal, wallet }: MainnetOptions,
+  { journal, wallet, limits = {} }: MainnetOptions,
 ): Omit<Ao, "address" | "spawn" | "send" | "publish" | "settle" | "monitor"> {
-  const { node, index, gateway, schedule, again, results } = parts;
+  const { node, index, gateway, schedule, again, results, backoff } = parts;
   const slots = slotsOf(journal, schedule);
   const evaluation: Ao["evaluation"] = ({ processId, messageId, expectOutput = false }, budget) =>
     again(`waiting for the result of the message ${messageId}`, budget, async () => {
@@ -154,8 +163,10 @@ function reading(
     latest: (processId, budget) =>
       again(schedules(processId), budget, () => schedule.current(processId, budget)),
     range: (input, budget) => again(schedules(input.processId), budget, () => schedule.range(input, budget)),
-    // A node that does not hold a process says nothing about other nodes.
-    exists: async () => true,
+    exists: existenceOf({
+      ...{ isWhole: limits.isWhole, backoff },
+      has: async (id, budget) => (await schedule.current(id, budget)) !== undefined,
+    }),
     find: (query, budget) =>
       findAll(query, (at) =>
         again("asking the gateway's index", budget, () => readPage(index, query, at, budget)),

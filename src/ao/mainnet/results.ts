@@ -48,17 +48,19 @@ export function resultsAt(node: NodeClient): Results {
     return answer as NodeAnswer;
   }
 
+  /** A node answers alike for a process that it does not have and for a failure; only the item itself tells them apart. */
+  async function failureOf(processId: string, { status, excerpt }: NodeAnswer, budget: Budget) {
+    const isUnknown = (await node.ask({ path: `/${processId}` }, budget)).status === 404;
+    return isUnknown && (await answersItself(node, budget))
+      ? processUnknown(processId, `${status} ${excerpt}`)
+      : unitRefused("node", node.url, status, excerpt);
+  }
+
   return {
     async at({ processId, messageId, slot }, budget) {
       const answer = await read(`/${processId}~process@1.0/compute=${slot}/`, budget);
       if (isFuture(answer)) throw notEvaluated(processId, messageId, `${answer.status} ${answer.excerpt}`);
-      if (!answer.ok) {
-        const isUnknown = (await node.ask({ path: `/${processId}` }, budget)).status === 404;
-        if (isUnknown && (await answersItself(node, budget))) {
-          throw processUnknown(processId, `${answer.status} ${answer.excerpt}`);
-        }
-        throw unitRefused("node", node.url, answer.status, answer.excerpt);
-      }
+      if (!answer.ok) throw await failureOf(processId, answer, budget);
       const found = evaluationOf(answer);
       if (found === undefined) throw unitNotAo("node", node.url, `${answer.status} ${answer.excerpt}`);
       return { ...found, messageId };
@@ -68,7 +70,7 @@ export function resultsAt(node: NodeClient): Results {
         .map(([name, value]) => `&${encodeURIComponent(name)}=${encodeURIComponent(value)}`)
         .join("");
       const answer = await read(`/${processId}~process@1.0/as=execution/compute${parameters}/`, budget);
-      if (!answer.ok) throw unitRefused("node", node.url, answer.status, answer.excerpt);
+      if (!answer.ok) throw await failureOf(processId, answer, budget);
       const found = evaluationOf(answer);
       if (found === undefined) throw unitNotAo("node", node.url, `${answer.status} ${answer.excerpt}`);
       const messages = found.messages.map((out) =>

@@ -3,26 +3,28 @@ import { FleetError } from "../../core/errors.ts";
 import { processGone } from "../errors.ts";
 import type { Ao } from "../port.ts";
 import { type Backoff, retrying, type Wait } from "../retry.ts";
-import type { LegacyEndpoints } from "./endpoints.ts";
-import type { Schedulers } from "./scheduler.ts";
 
-/** `Ao.exists`: asks the scheduler's unit, once for each process that it has. */
-export function existenceOf(
-  { schedulers, backoff }: { readonly schedulers: Schedulers; readonly backoff: Backoff },
-  options: { readonly endpoints: LegacyEndpoints; readonly limits?: { readonly isWhole?: boolean } },
-): Ao["exists"] {
-  const { scheduler } = options.endpoints;
+interface Existence {
+  /** Whether this network has every one of its processes itself, so that its "not found" is final. */
+  readonly isWhole: boolean | undefined;
+  readonly backoff: Backoff;
+  /** Asks the network; a single attempt. */
+  has(processId: string, budget: Budget): Promise<boolean>;
+}
+
+/** `Ao.exists`: asks the network, once for each process that it has. */
+export function existenceOf({ isWhole = false, backoff, has }: Existence): Ao["exists"] {
   const found = new Set<string>();
   return async (id, budget) => {
-    if (options.limits?.isWhole !== true || found.has(id)) return true;
-    const has = await retrying(
+    if (!isWhole || found.has(id)) return true;
+    const exists = await retrying(
       `asking whether the process ${id} exists`,
       budget,
-      () => schedulers.has({ kind: "spawn", id, scheduler }, budget),
+      () => has(id, budget),
       backoff,
     );
-    if (has) found.add(id);
-    return has;
+    if (exists) found.add(id);
+    return exists;
   };
 }
 

@@ -21,5 +21,6 @@ portContract(`the node at ${NODE_URL}`, async () => ({
   module: NODE_MODULE,
   drivesCrons: false,
   servesState: true,
+  isWhole: false,
   close: async () => undefined,
 }));

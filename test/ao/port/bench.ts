@@ -17,6 +17,8 @@ export interface Subject {
   readonly drivesCrons: boolean;
   /** Whether it serves published state over HTTP. */
   readonly servesState: boolean;
+  /** Whether it has every one of its processes itself, so that it can tell that one does not exist. */
+  readonly isWhole: boolean;
   close(): Promise<void>;
 }
 

@@ -10,7 +10,8 @@ interface Promised {
   readonly kept: unknown;
 }
 
-const NOBODY = "nobody".padEnd(43, "0");
+/** The id of a process that nobody spawned. */
+export const NOBODY = "nobody".padEnd(43, "0");
 
 const EFFECTS: Readonly<Record<string, Promised>> = {
   "a spawn is one process per intent": {

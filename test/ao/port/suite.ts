@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type LocalUnits, type ResolvedNetwork, resolveNetwork } from "../../../src/ao/network.ts";
+import { problemsOf } from "../../kit/failure.ts";
 import { Bench, budget, type Subject } from "./bench.ts";
-import { PROMISES } from "./promises.ts";
+import { NOBODY, PROMISES } from "./promises.ts";
 
 /** The contract of the port, tested through the adapter that `connect` selects for a network. */
 export function portContract(name: string, start: () => Promise<Subject>): void {
@@ -43,9 +44,27 @@ export function portContract(name: string, start: () => Promise<Subject>): void 
         { processId, path: ["unknown"] },
         { processId, path: ["shown"], slot: slot - 1 },
         { processId, path: ["shown"], slot: slot + 9 },
-        { processId: "nobody".padEnd(43, "0"), path: ["shown"] },
+        { processId: NOBODY, path: ["shown"] },
       ])
         expect(await ao.published?.(nothing, budget())).toBeUndefined();
+    }, 60_000);
+
+    test("says of a process that nobody spawned that it does not exist, if the network has all of its own", async () => {
+      const { ao } = await bench.main;
+      const { isWhole } = bench.subject;
+      expect(await ao.exists(NOBODY, budget())).toBe(!isWhole);
+      if (!isWhole) return;
+      const of = { processId: NOBODY };
+      const calls = {
+        send: () => ao.send({ ...of, intent: bench.intent(), tags: { Action: "Info" } }, budget()),
+        evaluation: () => ao.evaluation({ ...of, messageId: NOBODY.replace("nobody", "answer") }, budget()),
+        dryrun: () => ao.dryrun({ ...of, tags: { Action: "Info" } }, budget()),
+        results: () => ao.results(of, budget()),
+        range: () => ao.range({ ...of, from: 0, to: 9 }, budget()),
+        monitor: () => ao.monitor({ ...of, on: true }, budget()),
+      };
+      for (const [name, call] of Object.entries(calls))
+        expect([name, (await problemsOf(call())).map(({ code }) => code)]).toEqual([name, ["PROCESS_GONE"]]);
     }, 60_000);
 
     test("says whether the network drives crons", async () => {
@@ -67,5 +86,6 @@ export function faceOf(
     network,
     drivesCrons: protocol === "legacy",
     servesState: protocol === "mainnet",
+    isWhole: true,
   }));
 }
