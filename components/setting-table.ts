@@ -161,7 +161,7 @@ export const SETTINGS = {
   healthCronSeconds: {
     type: "integer",
     description:
-      "Seconds between two rounds of the admin process' health checks, driven by a cron whose messages are permanent; 0 for no cron",
+      "Seconds between two rounds of the admin process' health checks, driven by a cron whose messages are permanent; 0 for no cron. With localProtocol mainnet there is none unless cronDriver is monitor",
     default: 0,
   },
   cronDriver: {

@@ -126,7 +126,7 @@ export function serviceConfig(config: pulumi.Config) {
  * message of a round of health checks is permanent.
  *
  * @param config the project's config: `new pulumi.Config()`
- * @returns tags for a member; none if `healthCronSeconds` is 0
+ * @returns tags for a member; none if `healthCronSeconds` is 0, or on the HyperBEAM node of the embedded network without `cronDriver: monitor`
  * @throws pulumi.RunError as `settings` does
  * @example
  * ```ts
@@ -143,8 +143,18 @@ export function serviceConfig(config: pulumi.Config) {
 export function healthCron(config: pulumi.Config): Record<string, string> {
   checkSettings(config);
   const every = number(config, "healthCronSeconds");
-  return every > 0 ? { "Cron-Interval": `${every}-seconds`, "Cron-Tag-Action": "PERIODIC_HEALTH_CHECK" } : {};
+  if (every <= 0 || isEmbeddedNode(config)) return {};
+  return { "Cron-Interval": `${every}-seconds`, "Cron-Tag-Action": "PERIODIC_HEALTH_CHECK" };
 }
+
+/**
+ * Whether the stack runs on the HyperBEAM node of the embedded network, and nobody drives crons there. One setting puts a dev stack on it,
+ * and the dev stack's cron is a default of the set-up. A cron of a stack on a real node was chosen, so its preview fails (CRON_NOT_DRIVEN).
+ */
+const isEmbeddedNode = (config: pulumi.Config): boolean =>
+  text(config, "network") === "local" &&
+  text(config, "localProtocol") === "mainnet" &&
+  text(config, "cronDriver") !== "monitor";
 
 /** The stack's value, otherwise the default. */
 function text(config: pulumi.Config, key: SettingKey): string {

@@ -67,6 +67,24 @@ describe("defaults", () => {
     expect(dev.config["ao-fleet:healthCronSeconds"]).toBe(30);
   });
 
+  test("of a dev stack fit both protocols of the embedded network: its node has a cron only if the monitor drives it", () => {
+    const dev = parse(readFileSync(join(packageDir, "src", "toolchain", "dev-stack.yaml"), "utf8")) as {
+      config: Record<string, unknown>;
+    };
+    const values = Object.entries(dev.config).map(([key, value]) => [
+      key.replace("ao-fleet:", "two:"),
+      String(value),
+    ]);
+    const tagsWith = (more: Record<string, string>) =>
+      healthCron(stack({ ...(Object.fromEntries(values) as Record<string, string>), ...more }));
+    const cron = { "Cron-Interval": "30-seconds", "Cron-Tag-Action": "PERIODIC_HEALTH_CHECK" };
+    expect(tagsWith({ "two:localProtocol": "legacy" })).toEqual(cron);
+    expect(tagsWith({ "two:localProtocol": "mainnet" })).toEqual({});
+    expect(tagsWith({ "two:localProtocol": "mainnet", "two:cronDriver": "monitor" })).toEqual(cron);
+    // Of a real node, the preview says that the cron would never tick.
+    expect(tagsWith({ "two:localProtocol": "mainnet", "two:network": "mainnet" })).toEqual(cron);
+  });
+
   test("are overridden by the stack's values", () => {
     const config = stack({
       "two:network": "legacy",

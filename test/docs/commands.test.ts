@@ -3,6 +3,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { documentedProgram } from "../../docs/cli.ts";
+import { AOS_IMAGE_FILES } from "../../src/core/aos-images.ts";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "../..");
 const program = await documentedProgram();
@@ -33,4 +34,17 @@ test("every `fleet` command line in the documents is accepted by the command", (
       .map((word) => `${page}: fleet ${name} ${word}`);
   });
   expect(wrong).toEqual([]);
+});
+
+test("commands that put a stack on a public network name the module by its id: only the embedded one has the alias aos", () => {
+  const ids = AOS_IMAGE_FILES.flatMap(({ id }) => id ?? []);
+  const pages = globSync(["*.md", "docs/**/*.md"], { cwd: root });
+  const blocks = pages.flatMap((page) =>
+    [...readFileSync(join(root, page), "utf8").matchAll(/^```sh\n([\s\S]*?)^```/gm)]
+      .map(([, block = ""]) => block)
+      .filter((block) => /config set network (mainnet|legacy)/.test(block))
+      .map((block) => ({ page, module: /config set module (\S+)/.exec(block)?.[1] ?? "" })),
+  );
+  expect(blocks.length).toBeGreaterThan(1);
+  expect(blocks.filter(({ module }) => !ids.includes(module))).toEqual([]);
 });
