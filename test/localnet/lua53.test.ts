@@ -244,6 +244,27 @@ describe("the own module", () => {
     expect(await live.eval("return Count")).toBe("1");
   });
 
+  test("refuses a goto statement, and takes the word in strings, comments and names", async () => {
+    const live = await started();
+    for (const code of [
+      "goto done ::done::",
+      "local x = 1 goto done ::done::",
+      "if true then goto --[[ here ]] done end ::done::",
+      'local s = "a\\\\" goto done ::done::',
+      "local t = { { 1 } } local i = t[1][1] goto done ::done::",
+    ])
+      expect([code, await live.eval(code)]).toEqual([code, expect.stringContaining("no goto")]);
+    for (const [code, value] of [
+      ['return "please goto shop"', "please goto shop"],
+      ["return 'say \\'hi\\' and goto shop'", "say 'hi' and goto shop"],
+      ["return [==[ goto shop ]] goto shop ]==]", " goto shop ]] goto shop "],
+      ["-- first goto shop\nreturn 'after a line'", "after a line"],
+      ["--[[ first\n goto shop ]] return 'after a comment'", "after a comment"],
+      ["local goto_shop, ago = 1, 5 - 3 return goto_shop - ago", "-1"],
+    ] as const)
+      expect([code, await live.eval(code)]).toEqual([code, value]);
+  });
+
   test("sends, replies, forwards and spawns as aos does", async () => {
     const live = await started();
     await live.eval(`

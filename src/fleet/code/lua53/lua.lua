@@ -200,6 +200,49 @@ if collectgarbage("count") == nil then
   end
 end
 
+-- Where a long bracket (`[==[ … ]==]`) that begins at a position ends; nil if there is none.
+local function endOfBracket(code, at)
+  local _, last, level = string.find(code, "^%[(=*)%[", at)
+  if not last then return nil end
+  local _, close = string.find(code, "]" .. level .. "]", last + 1, true)
+  return close or #code
+end
+
+-- Where a string or a comment that begins at a position ends; nil if there is none.
+local function endOfText(code, at)
+  local sign = string.sub(code, at, at)
+  if sign == "[" then return endOfBracket(code, at) end
+  if sign == "-" then
+    if string.sub(code, at + 1, at + 1) ~= "-" then return nil end
+    return endOfBracket(code, at + 2) or string.find(code, "\n", at, true) or #code
+  end
+  local from = at + 1
+  while true do
+    local found = string.find(code, "[\\" .. sign .. "]", from)
+    if not found then return #code end
+    if string.sub(code, found, found) == sign then return found end
+    from = found + 2
+  end
+end
+
+-- Whether code has the word as a statement: not in a string or a comment, and not as a part of a name.
+local function hasGoto(code)
+  if not string.find(code, "goto", 1, true) then return false end
+  local at = 1
+  while true do
+    local found = string.find(code, "[\"'%[%-g]", at)
+    if not found then return false end
+    if string.sub(code, found, found) ~= "g" then
+      at = (endOfText(code, found) or found) + 1
+    else
+      local isName = found > 1 and string.find(string.sub(code, found - 1, found - 1), "[%w_]") ~= nil
+      local _, last = string.find(code, "^[%w_]+", found)
+      if not isName and string.sub(code, found, last) == "goto" then return true end
+      at = last + 1
+    end
+  end
+end
+
 -- Luerl's own ignores the environment, and would run code in the globals that was to be kept from them.
 local probe = load("return lua53_probe", "probe", "t", { lua53_probe = true })
 if not (probe and probe()) then
@@ -214,8 +257,8 @@ if not (probe and probe()) then
       until part == nil or part == ""
       chunk = table.concat(parts)
     end
-    -- Luerl's compiler fails at such a statement in a way that no Lua can catch. The word in a text or comment is refused too.
-    if ("\n" .. chunk):find("[%s;]goto%s+[%a_]") then return nil, "lua@5.3a has no goto statement" end
+    -- Luerl's compiler fails at such a statement in a way that no Lua can catch.
+    if hasGoto(chunk) then return nil, "lua@5.3a has no goto statement" end
     return compile(chunk)
   end
 end
