@@ -51,14 +51,16 @@ const idsNow = async () =>
     .sort();
 const fleet = (...args: string[]) => fleetCommand(project, [...args, "--stack", "dev"]);
 
+const FILES = {
+  ...processFiles("deployment-coordinator"),
+  "index.ts": INDEX,
+  "processes/coordinator/process.lua": COORDINATOR,
+  "processes/counter/process.lua": COUNTER,
+  "processes/token/process.lua": TOKEN,
+};
+
 beforeAll(async () => {
-  project = await newProject("reset", {
-    ...processFiles("deployment-coordinator"),
-    "index.ts": INDEX,
-    "processes/coordinator/process.lua": COORDINATOR,
-    "processes/counter/process.lua": COUNTER,
-    "processes/token/process.lua": TOKEN,
-  });
+  project = await newProject("reset", FILES);
 });
 afterAll(() => project.close());
 
@@ -137,5 +139,27 @@ describe("a stack whose network was reset", { timeout: 240_000 }, () => {
     expect(set.code).toBe(0);
     const preview = await project.pulumi(["preview"]);
     expect([preview.code === 0, preview.text]).toEqual([false, expect.stringContaining("[PROCESS_GONE]")]);
+  });
+});
+
+describe("a stack on the HyperBEAM node of a network that was reset", { timeout: 240_000 }, () => {
+  let onNode: Project;
+  const up = () => onNode.pulumi(["up", "--yes", "--skip-preview"]);
+  beforeAll(async () => {
+    onNode = await newProject("reset", FILES);
+    await onNode.pulumi(["config", "set", "localProtocol", "mainnet"]);
+  });
+  afterAll(() => onNode.close());
+
+  it("is destroyed without waiting for a process, and created again", async () => {
+    const first = await up();
+    expect([first.code, first.text]).toEqual([0, expect.stringContaining("ready HEALTHY")]);
+    await reset(join(onNode.dir, ".fleet/localnet"));
+    const preview = await onNode.pulumi(["preview"]);
+    expect([preview.code === 0, preview.text]).toEqual([false, expect.stringContaining("[PROCESS_GONE]")]);
+    const destroyed = await onNode.pulumi(["destroy", "--yes", "--skip-preview"]);
+    expect([destroyed.code, destroyed.text]).toEqual([0, expect.stringContaining("does not exist any more")]);
+    const again = await up();
+    expect([again.code, again.text]).toEqual([0, expect.stringContaining("ready HEALTHY")]);
   });
 });
