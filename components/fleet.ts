@@ -97,10 +97,11 @@ export class Fleet extends pulumi.ComponentResource {
       const isPreview = pulumi.runtime.isDryRun();
       const declared = plan.declaration.network;
       const reached = askNode(declared);
-      const isNew = await isNewNode(declared, process.cwd());
+      const place = { folder: process.cwd(), stack: where.stack };
+      const isNew = await isNewNode(declared, place);
       const needs = { ...needsOf(plan, running, isNew), ...(reached === undefined ? {} : { reached }) };
       const { pinned, found } = await settleAll({
-        pinned: pinNode(declared, isPreview, process.cwd(), usedModules(plan), reached),
+        pinned: pinNode(declared, isPreview, place, usedModules(plan), reached),
         found: isPreview ? preFlight(config, declared, needs) : Promise.resolve([]),
       });
       const placed = { ...plan, declaration: { ...plan.declaration, network: pinned.network } };

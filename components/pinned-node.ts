@@ -14,6 +14,13 @@ interface Pinned {
   readonly warnings: readonly Problem[];
 }
 
+/** Where a deployment runs. */
+interface Place {
+  /** The project's. */
+  readonly folder: string;
+  readonly stack: string;
+}
+
 /** One node, however its URL is written. */
 const urlOf = ({ nodeUrl }: { readonly nodeUrl: string }): string => nodeUrl.replace(/\/+$/, "");
 
@@ -39,7 +46,7 @@ export function askNode(network: CompleteNetworkRef): Promise<NodeIdentity> | un
 export async function pinNode(
   network: CompleteNetworkRef,
   isPreview: boolean,
-  folder: string,
+  { folder, stack }: Place,
   used: readonly UsedModule[] = [],
   asked = askNode(network),
 ): Promise<Pinned> {
@@ -59,8 +66,10 @@ export async function pinNode(
     ...{ address, scheduler, authority },
     ...(build === undefined ? {} : { build }),
     ...(Object.keys(modules).length === 0 ? {} : { modules }),
+    ...stacksOf(before, stack),
   };
-  if (!isPreview && JSON.stringify(now) !== JSON.stringify(before)) await pin(folder, nodeUrl, now);
+  if (!isPreview && JSON.stringify(now) !== JSON.stringify(before))
+    await pin({ folder, stack }, nodeUrl, now);
   return {
     // What the stack declares wins over what is pinned.
     network: {
@@ -73,14 +82,21 @@ export async function pinNode(
   };
 }
 
+/** With the stack. An entry of an earlier version does not say which other stacks there are, so it stays without them. */
+function stacksOf(before: PinnedNode | undefined, stack: string): Pick<PinnedNode, "stacks"> {
+  if (before === undefined) return { stacks: [stack] };
+  return before.stacks === undefined ? {} : { stacks: [...new Set([...before.stacks, stack])].sort() };
+}
+
 /**
- * Whether the lock file names no node at the URL of a mainnet stack: then nothing of the stack runs there yet. A file that cannot be read is
- * reported by `pinNode`.
+ * Whether the lock file names no node at the URL of a mainnet stack, or not the stack as one of those that were deployed through it: then
+ * nothing of the stack runs there yet. A file that cannot be read is reported by `pinNode`.
  */
-export async function isNewNode(network: CompleteNetworkRef, folder: string): Promise<boolean> {
+export async function isNewNode(network: CompleteNetworkRef, { folder, stack }: Place): Promise<boolean> {
   if (network.kind !== "mainnet") return false;
   try {
-    return (await readNodeLock(folder)).nodes[urlOf(network)] === undefined;
+    const node = (await readNodeLock(folder)).nodes[urlOf(network)];
+    return node === undefined || node.stacks?.includes(stack) === false;
   } catch (error) {
     if (error instanceof FleetError) return false;
     throw error;
@@ -88,10 +104,15 @@ export async function isNewNode(network: CompleteNetworkRef, folder: string): Pr
 }
 
 /** Writes a node's entry. The file is read again first: another stack may have pinned its node or its modules since. */
-async function pin(folder: string, nodeUrl: string, node: PinnedNode): Promise<void> {
+async function pin({ folder, stack }: Place, nodeUrl: string, node: PinnedNode): Promise<void> {
   const { version, nodes } = await readNodeLock(folder);
-  const modules = sorted({ ...nodes[nodeUrl]?.modules, ...node.modules });
-  const entry = Object.keys(modules).length === 0 ? node : { ...node, modules };
+  const others = nodes[nodeUrl];
+  const modules = sorted({ ...others?.modules, ...node.modules });
+  const entry = {
+    ...node,
+    ...(Object.keys(modules).length === 0 ? {} : { modules }),
+    ...stacksOf(others, stack),
+  };
   try {
     await writeNodeLock(folder, { version, nodes: { ...nodes, [nodeUrl]: entry } });
   } catch (error) {

@@ -31,6 +31,8 @@ const PinnedNodeSchema = z.strictObject({
   build: z.string().optional(),
   /** The modules that were deployed through it, by id. */
   modules: z.record(address, PinnedModuleSchema).optional(),
+  /** The stacks that were deployed through it; missing in files of earlier versions, which did not note them. */
+  stacks: z.array(z.string()).optional(),
 });
 export type PinnedNode = z.infer<typeof PinnedNodeSchema>;
 

@@ -25,6 +25,8 @@ const mainnet = (more: object = {}) =>
     ...{ kind: "mainnet", nodeUrl: net.node.nodeUrl, gatewayUrl: net.endpoints.gatewayUrl },
     ...more,
   });
+/** Where a stack is deployed. */
+const at = (folder: string, stack = "dev") => ({ folder, stack });
 const lockOf = async (folder: string) => JSON.parse(await readFile(join(folder, "fleet.lock.json"), "utf8"));
 /** Changes what the lock file says of the node. */
 async function edit(folder: string, more: object): Promise<void> {
@@ -39,18 +41,22 @@ describe("the node of a mainnet stack", () => {
   it("is pinned by the first up; previews write nothing, and the next one is silent", async () => {
     const folder = await project();
     const { nodeUrl, nodeAddress } = net.node;
-    const preview = await pinNode(mainnet(), true, folder);
+    const preview = await pinNode(mainnet(), true, at(folder));
     expect(codesOf(preview)).toEqual(["NODE_NOT_PINNED"]);
     expect(existsSync(join(folder, "fleet.lock.json"))).toBe(false);
-    const up = await pinNode(mainnet(), false, folder);
+    const up = await pinNode(mainnet(), false, at(folder));
     const addresses = { scheduler: nodeAddress, authority: nodeAddress };
     expect(up.network).toMatchObject({ kind: "mainnet", nodeUrl, nodeAddress, ...addresses });
     expect(up.network).toEqual(preview.network);
     expect(await lockOf(folder)).toEqual({
       version: 1,
-      nodes: { [nodeUrl]: { address: nodeAddress, ...addresses, build: "HyperBEAM 0.9 (embedded)" } },
+      nodes: {
+        [nodeUrl]: {
+          ...{ address: nodeAddress, ...addresses, build: "HyperBEAM 0.9 (embedded)", stacks: ["dev"] },
+        },
+      },
     });
-    expect(await pinNode(mainnet(), true, folder)).toEqual({ network: up.network, warnings: [] });
+    expect(await pinNode(mainnet(), true, at(folder))).toEqual({ network: up.network, warnings: [] });
   });
 
   it("is pinned with the modules that it runs, and a module of other bytes is refused", async () => {
@@ -59,20 +65,20 @@ describe("the node of a mainnet stack", () => {
     const used = [{ id: net.module, device }];
     const pinned = (more: object) => ({ [net.module]: { device, ...more } });
     const sha256 = createHash("sha256").update(SIMULATED_WASM).digest("hex");
-    await pinNode(mainnet(), false, folder);
-    expect((await pinNode(mainnet(), true, folder, used)).warnings).toMatchObject([
+    await pinNode(mainnet(), false, at(folder));
+    expect((await pinNode(mainnet(), true, at(folder), used)).warnings).toMatchObject([
       { code: "MODULE_NOT_PINNED", got: `sha-256 ${sha256}`, at: "fleet.lock.json" },
     ]);
-    await pinNode(mainnet(), false, folder, used);
+    await pinNode(mainnet(), false, at(folder), used);
     const lock = await lockOf(folder);
     expect(lock.nodes[net.node.nodeUrl].modules).toEqual(pinned({ sha256 }));
-    expect(codesOf(await pinNode(mainnet(), true, folder, used))).toEqual([]);
+    expect(codesOf(await pinNode(mainnet(), true, at(folder), used))).toEqual([]);
     // Another stack on this node keeps what is pinned.
-    await pinNode(mainnet(), false, folder);
+    await pinNode(mainnet(), false, at(folder));
     expect(await lockOf(folder)).toEqual(lock);
     await edit(folder, { modules: pinned({ sha256: "0".repeat(64) }) });
     for (const isPreview of [true, false]) {
-      expect(await problemsOf(pinNode(mainnet(), isPreview, folder, used))).toMatchObject([
+      expect(await problemsOf(pinNode(mainnet(), isPreview, at(folder), used))).toMatchObject([
         { code: "MODULE_CHANGED", got: `sha-256 ${sha256}`, expected: `sha-256 ${"0".repeat(64)}` },
       ]);
     }
@@ -82,37 +88,56 @@ describe("the node of a mainnet stack", () => {
     const folder = await project();
     const id = "m".repeat(43);
     const before = [{ id, device: "genesis-wasm@1.0" }];
-    expect(codesOf(await pinNode(mainnet(), true, folder, before))).toEqual([
+    expect(codesOf(await pinNode(mainnet(), true, at(folder), before))).toEqual([
       "NODE_NOT_PINNED",
       "MODULE_UNREAD",
     ]);
-    await pinNode(mainnet(), false, folder, before);
+    await pinNode(mainnet(), false, at(folder), before);
     expect((await lockOf(folder)).nodes[net.node.nodeUrl].modules).toEqual({
       [id]: { device: "genesis-wasm@1.0" },
     });
     const used = [{ id, device: "lua@5.3a" }];
-    expect((await pinNode(mainnet(), true, folder, used)).warnings).toMatchObject([
+    expect((await pinNode(mainnet(), true, at(folder), used)).warnings).toMatchObject([
       { code: "MODULE_UNREAD", what: expect.stringContaining("is not pinned") },
       { code: "DEVICE_CHANGED", got: "lua@5.3a", expected: "genesis-wasm@1.0" },
     ]);
     await edit(folder, { modules: { [id]: { device: "lua@5.3a", sha256: "0".repeat(64) } } });
     const lock = await lockOf(folder);
-    expect((await pinNode(mainnet(), true, folder, used)).warnings).toMatchObject([
+    expect((await pinNode(mainnet(), true, at(folder), used)).warnings).toMatchObject([
       { code: "MODULE_UNREAD", what: expect.stringContaining("is not compared") },
     ]);
-    await pinNode(mainnet(), false, folder, used);
+    await pinNode(mainnet(), false, at(folder), used);
     expect(await lockOf(folder)).toEqual(lock);
   });
 
   it("is new until it is pinned, however its URL is written", async () => {
     const folder = await project();
     const slash = mainnet({ nodeUrl: `${net.node.nodeUrl}/` });
-    expect(await isNewNode(mainnet(), folder)).toBe(true);
-    await pinNode(mainnet(), false, folder);
-    expect([await isNewNode(mainnet(), folder), await isNewNode(slash, folder)]).toEqual([false, false]);
-    expect(await isNewNode(mainnet({ nodeUrl: "http://127.0.0.1:9" }), folder)).toBe(true);
+    expect(await isNewNode(mainnet(), at(folder))).toBe(true);
+    await pinNode(mainnet(), false, at(folder));
+    expect([await isNewNode(mainnet(), at(folder)), await isNewNode(slash, at(folder))]).toEqual([
+      false,
+      false,
+    ]);
+    expect(await isNewNode(mainnet({ nodeUrl: "http://127.0.0.1:9" }), at(folder))).toBe(true);
     await writeFile(join(folder, "fleet.lock.json"), "{}");
-    expect(await isNewNode(mainnet(), folder)).toBe(false);
+    expect(await isNewNode(mainnet(), at(folder))).toBe(false);
+  });
+
+  it("is new to each stack of a project, which the file notes; an earlier file does not say which it knows", async () => {
+    const folder = await project();
+    const isNew = (stack: string) => isNewNode(mainnet(), at(folder, stack));
+    await pinNode(mainnet(), false, at(folder, "staging"));
+    expect([await isNew("staging"), await isNew("prod")]).toEqual([false, true]);
+    await pinNode(mainnet(), true, at(folder, "prod"));
+    expect(await isNew("prod")).toBe(true);
+    await pinNode(mainnet(), false, at(folder, "prod"));
+    expect(await isNew("prod")).toBe(false);
+    expect((await lockOf(folder)).nodes[net.node.nodeUrl].stacks).toEqual(["prod", "staging"]);
+    await edit(folder, { stacks: undefined });
+    expect([await isNew("staging"), await isNew("third")]).toEqual([false, false]);
+    await pinNode(mainnet(), false, at(folder, "third"));
+    expect((await lockOf(folder)).nodes[net.node.nodeUrl]).not.toHaveProperty("stacks");
   });
 
   it("does not pin what a gateway answers in the place of a module", async () => {
@@ -129,8 +154,8 @@ describe("the node of a mainnet stack", () => {
     const gatewayUrl = `http://127.0.0.1:${(gateway.address() as AddressInfo).port}`;
     const folder = await project();
     const used = [net.module, lua, "e".repeat(43)].map((id) => ({ id, device: "genesis-wasm@1.0" }));
-    const { warnings } = await pinNode(mainnet({ gatewayUrl }), true, folder, used);
-    await pinNode(mainnet({ gatewayUrl }), false, folder, used);
+    const { warnings } = await pinNode(mainnet({ gatewayUrl }), true, at(folder), used);
+    await pinNode(mainnet({ gatewayUrl }), false, at(folder), used);
     await new Promise((closed) => gateway.close(closed));
     expect(warnings).toMatchObject([
       { code: "NODE_NOT_PINNED" },
@@ -144,24 +169,24 @@ describe("the node of a mainnet stack", () => {
   it("keeps a scheduler that the stack declares out of the lock file", async () => {
     const folder = await project();
     const scheduler = "s".repeat(43);
-    const { network } = await pinNode(mainnet({ scheduler }), false, folder);
+    const { network } = await pinNode(mainnet({ scheduler }), false, at(folder));
     expect(network).toMatchObject({ scheduler, authority: net.node.nodeAddress });
     expect((await lockOf(folder)).nodes[net.node.nodeUrl].scheduler).toBe(net.node.nodeAddress);
   });
 
   it("is refused if it is another one than last time, and named if it runs another build", async () => {
     const folder = await project();
-    await pinNode(mainnet(), false, folder);
+    await pinNode(mainnet(), false, at(folder));
     const lock = await lockOf(folder);
     await edit(folder, { build: "HyperBEAM 0.8 (older)" });
-    expect((await pinNode(mainnet(), true, folder)).warnings).toMatchObject([
+    expect((await pinNode(mainnet(), true, at(folder))).warnings).toMatchObject([
       { code: "NODE_UPDATED", got: "HyperBEAM 0.9 (embedded)", expected: "HyperBEAM 0.8 (older)" },
     ]);
-    await pinNode(mainnet(), false, folder);
+    await pinNode(mainnet(), false, at(folder));
     expect(await lockOf(folder)).toEqual(lock);
     await edit(folder, { address: "n".repeat(43) });
     for (const isPreview of [true, false]) {
-      expect(await problemsOf(pinNode(mainnet(), isPreview, folder))).toMatchObject([
+      expect(await problemsOf(pinNode(mainnet(), isPreview, at(folder)))).toMatchObject([
         { code: "NODE_CHANGED", got: net.node.nodeAddress, expected: "n".repeat(43), at: "fleet.lock.json" },
       ]);
     }
@@ -169,7 +194,7 @@ describe("the node of a mainnet stack", () => {
 
   it("is refused if it is another one than the declaration names, before it is pinned", async () => {
     const folder = await project();
-    const work = pinNode(mainnet({ nodeAddress: "n".repeat(43) }), false, folder);
+    const work = pinNode(mainnet({ nodeAddress: "n".repeat(43) }), false, at(folder));
     expect(await problemsOf(work)).toMatchObject([{ code: "NODE_CHANGED", expected: "n".repeat(43) }]);
     expect(existsSync(join(folder, "fleet.lock.json"))).toBe(false);
   });
@@ -177,13 +202,13 @@ describe("the node of a mainnet stack", () => {
   it("is not asked for if the lock file is damaged, and a unit of another protocol is named", async () => {
     const folder = await project();
     const legacy = mainnet({ nodeUrl: net.endpoints.cuUrl });
-    expect(await problemsOf(pinNode(legacy, true, folder))).toMatchObject([{ code: "UNIT_NOT_AO" }]);
+    expect(await problemsOf(pinNode(legacy, true, at(folder)))).toMatchObject([{ code: "UNIT_NOT_AO" }]);
     for (const [text, code] of [
       ['{"version":2,"nodes":{}}', "LOCK_DAMAGED"],
       ['{"version":1,"no', "FILE_DAMAGED"],
     ] as const) {
       await writeFile(join(folder, "fleet.lock.json"), text);
-      expect(await problemsOf(pinNode(mainnet(), false, folder))).toMatchObject([{ code }]);
+      expect(await problemsOf(pinNode(mainnet(), false, at(folder)))).toMatchObject([{ code }]);
       expect(await readFile(join(folder, "fleet.lock.json"), "utf8")).toBe(text);
     }
   });
@@ -191,7 +216,7 @@ describe("the node of a mainnet stack", () => {
   it("leaves other networks as they are", async () => {
     const folder = await project();
     const network = { kind: "local", dir: "x", protocol: "mainnet" } as const;
-    expect(await pinNode(network, false, folder)).toEqual({ network, warnings: [] });
+    expect(await pinNode(network, false, at(folder))).toEqual({ network, warnings: [] });
     expect(existsSync(join(folder, "fleet.lock.json"))).toBe(false);
   });
 });

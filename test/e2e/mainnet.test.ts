@@ -75,6 +75,7 @@ describe("a fleet on a HyperBEAM node", { timeout: 240_000 }, () => {
         modules: {
           [module]: { device: "genesis-wasm@1.0", sha256: expect.stringMatching(/^[0-9a-f]{64}$/) },
         },
+        stacks: ["dev"],
       },
     ]);
     first = releaseNow();
