@@ -333,10 +333,35 @@ test("a message that somebody else posted a second time has the result of its fi
   ).toMatchObject({ output: "did a" });
 });
 
-test("twenty messages at once to one process take twenty slots", async () => {
-  const { ao, spawn, say, placed, evaluator } = await world({ busyAbove: 6 });
+test("twenty messages at once to one process take twenty slots, with five posts under way at a time", async () => {
+  const [five, looked] = [gate(), gate()];
+  const posts = { isCounted: false, underWay: 0, most: 0 };
+  const isPost = ({ endpoint }: { endpoint: string }) => endpoint === "node.push" && posts.isCounted;
+  const hooks: Pick<UnitsOptions, "faults" | "after"> = {
+    async faults(call) {
+      if (!isPost(call)) return undefined;
+      posts.underWay += 1;
+      posts.most = Math.max(posts.most, posts.underWay);
+      if (posts.underWay === 5) five.open();
+      await looked.opened;
+      return undefined;
+    },
+    async after(call, response) {
+      if (isPost(call)) posts.underWay -= 1;
+      return response;
+    },
+  };
+  const { ao, spawn, say, placed, evaluator } = await world({ busyAbove: 6 }, hooks, { concurrency: 40 });
   const { id } = await spawn();
-  const sent = await Promise.all(Array.from({ length: 20 }, (_, index) => say(id, `m${index}`)));
+  posts.isCounted = true;
+  const sending = Promise.all(Array.from({ length: 20 }, (_, index) => say(id, `m${index}`)));
+  await five.opened;
+  // Whatever else was sent with these five would be there by now.
+  for (const _ of [1, 2, 3]) await ao.latest(id, budgetOf(10));
+  expect(posts.underWay).toBe(5);
+  looked.open();
+  const sent = await sending;
+  expect(posts.most).toBe(5);
   expect(sent.map((each) => placed(id, each.id))).toEqual(sent.map(() => 1));
   expect(await ao.latest(id, budgetOf(10))).toBe(20);
   expect(new Set(evaluator.ran).size).toBe(20);
