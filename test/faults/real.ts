@@ -1,5 +1,7 @@
 import { join } from "node:path";
-import { nodeAt } from "../../src/ao/mainnet/node.ts";
+import { isDeepStrictEqual } from "node:util";
+import { type NodeClient, nodeAt } from "../../src/ao/mainnet/node.ts";
+import { readPublished } from "../../src/ao/mainnet/published.ts";
 import { type Results, resultsAt } from "../../src/ao/mainnet/results.ts";
 import { scheduleAt } from "../../src/ao/mainnet/schedule.ts";
 import type { Evaluation, Scheduled } from "../../src/ao/port.ts";
@@ -51,24 +53,48 @@ async function repeatsAt(results: Results, schedule: ReturnType<typeof scheduleA
   return found;
 }
 
-/** What became of the repeated posts, from what the processes sent because of them. */
+/** What became of the repeated posts, once the node has answered all of them. */
 async function repeatedOn(nodeUrl: string, repeats: Repeating): Promise<Repeated> {
   await repeats.settled();
+  return { made: repeats.made(), ...(await judgeRepeats(nodeUrl, repeats.processes)) };
+}
+
+/**
+ * What became of the items that have a second slot: from what the processes sent because of it, and from what they publish of themselves
+ * before and after it.
+ */
+export async function judgeRepeats(
+  nodeUrl: string,
+  processes: Iterable<string>,
+): Promise<Omit<Repeated, "made">> {
   const node = nodeAt(nodeUrl, { concurrency: 8, timeout: 60_000 });
   const [results, schedule] = [resultsAt(node), scheduleAt(node)];
   const broken: string[] = [];
   let absorbed = 0;
-  for (const processId of repeats.processes)
+  for (const processId of processes)
     for (const { entry, result } of await repeatsAt(results, schedule, processId)) {
       const { messageId, action, slot } = entry;
-      const sent = sentToOthers(entry, result);
-      if (sent === 0) absorbed += 1;
+      const effect = await effectOf(node, processId, entry, result);
+      if (effect === undefined) absorbed += 1;
       else
         broken.push(
-          `I10: the message ${messageId} (${action}), repeated in slot ${slot} of the process ${processId}, sent ${sent} messages`,
+          `I10: the message ${messageId} (${action}), repeated in slot ${slot} of the process ${processId}, ${effect}`,
         );
     }
-  return { made: repeats.made(), absorbed, broken };
+  return { absorbed, broken };
+}
+
+async function effectOf(
+  node: NodeClient,
+  processId: string,
+  entry: Scheduled,
+  result: Evaluation,
+): Promise<string | undefined> {
+  const sent = sentToOthers(entry, result);
+  if (sent > 0) return `sent ${sent} messages`;
+  const shown = (slot: number) => readPublished(node, { processId, path: ["fleet"], slot }, budgetOf(120));
+  const [before, after] = [await shown(entry.slot - 1), await shown(entry.slot)];
+  return isDeepStrictEqual(before, after) ? undefined : "changed what the process publishes";
 }
 
 /** The messages of an evaluation, without an answer to the sender: who sends a request again gets its first answer again. */
