@@ -126,3 +126,20 @@ describe("the guide's fleet on a HyperBEAM node", { timeout: 600_000 }, () => {
     expect(await project.idle()).toBe("");
   });
 });
+
+describe("a fresh clone", { timeout: 600_000 }, () => {
+  let clone: Project;
+  beforeAll(async () => {
+    clone = await cloneProject();
+  });
+  afterAll(() => clone.close());
+
+  it("is deployed on the node of its embedded network by one setting, with the dev stack's own", async () => {
+    expect(clone.text("Pulumi.dev.yaml")).toContain("healthCronSeconds: 30");
+    ok(await clone.pulumi(["config", "set", "localProtocol", "mainnet"]));
+    ok(await clone.pulumi(["preview"]));
+    ok(await clone.pulumi(["up", "--yes", "--skip-preview"]));
+    ok(await fleetCommand(clone, ["status", "--stack", "dev"]));
+    expect(await clone.idle()).toBe("");
+  });
+});
