@@ -25,6 +25,8 @@ export interface ExportedSnapshot {
   readonly waiting: number;
   /** False with earlier libraries, which do not export globals. */
   readonly hasGlobals: boolean;
+  /** False with earlier libraries, which take a state in one message. */
+  readonly takesParts: boolean;
   /** State in the program's code, which the export does not contain; undefined with earlier libraries. */
   readonly code?: InCode;
 }
@@ -83,7 +85,10 @@ export async function exportState(
     ...contentsOf(reply.state),
   };
   const { carried = [], left = [], unknown = [], waiting = 0 } = reply.globals ?? {};
-  const held = { carried, left, unknown, waiting, hasGlobals: reply.globals !== undefined };
+  const held = {
+    ...{ carried, left, unknown, waiting, hasGlobals: reply.globals !== undefined },
+    takesParts: reply.resettable !== undefined,
+  };
   return { snapshot, text, ...held, ...(reply.code === undefined ? {} : { code: reply.code }) };
 }
 

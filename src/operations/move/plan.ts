@@ -197,7 +197,9 @@ function stateProblems(
     ...(hasGlobals ? [] : [problem.oldLibrary(name, source.stack)]),
     ...(held.exported.hasGlobals ? [] : [problem.oldLibrary(name, target.stack)]),
     ...(shapes[0] === shapes[1] ? [] : [problem.otherShape(name, shapes)]),
-    ...(given.bytes <= problem.MAX_STATE ? [] : [problem.tooLarge(name, given.bytes)]),
+    ...(held.exported.takesParts || given.bytes <= problem.MAX_STATE
+      ? []
+      : [problem.tooLarge(name, target.stack, given.bytes)]),
     ...(count === 0 || isAccepted ? [] : [problem.stateInCode(name, { items, count })]),
     // Equal code set equal values, so moving one that no message changed changes nothing.
     ...(unknown.length === 0 || isAccepted || sourceHash === targetHash

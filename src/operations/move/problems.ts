@@ -4,7 +4,7 @@ import { shortHash } from "../../core/hash.ts";
 import { inCode, notCompared } from "../../fleet/code/refused-state.ts";
 import type { InCode } from "../../fleet/snapshot/contents.ts";
 
-/** The largest state in bytes that fits into one message (`MAX_STATE_BYTES` in src/runtime/fleet/state-actions.lua), with its envelope. */
+/** The largest state in bytes that an earlier library takes, in one message (`MAX_STATE_BYTES` in src/runtime/fleet/state-actions.lua), with its envelope. */
 export const MAX_STATE = 8 * 1024 * 1024 - 1024;
 
 const NOTHING_MOVED = "Nothing was moved";
@@ -104,13 +104,13 @@ export const otherShape = (name: string, shapes: readonly [string, string]): Pro
   remedy: "Deploy the same code on both stacks.",
 });
 
-export const tooLarge = (name: string, bytes: number): Problem => ({
+export const tooLarge = (name: string, stack: string, bytes: number): Problem => ({
   code: "STATE_TOO_LARGE",
-  what: `The state of ${name} does not fit into one message.`,
+  what: `${name} of the stack ${stack} runs an earlier version of the library, which takes a state in one message.`,
   at: at(name),
   got: `${bytes} bytes`,
-  expected: `at most ${MAX_STATE}`,
-  remedy: "Remove what is no longer needed from it.",
+  expected: `at most ${MAX_STATE} bytes, or this version of the library`,
+  remedy: `Deploy it: npx pulumi up --stack ${stack}`,
 });
 
 /** State in the code: no export contains it. */
