@@ -14,10 +14,11 @@ import {
   identifyNode,
   dryRunsAs as nodeDryRuns,
 } from "./mainnet/preview.ts";
+import { publishedPath } from "./mainnet/published.ts";
 import { tagProblems as nodeTagProblems } from "./mainnet/tags.ts";
 import type { Needs } from "./needs.ts";
 import { type NetworkRef, type Protocol, protocolOf, type ResolvedNetwork } from "./network.ts";
-import type { Ao, Tags } from "./port.ts";
+import type { Ao, PublishedInput, Tags } from "./port.ts";
 import type { Wait } from "./retry.ts";
 import { tagProblems as legacyTagProblems } from "./shared/tags.ts";
 import type { Wallet } from "./wallet.ts";
@@ -39,6 +40,8 @@ interface Adapter {
   tagProblems(tags: Tags, at: string): Problem[];
   /** See `executionDevice`. */
   device(tags: Tags): string | undefined;
+  /** See `publishedUrl`. */
+  publishedUrl(network: ResolvedNetwork, input: PublishedInput): string | undefined;
 }
 
 /** The only place that selects the adapter for a network. */
@@ -53,6 +56,7 @@ const ADAPTERS: Readonly<Record<Protocol, Adapter>> = {
     dryRunsAs: (network, address) => legacyDryRuns(endpointsOf(network), address),
     tagProblems: (tags, at) => legacyTagProblems(tags, at),
     device: () => undefined,
+    publishedUrl: () => undefined,
   },
   mainnet: {
     connect: (network, options) =>
@@ -64,6 +68,8 @@ const ADAPTERS: Readonly<Record<Protocol, Adapter>> = {
     dryRunsAs: (network, address) => nodeDryRuns(nodeEndpointsOf(network), address),
     tagProblems: nodeTagProblems,
     device: nodeDevice,
+    publishedUrl: (network, input) =>
+      `${nodeEndpointsOf(network).nodeUrl.replace(/\/+$/, "")}${publishedPath(input)}`,
   },
 };
 
@@ -97,6 +103,10 @@ export const executionDevice = (ref: NetworkRef, tags: Tags): string | undefined
 /** Every tag of a spawn or a message that a declared network cannot carry (`TAGS_INVALID`), without contacting it. Pure. */
 export const tagProblems = (ref: NetworkRef, tags: Tags, at: string): Problem[] =>
   ADAPTERS[protocolOf(ref)].tagProblems(tags, at);
+
+/** Where a browser shows what a process publishes; undefined on networks that serve no published state. Pure. */
+export const publishedUrl = (network: ResolvedNetwork, input: PublishedInput): string | undefined =>
+  ADAPTERS[network.protocol].publishedUrl(network, input);
 
 /** Dry runs in the name of an address, without its key and without a journal: a preview has neither. */
 export const dryRunsAs = (

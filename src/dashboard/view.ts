@@ -31,6 +31,8 @@ export interface ProcessView {
   } | null;
   /** Address of its page in an explorer; null if the network has none. */
   readonly explorer: string | null;
+  /** Where its node serves what it publishes; null if nothing is published. */
+  readonly node: string | null;
 }
 
 /** A line of the history. */

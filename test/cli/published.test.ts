@@ -1,6 +1,9 @@
 /** What `fleet status --quick` shows where processes publish their state: a HyperBEAM node. */
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { FleetError } from "../../src/core/errors.ts";
+import type { OperationContext } from "../../src/operations/context.ts";
+import { fleetSource } from "../../src/operations/view/source.ts";
 import { temporaryFolder, writeFiles } from "../kit/folder.ts";
 import { declaredProcess, releaseOf } from "../kit/release.ts";
 import { type Behaviour, fakeAo, fakeFleet, fleet, HASH, idOf, MANIFEST_HEAD, member } from "./fakes.ts";
@@ -17,6 +20,8 @@ const asked: Behaviour = () => ({
   },
 });
 const two = [member("battle"), member("shop")];
+
+const NO_BACKEND = { code: "STATE_UNREADABLE", what: "The backend is down.", remedy: "Look." };
 
 /** A network that serves this for battle, and nothing for any other. */
 function serving(state: unknown, behave = asked) {
@@ -121,4 +126,33 @@ test("status without --quick is a verdict: it signs, whatever is published", asy
   const { ao } = serving(STATE);
   await fleet(["status"], { fleet: fakeFleet(ao, [member("battle")]) });
   expect(ao.sent.map(({ tags }) => tags.Action)).toEqual(["HEALTH_CHECK"]);
+});
+
+test("on a HyperBEAM node, status names the explorer's page of each process and where it publishes", async () => {
+  const known = fakeFleet(serving(STATE).ao, [member("battle"), member("plain", { lib: false })]);
+  const units = {
+    nodeUrl: "https://node.example/",
+    gatewayUrl: "https://a.example",
+    graphqlUrl: "https://a.example",
+  };
+  const network = { ...known.session.network, kind: "mainnet" as const, protocol: "mainnet" as const, units };
+  const onNode = { ...known, session: { ...known.session, network } };
+  const explorer = `https://www.ao.link/#/entity/${idOf("battle")}`;
+  const node = `https://node.example/${idOf("battle")}~process@1.0/now/fleet/state`;
+  const ran = await fleet(["status", "--quick", "--json"], { fleet: onNode });
+  expect(ran.json()).toMatchObject({
+    processes: [
+      { explorer, node },
+      { name: "plain", node: null },
+    ],
+  });
+  const text = await fleet(["status", "--quick"], { fleet: onNode });
+  expect(text.stdout).toContain("explorer: https://www.ao.link/#/entity/<id>\n");
+  expect(text.stdout).toContain("published: https://node.example/<id>~process@1.0/now/fleet/state\n");
+  const context = { projectDir: "/nowhere", workspace: () => Promise.reject(new FleetError(NO_BACKEND)) };
+  const page = fleetSource(context as unknown as OperationContext, onNode, async () => {});
+  expect((await page.observe()).processes).toMatchObject([
+    { explorer, node },
+    { name: "plain", node: null },
+  ]);
 });

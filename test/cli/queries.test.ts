@@ -82,6 +82,9 @@ test("status shows every process by its own answer, and succeeds when all are HE
       release: "deploy-1",
       responseMs: expect.any(Number),
       reasons: [],
+      // The embedded network has neither an explorer nor, on its legacy units, published state.
+      explorer: null,
+      node: null,
     })),
   });
   expect(ao.sent.map(({ tags }) => tags.Action)).toEqual(["HEALTH_CHECK", "HEALTH_CHECK"]);

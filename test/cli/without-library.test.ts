@@ -128,7 +128,7 @@ test("monitor reads it by dry runs: healthy, changed by hand, or unknown, which 
 
 test("the dashboard reads it by a dry run", async () => {
   const look = async (behave: Behaviour) =>
-    (await readProcess(fleetOf(behave).session, token, { dependsOn: [], explorer: null })).view;
+    (await readProcess(fleetOf(behave).session, token, { dependsOn: [], explorer: null, node: null })).view;
   expect(await look(plain())).toMatchObject({ health: "HEALTHY", sourceHash: HASH, reasons: [] });
   expect(await look(plain([]))).toMatchObject({ health: "UNHEALTHY" });
   expect(await look(foreign)).toMatchObject({ health: "UNKNOWN" });

@@ -19,6 +19,7 @@ export function processView(name: string, more: Partial<ProcessView> = {}): Proc
     configVersions: { PROCESS_CONFIG: 2 },
     figures: { messages: 7, errors: 0, refused: 1, luaHeapKB: 900 },
     explorer: null,
+    node: null,
     ...more,
   };
 }

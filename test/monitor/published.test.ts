@@ -110,7 +110,7 @@ test("the dashboard shows a healthy process as published, and asks any other", a
   const seen = counted();
   const [shop] = fleet.fleet.members;
   if (!shop) throw new Error("no member");
-  const more = { dependsOn: [], explorer: null };
+  const more = { dependsOn: [], explorer: null, node: null };
   expect((await readProcess(fleet.fleet, shop, more)).view).toMatchObject({
     ...{ health: "HEALTHY", version: "1.0.0", release: "r1", reasons: [] },
     published: { slot: 1, newest: 1 },

@@ -9,18 +9,23 @@ const LINK = "+link";
 const MAX_LINKS = 32;
 const MAX_DEPTH = 4;
 
+/** The path at which a node serves published state: the present one, or the one after a slot. Pure. */
+export function publishedPath({ processId, path, slot }: PublishedInput): string {
+  const stage = slot === undefined ? "now" : `compute=${slot}`;
+  return `/${[`${processId}~process@1.0`, stage, ...path.map(encodeURIComponent)].join("/")}`;
+}
+
 /** Reads published state by a single attempt. @returns undefined for everything that is no value, also if the node does not answer */
 export async function readPublished(
   node: NodeClient,
   { processId, path, slot }: PublishedInput,
   budget: Budget,
 ): Promise<PublishedValue | undefined> {
-  const stage = slot === undefined ? "now" : `compute=${slot}`;
   let links = 0;
 
   async function at(keys: readonly string[]): Promise<PublishedValue | undefined> {
-    const parts = [`${processId}~process@1.0`, stage, ...keys.map(encodeURIComponent)];
-    const value = valueIn(await node.ask({ path: `/${parts.join("/")}` }, budget));
+    const place = { processId, path: keys, ...(slot === undefined ? {} : { slot }) };
+    const value = valueIn(await node.ask({ path: publishedPath(place) }, budget));
     if (value === undefined || typeof value === "string" || Array.isArray(value)) return value;
     const members = await Promise.all(
       Object.entries(value).map(async ([name, member]): Promise<readonly [string, unknown]> => {

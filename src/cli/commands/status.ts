@@ -10,6 +10,7 @@ import type { FleetSession } from "../../fleet/fleet-session.ts";
 import { servingIn } from "../../fleet/members/known-fleet.ts";
 import { monitoredCrons } from "../../fleet/members/monitored-crons.ts";
 import { saveLastKnown } from "../../operations/observe/last-known.ts";
+import { linksOf, markLinks } from "../../operations/observe/links.ts";
 import { markReplaced } from "../../operations/observe/mark-replaced.ts";
 import { lastTickText, markTicks } from "../../operations/observe/mark-ticks.ts";
 import { answersIn, checkMember, quickCheck } from "../../operations/observe/status.ts";
@@ -87,7 +88,8 @@ async function run(context: Context, options: z.output<typeof Options>): Promise
       ),
     ]);
     saveLastKnown(fleet.session.scope, answersIn(found, Date.now()));
-    const rows = await markTicks(fleet, markReplaced(found, traffic), crons, Date.now());
+    const marked = await markTicks(fleet, markReplaced(found, traffic), crons, Date.now());
+    const rows = markLinks(fleet, marked);
     const healthy = rows.every(
       ({ health, replacedBy }) =>
         health === "HEALTHY" || (options.quick && health === "ACTIVE") || replacedBy !== undefined,
@@ -140,6 +142,9 @@ function print(
     for (const reason of reasons) out.line(`  ${name}: ${brief(reason, 200)}`);
   }
   for (const line of traffic ? trafficLines(traffic) : []) out.line(line);
+  const { explorer, node } = linksOf(session.network, { processId: "<id>" });
+  if (explorer !== null) out.line(`explorer: ${explorer}`);
+  if (node !== null) out.line(`published: ${node}`);
 }
 
 /** `published 5 min ago, slot 12`. */

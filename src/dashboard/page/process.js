@@ -14,6 +14,7 @@ export function Process({ view, name }) {
       ${process.reasons.map((reason) => html`<p class="problem">${reason}</p>`)}
       <dl>
         <dt>id</dt><dd class="mono">${process.explorer ? html`<a href=${process.explorer} target="_blank" rel="noreferrer">${process.processId}</a>` : process.processId}</dd>
+        ${process.node ? html`<dt>node</dt><dd><a href=${process.node} target="_blank" rel="noreferrer">what it publishes</a></dd>` : null}
         <dt>version</dt><dd>${process.version || "–"}, generation ${process.generation}, epoch ${process.epoch ?? "–"}</dd>
         <dt>code</dt><dd class="mono">${process.sourceHash || "–"}</dd>
         <dt>loaded by</dt><dd class="mono">${process.release || "–"}</dd>

@@ -35,6 +35,10 @@ export interface StatusRow {
   readonly drains?: true;
   /** Id of the revision that replaces it in a rollout under way: then its health is DRAINING, which is not a fault. */
   readonly replacedBy?: string;
+  /** Its page in an explorer; null if the network has none. */
+  readonly explorer?: string | null;
+  /** Where its node serves what it publishes; null if nothing is published. */
+  readonly node?: string | null;
   /** Why it is not healthy, or differs from the last deployment. */
   readonly reasons: readonly string[];
 }

@@ -28,7 +28,7 @@ interface ProcessReading {
 export async function readProcess(
   fleet: FleetSession,
   member: Member,
-  more: Pick<ProcessView, "dependsOn" | "explorer">,
+  more: Pick<ProcessView, "dependsOn" | "explorer" | "node">,
 ): Promise<ProcessReading> {
   const { name, processId, generation } = member;
   try {
@@ -82,7 +82,7 @@ export async function readProcess(
 async function publishedView(
   fleet: FleetSession,
   member: Member,
-  more: Pick<ProcessView, "dependsOn" | "explorer">,
+  more: Pick<ProcessView, "dependsOn" | "explorer" | "node">,
 ): Promise<ProcessReading | undefined> {
   const { ao } = fleet.session;
   if (!ao.published) return undefined;
@@ -111,7 +111,7 @@ type Reported = Pick<
 function readingOf(
   member: Member,
   info: Reported,
-  more: Pick<ProcessView, "dependsOn" | "explorer">,
+  more: Pick<ProcessView, "dependsOn" | "explorer" | "node">,
   { reasons, ...judged }: Pick<ProcessView, "health" | "reasons" | "published">,
 ): ProcessReading {
   const { name, processId, generation } = member;

@@ -24,6 +24,7 @@ import { servingFleet } from "../../fleet/members/serving.ts";
 import { dryAudit } from "../../fleet/protocol/audit.ts";
 import { commandTraffic } from "../../fleet/protocol/traffic.ts";
 import type { OperationContext } from "../context.ts";
+import { explorerPage, linksOf } from "../observe/links.ts";
 import { entryText, type HistoryEntry, historyOfStack } from "../rollback/entries.ts";
 import { historyFor } from "../rollback/history-for.ts";
 import type { StackHistory } from "../rollback/read-history.ts";
@@ -48,8 +49,6 @@ type RollBack = (
 
 /** The dashboard's source for the fleet of a command's stack. Reads by dry-runs and files; signs actions with the stack's wallet. */
 export function fleetSource(context: OperationContext, fleet: FleetSession, rollBack: RollBack): Source {
-  const explorer: Explorer = (kind, id) =>
-    fleet.session.network.kind === "local" ? null : `https://www.ao.link/#/${kind}/${id}`;
   const current = async (): Promise<FleetSession> => {
     // A router that does not answer is reported below, as one of the page's problems.
     const known = await servingFleet(fleet.session, { readState: async () => fleet, note: () => {} });
@@ -64,13 +63,13 @@ export function fleetSource(context: OperationContext, fleet: FleetSession, roll
   let router: Member | undefined;
   return {
     async observe() {
-      const seen = await observationOf(await current(), releases, explorer);
+      const seen = await observationOf(await current(), releases);
       router = seen.router;
       return seen.observation;
     },
     messages: async (name, before, limit) => {
       const now = await current();
-      return messagesOf(now, () => history(now), { name, before, limit }, explorer);
+      return messagesOf(now, () => history(now), { name, before, limit });
     },
     audit: async (name) => auditOf(await current(), name),
     async difference(from, to) {
@@ -90,21 +89,17 @@ export function fleetSource(context: OperationContext, fleet: FleetSession, roll
   };
 }
 
-/** The address of a page in the network's explorer; null if the network has none. */
-type Explorer = (kind: "entity" | "message", id: string) => string | null;
-
 /** The fleet as the page shows it, and the member with the traffic table. */
 async function observationOf(
   now: FleetSession,
   releases: Releases,
-  explorer: Explorer,
 ): Promise<{ observation: Observation; router: Member | undefined }> {
   const manifest = await readManifest(now.session.scope);
   const readings = await Promise.all(
     servingIn(now).map((member) =>
       readProcess(now, member, {
         dependsOn: manifest?.processes[member.of ?? member.name]?.dependencies ?? [],
-        explorer: explorer("entity", member.processId),
+        ...linksOf(now.session.network, member),
       }),
     ),
   );
@@ -164,7 +159,6 @@ async function messagesOf(
     before,
     limit,
   }: { readonly name: string; readonly before: number | undefined; readonly limit: number },
-  explorer: Explorer,
 ): Promise<MessageView[]> {
   const member = pickMember({ members: servingIn(now) }, name);
   const read = await history();
@@ -173,7 +167,10 @@ async function messagesOf(
   const options = { limit, errors: false };
   const { entries } = await newestEntries(read, member.processId, latest, options, member.sourceHash);
   const explain = luaExplainer(now.session.scope.home);
-  const views = entries.map((entry) => messageView(entry, explain, explorer("message", entry.messageId)));
+  const { network } = now.session;
+  const views = entries.map((entry) =>
+    messageView(entry, explain, explorerPage(network, "message", entry.messageId)),
+  );
   return (await Promise.all(views)).reverse();
 }
 
