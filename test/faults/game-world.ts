@@ -3,7 +3,7 @@ import { ensureImages } from "../../src/localnet/fetch-images.ts";
 import { ASH, ask, code, GARY, type GameReply, game, PEERS, route } from "../game/game.ts";
 import { address, OWNER } from "../processes/aos.ts";
 import type { World } from "../processes/world.ts";
-import type { Lab } from "./case.ts";
+import type { Face, Lab } from "./case.ts";
 
 /** All processes of the game. */
 export const PROCESSES = [...Object.keys(PEERS), "security"];
@@ -14,17 +14,15 @@ export const SETTING = { MOTTO: "before the flood" };
 /** A player whom the owner banned. */
 export const EVE = address("eve");
 
-export const FOR_A_GAME = {
-  on: ["legacy"] as const,
-  why: "the game's processes run in their evaluators, without a network",
-};
+/** On a node, the processes know that they are there, and get each message a second time. */
+const ON_A_NODE = { tags: { Variant: "ao.N.1" }, repeats: true, twice: true };
 
-let made: Promise<World> | undefined;
+const made = new Map<Face, Promise<World>>();
 
-/** Booted once for all cases: ASH and GARY have pokemon and money, EVE is banned, and the owner changed a setting of each process. */
-async function prepared(): Promise<World> {
+/** Booted once for all cases of a face: ASH and GARY have pokemon and money, EVE is banned, and the owner changed a setting of each process. */
+async function prepared(face: Face): Promise<World> {
   await ensureImages({ log: () => {} });
-  const world = await game(["security"]);
+  const world = await game(["security"], face === "mainnet" ? ON_A_NODE : {});
   const must = (reply: GameReply) => {
     if (code(reply.data) !== "ok") throw new Error(`${reply.action}: ${reply.text.slice(0, 200)}`);
   };
@@ -58,8 +56,14 @@ async function prepared(): Promise<World> {
 
 /** A copy of that world, which ends with the case. */
 export async function gameWorld(lab: Lab): Promise<World> {
-  made ??= prepared();
-  const copy = await (await made).clone();
+  const { face } = lab;
+  const known = made.get(face) ?? prepared(face);
+  made.set(face, known);
+  const copy = await (await known).clone();
   lab.onEnd(() => copy.drop());
+  lab.judging(async () => {
+    const { made: count, effects } = copy.twice ?? { made: 0, effects: [] };
+    return { made: count, absorbed: count - effects.length, broken: effects.map((one) => `I10: ${one}`) };
+  });
   return copy;
 }

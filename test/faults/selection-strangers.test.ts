@@ -22,3 +22,17 @@ it.each(CASES.map((fault) => [fault.family, fault.name, fault] as const))(
   },
   120_000,
 );
+
+/** On a HyperBEAM node, whose processes get each message a second time. */
+const ON_A_NODE: FaultCase[] = [flood("mixed", 10, 1, 20), money(2, 4)];
+
+it.each(ON_A_NODE.map((fault) => [fault.family, fault.name, fault] as const))(
+  "on a node: %s %s",
+  async (_family, _name, fault) => {
+    const { broken, repeats } = await runCase(fault, "mainnet");
+    expect(broken).toEqual([]);
+    expect(repeats.made).toBeGreaterThan(20);
+    expect(repeats.absorbed).toBe(repeats.made);
+  },
+  120_000,
+);

@@ -1,7 +1,7 @@
 /** Shared by the game's tests: players, their requests, and a small world of the game's processes. */
 import { sha256 } from "../../src/core/hash.ts";
 import { address, type Reply, type ReplyData } from "../processes/aos.ts";
-import { fleet, type World } from "../processes/world.ts";
+import { fleet, type World, type WorldOptions } from "../processes/world.ts";
 
 export const ASH = address("ash");
 export const GARY = address("gary");
@@ -75,9 +75,9 @@ export function code(data: ReplyData): string {
 }
 
 /** The four processes, wired. Security is wired too, but exists only on request. */
-export function game(more: "security"[] = []): Promise<World> {
+export function game(more: "security"[] = [], options: WorldOptions = {}): Promise<World> {
   const peers = { ...PEERS, security: Object.keys(PEERS) };
-  return fleet(["coordinator", "battle", "pokemon", "shop", ...more], { peers });
+  return fleet(["coordinator", "battle", "pokemon", "shop", ...more], { peers, ...options });
 }
 
 /** Sends to a process of the world and returns its reply; a missing reply fails the test. */

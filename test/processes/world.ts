@@ -32,6 +32,15 @@ export interface WorldOptions extends BootOptions {
   withoutLibrary?: string[];
   /** Drops a message, like a network that loses it. */
   lose?: (delivery: Delivery) => boolean;
+  /** Gives each message that is sent to a process a second slot, as a node may. */
+  twice?: boolean;
+}
+
+/** Messages that got a second slot. */
+export interface Twice {
+  made: number;
+  /** What those did that had an effect there. */
+  readonly effects: string[];
 }
 
 export class World {
@@ -39,6 +48,8 @@ export class World {
   lose: ((delivery: Delivery) => boolean) | undefined;
   /** Names of processes whose evaluations may end in an error, without effect. */
   readonly mayFail = new Set<string>();
+  /** What became of repeated messages; undefined if none is repeated. */
+  twice: Twice | undefined;
   #roots = 0;
 
   get(name: string): Aos {
@@ -52,6 +63,7 @@ export class World {
     const copy = new World();
     for (const [name, process] of this.processes) copy.processes.set(name, await process.clone());
     copy.lose = this.lose;
+    if (this.twice) copy.twice = { made: 0, effects: [] };
     copy.#roots = this.#roots;
     return copy;
   }
@@ -69,6 +81,7 @@ export class World {
     const root = options.Id ?? address(`message-${++this.#roots}`);
     const started = await first.send({ ...options, From: from, Id: root });
     if (started.error !== undefined) throw new Error(`${name}: ${started.error}`);
+    if (this.twice) await this.#again(this.twice, first, { ...options, From: from, Id: root });
     const deliveries: Delivery[] = [];
     const queue = started.messages.map((message) => ({ from: first, message }));
     for (let next = queue.shift(); next; next = queue.shift()) {
@@ -96,6 +109,16 @@ export class World {
     }
     const reply = deliveries.find((each) => each.target === from && each.action.endsWith("-Response"));
     return { reply, deliveries };
+  }
+
+  /** Sends the same bytes once more, at the same time, so that nothing else is due. Only the sender may be answered again. */
+  async #again(twice: Twice, to: Aos, options: SendOptions): Promise<void> {
+    const { messages, error } = await to.send({ ...options, Timestamp: to.now });
+    twice.made += 1;
+    const others = messages.filter(({ Target }) => Target !== options.From);
+    const sent = error ?? (others.length > 0 ? `sent ${JSON.stringify(others).slice(0, 300)}` : undefined);
+    if (sent !== undefined)
+      twice.effects.push(`${options.Action} at ${to.name}, repeated in slot ${to.slot}, ${sent}`);
   }
 
   /** Makes scheduler time pass for every process. */
@@ -141,6 +164,7 @@ export class World {
 /** Boots the named processes and wires them. */
 export async function fleet(names: readonly string[], options: WorldOptions = {}): Promise<World> {
   const world = new World();
+  if (options.twice) world.twice = { made: 0, effects: [] };
   for (const name of names) world.processes.set(name, await boot(name, options));
   await world.wire(options.peers, 1, options.withoutLibrary);
   world.lose = options.lose;

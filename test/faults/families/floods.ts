@@ -4,7 +4,7 @@ import { type Aos, address, OWNER, type SendOptions } from "../../processes/aos.
 import type { Delivery, World } from "../../processes/world.ts";
 import { rngOf } from "../../simnet/rng.ts";
 import type { FaultCase } from "../case.ts";
-import { EVE, FOR_A_GAME, gameWorld, PROCESSES, SETTING } from "../game-world.ts";
+import { EVE, gameWorld, PROCESSES, SETTING } from "../game-world.ts";
 
 /** One message of a flood. */
 interface Drop {
@@ -272,7 +272,6 @@ export function flood(kind: Flood, wallets: number, seed: number, count = COUNTS
     family: "S5",
     name: `${kind} by ${wallets} wallets, ${count} messages, seed ${seed}`,
     seed,
-    faces: FOR_A_GAME,
     async run(lab) {
       const world = await gameWorld(lab);
       const fresh = await gameWorld(lab);
@@ -294,6 +293,11 @@ export function flood(kind: Flood, wallets: number, seed: number, count = COUNTS
   };
 }
 
+const FOR_COSTS = {
+  on: ["legacy"] as const,
+  why: "what a message costs is measured in the evaluator, without a network",
+};
+
 /** The most that a message may cost in a state of 10,000 keys, as a multiple of its cost in one of 100. */
 const FLAT = 2;
 
@@ -311,7 +315,7 @@ export function costByKeys(shape: Shape): FaultCase {
   return {
     family: "S5",
     name: `a message to 100 and to 10,000 ${shape}`,
-    faces: FOR_A_GAME,
+    faces: FOR_COSTS,
     async run(lab) {
       await gameWorld(lab);
       const [few, many] = [await filled(shape, 100, false), await filled(shape, 10_000, false)];
@@ -335,7 +339,7 @@ export function costByTrainers(): FaultCase {
   return {
     family: "S5",
     name: "a message to pokemon with 100 and 10,000 trainers",
-    faces: FOR_A_GAME,
+    faces: FOR_COSTS,
     async run(lab) {
       const worlds = [await gameWorld(lab), await gameWorld(lab)];
       const found: number[][] = [[], []];

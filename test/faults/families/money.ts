@@ -3,7 +3,7 @@ import { address, OWNER } from "../../processes/aos.ts";
 import type { World } from "../../processes/world.ts";
 import { rngOf } from "../../simnet/rng.ts";
 import type { FaultCase } from "../case.ts";
-import { FOR_A_GAME, gameWorld } from "../game-world.ts";
+import { gameWorld } from "../game-world.ts";
 
 const DAY = 86_400_000;
 /** What the fund holds and pays in these stories, so that they reach every limit. */
@@ -342,7 +342,6 @@ export function money(seed: number, steps = 60): FaultCase {
     family: "S7",
     name: `${count} wallets, ${steps} steps, seed ${seed}`,
     seed,
-    faces: FOR_A_GAME,
     async run(lab) {
       const world = await gameWorld(lab);
       const wallets = Array.from({ length: count }, (_, n) => address(`colluding-${n}`));
