@@ -80,7 +80,7 @@ async function open(scope: Scope, network: NetworkRef): Promise<Session> {
     const inherited = await leftOpen(journal);
     return await openSession({
       ...{ scope, network, wallet, journal, request },
-      tellsWaits: true,
+      reportsSteps: true,
       withoutBackup: acceptsNoBackup(settings, request),
       budget(seconds) {
         runBudget ??= budgetOf(request.timeoutSeconds ?? RUN_SECONDS);

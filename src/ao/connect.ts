@@ -29,6 +29,8 @@ export interface ConnectOptions {
   readonly journal: Journal;
   /** Called while a call is slow or waits to be retried. @default none */
   readonly onWait?: (wait: Wait) => void;
+  /** Receives notices for the user, one line each, such as that a message was sent again. @default none */
+  readonly log?: (line: string) => void;
 }
 
 /** What the rooms above need of a protocol. */

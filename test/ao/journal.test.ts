@@ -222,13 +222,11 @@ describe("a damaged journal", () => {
     const ends = [...whole.keys()].filter((at) => whole[at] === 0x0a).map((at) => at + 1);
     for (let cut = 0; cut <= whole.length; cut += 1) {
       await writeFile(path, whole.subarray(0, cut));
-      const lines: string[] = [];
-      const journal = await openJournal(path, { log: (line) => lines.push(line) });
+      const journal = await openJournal(path);
       const good = ends.filter((end) => end <= cut).length;
       const torn = cut !== 0 && !ends.includes(cut);
       expect(journal.history()).toHaveLength([0, 1, 1, 2, 2][good] ?? -1);
-      expect(journal.dropped !== undefined).toBe(torn);
-      expect(lines.join().includes(`record ${good} is the last good one`)).toBe(torn);
+      expect(journal.dropped?.includes(`record ${good} is the last good one`) ?? false).toBe(torn);
       if (torn) {
         await journal.record(input(`after-${cut}`), () => item());
         expect((await readJournal(path)).at(-1)?.key).toBe(`after-${cut}`);

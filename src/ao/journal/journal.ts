@@ -58,11 +58,6 @@ export interface Journal {
   close(): Promise<void>;
 }
 
-export interface JournalOptions extends LockOptions {
-  /** Receives notices for the user, such as a torn record that was dropped. Default: none. */
-  readonly log?: (line: string) => void;
-}
-
 /** Items up to this many bytes are stored in the journal's line itself. */
 const INLINE_LIMIT = 16_384;
 /** A file smaller than this is not worth rewriting. */
@@ -75,7 +70,7 @@ const shared = new Map<string, { journal: Promise<SharedJournal>; users: number 
  *
  * @throws FleetError `JOURNAL_LOCKED` (transient), `JOURNAL_UNWRITABLE`, `JOURNAL_DAMAGED` (a record before the last is damaged)
  */
-export async function openJournal(path: string, options: JournalOptions = {}): Promise<Journal> {
+export async function openJournal(path: string, options: LockOptions = {}): Promise<Journal> {
   await withFileErrorsExplained(path, () => mkdir(dirname(path), { recursive: true, mode: 0o700 }));
   const real = join(await realpath(dirname(path)), basename(path));
   let entry = shared.get(real);
@@ -132,13 +127,12 @@ class SharedJournal {
     this.intents = disk.intents;
   }
 
-  static async open(path: string, options: JournalOptions): Promise<SharedJournal> {
+  static async open(path: string, options: LockOptions): Promise<SharedJournal> {
     const lock = await withFileErrorsExplained(path, () => acquireLock(`${path}.lock`, options));
     let appender: DiskParts["appender"] | undefined;
     try {
       const text = await readIfThere(path);
       const { records, size, dropped } = parseJournal(path, text ?? Buffer.alloc(0));
-      if (dropped !== undefined) options.log?.(`journal ${path}: ${dropped}`);
       const intents = new Intents();
       for (const record of records) intents.apply(record);
       const blobs = blobsIn(`${path}.blobs`);

@@ -1,5 +1,5 @@
 import type { StepEvent } from "../../fleet/session/progress.ts";
-import { stepText } from "../../fleet/session/step-phases.ts";
+import { isAboutRun, stepText } from "../../fleet/session/step-phases.ts";
 import type { EngineEvent } from "../../operations/deploy/engine.ts";
 import type { Progress } from "../../operations/deploy/progress.ts";
 import { memberOf, resourceOf } from "../../operations/deploy/urn.ts";
@@ -48,7 +48,7 @@ function liveScreen(output: Output, progress: Progress, head: string): Screen {
   return {
     engine() {},
     step(event) {
-      if (event.phase === "delayed") note(event.detail);
+      if (isAboutRun(event.phase)) note(event.detail);
     },
     note,
     close() {

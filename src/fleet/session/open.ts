@@ -19,10 +19,10 @@ interface OpenSession {
   readonly wallet: Wallet;
   readonly journal: Journal;
   readonly request: RunRequest;
-  /** Receives progress while the embedded network is started. @default none */
+  /** Receives progress while the embedded network is started, and the notices of a command. @default none */
   readonly note?: (line: string) => void;
-  /** Whether waits for units are reported as steps of the run. @default false */
-  readonly tellsWaits?: boolean;
+  /** Whether waits for units and notices are reported as steps of the run. @default false */
+  readonly reportsSteps?: boolean;
   /** @default independent budgets */
   readonly budget?: Session["budget"];
   /** @default does nothing */
@@ -35,10 +35,12 @@ interface OpenSession {
 export async function openSession(options: OpenSession): Promise<Session> {
   const { scope, wallet, journal, request, withoutBackup = false } = options;
   const { network, modules } = await locateNetwork(options.network, options.note);
+  const { reportsSteps = false, note = () => {} } = options;
   const board = new WaitBoard((line) => void reportStep(session, "units", "delayed", line));
+  const log = reportsSteps ? (line: string) => void reportStep(session, "run", "notice", line) : note;
   const ao = connect(network, {
-    ...{ wallet, journal },
-    ...(options.tellsWaits === true ? { onWait: (wait) => board.observe(wait) } : {}),
+    ...{ wallet, journal, log },
+    ...(reportsSteps ? { onWait: (wait) => board.observe(wait) } : {}),
   });
   const session: Session = {
     ...{ scope, ao, journal, network, modules, request, withoutBackup },
@@ -47,5 +49,7 @@ export async function openSession(options: OpenSession): Promise<Session> {
     budget: options.budget ?? budgetOf,
     supersede: options.supersede ?? (async () => {}),
   };
+  if (journal.dropped !== undefined)
+    log(`journal ${journal.path}: ${journal.dropped}; what is missing is looked up on the network`);
   return session;
 }

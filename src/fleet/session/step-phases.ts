@@ -2,8 +2,11 @@
 import { PhaseSchema } from "../../delivery/phase.ts";
 
 export const STEP_PHASES = {
-  /** Any step: it failed, its rollout waits for a person, or the run waits for a unit of the network, which the detail names. */
-  run: ["failed", "waiting", "delayed"],
+  /**
+   * Any step: it failed, its rollout waits for a person, or the run waits for a unit of the network, which the detail names. `notice` is what a
+   * person should know of the run itself, such as that a message was sent again.
+   */
+  run: ["failed", "waiting", "delayed", "notice"],
   process: [
     "published",
     "spawned",
@@ -39,8 +42,12 @@ const ALL: ReadonlySet<string> = new Set(Object.values(STEP_PHASES).flat());
 export const isStepPhase = (value: unknown): value is StepPhase =>
   typeof value === "string" && ALL.has(value);
 
+/** Whether a phase is about the run and the units of its network, not about a member. */
+export const isAboutRun = (phase: StepPhase): boolean => phase === "delayed" || phase === "notice";
+
 /** The text of a phase where it differs from the phase itself. The guide greps for the last one. */
 const WORDS: Readonly<Partial<Record<StepPhase, string>>> = {
+  notice: "notice:",
   "not-compared": "not compared:",
   "not-repaired": "not repaired",
   "handed-over": "handed over",

@@ -1,5 +1,5 @@
 import type { FailureEvent, StepEvent } from "../../fleet/session/progress.ts";
-import type { StepPhase } from "../../fleet/session/step-phases.ts";
+import { isAboutRun, type StepPhase } from "../../fleet/session/step-phases.ts";
 import type { EngineEvent } from "./engine.ts";
 import { diagnosisIn } from "./pulumi-text.ts";
 import { type Kind, memberOf, resourceOf } from "./urn.ts";
@@ -146,8 +146,7 @@ export class Progress {
   }
 
   step(event: StepEvent, now: number): void {
-    // This phase is about the network's units, not about a member.
-    if (event.phase === "delayed") return;
+    if (isAboutRun(event.phase)) return;
     const member = event.member ?? event.name;
     const row = this.#row(member, "process");
     if (event.problems !== undefined) this.reported.push({ member, problems: event.problems });
