@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { Budget } from "../../core/budget.ts";
+import { mapConcurrently } from "../../core/concurrently.ts";
 import { crashPoint } from "../../core/crash.ts";
 import { FleetError, type Problem } from "../../core/errors.ts";
 import type { Target } from "../members/target.ts";
@@ -60,8 +61,8 @@ export async function distribute(
       refused.add(target.name);
     }
   };
-  await each(targets.slice(0, FIRST), MAX_CONCURRENT, one);
-  await each(targets.slice(FIRST), MAX_CONCURRENT, one);
+  await mapConcurrently(targets.slice(0, FIRST), MAX_CONCURRENT, one);
+  await mapConcurrently(targets.slice(FIRST), MAX_CONCURRENT, one);
   if (errors.length === 0) return undefined;
   const { restored, failed } = await restorePrevious(session, touched, shipment);
   const names = restored.filter((name) => !refused.has(name));
@@ -77,16 +78,6 @@ export async function distribute(
   };
   const [first = last, ...rest] = [...errors.flatMap(({ problems }) => problems), last, ...failed];
   return new FleetError([first, ...rest], { transient: errors.every(({ transient }) => transient) });
-}
-
-/** Processes a list with limited concurrency; resolves when all started work has ended. */
-async function each<T>(items: readonly T[], atOnce: number, work: (item: T) => Promise<void>): Promise<void> {
-  const rest = items[Symbol.iterator]();
-  const worker = async () => {
-    for (const item of rest) await work(item);
-  };
-  const results = await Promise.allSettled(Array.from({ length: atOnce }, worker));
-  for (const result of results) if (result.status === "rejected") throw result.reason;
 }
 
 /** Sends to one target and reads back what it holds now. */

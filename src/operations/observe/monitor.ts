@@ -1,3 +1,4 @@
+import { mapConcurrently } from "../../core/concurrently.ts";
 import { runsWithoutLibrary } from "../../fleet/code/without-library.ts";
 import type { FleetSession } from "../../fleet/fleet-session.ts";
 import type { History } from "../../fleet/history.ts";
@@ -198,13 +199,7 @@ async function readAll(
   lanes: number,
 ): Promise<Reading[]> {
   const before = new Map(store.watched().map((each) => [each.name, each]));
-  const readings = new Map<string, Reading>();
-  const waiting = [...members];
-  const lane = async () => {
-    for (let member = waiting.shift(); member; member = waiting.shift()) {
-      readings.set(member.name, await observe(context, member, expected(member), before.get(member.name)));
-    }
-  };
-  await Promise.all(Array.from({ length: Math.min(lanes, members.length) }, lane));
-  return members.flatMap(({ name }) => readings.get(name) ?? []);
+  return mapConcurrently(members, lanes, (member) =>
+    observe(context, member, expected(member), before.get(member.name)),
+  );
 }

@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { buffer } from "node:stream/consumers";
+import { mapConcurrently } from "../../core/concurrently.ts";
 import { FleetError, type Problem } from "../../core/errors.ts";
 import { knownSecrets, type Secret } from "../../core/known-secrets.ts";
 import { isPrivateName } from "../../core/redact.ts";
@@ -11,7 +12,7 @@ import { doctor } from "../../toolchain/doctor.ts";
 import type { Env } from "../../toolchain/paths.ts";
 import type { OperationContext } from "../context.ts";
 import { secretsOf } from "../validate/secrets.ts";
-import { MAX_CONCURRENT, mapConcurrently } from "../validate/subject.ts";
+import { MAX_CONCURRENT } from "../validate/subject.ts";
 import { type BundleFile, cutFile, filesOf, journalOf, processOf } from "./collect.ts";
 import { redactFile } from "./redact.ts";
 

@@ -1,4 +1,5 @@
 import { amount } from "../../core/amount.ts";
+import { mapConcurrently } from "../../core/concurrently.ts";
 import { hashOf, shortHash } from "../../core/hash.ts";
 import { type HeldConfig, readConfigs } from "../../fleet/config/reported-configs.ts";
 import { CONFIG_TYPES, type ConfigType, isBuiltIn } from "../../fleet/config/types.ts";
@@ -13,7 +14,6 @@ import {
   hasNoLibrary,
   judgeCodeWithoutLibrary,
   MAX_CONCURRENT,
-  mapConcurrently,
   type Subject,
   type ValidationResult,
 } from "./subject.ts";

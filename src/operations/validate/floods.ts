@@ -1,9 +1,10 @@
 import type { Ao } from "../../ao/port.ts";
 import { amount } from "../../core/amount.ts";
+import { mapConcurrently } from "../../core/concurrently.ts";
 import type { Member } from "../../fleet/members/member.ts";
 import type { Info } from "../../fleet/protocol/info.ts";
 import { attempt } from "./attacks.ts";
-import { answerBudget, type Findings, mapConcurrently, type Subject } from "./subject.ts";
+import { answerBudget, type Findings, type Subject } from "./subject.ts";
 
 /** Messages of each kind. A flood on purpose would disturb the callers of a fleet that serves. */
 const EACH = 8;

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { amount } from "../../core/amount.ts";
+import { mapConcurrently } from "../../core/concurrently.ts";
 import { FleetError } from "../../core/errors.ts";
 import { shortHash } from "../../core/hash.ts";
 import { runsWithoutLibrary } from "../../fleet/code/without-library.ts";
@@ -22,7 +23,6 @@ import {
   hasNoLibrary,
   judgeCodeWithoutLibrary,
   MAX_CONCURRENT,
-  mapConcurrently,
   type Subject,
   type ValidationResult,
 } from "./subject.ts";

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
+import { mapConcurrently } from "../../core/concurrently.ts";
 import { FleetError } from "../../core/errors.ts";
 import { jsonIn } from "../../core/json.ts";
 import { own } from "../../core/own.ts";
@@ -16,7 +17,6 @@ import {
   Findings,
   hasNoLibrary,
   MAX_CONCURRENT,
-  mapConcurrently,
   type Subject,
   type ValidationResult,
 } from "./subject.ts";

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { Ao } from "../../ao/port.ts";
 import { amount } from "../../core/amount.ts";
+import { mapConcurrently } from "../../core/concurrently.ts";
 import { probe } from "../../fleet/health/probe.ts";
 import { NO_LIBRARY_REASON } from "../../fleet/health/without-library.ts";
 import type { Member } from "../../fleet/members/member.ts";
@@ -13,7 +14,6 @@ import {
   describeError,
   Findings,
   hasNoLibrary,
-  mapConcurrently,
   type Subject,
   type ValidationResult,
 } from "./subject.ts";

@@ -108,20 +108,5 @@ export function codeOf(error: unknown): string {
   return error.code;
 }
 
-/** Runs a function over items, at most `atOnce` at a time. Results keep the order of the items. */
-export async function mapConcurrently<T, R>(
-  items: readonly T[],
-  atOnce: number,
-  run: (item: T) => Promise<R>,
-): Promise<R[]> {
-  const results: R[] = [];
-  let next = 0;
-  const lane = async () => {
-    for (let at = next++; at < items.length; at = next++) results[at] = await run(items[at] as T);
-  };
-  await Promise.all(Array.from({ length: Math.min(atOnce, items.length) }, lane));
-  return results;
-}
-
 /** Processes asked at the same time: more would only wait for each other on shared units. */
 export const MAX_CONCURRENT = 8;
