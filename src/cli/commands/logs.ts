@@ -10,6 +10,7 @@ import { pickMember } from "../../fleet/members/known-fleet.ts";
 import type { KnownFleet, Member } from "../../fleet/members/member.ts";
 import {
   isError,
+  isErrorMessage,
   isUnread,
   type LogEntry,
   newestEntries,
@@ -139,7 +140,7 @@ function entryLines(
   if (error !== undefined) lines.push(...indented("error", explained ?? error));
   if (result.output !== "" && result.output !== error) lines.push(...indented("output", text(result.output)));
   for (const { target, tags, data } of result.messages) {
-    const what = [quoted(tags.Action ?? "message"), tags.Status === "error" ? "(error)" : ""]
+    const what = [quoted(tags.Action ?? "message"), isErrorMessage({ tags }) ? "(error)" : ""]
       .filter(Boolean)
       .join(" ");
     lines.push(...indented("sent", `${what} to ${nameOf(target)}${data === "" ? "" : `  ${text(data)}`}`));

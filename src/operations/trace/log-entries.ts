@@ -1,4 +1,4 @@
-import type { Scheduled } from "../../ao/port.ts";
+import type { OutMessage, Scheduled } from "../../ao/port.ts";
 import { relationOf } from "../../ao/replies.ts";
 import { amount } from "../../core/amount.ts";
 import { luaErrorIn } from "../../fleet/code/lua-error.ts";
@@ -95,12 +95,16 @@ export function withSources(entries: readonly Entry[], sourceHash: string): LogE
 }
 
 /** The hash of the bundle that an Eval loads, read from its commit; undefined for any other message. */
-const loadedBy = ({ action, data }: Scheduled): string | undefined =>
+export const loadedBy = ({ action, data }: Pick<Scheduled, "action" | "data">): string | undefined =>
   action === "Eval" ? committedHash(data) : undefined;
 
 /** Whether the process committed the load. A refused epoch is not an error, but loads nothing. */
 const succeeded = ({ result }: Entry): boolean =>
   result?.error === undefined && readLoadOutcome(result?.output ?? "").kind === "committed";
+
+/** Whether a sent message reports an error: as the fleet's library does, or by the action `Error`. Pure. */
+export const isErrorMessage = ({ tags }: Pick<OutMessage, "tags">): boolean =>
+  tags.Status === "error" || tags.Action === "Error-Response" || tags.Action === "Error";
 
 /** Whether it failed or was refused. Errors sent to others in the same evaluation are about their messages. */
 export function isError({ result, from, claims, messageId, tags: sent }: Entry): boolean {
@@ -108,8 +112,6 @@ export function isError({ result, from, claims, messageId, tags: sent }: Entry):
   // The process answers the sender that the message names.
   const asked = { address: claims ?? from, messageId, tags: sent };
   return (result?.messages ?? []).some(
-    (message) =>
-      (message.tags.Action === "Error-Response" || message.tags.Status === "error") &&
-      relationOf(message, asked) !== "other",
+    (message) => isErrorMessage(message) && relationOf(message, asked) !== "other",
   );
 }

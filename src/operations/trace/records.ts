@@ -1,6 +1,14 @@
 import type { Scheduled } from "../../ao/port.ts";
 import type { Entry, History } from "../../fleet/history.ts";
-import { isError, isUnread, type LogEntry, type Searched, searchedIn, withResults } from "./log-entries.ts";
+import {
+  isError,
+  isErrorMessage,
+  isUnread,
+  loadedBy,
+  type Searched,
+  searchedIn,
+  withResults,
+} from "./log-entries.ts";
 
 /** One message that a process received or sent, for filters. */
 export interface MessageRecord {
@@ -61,23 +69,19 @@ function recordsOf(processId: string, entry: Entry): MessageRecord[] {
     correlation: entry.tags["Correlation-Id"] ?? "",
     tags: entry.tags,
     // A whole bundle would only clutter the output.
-    data: isLoad(entry) ? "" : entry.data,
+    data: loadedBy(entry) === undefined ? entry.data : "",
     ...(entry.result?.error === undefined ? {} : { error: entry.result.error }),
   };
-  const sent = (entry.result?.messages ?? []).map(({ target, tags, data }): MessageRecord => {
-    const bad = tags.Status === "error" || tags.Action === "Error-Response" || tags.Action === "Error";
-    return {
+  const sent = (entry.result?.messages ?? []).map(
+    ({ target, tags, data }): MessageRecord => ({
       ...base,
       ...{ direction: "sent", from: processId, to: target, action: tags.Action ?? "", tags, data },
-      status: bad ? "error" : "ok",
+      status: isErrorMessage({ tags }) ? "error" : "ok",
       correlation: tags["Correlation-Id"] ?? "",
-    };
-  });
+    }),
+  );
   return [received, ...sent];
 }
-
-const isLoad = ({ action, data }: Pick<LogEntry, "action" | "data">): boolean =>
-  action === "Eval" && data.length > 20_000;
 
 /** Whether a record matches a filter. Pure. */
 export function matches(record: MessageRecord, filter: Filter): boolean {

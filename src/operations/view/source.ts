@@ -29,7 +29,7 @@ import { entryText, type HistoryEntry, historyOfStack } from "../rollback/entrie
 import { historyFor } from "../rollback/history-for.ts";
 import type { StackHistory } from "../rollback/read-history.ts";
 import { noRouter } from "../rollout/router.ts";
-import { isError, type LogEntry, newestEntries } from "../trace/log-entries.ts";
+import { isError, isErrorMessage, type LogEntry, newestEntries } from "../trace/log-entries.ts";
 import { acknowledge, alertsOf } from "./alerts.ts";
 import { differenceOf } from "./difference.ts";
 import { acknowledgeMonitored, isMonitored, monitoredAlerts } from "./monitored.ts";
@@ -237,7 +237,7 @@ async function messageView(
   if (result?.error !== undefined) outcome.push(await explain(result.error, entry.source));
   if (result?.output) outcome.push(brief(result.output, 2000));
   for (const { target, tags, data } of result?.messages ?? []) {
-    const what = `${tags.Action ?? "a message"}${tags.Status === "error" ? " (error)" : ""}`;
+    const what = `${tags.Action ?? "a message"}${isErrorMessage({ tags }) ? " (error)" : ""}`;
     outcome.push(`sent ${what} to ${target}  ${brief(data, 2000)}`);
   }
   return {
