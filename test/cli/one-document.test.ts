@@ -24,6 +24,21 @@ const opened = () =>
     [member("battle")],
   );
 
+/** The lock of a running pulumi on the stack `dev`. */
+const lockStack = () => {
+  const owner = { pid: process.pid, username: "ann", hostname: hostname(), timestamp: new Date() };
+  writeFiles({ ".pulumi/locks/organization/ao-fleet/dev/lock.json": JSON.stringify(owner) }, cwd);
+};
+
+test("fleet restore looks at the stack's lock before it opens the fleet", async () => {
+  lockStack();
+  const down = new FleetError({ code: "LOCALNET_START", what: "The network is down.", remedy: "Start it." });
+  const ran = await fleet(["restore", "battle", "--yes", "--json"], {
+    ...{ cwd, fleet: down, backend: `file://${cwd}` },
+  });
+  expect([ran.code, ran.json()]).toEqual([5, { success: false, error: { code: "STACK_LOCKED" } }]);
+});
+
 describe("a stack that another run holds ends, with a document and exit code 5,", () => {
   test.each([
     ["deploy", ["--yes"]],
@@ -33,8 +48,7 @@ describe("a stack that another run holds ends, with a document and exit code 5,"
     ["move", ["--to", "other", "--yes"]],
   ])("fleet %s", async (command, words) => {
     writeFileSync(join(cwd, "Pulumi.other.yaml"), "config: {}\n");
-    const owner = { pid: process.pid, username: "ann", hostname: hostname(), timestamp: new Date() };
-    writeFiles({ ".pulumi/locks/organization/ao-fleet/dev/lock.json": JSON.stringify(owner) }, cwd);
+    lockStack();
     const engine = fakeEngine(changes);
     const ran = await fleet([command, ...words, "--json"], {
       ...{ cwd, engine, fleet: opened(), backend: `file://${cwd}` },

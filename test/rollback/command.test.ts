@@ -291,6 +291,13 @@ const refusals: [string, () => void, string[], string, number][] = [
     1,
   ],
   [
+    "to keep the state and to replace it",
+    () => {},
+    ["--to", "1", "--preserve-state", "--restore-state"],
+    "OPTIONS_CLASH",
+    2,
+  ],
+  [
     "a stack with another operation in progress",
     () => {
       world.locked = true;

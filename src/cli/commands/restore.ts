@@ -7,7 +7,7 @@ import { savedStates, snapshotsFor } from "../../operations/backup/find.ts";
 import { planLines, planRestores } from "../../operations/backup/newer-states.ts";
 import { restoreStates } from "../../operations/backup/restore.ts";
 import { membersWithLibrary } from "../../operations/members-named.ts";
-import { describeOwner, recover } from "../../operations/recover/index.ts";
+import { freeStack } from "../../operations/recover/free-stack.ts";
 import { assertCanConfirm } from "../can-confirm.ts";
 import { type Cli, type Context, defineCommand } from "../command.ts";
 import { declined, lockedOut } from "../ends.ts";
@@ -57,23 +57,10 @@ async function run(context: Context, options: RestoreOptions, names: readonly st
     options.list || options.yes,
     "Pass --yes to restore without confirmation, or --list to only list the saved states.",
   );
-  const fleet = await context.fleet({ journal: "discard", wallet: !options.list });
-  const members = membersWithLibrary(fleet, names, options.all || options.list, out);
-  if (options.list) {
-    const { snapshots, unread } = await savedStates(fleet, members);
-    out.document({ success: true, stack: fleet.stack, snapshots, unread });
-    for (const snapshot of snapshots) out.line(describeSnapshot(snapshot, snapshot.from));
-    for (const what of unread) out.note(`not listed: ${what}`);
-    return EXIT.ok;
-  }
-  const workspace = await context.workspace();
-  const recovery = await recover(workspace, fleet.project, fleet.stack, (line) => out.note(line));
-  if (recovery.kind === "held") {
-    out.alert(
-      `The stack ${fleet.stack} is locked by ${recovery.locks.map(describeOwner).join(", ")}. [STACK_LOCKED]`,
-    );
-    return lockedOut(out);
-  }
+  if (options.list) return list(context, names);
+  if (!(await freeStack(context, out))) return lockedOut(out);
+  const fleet = await context.fleet({ journal: "discard" });
+  const members = membersWithLibrary(fleet, names, options.all, out);
   const wanted = await planRestores(fleet, await snapshotsFor(fleet, members, options));
   for (const { snapshot, from, unread = [] } of wanted) {
     out.note(describeSnapshot(snapshot, from));
@@ -88,6 +75,16 @@ async function run(context: Context, options: RestoreOptions, names: readonly st
     return declined(out, fleet.stack);
   const restored = await restoreStates(fleet, wanted, (line) => out.line(line));
   out.document({ success: true, stack: fleet.stack, restored });
+  return EXIT.ok;
+}
+
+async function list(context: Context, names: readonly string[]): Promise<ExitCode> {
+  const { out } = context;
+  const fleet = await context.fleet({ journal: "discard", wallet: false });
+  const { snapshots, unread } = await savedStates(fleet, membersWithLibrary(fleet, names, true, out));
+  out.document({ success: true, stack: fleet.stack, snapshots, unread });
+  for (const snapshot of snapshots) out.line(describeSnapshot(snapshot, snapshot.from));
+  for (const what of unread) out.note(`not listed: ${what}`);
   return EXIT.ok;
 }
 

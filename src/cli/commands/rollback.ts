@@ -125,6 +125,14 @@ function checkUsage(context: Context, options: RollbackOptions): void {
       remedy: "Remove one of them.",
     });
   }
+  if (options.preserveState && options.restoreState) {
+    throw new UsageError({
+      code: "OPTIONS_CLASH",
+      what: "--preserve-state and --restore-state cannot be combined: one keeps the present state, the other replaces it.",
+      expected: "--preserve-state or --restore-state",
+      remedy: "Remove one of them.",
+    });
+  }
   // Without a target, the command asks for one first.
   const asksFirst = to === undefined && deploymentId === undefined;
   assertCanConfirm(

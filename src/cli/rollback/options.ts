@@ -7,7 +7,7 @@ export const Options = z.looseObject({
   reason: z.string().max(1000).optional(),
   manual: z.boolean().default(false),
   emergency: z.boolean().default(false),
-  preserveState: z.boolean().default(true),
+  preserveState: z.boolean().default(false),
   restoreState: z.boolean().default(false),
   only: z.array(z.string()).default([]),
   acceptDivergence: z.boolean().default(false),

@@ -93,10 +93,6 @@ export function historyOfStack(
 function updateEntries(free: Iterable<StackUpdate>, heldAt: readonly string[]): HistoryEntry[] {
   const entries: HistoryEntry[] = [];
   for (const update of free) {
-    const changes = Object.entries(update.resourceChanges ?? {}).filter(
-      ([op, count]) => op !== "same" && count > 0,
-    );
-    if (update.kind === "update" && update.result === "succeeded" && changes.length === 0) continue;
     // A successful update without a release (only outputs changed) is not something to return to.
     if (update.kind === "update" && update.result === "succeeded") continue;
     entries.push({
