@@ -103,6 +103,68 @@ export const CALLS = {
       };
     },
   },
+  "a range by time excludes its start and the spawn, and its cursors are times": {
+    faithful: {
+      all: ["1", "2", "3", false],
+      after1: ["2", "3", false],
+      page: ["2", true],
+      beyond: [false],
+      time: error(400, 'IntError("data store int error: invalid digit found in string")'),
+    },
+    async observe({ owner }) {
+      const id = await withThree(owner);
+      const read = (parameters: string) => call(owner, "su", `/${id}?process-id=${id}&${parameters}`);
+      const { edges } = (await read("from=0")).says as Order;
+      const [first, , last] = edges.map(({ cursor }) => cursor);
+      return {
+        all: noncesIn(await read("from=0")),
+        after1: noncesIn(await read(`from=${first}`)),
+        page: noncesIn(await read(`from=${first}&limit=1`)),
+        beyond: noncesIn(await read(`from=${last}`)),
+        time: await read("from=soon"),
+      };
+    },
+  },
+  "the scheduler shows a message by its id, with its place, and requires the process' id": {
+    faithful: {
+      missing: query("missing field `process-id`"),
+      status: 200,
+      message: true,
+      names: true,
+      latest: true,
+    },
+    async observe({ owner, shared }) {
+      const id = await shared();
+      const sent = await owner.message(id, { Action: "Eval" }, "return 1");
+      await owner.evaluated(id, sent);
+      const { status, says } = await call(owner, "su", `/${sent}?process-id=${id}`);
+      const shown = says as Placed & { readonly message: { readonly id: string } };
+      const latest = (await call(owner, "su", `/${id}/latest`)).says as Placed;
+      return {
+        missing: await call(owner, "su", `/${sent}`),
+        status,
+        message: shown.message.id === sent,
+        names: namesMessage(shown, sent),
+        latest: namesMessage(latest, sent),
+      };
+    },
+  },
+  "the gateway refuses what is no query, and has no data of an unknown id": {
+    faithful: { nonsense: { status: 400, errors: true }, unknown: 404 },
+    async observe({ owner }) {
+      const { gatewayUrl, graphqlUrl } = owner.network.endpoints;
+      const nonsense = await fetch(graphqlUrl, {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify({ query: "{ nothing }" }),
+      });
+      const { errors } = (await nonsense.json()) as { errors?: unknown };
+      return {
+        nonsense: { status: nonsense.status, errors: Array.isArray(errors) },
+        unknown: (await fetch(`${gatewayUrl}/${NOBODY}`)).status,
+      };
+    },
+  },
   "the scheduler reports what it does not know": {
     faithful: {
       process: error(400, 'NotFound("Process not found")'),
@@ -299,6 +361,7 @@ export const CALLS = {
     faithful: {
       half: error(400, "You must set both process-id and assign to send an assignment, not just one"),
       other: error(400, "You must set both process-id and assign to send an assignment, not just one"),
+      unknown: error(500, 'Error: 400: {"error":"Invalid gateway tx for assigning"}'),
       text: error(500, "'body': A valid and signed data item must be provided as the body."),
     },
     async observe({ owner, shared }) {
@@ -308,6 +371,7 @@ export const CALLS = {
       return {
         half: await call(owner, "mu", `/?assign=${item.id}`, { method: "POST" }),
         other: await call(owner, "mu", `/?process-id=${id}`, { method: "POST" }),
+        unknown: await call(owner, "mu", `/?process-id=${id}&assign=${NOBODY}`, { method: "POST" }),
         text: await call(owner, "mu", "/", {
           method: "POST",
           headers: { "content-type": "text/plain" },
