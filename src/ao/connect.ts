@@ -46,13 +46,19 @@ interface Adapter {
   publishedUrl(network: ResolvedNetwork, input: PublishedInput): string | undefined;
 }
 
+/** Twice what a replica of PostgreSQL, the database of scheduler units, may be behind by default while it answers queries. */
+const SCHEDULER_LAG_SECONDS = 60;
+
 /** The only place that selects the adapter for a network. */
 const ADAPTERS: Readonly<Record<Protocol, Adapter>> = {
   legacy: {
     connect: (network, options) =>
       connectLegacy({
         ...{ endpoints: endpointsOf(network), ...options },
-        limits: network.kind === "local" ? EMBEDDED_LIMITS : {},
+        limits:
+          network.kind === "local"
+            ? EMBEDDED_LIMITS
+            : { schedulerLag: (network.schedulerLagSeconds ?? SCHEDULER_LAG_SECONDS) * 1000 },
       }),
     check: (network, needs, budget) => checkLegacy(endpointsOf(network), needs, budget).then(() => []),
     dryRunsAs: (network, address) => legacyDryRuns(endpointsOf(network), address),

@@ -239,12 +239,12 @@ export function scheduleBehind(url: string, processId: string, newest: number, k
   );
 }
 
-/** `NOT_ARRIVED`: the scheduler does not have it, but it may still be in transit. */
+/** `NOT_ARRIVED`: the scheduler does not have it, but it may still be in transit, or the scheduler's answers may be behind. */
 export function notArrived(id: string, milliseconds: number): UnitError {
   return new UnitError(
     {
       code: "NOT_ARRIVED",
-      what: `The item ${id} may still be in transit to the scheduler.`,
+      what: `The item ${id} may still be in transit to the scheduler, or the scheduler's answers may be behind.`,
       got: "the scheduler does not have it yet",
       expected: `an item that arrived, or ${seconds(milliseconds)} more without it`,
       remedy: "Try again later.",

@@ -35,6 +35,12 @@ const LegacyRefSchema = z.strictObject({
   scheduler: address.default(NETWORK_DEFAULTS.scheduler),
   /** The unit of that scheduler. Default: the URL that the scheduler published on the gateway (`Scheduler-Location`). */
   suUrl: url.optional(),
+  /**
+   * Seconds by which the scheduler unit's answers may be behind what it accepted, as with a replica of its database. For so long, its "not
+   * found" does not allow a second post of a spawn or a second assignment. 0 for a unit that reads from the database that it writes to.
+   * @default 60
+   */
+  schedulerLagSeconds: z.number().min(0).max(3600).optional(),
   /** The address whose pushes between processes are trusted. Default: the well-known messenger unit's. */
   authority: address.default(NETWORK_DEFAULTS.authority),
   /**
@@ -136,6 +142,8 @@ export interface ResolvedNetwork {
   readonly units: Readonly<Record<string, string>>;
   /** Largest message in bytes that the network accepts. */
   readonly maxMessageBytes: number;
+  /** Seconds by which answers of the scheduler's unit may be behind, if the declaration says so. */
+  readonly schedulerLagSeconds?: number;
   /** Whether a message that is posted again may be evaluated again. */
   readonly repeats: boolean;
 }
@@ -165,11 +173,15 @@ export function remoteNetwork(ref: Exclude<CompleteNetworkRef, { kind: "local" }
   const graphqlUrl = declared.graphqlUrl ?? `${declared.gatewayUrl.replace(/\/+$/, "")}/graphql`;
   const units = Object.fromEntries(
     Object.entries({ ...declared, graphqlUrl }).flatMap(([role, unit]) =>
-      unit === undefined ? [] : [[role, unit]],
+      typeof unit === "string" ? [[role, unit]] : [],
     ),
   );
   const protocol = protocolOf(ref);
-  return { kind, protocol, units, maxMessageBytes, repeats: TRAITS[protocol].repeats };
+  const lag = ref.kind === "legacy" ? ref.schedulerLagSeconds : undefined;
+  return {
+    ...{ kind, protocol, units, maxMessageBytes, repeats: TRAITS[protocol].repeats },
+    ...(lag === undefined ? {} : { schedulerLagSeconds: lag }),
+  };
 }
 
 /** The protocol of a declared network. */

@@ -3,11 +3,13 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { DataItem } from "@dha-team/arbundles";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { connect as connectNetwork } from "../../src/ao/connect.ts";
 import { connectLegacy, type LegacyLimits } from "../../src/ao/legacy/connect.ts";
+import { resolveNetwork } from "../../src/ao/network.ts";
 import type { Ao } from "../../src/ao/port.ts";
 import { budgetOf } from "../../src/core/budget.ts";
 import { journal, units, wallet } from "./bench.ts";
-import { AUTHORITY, MODULE, ok, type Reply, SCHEDULER } from "./units.ts";
+import { AUTHORITY, budgetWhile, MODULE, ok, type Reply, SCHEDULER } from "./units.ts";
 
 let ao: Ao;
 
@@ -169,6 +171,45 @@ describe("a spawn whose post was not answered", () => {
     });
     await expect(spawn(dead, 0.3)).rejects.toMatchObject({ code: "UNIT_DOWN" });
     expect(count("su.process")).toBe(0);
+  });
+});
+
+describe("a scheduler whose answers may be behind what it accepted", () => {
+  test.each<[string, object, number]>([
+    ["is believed after a minute, if the network says no more", {}, 1],
+    [
+      "is believed at once if the network says that its answers are not behind",
+      { schedulerLagSeconds: 0 },
+      2,
+    ],
+  ])("%s", async (_, declared, posts) => {
+    const network = await resolveNetwork({ kind: "legacy", ...units.endpoints, ...declared }, () =>
+      Promise.reject(new Error("not local")),
+    );
+    const now = performance.now.bind(performance);
+    units.script(({ endpoint, nth }) => {
+      if (endpoint === "mu.post") return nth === 1 ? "reset" : undefined;
+      if (endpoint !== "su.process") return undefined;
+      // Longer than a post may be in transit.
+      vi.spyOn(performance, "now").mockImplementation(() => now() + 30_000);
+      return absent;
+    });
+    const budget = budgetWhile(() => count("su.process") < 3 && units.posted.length < 2);
+    const { id } = await connectNetwork(network, { wallet, journal })
+      .spawn({ intent: "k", module: MODULE, tags: { Name: "battle" } }, budget)
+      .catch(() => ({ id: units.posted[0] }));
+    expect(units.posted).toEqual(Array(posts).fill(id));
+  });
+
+  test("has a process whose latest message it shows", async () => {
+    const { id } = await spawn();
+    const tags = [{ name: "Nonce", value: "1" }];
+    units.script(({ endpoint, path }) => {
+      if (path.endsWith("/latest")) return { json: { message: { id: "m" }, assignment: { id: "a", tags } } };
+      return endpoint === "su.process" ? absent : undefined;
+    });
+    expect(await spawn(connect())).toEqual({ id, resent: true });
+    expect(units.posted).toEqual([id]);
   });
 });
 

@@ -180,6 +180,27 @@ describe("stale and lagging reads", () => {
     expect(output(await result(id, last))).toBe("2");
   });
 
+  test("the scheduler's lookups can be behind, and its latest messages are not", async () => {
+    const id = await client.spawn();
+    const sent = await message(id, "return 1");
+    const asked = async (path: string) => {
+      const answer = await fetch(`${net.suUrl}/${path}`);
+      return [answer.status, await answer.text()];
+    };
+    const remove = arm(net.behaviours.schedulerLag(60_000));
+    expect(await asked(`processes/${id}`)).toEqual([400, '{"error":"NotFound(\\"Process not found\\")"}']);
+    expect(await asked(`${sent}?process-id=${id}`)).toEqual([
+      400,
+      '{"error":"Message or Process not found"}',
+    ]);
+    const order = `${id}?process-id=${id}&from-nonce=-1`;
+    expect(await asked(order)).toEqual([200, expect.stringContaining('"edges":[]')]);
+    expect(await asked(`${id}/latest`)).toEqual([200, expect.stringContaining(sent)]);
+    remove();
+    expect((await asked(`processes/${id}`))[0]).toBe(200);
+    expect(await asked(order)).toEqual([200, expect.stringContaining(sent)]);
+  });
+
   test("the index alone can lag", async () => {
     arm(net.behaviours.indexLag(60_000));
     const id = await client.spawn();

@@ -69,6 +69,11 @@ export interface Behaviours {
    * node: for single slots.
    */
   staleReads(slots: number, options?: Portion & { result?: boolean }): Remove;
+  /**
+   * The scheduler unit looks items and orders up in a replica of its database that is `ms` behind. The latest message of a process comes from
+   * the database itself.
+   */
+  schedulerLag(ms: number): Remove;
   /** The index alone lags: queries do not see what is younger than `ms`. */
   indexLag(ms: number): Remove;
   /**
@@ -337,6 +342,14 @@ export function behavioursOf({ faults, knobs, oracle, index, isNode }: Workshop)
       });
     },
 
+    schedulerLag: (ms) =>
+      add({
+        name: "schedulerLag",
+        on: "su.message",
+        match: ({ unit, path }) => unit === "su" && !/\/latest(\?|$)/.test(path),
+        fault: { kind: "rewrite", with: (answer) => asOf(answer, Date.now() - ms) },
+      }),
+
     indexLag(ms) {
       index.lag = ms;
       return () => {
@@ -409,6 +422,29 @@ function withoutEdges(answer: Answer, hidden: (id: string) => boolean): Answer {
   if (!found?.edges?.some(({ node }) => node?.id !== undefined && hidden(node.id))) return answer;
   found.edges = found.edges.filter(({ node }) => node?.id === undefined || !hidden(node.id));
   return { ...answer, body: Buffer.from(JSON.stringify(body)) };
+}
+
+interface Placed {
+  assignment?: { tags: { name: string; value: string }[] } | null;
+}
+
+/** A scheduler's answer about what it had at an earlier time. */
+function asOf(answer: Answer, time: number): Answer {
+  if (answer.status !== 200) return answer;
+  const body = JSON.parse(answer.body.toString("utf8")) as Placed & {
+    process_id?: string;
+    timestamp?: number;
+    edges?: { node: Placed }[];
+  };
+  const isYounger = ({ assignment }: Placed) =>
+    Number(assignment?.tags.find(({ name }) => name === "Timestamp")?.value ?? 0) > time;
+  const notFound = (error: string) => answerOf(400, JSON.stringify({ error }));
+  if (body.process_id !== undefined && (body.timestamp ?? 0) > time)
+    return notFound('NotFound("Process not found")');
+  if (isYounger(body)) return notFound("Message or Process not found");
+  if (body.edges === undefined) return answer;
+  const edges = body.edges.filter(({ node }) => !isYounger(node));
+  return { ...answer, body: Buffer.from(JSON.stringify({ ...body, edges })) };
 }
 
 function withoutNewest(answer: Answer, slots: number, sort: string | null): Answer {

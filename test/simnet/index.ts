@@ -46,7 +46,7 @@ export interface SimnetOptions {
 
 /** A network whose processes are models, behind a fault proxy: thousands of them in one process of Node. */
 export interface Simnet {
-  readonly endpoints: LegacyEndpoints;
+  readonly endpoints: LegacyEndpoints & { readonly schedulerLagSeconds: number };
   readonly suUrl: string;
   /** Its HyperBEAM node. */
   readonly node: { readonly nodeUrl: string; readonly nodeAddress: string };
@@ -110,6 +110,8 @@ export async function startSimnet(options: SimnetOptions = {}): Promise<Simnet> 
     suUrl: proxy.urls.su,
     scheduler: units.scheduler,
     authority: units.authority,
+    // Its scheduler reads what it writes; see the behaviour `schedulerLag`.
+    schedulerLagSeconds: 0,
   };
   const { node: nodeUrl = "" } = proxy.urls;
   return {

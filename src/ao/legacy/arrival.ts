@@ -42,17 +42,20 @@ export interface Arrival {
 
 interface ArrivalParts {
   readonly schedulers: Schedulers;
-  /** Milliseconds for which a post may still be in transit after its connection ended. */
-  readonly inFlight: number;
+  /**
+   * Milliseconds after a post's connection ended for which its absence at the scheduler proves nothing: it may be in transit, or the unit may
+   * answer from a database that is behind.
+   */
+  readonly patience: number;
   /** Whether the gateway's index shows an item; a single attempt. */
   isShown(id: string, budget: Budget): Promise<boolean>;
 }
 
-export function arrivalOf({ schedulers, inFlight, isShown }: ArrivalParts): Arrival {
+export function arrivalOf({ schedulers, patience, isShown }: ArrivalParts): Arrival {
   /** Earlier runs sent everything before this time. */
   const opened = performance.now();
   /** When the latest post of an item ended that may have arrived. */
-  const posts = new RecentTimes(inFlight);
+  const posts = new RecentTimes(patience);
 
   async function look(intent: Intent, item: SignedItem, route: Route, budget: Budget): Promise<boolean> {
     const { id, target: processId } = intent;
@@ -80,8 +83,8 @@ export function arrivalOf({ schedulers, inFlight, isShown }: ArrivalParts): Arri
         if (intent.state === "sent") return true;
         throw error;
       }
-      const patience = (posts.of(intent.id) ?? opened) + inFlight - performance.now();
-      if (!isSafe && patience > 0) throw notArrived(intent.id, patience);
+      const left = (posts.of(intent.id) ?? opened) + patience - performance.now();
+      if (!isSafe && left > 0) throw notArrived(intent.id, left);
       return false;
     },
   };

@@ -49,6 +49,11 @@ export interface LegacyLimits {
    * scheduler proves nothing. Default 5,000.
    */
   readonly inFlight?: number;
+  /**
+   * Milliseconds by which answers of the scheduler's unit may be behind what it accepted: for so much longer, its "not found" about a spawn
+   * or an assignment proves nothing. Default 0.
+   */
+  readonly schedulerLag?: number;
   /** Whether the scheduler's unit has every process of the network, so that its "not found" is final. Default false. */
   readonly isWhole?: boolean;
   /** How the waits between attempts grow. */
@@ -94,7 +99,7 @@ type Parts = ReturnType<typeof partsOf>;
 
 /** The units, and the caches of the connection. */
 function partsOf({ endpoints, wallet, journal, limits = {}, log = () => {}, onWait }: LegacyOptions) {
-  const { concurrency = 8, callSeconds = 30, inFlight = 5000 } = limits;
+  const { concurrency = 8, callSeconds = 30, inFlight = 5000, schedulerLag = 0 } = limits;
   const backoff = { ...defaultBackoff, ...limits.backoff, ...(onWait ? { observe: onWait } : {}) };
   const unitLimits = { concurrency, timeout: callSeconds * 1000 };
   const posting = { ...unitLimits, beforePost: () => journal.assertHeld() };
@@ -111,7 +116,7 @@ function partsOf({ endpoints, wallet, journal, limits = {}, log = () => {}, onWa
     (await readPage(index, { ids: [id] }, { first: 1 }, budget)).items[0];
   const arrival = arrivalOf({
     schedulers,
-    inFlight,
+    patience: inFlight + schedulerLag,
     isShown: async (id, budget) => (await shown(id, budget)) !== undefined,
   });
   const routes = { maxMessageBytes, hasUpload: upload !== undefined };

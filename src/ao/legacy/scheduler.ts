@@ -5,7 +5,7 @@ import { earliestThere } from "../shared/clock.ts";
 import { readPage } from "../shared/gateway.ts";
 import { type Answer, FROM_ITSELF, type Unit } from "../shared/http.ts";
 import type { LegacyEndpoints } from "./endpoints.ts";
-import { EntrySchema, isNotFound, pageOf } from "./entries.ts";
+import { EntrySchema, hasNoMessage, isNotFound, pageOf } from "./entries.ts";
 import { newestAt } from "./history.ts";
 
 /** An item that a scheduler unit may have scheduled. */
@@ -119,6 +119,14 @@ export function schedulersOf(parts: {
     }
   }
 
+  /** Whether a process has messages. Units read the latest one from the database that they write to, also if they look items up in a replica. */
+  async function hasMessages(scheduler: string, processId: string, budget: Budget): Promise<boolean> {
+    const { su, answer } = await asked(scheduler, `${processId}/latest`, budget);
+    if (hasNoMessage(answer)) return false;
+    if (!answer.ok || !EntrySchema.safeParse(answer.json).success) throw inconclusive(su, answer);
+    return true;
+  }
+
   /** A page of the order of a process from an exclusive start on. */
   async function pageAfter(
     processId: string,
@@ -199,7 +207,7 @@ export function schedulersOf(parts: {
       const scheduler = kind === "spawn" ? item.scheduler : await schedulerOfProcess(item.processId, budget);
       const path = kind === "spawn" ? `processes/${id}` : `${id}?process-id=${item.processId}`;
       const { su, answer } = await asked(scheduler, path, budget);
-      if (isNotFound(answer)) return false;
+      if (isNotFound(answer)) return kind === "spawn" && hasMessages(scheduler, id, budget);
       if (!answer.ok) throw inconclusive(su, answer);
       const entry = EntrySchema.safeParse(answer.json).data;
       const isThere =
