@@ -7,6 +7,7 @@ import { connect as connectNetwork } from "../../src/ao/connect.ts";
 import { connectLegacy, type LegacyLimits } from "../../src/ao/legacy/connect.ts";
 import { resolveNetwork } from "../../src/ao/network.ts";
 import type { Ao } from "../../src/ao/port.ts";
+import type { Wait } from "../../src/ao/retry.ts";
 import { budgetOf } from "../../src/core/budget.ts";
 import { journal, units, wallet } from "./bench.ts";
 import { AUTHORITY, budgetWhile, MODULE, ok, type Reply, SCHEDULER } from "./units.ts";
@@ -361,6 +362,26 @@ describe("a message whose post was not answered", () => {
     expect(units.posted).toHaveLength(posts);
     expect(count("su.message")).toBe(1);
   });
+});
+
+test("a message that waits because its scheduler is down names that unit, and not the messenger, which fails for that reason", async () => {
+  const waits: Wait[] = [];
+  const through = connectLegacy({
+    ...{ endpoints: units.endpoints, wallet, journal, limits },
+    onWait: (wait) => waits.push(wait),
+  });
+  units.script(({ endpoint }) => {
+    if (endpoint === "mu.post") return { status: 500, json: { error: "TypeError: fetch failed" } };
+    return endpoint.startsWith("su.") ? "reset" : undefined;
+  });
+  const message = { intent: "m", processId: "p".repeat(43), tags: { Action: "Eval" }, data: "1" };
+  const sent = through.send(
+    message,
+    budgetWhile(() => count("su.message") < 3),
+  );
+  await expect(sent).rejects.toMatchObject({ code: "UNIT_DOWN", transient: true });
+  await expect(sent).rejects.toThrow(/The scheduler unit at .* cannot be reached.*fetch failed/s);
+  expect(waits.at(-1)?.last?.what).toMatch(/^The scheduler unit at .* cannot be reached\.$/);
 });
 
 const entry = (id: string) => ({

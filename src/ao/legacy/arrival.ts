@@ -34,10 +34,15 @@ export interface Arrival {
   /**
    * Whether the network has the item. While a spawn or an assignment may still be in transit, neither is known.
    *
+   * @param unknown called if nobody can tell about a message or an upload, with the failure of the unit that was asked
    * @returns false if it may be posted: it did not arrive, or it is a message or an upload and nobody can tell
    * @throws UnitError while no unit can tell about a spawn or an assignment; transient
    */
-  hasArrived(posted: { intent: Intent; item: SignedItem; route: Route }, budget: Budget): Promise<boolean>;
+  hasArrived(
+    posted: { intent: Intent; item: SignedItem; route: Route },
+    budget: Budget,
+    unknown?: (error: UnitError) => void,
+  ): Promise<boolean>;
 }
 
 interface ArrivalParts {
@@ -71,14 +76,17 @@ export function arrivalOf({ schedulers, patience, isShown }: ArrivalParts): Arri
 
   return {
     posted: (id) => posts.note(id),
-    async hasArrived({ intent, item, route }, budget) {
+    async hasArrived({ intent, item, route }, budget, unknown) {
       // Schedulers and gateways drop a message or an upload that they already have, by its id, so posting it twice is safe.
       const isSafe = route === "upload" || (route === "post" && intent.kind === "message");
       try {
         if (await look(intent, item, route, budget)) return true;
       } catch (error) {
         if (!(error instanceof UnitError)) throw error;
-        if (isSafe) return false;
+        if (isSafe) {
+          unknown?.(error);
+          return false;
+        }
         // A unit accepted it, and nothing contradicts that.
         if (intent.state === "sent") return true;
         throw error;

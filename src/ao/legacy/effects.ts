@@ -113,8 +113,12 @@ class Posting implements Effects {
       budget,
       async (tries) => {
         const known = this.#parts.journal.byId(intent.id) ?? intent;
-        if (isInDoubt && (await this.#parts.arrival.hasArrived({ intent: known, item, route }, budget)))
-          return undefined;
+        let unanswered: UnitError | undefined;
+        const look = () =>
+          this.#parts.arrival.hasArrived({ intent: known, item, route }, budget, (error) => {
+            unanswered = error;
+          });
+        if (isInDoubt && (await look())) return undefined;
         try {
           return await this.#post(intent, item, budget);
         } catch (error) {
@@ -123,7 +127,7 @@ class Posting implements Effects {
           isInDoubt = hasStarted && mayHaveArrived(error, intent.kind);
           // A unit accepted the spawn, and the network does not know the process: the spawn may have been lost.
           if (isUnknownProcess(error) && tries >= LOST_AFTER) await this.repost(intent.target, budget);
-          throw error;
+          throw unanswered === undefined ? error : behind(error, unanswered);
         }
       },
       this.#parts.backoff,
@@ -234,6 +238,18 @@ class Posting implements Effects {
       budget,
     );
   }
+}
+
+/**
+ * The failure to report for a post. A messenger unit that cannot reach the scheduler fails itself, so a failure of the lookup before names
+ * the unit that is down.
+ */
+function behind(post: unknown, lookup: UnitError): unknown {
+  if (!(post instanceof UnitError) || post.code !== "UNIT_FAILED" || !lookup.code.startsWith("UNIT_"))
+    return post;
+  const [problem] = lookup.problems;
+  const got = `${problem.got ?? "no answer"}; ${post.problems[0].what} ${post.problems[0].got ?? ""}`.trim();
+  return new UnitError({ ...problem, got }, "transient", { cause: post, retryAfter: post.retryAfter });
 }
 
 const isUnknownProcess = (error: unknown) => error instanceof UnitError && error.code === "PROCESS_UNKNOWN";
