@@ -13,6 +13,7 @@ import {
   gatewayBehind,
   indexBehind,
   ordinaryDay,
+  schedulerBehind,
   staleVerdicts,
   unitsBehind,
 } from "./families/network.ts";
@@ -51,6 +52,7 @@ export function lifecycleCases(): FaultCase[] {
     staleVerdicts(1000, 1),
     ...[0, 20, 1200].map(indexBehind),
     gatewayBehind(15),
+    schedulerBehind(8),
     unitsBehind(),
     ...seeds(3).map(ordinaryDay),
     ...seeds(3).map(sameBytesAgain),

@@ -40,6 +40,8 @@ export interface SimnetOptions {
   readonly repeats?: Repeats;
   /** How its node behaves. Default: like the nodes of 2025. */
   readonly node?: Partial<NodeQuirks>;
+  /** What a fleet on its units is told about them: see the network's setting, and the behaviour `schedulerLag`. Default 0. */
+  readonly schedulerLagSeconds?: number;
   /** The effect of a spawn that is posted a second time. Default `ruins`, as in the real scheduler unit. */
   readonly spawnedTwice?: SpawnedTwice;
 }
@@ -110,8 +112,7 @@ export async function startSimnet(options: SimnetOptions = {}): Promise<Simnet> 
     suUrl: proxy.urls.su,
     scheduler: units.scheduler,
     authority: units.authority,
-    // Its scheduler reads what it writes; see the behaviour `schedulerLag`.
-    schedulerLagSeconds: 0,
+    schedulerLagSeconds: options.schedulerLagSeconds ?? 0,
   };
   const { node: nodeUrl = "" } = proxy.urls;
   return {

@@ -155,6 +155,26 @@ export function gatewayBehind(seconds: number): FaultCase {
   };
 }
 
+/** N4: the answers to the spawns are lost, and the scheduler looks them up in a replica that is behind. */
+export function schedulerBehind(seconds: number): FaultCase {
+  return {
+    family: "N4",
+    name: `scheduler ${seconds} s behind`,
+    faces: { on: ["legacy"], why: "a node has no replica" },
+    async run(lab) {
+      const net = await lab.network({ schedulerLagSeconds: 4 * seconds });
+      const { ledger: _, ...spec } = smallFleet(net, await lab.folder(), {
+        members: { battle: {}, shop: {} },
+        timeoutSeconds: 120,
+      });
+      net.behaviours.acceptAndLoseAnswer({ on: "mu.spawn", times: 2 });
+      net.behaviours.schedulerLag(seconds * 1000);
+      const result = await lab.recovering(() => new Engine(spec).up());
+      return [...failuresOf("up", result), ...(await lab.check(spec, net))];
+    },
+  };
+}
+
 /** N4: the units do not know a new process for longer than a create may take. */
 export function unitsBehind(): FaultCase {
   return {
