@@ -36,6 +36,14 @@ describe("a declaration", () => {
     expect(Buffer.byteLength(text)).toBe(battle?.bytes);
   });
 
+  it("warns of a cron on a network whose messages are permanent, with their number a day", async () => {
+    const network = { kind: "legacy", uploadUrl: "https://up.example" };
+    const crons = { battle: { tags: { "Cron-Interval": "30-seconds", "Cron-Tag-Action": "TICK" } } };
+    const { warnings } = await plan(crons, { network });
+    expect(warnings.find(({ code }) => code === "CRON_PERMANENT")?.what).toContain("ticks 2,880 times a day");
+    expect((await plan(crons)).warnings.map(({ code }) => code)).not.toContain("CRON_PERMANENT");
+  });
+
   it("makes the same plan on every machine and in every folder", async () => {
     const first = await plan({ battle: {} });
     const second = await plan({ battle: {} });

@@ -329,7 +329,10 @@ describe("read", () => {
     stack = await simulatedStack();
     const outs = await createProcess(await stack.inputs("battle"));
     stack.net.behaviours.computeDown();
-    await expect(lifecycle.read("id", { ...outs, timeoutSeconds: 2 })).rejects.toThrow();
+    // The state is kept: a refresh that fails writes none.
+    const refreshed = lifecycle.read("id", { ...outs, timeoutSeconds: 2 });
+    await expect(refreshed).rejects.toMatchObject({ code: "UNIT_DOWN", transient: true });
+    await expect(refreshed).rejects.toThrow("compute unit at");
   });
 });
 
