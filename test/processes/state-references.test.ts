@@ -98,6 +98,15 @@ describe("a reference into a state", () => {
   });
 });
 
+test("an import does not fill the table of a module that a state refers to", async () => {
+  const [from, to] = [await base.clone(), await base.clone()];
+  const rules = "package.loaded.rules = { fee = 3 } Fleet.store.states.shop.rules = package.loaded.rules";
+  for (const each of [from, to]) await each.eval(rules);
+  await from.eval("Fleet.store.states.shop.rules = { fee = 9 }");
+  expect(await imported(to, await exported(from))).toMatchObject({ success: true });
+  expect(await to.value("{ package.loaded.rules.fee, Fleet.store.states.shop.rules.fee }")).toEqual([3, 9]);
+});
+
 describe("a state that a message declares", () => {
   test("has its first content again if the message fails, and its options", async () => {
     const p = await base.clone();
