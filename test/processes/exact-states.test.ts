@@ -138,6 +138,21 @@ describe("a state arrives exactly", () => {
     expect(error).toMatch(/EXPORT_UNSUPPORTED: G\.go is a function.*The load is undone/);
   });
 
+  test("in place, of an earlier library that copied a global which is a state: its code adds to the state, which is the global still", async () => {
+    const players = { ann: { level: 2 } };
+    const state = {
+      ...{ schema: 2, stateVersion: "1", states: { a: { stock: { n: 1 } }, b: {}, keys: players } },
+      ...{ globals: { G: players }, tables: [] },
+    };
+    const text = canonicalJson(state);
+    const p = await boot("alias", { source: `${PROGRAM}\nG = K` });
+    const source = `${PROGRAM}\nG = K K.index = K.index or { made = true }`;
+    const loaded = await p.load({ source, state: { text, digest: sha256(text) } });
+    expect(loaded.error).toBeUndefined();
+    expect(await look(p, "{ rawequal(G, K), G.ann.level, K.index.made }")).toEqual([true, 2, true]);
+    await p.drop();
+  });
+
   test("with the keys of a range", async () => {
     const range = { salt: "r1", from: 0, to: 10_000 };
     const [from, to] = [

@@ -10,6 +10,7 @@ local json = require("fleet.json")
 local lossless = require("fleet.lossless-json")
 local memory = require("fleet.memory")
 local modules = require("fleet.modules")
+local stateJson = require("fleet.state-json")
 local store = require("fleet.store")
 
 local known = store.globals
@@ -56,9 +57,10 @@ local function reset(packed, foreign, keep)
   end
 end
 
--- The shared tables of an export that are in the states, at the places where it has them: id → table.
-local function inStates(exported)
-  local states, shared = lossless.unpack(exported.states, exported.tables, {})
+-- The tables that are in the states now, at the places of those in an import.
+-- @tparam table states the import: name → table
+-- @treturn table imported table → the one that is there
+local function placesOf(states)
   local there, queue = {}, {}
   local function pair(value, now)
     if type(value) ~= "table" or type(now) ~= "table" or there[value] then return end
@@ -70,7 +72,13 @@ local function inStates(exported)
     for k, v in next, queue[at] do pair(v, rawget(there[queue[at]], k)) end
     at = at + 1
   end
-  local found = {}
+  return there
+end
+
+-- The shared tables of an export that are in the states, at the places where it has them: id → table.
+local function inStates(exported)
+  local states, shared = lossless.unpack(exported.states, exported.tables, {})
+  local there, found = placesOf(states), {}
   for id, t in pairs(shared) do found[id] = there[t] end
   return found
 end
@@ -93,7 +101,8 @@ local importGlobals = {}
 -- @tparam ?table made for an export with lossless states, which are imported before: the tables of `tables` in them, id → table. The caller then
 --   compares states and globals with what was sent.
 -- @treturn function() that undoes the import
--- @treturn function() called once the states have their imported content: globals that were tables of states are that again
+-- @treturn function(came) called once the states have their imported content: globals that were tables of states are that again, if the same came
+--   for both. `came`: what came for the tables of the states, if it is not what they have now: table → imported table
 function importGlobals.take(packed, tables, made)
   if packed == nil then return function() end, function() end end
   if type(packed) ~= "table" or type(tables) ~= "table" then
@@ -134,11 +143,11 @@ function importGlobals.take(packed, tables, made)
     back()
     error(problem, 0)
   end
-  return back, function()
+  return back, function(came)
     for name, own in pairs(values) do
       local before = existing[name]
       if type(before) == "table" and foreign[before] and not rawequal(before, own) then
-        values[name] = before
+        values[name] = came and came[before] or before
         -- A state may have what no global can, such as a table with a metatable.
         local isRead, same = pcall(isSame, packed, tables, values)
         if isRead and same then
@@ -160,7 +169,10 @@ function importGlobals.again(exported)
     assertSame(exported)
   else
     local _, join = importGlobals.take(exported.globals, exported.tables)
-    join()
+    local states, came = {}, {}
+    for name, value in pairs(exported.states) do states[name] = stateJson.unpack(value) end
+    for value, now in pairs(placesOf(states)) do came[now] = value end
+    join(came)
   end
 end
 
