@@ -8,6 +8,7 @@ import { info } from "../../src/fleet/protocol/info.ts";
 import { luaList } from "../../src/fleet/protocol/lua.ts";
 import { statistics } from "../../src/fleet/protocol/statistics.ts";
 import type { Session } from "../../src/fleet/session/session.ts";
+import { awaited, type OldWaits, OldWaitsSchema } from "../../src/fleet/snapshot/old-waits.ts";
 import type { StateMove, StateOwner } from "./state-moves.ts";
 
 const StatusSchema = z.looseObject({ status: z.string() });
@@ -15,6 +16,7 @@ const RangesSchema = luaList(z.object({ from: z.number(), to: z.number() }));
 const SealedSchema = z.looseObject({ sealed: RangesSchema });
 const KeysSchema = z.looseObject({
   open: z.number(),
+  old: OldWaitsSchema.optional(),
   salt: z.string(),
   sealed: RangesSchema,
   states: luaList(z.string()),
@@ -111,9 +113,19 @@ export class Admission {
       .catch((error: unknown) => ({ ...revision, state: isRuinedError(error) ? "lost" : "unknown" }));
   }
 
-  /** The number of its calls whose replies could still change its state. */
-  async openCalls({ name, processId, keys }: Revision): Promise<number> {
-    if (keys) return (await this.keysOf(name, processId, keys)).open;
-    return (await statistics(this.#session, place(name, processId), this.#budget())).openCalls;
+  /**
+   * The number of its calls whose replies could still change its state; of a range of keys, with the handlers that wait for a message.
+   *
+   * @returns `old`: those handlers of a range that are not counted, because they have waited for too long
+   */
+  async openCalls({
+    name,
+    processId,
+    keys,
+  }: Revision): Promise<{ open: number; old?: OldWaits | undefined }> {
+    if (keys === undefined)
+      return { open: (await statistics(this.#session, place(name, processId), this.#budget())).openCalls };
+    const { open, old } = await this.keysOf(name, processId, keys);
+    return { open: awaited(open, old), old };
   }
 }

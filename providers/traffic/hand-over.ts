@@ -3,7 +3,6 @@
  * can write to it. From its last export on, the old revision refuses requests with `DRAINING`, which tells callers to retry. So nothing is
  * lost or counted twice, and the refusals end with the switch.
  */
-import { setTimeout as sleep } from "node:timers/promises";
 import type { Budget } from "../../src/core/budget.ts";
 import { crashPoint } from "../../src/core/crash.ts";
 import { FleetError } from "../../src/core/errors.ts";
@@ -14,10 +13,10 @@ import { info } from "../../src/fleet/protocol/info.ts";
 import { exportedState, importState } from "../../src/fleet/protocol/state.ts";
 import type { Session } from "../../src/fleet/session/session.ts";
 import { type Exported, ExportedSchema } from "../../src/fleet/snapshot/contents.ts";
+import { awaited, givenUpText, type OldWaits } from "../../src/fleet/snapshot/old-waits.ts";
 import { Admission, destination, place, type Standing, source } from "./admission.ts";
 import { confirmMove } from "./confirm-move.ts";
 import {
-  callsOpen,
   carriedText,
   globalsNotCarried,
   handOverFailed,
@@ -28,6 +27,7 @@ import { listGlobals } from "./list-globals.ts";
 import { acceptLostState } from "./lost-state.ts";
 import type { TrafficService } from "./schema.ts";
 import type { StateMove, StateOwner } from "./state-moves.ts";
+import { untilClosed } from "./until-closed.ts";
 
 /** Moves state between revisions. The state of a ruined revision is lost: with consent (`--replace`) the rollout continues without it. */
 export interface HandOver {
@@ -53,11 +53,6 @@ export interface HandOver {
   /** Resumes every `from` after a switch that certainly did not happen, and returns what was read back. */
   undo(list: readonly StateMove[]): Promise<Standing[]>;
 }
-
-/** Milliseconds between two checks of whether a draining process still waits for replies. */
-const POLL_MS = 200;
-/** Milliseconds that those replies may take. */
-const OPEN_CALLS_MS = 30_000;
 
 type Report = (
   name: string,
@@ -172,23 +167,18 @@ export class StateHandOver implements HandOver {
     if (given !== undefined) await this.#copy(move, given);
   }
 
-  /** Waits until a process has no open calls, whose replies could still change its state. */
-  async #callsClosed(move: StateMove): Promise<void> {
-    for (let waited = 0; waited < OPEN_CALLS_MS; waited += POLL_MS) {
-      if ((await this.#admission.openCalls(source(move))) === 0) return;
-      await sleep(POLL_MS);
-    }
-    throw callsOpen(move.name, OPEN_CALLS_MS / 1000);
+  #callsClosed(move: StateMove): Promise<{ old?: OldWaits | undefined }> {
+    return untilClosed(
+      move.name,
+      () => this.#admission.openCalls(source(move)),
+      ({ open }) => open,
+    );
   }
 
-  /** The export after the last handler that waits for a reply has ended: a waiting handler has state in local variables. */
-  async #finalExport(move: StateMove): Promise<Exported> {
-    for (let waited = 0; waited < OPEN_CALLS_MS; waited += POLL_MS) {
-      const given = await this.#exported(move);
-      if ((given.globals?.waiting ?? 0) === 0) return given;
-      await sleep(POLL_MS);
-    }
-    throw callsOpen(move.name, OPEN_CALLS_MS / 1000);
+  /** The export once no handler waits for a message that is not old: it has state in local variables. */
+  #finalExport(move: StateMove): Promise<Exported> {
+    const open = ({ globals }: Exported) => awaited(globals?.waiting ?? 0, globals?.old);
+    return untilClosed(move.name, () => this.#exported(move), open);
   }
 
   async #byKey(move: StateMove, keys: KeyRange): Promise<Standing> {
@@ -202,14 +192,14 @@ export class StateHandOver implements HandOver {
       await this.#copy(move, await this.#exported(move));
     const standing = await this.#admission.stop(old);
     crashPoint("handover.drained");
-    await this.#callsClosed(move);
+    const { old: oldWaits } = await this.#callsClosed(move);
     const given = await this.#exported(move);
     await this.#copy(move, given);
     crashPoint("handover.given");
     const ms = Math.round(performance.now() - started);
     await this.#report(
       name,
-      `keys of ${percent(keys.to - keys.from)} of callers, ${carriedText(move, given)}, ${ms} ms`,
+      `keys of ${percent(keys.to - keys.from)} of callers, ${carriedText(move, given)}, ${ms} ms${givenUpText(oldWaits)}`,
     );
     return standing;
   }
@@ -226,7 +216,8 @@ export class StateHandOver implements HandOver {
     await this.#copy(move, given);
     crashPoint("handover.given");
     const ms = Math.round(performance.now() - started);
-    await this.#report(name, `state ${carriedText(move, given)}, ${ms} ms`);
+    const givenUp = givenUpText(given.globals?.old);
+    await this.#report(name, `state ${carriedText(move, given)}, ${ms} ms${givenUp}`);
     return standing;
   }
 

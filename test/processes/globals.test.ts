@@ -35,7 +35,7 @@ const mint = (p: Aos) => p.send({ From: STRANGER, Action: "Mint" });
 interface Exported {
   readonly state: { schema: number; globals?: Record<string, unknown> };
   readonly digest: string;
-  readonly globals: { carried: string[]; left: string[]; waiting: number };
+  readonly globals: { carried: string[]; left: string[]; waiting: number; old?: object };
 }
 
 async function exported(p: Aos, data: object = {}): Promise<Exported> {
@@ -194,6 +194,69 @@ describe("which globals are state", () => {
     await p.send({ From: STRANGER, Action: "Go" });
     expect((await exported(p)).globals.waiting).toBe(0);
     expect(await p.value("Balances.owner")).toBe(1000);
+  });
+});
+
+describe("a handler that has waited for 30 s", () => {
+  const old = async (p: Aos) => (await exported(p)).globals.old;
+  const go = async (p: Aos) => (await p.send({ From: STRANGER, Action: "Go" })).reply?.data.error?.code;
+
+  test("is named, and gets no message while the process refuses requests; it does after a hand-over that failed", async () => {
+    const p = await token();
+    const begun = p.message({ From: STRANGER, Action: "Later" });
+    p.slot -= 1;
+    await p.send({ From: STRANGER, Action: "Later", Timestamp: p.now });
+    await p.send({ Action: "DRAIN", Epoch: "1", Timestamp: begun.Timestamp + 29_999 });
+    p.now -= 1000;
+    expect((await exported(p)).globals).toMatchObject({ waiting: 1 });
+    expect(await old(p)).toEqual({ count: 1, items: [{ id: begun.Id, ms: 30_999 }] });
+    const { digest } = await exported(p);
+    expect(await go(p)).toBe("DRAINING");
+    // An earlier time of the scheduler makes it no younger.
+    await p.send({ From: STRANGER, Action: "Go", Timestamp: begun.Timestamp + 1000 });
+    expect((await exported(p)).digest).toBe(digest);
+    await p.send({ Action: "RESUME", Epoch: "1" });
+    expect(await go(p)).toBeUndefined();
+    expect(await p.value("Balances.owner")).toBe(1000);
+    expect((await exported(p)).globals).toMatchObject({ waiting: 0 });
+  });
+
+  test("is younger before, and then gets its message", async () => {
+    const p = await token();
+    await p.send({ From: STRANGER, Action: "Later" });
+    await p.send({ Action: "DRAIN", Epoch: "1", Timestamp: p.now + 27_000 });
+    expect(await old(p)).toBeUndefined();
+    await go(p);
+    expect(await p.value("Balances.owner")).toBe(1000);
+  });
+
+  test("ends when the state comes back from another process", async () => {
+    const p = await token();
+    await p.send({ From: STRANGER, Action: "Later" });
+    await p.send({ Action: "DRAIN", Epoch: "1", Timestamp: p.now + 60_000 });
+    expect((await taken(p, await exported(p, { whole: true }))).reply?.data.success).toBe(true);
+    expect((await exported(p)).globals).toMatchObject({ waiting: 0 });
+    await p.send({ Action: "RESUME", Epoch: "1" });
+    await go(p);
+    expect(await p.value("Balances.owner")).toBe(100);
+  });
+
+  test("is also one that is resumed and waits again, once the process has refused requests for as long", async () => {
+    const p = await token(`Rounds = 0
+Handlers.add("Loop", "Loop", function() while true do Receive({ Action = "Go" }) Rounds = Rounds + 1 end end)`);
+    const from = p.now + 1000;
+    await p.send({ From: STRANGER, Action: "Loop" });
+    // Its second answer may be under way, whatever the first one took.
+    await p.send({ From: STRANGER, Action: "Go", Timestamp: from + 90_000 });
+    await p.send({ Action: "DRAIN", Epoch: "1" });
+    const drained = p.now;
+    expect((await exported(p)).globals).toMatchObject({ waiting: 1 });
+    expect(await old(p)).toBeUndefined();
+    await p.send({ From: STRANGER, Action: "Go", Timestamp: drained + 28_000 });
+    await p.send({ Action: "DRAIN", Epoch: "1" });
+    expect(await old(p)).toMatchObject({ count: 1, items: [{ ms: p.now - from }] });
+    await go(p);
+    expect(await p.value("Rounds")).toBe(2);
   });
 });
 

@@ -37,7 +37,7 @@ beforeAll(async () => {
   p = await boot("purses", { source: PURSES });
   await p.send({ Action: "WIRE_PEERS", Epoch: "1", Data: { peers: { coordinator: COORDINATOR } } });
   const sealed = await p.send({ Action: "SEAL_KEYS", Epoch: "1", Data: HALF });
-  expect(sealed.reply?.data.sealed).toEqual([{ from: 0, to: 5000 }]);
+  expect(sealed.reply?.data.sealed).toMatchObject([{ from: 0, to: 5000 }]);
 }, 60_000);
 
 const earn = async (key: string, tags: object) =>
@@ -93,6 +93,48 @@ test("a handler that waits since a request of a key is open for the range with t
   expect(await purse(stays)).toBe(before + 202);
 });
 
+test("a handler that has waited for 30 s for a sealed key is not open, and gets no message until the key is unsealed", async () => {
+  const keyOf = (key: string) => ({ From: COORDINATOR, "Traffic-Key": key });
+  const open = async () => {
+    const { open: all, old } = (await p.send({ Action: "GET_KEYS", Data: HALF })).reply?.data ?? {};
+    return [all, old];
+  };
+  const thanks = (n: string) => p.send({ Action: "Thanks", N: n, Player: moved, ...keyOf(stays) });
+  const before = Number(await purse(moved));
+  await p.send({ Action: "UNSEAL_KEYS", Epoch: "1", Data: HALF });
+  await p.send({ Action: "Gift", Ask: "1", Player: moved, ...keyOf(moved) });
+  await p.send({ Action: "SEAL_KEYS", Epoch: "1", Data: HALF });
+  const at = p.now;
+  // The part of a sealed range is sealed since then, too.
+  await p.send({ Action: "SEAL_KEYS", Epoch: "1", Data: { ...HALF, to: 100 } });
+  expect(await open()).toEqual([1, undefined]);
+  const sealed = { salt: SALT, ranges: [{ from: 0, to: 5000, at }] };
+  for (const Action of ["Info", "HEALTH_CHECK"])
+    expect((await p.send({ Action })).reply?.data.sealed).toEqual(sealed);
+  // Processes' messages without a key can begin further ones, but keep nothing open for longer.
+  const notice = { Action: "Gift", Ask: "1", Player: stays, From: address("token"), Owner: MESSENGER };
+  await p.send({ ...notice, Timestamp: at + 31_000 });
+  expect(await open()).toEqual([2, expect.objectContaining({ count: 2 })]);
+  await thanks("1");
+  await thanks("2");
+  expect(await purse(moved)).toBe(before + 100);
+  expect(await open()).toEqual([1, expect.objectContaining({ count: 1 })]);
+  await p.send({ Action: "UNSEAL_KEYS", Epoch: "1", Data: HALF });
+  await thanks("3");
+  expect(await purse(moved)).toBe(before + 200);
+  expect((await p.send({ Action: "Info" })).reply?.data.sealed).toBeUndefined();
+
+  // One whose keys come back with the state of another process has ended.
+  await p.send({ Action: "Gift", Ask: "1", Player: moved, ...keyOf(moved) });
+  await p.send({ Action: "SEAL_KEYS", Epoch: "1", Data: HALF });
+  await p.send({ Action: "Tick", Cron: true, Timestamp: p.now + 31_000 });
+  const { state, digest } = (await p.send({ Action: "EXPORT_KEYS", Data: HALF })).reply?.data ?? {};
+  await p.send({ Action: "IMPORT_KEYS", Epoch: "1", Data: { ...HALF, state, digest } });
+  await thanks("4");
+  expect([await purse(moved), await open()]).toEqual([before + 200, [0, undefined]]);
+  await p.send({ Action: "SEAL_KEYS", Epoch: "1", Data: HALF });
+});
+
 test("a refused import of keys leaves a state that is not undone as it was", async () => {
   const source = `
 local fleet = require("fleet")
@@ -115,8 +157,9 @@ fleet.invariant("small", function() return (vault["${moved}"] or 0) < 10, "too m
 });
 
 test("once the keys are back all requests are served", async () => {
+  const before = Number(await purse(moved));
   await p.send({ Action: "UNSEAL_KEYS", Epoch: "1", Data: HALF });
-  expect(await earn(moved, { From: STRANGER })).toMatchObject({ sum: 1 });
+  expect(await earn(moved, { From: STRANGER })).toMatchObject({ sum: before + 1 });
 });
 
 test("a reference to what a key has is still the state after an import of its keys", async () => {

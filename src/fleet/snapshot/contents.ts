@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { amount } from "../../core/amount.ts";
 import { luaList } from "../protocol/lua.ts";
+import { OldWaitsSchema } from "./old-waits.ts";
 
 /** The states and globals of an export; unknown members are kept, because the digest covers everything. */
 export const StateSchema = z.looseObject({
@@ -38,8 +39,10 @@ export const ExportedSchema = z.looseObject({
       left: luaList(z.string()),
       /** Names of exported globals that are too large to know whether messages changed them; none with earlier libraries. */
       unknown: luaList(z.string()),
-      /** Number of handlers that wait for an answer. */
+      /** Number of handlers that wait for a message, with the old ones. */
       waiting: z.number(),
+      /** Those of them that a hand-over does not wait for; absent if there are none, and with earlier libraries, which know no age. */
+      old: OldWaitsSchema.optional(),
     })
     .optional(),
   /** Names of the states that an import can give their default again; absent with earlier libraries, which cannot. */

@@ -5,6 +5,7 @@ import type { ProcessRef } from "../health/verdict.ts";
 import { exportedState } from "../protocol/state.ts";
 import type { Session } from "../session/session.ts";
 import { contentsOf, type InCode } from "./contents.ts";
+import { awaited, type OldWaits } from "./old-waits.ts";
 import { type Snapshot, snapshotStore } from "./store.ts";
 
 /** The reason for a snapshot, and the running code. */
@@ -21,8 +22,10 @@ export interface ExportedSnapshot {
   readonly left: readonly string[];
   /** Names of exported globals that are too large to know whether messages changed them. */
   readonly unknown: readonly string[];
-  /** Number of handlers that wait for a message: what they would do next cannot be exported. */
+  /** Number of handlers that wait for a message: what they would do next cannot be exported. Without the old ones. */
   readonly waiting: number;
+  /** Those that have waited for too long to be waited for. */
+  readonly old?: OldWaits | undefined;
   /** False with earlier libraries, which do not export globals. */
   readonly hasGlobals: boolean;
   /** False with earlier libraries, which take a state in one message. */
@@ -84,9 +87,10 @@ export async function exportState(
     bytes: Buffer.byteLength(text),
     ...contentsOf(reply.state),
   };
-  const { carried = [], left = [], unknown = [], waiting = 0 } = reply.globals ?? {};
+  const { carried = [], left = [], unknown = [], waiting: all = 0, old } = reply.globals ?? {};
+  const waiting = awaited(all, old);
   const held = {
-    ...{ carried, left, unknown, waiting, hasGlobals: reply.globals !== undefined },
+    ...{ carried, left, unknown, waiting, old, hasGlobals: reply.globals !== undefined },
     takesParts: reply.resettable !== undefined,
   };
   return { snapshot, text, ...held, ...(reply.code === undefined ? {} : { code: reply.code }) };

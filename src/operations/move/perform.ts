@@ -13,6 +13,7 @@ import { info } from "../../fleet/protocol/info.ts";
 import { importState } from "../../fleet/protocol/state.ts";
 import { statistics } from "../../fleet/protocol/statistics.ts";
 import { isEmpty } from "../../fleet/snapshot/contents.ts";
+import { AWAIT_MS, givenUpText } from "../../fleet/snapshot/old-waits.ts";
 import { snapshotStore } from "../../fleet/snapshot/store.ts";
 import { type Carried, readCarried } from "./carried.ts";
 import {
@@ -29,8 +30,8 @@ import type { Carries, MemberMove, MoveOptions, Sides } from "./plan.ts";
 import type { MovedMember } from "./record.ts";
 import { statusOf, tagsOf, turn } from "./turn.ts";
 
-/** Seconds that the open calls of an old process may take. */
-const OPEN_CALLS_SECONDS = 30;
+/** Seconds that the open calls of an old process, or handlers that wait, may take. */
+const OPEN_CALLS_SECONDS = AWAIT_MS / 1000;
 /** Seconds between two looks. */
 const POLL_SECONDS = 0.2;
 /** The most names of globals in one export. */
@@ -157,7 +158,7 @@ async function callsClosed(run: MoveRun, from: ProcessRef): Promise<void> {
   }
 }
 
-/** The old process' state after the last handler that waits for a message has ended. */
+/** The old process' state after the last handler that waits for a message has ended, or is old. */
 async function lastExport(
   run: MoveRun,
   { name, from }: MemberMove,
@@ -167,7 +168,11 @@ async function lastExport(
   for (;;) {
     const budget = budgetOf(run.seconds);
     const given = await readCarried(run.source, from, occasion(run, sourceHash), hasRouter, budget);
-    if (given.exported.waiting === 0) return given;
+    if (given.exported.waiting === 0) {
+      const givenUp = givenUpText(given.exported.old);
+      if (givenUp !== "") run.note(`${name}${givenUp}`);
+      return given;
+    }
     if (wait.remaining() === 0) throw callsOpen(name, OPEN_CALLS_SECONDS);
     await run.pause(POLL_SECONDS);
   }

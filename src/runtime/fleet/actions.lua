@@ -12,10 +12,12 @@ local integrity = require("fleet.integrity")
 local json = require("fleet.json")
 local log = require("fleet.log")
 local migrate = require("fleet.migrate")
+local partition = require("fleet.partition")
 local registry = require("fleet.registry")
 local stats = require("fleet.stats")
 local store = require("fleet.store")
 local results = require("fleet.handler-results")
+local waiting = require("fleet.waiting")
 
 require("fleet.config-actions")
 require("fleet.state-actions")
@@ -53,6 +55,7 @@ on("Info", { data = false, readonly = true, reserved = true }, function(_, msg)
     router = store.router,
     allowed = store.allowed,
     owner = auth.owner(),
+    sealed = partition.sealed(),
     stats = stats.report(),
     at = envelope.of(msg).at,
     slot = envelope.of(msg).slot,
@@ -111,6 +114,7 @@ local function turn(action, status)
         "The request may have been performed: check that. Ask the fleet which process replaced this one."))
     end
     if store.status ~= status then log.write("INFO", "status " .. store.status .. " → " .. status) end
+    if status == "ACTIVE" then store.stoppedAt = nil elseif store.status == "ACTIVE" then store.stoppedAt = waiting.now() end
     store.status = status
     return { status = status }
   end)

@@ -81,7 +81,7 @@ local function wrap(original)
     local hasCode = isEval(msg)
     pcall(integrity.turn, hasCode)
     local own, before = {}, Fleet.current
-    pcall(waiting.record, before and before.key)
+    pcall(waiting.record, before)
     for _, field in ipairs(OWN_FIELDS) do own[field] = msg[field] end
     local scheduledAt = ticks.scheduledAt(msg, rawTag)
     Fleet.current = {

@@ -56,12 +56,13 @@ local function isEarly(msg)
   return not rawequal(msg, current.msg) and Fleet.current ~= nil and Fleet.current.id == msg.Id and Fleet.current.from == msg.From
 end
 
--- Whether a message is closed for handlers of the program. There may be thousands before the first one (`Receive`).
+-- What the program's handlers must not get of a message. There may be thousands before the first one (`Receive`).
 local closed = {}
 
 --- Installs the observer; a later bundle replaces it instead of wrapping it again.
 -- @tparam function isClosed `function(msg)`: whether the program's handlers must not get a message; those that wait for it still do
-function results.install(isClosed)
+-- @tparam function heldNow returns `function(name)`, whether a handler that waits gets no message either, or nil if all of them do
+function results.install(isClosed, heldNow)
   local utils = package.loaded[".utils"]
   if type(utils) ~= "table" or type(utils.matchesSpec) ~= "function" then return end
   if utils.matchesSpec ~= Fleet.matchesSpec then Fleet.aosMatchesSpec = utils.matchesSpec end
@@ -70,10 +71,12 @@ function results.install(isClosed)
     local isForeign = type(msg) == "table" and not handlers.isOwn(pattern)
     if isForeign and envelope.isRepeated(msg) then return false end
     local isBefore = isForeign and isEarly(msg)
-    if isBefore and not rawequal(closed.message, Fleet.current) then closed = { message = Fleet.current, is = isClosed(msg) } end
-    if isBefore and closed.is then
+    if isForeign and Fleet.current and not rawequal(closed.message, Fleet.current) then closed = { message = Fleet.current, isHeld = heldNow() } end
+    if isBefore and closed.is == nil then closed.is = isClosed(msg) end
+    if isForeign and (closed.isHeld or isBefore and closed.is) then
       local name = nameOf(pattern)
-      if name and not handlers.isWaiting(name) then return false end
+      if name and closed.isHeld and closed.isHeld(name) then return false end
+      if name and isBefore and closed.is and not handlers.isWaiting(name) then return false end
     end
     local match = matchesSpec(msg, pattern)
     if isBefore and match and match ~= 0 and match ~= "skip" then undo.mayChange() end

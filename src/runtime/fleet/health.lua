@@ -4,6 +4,7 @@ local config = require("fleet.config")
 local envelope = require("fleet.envelope")
 local handlers = require("fleet.handlers")
 local integrity = require("fleet.integrity")
+local partition = require("fleet.partition")
 local registry = require("fleet.registry")
 local slots = require("fleet.slots")
 local stats = require("fleet.stats")
@@ -129,6 +130,7 @@ function health.report(request, msg)
     release = store.marker and store.marker.release or "",
     changedByHand = changed,
     lastTickAt = store.ticks.lastAt,
+    sealed = partition.sealed(),
     epoch = store.epoch,
     slot = envelope.of(msg).slot,
     at = envelope.of(msg).at,

@@ -25,6 +25,7 @@ local handlers = require("fleet.handlers")
 local json = require("fleet.json")
 local log = require("fleet.log")
 local migrate = require("fleet.migrate")
+local partition = require("fleet.partition")
 local published = require("fleet.published")
 local registry = require("fleet.registry")
 local reply = require("fleet.reply")
@@ -169,7 +170,7 @@ function Fleet.replyError(msg, code, message, remedy)
   calls.answer(msg, false, reply.failure(fail.new(failure.code, failure.message, failure.remedy, fail.body(failure))))
 end
 
-results.install(dispatch.isClosed)
+results.install(dispatch.isClosed, partition.heldNow)
 published.install()
 handlers.install(dispatch.first, dispatch.handle, dispatch.matchesLast, dispatch.last)
 

@@ -74,18 +74,28 @@ end
 local function without(ranges, gone)
   local rest = {}
   for _, range in ipairs(ranges) do
-    if range.from < gone.from then rest[#rest + 1] = { from = range.from, to = math.min(range.to, gone.from) } end
-    if range.to > gone.to then rest[#rest + 1] = { from = math.max(range.from, gone.to), to = range.to } end
+    if range.from < gone.from then rest[#rest + 1] = { from = range.from, to = math.min(range.to, gone.from), at = range.at } end
+    if range.to > gone.to then rest[#rest + 1] = { from = math.max(range.from, gone.to), to = range.to, at = range.at } end
   end
   return rest
+end
+
+-- The sealed range that contains another one.
+local function around(range)
+  if store.partition.salt ~= range.salt then return nil end
+  for _, sealed in ipairs(store.partition.ranges) do
+    if sealed.from <= range.from and sealed.to >= range.to then return sealed end
+  end
+  return nil
 end
 
 --- Seals a range: its requests are refused. Ranges with an earlier release's salt are dropped, because their buckets differ.
 -- @tparam table range { salt, from, to }: buckets from `from` (inclusive) to `to` (exclusive)
 function partition.seal(range)
+  if around(range) then return end
   local before = store.partition.salt == range.salt and store.partition.ranges or {}
   local ranges = without(before, range)
-  ranges[#ranges + 1] = { from = range.from, to = range.to }
+  ranges[#ranges + 1] = { from = range.from, to = range.to, at = waiting.now() }
   store.partition = { salt = range.salt, ranges = ranges }
 end
 
@@ -96,12 +106,51 @@ function partition.unseal(range)
 end
 
 --- Number of open calls and waiting handlers for requests of a range: what they get can still change its state.
+-- @treturn number · ?table those of the handlers for which a hand-over does not wait, see `waiting.count`: also those that processes' messages
+--   without a key began since the range was sealed, if that is long ago; they run on
 function partition.open(range)
   local belongs, n = within(range), 0
   for _, call in pairs(store.calls.open) do
     if call.key == nil or belongs(call.key) then n = n + 1 end
   end
-  return n + waiting.countOf(belongs)
+  local count, old = waiting.count(belongs, (around(range) or {}).at)
+  return n + count, old
+end
+
+--- Which waiting handlers get no message now, because a hand-over does not wait for them.
+-- @treturn ?function `function(name)`; nil: all of them get messages
+function partition.heldNow()
+  if store.waits.count == 0 then return nil end
+  if store.status == "DRAINING" or store.status == "RETIRED" then
+    return function(name) return waiting.isOld(name, store.stoppedAt) end
+  end
+  local list, salt = {}, store.partition.salt
+  for _, range in ipairs(store.partition.ranges) do
+    -- An earlier library sealed a range without a time, and waited for all handlers.
+    if range.at then list[#list + 1] = { at = range.at, belongs = within({ salt = salt, from = range.from, to = range.to }) } end
+  end
+  if #list == 0 then return nil end
+  return function(name)
+    for _, range in ipairs(list) do
+      if waiting.isOld(name, range.at) and waiting.isFor(name, range.belongs, range.at) then return true end
+    end
+    return false
+  end
+end
+
+--- The handlers that get no message now because a hand-over did not wait for them. An import of their state is the end of them: they hold what
+-- belongs to an earlier one.
+-- @tparam ?table range only such whose key is in it, or not known
+-- @treturn table name → true
+function partition.held(range)
+  local isHeld, belongs = partition.heldNow(), range and within(range)
+  return isHeld and waiting.which(function(name) return isHeld(name) and waiting.isFor(name, belongs) end) or {}
+end
+
+--- The sealed ranges, or nil.
+-- @treturn ?table { salt, ranges: a list of { from, to, at } }, see `fleet.store`
+function partition.sealed()
+  return #store.partition.ranges > 0 and store.partition or nil
 end
 
 --- The state of the keys of a range, with its digest.

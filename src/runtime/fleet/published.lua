@@ -14,6 +14,7 @@ local health = require("fleet.health")
 local json = require("fleet.json")
 local keys = require("fleet.published-keys")
 local node = require("fleet.node")
+local partition = require("fleet.partition")
 local run = require("fleet.run")
 local stats = require("fleet.stats")
 local store = require("fleet.store")
@@ -54,6 +55,7 @@ local function markOf()
   local marker = store.marker
   local mark = { store.status, store.epoch, marker.release, marker.sourceHash, tostring(marker.at), tostring(store.stateVersion),
     store.peersHash, tostring(store.router), table.concat(keys.unpublished(), ",") }
+  for _, range in ipairs(store.partition.ranges) do mark[#mark + 1] = store.partition.salt .. " " .. range.from .. " " .. range.to end
   for name, held in pairs(store.configs) do mark[#mark + 1] = name .. "=" .. tostring(held.version) end
   return table.concat(mark, "\n")
 end
@@ -64,7 +66,7 @@ local function factsOf()
     name = process.name, processType = process.processType, capabilities = process.capabilities, version = health.version(),
     status = store.status, epoch = store.epoch, release = marker.release, sourceHash = marker.sourceHash,
     stateVersion = store.stateVersion or "", configVersions = json.copy(config.versions()), peersHash = store.peersHash,
-    router = store.router, unpublished = keys.unpublished(),
+    router = store.router, unpublished = keys.unpublished(), sealed = partition.sealed(),
   }
 end
 

@@ -40,7 +40,8 @@ on("EXPORT_STATE", {
     reply.state, reply.digest, found = state.export(data.globals, data.whole, data.states)
   end
   local inCode, count, notCompared = codeState.report()
-  reply.globals = { carried = found.carried, left = found.left, unknown = found.unknown, waiting = waiting.count() }
+  reply.globals = { carried = found.carried, left = found.left, unknown = found.unknown }
+  reply.globals.waiting, reply.globals.old = waiting.count(nil, store.stoppedAt)
   reply.resettable = defaults.names()
   reply.code = { items = inCode, count = count, notCompared = notCompared }
   return reply
@@ -84,6 +85,7 @@ local function takePart(part, reset)
       return undo
     end)
     importParts.finish()
+    waiting.drop(partition.held())
   end
   return { part = { n = part.n, chain = chain, isLast = all ~= nil }, reset = done }
 end
@@ -113,6 +115,7 @@ on("IMPORT_STATE", {
     digest, undo, reset = state.import(data.state, data.digest, data.reset)
     return undo
   end)
+  waiting.drop(partition.held())
   return { digest = digest, reset = reset }
 end)
 
@@ -129,7 +132,8 @@ on("GET_KEYS", { readonly = true, reserved = true, schema = RANGE }, function(ra
   local names = {}
   for name in pairs(store.partitioned) do names[#names + 1] = name end
   table.sort(names)
-  return { open = partition.open(range), salt = store.partition.salt, sealed = store.partition.ranges, states = names }
+  local open, old = partition.open(range)
+  return { open = open, old = old, salt = store.partition.salt, sealed = store.partition.ranges, states = names }
 end)
 
 on("SEAL_KEYS", { who = "deployer", control = true, reserved = true, schema = RANGE }, function(range)
@@ -149,10 +153,11 @@ on("IMPORT_KEYS", {
     state = { type = "table", required = true }, digest = { type = "string", required = true, maxLength = 128 },
   },
 }, function(data)
-  local sealed = store.partition
+  local sealed, held = store.partition, partition.held(data)
   require("fleet.run").onFailure(function() store.partition = sealed end)
   local digest = partition.import(data, data.state, data.digest)
   assertInvariants()
+  waiting.drop(held)
   return { digest = digest }
 end)
 

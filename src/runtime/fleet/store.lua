@@ -12,6 +12,8 @@ store.schema = store.schema or 1
 store.process = store.process or { name = "", processType = "", version = "", capabilities = {}, endpoints = {} }
 --- INITIALIZING until the first commit, then ACTIVE, DRAINING or RETIRED.
 store.status = store.status or "INITIALIZING"
+--- Since when it is DRAINING or RETIRED; absent if an earlier library stopped it.
+store.stoppedAt = store.stoppedAt
 --- The highest epoch of a control message or a load.
 store.epoch = store.epoch or 0
 --- The marker of the latest commit: release, sourceHash, version, process, at. Absent before the first.
@@ -21,7 +23,7 @@ store.states = store.states or {}
 store.undo = store.undo or {}
 --- name → { text: the declared default as JSON, value: packed }; see `fleet.state-defaults`.
 store.defaults = store.defaults or {}
---- Names of the partitioned states, and the sealed ranges of keys.
+--- Names of the partitioned states, and the sealed ranges of keys: { from, to, at: when it was sealed }; without `at` by an earlier library.
 store.partitioned = store.partitioned or {}
 store.partition = store.partition or { salt = "", ranges = {} }
 --- The shape of the states, and the migrations of all bundles so far.
@@ -63,6 +65,10 @@ store.calls = store.calls or { seq = 0, open = {}, count = 0, deferred = {} }
 store.callers = store.callers or { known = {}, count = 0, fresh = {}, ring = {}, next = 0, sweptAt = 0 }
 --- Names of the handlers for one message that the program registered at its load; absent with earlier libraries.
 store.onceAtLoad = store.onceAtLoad
+--- Handlers for one message: name → { at: since when it waits, begun: when the work began for which it does, key: of its messages, or false, id: of
+-- the message that began it }; their number, and the latest time of a message. `onceKeys` is that of an earlier library.
+store.waits = store.waits or { of = {}, count = 0, clock = 0 }
+store.onceKeys = nil
 --- `errorAt` and `ownErrorAt`: of the latest notice of a fault in a message of a sender outside the fleet, and of any other.
 store.announced = store.announced or { startup = "", errorAt = 0 }
 

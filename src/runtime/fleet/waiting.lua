@@ -1,9 +1,18 @@
 --- Handlers that wait for one message (`Receive`, `Handlers.once` without a name): their continuations cannot be exported. One that the
 -- program registers at load is not among them: the program registers it in another process, too.
+--
+-- A hand-over waits for them, but not for one that has waited for `LIMIT`, and for none longer than that: whoever can begin a wait could block
+-- every release with it. Such an *old* wait gets no message as long as the process, or the range of its key, refuses requests: it would write to
+-- what was handed over, and send a second time what the other process sends. If the hand-over fails, it gets messages again.
 local handlers = require("fleet.handlers")
 local store = require("fleet.store")
 
 local waiting = {}
+
+--- Milliseconds after which a wait is old, by the scheduler's time; that of a call by default. Runs wait a little longer for an open one.
+waiting.LIMIT = 30000
+--- The most old waits that are listed.
+local MOST = 6
 
 local function names()
   local found = {}
@@ -25,36 +34,99 @@ function waiting.loaded()
   end
 end
 
---- Records for which key the handlers wait that the message before this one made wait. Called before a message is handled.
--- @tparam ?string key of that message
-function waiting.record(key)
-  if not next(store.partitioned) then return end
-  local before, now = store.onceKeys or {}, {}
-  for _, name in ipairs(names()) do
-    local known = before[name]
-    if known == nil then known = key or false end
-    now[name] = known
-  end
-  store.onceKeys = now
+--- The scheduler's time, which does not go back here: a wait that was old stays old.
+function waiting.now()
+  return math.max(store.waits.clock, Fleet.current and Fleet.current.at or 0)
 end
 
---- Number of handlers that wait since a message whose key belongs to a range, or is not known: one that was resumed and waits again.
--- @tparam function belongs `function(key)`
-function waiting.countOf(belongs)
-  local n, atLoad, keys = 0, store.onceAtLoad or {}, store.onceKeys or {}
-  for _, name in ipairs(names()) do
-    if not atLoad[name] and (not keys[name] or belongs(keys[name])) then n = n + 1 end
+-- Those that are not in a list any more are forgotten. @treturn ?table the one of them that began first
+local function forgetEnded(of, list)
+  local present, first = {}, nil
+  for _, name in ipairs(list) do present[name] = true end
+  for name, wait in pairs(of) do
+    if not present[name] then
+      if not first or wait.begun < first.begun then first = wait end
+      of[name] = nil
+    end
   end
-  return n
+  return first
 end
 
---- Number of handlers that wait for a message since a message.
-function waiting.count()
-  local n, atLoad = 0, store.onceAtLoad or {}
-  for _, name in ipairs(names()) do
-    if not atLoad[name] then n = n + 1 end
+--- Records since when, and for which key, the handlers wait that the message before this one made wait. Called before a message is handled.
+-- @tparam ?table last the record of that message; see `fleet.envelope`
+function waiting.record(last)
+  local known, list, fresh = store.waits, names(), {}
+  for _, name in ipairs(list) do
+    if not known.of[name] then fresh[#fresh + 1] = name end
   end
-  return n
+  known.clock = math.max(known.clock, last and last.at or 0)
+  if #fresh == 0 and #list == known.count then return end
+  known.count = #list
+  local at, key = known.clock, last and last.key or false
+  -- A handler that a message resumed, and that waits again, is still the work of the message that began it.
+  local first = forgetEnded(known.of, list) or { begun = at, key = key, id = last and last.id }
+  for _, name in ipairs(fresh) do
+    known.of[name] = { at = at, begun = first.begun, key = first.key == key and key, id = first.id }
+  end
+end
+
+--- Whether a handler waits for a message since a message.
+function waiting.isAwaited(name)
+  return handlers.isWaiting(name) and not (store.onceAtLoad or {})[name]
+end
+
+--- Whether a handler is an old wait.
+-- @tparam ?number since when its requests are refused. Then all are old after `LIMIT`: whoever resumes one could keep it young
+function waiting.isOld(name, since)
+  local wait, now = store.waits.of[name], waiting.now()
+  return wait ~= nil and waiting.isAwaited(name) and now - math.min(wait.at, since or now) >= waiting.LIMIT
+end
+
+--- Whether the key for which a handler waits fits, or is not known.
+-- @tparam ?function belongs `function(key)`; nil: any fits
+-- @tparam ?number latest when the work had begun for which it waits; nil: at any time
+function waiting.isFor(name, belongs, latest)
+  local wait = store.waits.of[name]
+  if not wait then return true end
+  return (not latest or wait.begun <= latest) and (not belongs or not wait.key or belongs(wait.key))
+end
+
+--- Counts the handlers that wait for a message since a message.
+-- @tparam ?function belongs see `isFor`
+-- @tparam ?number since see `isOld`
+-- @treturn number all of them
+-- @treturn ?table those for which a hand-over does not wait: { count, items = a list of { id of the message that began it, ms since then }, the
+--   oldest ones }; nil if there are none
+function waiting.count(belongs, since)
+  local n, old, now = 0, {}, waiting.now()
+  for _, name in ipairs(names()) do
+    if waiting.isAwaited(name) and waiting.isFor(name, belongs) then
+      n = n + 1
+      local wait = store.waits.of[name]
+      if waiting.isOld(name, since) then old[#old + 1] = { id = wait.id, ms = now - wait.begun } end
+    end
+  end
+  if #old == 0 then return n, nil end
+  table.sort(old, function(a, b) return a.ms > b.ms end)
+  return n, { count = #old, items = { table.unpack(old, 1, math.min(#old, MOST)) } }
+end
+
+--- Names of the handlers that wait for a message since a message, and for which a condition holds.
+-- @tparam function holds `function(name)`
+-- @treturn table name → true
+function waiting.which(holds)
+  local found = {}
+  for _, name in ipairs(names()) do
+    if holds(name) then found[name] = true end
+  end
+  return found
+end
+
+--- Removes handlers. @tparam table which name → true
+function waiting.drop(which)
+  for i = #Handlers.list, 1, -1 do
+    if which[Handlers.list[i].name] then table.remove(Handlers.list, i) end
+  end
 end
 
 return waiting
