@@ -311,9 +311,19 @@ describe("status of an old revision that drains", () => {
     const battle = processes.find(({ name }) => name === "battle");
     expect(battle).toMatchObject({ health: "UNHEALTHY" });
     expect(ran.code).toBe(1);
-    // Shows how to finish it, if nothing else is wrong.
-    const isOver = String(battle?.reasons).includes("npx fleet deploy completes or reverts it");
-    expect(isOver).toBe(also.length === 0);
+    expect(String(battle?.reasons)).toContain("npx fleet deploy completes or reverts it");
+  });
+
+  test("shows how to finish it if the deployer died before the router moved any traffic", async () => {
+    const routes = [
+      { processId: idOf("battle"), revision: "old-code", weightBp: 10_000 },
+      { processId: GREEN, revision: "new-code", weightBp: 0 },
+    ];
+    const none = { table: table("rollout", { services: { battle: { key: "sender", routes } } }) };
+    const { stdout, code } = await run(["status"], draining(none));
+    expect(stdout).toMatch(/battle: status is UNHEALTHY: DRAINING/);
+    expect(stdout).toContain("if no deployment is running: npx fleet deploy completes or reverts it");
+    expect(code).toBe(1);
   });
 
   test("shows how to finish it with --quick too", async () => {
@@ -322,5 +332,62 @@ describe("status of an old revision that drains", () => {
     expect(stdout).toContain("battle: it refuses requests, as during a hand-over of its state; if no deploy");
     expect(stdout).toContain("npx fleet deploy completes or reverts it");
     expect(code).toBe(1);
+  });
+});
+
+describe("status of a process that has sealed keys", () => {
+  const id = idOf("battle");
+  const AT = Date.parse("2026-01-02T03:04:05.000Z");
+  const split = (own: number, salt = "s") => {
+    const routes = [
+      { processId: GREEN, revision: "new-code", weightBp: 10_000 - own },
+      { processId: id, revision: "old-code", weightBp: own },
+    ];
+    return { table: table("rollout", { salt, services: { battle: { key: "sender", routes } } }) };
+  };
+  const sealing =
+    (change: object): Behaviour =>
+    (asked) => {
+      const answer = rollout(change).behave(asked);
+      if (asked.processId !== id || asked.action === "GET_TRAFFIC") return answer;
+      const sealed = { salt: "s", ranges: [{ from: 0, to: 500, at: AT }] };
+      return { reply: { ...(answer.reply as object), sealed } };
+    };
+  const NEXT = "if no deployment is running: npx fleet deploy completes or reverts it";
+  const SINCE = "are sealed since 2026-01-02T03:04:05.000Z";
+
+  test.each<[string, object, string]>([
+    ["before the router moved them", split(10_000), "5 %"],
+    ["and gets a part of them", split(9800), "3 %"],
+    ["by an earlier release, in a split", split(9500, "other"), "5 %"],
+    ["and no rollout has a table", { table: undefined }, "5 %"],
+  ])("is degraded, and says what to do, if it gets their requests %s", async (_, change, share) => {
+    for (const quick of [[], ["--quick"]]) {
+      const { stdout, code } = await run(["status", ...quick], sealing(change));
+      expect(stdout).toContain(
+        `battle: requests of ${share} of callers are refused, because their keys ${SINCE}`,
+      );
+      expect(stdout).toContain(NEXT);
+      expect([stdout.includes("DEGRADED"), code]).toEqual([true, 1]);
+    }
+  });
+
+  test("is healthy if another revision gets them", async () => {
+    const ran = await run(["status"], sealing(split(9500)));
+    expect(ran.stdout).toContain(
+      `battle: keys of 5 % of callers ${SINCE}: their state is with another revision`,
+    );
+    expect([ran.stdout.includes(NEXT), ran.code]).toEqual([false, 0]);
+    const { processes } = (await run(["status", "--json"], sealing(split(9500)))).json<{
+      processes: object[];
+    }>();
+    expect(processes).toContainEqual(
+      expect.objectContaining({
+        name: "battle",
+        health: "HEALTHY",
+        sealed: { salt: "s", ranges: [{ from: 0, to: 500, since: "2026-01-02T03:04:05.000Z" }] },
+        reasons: [],
+      }),
+    );
   });
 });

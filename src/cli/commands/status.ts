@@ -12,6 +12,7 @@ import { monitoredCrons } from "../../fleet/members/monitored-crons.ts";
 import { saveLastKnown } from "../../operations/observe/last-known.ts";
 import { linksOf, markLinks } from "../../operations/observe/links.ts";
 import { markReplaced } from "../../operations/observe/mark-replaced.ts";
+import { markSealed, sealedLine } from "../../operations/observe/mark-sealed.ts";
 import { lastTickText, markTicks } from "../../operations/observe/mark-ticks.ts";
 import { answersIn, checkMember, quickCheck } from "../../operations/observe/status.ts";
 import type { StatusRow } from "../../operations/observe/status-row.ts";
@@ -39,6 +40,8 @@ export function statusCommand(cli: Cli): Command {
       "A member without the library (lib: false) is judged by aos' answer to a signed Eval that reads its code. " +
       "If the fleet has a traffic table, shows the phase and each revision's share and figures. " +
       "Every further revision that has part of a member's traffic gets its own row: member (start of its id). " +
+      "Ranges of callers' keys that a process with partitioned state has sealed are shown, since when, and whether the router still sends it " +
+      "their requests: then a deployer died in a hand-over, and the next deployment completes or reverts it. " +
       "A revision that drains because a rollout replaces it is shown with its replacement and does not count as unhealthy. " +
       "Exit code 1 if any process is not HEALTHY.",
     examples: [
@@ -88,8 +91,8 @@ async function run(context: Context, options: z.output<typeof Options>): Promise
       ),
     ]);
     saveLastKnown(fleet.session.scope, answersIn(found, Date.now()));
-    const marked = await markTicks(fleet, markReplaced(found, traffic), crons, Date.now());
-    const rows = markLinks(fleet, marked);
+    const marked = markSealed(markReplaced(found, traffic), unread.length > 0 ? null : traffic);
+    const rows = markLinks(fleet, await markTicks(fleet, marked, crons, Date.now()));
     const healthy = rows.every(
       ({ health, replacedBy }) =>
         health === "HEALTHY" || (options.quick && health === "ACTIVE") || replacedBy !== undefined,
@@ -136,10 +139,13 @@ function print(
   // The last column has no heading, and is empty for what was asked.
   const heading = ["process", "id", "health", "version", "code", "gen", "epoch", "release", ""];
   for (const line of table(heading, cells)) out.line(line);
-  for (const { name, reasons, lastTickAt } of rows) {
+  for (const row of rows) {
+    const { name, reasons, lastTickAt } = row;
     const ticked = lastTickText(lastTickAt, Date.now());
     if (ticked !== "") out.line(`  ${name}: ${ticked}`);
-    for (const reason of reasons) out.line(`  ${name}: ${brief(reason, 200)}`);
+    for (const reason of reasons) out.line(`  ${name}: ${brief(reason, 240)}`);
+    const sealed = sealedLine(row);
+    if (sealed !== undefined) out.line(`  ${name}: ${sealed}`);
   }
   for (const line of traffic ? trafficLines(traffic) : []) out.line(line);
   const { explorer, node } = linksOf(session.network, { processId: "<id>" });

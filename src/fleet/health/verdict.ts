@@ -2,6 +2,7 @@ import { z } from "zod";
 import { TimeSchema } from "../../delivery/time.ts";
 import { luaList } from "../protocol/lua.ts";
 import { CheckSchema } from "./schema.ts";
+import { SealedSchema } from "./sealed.ts";
 
 /** One manual change in the running code, as reported by the process. */
 const ManualChangeSchema = z.looseObject({
@@ -31,6 +32,7 @@ export const VerdictSchema = z.looseObject({
   changedByHand: ManualChangesSchema,
   /** Scheduler's time of the latest tick of its cron, in milliseconds since 1970; absent before the first. */
   lastTickAt: TimeSchema.optional().catch(undefined),
+  sealed: SealedSchema.optional().catch(undefined),
 });
 
 export type Verdict = z.infer<typeof VerdictSchema>;

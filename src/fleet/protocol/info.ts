@@ -3,6 +3,7 @@ import type { Budget } from "../../core/budget.ts";
 import { rounded } from "../../core/json.ts";
 import { TimeSchema } from "../../delivery/time.ts";
 import type { FleetSession } from "../fleet-session.ts";
+import { SealedSchema } from "../health/sealed.ts";
 import { ManualChangesSchema, type ProcessRef } from "../health/verdict.ts";
 import type { Member } from "../members/member.ts";
 import { ask, type Sender } from "./ask.ts";
@@ -43,6 +44,8 @@ const FIELDS = {
   /** Names of the program's actions that are closed to strangers by their role, and of those of which a rule of the program decides. */
   guarded: luaList(z.string()).optional(),
   guardedByRule: luaList(z.string()).optional(),
+  /** Absent if it has no sealed ranges, and with earlier libraries. */
+  sealed: SealedSchema.optional(),
   stats: z
     .looseObject({
       messages: z.number().min(0),

@@ -33,6 +33,14 @@ export interface StatusRow {
   readonly published?: { readonly slot: number | null; readonly at: string };
   /** It refuses new requests, and nothing else is wrong with it. */
   readonly drains?: true;
+  /**
+   * Ranges of callers' keys of which it refuses requests, because another revision has their state, or gets it: buckets with a salt, from `from`
+   * (inclusive) to `to` (exclusive) of 10,000, and since when (ISO 8601; absent if it is not known).
+   */
+  readonly sealed?: {
+    readonly salt: string;
+    readonly ranges: readonly { readonly from: number; readonly to: number; readonly since?: string }[];
+  };
   /** Id of the revision that replaces it in a rollout under way: then its health is DRAINING, which is not a fault. */
   readonly replacedBy?: string;
   /** Its page in an explorer; null if the network has none. */

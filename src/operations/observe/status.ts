@@ -2,6 +2,7 @@ import { budgetOf } from "../../core/budget.ts";
 import { runsWithoutLibrary } from "../../fleet/code/without-library.ts";
 import type { FleetSession } from "../../fleet/fleet-session.ts";
 import { probe } from "../../fleet/health/probe.ts";
+import type { Sealed } from "../../fleet/health/sealed.ts";
 import {
   dryProbeWithoutLibrary,
   type HealthWithoutLibrary,
@@ -28,10 +29,7 @@ export async function checkMember(fleet: FleetSession, member: Member, timeout: 
     const verdict = await probe(fleet.session, base, "ALL", {}, budgetOf(timeout));
     const odd = verdict.checks.filter(({ status }) => status !== "HEALTHY" && status !== "PASS");
     const other = codeDrift(member, verdict.sourceHash);
-    const drains =
-      odd.length > 0 &&
-      other.length === 0 &&
-      odd.every(({ name, detail }) => name === "status" && detail === "DRAINING");
+    const drains = odd.length > 0 && other.length === 0 && odd.every(isDraining);
     const reasons = odd.map(
       ({ name, status, detail }) => `${name} is ${status}${detail ? `: ${detail}` : ""}`,
     );
@@ -44,13 +42,22 @@ export async function checkMember(fleet: FleetSession, member: Member, timeout: 
       release: typeof verdict.release === "string" ? verdict.release : "",
       responseMs: Math.round(verdict.responseMs),
       ...tickedAt(verdict.lastTickAt),
+      ...sealedOf(verdict.sealed),
       ...(drains ? { drains: true } : {}),
-      reasons: [...reasons, ...other, ...(drains ? [DRAINING_REMEDY] : [])],
+      reasons: [...reasons, ...other, ...(odd.some(isDraining) ? [DRAINING_REMEDY] : [])],
     };
   } catch (error) {
     return unansweredRow(base, error, lastKnown(fleet.session.scope).get(base.processId));
   }
 }
+
+const isDraining = ({
+  name,
+  detail,
+}: {
+  readonly name: string;
+  readonly detail?: string | undefined;
+}): boolean => name === "status" && detail === "DRAINING";
 
 /** The rows that are real answers, to be saved as the last known status. */
 export function answersIn(rows: readonly StatusRow[], at: number): ReadonlyMap<string, LastKnown> {
@@ -69,12 +76,23 @@ export const baseOf = ({ name, processId, generation, of }: Member) => ({
   ...(of === undefined ? {} : { of }),
 });
 
+const sealedOf = (sealed: Sealed | undefined): Pick<StatusRow, "sealed"> => {
+  if (sealed === undefined || sealed.ranges.length === 0) return {};
+  const ranges = sealed.ranges.map(({ from, to, at }) => ({
+    ...{ from, to },
+    ...(at === undefined ? {} : { since: new Date(at).toISOString() }),
+  }));
+  return { sealed: { salt: sealed.salt, ranges } };
+};
+
 const tickedAt = (at: number | undefined): Pick<StatusRow, "lastTickAt"> =>
   at === undefined ? {} : { lastTickAt: new Date(at).toISOString() };
 
-/** What a person can do about it. The end of a lease moves traffic back, but does not resume a draining process. */
-export const DRAINING_REMEDY =
-  "it refuses requests, as during a hand-over of its state; if no deployment is running: npx fleet deploy completes or reverts it";
+/** What a person can do about refused requests. The end of a lease moves traffic back, but neither resumes a draining process nor unseals keys. */
+export const REFUSING_REMEDY =
+  "as during a hand-over of its state; if no deployment is running: npx fleet deploy completes or reverts it";
+
+const DRAINING_REMEDY = `it refuses requests, ${REFUSING_REMEDY}`;
 
 /**
  * The status of a member as it publishes it, or by a dry-run of Info if it publishes nothing or has a cron that the monitor drives: signs
@@ -116,9 +134,10 @@ function rowOf(member: Member, info: Info<"status">): Omit<StatusRow, "responseM
   return {
     ...baseOf(member),
     health: status,
+    ...sealedOf(info.sealed),
     ...{ version, sourceHash, epoch: epoch ?? null, release },
     ...(drains ? { drains: true } : {}),
-    reasons: [...other, ...(drains ? [DRAINING_REMEDY] : [])],
+    reasons: [...other, ...(status === "DRAINING" ? [DRAINING_REMEDY] : [])],
   };
 }
 

@@ -11,6 +11,8 @@ export interface ShownTraffic {
   readonly phase: string;
   readonly release: string;
   readonly step: number;
+  /** By which callers are assigned to the revisions, in their order. */
+  readonly salt: string;
   readonly headline: string;
   readonly revisions: ReturnType<typeof revisionsOf>;
 }
@@ -40,6 +42,6 @@ export async function trafficOf(
   }
   const phase = phaseOf(state);
   if (!state.table || phase === undefined || Object.keys(state.table.services).length === 0) return undefined;
-  const { release, step } = state.table;
-  return { phase, release, step, headline: headline(state), revisions: revisionsOf(state) };
+  const { release, step, salt } = state.table;
+  return { phase, release, step, salt, headline: headline(state), revisions: revisionsOf(state) };
 }
