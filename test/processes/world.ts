@@ -13,6 +13,9 @@ import {
 /** Scheduler milliseconds between a message and the one it causes at another process. */
 const PUSH_MS = 100;
 
+/** Of so many repeated messages, one is compared by the states before and after it, which takes two more evaluations. */
+const COMPARED = 4;
+
 /** One message that was delivered. */
 export interface Delivery extends Reply {
   from: string;
@@ -111,14 +114,24 @@ export class World {
     return { reply, deliveries };
   }
 
-  /** Sends the same bytes once more, at the same time, so that nothing else is due. Only the sender may be answered again. */
+  /**
+   * Sends the same bytes once more, at the same time, so that nothing else is due. Only the sender may be answered again. Every few messages,
+   * the states before and after are compared, too.
+   */
   async #again(twice: Twice, to: Aos, options: SendOptions): Promise<void> {
+    const isCompared = twice.made % COMPARED === 0;
+    const before = isCompared ? await digestOf(to) : "";
     const { messages, error } = await to.send({ ...options, Timestamp: to.now });
+    const { slot } = to;
+    const after = isCompared ? await digestOf(to) : "";
     twice.made += 1;
     const others = messages.filter(({ Target }) => Target !== options.From);
-    const sent = error ?? (others.length > 0 ? `sent ${JSON.stringify(others).slice(0, 300)}` : undefined);
-    if (sent !== undefined)
-      twice.effects.push(`${options.Action} at ${to.name}, repeated in slot ${to.slot}, ${sent}`);
+    const effect =
+      error ??
+      (others.length > 0 ? `sent ${JSON.stringify(others).slice(0, 300)}` : undefined) ??
+      (before === after ? undefined : "changed the state");
+    if (effect !== undefined)
+      twice.effects.push(`${options.Action} at ${to.name}, repeated in slot ${slot}: ${effect}`);
   }
 
   /** Makes scheduler time pass for every process. */
@@ -159,6 +172,16 @@ export class World {
     const latest = Math.max(...[...this.processes.values()].map((each) => each.now));
     for (const each of this.processes.values()) each.now = latest;
   }
+}
+
+/** The digest of a process' states, by an Eval at the same time that changes nothing. */
+async function digestOf(process: Aos): Promise<string> {
+  const { output, error } = await process.send({
+    ...{ From: process.owner, Action: "Eval", Timestamp: process.now },
+    Data: 'local _, digest = require("fleet.state").export() return digest',
+  });
+  if (error !== undefined) throw new Error(`${process.name}: ${error}`);
+  return output;
 }
 
 /** Boots the named processes and wires them. */
