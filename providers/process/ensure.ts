@@ -4,6 +4,7 @@ import { crashPoint } from "../../src/core/crash.ts";
 import { FleetError } from "../../src/core/errors.ts";
 import { ensureModule } from "../../src/fleet/code/module.ts";
 import { awaitHealthyWithoutLibrary, runsWithoutLibrary } from "../../src/fleet/code/without-library.ts";
+import type { CheckSet } from "../../src/fleet/health/check-types.ts";
 import { storeDriftCodes } from "../../src/fleet/health/drift-codes.ts";
 import { awaitHealthy } from "../../src/fleet/health/probe.ts";
 import type { HealthOutput } from "../../src/fleet/health/schema.ts";
@@ -110,14 +111,16 @@ async function loadAndVerify(
   known: ProcessOutputs,
   budget: Budget,
 ): Promise<ProcessOutputs> {
-  const { place, before } = placement;
+  const { place, before, waits = false } = placement;
   const { revision: _, ...others } = olds ?? {};
   const view = olds && ({ ...others, ...(before && { revision: before }) } as ProcessOutputs);
   const revision = await ensureCode(session, place, inputs, view, budget);
   await driveCron(session, place, inputs, olds, budget);
   const started = performance.now();
   const expected = { version: inputs.version, sourceHash: inputs.bundle.hash };
-  const health = await healthOf(session, place, expected, inputs, budget, revision.code);
+  // Whether it accepts requests is the traffic resource's, while its state is with another revision.
+  const checks = waits ? "CONTINUOUS" : "ALL";
+  const health = await healthOf(session, place, expected, inputs, budget, { code: revision.code, checks });
   const outputs = withDeclaredFirst({ ...known, revision, health });
   crashPoint("process.judged");
   await noted(session, inputs, placement, () => manifestEntry(inputs, outputs, health));
@@ -138,9 +141,13 @@ async function loadAndVerify(
   }
   await session.deployment.assertKept(inputs.name, place);
   await session.ao.settle(memberKey(session.scope, inputs.name, place.generation, "spawn"));
-  await reportStep(session, inputs.name, "ready", [health.status, ...health.reasons].join(" "), started);
+  const said = [health.status, ...health.reasons, ...(waits ? [WAITS] : [])];
+  await reportStep(session, inputs.name, "ready", said.join(" "), started);
   return outputs;
 }
+
+/** What the report adds for a revision whose state is with another one. */
+const WAITS = "(refuses requests until the traffic returns with its state)";
 
 /** Waits until the process is healthy and, with `minHealthySeconds`, checks it again after that time. */
 async function healthOf(
@@ -149,12 +156,12 @@ async function healthOf(
   expected: Expected,
   { healthCheck, minHealthySeconds, lib }: ProcessInputs,
   budget: Budget,
-  code: readonly string[] = [],
+  { code = [], checks }: { readonly code?: readonly string[] | undefined; readonly checks: CheckSet },
 ): Promise<HealthOutput> {
   const check = (policy: typeof healthCheck) =>
     runsWithoutLibrary({ lib })
       ? awaitHealthyWithoutLibrary(session, place, code, policy, budget)
-      : awaitHealthy(session, place, expected, policy, budget);
+      : awaitHealthy(session, place, expected, policy, budget, checks);
   const first = await check(healthCheck);
   const up = first.status === "HEALTHY" || first.status === "DEGRADED";
   if (!up || minHealthySeconds === undefined || minHealthySeconds === 0) return first;

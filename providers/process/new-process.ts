@@ -13,6 +13,7 @@ import type { Session } from "../../src/fleet/session/session.ts";
 import { type FoundProcess, spawnGeneration } from "./ensure-process.ts";
 import { committedLoad, loadsOf } from "./load.ts";
 import { isWanted, revisionsOf } from "./revisions.ts";
+import { routerView } from "./router.ts";
 import { isToBeReplaced, recordRuin } from "./ruined.ts";
 import type { ProcessInputs, ProcessOutputs } from "./schema.ts";
 
@@ -23,6 +24,11 @@ export interface RevisionProcess {
   readonly held: readonly HeldRevision[];
   /** Whether the declared revision was held while another one was in use. */
   readonly isBack: boolean;
+  /**
+   * Whether it refuses requests because an unfinished rollout has its state: the traffic resource returns state and traffic, and then resumes it.
+   * @default false
+   */
+  readonly waits?: boolean;
 }
 
 /** Largest number of a member's processes to ask for their code if neither the state nor the journal knows it. */
@@ -54,8 +60,8 @@ export async function placeInNewProcess(
     empty = more.empty ?? empty;
     highest = Math.max(highest, highestOf(elsewhere));
   }
-  const { place, instead, isBack = false } = choice;
-  if (place) return { place: { ...place, moduleId: module, fresh: false }, held, isBack };
+  const { place, instead, isBack = false, waits = false } = choice;
+  if (place) return { place: { ...place, moduleId: module, fresh: false }, held, isBack, waits };
   if (empty && !empty.unsent) {
     const { processId, generation } = empty;
     return { place: { name, processId, generation, moduleId: module, fresh: false }, held, isBack: false };
@@ -78,6 +84,7 @@ interface Search {
 interface Choice {
   readonly place?: ProcessRef;
   readonly isBack?: boolean;
+  readonly waits?: boolean;
   readonly instead?: NonNullable<FoundProcess["instead"]>;
 }
 
@@ -97,11 +104,13 @@ async function choose(search: Search, revisions: readonly HeldRevision[]): Promi
       await recordRuin(session, place, budget);
       instead = { processId: place.processId, generation: place.generation };
     }
-    if (isGone || !(await inService(session, place, budget))) {
+    const standing = isGone ? "retired" : await intoService(session, place, inputs, budget);
+    if (standing === "retired") {
       held.splice(held.indexOf(one), 1);
       continue;
     }
-    return { place, isBack: one.replacedAt !== undefined && one.health !== "UNKNOWN" };
+    const isBack = one.replacedAt !== undefined && one.health !== "UNKNOWN";
+    return { place, isBack, waits: standing === "waits" };
   }
   return instead === undefined ? {} : { instead };
 }
@@ -218,15 +227,28 @@ async function identify(
   };
 }
 
-/** Whether a held process can be used. A retired one cannot; a draining one is resumed. */
-async function inService(session: Session, place: ProcessRef, budget: Budget): Promise<boolean> {
+/**
+ * Whether a held process can be used. A retired one cannot. One that refuses requests is resumed, unless an unfinished rollout has moved the
+ * traffic, and with it the state, to another revision: it would accept requests with the state of before. It also stays as it is if the router
+ * cannot be asked.
+ */
+async function intoService(
+  session: Session,
+  place: ProcessRef,
+  { name, state, strategy }: ProcessInputs,
+  budget: Budget,
+): Promise<"retired" | "serves" | "waits"> {
   const { status } = await info(session, place, budget, "status").catch((error: unknown) => {
     throw withReplaceRemedy(place.name, error);
   });
-  if (status === "RETIRED") return false;
-  if (status === "DRAINING") {
-    const epoch = await session.deployment.epoch();
-    await resume(session, place, epoch, budget);
-  }
-  return true;
+  if (status === "RETIRED") return "retired";
+  if (status !== "DRAINING") return "serves";
+  const view = await routerView(session, strategy?.router, budget);
+  // Nothing hands over what is no state.
+  const isMoved = state !== "none" && (view?.moved[name] ?? place.processId) !== place.processId;
+  const isServed = view?.proven[name]?.some(({ processId }) => processId === place.processId) === true;
+  if (isMoved && isServed) return "waits";
+  if (view !== undefined || state === "none")
+    await resume(session, place, await session.deployment.epoch(), budget);
+  return "serves";
 }

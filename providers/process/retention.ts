@@ -66,7 +66,10 @@ export async function withServingRevision(
 ): Promise<ProcessOutputs> {
   const view = await routerView(session, olds.strategy?.router, budget);
   const { revisions = [], revision: _, ...others } = olds;
-  const used = revisions.find(({ processId }) => processId === view?.proven[olds.name]?.[0]?.processId);
+  // State that an unfinished rollout handed over is not where the proven table sends callers.
+  const moved = olds.state === "none" ? undefined : view?.moved[olds.name];
+  const owner = moved ?? view?.proven[olds.name]?.[0]?.processId;
+  const used = revisions.find(({ processId }) => processId === owner);
   const serving = used ?? revisions.find(wasProved) ?? revisions[0];
   if (!serving) return olds;
   const { processId, generation, moduleId } = serving;

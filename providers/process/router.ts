@@ -1,6 +1,6 @@
 import type { Budget } from "../../src/core/budget.ts";
 import { FleetError } from "../../src/core/errors.ts";
-import { idsIn, servingIds } from "../../src/delivery/table.ts";
+import { activeOf, idsIn, servingIds } from "../../src/delivery/table.ts";
 import type { Table } from "../../src/delivery/wire.ts";
 import { newestIncarnation } from "../../src/fleet/members/members.ts";
 import { traffic } from "../../src/fleet/protocol/traffic.ts";
@@ -18,6 +18,11 @@ export interface RouterView {
   readonly proven: Readonly<
     Record<string, readonly { readonly processId: string; readonly sourceHash: string }[]>
   >;
+  /**
+   * Service → the process with most of its traffic, where an unfinished rollout has moved that away from the last proven table's. State that
+   * only one process has is there.
+   */
+  readonly moved: Readonly<Record<string, string>>;
 }
 
 /** Asks the router. Without a router or a table, nothing is in use. Undefined if the router does not answer. */
@@ -26,7 +31,7 @@ export async function routerView(
   router: string | undefined,
   budget: Budget,
 ): Promise<RouterView | undefined> {
-  const nothing = { inUse: new Set<string>(), serving: {}, isSteady: false, proven: {} };
+  const nothing = { inUse: new Set<string>(), serving: {}, isSteady: false, proven: {}, moved: {} };
   if (router === undefined) return nothing;
   try {
     const place = await newestIncarnation(session, router, budget);
@@ -39,12 +44,21 @@ export async function routerView(
       ),
       isSteady: table?.mode === "steady",
       proven: sharesIn(proven),
+      moved: movedIn(table, proven),
     };
   } catch (error) {
     if (!(error instanceof FleetError)) throw error;
     // A coordinator of an earlier version without a router: it never had a table.
     return error.code === "UNKNOWN_ACTION" || error.code === "NO_REPLY" ? nothing : undefined;
   }
+}
+
+function movedIn(table: Table | undefined, proven: Table | undefined): RouterView["moved"] {
+  if (table?.mode === "steady") return {};
+  const before = activeOf(proven);
+  return Object.fromEntries(
+    Object.entries(activeOf(table)).filter(([name, id]) => before[name] !== undefined && before[name] !== id),
+  );
 }
 
 function sharesIn(table: Table | undefined): RouterView["proven"] {

@@ -153,7 +153,8 @@ async function repairRevision(
   const own: ProcessInputs = { ...declared, version, bundle, ...libOf(held, inputs) };
   try {
     if (hasDrift(readDriftCodes(known), "EPOCH_AHEAD")) await session.deployment.catchUp(place, name);
-    if (hasDrift(readDriftCodes(known), "STOPPED")) {
+    // What a refresh found in a steady split may be stopped on purpose by now.
+    if (hasDrift(readDriftCodes(known), "STOPPED") && isSteadySplit(view, outputs)) {
       const epoch = await session.deployment.epoch();
       await resume(session, place, epoch, budget);
     }

@@ -66,7 +66,7 @@ export function tableChanged({ table, reverted, command }: TrafficState, ours: T
   return reverted.why === "abort" ? aborted(command) : leaseEnded(reverted);
 }
 
-function aborted(command: TrafficState["command"]): FleetError {
+export function aborted(command: TrafficState["command"]): FleetError {
   return new FleetError({
     code: "ROLLOUT_ABORTED",
     what: "An operator aborted the rollout: all traffic is where it was.",

@@ -36,6 +36,7 @@ import {
 } from "./plan.ts";
 import type { RolloutEffects } from "./rollout-effects.ts";
 import {
+  aborted,
   isNotHanded,
   isReverted,
   isStale,
@@ -160,6 +161,7 @@ export class RolloutRun {
     for (;;) {
       const step = steps[at.step] as Step;
       if (!promoted) state = await this.#watch(steps, at, state, step);
+      if (isAborted(state)) return this.#back(state, "aborted by hand");
       const verdict = await this.#judge(state, at);
       crashPoint("traffic.judged");
       // A person's command may have arrived during the measurement.
@@ -169,8 +171,7 @@ export class RolloutRun {
       const next = decide(policy, steps, at, verdict, commandOf(state));
       promoted = false;
       const isPast = next.move.kind === "finish" || next.move.kind === "step";
-      if (isPast && verdict.outcome !== "pass")
-        this.#overruled(state, at, step, verdict.outcome, verdict.text);
+      if (isPast) this.#overruled(state, at, step, verdict);
       if (next.move.kind === "finish") return this.#finish(state, next.move.by, step);
       if (next.move.kind === "hold") return this.#hold(state, next.move);
       if (next.move.kind === "back") return this.#back(state, next.move.reason);
@@ -180,7 +181,7 @@ export class RolloutRun {
     }
   }
 
-  /** Gives green its share under a lease, and waits for the interval, or until a person promotes or pauses. */
+  /** Gives green its share under a lease, and waits for the interval, or until a person promotes, pauses or aborts. */
   async #watch(steps: readonly Step[], at: Position, from: TrafficState, step: Step): Promise<TrafficState> {
     const { proven } = from;
     if (!proven) throw trafficTaken("there is no proven table");
@@ -221,14 +222,9 @@ export class RolloutRun {
   }
 
   /** Records that a person promoted a step without a passing verdict. */
-  #overruled(
-    { command }: TrafficState,
-    at: Position,
-    { weightBp }: Step,
-    outcome: Promotion["outcome"],
-    verdict: string,
-  ): void {
-    const promotion = { step: at.step + 1, weightBp, by: command?.by ?? "", outcome, verdict };
+  #overruled({ command }: TrafficState, at: Position, { weightBp }: Step, { outcome, text }: Verdict): void {
+    if (outcome === "pass") return;
+    const promotion = { step: at.step + 1, weightBp, by: command?.by ?? "", outcome, verdict: text };
     this.progress.promoted = [...this.progress.promoted, promotion];
   }
 
@@ -274,6 +270,8 @@ export class RolloutRun {
 
   /** Returns all traffic to the last proven table, by one message. */
   async #back(state: TrafficState, reason: string): Promise<void> {
+    // A person aborted what this run watched. One that finds an abort of before carries it out.
+    const why = this.#router.hasSet && isAborted(state) ? aborted(state.command) : rolledBack(reason);
     await this.#router.report("FAILED", reason);
     if (!state.proven) throw trafficTaken("there is no proven table");
     await this.#router.report("ROLLING_BACK", tableName(state.proven));
@@ -289,7 +287,7 @@ export class RolloutRun {
     crashPoint("traffic.back");
     await this.#router.read();
     await this.#router.report("ROLLED_BACK", weightsText(this.progress.table));
-    throw rolledBack(reason);
+    throw why;
   }
 
   /** Throws if somebody else moved the traffic or the lease expired. */

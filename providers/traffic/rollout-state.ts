@@ -88,12 +88,14 @@ function isLeaseExpired({ table, reverted }: TrafficState, { release }: Wanted):
 }
 
 /**
- * Why the router refused a message with `STALE_STEP`: it had reverted this rollout. Undefined if the lease of the step to continue from expired
- * before a run could renew it: nothing is lost, and the rollout starts again.
+ * Why the router refused a message with `STALE_STEP`: it had reverted this rollout. Undefined if the run can start from the table in force: a
+ * person aborted the rollout, and the router keeps it until a run returns it, or the lease of the step to continue from expired before a run
+ * could renew it.
  *
  * @param hasSet whether the run set a table before
  */
 export function whyStale(error: unknown, state: TrafficState, wanted: Wanted, hasSet: boolean): unknown {
+  if (isAborted(state) && !isForeign(state, wanted)) return undefined;
   if (!hasSet && isLeaseExpired(state, wanted)) return undefined;
   const reverted = openRevert(state)?.reverted;
   return reverted?.release === wanted.release ? tableChanged(state, reverted) : error;

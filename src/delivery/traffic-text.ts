@@ -25,7 +25,9 @@ export function headline(state: TrafficState): string {
   const more: string[] = [];
   if (isApproved(state)) more.push(`approved by a person: the next deployment ${AFTER_APPROVAL}`);
   else if (isAborted(state))
-    more.push("aborted by a person: the next deployment tries to return state and traffic");
+    more.push(
+      "aborted by a person: the run that watches it, or the next deployment, returns state and traffic",
+    );
   else if (table.mode === "held" && table.reason !== undefined) more.push(table.reason);
   const ends = lease?.onEnd === "hold" ? "holds" : "reverts automatically";
   if (lease) more.push(`${ends} in ${Math.max(0, Math.round((lease.untilMs - at) / 1000))} s`);

@@ -123,7 +123,7 @@ const TableSchema = z.looseObject({
   reason: z.string().optional(),
   /** Why it is held. Absent on routers of earlier versions; later ones may use codes that this version does not know. */
   holdCode: z.string().optional(),
-  /** Whether callers' state is with the new revisions, so that an abort of the held table is left to the next run. Absent on earlier routers. */
+  /** Whether callers' state is with the new revisions, so that an abort holds the table until a run returns both. Absent on earlier routers. */
   handed: z.boolean().optional(),
   /** Scheduler's time of the message that set it, ms. */
   at: z.number(),
@@ -283,7 +283,7 @@ export interface ProveTargets {
 
 /** `TRAFFIC_COMMAND`: from a deployer; needs no epoch, so it can be sent during a run. */
 export const TrafficCommandSchema = z.strictObject({
-  /** promote: past a gate or to the next step · pause: stay · resume: continue · abort: return to the proven table at once, or by the next run if it is held and the state is with the new revision. */
+  /** promote: past a gate or to the next step · pause: stay · resume: continue · abort: return to the proven table at once, or, while the state is with the new revision, hold until a run returns both. */
   command: z.enum(["promote", "pause", "resume", "abort"]),
   /** Refused if another release is in force. @default the one in force */
   release: z.string().optional(),

@@ -125,7 +125,7 @@ test("abort says that the traffic stays if the router leaves it to the next run"
   expect(ran.code).toBe(0);
   expect(ran.stdout).toContain(
     "Abort requested, no traffic returned yet, because the state is with the new revision: release abcdef012345, step 2.\n" +
-      "Next: npx fleet deploy --refresh, of this release or another, tries to return state and traffic.\n",
+      "Next: the run that watches the rollout returns state and traffic. If none does, npx fleet deploy --refresh, of this release or another, tries to.\n",
   );
 });
 
@@ -135,7 +135,7 @@ test("the next command acts on the stack that was named", async () => {
   expect((await on(["pause"])).stdout).toContain(
     "Next: npx fleet resume --stack prod, then npx fleet deploy --stack prod continues",
   );
-  expect((await on(["abort"])).stdout).toContain("Next: npx fleet deploy --refresh --stack prod, of");
+  expect((await on(["abort"])).stdout).toContain("If none does, npx fleet deploy --refresh --stack prod, of");
   expect((await on(["abort", "--router", "nobody"])).stderr).toContain(
     "The commands above act on this stack with --stack prod.",
   );

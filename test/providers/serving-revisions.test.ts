@@ -9,7 +9,15 @@ import type { ProcessOutputs } from "../../providers/process/schema.ts";
 import { sessionFor } from "../../providers/run/session.ts";
 import { budgetOf } from "../../src/core/budget.ts";
 import { ask } from "../../src/fleet/protocol/ask.ts";
-import { checked, createProcess, evaluate, type Stack, simulatedStack, statusOf } from "./fixture.ts";
+import {
+  checked,
+  createProcess,
+  evaluate,
+  partialFailureOf,
+  type Stack,
+  simulatedStack,
+  statusOf,
+} from "./fixture.ts";
 
 let stack: Stack;
 afterEach(async () => {
@@ -18,16 +26,11 @@ afterEach(async () => {
 });
 
 /** A version of the shop: another number makes other code. */
-const shop = async (slow: number) =>
-  checked(
-    await stack.inputs(
-      "shop",
-      { slow },
-      { strategy: { kind: "new-process", router: "gate", retention: {} } },
-    ),
-  );
-const update = async (olds: ProcessOutputs, slow: number) =>
-  (await lifecycle.update("id", olds, await shop(slow))).outs;
+const BESIDE = { strategy: { kind: "new-process", router: "gate", retention: {} } };
+const shop = async (slow: number, extra: object = BESIDE) =>
+  checked(await stack.inputs("shop", { slow }, { ...extra }));
+const update = async (olds: ProcessOutputs, slow: number, extra?: object) =>
+  (await lifecycle.update("id", olds, await shop(slow, extra))).outs;
 const refreshed = async (outs: ProcessOutputs) =>
   (await lifecycle.read("id", outs)).props as unknown as ProcessOutputs;
 const idOf = (outs: ProcessOutputs) => outs.processId.slice(0, 8);
@@ -43,15 +46,33 @@ function listening(): string[] {
 
 type Shares = readonly (readonly [ProcessOutputs, number])[];
 
-/** Gives the router this table. */
-async function routed(shares: Shares, mode = "steady", before?: ProcessOutputs): Promise<ProcessOutputs> {
-  const routes = shares.map(([{ processId }, weightBp]) => ({ processId, weightBp, revision: "r" }));
-  const services = { shop: { key: "sender", routes } };
-  const table = { release: "r", step: 1, salt: "s", mode, at: 1, services };
-  const proven = { ...table, mode: "steady" };
+const servicesOf = (shares: Shares) => ({
+  shop: {
+    key: "sender",
+    routes: shares.map(([{ processId }, weightBp]) => ({ processId, weightBp, revision: "r" })),
+  },
+});
+
+/** Gives the router this table. @param since the shares in the last proven table. @default the same */
+async function routed(
+  shares: Shares,
+  mode = "steady",
+  before?: ProcessOutputs,
+  since = shares,
+): Promise<ProcessOutputs> {
+  const table = { release: "r", step: 1, salt: "s", mode, at: 1, services: servicesOf(shares) };
+  const proven = { ...table, mode: "steady", services: servicesOf(since) };
   const traffic = { table, proven, proofs: [], serial: 1, epoch: 1, at: 2 };
   const inputs = await checked(await stack.inputs("gate", { traffic }));
   return before ? (await lifecycle.update("gate", before, inputs)).outs : createProcess(inputs);
+}
+
+/** Makes a process refuse requests, as a hand-over of its state does. */
+async function drain({ name, processId, generation }: ProcessOutputs): Promise<void> {
+  const session = await sessionFor(stack.scope, { kind: "legacy", ...stack.net.endpoints });
+  const epoch = await session.deployment.epoch();
+  const place = { name, processId, generation };
+  await ask(session, { ...place, action: "DRAIN", epoch }, z.looseObject({}), budgetOf(10));
 }
 
 async function split(): Promise<{ old: ProcessOutputs; wanted: ProcessOutputs; gate: ProcessOutputs }> {
@@ -100,21 +121,13 @@ describe("in a steady split, the half that is not the wanted revision", () => {
 
   it("accepts requests again after somebody drained it", async () => {
     const { old, wanted } = await split();
-    const session = await sessionFor(stack.scope, { kind: "legacy", ...stack.net.endpoints });
-    const { name, processId, generation } = old;
-    const epoch = await session.deployment.epoch();
-    await ask(
-      session,
-      { name, processId, generation, action: "DRAIN", epoch },
-      z.looseObject({}),
-      budgetOf(10),
-    );
+    await drain(old);
     const found = await refreshed(wanted);
     expect(explainChanges(found, (await shop(2)) as never)).toEqual([
       `${idOf(old)}, which also has traffic: changed by hand: it is draining instead of active`,
     ]);
     await update(found, 2);
-    expect(statusOf(stack, processId)).toBe("ACTIVE");
+    expect(statusOf(stack, old.processId)).toBe("ACTIVE");
   });
 
   it("is reported if it cannot be repaired, stays a finding, and does not stop a run", async () => {
@@ -171,4 +184,70 @@ it("a revision with the traffic while the wanted one has none, as after an abort
   ]);
   await update(found, 2);
   expect(isHacked(old.processId)).toBe(false);
+});
+
+describe("in an unfinished rollout, the revision that has handed its state over", () => {
+  /** A killed rollout of `green`, whose table a person aborted: callers and state are there until a run returns both. */
+  async function left(mode: string, extra?: object) {
+    stack = await simulatedStack();
+    const blue = await createProcess(await shop(1, extra));
+    const green = await update(blue, 2, extra);
+    const gate = await routed([[green, 10_000]], mode, undefined, [[blue, 10_000]]);
+    await drain(blue);
+    return { blue, green, gate };
+  }
+
+  it.each(["held", "rollout"])(
+    "is not resumed with the state of before when its code is declared again (%s): the traffic resource returns the state first",
+    async (mode) => {
+      const { blue, green, gate } = await left(mode);
+      const lines = listening();
+      const back = await update(green, 1);
+      expect([back.processId, statusOf(stack, blue.processId)]).toEqual([blue.processId, "DRAINING"]);
+      expect(back.health).toEqual({ status: "HEALTHY", reasons: [] });
+      expect(lines.join("\n")).toMatch(/shop\s+ready\s+HEALTHY \(refuses requests until the traffic returns/);
+      expect(await lifecycle.diff("id", back, await shop(1))).toMatchObject({ changes: false });
+      // Once the rollout has ended, a process that refuses requests was stopped by hand.
+      await routed([[blue, 10_000]], "steady", gate);
+      await update(await refreshed(back), 1);
+      expect(statusOf(stack, blue.processId)).toBe("ACTIVE");
+    },
+  );
+
+  it("is resumed if it has no state", async () => {
+    const { blue, green } = await left("held", { ...BESIDE, state: "none" });
+    await update(green, 1, { ...BESIDE, state: "none" });
+    expect(statusOf(stack, blue.processId)).toBe("ACTIVE");
+  });
+
+  it("stays as it is if the router cannot be asked, and the run fails", async () => {
+    const { blue, green, gate } = await left("held");
+    const unreadable = await checked(await stack.inputs("gate", { traffic: { table: "none" } }));
+    await lifecycle.update("id", gate, unreadable);
+    const error = await partialFailureOf(update(green, 1));
+    expect([error.message, statusOf(stack, blue.processId)]).toEqual([
+      expect.stringContaining("[UNHEALTHY]"),
+      "DRAINING",
+    ]);
+  });
+
+  it("does not get code that is loaded in place from now on: the one with callers and state does", async () => {
+    const { blue, green } = await left("held");
+    const inPlace = await update(green, 3, {});
+    expect(inPlace.processId).toBe(green.processId);
+    expect(statusOf(stack, blue.processId)).toBe("DRAINING");
+  });
+});
+
+it("a half that was drained by hand is not resumed if a rollout has begun since", async () => {
+  const { old, wanted, gate } = await split();
+  await drain(old);
+  const found = await refreshed(wanted);
+  const halves: Shares = [
+    [wanted, 5000],
+    [old, 5000],
+  ];
+  await routed(halves, "held", gate);
+  await update(found, 2);
+  expect(statusOf(stack, old.processId)).toBe("DRAINING");
 });

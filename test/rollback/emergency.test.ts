@@ -206,6 +206,7 @@ it.each([
   ["with its code", { holdCode: "stranded", reason: "it cannot" }],
   ["by the sentence of a router of version 0.1.0", { reason: "the state cannot go back; it cannot" }],
   ["at a gate, with the new revision", { holdCode: "gate", reason: "a gate", handed: true }],
+  ["under a lease, with the new revision", { mode: "rollout", handed: true }],
 ])(
   "it replaces a table that is held while the state cannot go back at once (%s): its router would keep it after an abort",
   async (_, held) => {

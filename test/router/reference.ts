@@ -5,6 +5,7 @@
 import { createHash } from "node:crypto";
 import {
   HOLD_CODES,
+  type HoldCode,
   type Metrics,
   type Proof,
   type RevisionMetrics,
@@ -103,17 +104,13 @@ export class ReferenceRouter {
   tick(ms = 0): void {
     this.at += ms;
     if (!this.lease || this.at < this.lease.untilMs) return;
-    if (this.lease.onEnd === "hold") this.#hold();
+    if (this.lease.onEnd === "hold")
+      this.#hold("abandoned", "its deployer is gone, and the state is with the new revision");
     else this.#revert("lease");
   }
 
-  #hold(): void {
-    this.table = {
-      ...(this.table as Table),
-      mode: "held",
-      ...(this.holdCodes && { holdCode: "abandoned" }),
-      reason: "its deployer is gone, and the state is with the new revision",
-    };
+  #hold(holdCode: HoldCode, reason: string): void {
+    this.table = { ...(this.table as Table), mode: "held", ...(this.holdCodes && { holdCode }), reason };
     this.lease = undefined;
     this.serial += 1;
   }
@@ -242,15 +239,11 @@ export class ReferenceRouter {
     if (command === "abort" && !this.proven) throw new Refused("NO_PROVEN_TABLE");
     this.command = { command, ...refOf(this.table), by, at: this.at };
     const { mode, handed, holdCode } = this.table;
-    const isKept = holdCode === "stranded" || (mode === "held" && handed === true);
+    const isKept = holdCode === "stranded" || handed === true;
     if (command === "abort" && !isKept) this.#revert("abort");
-    if (command === "abort" && isKept && this.holdCodes) this.serial += 1;
-    if (command === "pause" && this.table.mode !== "held") {
-      const code = this.holdCodes && { holdCode: "paused" };
-      this.table = { ...this.table, mode: "held", reason: "paused by hand", ...code };
-      this.lease = undefined;
-      this.serial += 1;
-    }
+    else if (command === "abort" && mode === "held") this.serial += this.holdCodes ? 1 : 0;
+    else if (command === "abort") this.#hold("paused", "aborted by hand");
+    if (command === "pause" && this.table.mode !== "held") this.#hold("paused", "paused by hand");
   }
 
   route(service: string, request: Request): string | undefined {

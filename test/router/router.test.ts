@@ -424,13 +424,27 @@ describe("a person's command", () => {
         undefined,
         { ...at, mode: "held", holdCode, handed: true },
       ]);
-      // A run watches a table under a lease, and returns the state at once.
-      expect(code(await set(p, { ...held, lease: { forMs: 60_000, revertTo: "r1", onEnd: "hold" } }))).toBe(
-        "ok",
-      );
-      expect((await say(p, "abort")).reply?.data).toMatchObject({ mode: "steady", table: { release: "r1" } });
+      // Under a lease again, as a run of before the abort would set it: the abort stands, and no lease undoes it.
+      const again = { ...held, lease: { forMs: 60_000, revertTo: "r1", onEnd: "hold" } };
+      expect(code(await set(p, again))).toBe("ok");
+      expect((await say(p, "abort")).reply?.data).toMatchObject({ mode: "held", ...at });
     },
   );
+
+  test("holds a table under a lease that is aborted while the state is with the new revision, whoever watches it", async () => {
+    const p = await half({ onEnd: "hold" });
+    const { table, serial } = await look(p);
+    const at = { release: "r2", step: 1 };
+    expect((await say(p, "abort")).reply?.data).toMatchObject({ mode: "held", ...at });
+    // The deployer does not know of it yet: neither its next step nor its end counts.
+    const next = { ...NEXT, step: 2, services: routes(10_000), expect: { ...at, serial } };
+    const { lease: _, ...end } = next;
+    for (const late of [next, end]) expect(code(await set(p, late))).toBe("STALE_STEP");
+    p.now += 10 * 86_400_000;
+    const state = await look(p);
+    expect(state.table).toMatchObject({ ...at, services: table?.services, holdCode: "paused", handed: true });
+    expect([state.command?.command, state.reverted, state.lease]).toEqual(["abort", undefined, undefined]);
+  });
 
   test("aborts, and the router keeps that a run has returned the state, which only that run can say", async () => {
     const p = await half();

@@ -36,7 +36,7 @@ const stageOf = (isOld = false) => {
   return stage;
 };
 
-/** Runs a rollout that a person aborts, and whose state cannot go back. */
+/** Runs a rollout that a person aborts, and whose state cannot go back. A router of version 0.1.0 returns the traffic first. */
 async function aborted(stage: Stage, handingFails: Stage["handingFails"]) {
   stage.before = () => {
     if (stage.router.table?.mode !== "rollout") return;
@@ -48,9 +48,9 @@ async function aborted(stage: Stage, handingFails: Stage["handingFails"]) {
   return error;
 }
 
-/** An aborted rollout of two services: the state of battle is back, that of shop cannot go back. */
+/** An aborted rollout of two services, at a router of version 0.1.0: the state of battle is back, that of shop cannot go back. */
 async function halfReturned() {
-  const stage = stageOf();
+  const stage = stageOf(true);
   const services = { battle: service(BLUE, GREEN), shop: service(SHOP_BLUE, SHOP_GREEN) };
   const wanted = { ...owned(stage), services };
   stage.before = () => {
@@ -69,8 +69,21 @@ async function halfReturned() {
 }
 
 describe("an abort whose hand-back takes too long", () => {
-  it("leaves the traffic where it was, and the next run moves the state back", async () => {
+  it("leaves the traffic where the state is, and the next run returns both", async () => {
     const stage = stageOf();
+    const error = await aborted(stage, "slowly");
+    expect([codes(error), isTransient(error), weights(stage)]).toEqual([
+      ["HANDOVER_FAILED"],
+      false,
+      AT_GREEN,
+    ]);
+    stage.handingFails = false;
+    expect(codes((await stage.run(owned(stage))).error)).toEqual(["ROLLED_BACK"]);
+    expect([stage.handed.at(-1), weights(stage)]).toEqual(["battle g→b", AT_BLUE]);
+  });
+
+  it("leaves the traffic where a router of version 0.1.0 returned it, and the next run moves the state back", async () => {
+    const stage = stageOf(true);
     const error = await aborted(stage, "slowly");
     expect(weights(stage)).toEqual(AT_BLUE);
     expect(stage.router.table).toMatchObject({ release: "r1", mode: "steady" });
@@ -81,21 +94,25 @@ describe("an abort whose hand-back takes too long", () => {
     expect(stage.handed).toEqual(["battle b→g", "battle g→b", "battle g→b if it drains", "battle b→g"]);
   });
 
-  it("leaves the traffic where it was if the deployer had died", async () => {
-    const stage = stageOf();
-    stage.before = () => {
-      if (stage.router.table?.mode === "rollout") throw new Killed();
-    };
-    await stage.run(owned(stage));
-    stage.before = () => {};
-    stage.router.say("abort");
-    Object.assign(stage, { handingFails: "slowly", refusing: BLUE });
-    const { error } = await stage.run(owned(stage));
-    expect([codes(error), isTransient(error), weights(stage)]).toEqual([["HANDOVER_FAILED"], true, AT_BLUE]);
-  });
+  it.each([false, true])(
+    "leaves the traffic where it was if the deployer had died (a router of version 0.1.0: %s)",
+    async (isOld) => {
+      const stage = stageOf(isOld);
+      stage.before = () => {
+        if (stage.router.table?.mode === "rollout") throw new Killed();
+      };
+      await stage.run(owned(stage));
+      stage.before = () => {};
+      stage.router.say("abort");
+      Object.assign(stage, { handingFails: "slowly", refusing: BLUE });
+      const { error } = await stage.run(owned(stage));
+      expect([codes(error), isTransient(error)]).toEqual([["HANDOVER_FAILED"], isOld]);
+      expect(weights(stage)).toEqual(isOld ? AT_BLUE : AT_GREEN);
+    },
+  );
 
-  it("stays an abort if only the router's answer to the run's report is missing", async () => {
-    const stage = stageOf();
+  it("stays an abort if only the answer of a router of version 0.1.0 to the run's report is missing", async () => {
+    const stage = stageOf(true);
     stage.before = (message, kind) => {
       if (stage.router.table?.mode === "rollout") stage.router.say("abort");
       if (kind === "set" && stage.handed.at(-1) === "battle g→b")

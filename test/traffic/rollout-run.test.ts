@@ -733,6 +733,49 @@ describe("a service that owns its state", () => {
     };
   };
 
+  it.each(["the same", "the earlier", "another"])(
+    "is aborted within the lease of a deployer that died: callers stay where the state is until a run of %s code returns both",
+    async (which) => {
+      const stage = new Stage().steady();
+      stage.before = () => {
+        if (stage.router.table?.mode === "rollout") throw new Killed();
+      };
+      await stage.run(owned(stage));
+      stage.before = () => {};
+      stage.router.say("abort");
+      expect(weights(stage)).toEqual({ g: 10_000, b: 0 });
+      stage.pass(600_000);
+      expect(weights(stage)).toEqual({ g: 10_000, b: 0 });
+      const same = owned(stage);
+      const battle = { ...same.services.battle, green: { processId: BLUE, sourceHash: "old" } };
+      const earlier = { ...same, release: "r3", services: { battle } } as typeof same;
+      const of = { "the same": same, "the earlier": earlier, another: third(stage) }[which] as typeof same;
+      const { error } = await stage.run(of);
+      expect(codeOf(error)).toBe(which === "the same" ? "ROLLED_BACK" : undefined);
+      expect(stage.handed.slice(0, 2)).toEqual(["battle b→g", "battle g→b"]);
+      expect(weights(stage)).toEqual(which === "another" ? { c: 10_000, b: 0 } : { b: 10_000 });
+    },
+  );
+
+  it.each(["watches", "is about to complete"])(
+    "returns with its state before its traffic if a person aborts what a run %s",
+    async (does) => {
+      const stage = new Stage().steady();
+      let seen: object | undefined;
+      stage.before = (_message, kind) => {
+        const isEnd = kind === "set" && stage.reported.at(-1)?.detail.startsWith("verdict pass");
+        const isNow = does === "watches" ? kind === "read" && stage.router.table?.mode === "rollout" : isEnd;
+        if (isNow && !stage.router.command) stage.router.say("abort");
+        // It has not moved when the state has.
+        if (stage.handed.at(-1) === "battle g→b") seen ??= weights(stage);
+      };
+      const { error, rollout } = await stage.run(owned(stage));
+      expect([codeOf(error), rollout.progress.phase]).toEqual(["ROLLOUT_ABORTED", "ROLLED_BACK"]);
+      expect([seen, weights(stage)]).toEqual([{ g: 10_000, b: 0 }, { b: 10_000 }]);
+      expect(stage.handed).toEqual(["battle b→g", "battle g→b"]);
+    },
+  );
+
   it("stays on the revision that has its state after the deployer died: the old one would refuse every request", async () => {
     const stage = await left();
     expect(weights(stage)).toEqual({ g: 10_000, b: 0 });
@@ -963,74 +1006,81 @@ describe("a service that owns its state", () => {
       if (kind === "set") isOpen = false;
     };
     const { error, rollout } = await stage.run(owned(stage));
-    expect([codeOf(error), rollout.progress.phase]).toEqual(["ROLLOUT_ABORTED", "ROLLED_BACK"]);
+    expect([codeOf(error), rollout.progress.phase]).toEqual(["ROLLED_BACK", "ROLLED_BACK"]);
     expect(stage.handed).toEqual(["battle b→g", "battle g→b"]);
   });
 
-  describe.each(["abort", "lease"] as const)("whose rollout the router reverts (%s) while it runs", (why) => {
-    /** Runs it until the router reverts the first step. */
-    const reverted = async (state: "owned" | "partitioned", steps: number[], keeps = true) => {
-      const stage = new Stage().steady();
-      stage.before = (_message, kind) => {
-        const { table } = stage.router;
-        if (kind !== "read" || table?.mode !== "rollout") return;
-        // With state handed over, the end of the lease would hold the table.
-        if (stage.router.lease) stage.router.lease.onEnd = "revert";
-        if (why === "abort") stage.router.say("abort");
-        else stage.router.tick(600_000);
-        const { services, salt, ...rest } = stage.router.reverted as NonNullable<Stage["router"]["reverted"]>;
-        if (!keeps) stage.router.reverted = rest;
+  describe.each(["abort", "lease"] as const)(
+    "whose rollout an earlier router reverts (%s) while it runs",
+    (why) => {
+      /** Runs it until the router reverts the first step. */
+      const reverted = async (state: "owned" | "partitioned", steps: number[], keeps = true) => {
+        const stage = new Stage().steady();
+        stage.before = (_message, kind) => {
+          const { table } = stage.router;
+          if (kind !== "read" || table?.mode !== "rollout") return;
+          // With state handed over, the end of the lease, and an abort, would hold the table.
+          if (stage.router.lease) stage.router.lease.onEnd = "revert";
+          if (table.handed) stage.router.table = { ...table, handed: undefined };
+          if (why === "abort") stage.router.say("abort");
+          else stage.router.tick(600_000);
+          const { services, salt, ...rest } = stage.router.reverted as NonNullable<
+            Stage["router"]["reverted"]
+          >;
+          if (!keeps) stage.router.reverted = rest;
+        };
+        const { services, ...rest } = stage.wanted({ steps: steps.map((weightBp) => ({ weightBp })) });
+        const [battle] = Object.values(services);
+        const wanted = { ...rest, services: { battle: { ...battle, state } } } as typeof rest & {
+          services: typeof services;
+        };
+        const { error } = await stage.run(wanted);
+        expect(codeOf(error)).toBe(why === "abort" ? "ROLLOUT_ABORTED" : "LEASE_ENDED");
+        return stage.handed;
       };
-      const { services, ...rest } = stage.wanted({ steps: steps.map((weightBp) => ({ weightBp })) });
-      const [battle] = Object.values(services);
-      const wanted = { ...rest, services: { battle: { ...battle, state } } } as typeof rest & {
-        services: typeof services;
-      };
-      const { error } = await stage.run(wanted);
-      expect(codeOf(error)).toBe(why === "abort" ? "ROLLOUT_ABORTED" : "LEASE_ENDED");
-      return stage.handed;
-    };
 
-    it.each([true, false])(
-      "keeps its state where it is if green never had it (the router records the routes: %s)",
-      async (keeps) => {
-        expect(await reverted("owned", [0, 10_000], keeps)).toEqual([]);
-        expect(await reverted("partitioned", [0, 10_000], keeps)).toEqual([]);
-      },
-    );
+      it.each([true, false])(
+        "keeps its state where it is if green never had it (the router records the routes: %s)",
+        async (keeps) => {
+          expect(await reverted("owned", [0, 10_000], keeps)).toEqual([]);
+          expect(await reverted("partitioned", [0, 10_000], keeps)).toEqual([]);
+        },
+      );
 
-    it("gets back the keys that green had, and accepts those of a step whose switch is refused", async () => {
-      const stage = new Stage().steady();
-      let step = 0;
-      stage.before = (_message, kind) => {
-        if (kind !== "set" || !stage.handed.includes("battle b→g 1000-5000") || step > 0) return;
-        step = stage.router.table?.step ?? 0;
-        if (stage.router.lease) stage.router.lease.onEnd = "revert";
-        if (why === "abort") stage.router.say("abort");
-        else stage.router.tick(600_000);
-      };
-      const { error, rollout } = await stage.run(partitioned(stage, [1000, 5000, 10_000]));
-      expect([step, codeOf(error)]).toEqual([1, why === "abort" ? "ROLLOUT_ABORTED" : "LEASE_ENDED"]);
-      expect(rollout.progress.phase).toBe("ROLLED_BACK");
-      expect(stage.handed).toEqual([
-        "battle b→g 0-1000",
-        "battle b→g 1000-5000",
-        "battle b serves on 1000-5000",
-        "battle g→b 0-1000",
-      ]);
-      expect(stage.router.reverted?.returned).toBe(true);
-    });
-
-    it.each([true, false])(
-      "gets back only the keys that green had (the router records the routes: %s)",
-      async (keeps) => {
-        expect(await reverted("partitioned", [1000, 5000, 10_000], keeps)).toEqual([
+      it("gets back the keys that green had, and accepts those of a step whose switch is refused", async () => {
+        const stage = new Stage().steady();
+        let step = 0;
+        stage.before = (_message, kind) => {
+          if (kind !== "set" || !stage.handed.includes("battle b→g 1000-5000") || step > 0) return;
+          step = stage.router.table?.step ?? 0;
+          if (stage.router.lease) stage.router.lease.onEnd = "revert";
+          stage.router.table = { ...(stage.router.table as Table), handed: undefined };
+          if (why === "abort") stage.router.say("abort");
+          else stage.router.tick(600_000);
+        };
+        const { error, rollout } = await stage.run(partitioned(stage, [1000, 5000, 10_000]));
+        expect([step, codeOf(error)]).toEqual([1, why === "abort" ? "ROLLOUT_ABORTED" : "LEASE_ENDED"]);
+        expect(rollout.progress.phase).toBe("ROLLED_BACK");
+        expect(stage.handed).toEqual([
           "battle b→g 0-1000",
+          "battle b→g 1000-5000",
+          "battle b serves on 1000-5000",
           "battle g→b 0-1000",
         ]);
-      },
-    );
-  });
+        expect(stage.router.reverted?.returned).toBe(true);
+      });
+
+      it.each([true, false])(
+        "gets back only the keys that green had (the router records the routes: %s)",
+        async (keeps) => {
+          expect(await reverted("partitioned", [1000, 5000, 10_000], keeps)).toEqual([
+            "battle b→g 0-1000",
+            "battle g→b 0-1000",
+          ]);
+        },
+      );
+    },
+  );
 });
 
 describe("blue", () => {

@@ -53,8 +53,9 @@ const WORDS: Readonly<Record<TrafficCommand, Words>> = {
   abort: {
     summary: "abort a rollout and return all traffic",
     description:
-      "Returns the router to its last proven table, whether a deployment is running or not. The new revisions stay, without traffic. A rollout " +
-      "on hold whose state is with the new revision keeps its traffic until the next `fleet deploy --refresh`, which tries to return both.",
+      "Returns the router to its last proven table, whether a deployment is running or not. The new revisions stay, without traffic. While " +
+      "the state is with the new revision, the traffic stays there, too, until the run that watches the rollout returns both. If none does, " +
+      "the next `fleet deploy --refresh` tries to.",
     example: "return all traffic",
     done: "Aborted, all traffic returned",
     kept: "Abort requested, no traffic returned yet, because the state is with the new revision",
@@ -62,7 +63,7 @@ const WORDS: Readonly<Record<TrafficCommand, Words>> = {
       "State that the new revision had returns with the run that watches the rollout; until then the old revision refuses those callers (DRAINING). " +
       `If no run watches it, the next npx fleet deploy${on} returns it, of this release or another; the same release starts the rollout again.`,
     next: (on) =>
-      `Next: npx fleet deploy --refresh${on}, of this release or another, tries to return state and traffic.`,
+      `Next: the run that watches the rollout returns state and traffic. If none does, npx fleet deploy --refresh${on}, of this release or another, tries to.`,
   },
 };
 

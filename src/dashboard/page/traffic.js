@@ -8,7 +8,7 @@ const COMMANDS = {
   pause: "Keeps the present shares until the rollout is resumed.",
   resume: "Continues a paused rollout.",
   abort:
-    "Returns all requests to the last proven table: at once, or by the next deployment if it is held and the state is with the new revision.",
+    "Returns all requests to the last proven table: at once, or, while the state is with the new revision, by the run that watches the rollout or the next deployment.",
 };
 
 /** The shares of the requests, and their figures. */

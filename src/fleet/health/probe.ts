@@ -95,6 +95,8 @@ export function judge(
 /**
  * Probes until the revision is healthy, or the policy's time or retries are used up. DEGRADED is accepted and reported.
  * A probe that cannot be read counts as failed; a refusal is final.
+ *
+ * @param checkType the checks of each probe. @default all
  */
 export async function awaitHealthy(
   session: Session,
@@ -102,13 +104,14 @@ export async function awaitHealthy(
   expected: Expected,
   policy: HealthPolicy,
   budget: Budget,
+  checkType: CheckSet = "ALL",
 ): Promise<HealthOutput> {
   const time = within(budget, policy.timeoutSeconds);
   let last: HealthOutput = { status: "UNKNOWN", reasons: ["no probe was answered"] };
   for (let attempt = 0; attempt <= policy.retries && time.remaining() > 0; attempt += 1) {
     if (attempt > 0) await sleep(Math.min(policy.intervalSeconds * 1000, time.remaining()));
     try {
-      last = judge(await probe(session, place, "ALL", expected, time), expected, policy);
+      last = judge(await probe(session, place, checkType, expected, time), expected, policy);
     } catch (error) {
       last = failedProbe(error);
     }

@@ -110,7 +110,7 @@ function whyNone(plans: readonly MemberPlan[], { table }: TrafficState): NotSwit
  * state is given up, or there is none.
  */
 const isKept = (table: TrafficState["table"]): boolean =>
-  table?.mode === "held" && (table.handed === true || holdOf(table)?.code === "stranded");
+  table?.handed === true || holdOf(table)?.code === "stranded";
 
 async function attemptSwitch(
   client: ReturnType<typeof routerClient>,

@@ -82,7 +82,7 @@ export function fleetSource(context: OperationContext, fleet: FleetSession, roll
       const isKept = action.kind === "abort" && mode === "held";
       say(
         isKept
-          ? "abort requested: the next deployment tries to return state and traffic"
+          ? "abort requested: the run that watches the rollout, or the next deployment, returns state and traffic"
           : `done: ${action.kind}`,
       );
     },

@@ -183,12 +183,16 @@ registry.on("TRAFFIC_COMMAND", {
   end
   S.command = { command = data.command, release = now.release, step = now.step, by = msg.From, at = envelope.now() }
   if data.command == "abort" then
-    -- The proven table's revisions refuse requests while their state is with the new ones. No run watches a held table that would return it at
-    -- once: the next one returns both.
-    local isKept = now.holdCode == "stranded" or now.mode == "held" and now.handed
-    if not isKept then kept.revert("abort") end
-    -- A table that a run is about to set does not know of it.
-    if isKept then S.serial = S.serial + 1 end
+    -- The proven table's revisions refuse requests while their state is with the new ones, so only a run returns both: the one that watches the
+    -- table, or the next one. Until then the table is held: its lease would only hold it later, and no table that a run is about to set counts.
+    local isKept = now.holdCode == "stranded" or now.handed
+    if not isKept then
+      kept.revert("abort")
+    elseif now.mode == "held" then
+      S.serial = S.serial + 1
+    else
+      kept.hold("paused", "aborted by hand")
+    end
   elseif data.command == "pause" and now.mode ~= "held" then
     -- A table that is held already keeps its code: runs, and an abort, decide by it.
     kept.hold("paused", "paused by hand")
