@@ -222,4 +222,35 @@ describe("an abort whose state cannot go back", () => {
     expect(codes((await stage.run(owned(stage))).error)).toEqual(["ROLLED_BACK"]);
     expect(stage.router.at - started).toBeLessThan(30_000);
   });
+
+  it("keeps every range of keys with the new revision if one of two cannot go back: no other takes requests meanwhile", async () => {
+    const stage = stageOf();
+    const half = (processId: string) => ({ processId, revision: "old", weightBp: 5000 });
+    const battle = { key: "sender", routes: [half(BLUE), half(SHOP_BLUE)] };
+    stage.router.prove("r1", SHOP_BLUE, "old", "proven");
+    const { release, step, salt } = stage.router.table as Table;
+    stage.router.set({ release, step: step + 1, salt, services: { battle }, expect: { release, step } });
+    const { services, ...rest } = owned(stage);
+    const wanted = {
+      ...rest,
+      services: { battle: { ...service(BLUE, GREEN), state: "partitioned" as const } },
+    };
+    let before: number | undefined;
+    stage.before = () => {
+      if (stage.router.table?.mode !== "rollout") return;
+      stage.router.say("abort");
+      Object.assign(stage, { takesNothing: SHOP_BLUE, refusing: SHOP_BLUE });
+      before = stage.seen[BLUE];
+    };
+    expect(codes((await stage.run(wanted)).error)).toEqual(["HANDOVER_FAILED"]);
+    const [there, back] = [
+      ["battle b→g 0-5000", "battle s→g 5000-10000"],
+      ["battle g→b 0-5000", "battle g→s 5000-10000"],
+    ];
+    expect(stage.handed).toEqual([...there, ...back]);
+    expect([weights(stage), stage.seen[BLUE]]).toEqual([AT_GREEN, before]);
+    Object.assign(stage, { before: () => {}, takesNothing: undefined, refusing: undefined });
+    expect(codes((await stage.run(wanted)).error)).toEqual(["ROLLED_BACK"]);
+    expect([stage.handed.slice(4), weights(stage)]).toEqual([back, { b: 5000, s: 5000 }]);
+  });
 });
