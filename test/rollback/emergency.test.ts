@@ -261,6 +261,27 @@ it("it says that a hand-over is needed if the router has no entry for the only m
   expect(actions(made.ao)).toEqual(["GET_TRAFFIC", "GET_TRAFFIC"]);
 });
 
+it.each([
+  ["a gate", { holdCode: "gate", reason: "a gate", handed: true }],
+  ["state that cannot go back", { holdCode: "stranded", reason: "it cannot" }],
+])("it replaces a table that was held (%s) between its read and its abort", async (_, hold) => {
+  const proven = tableOf(target.releaseHash, "steady", [route("shop", NEW)], [route("battle-old", OLD)]);
+  const table = tableOf(green.release, "rollout", [route("shop", NEW)], [route("battle", NEW)]);
+  const known = { table, proven, proofs: {}, serial: SERIAL - 1, epoch: 7, at: 1 };
+  const made = world({ table: { ...table, mode: "held", ...hold }, proven }, undefined, "held");
+  const lost = { messages: 1, byAction: { HIT: 1 } };
+  const switched = await emergency(made, [warm("battle", { carries: true, drains: true, lost })], known);
+  expect(switched).toMatchObject({ services: ["battle"], slot: 41, messages: 4 });
+  expect(actions(made.ao)).toEqual(["RESUME", "TRAFFIC_COMMAND", "GET_TRAFFIC", "SET_TRAFFIC"]);
+  const set = SetTrafficSchema.parse(JSON.parse(made.ao.sent[3]?.data ?? ""));
+  // Of the table that it read after the abort: a change since then is refused.
+  expect(set.expect).toEqual({ release: green.release, step: 3, serial: SERIAL });
+  expect([set.services.battle?.routes, set.services.shop?.routes]).toEqual([
+    [route("battle-old", OLD)],
+    [route("shop", NEW)],
+  ]);
+});
+
 it("it says that the router kept the table if the state could not go back meanwhile", async () => {
   const proven = tableOf(target.releaseHash, "steady", [route("shop", NEW)], [route("battle-old", OLD)]);
   const made = world({ table: { ...green, mode: "rollout" }, proven }, undefined, "held");
