@@ -6,7 +6,11 @@ import { hostname, tmpdir, userInfo } from "node:os";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, describe, expect, it } from "vitest";
+import { explainTraffic } from "../../providers/traffic/explain-changes.ts";
+import { finalOf } from "../../providers/traffic/plan.ts";
+import type { TrafficInputs, TrafficOutputs } from "../../providers/traffic/schema.ts";
 import { isAlive, kill, parentOf, startedAt } from "../../src/core/processes.ts";
+import { StrategySchema } from "../../src/delivery/strategy.ts";
 import { enginesUnder } from "../../src/operations/recover/engines.ts";
 import { describeOwner, recover } from "../../src/operations/recover/index.ts";
 import { stackLocks, type TornLock } from "../../src/operations/recover/locks.ts";
@@ -136,6 +140,69 @@ describe("pending operations", () => {
     );
     expect(operations).toEqual([{ type: "creating", name: "battle" }]);
     expect(JSON.parse(cleared)).toEqual({ version: 3, deployment: { manifest: {}, resources } });
+  });
+});
+
+describe("traffic whose update was interrupted", () => {
+  const urn = "urn:pulumi:dev::game::ao:Fleet$pulumi-nodejs:dynamic/ao:Traffic::traffic";
+  const type = "pulumi-nodejs:dynamic/ao:Traffic";
+  const network = { kind: "legacy" };
+  const green = { processId: "b".repeat(43), sourceHash: "old" };
+  const services = { battle: { key: "sender", state: "owned", green } };
+  const inputs = { scope: {}, network, router: { processId: "r" }, release: "r1", services };
+  const news = {
+    ...inputs,
+    strategy: StrategySchema.parse({ kind: "blue-green" }),
+  } as unknown as TrafficInputs;
+  /** As the last completed run left it: all callers are at the declared code. */
+  const outputs = {
+    ...news,
+    phase: "COMPLETED",
+    drift: [],
+    table: { release: "r1", step: 2, salt: "r1", mode: "steady", at: 1, services: finalOf(news) },
+  };
+  const other = { urn: urn.replace("::traffic", "::another"), type, outputs };
+  const process = {
+    urn: "urn:pulumi:dev::game::p::battle",
+    type: "pulumi-nodejs:dynamic/ao:Process",
+    outputs,
+  };
+  const recovered = (interrupted: string, of = urn) => {
+    const resources = [
+      { urn, type, id: "traffic", outputs },
+      other,
+      process,
+      { urn: "urn:pulumi:dev::game::a::b" },
+    ];
+    const pending = [{ type: interrupted, resource: { urn: of } }];
+    const { cleared, traffic } = withoutPending(
+      JSON.stringify({ version: 3, deployment: { resources, pending_operations: pending } }),
+    );
+    const [first, ...others] = JSON.parse(cleared).deployment.resources;
+    expect(others).toEqual(resources.slice(1));
+    expect(first).toMatchObject({
+      urn,
+      type,
+      id: "traffic",
+      outputs: { ...outputs, phase: first.outputs.phase },
+    });
+    return { traffic, reasons: explainTraffic(first.outputs, news) };
+  };
+
+  it("is a change in the next plan although the state has the declared table, so that the run asks the router", () => {
+    expect(explainTraffic(outputs as unknown as TrafficOutputs, news)).toEqual([]);
+    for (const interrupted of ["updating", "deleting"])
+      expect(recovered(interrupted)).toEqual({
+        traffic: ["traffic"],
+        reasons: [
+          "the last rollout ended TRAFFIC_SWITCHING, according to the state: pulumi refresh asks the router",
+        ],
+      });
+  });
+
+  it("is no change if another operation was interrupted", () => {
+    expect(recovered("updating", process.urn)).toEqual({ traffic: [], reasons: [] });
+    expect(recovered("reading")).toEqual({ traffic: [], reasons: [] });
   });
 });
 

@@ -57,10 +57,12 @@ export function describeOwner(lock: StackLock): string {
 
 async function clearPending(workspace: Workspace, stack: string, log: (line: string) => void): Promise<void> {
   const exported = await pulumi(workspace, ["stack", "export", "--stack", stack]);
-  const { operations, cleared } = withoutPending(exported);
+  const { operations, cleared, traffic } = withoutPending(exported);
   if (operations.length === 0) return;
   for (const { type, name } of operations)
     log(`recovery: ${type} ${name} was interrupted; this run continues it`);
+  for (const name of traffic)
+    log(`recovery: the router may have another table than the state of ${name}; this run asks it`);
   const folder = await mkdtemp(join(tmpdir(), "fleet-recovery-"));
   try {
     const file = join(folder, "stack.json");
