@@ -1,7 +1,8 @@
 import { resolve } from "node:path";
 import { Command, InvalidArgumentError } from "commander";
 import { z } from "zod";
-import type { FleetSession, OpenOptions } from "../fleet/fleet-session.ts";
+import type { FleetSession } from "../fleet/fleet-session.ts";
+import type { OperationContext } from "../operations/context.ts";
 import type { Workspace } from "../operations/workspace/workspace.ts";
 import { EXIT, type ExitCode, exitCodeOf } from "./exit.ts";
 import { type Host, withPlainQuestions } from "./host.ts";
@@ -17,18 +18,11 @@ export interface Cli {
 }
 
 /** What a command can use. */
-export interface Context {
+export interface Context extends OperationContext {
   readonly host: Host;
   readonly out: Output;
-  /** The folder with Pulumi.yaml. */
-  readonly projectDir: string;
-  workspace(): Promise<Workspace>;
-  /** The name of the selected stack. */
-  stack(): Promise<string>;
   /** What a suggested command needs to act on the same stack: ` --stack prod` if the stack was named so, otherwise an empty string. */
   readonly onStack: string;
-  /** The fleet of that stack; closed when the command ends. */
-  fleet(options: Omit<OpenOptions, "note">): Promise<FleetSession>;
 }
 
 const SharedSchema = z.looseObject({
@@ -108,7 +102,7 @@ export function defineCommand<O extends z.ZodType>(cli: Cli, spec: CommandSpec<O
     log.say("info", "started");
     const failed = (error: unknown) => {
       out.error(error);
-      for (const line of stackHint(context.onStack)) out.note(line);
+      out.note(stackHint(context.onStack));
       return exitCodeOf(error);
     };
     try {
@@ -173,6 +167,17 @@ function contextFor(
   };
 }
 
+/** Creates a command that only groups others. */
+export function groupOf(
+  cli: Cli,
+  { name, summary, description }: Pick<CommandSpec<z.ZodType>, "name" | "summary" | "description">,
+  commands: readonly ((cli: Cli) => Command)[],
+): Command {
+  const group = new Command(name).summary(summary).description(description);
+  for (const make of commands) group.addCommand(make(cli));
+  return group;
+}
+
 /** The examples section of a command's help. */
 function examplesText(examples: readonly (readonly [string, string])[]): string {
   if (examples.length === 0) return "";
@@ -180,32 +185,24 @@ function examplesText(examples: readonly (readonly [string, string])[]): string 
   return `\nExamples:\n${examples.map(([call, meaning]) => `  ${call.padEnd(width)}  ${meaning}`).join("\n")}`;
 }
 
+/** A commander parser of numbers. @param expected completes "Expected …." */
+export const number =
+  (expected: string, isValid: (value: number) => boolean) =>
+  (text: string): number => {
+    const value = Number(text);
+    if (text.trim() !== "" && Number.isFinite(value) && isValid(value)) return value;
+    throw new InvalidArgumentError(`Expected ${expected}.`);
+  };
+
 /** Commander parser: a number of seconds above zero. */
-export function seconds(text: string): number {
-  const value = Number(text);
-  if (text.trim() === "" || !Number.isFinite(value) || value <= 0) {
-    throw new InvalidArgumentError("Expected a number of seconds above zero.");
-  }
-  return value;
-}
+export const seconds = number("a number of seconds above zero", (value) => value > 0);
 
 /** Commander parser: any number above zero. */
-export function positive(text: string): number {
-  const value = Number(text);
-  if (text.trim() !== "" && Number.isFinite(value) && value > 0) return value;
-  throw new InvalidArgumentError("Expected a number above zero.");
-}
+export const positive = number("a number above zero", (value) => value > 0);
 
 /** Commander parser: an integer of at least `least`. */
-export function count(least: number): (text: string) => number {
-  return (text) => {
-    const value = Number(text);
-    if (text.trim() === "" || !Number.isInteger(value) || value < least) {
-      throw new InvalidArgumentError(`Expected an integer of at least ${least}.`);
-    }
-    return value;
-  };
-}
+export const count = (least: number) =>
+  number(`an integer of at least ${least}`, (value) => Number.isInteger(value) && value >= least);
 
 /** Commander parser: names separated by spaces or commas; the option may be repeated. */
 export function names(text: string, before: readonly string[] = []): string[] {

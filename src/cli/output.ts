@@ -78,20 +78,17 @@ export class Output {
 
   /** Prints progress on stderr; silent with `--quiet`. */
   note(text: Lines): void {
-    this.log("info", whole(text));
-    if (!this.quiet) this.write("stderr", text);
+    this.tell("info", text, !this.quiet);
   }
 
   /** Prints a detail on stderr; only with `--verbose`. */
   detail(text: Lines): void {
-    this.log("debug", whole(text));
-    if (this.verbose) this.write("stderr", text);
+    this.tell("debug", text, this.verbose);
   }
 
   /** Prints a warning or an error on stderr, whatever the options. */
   alert(text: Lines): void {
-    this.log("warn", whole(text));
-    this.write("stderr", text);
+    this.tell("warn", text, true);
   }
 
   /** Prints a problem with a sentence before it: `problem(out.alert, error.problems[0], "no rollback: ")`. */
@@ -137,10 +134,15 @@ export class Output {
     if (!this.hasDocument) this.document({ success: false, error });
   }
 
+  /** Logs lines, and prints them on stderr if `isShown`. */
+  private tell(level: LogLevel, text: Lines, isShown: boolean): void {
+    const lines = typeof text === "string" ? [text] : text;
+    if (lines.length > 0) this.log(level, lines.join("\n"));
+    if (isShown) this.write("stderr", lines);
+  }
+
   private write(stream: keyof Streams, text: Lines): void {
     const lines = typeof text === "string" ? [text] : text;
     this.streams[stream].write(lines.map((line) => `${shownLine(line)}\n`).join(""));
   }
 }
-
-const whole = (text: Lines): string => (typeof text === "string" ? text : text.join("\n"));

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { time } from "../../src/cli/commands/query.ts";
+import { timeIn } from "../../src/core/span.ts";
 import { type MessageRecord, matches } from "../../src/operations/trace/records.ts";
 import { type Simulated, simulatedFleet } from "../validate/fleet.ts";
 
@@ -66,8 +66,8 @@ describe("fleet query", () => {
 
   test("rejects an invalid time as a usage error", async () => {
     expect((await here.run("query", "shop", "--since", "yesterday")).code).toBe(2);
-    expect(time("1h", 3_600_000)).toBe(0);
-    expect(time("2026-01-02T03:04:05Z", 0)).toBe(Date.UTC(2026, 0, 2, 3, 4, 5));
+    expect(timeIn("1h", 3_600_000)).toBe(0);
+    expect(timeIn("2026-01-02T03:04:05Z", 0)).toBe(Date.UTC(2026, 0, 2, 3, 4, 5));
   });
 
   test("takes every message when the filter is empty", () => {

@@ -1,18 +1,14 @@
-import { rm } from "node:fs/promises";
-import { join } from "node:path";
 import type { Command } from "commander";
 import { z } from "zod";
 import { amount } from "../../core/amount.ts";
 import { throwAll } from "../../core/errors.ts";
-import { writeAtomically } from "../../fleet/files.ts";
-import { adoptionOf, candidatesToAdopt } from "../../operations/adopt/adoption.ts";
+import { candidatesToAdopt, listed, withAdoption } from "../../operations/adopt/adoption.ts";
 import { decideAdoptions } from "../../operations/adopt/decide.ts";
-import { declaredMembers } from "../../operations/adopt/declared.ts";
+import { type DeclaredMember, declaredMembers } from "../../operations/adopt/declared.ts";
 import type { Candidate } from "../../operations/adopt/find.ts";
-import { problemsOf, type Verdict } from "../../operations/adopt/verdict.ts";
+import { describeCandidate, foundRow, problemsOf, type Verdict } from "../../operations/adopt/verdict.ts";
 import { startClock } from "../../operations/deploy/clock.ts";
 import { freeStack } from "../../operations/recover/free-stack.ts";
-import { choicesOf } from "../adopt/choose.ts";
 import { assertCanConfirm } from "../can-confirm.ts";
 import { type Cli, type Context, count, defineCommand, names, pair, seconds } from "../command.ts";
 import { EXIT_OF, planFailureLines } from "../deploy/report.ts";
@@ -87,7 +83,7 @@ async function run(context: Context, options: AdoptOptions): Promise<ExitCode> {
   ).finally(() => clock.stop());
   const { status, failures } = declared.plan;
   if (status !== "succeeded") {
-    for (const line of planFailureLines(stack, declared.plan)) out.alert(line);
+    out.alert(planFailureLines(stack, declared.plan));
     out.document({ success: false, status, stack, failures });
     return EXIT_OF[status];
   }
@@ -104,9 +100,7 @@ async function run(context: Context, options: AdoptOptions): Promise<ExitCode> {
   const others = declared.members.length - taken.size;
   const question = `Adopt ${amount(taken.size, "process", "processes")} into ${stack}${others > 0 ? `; ${others} more will be created or are named by the program` : ""}?`;
   if (!options.yes && !(await host.confirm(question))) return declined(out, stack);
-  const path = join(context.projectDir, ".fleet", `adoption-${process.pid}.json`);
-  await writeAtomically(path, JSON.stringify(adoptionOf(taken, options.allowCreate)));
-  try {
+  return withAdoption(context.projectDir, taken, options.allowCreate, async (adopt) => {
     const { code } = await runUp(context, stack, engine, {
       only: options.only,
       retries: 0,
@@ -115,58 +109,31 @@ async function run(context: Context, options: AdoptOptions): Promise<ExitCode> {
       takeOver: options.takeOver,
       timeout: options.timeout,
       doing: "adopting",
-      runRequest: { adopt: path },
+      runRequest: { adopt },
       document: listed(verdicts),
     });
     return code;
-  } finally {
-    await rm(path, { force: true });
-  }
+  });
 }
 
 /** Asks a person which of several processes a member adopts; undefined if nobody can be asked. */
 const chooserOf = ({ host }: Context, { yes, dryRun }: AdoptOptions) =>
   host.stdin.isTTY === true && !yes && !dryRun
     ? (name: string, candidates: readonly Candidate[]) =>
-        host.choose(`Which process is ${name}?`, choicesOf(candidates))
+        host.choose(
+          `Which process is ${name}?`,
+          candidates.map((candidate) => ({ value: candidate, name: describeCandidate(candidate) })),
+        )
     : undefined;
 
 function show(
   { out }: Context,
   stack: string,
-  members: readonly { readonly name: string; readonly hash: string; readonly named: boolean }[],
+  members: readonly DeclaredMember[],
   verdicts: ReadonlyMap<string, Verdict>,
 ): void {
   if (members.length === 0) return;
-  const rows = members.map(({ name, hash, named }) => {
-    const verdict = verdicts.get(name);
-    if (named || verdict === undefined) return [name, "named by the program", "", "", ""];
-    if (verdict.kind !== "taken") return [name, verdict.kind, "", "", ""];
-    const { processId, generation, version, sourceHash, active, registered, released } = verdict.candidate;
-    return [
-      name,
-      processId,
-      String(generation),
-      codeWords(version, sourceHash, hash),
-      active ? "router" : released ? "last release" : registered ? "ledger" : "key",
-    ];
-  });
+  const rows = members.map((member) => foundRow(member, verdicts.get(member.name)));
   out.line(`Found for ${stack}:`);
-  for (const line of table(["process", "id", "generation", "code", "found by"], rows)) out.line(line);
-}
-
-function codeWords(version: string, runs: string, declared: string): string {
-  if (runs === "") return "none, will be loaded";
-  return runs === declared ? `${version}, as declared` : `${version}, other code, will be replaced`;
-}
-
-/** Fields of the document that `--json` prints. */
-function listed(verdicts: ReadonlyMap<string, Verdict>): Record<string, unknown> {
-  const missing = [...verdicts].flatMap(([name, verdict]) =>
-    verdict.kind === "missing" ? [{ name, why: verdict.why }] : [],
-  );
-  return {
-    adopted: Object.fromEntries(candidatesToAdopt(verdicts)),
-    missing,
-  };
+  out.line(table(["process", "id", "generation", "code", "found by"], rows));
 }

@@ -40,8 +40,7 @@ export function backupCommand(cli: Cli): Command {
         `${bytes}`,
         contentsText({ states, globals }),
       ]);
-      if (rows.length > 0)
-        for (const line of table(["process", "digest", "slot", "bytes", "holds"], rows)) out.line(line);
+      if (rows.length > 0) out.line(table(["process", "digest", "slot", "bytes", "holds"], rows));
       return failed.length === 0 ? EXIT.ok : EXIT.failed;
     },
   });

@@ -1,16 +1,7 @@
-import { basename, dirname, relative, resolve } from "node:path";
 import { Command } from "commander";
-import {
-  type Bundle,
-  type BundleOptions,
-  bundle,
-  kB,
-  processFile,
-  watchBundle,
-  writeProcessFile,
-} from "../../bundler/index.ts";
-import { amount } from "../../core/amount.ts";
-import { FleetError, formatProblem } from "../../core/errors.ts";
+import { type Bundle, type BundleOptions, bundle, watchBundle } from "../../bundler/index.ts";
+import { FleetError } from "../../core/errors.ts";
+import { bundleText, processName, writeBundle } from "../../operations/bundle/write.ts";
 import { untilSignal } from "../until-signal.ts";
 
 interface Flags {
@@ -71,7 +62,7 @@ interface BundleStreams {
 
 async function run(entry: string, flags: Flags, streams: BundleStreams): Promise<void> {
   const options: BundleOptions = {
-    name: flags.name ?? nameOf(entry),
+    name: flags.name ?? processName(entry),
     entry,
     root: flags.root,
     search: flags.search,
@@ -101,53 +92,15 @@ async function run(entry: string, flags: Flags, streams: BundleStreams): Promise
 }
 
 async function write(made: Bundle, flags: Flags, streams: BundleStreams): Promise<void> {
-  const out = flags.out ?? processFile(made.name);
+  const { out, document } = await writeBundle(made, flags);
   if (out === "-") streams.stdout.write(made.text);
-  else await writeProcessFile(made, out);
-  const map = flags.map === true ? `${out === "-" ? processFile(made.name) : out}.map.json` : flags.map;
-  if (map !== undefined) await writeProcessFile({ name: made.name, text: JSON.stringify(made.map) }, map);
-  const document = {
-    success: true,
-    name: made.name,
-    hash: made.hash,
-    bytes: made.bytes,
-    out: out === "-" ? null : out,
-    map: map ?? null,
-    modules: made.modules,
-    warnings: made.warnings,
-  };
-  say(flags, streams, document, text(made, out, flags.report === true));
+  say(flags, streams, document, bundleText(made, out, flags.report === true));
 }
 
 /** Prints a result on standard output, or on standard error with `--out -`, which sends the bundle to standard output. */
 function say(flags: Flags, streams: BundleStreams, document: object, words: string): void {
   const stream = flags.out === "-" ? streams.stderr : streams.stdout;
   stream.write(flags.json === true ? `${JSON.stringify(document)}\n` : `${words}\n`);
-}
-
-function text(made: Bundle, out: string, report: boolean): string {
-  const lines = made.warnings.map((warning) => `warning: ${formatProblem(warning)}`);
-  const count = made.modules.length;
-  lines.push(
-    `${out === "-" ? made.name : relative(".", out)}: ${kB(made.bytes)} from ${amount(count, "module")}, sha256 ${made.hash}`,
-  );
-  if (report) {
-    const sorted = [...made.modules].sort((a, b) => b.bytes - a.bytes || (a.file < b.file ? -1 : 1));
-    const width = Math.max(...sorted.map(({ file }) => file.length));
-    for (const { file, bytes, name } of sorted) {
-      const share = `${((100 * bytes) / made.bytes).toFixed(1)} %`;
-      lines.push(`  ${file.padEnd(width)}  ${kB(bytes).padStart(10)}  ${share.padStart(7)}  ${name}`);
-    }
-  }
-  return lines.join("\n");
-}
-
-/** The name of a process from its entry: `battle` for `processes/battle/main.lua` and for `battle-process.lua`. */
-function nameOf(entry: string): string {
-  const path = entry.replace(/^npm:/, "").replace(/\/$/, "");
-  const base = basename(path).replace(/\.lua$/, "");
-  const own = /^(main|init|index|process)$/.test(base) ? basename(dirname(resolve(path))) : base;
-  return own.replace(/-process$/, "");
 }
 
 function bytesOf(value: string): number {

@@ -1,29 +1,21 @@
 import { type Command, InvalidArgumentError } from "commander";
 import { z } from "zod";
+import { spanIn } from "../../core/span.ts";
 import { clean } from "../../operations/cleanup/files.ts";
 import { currentPin } from "../../operations/rollback/pin.ts";
 import { readStackConfig } from "../../operations/workspace/stack-config.ts";
 import { type Cli, count, defineCommand } from "../command.ts";
 import { EXIT } from "../exit.ts";
 
-const UNITS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400, w: 604_800 };
-
-/** Commander parser: `7d`, `12h`, `30m` in milliseconds. */
-export function span(text: string): number {
-  const [, amount, unit] = /^(\d+(?:\.\d+)?)([smhdw])$/.exec(text.trim()) ?? [];
-  const seconds = UNITS[unit ?? ""];
-  if (amount === undefined || seconds === undefined)
+/** Commander parser: a span of time. */
+function span(text: string): string {
+  if (spanIn(text) === undefined)
     throw new InvalidArgumentError("Expected a number with a unit: 7d, 12h, 30m.");
-  return Number(amount) * seconds * 1000;
-}
-
-function checkedSpan(text: string): string {
-  span(text);
   return text;
 }
 
 const Options = z.looseObject({
-  olderThan: z.string().transform(span),
+  olderThan: z.string(),
   keep: z.number(),
   dryRun: z.boolean().default(false),
 });
@@ -41,7 +33,7 @@ export function cleanupCommand(cli: Cli): Command {
     ],
     define(command) {
       command
-        .option("--older-than <span>", "minimum age: 7d, 12h, 30m", checkedSpan, "7d")
+        .option("--older-than <span>", "minimum age: 7d, 12h, 30m", span, "7d")
         .option(
           "--keep <number>",
           "number of latest releases per stack, and of latest snapshots per member, to keep",
@@ -58,7 +50,7 @@ export function cleanupCommand(cli: Cli): Command {
       const cleaned = await clean({
         projectDir,
         project,
-        retention: { since: Date.now() - olderThan, releases: keep, snapshots: keep },
+        retention: { since: Date.now() - (spanIn(olderThan) ?? 0), releases: keep, snapshots: keep },
         pinned: (stack) => currentPin({ workspace, stack })?.release,
         dryRun,
       });

@@ -1,5 +1,5 @@
-import { Command } from "commander";
-import type { Cli } from "../command.ts";
+import type { Command } from "commander";
+import { type Cli, groupOf } from "../command.ts";
 import { diffCommand } from "./config/diff.ts";
 import { explainCommand } from "./config/explain.ts";
 import { exportCommand } from "./config/export.ts";
@@ -9,23 +9,23 @@ import { configRollbackCommand } from "./config/rollback.ts";
 import { showCommand } from "./config/show.ts";
 
 /** `fleet config`: commands for the settings of a fleet. */
-export function configCommand(cli: Cli): Command {
-  const group = new Command("config")
-    .summary("show, compare, roll back, export and import settings")
-    .description(
-      "Settings are declared in index.ts and in the stack's config, and sent by `pulumi up`. These commands show the settings that the " +
+export const configCommand = (cli: Cli): Command =>
+  groupOf(
+    cli,
+    {
+      name: "config",
+      summary: "show, compare, roll back, export and import settings",
+      description:
+        "Settings are declared in index.ts and in the stack's config, and sent by `pulumi up`. These commands show the settings that the " +
         "processes hold, and restore earlier ones by hand.",
-    );
-  for (const make of [
-    showCommand,
-    explainCommand,
-    configHistoryCommand,
-    diffCommand,
-    configRollbackCommand,
-    exportCommand,
-    importCommand,
-  ]) {
-    group.addCommand(make(cli));
-  }
-  return group;
-}
+    },
+    [
+      showCommand,
+      explainCommand,
+      configHistoryCommand,
+      diffCommand,
+      configRollbackCommand,
+      exportCommand,
+      importCommand,
+    ],
+  );

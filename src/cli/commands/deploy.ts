@@ -132,10 +132,10 @@ function showPlan(
     });
   }
   for (const { text } of plan.warnings) out.alert(continued(text));
-  for (const line of planFailureLines(stack, plan)) out.alert(line);
+  out.alert(planFailureLines(stack, plan));
   if (plan.status !== "succeeded") return code;
   out.line(`Plan for ${stack}:`);
-  for (const line of planLines(plan)) out.line(line);
+  out.line(planLines(plan));
   return code;
 }
 

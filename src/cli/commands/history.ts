@@ -58,7 +58,7 @@ export function historyCommand(cli: Cli): Command {
             ? `The stack ${fleet.stack} has no deployments yet.`
             : `The stack's history and this machine have no deployments of ${fleet.stack}; the ledger was not read.`,
         );
-      else for (const line of historyLines(entries, context.out)) context.out.line(line);
+      else context.out.line(historyLines(entries, context.out));
       return EXIT.ok;
     },
   });

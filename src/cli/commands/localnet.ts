@@ -1,27 +1,28 @@
 import { resolve } from "node:path";
-import { Command } from "commander";
+import type { Command } from "commander";
 import { z } from "zod";
 import { UsageError } from "../../core/usage-error.ts";
 import type { LocalNetworkInfo } from "../../localnet/index.ts";
 import { localFolderOf, readStackConfig } from "../../operations/workspace/stack-config.ts";
-import { type Cli, type Context, count, defineCommand, seconds } from "../command.ts";
+import { type Cli, type Context, count, defineCommand, groupOf, seconds } from "../command.ts";
 import { EXIT } from "../exit.ts";
 
 const DirSchema = z.looseObject({ dir: z.string().optional(), stack: z.string().optional() });
 type DirOptions = z.output<typeof DirSchema>;
 
 /** `fleet localnet`: commands for the embedded AO network of this project. */
-export function localnetCommand(cli: Cli): Command {
-  const group = new Command("localnet")
-    .summary("start, stop and inspect the embedded AO network")
-    .description(
-      "The embedded AO network of a dev stack: a real evaluator and its own units, on loopback only. `pulumi up` starts it " +
+export const localnetCommand = (cli: Cli): Command =>
+  groupOf(
+    cli,
+    {
+      name: "localnet",
+      summary: "start, stop and inspect the embedded AO network",
+      description:
+        "The embedded AO network of a dev stack: a real evaluator and its own units, on loopback only. `pulumi up` starts it " +
         "automatically; ids and state are kept in its folder.",
-    );
-  for (const make of [startCommand, stopCommand, statusCommand, resetCommand, logsCommand])
-    group.addCommand(make(cli));
-  return group;
-}
+    },
+    [startCommand, stopCommand, statusCommand, resetCommand, logsCommand],
+  );
 
 const dir = (command: Command) => {
   command.option("--dir <folder>", "folder of the network (default: the stack setting localDir)");

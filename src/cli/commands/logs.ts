@@ -1,16 +1,13 @@
 import type { Command } from "commander";
 import { z } from "zod";
-import { brief } from "../../core/brief.ts";
-import { printableLines, quoted } from "../../core/printable.ts";
-import { UsageError } from "../../core/usage-error.ts";
 import { luaErrorIn } from "../../fleet/code/lua-error.ts";
 import { luaExplainer } from "../../fleet/code/lua-errors.ts";
 import type { History } from "../../fleet/history.ts";
 import { pickMember } from "../../fleet/members/known-fleet.ts";
-import type { KnownFleet, Member } from "../../fleet/members/member.ts";
+import type { Member } from "../../fleet/members/member.ts";
+import { entryLines } from "../../operations/trace/lines.ts";
 import {
   isError,
-  isErrorMessage,
   isUnread,
   type LogEntry,
   newestEntries,
@@ -19,9 +16,9 @@ import {
   withResults,
   withSources,
 } from "../../operations/trace/log-entries.ts";
+import { clash } from "../clash.ts";
 import { type Cli, type Context, count, defineCommand } from "../command.ts";
 import { EXIT } from "../exit.ts";
-import { senderText } from "../sender.ts";
 
 const Options = z.looseObject({
   limit: z.number(),
@@ -54,12 +51,7 @@ export function logsCommand(cli: Cli): Command {
     options: Options,
     async run(context, options, [name = ""]) {
       if (options.follow && options.json) {
-        throw new UsageError({
-          code: "OPTIONS_CLASH",
-          what: "--follow never ends, so it cannot print one JSON document.",
-          expected: "--follow or --json",
-          remedy: "Remove one of them.",
-        });
+        throw clash("--follow never ends, so it cannot print one JSON document.", "--follow or --json");
       }
       const fleet = await context.fleet({ journal: "discard", wallet: false });
       const member = pickMember(fleet, name);
@@ -68,7 +60,7 @@ export function logsCommand(cli: Cli): Command {
       const say = async (entry: LogEntry) => {
         const error = entry.result && luaErrorIn(entry.result);
         const explained = error === undefined ? undefined : await explain(error, entry.source);
-        for (const line of entryLines(entry, fleet, explained, options.full)) context.out.line(line);
+        context.out.line(entryLines(entry, fleet, explained, options.full));
         return explained;
       };
       const latest = await history.latest(member.processId);
@@ -116,40 +108,6 @@ async function follow(
     if (gap !== undefined) out.alert(`${gap}: errors may be missing`);
     shown = latest;
   }
-}
-
-/** A headline, then the result, indented. */
-function entryLines(
-  entry: LogEntry,
-  { members }: Pick<KnownFleet, "members">,
-  explained: string | undefined,
-  full: boolean,
-): string[] {
-  const width = full ? Number.MAX_SAFE_INTEGER : 160;
-  const nameOf = (id: string) => members.find(({ processId }) => processId === id)?.name ?? brief(id, 12);
-  const text = (value: string) => (full ? value : brief(value, width));
-  const time = entry.timestamp > 0 ? new Date(entry.timestamp).toISOString() : "";
-  const lines = [
-    `#${entry.slot} ${time} ${entry.action === "" ? "(no action)" : quoted(entry.action)} from ${senderText(entry, nameOf)}  ${entry.messageId}`,
-  ];
-  if (entry.isLoad) lines.push(`    code   ${entry.source ?? ""}`);
-  else if (entry.data.trim() !== "" && entry.data !== "{}") lines.push(...indented("data", text(entry.data)));
-  const { result } = entry;
-  if (!result) return [...lines, "    no result could be read"];
-  const error = luaErrorIn(result);
-  if (error !== undefined) lines.push(...indented("error", explained ?? error));
-  if (result.output !== "" && result.output !== error) lines.push(...indented("output", text(result.output)));
-  for (const { target, tags, data } of result.messages) {
-    const what = [quoted(tags.Action ?? "message"), isErrorMessage({ tags }) ? "(error)" : ""]
-      .filter(Boolean)
-      .join(" ");
-    lines.push(...indented("sent", `${what} to ${nameOf(target)}${data === "" ? "" : `  ${text(data)}`}`));
-  }
-  return lines;
-}
-
-function indented(label: string, text: string): string[] {
-  return printableLines(text).map((line, index) => `    ${(index === 0 ? label : "").padEnd(6)} ${line}`);
 }
 
 /** An entry for JSON, without the text of a bundle. */

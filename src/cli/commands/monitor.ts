@@ -1,23 +1,22 @@
 import type { Command } from "commander";
-import { InvalidArgumentError } from "commander";
 import { z } from "zod";
 import { amount } from "../../core/amount.ts";
 import { brief } from "../../core/brief.ts";
-import { UsageError } from "../../core/usage-error.ts";
 import { lineOf } from "../../monitor/notify/message.ts";
 import type { Report } from "../../monitor/report.ts";
 import { openStore } from "../../monitor/store.ts";
-import { type Clock, realClock } from "../../operations/observe/clock.ts";
+import { realClock } from "../../operations/observe/clock.ts";
 import { commitTimes } from "../../operations/observe/commits.ts";
 import { figureLines, lastHealth, publishedText } from "../../operations/observe/figure-lines.ts";
 import { settingsOf, storePath } from "../../operations/observe/files.ts";
 import { lastTickText } from "../../operations/observe/mark-ticks.ts";
 import { type Monitor, monitorOf, type RoundResult } from "../../operations/observe/monitor.ts";
 import { lockMonitor } from "../../operations/observe/monitor-lock.ts";
+import { repeat, together } from "../../operations/observe/rounds.ts";
 import { type MetricsServer, serveMetrics } from "../../operations/observe/server.ts";
-import { assertTickable, TickedProcesses } from "../../operations/tick/ticked.ts";
-import { Ticker } from "../../operations/tick/ticker.ts";
-import { type Cli, type Context, count, defineCommand, seconds } from "../command.ts";
+import { type CronClock, cronClockOf } from "../../operations/tick/cron-clock.ts";
+import { clash } from "../clash.ts";
+import { type Cli, type Context, count, defineCommand, number, seconds } from "../command.ts";
 import { EXIT, type ExitCode } from "../exit.ts";
 import { table } from "../table.ts";
 import { untilSignal } from "../until-signal.ts";
@@ -78,12 +77,11 @@ export function monitorCommand(cli: Cli): Command {
 async function run(context: Context, options: z.output<typeof Options>): Promise<ExitCode> {
   const rounds = options.once ? 1 : options.rounds;
   if (options.json && rounds !== 1) {
-    throw new UsageError({
-      code: "OPTIONS_CLASH",
-      what: "--json prints one document, so it needs exactly one round.",
-      expected: "--json with --once",
-      remedy: "Pass --once; or read http://127.0.0.1:<port>/report with --metrics-port.",
-    });
+    throw clash(
+      "--json prints one document, so it needs exactly one round.",
+      "--json with --once",
+      "Pass --once; or read http://127.0.0.1:<port>/report with --metrics-port.",
+    );
   }
   const { env } = context.host;
   const stack = await context.stack();
@@ -100,7 +98,9 @@ async function run(context: Context, options: z.output<typeof Options>): Promise
     throw error;
   });
   try {
-    const clock = options.tick ? await clockOfCrons(context) : undefined;
+    const clock = options.tick
+      ? await cronClockOf(await context.fleet({ journal: "ticks" }), (line) => context.out.note(line))
+      : undefined;
     const monitor = await monitorOf({
       fleet,
       history: await context.host.history(fleet, 30),
@@ -118,26 +118,6 @@ async function run(context: Context, options: z.output<typeof Options>): Promise
     await lock.release();
     store.close();
   }
-}
-
-interface CronClock {
-  readonly ticker: Ticker;
-  readonly ticked: TickedProcesses;
-}
-
-/** The clock of the fleet's crons, with a journal of its own: other commands and deployments run at the same time. */
-async function clockOfCrons(context: Context): Promise<CronClock> {
-  const fleet = await context.fleet({ journal: "ticks" });
-  await assertTickable(fleet);
-  const ticked = new TickedProcesses(fleet);
-  const now = await ticked.now();
-  if (now.length === 0)
-    context.out.note("no member has a cron that the monitor drives (cronDriver: monitor)");
-  for (const { name, cron } of now)
-    context.out.note(`${name}: a tick every ${cron.interval.replace("-", " ")}`);
-  const note = (line: string) => context.out.note(line);
-  const { session } = fleet;
-  return { ticked, ticker: new Ticker({ session, clock: realClock, ticked: () => ticked.now(), note }) };
 }
 
 async function watch(
@@ -181,33 +161,6 @@ async function watch(
   }
 }
 
-/** Runs tasks until all have ended. When one ends or fails, the others are told to end too. */
-async function together(
-  signal: AbortSignal,
-  tasks: readonly ((signal: AbortSignal) => Promise<void>)[],
-): Promise<void> {
-  const over = new AbortController();
-  const either = AbortSignal.any([signal, over.signal]);
-  const results = await Promise.allSettled(tasks.map((task) => task(either).finally(() => over.abort())));
-  for (const result of results) if (result.status === "rejected") throw result.reason;
-}
-
-/** Runs rounds at a fixed interval. After a slow round the next one starts at once; missed rounds are not made up. */
-export async function repeat(
-  monitor: Monitor,
-  clock: Clock,
-  signal: AbortSignal,
-  rounds: number | undefined,
-  each: (result: RoundResult) => void,
-): Promise<void> {
-  for (let n = 1; !signal.aborted; n += 1) {
-    const started = clock.now();
-    each(await monitor.round());
-    if (n === rounds) return;
-    await clock.sleep(Math.max(0, started + monitor.intervalMs - clock.now()), signal);
-  }
-}
-
 const COLOUR = {
   HEALTHY: "green",
   DEGRADED: "yellow",
@@ -218,7 +171,7 @@ const COLOUR = {
 
 function show({ out }: Context, { report, changes }: RoundResult, whole: boolean): void {
   for (const change of changes) out.alert(lineOf(change));
-  for (const note of report.notes) out.note(note);
+  out.note(report.notes);
   out.document(report);
   const { counts, state } = report.fleet;
   const open = report.alerts.length;
@@ -226,7 +179,7 @@ function show({ out }: Context, { report, changes }: RoundResult, whole: boolean
   out.line(
     `${report.at} ${report.project}/${report.stack} ${fit}: ${counts.HEALTHY} of ${counts.total} healthy, ${amount(open, "alert")} open`,
   );
-  if (whole) for (const line of details(report)) out.line(line);
+  if (whole) out.line(details(report));
 
   function details({ processes, alerts }: Report): string[] {
     const figure = (value: number | null, unit = "") => (value === null ? "" : `${value}${unit}`);
@@ -281,9 +234,7 @@ function show({ out }: Context, { report, changes }: RoundResult, whole: boolean
 }
 
 /** Commander parser: a TCP port, or 0. */
-function port(text: string): number {
-  const value = Number(text);
-  if (text.trim() === "" || !Number.isInteger(value) || value < 0 || value > 65_535)
-    throw new InvalidArgumentError("Expected a port from 0 to 65535.");
-  return value;
-}
+const port = number(
+  "a port from 0 to 65535",
+  (value) => Number.isInteger(value) && value >= 0 && value <= 65_535,
+);

@@ -1,16 +1,14 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { z } from "zod";
 import { amount } from "../../core/amount.ts";
-import { brief } from "../../core/brief.ts";
-import { quoted } from "../../core/printable.ts";
-import { pickMember, servingIn } from "../../fleet/members/known-fleet.ts";
-import type { KnownFleet } from "../../fleet/members/member.ts";
+import { timeIn } from "../../core/span.ts";
+import { pickMember } from "../../fleet/members/known-fleet.ts";
+import { filterOf } from "../../operations/trace/filter.ts";
+import { recordLine } from "../../operations/trace/lines.ts";
 import { isUnread, unreadText } from "../../operations/trace/log-entries.ts";
-import { type Filter, findRecords, type MessageRecord } from "../../operations/trace/records.ts";
+import { findRecords } from "../../operations/trace/records.ts";
 import { type Cli, type Context, count, defineCommand, names, pair } from "../command.ts";
 import { EXIT, type ExitCode } from "../exit.ts";
-import { senderText } from "../sender.ts";
-import { span } from "./cleanup.ts";
 
 const Options = z.looseObject({
   action: z.array(z.string()).optional(),
@@ -83,7 +81,7 @@ async function run(
   const { records, looked, searched, unread } = found;
   // Received messages are shown without their results.
   const success = records.length > 0 || !isUnread(found);
-  for (const record of records) context.out.line(lineOf(record, fleet));
+  for (const record of records) context.out.line(recordLine(record, fleet));
   const where = looked ? `slots ${looked.from} to ${looked.to}` : "no messages";
   context.out.note(`${amount(records.length, "message")}; searched ${where}`);
   const gap = unreadText(found);
@@ -101,42 +99,7 @@ async function run(
 }
 
 function timeText(text: string): string {
-  if (time(text, 0) === undefined)
+  if (timeIn(text, 0) === undefined)
     throw new InvalidArgumentError("Expected a span (30m, 7d) or an ISO 8601 time.");
   return text;
-}
-
-/** A span before now, or an ISO 8601 time, in milliseconds since 1970; undefined if it is neither. Pure. */
-export function time(text: string, now: number): number | undefined {
-  try {
-    return now - span(text);
-  } catch {
-    const parsed = Date.parse(text);
-    return /^\d{4}-/.test(text) && Number.isFinite(parsed) ? parsed : undefined;
-  }
-}
-
-function filterOf(options: z.output<typeof Options>, fleet: KnownFleet, now: number): Filter {
-  const idOf = (name: string) => fleet.members.find((member) => member.name === name)?.processId ?? name;
-  const { action, from, to, direction, status, correlation, tag, since, until, contains } = options;
-  const filter = {
-    actions: action,
-    from: from && idOf(from),
-    to: to && idOf(to),
-    ...{ direction, status, correlation, tags: tag, contains },
-    since: since && time(since, now),
-    until: until && time(until, now),
-  };
-  return Object.fromEntries(Object.entries(filter).filter(([, value]) => value !== undefined)) as Filter;
-}
-
-/** A message as one line. Pure. */
-export function lineOf(record: MessageRecord, fleet: KnownFleet, width = 120): string {
-  const nameOf = (id: string) =>
-    servingIn(fleet).find(({ processId }) => processId === id)?.name ?? id.slice(0, 8);
-  const { direction, slot, at, to, status, data, error } = record;
-  const route = direction === "received" ? `← ${senderText(record, nameOf)}` : `→ ${nameOf(to)}`;
-  const action = record.action === "" ? "" : quoted(record.action);
-  const what = status === "error" ? `${action} (error)` : action;
-  return `${at.slice(0, 19)}  slot ${slot}  ${route}  ${what}  ${brief(error ?? data, width)}`.trimEnd();
 }

@@ -67,7 +67,7 @@ async function run(context: Context, options: RestoreOptions, names: readonly st
     for (const what of unread)
       out.note(`${snapshot.member}: may be a later state, and cannot be read: ${what}`);
   }
-  for (const line of wanted.flatMap(planLines)) out.note(line);
+  out.note(wanted.flatMap(planLines));
   if (
     !options.yes &&
     !(await host.confirm("Restore these states? They do not contain what was handled since."))

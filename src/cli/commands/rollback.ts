@@ -1,18 +1,19 @@
 import type { Command } from "commander";
-import { UsageError } from "../../core/usage-error.ts";
 import type { RollbackType } from "../../fleet/protocol/rollback.ts";
 import { freeStack } from "../../operations/recover/free-stack.ts";
+import { chooseRelease } from "../../operations/rollback/choose.ts";
 import { newRollbackId } from "../../operations/rollback/id.ts";
 import { perform } from "../../operations/rollback/perform.ts";
 import { currentPin, setPin } from "../../operations/rollback/pin.ts";
 import { prepare } from "../../operations/rollback/prepare.ts";
 import type { StackHistory } from "../../operations/rollback/read-history.ts";
 import { assertCanConfirm } from "../can-confirm.ts";
+import { clash } from "../clash.ts";
 import { type Cli, type Context, count, defineCommand, names, seconds } from "../command.ts";
 import { EXIT_OF } from "../deploy/report.ts";
 import { lockedOut } from "../ends.ts";
 import { EXIT, type ExitCode, exitCodesText } from "../exit.ts";
-import { chooseRelease } from "../rollback/choose.ts";
+import { releaseChooser } from "../rollback/choose.ts";
 import { showAndConfirm } from "../rollback/confirm.ts";
 import { rollbackObserver } from "../rollback/observer.ts";
 import { Options, type RollbackOptions } from "../rollback/options.ts";
@@ -71,7 +72,7 @@ async function run(context: Context, options: RollbackOptions): Promise<ExitCode
   if (!free) return lockedOut(out);
   const { stack, workspace } = free;
   const fleet = await context.fleet({ journal: "discard", asksRouter: !options.emergency });
-  const { known, release } = await chooseRelease(context, fleet, options);
+  const { known, release } = await chooseRelease(context, fleet, options, releaseChooser(context));
   const rollbackId = newRollbackId(new Date());
   const prepared = await prepare(context, fleet, known, release, {
     rollbackId,
@@ -118,20 +119,16 @@ function checkUsage(context: Context, options: RollbackOptions): void {
   const { to, deploymentId, clear: only, yes, dryRun, emergency } = options;
   if (only) return;
   if (to !== undefined && deploymentId !== undefined) {
-    throw new UsageError({
-      code: "OPTIONS_CLASH",
-      what: "--to and --deployment-id cannot be combined: one names the release to return to, the other the deployment to undo.",
-      expected: "--to or --deployment-id",
-      remedy: "Remove one of them.",
-    });
+    throw clash(
+      "--to and --deployment-id cannot be combined: one names the release to return to, the other the deployment to undo.",
+      "--to or --deployment-id",
+    );
   }
   if (options.preserveState && options.restoreState) {
-    throw new UsageError({
-      code: "OPTIONS_CLASH",
-      what: "--preserve-state and --restore-state cannot be combined: one keeps the present state, the other replaces it.",
-      expected: "--preserve-state or --restore-state",
-      remedy: "Remove one of them.",
-    });
+    throw clash(
+      "--preserve-state and --restore-state cannot be combined: one keeps the present state, the other replaces it.",
+      "--preserve-state or --restore-state",
+    );
   }
   // Without a target, the command asks for one first.
   const asksFirst = to === undefined && deploymentId === undefined;

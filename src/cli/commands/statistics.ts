@@ -1,21 +1,12 @@
 import type { Command } from "commander";
 import { z } from "zod";
 import { membersWithLibrary } from "../../operations/members-named.ts";
-import { fleetStatistics } from "../../operations/observe/statistics.ts";
+import { deploymentFigures, fleetStatistics } from "../../operations/observe/statistics.ts";
 import { type Cli, type Context, defineCommand, seconds } from "../command.ts";
 import { EXIT, type ExitCode } from "../exit.ts";
 import { table } from "../table.ts";
 
 const Options = z.looseObject({ timeout: z.number() });
-
-const DEPLOYMENTS = [
-  "totalDeployments",
-  "successfulDeployments",
-  "failedDeployments",
-  "rolledBackDeployments",
-  "averageDeploymentTime",
-  "rollbackRate",
-] as const;
 
 export function statisticsCommand(cli: Cli): Command {
   return defineCommand(cli, {
@@ -63,11 +54,10 @@ async function run(
     String(statistics.openCalls),
     statistics.lastMessageAt > 0 ? new Date(statistics.lastMessageAt).toISOString().slice(0, 19) : "never",
   ]);
-  if (rows.length > 0) for (const line of table(heading, rows)) out.line(line);
+  if (rows.length > 0) out.line(table(heading, rows));
   for (const { name, statistics } of known) {
-    const figures = DEPLOYMENTS.filter((key) => typeof statistics[key] === "number");
-    if (figures.length > 0)
-      out.line(`${name}: ${figures.map((key) => `${key} ${statistics[key]}`).join(", ")}`);
+    const figures = deploymentFigures(statistics);
+    if (figures !== "") out.line(`${name}: ${figures}`);
     const busiest = Object.entries(statistics.byAction).sort(([, a], [, b]) => b - a);
     if (busiest.length > 0)
       out.detail(`${name}: ${busiest.map(([action, n]) => `${action} ${n}`).join(", ")}`);

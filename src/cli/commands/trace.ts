@@ -1,16 +1,14 @@
 import type { Command } from "commander";
 import { z } from "zod";
-import { isAddress } from "../../core/address.ts";
 import { amount } from "../../core/amount.ts";
 import { FleetError } from "../../core/errors.ts";
-import { printableLines, quoted } from "../../core/printable.ts";
 import { luaExplainer } from "../../fleet/code/lua-errors.ts";
 import { servingIn } from "../../fleet/members/known-fleet.ts";
+import { hopLines } from "../../operations/trace/lines.ts";
 import { isUnread, searchedIn, unreadText } from "../../operations/trace/log-entries.ts";
-import { type Hop, traceOf } from "../../operations/trace/trace.ts";
+import { traceOf } from "../../operations/trace/trace.ts";
 import { type Cli, count, defineCommand } from "../command.ts";
 import { EXIT } from "../exit.ts";
-import { senderText } from "../sender.ts";
 
 const Options = z.looseObject({ reach: z.number() });
 
@@ -55,7 +53,7 @@ export function traceCommand(cli: Cli): Command {
       for (const hop of hops) {
         const code = servingIn(fleet).find(({ processId }) => processId === hop.processId)?.sourceHash;
         const error = hop.error === undefined ? undefined : await explain(hop.error, code);
-        for (const line of linesOf(hop, error)) context.out.line(line);
+        context.out.line(hopLines(hop, error));
       }
       const gap = unreadText(read);
       if (gap !== undefined) context.out.alert(`${gap}: messages that these sent may be missing`);
@@ -63,19 +61,4 @@ export function traceCommand(cli: Cli): Command {
       return success ? EXIT.ok : EXIT.failed;
     },
   });
-}
-
-/** A hop as lines of text, indented by its depth. Pure. */
-export function linesOf(hop: Hop, error: string | undefined): string[] {
-  const inset = "  ".repeat(hop.depth);
-  const mark =
-    hop.status === "error" ? " (error)" : hop.status === "none" ? " (no result could be read)" : "";
-  const short = (name: string) => (isAddress(name) ? name.slice(0, 8) : name);
-  const action = hop.action === "" ? "" : quoted(hop.action);
-  const head = `${`+${hop.afterMs} ms`.padStart(10)}  ${inset}${hop.process} slot ${hop.slot}  ${action} from ${senderText(hop, short)}${mark}`;
-  const sent = hop.sent.map(({ action, to }) => {
-    return `${" ".repeat(12)}${inset}  → ${action === "" ? "" : quoted(action)} to ${short(to)}`;
-  });
-  const under = (text: string) => printableLines(text).map((line) => `${" ".repeat(12)}${inset}  ${line}`);
-  return [head, ...(error === undefined ? [] : under(error)), ...sent];
 }

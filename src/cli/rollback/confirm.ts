@@ -1,15 +1,15 @@
-import { FleetError } from "../../core/errors.ts";
+import type { FleetError } from "../../core/errors.ts";
 import { startClock } from "../../operations/deploy/clock.ts";
 import type { Engine } from "../../operations/deploy/engine.ts";
 import { planLines, preview } from "../../operations/deploy/preview.ts";
 import { describeLost } from "../../operations/rollback/lost-messages.ts";
-import type { MemberPlan } from "../../operations/rollback/member-plan.ts";
 import { pinRequest } from "../../operations/rollback/perform.ts";
 import { memberPlanLines } from "../../operations/rollback/plan-lines.ts";
 import type { PreparedRollback } from "../../operations/rollback/prepare.ts";
 import type { StackHistory } from "../../operations/rollback/read-history.ts";
+import { divergence, notSaved } from "../../operations/rollback/refusals.ts";
 import { assertExpectedSteps } from "../../operations/rollback/unexpected-steps.ts";
-import { type UnsavedMember, unsavedLine } from "../../operations/rollback/unsaved.ts";
+import { unsavedLine } from "../../operations/rollback/unsaved.ts";
 import { readStackConfig } from "../../operations/workspace/stack-config.ts";
 import type { Context } from "../command.ts";
 import { EXIT_OF, planFailureLines } from "../deploy/report.ts";
@@ -31,7 +31,7 @@ export async function showAndConfirm(
   out.note(
     `from ${known.current?.deploymentId ?? "what runs"} to release ${number ?? ""} ${target.deploymentId}:`,
   );
-  for (const line of memberPlanLines(plans)) out.note(line);
+  out.note(memberPlanLines(plans));
   for (const { name, lost } of diverged) {
     if (lost) out.alert(`${name}: ${describeLost(lost)} not in the state that would be restored.`);
   }
@@ -39,10 +39,11 @@ export async function showAndConfirm(
   const asked = host.stdin.isTTY === true && !options.yes && !options.emergency;
   const isLossy = diverged.length > 0;
   // The loss cannot be confirmed without a terminal, so a preview would be useless.
-  if (isLossy && !options.acceptDivergence && !options.dryRun && !asked) return refuseLoss(context, diverged);
+  if (isLossy && !options.acceptDivergence && !options.dryRun && !asked)
+    return refuse(context, divergence(diverged), { diverged });
   const isAccepted = acceptsUnsaved(context, stack, options);
   const isUnsaved = unsaved.length > 0 && !isAccepted;
-  if (isUnsaved && !options.dryRun && !asked) return refuseUnsaved(context, unsaved);
+  if (isUnsaved && !options.dryRun && !asked) return refuse(context, notSaved(unsaved), { unsaved });
   if (!options.emergency || options.dryRun) {
     const clock = startClock(
       options.timeout,
@@ -54,7 +55,7 @@ export async function showAndConfirm(
       { only: [], parallel: options.parallel, refresh: false, runRequest: pinRequest(prepared, isAccepted) },
       clock,
     ).finally(() => clock.stop());
-    for (const line of planFailureLines(stack, plan)) out.alert(line);
+    out.alert(planFailureLines(stack, plan));
     if (plan.status !== "succeeded") {
       const { status, failures } = plan;
       out.document({ success: false, status, dryRun: options.dryRun, failures });
@@ -74,24 +75,17 @@ export async function showAndConfirm(
         changes,
       });
     }
-    for (const line of planLines(plan)) out.note(line);
+    out.note(planLines(plan));
   }
   if (options.dryRun) return EXIT.ok;
   if (isLossy && !options.acceptDivergence && !(await host.confirm("Accept the loss?"))) {
-    return refuseLoss(context, diverged);
+    return refuse(context, divergence(diverged), { diverged });
   }
   if (isUnsaved && !(await host.confirm("Accept the loss of state that cannot be saved?"))) {
-    return refuseUnsaved(context, unsaved);
+    return refuse(context, notSaved(unsaved), { unsaved });
   }
   if (asked && !(await host.confirm(`Roll back to ${target.deploymentId}?`))) return declined(out, stack);
   return "continue";
-}
-
-function refuseLoss({ out }: Context, diverged: readonly MemberPlan[]): ExitCode {
-  const error = divergence(diverged.map(({ name }) => name));
-  out.problem("alert", error.problems[0]);
-  out.document({ success: false, error: { code: error.code, problems: error.problems }, diverged });
-  return EXIT.held;
 }
 
 /** In an emergency nothing is asked: the report and the summary name the loss. */
@@ -102,31 +96,9 @@ const acceptsUnsaved = (
 ): boolean =>
   withoutBackup || emergency || readStackConfig(projectDir, stack).get("withoutBackup") === "true";
 
-function refuseUnsaved({ out }: Context, unsaved: readonly UnsavedMember[]): ExitCode {
-  const error = notSaved(unsaved);
+/** Refuses a rollback; `about` is what it would lose, as data. */
+function refuse({ out }: Context, error: FleetError, about: object): ExitCode {
   out.problem("alert", error.problems[0]);
-  out.document({ success: false, error: { code: error.code, problems: error.problems }, unsaved });
+  out.document({ success: false, error: { code: error.code, problems: error.problems }, ...about });
   return EXIT.held;
-}
-
-function notSaved(unsaved: readonly UnsavedMember[]): FleetError {
-  const names = [...new Set(unsaved.map(({ name }) => name))].join(", ");
-  return new FleetError({
-    code: unsaved[0]?.code ?? "BACKUP_FAILED",
-    what: `The rollback would lose state of ${names} that cannot be saved first. Nothing was changed.`,
-    got: unsaved.map(unsavedLine).join("; "),
-    expected: "--without-backup",
-    remedy:
-      "Pass --without-backup to accept the loss; or --only with the other members; or fix the program and deploy it.",
-  });
-}
-
-function divergence(members: readonly string[]): FleetError {
-  return new FleetError({
-    code: "DIVERGENCE",
-    what: `The rollback would lose messages that ${members.join(", ")} handled since. Nothing was changed.`,
-    expected: "--accept-divergence",
-    remedy:
-      "Pass --accept-divergence; or --only with the other members; or go forward with a `down` migration.",
-  });
 }

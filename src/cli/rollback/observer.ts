@@ -1,6 +1,6 @@
 import { amount } from "../../core/amount.ts";
 import type { AutomaticObserver } from "../../operations/rollback/automatic.ts";
-import type { NotSwitched } from "../../operations/rollback/emergency.ts";
+import { NOT_SWITCHED_TEXT } from "../../operations/rollback/emergency.ts";
 import type { RollbackObserver, RollbackResult } from "../../operations/rollback/perform.ts";
 import { reportPath } from "../../operations/rollback/report.ts";
 import { unsavedLine } from "../../operations/rollback/unsaved.ts";
@@ -8,17 +8,6 @@ import { failureLines, reportLines } from "../deploy/report.ts";
 import { screenFor } from "../deploy/screen.ts";
 import type { Output } from "../output.ts";
 import { stackHint } from "../stack-hint.ts";
-
-/** Why callers were not switched. */
-const WHY: Readonly<Record<NotSwitched, string>> = {
-  "no-router": "this fleet has no router",
-  "router-silent": "the router does not answer",
-  "no-table": "the router has no entry for these members",
-  "no-warm": "no earlier process is warm",
-  "needs-hand-over": "the run hands their state over first",
-  "already-back": "the earlier code already has all traffic",
-  held: "the router keeps the new revision, which has the state; the run tries to return both",
-};
 
 /** Prints the progress of a rollback; `onStack` is that of the command's context. */
 export const rollbackObserver = (out: Output, onStack = ""): RollbackObserver => ({
@@ -30,7 +19,8 @@ export const rollbackObserver = (out: Output, onStack = ""): RollbackObserver =>
     );
   },
   notSwitched(why) {
-    if (typeof why === "string") out.alert(`Callers were not switched before the run: ${WHY[why]}.`);
+    if (typeof why === "string")
+      out.alert(`Callers were not switched before the run: ${NOT_SWITCHED_TEXT[why]}.`);
     else out.problem("alert", why.problems[0], "The router could not switch callers before the run: ");
   },
   follow: (progress, target, id) => screenFor(out, progress, `rolling back to ${target.deploymentId}  ${id}`),
@@ -52,7 +42,7 @@ function printResult(out: Output, { report, outcome, touched }: RollbackResult, 
         ...outcome.failures.flatMap((failure) => failureLines(failure)),
         ...(outcome.failures.length > 0 ? stackHint(onStack) : []),
       ];
-  for (const line of lines) out.alert(line);
+  out.alert(lines);
   for (const { name, status, reasons } of report.validation) {
     if (reasons.length > 0 || status !== "HEALTHY") out.alert(`${name} is ${status}: ${reasons.join("; ")}`);
   }

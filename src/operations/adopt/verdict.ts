@@ -1,5 +1,6 @@
 import { amount } from "../../core/amount.ts";
 import type { Problem } from "../../core/errors.ts";
+import type { DeclaredMember } from "./declared.ts";
 import type { Candidate, MemberCandidates } from "./find.ts";
 
 /** The decision about one member. */
@@ -116,4 +117,26 @@ export function describeCandidate({
     ...(released ? ["in the last release"] : registered ? ["in the ledger"] : []),
   ];
   return `${processId} ${parts.join(", ")}`;
+}
+
+/** A declared member with what was found for it: name, id, generation, code, and by what it was found. Pure. */
+export function foundRow(
+  { name, hash, named }: Pick<DeclaredMember, "name" | "hash" | "named">,
+  verdict: Verdict | undefined,
+): string[] {
+  if (named || verdict === undefined) return [name, "named by the program", "", "", ""];
+  if (verdict.kind !== "taken") return [name, verdict.kind, "", "", ""];
+  const { processId, generation, version, sourceHash, active, registered, released } = verdict.candidate;
+  return [
+    name,
+    processId,
+    String(generation),
+    codeText(version, sourceHash, hash),
+    active ? "router" : released ? "last release" : registered ? "ledger" : "key",
+  ];
+}
+
+function codeText(version: string, runs: string, declared: string): string {
+  if (runs === "") return "none, will be loaded";
+  return runs === declared ? `${version}, as declared` : `${version}, other code, will be replaced`;
 }

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { FleetError } from "../../core/errors.ts";
 import type { Book } from "../../monitor/alert-book.ts";
 import { type MonitorStore, openStore } from "../../monitor/store.ts";
+import { TYPE_NAMES } from "../../monitor/types.ts";
 import type { OperationContext } from "../context.ts";
 import { readStackConfig } from "../workspace/stack-config.ts";
 import { storePath } from "./files.ts";
@@ -54,3 +55,16 @@ export const updateAlerts = (context: OperationContext, how: (book: Book) => Boo
       return book;
     }),
   );
+
+/** The type of alert with this name, in any case. @throws FleetError UNKNOWN_TYPE */
+export function alertTypeNamed(text: string): (typeof TYPE_NAMES)[number] {
+  const type = TYPE_NAMES.find((name) => name === text.toUpperCase());
+  if (type) return type;
+  throw new FleetError({
+    code: "UNKNOWN_TYPE",
+    what: `Unknown alert type "${text}".`,
+    got: text,
+    expected: `one of ${TYPE_NAMES.join(", ")}`,
+    remedy: "npx fleet alerts rules lists the types.",
+  });
+}

@@ -44,3 +44,19 @@ async function statisticsOf(
     return { name, processId, error: error.problems[0] };
   }
 }
+
+/** The figures of deployments, which only a ledger counts. */
+const DEPLOYMENTS = [
+  "totalDeployments",
+  "successfulDeployments",
+  "failedDeployments",
+  "rolledBackDeployments",
+  "averageDeploymentTime",
+  "rollbackRate",
+] as const;
+
+/** What a ledger counted of deployments; empty for any other process. Pure. */
+export const deploymentFigures = (counted: Statistics): string =>
+  DEPLOYMENTS.filter((key) => typeof counted[key] === "number")
+    .map((key) => `${key} ${counted[key]}`)
+    .join(", ");

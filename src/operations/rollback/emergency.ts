@@ -38,6 +38,17 @@ export type NotSwitched =
   /** The router kept the table, because the state is with the new revision. */
   | "held";
 
+/** Why callers were not switched. */
+export const NOT_SWITCHED_TEXT: Readonly<Record<NotSwitched, string>> = {
+  "no-router": "this fleet has no router",
+  "router-silent": "the router does not answer",
+  "no-table": "the router has no entry for these members",
+  "no-warm": "no earlier process is warm",
+  "needs-hand-over": "the run hands their state over first",
+  "already-back": "the earlier code already has all traffic",
+  held: "the router keeps the new revision, which has the state; the run tries to return both",
+};
+
 /** Seconds for the whole switch: what takes longer is left to the run. */
 const TIMEOUT_SECONDS = 60;
 

@@ -3,6 +3,9 @@ import { FleetError, type Problem, throwAll } from "../../core/errors.ts";
 import { hashOf } from "../../core/hash.ts";
 import { exactJsonIn } from "../../core/json.ts";
 import type { Rule } from "../../fleet/config/rules.ts";
+import type { FleetSession } from "../../fleet/fleet-session.ts";
+import type { DeclaredProcess } from "../../fleet/releases/declared.ts";
+import type { Live } from "./live.ts";
 
 const EntrySchema = z.strictObject({
   configData: z.record(z.string(), z.unknown()),
@@ -29,7 +32,7 @@ const ConfigFileSchema = z.strictObject({
 });
 
 export type ConfigFile = z.output<typeof ConfigFileSchema>;
-export type ConfigFileEntry = z.output<typeof EntrySchema>;
+type ConfigFileEntry = z.output<typeof EntrySchema>;
 
 /** Adds format and hash. Pure. */
 export const wholeFile = (file: Omit<ConfigFile, "format" | "hash">): ConfigFile => ({
@@ -37,6 +40,25 @@ export const wholeFile = (file: Omit<ConfigFile, "format" | "hash">): ConfigFile
   ...file,
   hash: hashOf(file.members),
 });
+
+/** What processes hold as the contents of a settings file, with the rules of the types that the fleet declares. Pure. */
+export function exportedSettings(
+  { project, stack }: Pick<FleetSession, "project" | "stack">,
+  live: readonly Live[],
+  declared: Readonly<Record<string, DeclaredProcess>>,
+  now: Date,
+): Omit<ConfigFile, "format" | "hash"> {
+  const members = live.map(({ member, reply }) => {
+    const rules = declared[member.name]?.rules ?? {};
+    const types = Object.entries(reply.held).map(([configType, held]): [string, ConfigFileEntry] => {
+      const rule = rules[configType];
+      const { data: configData, version, hash } = held;
+      return [configType, { configData, version, hash, ...(rule === undefined ? {} : { rule }) }];
+    });
+    return [member.name, Object.fromEntries(types)] as const;
+  });
+  return { project, stack, exportedAt: now.toISOString(), members: Object.fromEntries(members) };
+}
 
 /** The file as a string. Pure. */
 export const fileText = (file: Omit<ConfigFile, "format" | "hash">): string =>

@@ -1,7 +1,9 @@
 import { FleetError } from "../../core/errors.ts";
 import { UsageError } from "../../core/usage-error.ts";
 import type { HistoryEntry } from "../../fleet/config/reported-configs.ts";
+import type { DeclaredProcess } from "../../fleet/releases/declared.ts";
 import { type Live, noConfig } from "./live.ts";
+import type { ConfigToSend } from "./send.ts";
 
 /** One version with its settings. */
 type KnownVersion = HistoryEntry & {
@@ -57,4 +59,40 @@ function find(history: readonly HistoryEntry[], wanted: string | undefined): His
   const version = wanted.replace(/^v(?=\d)/, "");
   // A number is used twice if its first use was reverted.
   return history.findLast((entry) => String(entry.version) === version);
+}
+
+/** Every version that processes report, newest first. Pure. */
+export function versionsOf(live: readonly Live[]) {
+  return live.flatMap(({ member, reply }) =>
+    Object.entries(reply.history)
+      .sort(([a], [b]) => a.localeCompare(b))
+      .flatMap(([configType, entries]) =>
+        [...entries].reverse().map((entry) => ({ member: member.name, configType, ...entry })),
+      ),
+  );
+}
+
+/** What became of a version, in a word. Pure. */
+export function versionState({ current, takenBack, cleared }: HistoryEntry): string {
+  if (current === true) return "in force";
+  if (takenBack) return "reverted";
+  return cleared ? "cleared" : "earlier";
+}
+
+/**
+ * The settings of an earlier version of each process, to send them again. Pure.
+ *
+ * @param to as `wanted` of `versionOf`
+ */
+export function earlierConfigs(
+  live: readonly Live[],
+  declared: Readonly<Record<string, DeclaredProcess>>,
+  configType: string,
+  to: string,
+): (ConfigToSend & { readonly version: number | string })[] {
+  return live.map((one) => {
+    const { configData: data, version } = versionOf(one, configType, to);
+    const rule = declared[one.member.name]?.rules?.[configType];
+    return { member: one.member, configType, data, rule, version };
+  });
 }

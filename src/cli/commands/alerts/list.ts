@@ -42,11 +42,9 @@ export function listCommand(cli: Cli): Command {
         ...[String(count), iso(raisedAt), message],
       ]);
       if (rows.length > 0)
-        for (const line of table(
-          ["id", "level", "state", "type", "source", "rounds", "since", "message"],
-          rows,
-        ))
-          context.out.line(line);
+        context.out.line(
+          table(["id", "level", "state", "type", "source", "rounds", "since", "message"], rows),
+        );
       for (const each of silences)
         context.out.line(
           `silenced until ${iso(each.until)}: ${each.type}${each.source ? ` ${each.source}` : ""}`,

@@ -42,7 +42,7 @@ export function rulesCommand(cli: Cli): Command {
       });
       context.out.line(file ?? "no monitoring.yaml: defaults");
       const rows = rules.map(({ type, level, on }) => [type, on ? level : "off"]);
-      for (const line of table(["type", "level"], rows)) context.out.line(line);
+      context.out.line(table(["type", "level"], rows));
       for (const [name, value] of Object.entries(limits)) context.out.line(`${name} ${value}`);
       for (const { name, kind, minLevel } of receivers)
         context.out.line(`${name}: ${kind}, level ${minLevel} or higher`);

@@ -1,8 +1,6 @@
 import type { Command } from "commander";
 import { z } from "zod";
-import { FleetError } from "../../../core/errors.ts";
-import { deliver } from "../../../monitor/notify/send.ts";
-import { testOne } from "../../../operations/observe/alert-test.ts";
+import { testReceivers } from "../../../operations/observe/alert-test.ts";
 import { settingsOf } from "../../../operations/observe/files.ts";
 import { readStackConfig } from "../../../operations/workspace/stack-config.ts";
 import { type Cli, defineCommand } from "../../command.ts";
@@ -25,26 +23,11 @@ export function testCommand(cli: Cli): Command {
     async run(context, { receiver, config }) {
       const stack = await context.stack();
       const { settings } = settingsOf(context.projectDir, stack, config, context.host.env);
-      const chosen = settings.receivers.filter(({ name }) => receiver === undefined || name === receiver);
-      if (chosen.length === 0) {
-        const names = settings.receivers.map(({ name }) => name);
-        throw new FleetError({
-          code: "NO_RECEIVER",
-          what: receiver === undefined ? "No receiver is configured." : `Unknown receiver "${receiver}".`,
-          expected: names.length > 0 ? `one of ${names.join(", ")}` : "receivers in monitoring.yaml",
-          remedy: "docs/how-to/alerts.md shows how to add one.",
-        });
-      }
       const { project } = readStackConfig(context.projectDir, stack);
       const origin = { project, stack, network: "test" };
-      const sent = [];
-      for (const each of chosen) {
-        const { ok, reason } = await testOne((changes) =>
-          deliver(each, changes, origin, { env: context.host.env }),
-        );
-        context.out.line(`${each.name}: ${ok ? "accepted" : reason}`);
-        sent.push({ receiver: each.name, ok, ...(reason === undefined ? {} : { reason }) });
-      }
+      const sent = await testReceivers(settings.receivers, receiver, origin, context.host.env);
+      for (const { receiver: name, ok, reason } of sent)
+        context.out.line(`${name}: ${ok ? "accepted" : reason}`);
       const success = sent.every(({ ok }) => ok);
       context.out.document({ success, receivers: sent });
       return success ? EXIT.ok : EXIT.failed;

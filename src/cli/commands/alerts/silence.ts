@@ -1,10 +1,8 @@
-import { type Command, InvalidArgumentError } from "commander";
+import type { Command } from "commander";
 import { z } from "zod";
-import { FleetError } from "../../../core/errors.ts";
 import { silence, unsilence } from "../../../monitor/alert-book.ts";
-import { TYPE_NAMES } from "../../../monitor/types.ts";
-import { updateAlerts } from "../../../operations/observe/alert-book.ts";
-import { type Cli, defineCommand } from "../../command.ts";
+import { alertTypeNamed, updateAlerts } from "../../../operations/observe/alert-book.ts";
+import { type Cli, defineCommand, number } from "../../command.ts";
 import { iso } from "./alert-json.ts";
 
 export function silenceCommand(cli: Cli): Command {
@@ -26,7 +24,7 @@ export function silenceCommand(cli: Cli): Command {
     },
     options: z.looseObject({ source: z.string().optional(), minutes: z.number() }),
     async run(context, { source, minutes }, [name = ""]) {
-      const type = typeNamed(name);
+      const type = alertTypeNamed(name);
       const until = Date.now() + minutes * 60_000;
       const key = { type, ...(source === undefined ? {} : { source }) };
       await updateAlerts(context, (book) => silence(book, { ...key, until }));
@@ -48,7 +46,7 @@ export function unsilenceCommand(cli: Cli): Command {
     },
     options: z.looseObject({ source: z.string().optional() }),
     async run(context, { source }, [name = ""]) {
-      const key = { type: typeNamed(name), ...(source === undefined ? {} : { source }) };
+      const key = { type: alertTypeNamed(name), ...(source === undefined ? {} : { source }) };
       await updateAlerts(context, (book) => unsilence(book, key));
       context.out.line("no longer silenced");
       context.out.document({ success: true, ...key });
@@ -57,22 +55,8 @@ export function unsilenceCommand(cli: Cli): Command {
   });
 }
 
-/** Commander parser: minutes, above zero and at most a week, which is the ledger's limit. */
-function minutes(text: string): number {
-  const value = Number(text);
-  if (text.trim() === "" || !Number.isFinite(value) || value <= 0 || value > 10_080)
-    throw new InvalidArgumentError("Expected a number of minutes above zero, at most 10080.");
-  return value;
-}
-
-function typeNamed(text: string) {
-  const type = TYPE_NAMES.find((name) => name === text.toUpperCase());
-  if (type) return type;
-  throw new FleetError({
-    code: "UNKNOWN_TYPE",
-    what: `Unknown alert type "${text}".`,
-    got: text,
-    expected: `one of ${TYPE_NAMES.join(", ")}`,
-    remedy: "npx fleet alerts rules lists the types.",
-  });
-}
+/** Commander parser: minutes, at most a week, which is the ledger's limit. */
+const minutes = number(
+  "a number of minutes above zero, at most 10080",
+  (value) => value > 0 && value <= 10_080,
+);

@@ -39,7 +39,7 @@ export function explainCommand(cli: Cli): Command {
         `${originOf(row, stack)}${idle === undefined ? "" : ` (not enforceable: ${idle})`}`,
       ]);
       if (cells.length === 0) out.line("No settings are declared, and none has a default.");
-      else for (const line of table(["process", "setting", "value", "from"], cells)) out.line(line);
+      else out.line(table(["process", "setting", "value", "from"], cells));
       if (isOlder(plan, projectDir, stack))
         out.note(
           `The plan is from ${plan.at}; index.ts or the stack's config changed since. To update it: npx pulumi preview`,

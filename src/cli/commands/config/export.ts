@@ -4,7 +4,7 @@ import { z } from "zod";
 import { amount } from "../../../core/amount.ts";
 import { printableJson } from "../../../core/printable.ts";
 import { membersWithLibrary } from "../../../operations/members-named.ts";
-import { type ConfigFileEntry, fileText, wholeFile } from "../../../operations/settings/file.ts";
+import { exportedSettings, fileText, wholeFile } from "../../../operations/settings/file.ts";
 import { declaredBy, liveConfigs } from "../../../operations/settings/live.ts";
 import { writeConfigFile } from "../../../operations/settings/write-file.ts";
 import { type Cli, defineCommand, seconds } from "../../command.ts";
@@ -41,22 +41,7 @@ export function exportCommand(cli: Cli): Command {
         configType: type,
         seconds: timeout,
       });
-      const declared = (await declaredBy(fleet)) ?? {};
-      const members = live.map(({ member, reply }) => {
-        const rules = declared[member.name]?.rules ?? {};
-        const types = Object.entries(reply.held).map(([configType, held]): [string, ConfigFileEntry] => {
-          const rule = rules[configType];
-          const { data: configData, version, hash } = held;
-          return [configType, { configData, version, hash, ...(rule === undefined ? {} : { rule }) }];
-        });
-        return [member.name, Object.fromEntries(types)] as const;
-      });
-      const settings = {
-        project: fleet.project,
-        stack: fleet.stack,
-        exportedAt: new Date().toISOString(),
-        members: Object.fromEntries(members),
-      };
+      const settings = exportedSettings(fleet, live, (await declaredBy(fleet)) ?? {}, new Date());
       const text = fileText(settings);
       if (file === undefined) {
         out.document(wholeFile(settings));
@@ -65,10 +50,10 @@ export function exportCommand(cli: Cli): Command {
       }
       const path = resolve(host.cwd, file);
       await writeConfigFile(path, text);
-      const count = members.reduce((sum, [, types]) => sum + Object.keys(types).length, 0);
+      const count = Object.values(settings.members).flatMap(Object.keys).length;
       out.document({ success: true, stack: fleet.stack, file: path, count });
       out.line(
-        `Exported ${amount(count, "setting")} of ${amount(members.length, "process", "processes")} to ${path}`,
+        `Exported ${amount(count, "setting")} of ${amount(live.length, "process", "processes")} to ${path}`,
       );
       return EXIT.ok;
     },

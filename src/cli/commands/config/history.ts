@@ -1,10 +1,10 @@
 import type { Command } from "commander";
 import { z } from "zod";
 import { brief } from "../../../core/brief.ts";
-import type { HistoryEntry } from "../../../fleet/config/reported-configs.ts";
 import { membersWithLibrary } from "../../../operations/members-named.ts";
 import { authorOf, fieldsOf, noneSent, whenOf } from "../../../operations/settings/describe.ts";
 import { liveConfigs } from "../../../operations/settings/live.ts";
+import { versionState, versionsOf } from "../../../operations/settings/versions.ts";
 import { type Cli, defineCommand, seconds } from "../../command.ts";
 import { EXIT } from "../../exit.ts";
 import { table } from "../../table.ts";
@@ -36,13 +36,7 @@ export function configHistoryCommand(cli: Cli): Command {
         history: true,
         seconds: timeout,
       });
-      const versions = live.flatMap(({ member, reply }) =>
-        Object.entries(reply.history)
-          .sort(([a], [b]) => a.localeCompare(b))
-          .flatMap(([configType, entries]) =>
-            [...entries].reverse().map((entry) => ({ member: member.name, configType, ...entry })),
-          ),
-      );
+      const versions = versionsOf(live);
       out.document({ success: true, stack: fleet.stack, versions });
       const rows = versions.map(({ member, configType, ...entry }) => [
         member,
@@ -50,20 +44,12 @@ export function configHistoryCommand(cli: Cli): Command {
         `${entry.current === true ? "*" : " "}v${entry.version}`,
         whenOf(entry),
         authorOf(fleet, entry),
-        stateOf(entry),
+        versionState(entry),
         brief(entry.configData === undefined ? "(no longer stored)" : fieldsOf(entry.configData), 80),
       ]);
       if (rows.length === 0) out.line(noneSent({ type, names }));
-      else
-        for (const line of table(["process", "type", " version", "set", "by", "state", "settings"], rows))
-          out.line(line);
+      else out.line(table(["process", "type", " version", "set", "by", "state", "settings"], rows));
       return EXIT.ok;
     },
   });
-}
-
-function stateOf({ current, takenBack, cleared }: HistoryEntry): string {
-  if (current === true) return "in force";
-  if (takenBack) return "reverted";
-  return cleared ? "cleared" : "earlier";
 }

@@ -6,8 +6,8 @@ import { readFileText } from "../../../operations/settings/file.ts";
 import { changesBySending, configFileText, configsToSend } from "../../../operations/settings/import.ts";
 import { recordChanges } from "../../../operations/settings/record.ts";
 import { SendOptions, sendConfigs } from "../../../operations/settings/send.ts";
+import { askToConfirm } from "../../can-confirm.ts";
 import { type Cli, defineCommand, seconds } from "../../command.ts";
-import { askToConfirm } from "../../config/confirm.ts";
 import { EXIT } from "../../exit.ts";
 
 const Options = SendOptions.extend({ type: z.string().optional() });

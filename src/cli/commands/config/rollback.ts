@@ -6,9 +6,9 @@ import { DRIFT_NOTE } from "../../../operations/settings/describe.ts";
 import { declaredBy, liveConfigs } from "../../../operations/settings/live.ts";
 import { recordChanges } from "../../../operations/settings/record.ts";
 import { SendOptions, sendConfigs } from "../../../operations/settings/send.ts";
-import { versionOf } from "../../../operations/settings/versions.ts";
+import { earlierConfigs } from "../../../operations/settings/versions.ts";
+import { askToConfirm } from "../../can-confirm.ts";
 import { type Cli, type Context, defineCommand, seconds } from "../../command.ts";
-import { askToConfirm } from "../../config/confirm.ts";
 import { EXIT, type ExitCode } from "../../exit.ts";
 
 const Options = SendOptions.extend({ type: z.string(), to: z.string() });
@@ -52,18 +52,7 @@ async function run(
     history: true,
     seconds: timeout,
   });
-  const declared = (await declaredBy(fleet)) ?? {};
-  const wanted = live.map((one) => {
-    const version = versionOf(one, type, to);
-    const rule = declared[one.member.name]?.rules?.[type];
-    return {
-      member: one.member,
-      configType: type,
-      data: version.configData,
-      rule,
-      version: version.version,
-    };
-  });
+  const wanted = earlierConfigs(live, (await declaredBy(fleet)) ?? {}, type, to);
   for (const { member, data, version } of wanted) {
     const held = live.find((one) => one.member === member)?.reply.held[type];
     const fields = explainData(held?.data ?? {}, data);

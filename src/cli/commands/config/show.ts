@@ -55,9 +55,7 @@ export function showCommand(cli: Cli): Command {
           ]),
       );
       if (rows.length === 0) out.line(noneHeld({ type, names }));
-      else
-        for (const line of table(["process", "type", "version", "since", "by", "settings"], rows))
-          out.line(line);
+      else out.line(table(["process", "type", "version", "since", "by", "settings"], rows));
       return EXIT.ok;
     },
   });
