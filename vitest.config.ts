@@ -44,7 +44,7 @@ const TOGETHER = [
   "test/query/records.test.ts",
   "test/rollback/{cleaning,emergency,pure,restore-again,saved-states}.test.ts",
   "test/toolchain/{browser,go,lock,stack-init}.test.ts",
-  "test/traffic/{aborted,confirm-move,old-waits,probing,rollout-progress,same-table,superseded,unsent}.test.ts",
+  "test/traffic/{aborted,confirm-move,old-waits,probing,rollout-progress,salt,same-table,superseded,unsent}.test.ts",
 ];
 
 /**

@@ -21,7 +21,7 @@ import { driftText, type TrafficDrift } from "./drift.ts";
 import { explainNewProcesses, explainStranded, explainTraffic } from "./explain-changes.ts";
 import { StateHandOver } from "./hand-over.ts";
 import { measureBy } from "./measure.ts";
-import { finalOf, hasSameShares, withProvenBlue } from "./plan.ts";
+import { finalOf, hasSameShares, withProvenBlue, withSalt } from "./plan.ts";
 import type { RolloutEffects } from "./rollout-effects.ts";
 import { NOT_STARTED, type RolloutProgress, refreshedFromRouter, tableDrift } from "./rollout-progress.ts";
 import { RolloutRun } from "./rollout-run.ts";
@@ -125,8 +125,9 @@ async function ensure(
   const progress = (): RolloutProgress => rollout?.progress ?? { ...NOT_STARTED, promoted };
   try {
     do {
-      const { proven } = await router.read();
-      const wanted = { ...inputs, services: withProvenBlue(inputs.services, proven) };
+      const state = await router.read();
+      const services = withProvenBlue(inputs.services, state.proven);
+      const wanted = withSalt({ ...inputs, services }, state);
       rollout = new RolloutRun(wanted, effectsOf(session, wanted, { router, budget }), promoted);
       await rollout.run();
     } while (rollout.isSuperseding);

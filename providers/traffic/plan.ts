@@ -1,4 +1,5 @@
-/** The routing of a release's services, step by step. Pure. */
+/** The routing of a release's services, step by step. Pure, except for a new salt. */
+import { randomBytes } from "node:crypto";
 import { canonicalJson } from "../../src/core/hash.ts";
 import {
   ALL_TRAFFIC_BP,
@@ -8,10 +9,10 @@ import {
   type Step,
   stepsOf,
 } from "../../src/delivery/index.ts";
-import type { ServiceRoutes, SetTraffic, Table } from "../../src/delivery/wire.ts";
+import type { ServiceRoutes, SetTraffic, Table, TrafficState } from "../../src/delivery/wire.ts";
 import type { TrafficInputs, TrafficService } from "./schema.ts";
 
-/** The inputs that define where traffic goes. */
+/** The inputs that define where traffic goes, with the salt of the rollout. */
 export type Wanted = Pick<TrafficInputs, "release" | "salt" | "services" | "strategy">;
 
 type Services = SetTraffic["services"];
@@ -81,6 +82,23 @@ export const hasSameShares = (
   table: Pick<Table, "services"> | null | undefined,
   services: Services,
 ): boolean => table !== null && table !== undefined && spread(table.services) === spread(services);
+
+/**
+ * What is wanted, with the salt of its rollout: that of the table that it continues or that stays as it is, else a new one. So nobody can know
+ * before a rollout whom it gives green, and wallets that were chosen for one attempt are spread over both revisions by the next. A router of an
+ * earlier version does not record the salt of what it reverts: there it is the release.
+ */
+export function withSalt<W extends Wanted>(
+  wanted: W,
+  { table, holdCodes }: Pick<TrafficState, "table" | "holdCodes">,
+  random = () => randomBytes(16).toString("hex"),
+): W {
+  if (wanted.salt !== undefined) return wanted;
+  const isKept =
+    table?.mode === "steady" ? hasSameShares(table, finalOf(wanted)) : table?.release === wanted.release;
+  if (table && isKept) return { ...wanted, salt: table.salt };
+  return holdCodes === undefined ? wanted : { ...wanted, salt: random() };
+}
 
 const spread = (services: Services): string =>
   canonicalJson(

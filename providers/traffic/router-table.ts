@@ -293,4 +293,4 @@ const failureOf = (error: unknown) => ({ error });
 
 /** Whether a table is the one that a message sets. */
 const isInForce = (table: Table | undefined, message: SetTraffic): boolean =>
-  isSameTable(table, message) && hasSameShares(table, message.services);
+  isSameTable(table, message) && table?.salt === message.salt && hasSameShares(table, message.services);

@@ -53,7 +53,7 @@ export const TrafficInputsSchema = z.strictObject({
   router: TargetSchema,
   /** Hash of the declared release. A different release starts from the last proven table. */
   release: z.string().min(1).max(128),
-  /** Salt of the hash that assigns callers to revisions; one per release. @default the release */
+  /** Salt of the hash that assigns callers to revisions. @default a new one for each rollout, which the router keeps in its table */
   salt: z.string().min(1).max(128).optional(),
   /** Every service that the router serves, including those that do not change, by member's name. */
   services: z.record(z.string(), TrafficServiceSchema),

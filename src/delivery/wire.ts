@@ -81,7 +81,7 @@ export type HoldCode = (typeof HOLD_CODES)[number];
 /** `SET_TRAFFIC`: a control message. One message switches all services at its slot. */
 export const SetTrafficSchema = z.strictObject({
   ...TableRefSchema.shape,
-  /** One per release: a caller has the same bucket at all services of the release. */
+  /** One per rollout: a caller has the same bucket at all services of the release. */
   salt: z.string().min(1).max(128),
   /** The table that this one replaces; omitted if there is none yet. If another one is in force, the request is refused with `STALE_STEP`. */
   expect: TableRefSchema.extend({

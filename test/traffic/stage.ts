@@ -3,7 +3,7 @@
 import { figuresOf } from "../../providers/traffic/figures.ts";
 import { callsOpen, handOverFailed } from "../../providers/traffic/hand-over-messages.ts";
 import type { Measure } from "../../providers/traffic/measure.ts";
-import { servicesToMove, type Wanted, withProvenBlue } from "../../providers/traffic/plan.ts";
+import { servicesToMove, type Wanted, withProvenBlue, withSalt } from "../../providers/traffic/plan.ts";
 import type { RolloutEffects } from "../../providers/traffic/rollout-effects.ts";
 import { RolloutRun } from "../../providers/traffic/rollout-run.ts";
 import type { Router } from "../../providers/traffic/router.ts";
@@ -69,6 +69,7 @@ export class Stage {
   sets = 0;
   #messages = 0;
   #caller = 0;
+  #salts = 0;
   #random = 1;
 
   wanted(strategy: StrategyInput, more: Partial<Wanted> = {}): Wanted {
@@ -138,12 +139,13 @@ export class Stage {
       },
       slackMs: 30_000,
     };
-    let rollout = new RolloutRun(wanted, effects, promoted);
+    const salted = (one: Wanted) => withSalt(one, this.router.state(), () => this.#salt(one.release));
+    let rollout = new RolloutRun(salted(wanted), effects, promoted);
     try {
       await rollout.run();
       while (rollout.isSuperseding) {
         const services = withProvenBlue(wanted.services, this.router.proven);
-        rollout = new RolloutRun({ ...wanted, services }, effects, promoted);
+        rollout = new RolloutRun(salted({ ...wanted, services }), effects, promoted);
         await rollout.run();
       }
       return { rollout, error: undefined };
@@ -177,6 +179,12 @@ export class Stage {
     this.#random = (Math.imul(this.#random, 1664525) + 1013904223) >>> 0;
     const outcome = this.#random / 2 ** 32 < errorRate ? "errors" : "answered";
     this.router.count(service, id, outcome, latency + (this.#caller % 20));
+  }
+
+  /** Not random, so that the same callers get green in each run of a test. */
+  #salt(release: string): string {
+    this.#salts += 1;
+    return this.#salts === 1 ? release : `${release}-${this.#salts}`;
   }
 
   #port(): Router {

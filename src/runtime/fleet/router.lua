@@ -1,7 +1,7 @@
 --- The router: sends requests to the revisions of services by a table that the deployer sets, and automatically returns to the last
 -- proven table when a rollout's lease expires. `require("fleet.router")` makes a process a router; the fleet's coordinator is one.
 --
--- The revision depends only on the request's key and the release's salt, never on chance: see `fleet.router-table`. Requests to a
+-- The revision depends only on the request's key and the table's salt, never on chance: see `fleet.router-table`. Requests to a
 -- service without a table go to the wired peer of its name.
 local auth = require("fleet.auth")
 local calls = require("fleet.calls")
