@@ -59,11 +59,11 @@ async function outcomeOf(
   try {
     const request = await sentAt(ao, router, green.processId, question.slot, budget);
     if (request === undefined) return "unknown";
-    const ask = (processId: string) => dryAnswer(ao, { processId, router, request, faultWhen }, budget);
+    const ask = (processId: string, what = request) =>
+      dryAnswer(ao, { processId, router, request: what, faultWhen }, budget);
     if (question.kind === "slow")
-      return await comparedTimes(
-        () => ask(green.processId),
-        () => ask(blue.processId),
+      return await comparedTimes((revision, isControl) =>
+        ask(services[service]?.[revision]?.processId ?? "", isControl ? CONTROL : request),
       );
     const old = await ask(blue.processId);
     const isAsBad = old.kind === question.kind || old.kind === "fault";
@@ -120,7 +120,12 @@ async function dryAnswer(
     router,
     request,
     faultWhen,
-  }: { processId: string; router: string; request: OutMessage; faultWhen?: readonly FaultRule[] | undefined },
+  }: {
+    processId: string;
+    router: string;
+    request: Pick<OutMessage, "tags" | "data">;
+    faultWhen?: readonly FaultRule[] | undefined;
+  },
   budget: Budget,
 ): Promise<DryAnswer> {
   const kept = Object.entries(request.tags).filter(([name]) => !OWN_TAGS.has(name));
@@ -163,13 +168,28 @@ function answerIn(
 /** How much longer green may take, as a factor and in ms, to be as fast as blue. */
 const [FACTOR, NOISE_MS] = [1.25, 20];
 
-/** Each is asked twice, in turn, and the faster answer counts: the first may include loading the process. */
+const isLater = (one: number, other: number): boolean => one > FACTOR * other + NOISE_MS;
+
+/** What any revision answers at once, unless its unit has other work for it. */
+const CONTROL = { tags: { Action: "Info" }, data: "" };
+
+/**
+ * Each is asked twice, in turn, and the faster answer counts: the first may include loading the process. Whoever sends messages to a process
+ * makes all its answers late, also those of a dry run: what is late at a time when `Info` is late as well is unknown.
+ */
 async function comparedTimes(
-  green: () => Promise<DryAnswer>,
-  blue: () => Promise<DryAnswer>,
+  ask: (revision: "green" | "blue", isControl: boolean) => Promise<DryAnswer>,
 ): Promise<Compared> {
-  const [first, other, second, another] = [await blue(), await green(), await blue(), await green()];
-  if ([first, other, second, another].some(({ kind }) => kind !== "answered")) return "unknown";
-  const isSlower = Math.min(other.ms, another.ms) > FACTOR * Math.min(first.ms, second.ms) + NOISE_MS;
+  const old = await ask("blue", false);
+  const now = await ask("green", false);
+  const control = { blue: await ask("blue", true), green: await ask("green", true) };
+  const again = { blue: await ask("blue", false), green: await ask("green", false) };
+  if ([old, now, again.blue, again.green].some(({ kind }) => kind !== "answered")) return "unknown";
+  const [green, blue] = [Math.min(now.ms, again.green.ms), Math.min(old.ms, again.blue.ms)];
+  const isSlower = isLater(green, blue);
+  const isBehind = isSlower
+    ? isLater(control.green.ms, control.blue.ms)
+    : isLater(control.blue.ms, control.green.ms);
+  if (isBehind) return "unknown";
   return isSlower ? "differs" : "same";
 }

@@ -1,6 +1,6 @@
 /** Requests that green failed are asked of blue without effect, and what that costs. */
 import { readFileSync } from "node:fs";
-import { expect, it, test } from "vitest";
+import { describe, expect, it, test } from "vitest";
 import { comparedBy } from "../../providers/traffic/compare.ts";
 import { unitSlow } from "../../src/ao/errors.ts";
 import type { Ao, Evaluation, OutMessage, Tags } from "../../src/ao/port.ts";
@@ -147,23 +147,47 @@ test.each([
   expect((await outcome(aFault, failed("INTERNAL"), served, more)).is).toBe("unknown");
 });
 
-test("a slow answer counts if green takes longer for the same request, each asked twice", async () => {
+describe("a slow answer", () => {
+  /** Answers after this many ms for the request, and for `Info`. */
+  type Takes = readonly [request: number, info: number];
+  const taking = (green: Takes, blue: Takes) => {
+    const asked: string[] = [];
+    const ao: Partial<Ao> = {
+      async dryrun({ processId, tags }) {
+        const [request, info] = processId === GREEN ? green : blue;
+        const isInfo = tags.Action === "Info";
+        asked.push(`${processId === GREEN ? "green" : "blue"} ${tags.Action}`);
+        await new Promise((resolve) => setTimeout(resolve, isInfo ? info : request));
+        const answer = { Action: "Price-Response", "Correlation-Id": tags["Correlation-Id"] ?? "" };
+        const messages = [{ target: ROUTER, tags: answer, data: "{}" }];
+        return { messageId: "", output: "", spawns: [], messages };
+      },
+    };
+    return { asked, ao };
+  };
   const slow = question("slow", "");
-  const taking = (ms: Readonly<Record<string, number>>): Partial<Ao> => ({
-    async dryrun({ processId, tags }) {
-      await new Promise((resolve) => setTimeout(resolve, ms[processId]));
-      const answer = { Action: "Price-Response", "Correlation-Id": tags["Correlation-Id"] ?? "" };
-      return {
-        messageId: "",
-        output: "",
-        spawns: [],
-        messages: [{ target: ROUTER, tags: answer, data: "{}" }],
-      };
-    },
+  test.each([
+    ["counts if green takes longer for the same request", [120, 1], [1, 1], "differs"],
+    ["does not count if blue takes as long", [1, 1], [1, 1], "same"],
+    [
+      "is unknown if green has so much to do that it takes longer for Info as well",
+      [120, 120],
+      [1, 1],
+      "unknown",
+    ],
+    ["is unknown if blue has so much to do that green is not slower", [120, 1], [120, 120], "unknown"],
+  ] as const)("%s", async (_what, green, blue, is) => {
+    expect((await outcome(slow, {}, {}, { ao: taking(green, blue).ao })).is).toBe(is);
   });
-  expect((await outcome(slow, {}, {}, { ao: taking({ [GREEN]: 120, [BLUE]: 1 }) })).is).toBe("differs");
-  expect((await outcome(slow, {}, {}, { ao: taking({ [GREEN]: 1, [BLUE]: 1 }) })).is).toBe("same");
-  expect((await outcome(slow, {}, served)).is).toBe("unknown");
+  it("is asked twice of both, with Info in between: six dry runs", async () => {
+    const { ao, asked } = taking([1, 1], [1, 1]);
+    await outcome(slow, {}, {}, { ao });
+    const pair = ["blue Price", "green Price"];
+    expect(asked).toEqual([...pair, "blue Info", "green Info", ...pair]);
+  });
+  it("is unknown if it has no answer", async () => {
+    expect((await outcome(slow, {}, served)).is).toBe("unknown");
+  });
 });
 
 test("costs two reads and at most two dry runs for each request, once in a run", async () => {
