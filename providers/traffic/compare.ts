@@ -59,7 +59,7 @@ async function outcomeOf(
   try {
     const request = await sentAt(ao, router, green.processId, question.slot, budget);
     if (request === undefined) return "unknown";
-    const ask = (processId: string, what = request) =>
+    const ask = (processId: string, what: Pick<OutMessage, "tags" | "data"> = request) =>
       dryAnswer(ao, { processId, router, request: what, faultWhen }, budget);
     if (question.kind === "slow")
       return await comparedTimes((revision, isControl) =>
