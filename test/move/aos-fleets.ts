@@ -66,6 +66,8 @@ export class World {
   readonly dir: string;
   /** The actions of every message so far. */
   readonly asked: string[] = [];
+  /** The stack and the reason of every export so far that serves as a snapshot. */
+  readonly snapshots: string[] = [];
   /**
    * Kills the run after this many more messages: the last one is evaluated, and nobody learns of it. What the run had under way at other
    * processes stays dead too, whatever is set later.
@@ -163,6 +165,9 @@ export class World {
         if (p === undefined) throw new Error(`no process ${processId}`);
         const { Action: action = "", ...others } = tags;
         this.asked.push(action);
+        const reason = tags["Snapshot-Reason"];
+        if (reason !== undefined)
+          this.snapshots.push(`${own === this.processes.old ? "old" : "new"} ${reason}`);
         const request = { From: OWNER, Id: messageId, Action: action, Data: data, Tags: others };
         const { messages, output, error } = await p.send(request);
         assertAlive(run);

@@ -113,8 +113,9 @@ describe("a move", () => {
     const store = snapshotStore(world.fleet("new").session.scope);
     const [saved] = await store.list("counter");
     expect(await store.text(saved?.digest ?? "")).toContain('"n":1');
-    // Or a restore without a digest would return to what the move replaced.
+    // Or a restore without a digest would return to what the move replaced, or to what it only read.
     expect(saved?.reason).toBe("restore");
+    expect(world.snapshots).toEqual(["new restore", "old backup"]);
   });
 
   test("retires the old processes on request", async () => {

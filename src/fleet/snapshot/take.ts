@@ -41,11 +41,13 @@ export interface Extent {
   readonly globals?: readonly string[];
   /** States to export, which earlier libraries ignore. @default all */
   readonly states?: readonly string[];
+  /** Whether the result serves as a snapshot on any machine. @default true, unless a part is selected */
+  readonly isSnapshot?: boolean;
 }
 
 /**
- * Exports a process' states and verifies that their canonical JSON matches the digest that the process reported. The message has the
- * tags `Snapshot-Reason`, `Deployment-Id` and `Source-Hash`, so that its result serves as a snapshot on any machine.
+ * Exports a process' states and verifies that their canonical JSON matches the digest that the process reported. The message of a snapshot
+ * has the tags `Snapshot-Reason`, `Deployment-Id` and `Source-Hash`, by which other machines find it.
  *
  * @throws FleetError DIGEST_MISMATCH, and the process' own errors (NO_REPLY, EXPORT_UNSUPPORTED, FORBIDDEN, …)
  */
@@ -54,13 +56,14 @@ export async function exportState(
   place: ProcessRef,
   occasion: SnapshotReason,
   budget: Budget,
-  { whole = true, ...selected }: Extent = {},
+  { whole = true, isSnapshot, ...selected }: Extent = {},
 ): Promise<ExportedSnapshot> {
   const { name: member, processId, generation } = place;
   const { reason, sourceHash, deploymentId = session.deployment.id } = occasion;
   const own = { "Snapshot-Reason": reason, "Deployment-Id": deploymentId, "Source-Hash": sourceHash };
-  // A part of the states is no snapshot that a later run may find.
-  const tags = selected.states === undefined ? own : {};
+  // A later run must not take a part of the state for all of it.
+  const isWhole = selected.states === undefined && selected.globals === undefined;
+  const tags = (isSnapshot ?? isWhole) ? own : {};
   const request = { whole, tags, ...selected };
   const reply = await exportedState(session, place, request, budget);
   const text = canonicalJson(reply.state);
@@ -114,7 +117,7 @@ export async function exportAndStore(
   budget: Budget,
   extent: Extent = {},
 ): Promise<ExportedSnapshot> {
-  const exported = await exportState(session, place, occasion, budget, extent);
+  const exported = await exportState(session, place, occasion, budget, { ...extent, isSnapshot: true });
   await snapshotStore(session.scope).put(exported.snapshot, exported.text);
   return exported;
 }

@@ -133,10 +133,8 @@ async function everything(
   const globals = [...carried, ...left];
   if (globals.length > MAX_GLOBALS) return { taken, notKept: left };
   try {
-    return {
-      taken: await exportState(session, member, occasion, budgetOf(SECONDS), { globals }),
-      notKept: [],
-    };
+    const extent = { globals, isSnapshot: true };
+    return { taken: await exportState(session, member, occasion, budgetOf(SECONDS), extent), notKept: [] };
   } catch (error) {
     // An undeclared global may hold a value that cannot be exported.
     if (isUnsupported(error)) return { taken, notKept: left };

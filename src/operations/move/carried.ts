@@ -36,7 +36,7 @@ export interface Occasion {
   readonly id: string;
   /** The code that the process runs. */
   readonly sourceHash: string;
-  /** `restore`: the state is about to be replaced, so it is never the newest backup. @default backup */
+  /** `restore`: the state is about to be replaced, so it is never the newest backup. @default none: no snapshot is taken */
   readonly reason?: "backup" | "restore";
 }
 
@@ -64,13 +64,13 @@ export function carriedIn(exported: ExportedSnapshot, hasRouter: boolean): Carri
 export async function readCarried(
   { session }: Pick<FleetSession, "session">,
   place: ProcessRef,
-  { id, sourceHash, reason = "backup" }: Occasion,
+  { id, sourceHash, reason }: Occasion,
   hasRouter: boolean,
   budget: Budget,
   globals?: readonly string[],
 ): Promise<Carried> {
-  const occasion = { reason, sourceHash, deploymentId: id };
-  const extent = globals === undefined ? {} : { globals };
+  const occasion = { reason: reason ?? "backup", sourceHash, deploymentId: id };
+  const extent = { isSnapshot: reason !== undefined, ...(globals === undefined ? {} : { globals }) };
   return carriedIn(await exportState(session, place, occasion, budget, extent), hasRouter);
 }
 

@@ -167,7 +167,8 @@ async function lastExport(
   const wait = budgetOf(OPEN_CALLS_SECONDS);
   for (;;) {
     const budget = budgetOf(run.seconds);
-    const given = await readCarried(run.source, from, occasion(run, sourceHash), hasRouter, budget);
+    const saved = { ...occasion(run, sourceHash), reason: "backup" as const };
+    const given = await readCarried(run.source, from, saved, hasRouter, budget);
     if (given.exported.waiting === 0) {
       const givenUp = givenUpText(given.exported.old);
       if (givenUp !== "") run.note(`${name}${givenUp}`);
