@@ -38,14 +38,15 @@ test("the report has a table for each face, and on a node what became of the rep
   expect(mainnet).toContain("- Left out: 1 case of N4, because a node has no such unit.");
 });
 
-test("a case that a face leaves out says why: those of a node, and those of strangers that a network does not change", () => {
+test("a case that a face leaves out says why: those of a node, of a scheduler's replica, and of strangers that a network does not change", () => {
   const all = [...lifecycleCases(), ...cliCases(), ...rollbackCases(), ...rolloutCases()];
   const onlyLegacy = all.filter((fault) => leftOut(fault, "mainnet") !== undefined);
   const withoutNetwork = strangerCases().filter(
     ({ family, name }) => family !== "S7" && !(family === "S5" && name.includes("wallets,")),
   );
-  expect(onlyLegacy.map(({ name }) => name)).toEqual(withoutNetwork.map(({ name }) => name));
-  expect([...new Set(onlyLegacy.map(({ family }) => family))].sort()).toEqual(["S5", "S6", "S8"]);
+  const names = ["scheduler 8 s behind", ...withoutNetwork.map(({ name }) => name)];
+  expect(onlyLegacy.map(({ name }) => name)).toEqual(names);
+  expect([...new Set(onlyLegacy.map(({ family }) => family))].sort()).toEqual(["N4", "S5", "S6", "S8"]);
   const without = all.filter((fault) => leftOut(fault, "legacy") !== undefined);
   expect(without.map(({ name }) => name)).toEqual(nodeCases().map(({ name }) => name));
   const lines = leftOutLines(
