@@ -252,6 +252,8 @@ describe("the own module", () => {
       "if true then goto --[[ here ]] done end ::done::",
       'local s = "a\\\\" goto done ::done::',
       "local t = { { 1 } } local i = t[1][1] goto done ::done::",
+      // Luerl reads only its first line as a comment.
+      "--[=[ first\ngoto done ::done:: --]=]",
     ])
       expect([code, await live.eval(code)]).toEqual([code, expect.stringContaining("no goto")]);
     for (const [code, value] of [
@@ -260,9 +262,29 @@ describe("the own module", () => {
       ["return [==[ goto shop ]] goto shop ]==]", " goto shop ]] goto shop "],
       ["-- first goto shop\nreturn 'after a line'", "after a line"],
       ["--[[ first\n goto shop ]] return 'after a comment'", "after a comment"],
+      ["--[==[ goto shop ]==]\nreturn 'after a level'", "after a level"],
       ["local goto_shop, ago = 1, 5 - 3 return goto_shop - ago", "-1"],
     ] as const)
       expect([code, await live.eval(code)]).toEqual([code, value]);
+  });
+
+  test("reads code and JSON in one pass in Luerl, which tries an anchored pattern that fails at every later position", async () => {
+    const live = await started();
+    await live.eval(`
+      Steps = 0
+      for _, name in ipairs({ "find", "match" }) do
+        local original = string[name]
+        string[name] = function(text, pattern, at, ...)
+          local found = table.pack(original(text, pattern, at, ...))
+          if found[1] == nil and string.byte(pattern) == 94 then Steps = Steps + #text - (at or 1) + 1 end
+          return table.unpack(found, 1, found.n)
+        end
+      end`);
+    const code = `local t = { "goto" }${" t[1] = t[1] .. -1".repeat(100)} return #t[1]`;
+    expect(await live.eval(code)).toBe("204");
+    const list = JSON.stringify(Array.from({ length: 100 }, (_, n) => [n, "\ud800", -n]));
+    expect(await live.eval(`return #require("json").decode([==[${list}]==])`)).toBe("100");
+    expect(Number(await live.eval("return Steps"))).toBeLessThan(list.length);
   });
 
   test("sends, replies, forwards and spawns as aos does", async () => {

@@ -77,7 +77,8 @@ local function escape(text, at)
   local code = tonumber(text:sub(at + 1, at + 4), 16)
   if not code then fail(at, "an invalid escape") end
   at = at + 5
-  local low = code >= 55296 and code < 56320 and text:match("^\\u(%x%x%x%x)", at)
+  local isHigh = code >= 55296 and code < 56320 and text:sub(at, at + 1) == "\\u"
+  local low = isHigh and text:sub(at + 2, at + 5):match("^%x%x%x%x$")
   if low then
     code = 65536 + (code - 55296) * 1024 + (tonumber(low, 16) - 56320)
     at = at + 6
@@ -140,10 +141,11 @@ read = function(text, at, depth)
   if char == '"' then return readString(text, at) end
   if char == "{" then return readObject(text, at, depth) end
   if char == "[" then return readList(text, at, depth) end
-  local word = text:match("^%a+", at)
+  -- Luerl tries an anchored pattern that fails at every later position, too.
+  local word = char:find("%a") and text:match("^%a+", at)
   if word == "null" then return nil, at + 4 end
   if word and WORDS[word] ~= nil then return WORDS[word], at + #word end
-  local digits = text:match("^%-?%d+%.?%d*[eE]?[%+%-]?%d*", at)
+  local digits = char:find("[%-%d]") and text:match("^%-?%d+%.?%d*[eE]?[%+%-]?%d*", at)
   local value = digits and tonumber(digits)
   if not value then fail(at, "an unexpected character") end
   return value, at + #digits

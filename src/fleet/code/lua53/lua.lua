@@ -200,11 +200,13 @@ if collectgarbage("count") == nil then
   end
 end
 
--- Where a long bracket (`[==[ … ]==]`) that begins at a position ends; nil if there is none.
+-- Where a long bracket (`[==[ … ]==]`) that begins at a position ends; nil if there is none. Without a pattern: Luerl tries an anchored one that
+-- fails at every later position, too.
 local function endOfBracket(code, at)
-  local _, last, level = string.find(code, "^%[(=*)%[", at)
-  if not last then return nil end
-  local _, close = string.find(code, "]" .. level .. "]", last + 1, true)
+  local last = at + 1
+  while string.sub(code, last, last) == "=" do last = last + 1 end
+  if string.sub(code, last, last) ~= "[" then return nil end
+  local _, close = string.find(code, "]" .. string.sub(code, at + 1, last - 1) .. "]", last + 1, true)
   return close or #code
 end
 
@@ -214,7 +216,9 @@ local function endOfText(code, at)
   if sign == "[" then return endOfBracket(code, at) end
   if sign == "-" then
     if string.sub(code, at + 1, at + 1) ~= "-" then return nil end
-    return endOfBracket(code, at + 2) or string.find(code, "\n", at, true) or #code
+    -- Luerl has no other long comment: `--[=[` ends with its line.
+    if string.sub(code, at + 2, at + 3) == "[[" then return endOfBracket(code, at + 2) end
+    return string.find(code, "\n", at, true) or #code
   end
   local from = at + 1
   while true do
