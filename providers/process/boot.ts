@@ -8,7 +8,7 @@ import type { ProcessInputs } from "./schema.ts";
 /** Bytes of a spawn in addition to its data: signature and tags. */
 const ENVELOPE = 8_000;
 
-/** Seconds to wait for the result of a boot. Without a result the code is loaded by another message, so it might be loaded twice. */
+/** Seconds to wait for the output of a boot that was evaluated. Without one the code is loaded by another message. */
 const BOOT_SECONDS = 60;
 
 /**

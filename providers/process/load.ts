@@ -171,7 +171,10 @@ export interface Load {
   readonly at: number;
   /** Its intent, if it is in this machine's journal. */
   readonly key?: string;
-  /** Seconds to wait for its result before it is skipped, for a message that may have none. @default until the budget ends */
+  /**
+   * For a boot, which may have no output: seconds to wait for it, from the evaluation of the boot on, before it is skipped.
+   * @default until the budget ends
+   */
   readonly patience?: number;
 }
 
@@ -225,6 +228,8 @@ export async function committedLoad(
     // A load from the ledger was evaluated before, and a boot arrives with its process.
     if (load.key !== undefined && !(await session.ao.isPlaced(ref, budget))) continue;
     const { patience } = load;
+    // A spawn that a unit lost is sent again, and boots then, however late: another load before that would run the code twice.
+    if (patience !== undefined) await session.ao.awaitReady(ref.processId, budget);
     const found =
       patience === undefined
         ? await committed(session, load, hash, ref.processId, budget)

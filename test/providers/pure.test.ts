@@ -1,13 +1,19 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
+import { bootLoads } from "../../providers/process/boot.ts";
 import { explainModules } from "../../providers/process/explain-changes.ts";
+import { committedLoad } from "../../providers/process/load.ts";
+import type { ProcessInputs } from "../../providers/process/schema.ts";
 import { assumeUnchanged, checkInputs, UNKNOWN } from "../../providers/run/inputs.ts";
 import { changeText } from "../../providers/wiring/drift.ts";
 import { peerChanges } from "../../providers/wiring/table.ts";
+import type { Ao, Evaluation } from "../../src/ao/port.ts";
+import { budgetOf } from "../../src/core/budget.ts";
 import { composeProgram, readLoadOutcome } from "../../src/fleet/code/program.ts";
 import { explainData } from "../../src/fleet/config/setting-text.ts";
 import { judge } from "../../src/fleet/health/probe.ts";
+import type { Session } from "../../src/fleet/session/session.ts";
 
 describe("a program", () => {
   const commit = { process: "battle", release: "r", sourceHash: "h", version: "1.0.0", epoch: 3 };
@@ -46,6 +52,24 @@ describe("the outcome of a load", () => {
     ['{"fleet":"committed"}', { kind: "unclear" }],
     ['{"success":true}', { kind: "unclear" }],
   ])("%s", (output, outcome) => expect(readLoadOutcome(output)).toEqual(outcome));
+});
+
+it("the boot of a spawn that a unit lost is the load, however late the spawn is sent again", async () => {
+  let isThere = false;
+  const ao: Pick<Ao, "awaitReady" | "evaluation"> = {
+    async awaitReady() {
+      isThere = true;
+    },
+    async evaluation({ messageId }, { total }): Promise<Evaluation> {
+      // Without the process, the budget ends before there is a result.
+      if (!isThere) throw new Error(`gave up after ${total} ms`);
+      return { messageId, output: '{"fleet":"committed","sourceHash":"h"}', messages: [], spawns: [] };
+    },
+  };
+  const place = { name: "battle", processId: "p", generation: 1 };
+  const loads = bootLoads(place, { onBoot: true } as ProcessInputs);
+  const load = await committedLoad({ ao } as Session, place, "h", loads, budgetOf(5));
+  expect(load?.evalId).toBe("p");
 });
 
 describe("a verdict", () => {
