@@ -8,7 +8,7 @@ import type { Commit, Program, RestoredState } from "./commit.ts";
 import { repeatGuard } from "./eval-id-lua.ts";
 import { LIBRARY_LUA } from "./library-lua.ts";
 import { type StateComparison, StateComparisonSchema } from "./state-comparison.ts";
-import { codeOf, handlersIn } from "./without-library.ts";
+import { codeOf, committedWithoutLibrary, handlersIn } from "./without-library.ts";
 
 /**
  * The program of a load. `strangers` are manually added handlers that are removed before the bundle runs.
@@ -61,7 +61,8 @@ export function composeProgram(
 
 /** The hash of the bundle that a load's program commits; undefined for any other program. Pure. */
 export const committedHash = (program: string): string | undefined =>
-  /sourceHash = "([0-9a-f]{64})"[^\n]*\}\)\s*$/.exec(program.slice(-2000))?.[1];
+  /sourceHash = "([0-9a-f]{64})"[^\n]*\}\)\s*$/.exec(program.slice(-2000))?.[1] ??
+  committedWithoutLibrary(program);
 
 /**
  * The program as the data of a spawn (`On-Boot: Data`). It must not raise an error, because a process whose boot failed can never

@@ -53,6 +53,12 @@ export function composeWithoutLibrary(
   };
 }
 
+/** The hash of the bundle that such a load commits, from the marker at its end; undefined for any other program. Pure. */
+export const committedWithoutLibrary = (program: string): string | undefined =>
+  /\("\{\\"fleet\\":\\"committed\\"[^\n]*\\"sourceHash\\":\\"([0-9a-f]{64})\\"[^\n]*\}"\)\s*$/.exec(
+    program.slice(-2000),
+  )?.[1];
+
 export interface RunningCode {
   readonly code: readonly string[];
   readonly responseMs: number;
