@@ -58,7 +58,7 @@ async function hashOf(network: ResolvedNetwork, id: string): Promise<Hash> {
 function compare({ id, device }: UsedModule, node: PinnedNode | undefined, hash: Hash) {
   const before = node?.modules?.[id];
   const sha256 = "sha256" in hash ? hash.sha256 : before?.sha256;
-  const pinned: PinnedModule = { device, ...(sha256 === undefined ? {} : { sha256 }) };
+  const pinned: PinnedModule = { ...before, device, ...(sha256 === undefined ? {} : { sha256 }) };
   const hasChanged = before?.sha256 !== undefined && sha256 !== before.sha256;
   return {
     ...{ id, pinned },

@@ -63,6 +63,7 @@ export async function pinNode(
   const { scheduler = address, authority = address } = before ?? {};
   const { modules, warnings } = await pinModules(remoteNetwork(network), used, before);
   const now: PinnedNode = {
+    ...before,
     ...{ address, scheduler, authority },
     ...(build === undefined ? {} : { build }),
     ...(Object.keys(modules).length === 0 ? {} : { modules }),
@@ -105,16 +106,17 @@ export async function isNewNode(network: CompleteNetworkRef, { folder, stack }: 
 
 /** Writes a node's entry. The file is read again first: another stack may have pinned its node or its modules since. */
 async function pin({ folder, stack }: Place, nodeUrl: string, node: PinnedNode): Promise<void> {
-  const { version, nodes } = await readNodeLock(folder);
-  const others = nodes[nodeUrl];
+  const lock = await readNodeLock(folder);
+  const others = lock.nodes[nodeUrl];
   const modules = sorted({ ...others?.modules, ...node.modules });
   const entry = {
+    ...others,
     ...node,
     ...(Object.keys(modules).length === 0 ? {} : { modules }),
     ...stacksOf(others, stack),
   };
   try {
-    await writeNodeLock(folder, { version, nodes: { ...nodes, [nodeUrl]: entry } });
+    await writeNodeLock(folder, { ...lock, nodes: { ...lock.nodes, [nodeUrl]: entry } });
   } catch (error) {
     throw new FleetError(
       {

@@ -8,9 +8,10 @@ import { readJson } from "./files.ts";
 /** The file next to Pulumi.yaml, to be committed, that pins the HyperBEAM nodes of a project's stacks. */
 export const LOCK_FILE = "fleet.lock.json";
 
+// Loose: what a later version adds to the file stays in it, and is no reason to refuse it here.
 const address = z.string().regex(ADDRESS);
 
-const PinnedModuleSchema = z.strictObject({
+const PinnedModuleSchema = z.looseObject({
   /** The device of the node that runs its processes. */
   device: z.string(),
   /** Hex sha-256 of its bytes; missing if the gateway did not serve them. */
@@ -21,7 +22,7 @@ const PinnedModuleSchema = z.strictObject({
 });
 export type PinnedModule = z.infer<typeof PinnedModuleSchema>;
 
-const PinnedNodeSchema = z.strictObject({
+const PinnedNodeSchema = z.looseObject({
   /** The node's own address. */
   address,
   /** The scheduler and the authority of processes that are spawned through it. */
@@ -36,7 +37,7 @@ const PinnedNodeSchema = z.strictObject({
 });
 export type PinnedNode = z.infer<typeof PinnedNodeSchema>;
 
-const LockSchema = z.strictObject({
+const LockSchema = z.looseObject({
   version: z.literal(1),
   /** By URL. */
   nodes: z.record(z.string(), PinnedNodeSchema),
@@ -67,7 +68,7 @@ export const sorted = <T>(entries: Readonly<Record<string, T>>): Record<string, 
   Object.fromEntries(Object.entries(entries).sort(([a], [b]) => (a < b ? -1 : 1)));
 
 /** Writes the lock file with its nodes in order. */
-export async function writeNodeLock(folder: string, { version, nodes }: NodeLock): Promise<void> {
-  const text = `${JSON.stringify({ version, nodes: sorted(nodes) }, null, 2)}\n`;
+export async function writeNodeLock(folder: string, { version, nodes, ...rest }: NodeLock): Promise<void> {
+  const text = `${JSON.stringify({ version, nodes: sorted(nodes), ...rest }, null, 2)}\n`;
   await replaceFile(join(folder, LOCK_FILE), text, { mode: 0o644 });
 }

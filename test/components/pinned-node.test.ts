@@ -140,6 +140,22 @@ describe("the node of a mainnet stack", () => {
     expect((await lockOf(folder)).nodes[net.node.nodeUrl]).not.toHaveProperty("stacks");
   });
 
+  it("is read, and written, with what a later version added to the file", async () => {
+    const folder = await project();
+    const used = [{ id: net.module, device: "genesis-wasm@1.0" }];
+    await pinNode(mainnet(), false, at(folder), used);
+    const { modules } = (await lockOf(folder)).nodes[net.node.nodeUrl];
+    const later = { [net.module]: { ...modules[net.module], size: 3 } };
+    await edit(folder, { region: "north", modules: later });
+    const file = join(folder, "fleet.lock.json");
+    await writeFile(file, JSON.stringify({ ...(await lockOf(folder)), comment: "ours" }));
+    await pinNode(mainnet(), false, at(folder, "prod"), used);
+    expect(await lockOf(folder)).toMatchObject({
+      comment: "ours",
+      nodes: { [net.node.nodeUrl]: { region: "north", stacks: ["dev", "prod"], modules: later } },
+    });
+  });
+
   it("does not pin what a gateway answers in the place of a module", async () => {
     const lua = "l".repeat(43);
     const answers: Readonly<Record<string, readonly [string, string]>> = {
