@@ -1,6 +1,7 @@
 import { resolve } from "node:path";
 import { Command, InvalidArgumentError } from "commander";
 import { z } from "zod";
+import { FleetError } from "../core/errors.ts";
 import type { FleetSession } from "../fleet/fleet-session.ts";
 import type { OperationContext } from "../operations/context.ts";
 import type { Workspace } from "../operations/workspace/workspace.ts";
@@ -102,7 +103,7 @@ export function defineCommand<O extends z.ZodType>(cli: Cli, spec: CommandSpec<O
     log.say("info", "started");
     const failed = (error: unknown) => {
       out.error(error);
-      out.note(stackHint(context.onStack));
+      out.note(stackHint(context.onStack, error instanceof FleetError ? error.problems : []));
       return exitCodeOf(error);
     };
     try {

@@ -5,6 +5,7 @@ import { UNKNOWN } from "../../providers/run/inputs.ts";
 import { failureLines } from "../../src/cli/deploy/report.ts";
 import { treeLines } from "../../src/cli/deploy/tree.ts";
 import { findProject } from "../../src/cli/project.ts";
+import { stackHint } from "../../src/cli/stack-hint.ts";
 import { shownLine, styled } from "../../src/cli/styled.ts";
 import { table } from "../../src/cli/table.ts";
 import { brief } from "../../src/core/brief.ts";
@@ -25,6 +26,21 @@ import { networkOf, readStackConfig } from "../../src/operations/workspace/stack
 import { packageDir } from "../../src/toolchain/paths.ts";
 import { temporaryFolder } from "../kit/folder.ts";
 import { began, ended, failed, MANIFEST_HEAD, projectFolder, urn } from "./fakes.ts";
+
+test.each([
+  ["Run npx fleet logs shop.", true],
+  ["Fix the name.", false],
+  ["Finish it: npx fleet move --stack dev --to mainnet", false],
+  [
+    "If it was killed: npx pulumi config rm movingTo --stack dev, then npx pulumi up --refresh --stack dev.",
+    false,
+  ],
+  ["Deploy it: npx pulumi up --stack mainnet. Or see npx fleet status.", true],
+])("the stack is named after the remedy %j: %s", (remedy, isNamed) => {
+  const lines = stackHint(" --stack prod", [{ code: "X", what: "x", remedy }]);
+  expect(lines).toHaveLength(isNamed ? 1 : 0);
+  expect(stackHint("", [{ code: "X", what: "x", remedy }])).toEqual([]);
+});
 
 test("problems are parsed back as they were written, several and with long values", () => {
   const problems: Problem[] = [

@@ -136,10 +136,13 @@ test("the next command acts on the stack that was named", async () => {
     "Next: npx fleet resume --stack prod, then npx fleet deploy --stack prod continues",
   );
   expect((await on(["abort"])).stdout).toContain("If none does, npx fleet deploy --refresh --stack prod, of");
-  expect((await on(["abort", "--router", "nobody"])).stderr).toContain(
-    "The commands above act on this stack with --stack prod.",
+  const failing: Behaviour = () => ({ error: "boom" });
+  expect((await run(["abort", "--stack", "prod"], failing)).stderr).toContain(
+    "The commands above without --stack act on this stack with --stack prod.",
   );
-  expect((await run(["abort", "--router", "nobody"], rollout().behave)).stderr).not.toContain("--stack");
+  expect((await run(["abort"], failing)).stderr).not.toContain("--stack");
+  // Its remedy contains no command.
+  expect((await on(["abort", "--router", "nobody"])).stderr).not.toContain("--stack");
 });
 
 test("a refusal of the router exits with 1, and a missing router is named", async () => {

@@ -1,4 +1,4 @@
-import { problemLines } from "../../core/errors.ts";
+import { type Problem, problemLines } from "../../core/errors.ts";
 import { AFTER_APPROVAL } from "../../delivery/traffic-text.ts";
 import type { Manifest } from "../../fleet/members/manifest.ts";
 import { stepText } from "../../fleet/session/step-phases.ts";
@@ -61,7 +61,7 @@ export function reportLines(
     lines.push("The run was interrupted. Run the same command again: it continues from here.");
   }
   for (const failure of failures) lines.push(...failureLines(failure));
-  if (failures.length > 0) lines.push(...stackHint(onStack));
+  lines.push(...stackHint(onStack, problemsIn(failures)));
   lines.push("");
   if (standing) lines.push(...standingLines(standing, onStack));
   lines.push(`${"log:".padEnd(22)} ${outcome.log}`);
@@ -97,6 +97,10 @@ export const planFailureLines = (stack: string, { status, holders, failures }: P
   ...failures.flatMap(failureLines),
   ...(status === "locked" ? [`The stack ${stack} is locked by ${holders.join(", ")}. [STACK_LOCKED]`] : []),
 ];
+
+/** The problems of several failures. Pure. */
+export const problemsIn = (failures: readonly Failure[]): Problem[] =>
+  failures.flatMap(({ problems }) => problems);
 
 /** The lines of the problems of one failure, each prefixed with the member unless it already names it. */
 export function failureLines({ member, problems }: Failure): string[] {

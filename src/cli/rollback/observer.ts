@@ -4,7 +4,7 @@ import { NOT_SWITCHED_TEXT } from "../../operations/rollback/emergency.ts";
 import type { RollbackObserver, RollbackResult } from "../../operations/rollback/perform.ts";
 import { reportPath } from "../../operations/rollback/report.ts";
 import { unsavedLine } from "../../operations/rollback/unsaved.ts";
-import { failureLines, reportLines } from "../deploy/report.ts";
+import { failureLines, problemsIn, reportLines } from "../deploy/report.ts";
 import { screenFor } from "../deploy/screen.ts";
 import type { Output } from "../output.ts";
 import { stackHint } from "../stack-hint.ts";
@@ -40,7 +40,7 @@ function printResult(out: Output, { report, outcome, touched }: RollbackResult, 
     ? reportLines(outcome, report.stack, undefined, undefined, onStack)
     : [
         ...outcome.failures.flatMap((failure) => failureLines(failure)),
-        ...(outcome.failures.length > 0 ? stackHint(onStack) : []),
+        ...stackHint(onStack, problemsIn(outcome.failures)),
       ];
   out.alert(lines);
   for (const { name, status, reasons } of report.validation) {
