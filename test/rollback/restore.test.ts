@@ -217,16 +217,27 @@ test.each([
   60_000,
 );
 
-test("a change between two parts of an export starts it again, at most three times", async () => {
+test("a change between two parts of an export starts it again, and after the second one the process refuses requests until its state was read", async () => {
   let changes = 1;
   const { p, backup, fleet } = await running(undefined, async (action, aos) => {
     if (action === "EXPORT_STATE" && changes-- > 0) await add(aos, "late");
   });
+  const notesIn = async (digest: string) =>
+    JSON.parse((await snapshotStore(fleet.session.scope).text(digest)) ?? "{}").globals.Notes;
   await p.eval(LARGE);
-  const { digest } = await backup();
-  const text = await snapshotStore(fleet.session.scope).text(digest);
-  expect(JSON.parse(text ?? "{}").globals.Notes).toEqual(["milk", "eggs", "tea", "late"]);
+  expect(await notesIn((await backup()).digest)).toEqual(["milk", "eggs", "tea", "late"]);
   changes = 100;
+  // Two attempts of two messages each; after the last part of the third one, the process serves again.
+  const five = ["late", "late", "late", "late", "late"];
+  expect(await notesIn((await backup()).digest)).toEqual(["milk", "eggs", "tea", ...five]);
+  expect(await p.value("#Notes")).toBe(9);
+}, 60_000);
+
+test("a state that its owner changes all the time ends a backup after three restarts", async () => {
+  const { p, backup } = await running(undefined, async (action, aos) => {
+    if (action === "EXPORT_STATE") await aos.eval("Notes[#Notes + 1] = 'more'");
+  });
+  await p.eval(LARGE);
   await expect(backup()).rejects.toMatchObject({
     code: "STATE_CHANGED",
     problems: [{ remedy: expect.stringContaining("npx fleet call notes DRAIN --control") }],

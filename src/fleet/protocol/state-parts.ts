@@ -35,6 +35,7 @@ const mismatch = (name: string, what: string, got: string, expected: string): Fl
  * The rest of an export in parts.
  *
  * @param first the reply with the first part
+ * @param hold whether the process refuses requests until the last part
  * @throws FleetError STATE_CHANGED: the state changed meanwhile, so its parts do not fit together; DIGEST_MISMATCH
  */
 export async function exportedInParts(
@@ -42,6 +43,7 @@ export async function exportedInParts(
   request: Request,
   first: PartReply,
   budget: GrowingBudget,
+  hold: { readonly hold?: true },
 ): Promise<Exported> {
   const all = new StateParts();
   let chain = "";
@@ -54,7 +56,7 @@ export async function exportedInParts(
     all.add(part.text);
     budget.grow();
     if (part.isLast) break;
-    const data = { part: { n: part.n + 1, id: part.id } };
+    const data = { part: { n: part.n + 1, id: part.id, ...hold } };
     const next = (await ask(session, { ...request, data }, PartReplySchema, budget.step())).part;
     if (next.id !== part.id || next.n !== part.n + 1)
       throw mismatch(request.name, `Part ${next.n} of the exported state`, next.id, part.id);

@@ -12,7 +12,7 @@ import { exportedInParts, forParts, importInParts } from "./state-parts.ts";
 
 const AnythingSchema = z.looseObject({});
 const ImportedSchema = z.looseObject({ digest: z.string(), reset: luaList(z.string()).optional() });
-const ResettableSchema = ExportedSchema.pick({ resettable: true });
+const ReportSchema = ExportedSchema.pick({ resettable: true, globals: true, code: true });
 
 /** Tags of a control message. They are part of its identity: only the same message with the same tags counts as sent before. */
 type ControlTags = Readonly<Record<string, string>>;
@@ -80,11 +80,17 @@ interface ExportRequest {
   readonly globals?: readonly string[];
   /** States to export; earlier libraries export all. @default all */
   readonly states?: readonly string[];
+  /**
+   * Whether the process may refuse requests (`DRAINING`) while a large state is read that messages change again and again. It accepts them again
+   * after the last part, or a minute after a run that died; earlier libraries refuse none. @default false
+   */
+  readonly mayHold?: boolean;
   readonly tags?: Readonly<Record<string, string>>;
 }
 
-/** How often an export in parts starts again because the state changed meanwhile. */
+/** How often an export in parts starts again because the state changed meanwhile, and how often it does before the process holds. */
 const MOST_RESTARTS = 3;
+const RESTARTS_BEFORE_HOLD = 2;
 /** Bytes of a state that is imported in one message, which earlier libraries also understand. */
 const MOST_AT_ONCE = 512 * 1024;
 /** Bytes of a state that a process accepts in one message. */
@@ -100,18 +106,19 @@ const MOST_IN_MESSAGE = 8 * 1024 * 1024;
 export async function exportedState(
   session: Sender,
   { name, generation, processId }: ProcessRef,
-  { tags = {}, ...data }: ExportRequest,
+  { tags = {}, mayHold = false, ...data }: ExportRequest,
   budget: Budget,
 ): Promise<Exported> {
   const request = { name, generation, processId, action: "EXPORT_STATE", tags };
   // One limit for all parts of all attempts.
   const whole = forParts(budget);
   for (let restarts = 0; ; restarts++) {
-    const first = { ...request, data: { ...data, part: { n: 1 } } };
+    const hold: { readonly hold?: true } = mayHold && restarts >= RESTARTS_BEFORE_HOLD ? { hold: true } : {};
+    const first = { ...request, data: { ...data, part: { n: 1, ...hold } } };
     const answer = await ask(session, first, z.union([PartReplySchema, ExportedSchema]), whole.step());
     if (!("part" in answer)) return answer as Exported;
     try {
-      return await exportedInParts(session, request, PartReplySchema.parse(answer), whole);
+      return await exportedInParts(session, request, PartReplySchema.parse(answer), whole, hold);
     } catch (error) {
       if (!(error instanceof FleetError) || error.code !== "STATE_CHANGED") throw error;
       if (restarts >= MOST_RESTARTS) throw keepsChanging(name, error);
@@ -120,18 +127,20 @@ export async function exportedState(
 }
 
 /**
- * Names of the states that an import can give their default again; undefined with an earlier library, which cannot. Reads no more than the
- * first part of the state.
+ * What an export says besides the state: names of the states that an import can give their default again (undefined with an earlier library, which
+ * cannot), the globals, and state in the code. Reads no more than the first part of the state.
  *
  * @throws FleetError as `ask`; FORBIDDEN, EXPORT_UNSUPPORTED
  */
-export async function resettableStates(
+export function exportReport(
   session: Sender,
   { name, generation, processId }: ProcessRef,
+  { globals }: Pick<ExportRequest, "globals">,
   budget: Budget,
-): Promise<readonly string[] | undefined> {
-  const request = { name, generation, processId, action: "EXPORT_STATE", data: { part: { n: 1 } } };
-  return (await ask(session, request, ResettableSchema, budget)).resettable;
+): Promise<z.infer<typeof ReportSchema>> {
+  const data = { ...(globals === undefined ? {} : { globals }), part: { n: 1 } };
+  const request = { name, generation, processId, action: "EXPORT_STATE", data };
+  return ask(session, request, ReportSchema, budget);
 }
 
 function keepsChanging(name: string, cause: FleetError): FleetError {
@@ -173,7 +182,7 @@ export async function importState(
     readonly epoch: number;
     readonly state: unknown;
     readonly digest: string;
-    /** Names of states that get their default instead: a subset of `resettableStates`. @default none */
+    /** Names of states that get their default instead: a subset of `resettable`. @default none */
     readonly reset?: readonly string[];
     readonly tags?: ControlTags;
   },

@@ -47,7 +47,8 @@ export interface Extent {
 
 /**
  * Exports a process' states and verifies that their canonical JSON matches the digest that the process reported. The message of a snapshot
- * has the tags `Snapshot-Reason`, `Deployment-Id` and `Source-Hash`, by which other machines find it.
+ * has the tags `Snapshot-Reason`, `Deployment-Id` and `Source-Hash`, by which other machines find it. If messages change a large state again
+ * and again, the process refuses requests until its snapshot was read.
  *
  * @throws FleetError DIGEST_MISMATCH, and the process' own errors (NO_REPLY, EXPORT_UNSUPPORTED, FORBIDDEN, …)
  */
@@ -63,8 +64,8 @@ export async function exportState(
   const own = { "Snapshot-Reason": reason, "Deployment-Id": deploymentId, "Source-Hash": sourceHash };
   // A later run must not take a part of the state for all of it.
   const isWhole = selected.states === undefined && selected.globals === undefined;
-  const tags = (isSnapshot ?? isWhole) ? own : {};
-  const request = { whole, tags, ...selected };
+  const mayHold = isSnapshot ?? isWhole;
+  const request = { whole, tags: mayHold ? own : {}, mayHold, ...selected };
   const reply = await exportedState(session, place, request, budget);
   const text = canonicalJson(reply.state);
   if (sha256(text) !== reply.digest) {

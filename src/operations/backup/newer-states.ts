@@ -3,7 +3,7 @@ import { budgetOf } from "../../core/budget.ts";
 import { canonicalJson, sha256 } from "../../core/hash.ts";
 import { parseJson } from "../../core/json.ts";
 import type { FleetSession } from "../../fleet/fleet-session.ts";
-import { resettableStates } from "../../fleet/protocol/state.ts";
+import { exportReport } from "../../fleet/protocol/state.ts";
 import { StateSchema } from "../../fleet/snapshot/contents.ts";
 import { LOSSLESS } from "../../fleet/snapshot/parts.ts";
 import type { SnapshotToRestore } from "./find.ts";
@@ -17,7 +17,7 @@ export interface PlannedRestore extends SnapshotToRestore {
 /**
  * What a restore of each backup resets. Changes nothing.
  *
- * @throws FleetError as `resettableStates`
+ * @throws FleetError as `exportReport`
  */
 export const planRestores = (
   { session }: FleetSession,
@@ -26,7 +26,7 @@ export const planRestores = (
   Promise.all(
     wanted.map(async (one) => {
       const names = namesIn(one.text);
-      const resettable = await resettableStates(session, one.member, budgetOf(120));
+      const { resettable } = await exportReport(session, one.member, {}, budgetOf(120));
       return { ...one, reset: resettable?.filter((name) => !names.has(name)) };
     }),
   );

@@ -5,7 +5,7 @@ import { isPlain } from "../../fleet/code/without-library.ts";
 import type { FleetSession } from "../../fleet/fleet-session.ts";
 import type { ProcessRef } from "../../fleet/health/verdict.ts";
 import type { Member } from "../../fleet/members/member.ts";
-import { exportedState } from "../../fleet/protocol/state.ts";
+import { exportedState, exportReport } from "../../fleet/protocol/state.ts";
 import { type Exported, inCodeText } from "../../fleet/snapshot/contents.ts";
 import { isUnsupported } from "../../fleet/snapshot/unsupported.ts";
 import type { MemberPlan, PlanRequest, UnsavedState } from "./member-plan.ts";
@@ -59,19 +59,27 @@ export async function withUnsaved(
   return unsaved.length === 0 ? plan : { ...plan, unsaved };
 }
 
-/** The export as the run makes it: where a global cannot be exported, only the declared ones. */
+/**
+ * What the export says, as the run makes it: where a global cannot be exported, only the declared ones. A large state that messages change is not
+ * read to its end: unlike a plan, the run makes the process refuse requests meanwhile.
+ */
 async function lookAt(
   { session }: FleetSession,
   place: ProcessRef,
   globals: readonly string[] | undefined,
   { emergency }: PlanRequest,
-): Promise<Exported> {
-  const seconds = emergency ? EMERGENCY_SECONDS : SECONDS;
+): Promise<Pick<Exported, "code" | "globals">> {
+  const budget = () => budgetOf(emergency ? EMERGENCY_SECONDS : SECONDS);
+  const read = (selected: { readonly globals?: readonly string[] }) =>
+    exportedState(session, place, { whole: true, ...selected }, budget()).catch((error: unknown) => {
+      if (!(error instanceof FleetError) || error.code !== "STATE_CHANGED") throw error;
+      return exportReport(session, place, selected, budget());
+    });
   try {
-    return await exportedState(session, place, { whole: true }, budgetOf(seconds));
+    return await read({});
   } catch (error) {
     if (globals === undefined || !isUnsupported(error)) throw error;
-    return exportedState(session, place, { whole: true, globals }, budgetOf(seconds));
+    return read({ globals });
   }
 }
 

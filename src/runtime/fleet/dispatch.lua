@@ -5,6 +5,7 @@ local auth = require("fleet.auth")
 local calls = require("fleet.calls")
 local envelope = require("fleet.envelope")
 local epoch = require("fleet.epoch")
+local exportParts = require("fleet.export-parts")
 local fail = require("fleet.fail")
 local handlers = require("fleet.handlers")
 local json = require("fleet.json")
@@ -36,11 +37,14 @@ local STOPPED = {
 -- A read that looks forbidden would be taken for a secret.
 local NOT_SECRET = " This only limits who makes the process send it: the state of a process is public, and a dry run reads it."
 
+local HELD = { "DRAINING", "this process accepts no new requests while its state is read", "Send it again in a few seconds." }
+
 -- Why this process handles no requests, or nil. While it drains, it still says what it would have answered: a dry run changes nothing, and a judge compares
 -- the new revision with it.
 local function stopped()
-  if store.status == "DRAINING" and envelope.isDryRun() then return nil end
-  return STOPPED[store.status]
+  local isDry = envelope.isDryRun()
+  if store.status == "DRAINING" and isDry then return nil end
+  return STOPPED[store.status] or exportParts.isHeld() and not isDry and HELD or nil
 end
 
 local function readData(entry, msg)
@@ -221,7 +225,11 @@ function dispatch.first(msg)
   if matching.find(msg) then return true end
   if next(store.partitioned) then envelope.of(msg).key = partition.key(msg) end
   local isOurs = entry ~= nil and not isOffered or dispatch.isClosed(msg)
-  if not isOurs then undo.mayChange() end
+  if not isOurs then
+    -- A message that no handler takes changes nothing but what patterns do to globals.
+    undo.mayRun()
+    if msg.Action == "Eval" and msg.From == auth.owner() or not results.isInstalled() then undo.mayChange() end
+  end
   return isOurs
 end
 

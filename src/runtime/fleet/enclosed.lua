@@ -33,7 +33,7 @@ local next, rawget, rawset = native.next, native.rawget, native.rawset
 local getmeta, setmeta = native.getmetatable, native.setmetatable
 
 -- log: (content, key, earlier value) of each write while a message is open; n: its length · depth: open messages · writes: number of all
--- writes ever · pending: tables that were stored since the last `settle` · eager: tables in enclosed ones that cannot be enclosed ·
+-- writes ever, and of tables enclosed · pending: tables that were stored since the last `settle` · eager: tables in enclosed ones that cannot be enclosed ·
 -- plain, object, mark: metatables · wrapped: functions that replace Lua's own
 local journal = Fleet.journal
 if not journal then
@@ -51,6 +51,8 @@ function enclosed.has(t)
 end
 
 local function record(content, key, value)
+  journal.writes = journal.writes + 1
+  if journal.depth == 0 then return end
   local log, n = journal.log, journal.n
   log[n + 1], log[n + 2], log[n + 3] = content, key, value
   journal.n = n + 3
@@ -60,9 +62,8 @@ local function write(t, k, v)
   if k == nil then error("index is nil", 3) end
   if k ~= k then error("index is NaN", 3) end
   local content = rawget(t, CONTENT)
-  if journal.depth > 0 then record(content, k, content[k]) end
+  record(content, k, content[k])
   content[k] = v
-  journal.writes = journal.writes + 1
   if type(v) == "table" and rawget(v, CONTENT) == nil then
     local pending = journal.pending
     pending[#pending + 1] = v
@@ -87,10 +88,6 @@ local function isMark(meta)
   return type(meta) == "table" and rawget(meta, "__name") == "json.object" and next(meta) == "__name" and next(meta, "__name") == nil
 end
 
-local function isNull(meta)
-  return type(meta) == "table" and rawget(meta, "__name") == "json.null"
-end
-
 local function contentOf(t)
   return type(t) == "table" and rawget(t, CONTENT) or nil
 end
@@ -101,7 +98,7 @@ enclosed.contentOf = contentOf
 -- The members of a table that gets a metatable of the program go back into it.
 local function open(t)
   local content = rawget(t, CONTENT)
-  if journal.depth > 0 then record(OPENED, t, { content, getmeta(t) }) end
+  record(OPENED, t, { content, getmeta(t) })
   rawset(setmeta(t, nil), CONTENT, nil)
   for k, v in next, content do rawset(t, k, v) end
 end
@@ -129,7 +126,7 @@ local replaced = {
   setmetatable = function(t, meta)
     if not contentOf(t) or meta ~= nil and type(meta) ~= "table" then return setmeta(t, meta) end
     if meta == nil or isMark(meta) then
-      if journal.depth > 0 then record(MARKED, t, getmeta(t)) end
+      record(MARKED, t, getmeta(t))
       return setmeta(t, meta == nil and journal.plain or journal.object)
     end
     open(t)
@@ -160,7 +157,7 @@ local function enclose(root, others)
     local t = stack[n]
     stack[n], n = nil, n - 1
     local meta = getmeta(t)
-    if rawget(t, CONTENT) ~= nil or isNull(meta) then
+    if rawget(t, CONTENT) ~= nil or type(meta) == "table" and rawget(meta, "__name") == "json.null" then
       -- It is already, or never changes.
     elseif others[t] or meta ~= nil and not isMark(meta) then
       journal.eager[t] = true
@@ -176,6 +173,7 @@ local function enclose(root, others)
       for k in next, content do rawset(t, k, nil) end
       if count >= LARGE then shrink(t) end
       rawset(t, CONTENT, content)
+      journal.writes = journal.writes + 1
       setmeta(t, meta ~= nil and journal.object or journal.plain)
     end
   end
@@ -212,8 +210,9 @@ function enclosed.settle()
 end
 
 --- Undoes all writes since the journal had a length.
+-- @treturn boolean whether all members are in the same order as before: no key was added or removed in between
 function enclosed.back(length)
-  local log = journal.log
+  local log, isSameOrder = journal.log, true
   for at = journal.n - 2, length + 1, -3 do
     local content, k, value = log[at], log[at + 1], log[at + 2]
     if content == OPENED then
@@ -225,11 +224,13 @@ function enclosed.back(length)
     elseif content == MARKED then
       setmeta(k, value)
     else
+      isSameOrder = isSameOrder and value ~= nil and content[k] ~= nil
       content[k] = value
     end
     log[at], log[at + 1], log[at + 2] = nil, nil, nil
   end
   journal.n = length
+  return isSameOrder
 end
 
 --- Makes ordinary tables of all that is enclosed in the states. Every load does so first: it compares and replaces tables as they are.

@@ -4,8 +4,10 @@
 -- A part is JSON text: a list of [area, path, put]. `area` is `s` (states), `v` (lossless states, which an earlier caller refuses), `g` (globals)
 -- or `t` (the list of shared tables); `path` leads from there to a table; `put` are [key, value] pairs of it, keys and values as in a whole
 -- export. Only large tables are divided. The order is that of `next`, which is stable while nothing changes: a change between two parts is
--- noticed, and the export must start again.
+-- noticed, and the export must start again. If changes come all the time, the caller lets the process hold: it refuses requests until the last part was
+-- made, or no further part was asked for in time, so that a caller that died leaves no process behind that refuses them.
 -- The running digest of part n is sha256 of that of part n - 1 (for the first: "") followed by sha256 of the text of part n.
+local envelope = require("fleet.envelope")
 local exactStates = require("fleet.exact-states")
 local fail = require("fleet.fail")
 local globals = require("fleet.globals")
@@ -22,6 +24,8 @@ local parts = {}
 local PART_BYTES, WHOLE_BYTES, MOST_DEPTH = 192 * 1024, 16 * 1024, 24
 --- Bytes of a state that is exported in one piece, also if the caller can read parts.
 local MOST_WHOLE = 512 * 1024
+--- Milliseconds after a part in which the process refuses requests, if it holds, and in which it compares what messages change.
+local HOLD_MS, WATCH_MS = 60000, 600000
 
 -- The room that is left after a value as JSON, about; below 0 if it does not fit.
 local function left(value, room, depth)
@@ -38,6 +42,13 @@ end
 -- The export that runs: id, mark, n: the latest part, reply: its answer, chain, stack of { t, key, area, path, text, depth }, states: name → table,
 -- isExact: whether they are lossless, packer, found, at: the next of what follows.
 local session
+-- Until when the process refuses requests; nil: it does not.
+local heldUntil
+
+--- Whether the process refuses requests because its state is being exported.
+function parts.isHeld()
+  return heldUntil ~= nil and envelope.now() <= heldUntil
+end
 
 --- Whether a state is so large that it is exported in parts.
 -- @tparam ?table names of globals · only: see `state.export`
@@ -52,6 +63,13 @@ function parts.isNeeded(names, only)
     if room < 0 then return true end
   end
   return false
+end
+
+-- The states by name, in a table that no message changes.
+local function listed(states)
+  local list = {}
+  for name, value in pairs(states) do list[name] = value end
+  return list
 end
 
 local function push(area, t, path, text, depth)
@@ -145,13 +163,24 @@ local function advance()
   return table.concat(out), isLast
 end
 
+--- Ends what an export asked of the process: it accepts requests again.
+function parts.finish()
+  heldUntil = nil
+  undo.watch(nil)
+end
+
+local function watch()
+  undo.watch(envelope.now() + WATCH_MS)
+end
+
 local function changed()
   session = nil
+  undo.watch(nil)
   return fail.new("STATE_CHANGED", "the state changed since the export began, or another export began", "Start the export again; DRAIN keeps the state as it is.")
 end
 
 --- The next part, or the latest one again.
--- @tparam table part `n`, from 1, and from the second on the `id` of the first reply
+-- @tparam table part `n`, from 1, and from the second on the `id` of the first reply · `hold`: refuse requests until the next part is asked for
 -- @tparam string id a new one, for the first part
 -- @tparam ?table names of globals · whole · only: see `state.export`
 -- @treturn table { id, n, text, digest: of the text, chain: the running digest, isLast }, and in the first `header`: the other members of the whole
@@ -163,20 +192,25 @@ function parts.export(part, id, names, whole, only)
     local states = exactStates.selected(only)
     local hasGlobals, isExact = #found.carried > 0, exactStates.isNeeded(states, found.roots)
     local groups = isExact and exactStates.groups(states, found) or { { roots = found.roots } }
+    watch()
     session = {
-      id = id, mark = undo.mark(), n = 0, chain = "", stack = {}, at = 0, found = found, isExact = isExact,
-      states = isExact and groups[1].roots or states, packer = lossless.packer(groups),
+      id = id, mark = undo.mark(hasGlobals), hasGlobals = hasGlobals, n = 0, chain = "", stack = {}, at = 0, found = found, isExact = isExact,
+      states = isExact and groups[1].roots or listed(states), packer = lossless.packer(groups),
       header = { schema = isExact and 3 or hasGlobals and 2 or 1, stateVersion = store.stateVersion or "1", hasGlobals = hasGlobals or whole == true },
     }
-  elseif not session or session.id ~= part.id or session.mark ~= undo.mark() then
+  elseif not session or session.id ~= part.id or not session.isLast and session.mark ~= undo.mark(session.hasGlobals) then
     error(changed())
   elseif session.n == part.n then
     return session.reply, session.found
+  else
+    watch()
   end
+  heldUntil = part.hold and envelope.now() + HOLD_MS or nil
   if part.n ~= session.n + 1 or session.isLast then error(changed()) end
   local ok, text, isLast = pcall(advance)
   if not ok then
     session = nil
+    parts.finish()
     error(text, 0)
   end
   local digest = sha256(text)
@@ -185,9 +219,10 @@ function parts.export(part, id, names, whole, only)
     id = session.id, n = part.n, text = text, digest = digest, chain = session.chain, isLast = isLast, header = part.n == 1 and session.header or nil,
   }
   if isLast then
+    parts.finish()
     -- Only what a repetition of this part needs, and no table of the state.
     local found = { carried = session.found.carried, left = session.found.left, unknown = session.found.unknown }
-    session = { id = session.id, mark = session.mark, n = part.n, isLast = true, reply = session.reply, found = found }
+    session = { id = session.id, n = part.n, isLast = true, reply = session.reply, found = found }
   end
   return session.reply, session.found
 end

@@ -51,6 +51,12 @@ local function nameOf(pattern)
   return named.of[pattern]
 end
 
+-- Whether a handler is aos' own and changes no state of the program: an Eval of the owner counts by itself.
+local function isAosOwn(pattern)
+  local name = nameOf(pattern)
+  return handlers.isAos(name) and not handlers.isWaiting(name)
+end
+
 -- A message that the first handler has not seen: messages can add handlers before it, by `Handlers.prepend`, and such as wait (`Receive`).
 local function isEarly(msg)
   return not rawequal(msg, current.msg) and Fleet.current ~= nil and Fleet.current.id == msg.Id and Fleet.current.from == msg.From
@@ -79,11 +85,18 @@ function results.install(isClosed, heldNow)
       if name and isBefore and closed.is and not handlers.isWaiting(name) then return false end
     end
     local match = matchesSpec(msg, pattern)
-    if isBefore and match and match ~= 0 and match ~= "skip" then undo.mayChange() end
-    if match and rawequal(msg, current.msg) then observe(pattern, match) end
+    local isCurrent = rawequal(msg, current.msg)
+    if (isBefore or isForeign and isCurrent) and match and match ~= 0 and match ~= "skip" and not isAosOwn(pattern) then undo.mayChange() end
+    if match and isCurrent then observe(pattern, match) end
     return match
   end
   utils.matchesSpec = Fleet.matchesSpec
+end
+
+--- Whether the library sees which handlers take a message.
+function results.isInstalled()
+  local utils = package.loaded[".utils"]
+  return type(utils) == "table" and Fleet.matchesSpec ~= nil and utils.matchesSpec == Fleet.matchesSpec
 end
 
 --- Called by the first handler, before those of the program.

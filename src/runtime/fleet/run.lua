@@ -43,7 +43,7 @@ function run.protected(fn, options)
   elseif not ok and type(result) ~= "table" then
     trace = debug.traceback(thread, tostring(result))
   end
-  if saved and ok then undo.keep() elseif saved then undo.back(saved) end
+  if saved and ok then undo.keep(saved) elseif saved then undo.back(saved) end
   if not ok or options.silent then
     truncate(outbox.Messages, messages)
     truncate(outbox.Spawns, spawns)

@@ -9,6 +9,7 @@ local importParts = require("fleet.import-parts")
 local migrate = require("fleet.migrate")
 local partition = require("fleet.partition")
 local registry = require("fleet.registry")
+local seen = require("fleet.seen")
 local state = require("fleet.state")
 local store = require("fleet.store")
 local waiting = require("fleet.waiting")
@@ -29,14 +30,17 @@ on("EXPORT_STATE", {
     whole = { type = "boolean" },
     -- Names of the states to export.
     states = { type = "array", items = { type = "string" } },
-    part = { type = "table", fields = { n = PART, id = ID } },
+    part = { type = "table", fields = { n = PART, id = ID, hold = { type = "boolean" } } },
   },
 }, function(data, msg)
+  -- Nobody may make the process hold again by the same bytes.
+  if data.part and data.part.hold and seen.isNeeded() then seen.keepLoad(envelope.of(msg).id) end
   local reply, found = { slot = envelope.of(msg).slot }, nil
   if data.part and (data.part.n > 1 or exportParts.isNeeded(data.globals, data.states)) then
     reply.part, found = exportParts.export(data.part, envelope.of(msg).id, data.globals, data.whole, data.states)
     if data.part.n > 1 then return reply end
   else
+    if data.part then exportParts.finish() end
     reply.state, reply.digest, found = state.export(data.globals, data.whole, data.states)
   end
   local inCode, count, notCompared = codeState.report()
