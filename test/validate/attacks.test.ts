@@ -2,13 +2,15 @@
 import { expect, test } from "vitest";
 import { GUARDED_ACTIONS, ROUTER_ACTIONS } from "../../src/core/fleet-actions.ts";
 import { infoIn } from "../../src/fleet/protocol/info.ts";
-import { ruledAttacks, strangersAttacks } from "../../src/operations/validate/attacks.ts";
+import { judgeRules, ruledAttacks, strangersAttacks } from "../../src/operations/validate/attacks.ts";
 import { type Aos, address, boot, OWNER } from "../processes/aos.ts";
 
 /** Some actions of the guide's processes that a stranger must not reach, besides those of every process. */
 const CLOSED: Readonly<Record<string, readonly string[]>> = {
   coordinator: ROUTER_ACTIONS,
   battle: ["CLAIM_PRIZE", "RELEASE_PRIZE", "SETTLE_PRIZE"],
+  shop: ["CONSUME_ITEM", "CREDIT", "REFUND", "RETURN_ITEM"],
+  pokemon: ["GAIN_EXPERIENCE"],
   security: ["BAN_PLAYER", "RATE_LIMITS", "SET_RULE", "UNBAN_PLAYER"],
   admin: ["GRACEFUL_SHUTDOWN", "HEALTH_THRESHOLD_CONFIG", "MAINTENANCE_MODE", "PERIODIC_HEALTH_CHECK"],
   "deployment-coordinator": ["CONFIG_CHANGED", "DEPLOYMENT_HEALTH_CHECK", "DEPLOY_PROCESS"],
@@ -62,4 +64,36 @@ test("of a library that does not list its closed actions, those of a router and 
   const actions = strangersAttacks(true, OWNER, own).map(({ action }) => action);
   expect(actions).toEqual(expect.arrayContaining(["SET_TRAFFIC", "TRAFFIC_COMMAND", "DEPLOY_PROCESS"]));
   expect(actions).not.toContain("PROVE_TARGETS");
+});
+
+test("a rule that lets a stranger pass fails, unless the project says that it is open", async () => {
+  const p = await boot("ruled", {
+    source: `local fleet = require("fleet")
+      fleet.process { name = "ruled", processType = "RULED", version = "1.0.0" }
+      fleet.on("CREDIT", { who = function() return true end }, function() return {} end)
+      fleet.on("JOIN", { who = function() return true end }, function() return {} end)
+      fleet.on("DEBIT", { who = function() return false end }, function() return {} end)`,
+  });
+  const { rules } = await tried(p, false);
+  const codes: { action: string; code: string }[] = [];
+  for (const { action, tags, data } of rules) {
+    const sent = { From: STRANGER, Owner: STRANGER, Action: action, Data: data, Tags: { ...tags } };
+    codes.push({ action, code: (await p.send(sent)).reply?.data.error?.code ?? "nothing" });
+  }
+  expect(codes).toEqual([
+    { action: "CREDIT", code: "BAD_JSON" },
+    { action: "DEBIT", code: "FORBIDDEN" },
+    { action: "JOIN", code: "BAD_JSON" },
+  ]);
+  expect(judgeRules(codes, ["JOIN"])).toEqual({
+    good: false,
+    detail: expect.stringMatching(
+      /^a rule of the program lets a stranger pass: CREDIT: BAD_JSON\. Fix the rule/,
+    ),
+  });
+  expect(judgeRules(codes, ["JOIN", "CREDIT"])).toEqual({
+    good: true,
+    detail: "1 of 3 rules of the program refuse strangers, 2 let them pass, as validation.yaml says",
+  });
+  await p.drop();
 });

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { Ao, Evaluation, Tags } from "../../ao/port.ts";
 import { replyAmong, type SentRequest } from "../../ao/replies.ts";
+import { amount } from "../../core/amount.ts";
 import type { Budget } from "../../core/budget.ts";
 import { GUARDED_ACTIONS, ROUTER_ACTIONS } from "../../core/fleet-actions.ts";
 
@@ -80,9 +81,33 @@ export function strangersAttacks(isLedger: boolean, owner: string, own: Guarded)
   ];
 }
 
-/** Actions of which a rule of the program decides. It may let strangers pass on purpose. */
+/** Actions of which a rule of the program decides. It may let strangers pass on purpose: then `validation.yaml` lists the action. */
 export const ruledAttacks = ({ guardedByRule }: Guarded): Attack[] =>
   (guardedByRule ?? []).map((action) => programAttack(action));
+
+/**
+ * The verdict on the rules of a program. Pure.
+ *
+ * @param tried each action with the code of the answer to a stranger
+ * @param open actions that are open on purpose
+ */
+export function judgeRules(
+  tried: readonly { readonly action: string; readonly code: string }[],
+  open: readonly string[],
+): { readonly good: boolean; readonly detail: string } {
+  const passed = tried.filter(({ code }) => !FORBIDDEN_OR_SILENT.includes(code));
+  const bad = passed.filter(({ action }) => !open.includes(action));
+  const allowed = passed.length === 0 ? "" : `, ${passed.length} let them pass, as validation.yaml says`;
+  return bad.length > 0
+    ? {
+        good: false,
+        detail: `a rule of the program lets a stranger pass: ${bad.map(({ action, code }) => `${action}: ${code}`).join(", ")}. Fix the rule, or list the action in "open" of validation.yaml`,
+      }
+    : {
+        good: true,
+        detail: `${tried.length - passed.length} of ${amount(tried.length, "rule")} of the program refuse strangers${allowed}`,
+      };
+}
 
 /** The data is no JSON, because nobody knows what valid data would do. */
 const programAttack = (action: string): Attack => ({

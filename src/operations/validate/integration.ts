@@ -44,7 +44,7 @@ export async function validateIntegration(subject: Subject): Promise<ValidationR
   await mapConcurrently(subject.members, MAX_CONCURRENT, (member) =>
     edges(subject, member, findings, integration),
   );
-  for (const workflow of await workflowsOf(subject)) {
+  for (const workflow of workflowsOf(subject)) {
     const { name } = workflow;
     const result = await runWorkflow(subject, workflow);
     findings.add("fleet", `workflow_${name}`, result.status, result.detail, result.ms);

@@ -6,7 +6,7 @@ import { probe } from "../../fleet/health/probe.ts";
 import { NO_LIBRARY_REASON } from "../../fleet/health/without-library.ts";
 import type { Member } from "../../fleet/members/member.ts";
 import { type Info, info } from "../../fleet/protocol/info.ts";
-import { attempt, forgedEpochs, hostileData, ruledAttacks, strangersAttacks } from "./attacks.ts";
+import { attempt, forgedEpochs, hostileData, judgeRules, ruledAttacks, strangersAttacks } from "./attacks.ts";
 import { floods } from "./floods.ts";
 import { withStranger } from "./stranger.ts";
 import {
@@ -17,6 +17,7 @@ import {
   type Subject,
   type ValidationResult,
 } from "./subject.ts";
+import { validationFileIn } from "./validation-file.ts";
 
 /**
  * Validates security: a stranger tries every control action, impersonates others, sends code and hostile data; epochs are forged; a message
@@ -75,37 +76,23 @@ async function strangers(
     own.owner || subject.fleet.session.ao.address,
     own,
   );
-  const succeeded = async (tried: typeof attacks) => {
-    const names: string[] = [];
-    for (const attack of tried) {
-      const { code } = await attempt(stranger, member.processId, attack, answerBudget(subject));
-      if (!attack.refusals.includes(code)) names.push(`${attack.name}: ${code}`);
-    }
-    return names;
-  };
-  const allowed = await succeeded(attacks);
+  const codeOf = async (attack: (typeof attacks)[number]) =>
+    (await attempt(stranger, member.processId, attack, answerBudget(subject))).code;
+  const allowed: string[] = [];
+  for (const attack of attacks) {
+    const code = await codeOf(attack);
+    if (!attack.refusals.includes(code)) allowed.push(`${attack.name}: ${code}`);
+  }
   const detail =
     allowed.length === 0
       ? `${attacks.length} actions are FORBIDDEN to strangers`
       : `not FORBIDDEN to strangers: ${allowed.join(", ")}`;
   findings.judge(member.name, "strangers", allowed.length === 0, detail);
-  const ruled = ruledAttacks(own);
+  const ruled: { action: string; code: string }[] = [];
+  for (const attack of ruledAttacks(own)) ruled.push({ action: attack.action, code: await codeOf(attack) });
   if (ruled.length === 0) return;
-  const passed = await succeeded(ruled);
-  if (passed.length === 0)
-    findings.add(
-      member.name,
-      "rules",
-      "PASS",
-      `${amount(ruled.length, "rule")} of the program refuse strangers`,
-    );
-  else
-    findings.add(
-      member.name,
-      "rules",
-      "SKIP",
-      `a rule of the program lets this stranger pass: ${passed.join(", ")}`,
-    );
+  const rules = judgeRules(ruled, validationFileIn(subject.projectDir).open[member.name] ?? []);
+  findings.judge(member.name, "rules", rules.good, rules.detail);
 }
 
 /** A process must run only its owner's Eval; a stranger's goes to the inbox or is dropped. */

@@ -1,66 +1,18 @@
-import { existsSync, readFileSync } from "node:fs";
-import { join } from "node:path";
-import { parse } from "yaml";
-import { z } from "zod";
 import { amount } from "../../core/amount.ts";
-import { FleetError } from "../../core/errors.ts";
 import { exactJsonIn, numberOf } from "../../core/json.ts";
 import { pickMember } from "../../fleet/members/known-fleet.ts";
 import { call } from "../../fleet/protocol/call.ts";
 import type { Integration } from "./report.ts";
 import { answerBudget, describeError, type Subject } from "./subject.ts";
-
-const StepSchema = z.strictObject({
-  /** The member to call. */
-  call: z.string(),
-  action: z.string(),
-  /** Sent as JSON. A string `$name` is replaced by the value that an earlier step kept under that name. @default {} */
-  data: z.record(z.string(), z.unknown()).default({}),
-  /** Fields that the reply must have; other fields are ignored. @default { success: true } */
-  expect: z.record(z.string(), z.unknown()).default({ success: true }),
-  /** Values to keep for later steps: name → path in the reply (`items.0.price`). @default {} */
-  keep: z.record(z.string(), z.string()).default({}),
-});
-
-/** `validation.yaml` of a project: the workflows that a validation runs. */
-const WorkflowFileSchema = z.strictObject({
-  workflows: z.array(
-    z.strictObject({
-      /** Lower-case letters, digits and hyphens; part of the key in the report. */
-      name: z.string().regex(/^[a-z0-9-]+$/),
-      steps: z.array(StepSchema).min(1),
-    }),
-  ),
-});
-type Workflow = z.output<typeof WorkflowFileSchema>["workflows"][number];
+import { validationFileIn, type Workflow } from "./validation-file.ts";
 
 /** The project's workflows that call any of the selected members. @throws FleetError VALIDATION_FILE_INVALID */
-export async function workflowsOf({ projectDir, members }: Subject): Promise<Workflow[]> {
-  const path = join(projectDir, "validation.yaml");
-  if (!existsSync(path)) return [];
-  const parsed = WorkflowFileSchema.safeParse(read(path));
-  if (!parsed.success) throw invalid(path, z.prettifyError(parsed.error));
+export function workflowsOf({ projectDir, members }: Subject): Workflow[] {
   const names = new Set(members.map(({ name }) => name));
-  return parsed.data.workflows.filter(({ steps }) => steps.some((step) => names.has(step.call)));
+  return validationFileIn(projectDir).workflows.filter(({ steps }) =>
+    steps.some((step) => names.has(step.call)),
+  );
 }
-
-function read(path: string): unknown {
-  try {
-    return parse(readFileSync(path, "utf8"));
-  } catch (error) {
-    throw invalid(path, error instanceof Error ? error.message : String(error));
-  }
-}
-
-const invalid = (at: string, got: string): FleetError =>
-  new FleetError({
-    code: "VALIDATION_FILE_INVALID",
-    what: "Invalid validation.yaml.",
-    at,
-    got,
-    expected: "workflows: [{ name, steps: [{ call, action, data, expect, keep }] }]",
-    remedy: "Fix the file; docs/how-to/validate.md describes it.",
-  });
 
 /** Runs the steps in order, signed by the stack's wallet. Stops at the first unexpected reply. */
 export async function runWorkflow(subject: Subject, { steps }: Workflow): Promise<Integration> {
