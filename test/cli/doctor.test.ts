@@ -139,6 +139,17 @@ test("it is found wherever Pulumi reads it: inputs, outputs, secrets, operations
         detail: "pulumi would download its program from https://evil",
       },
     ]);
+  const value = '{"remote":{"url":"registry.opentofu.org/evil/x"}}';
+  const parameterization = Buffer.from(value).toString("base64");
+  expect(
+    problemsIn({ ...plugin, inputs: { __internal: { name: "terraform-provider", parameterization } } }),
+  ).toEqual([
+    {
+      code: "STATE_PLUGIN_URL",
+      urn: "urn:plugin",
+      detail: `pulumi would run the provider terraform-provider with parameters that name another program to download: ${value}`,
+    },
+  ]);
   expect(codeInState({ version: 3 })).toBeUndefined();
 });
 

@@ -5,7 +5,7 @@ import { nounOf, writtenBy } from "./known-providers.ts";
 
 /** Something in a state that runs and is not this package's. */
 export interface StateCodeProblem {
-  /** `STATE_CODE_UNKNOWN`: a provider's text. `STATE_PLUGIN_URL`: a program that pulumi would download. */
+  /** `STATE_CODE_UNKNOWN`: a provider's text. `STATE_PLUGIN_URL`: a program that pulumi, or a provider with parameters, would download. */
   readonly code: "STATE_CODE_UNKNOWN" | "STATE_PLUGIN_URL";
   /** The resource. */
   readonly urn: string;
@@ -53,7 +53,7 @@ export function codeInState(
     checked: found.filter(({ texts }) => texts.length > 0).length,
     problems: found.flatMap(({ texts, resource }) => [
       ...unknownCode(resource, texts, trusted),
-      ...pluginUrl(resource),
+      ...downloads(resource),
     ]),
   };
 }
@@ -82,17 +82,35 @@ function unknownCode(
   });
 }
 
-/** A state may also name where pulumi downloads the program of a provider, which then runs. */
-function pluginUrl({ urn, type, inputs, outputs }: Resource): StateCodeProblem[] {
+/**
+ * A state may also name where pulumi downloads the program of a provider, which then runs; or give parameters to a provider that downloads and runs the
+ * one that they name, as the bridge for Terraform providers does.
+ */
+function downloads({ urn, type, inputs, outputs }: Resource): StateCodeProblem[] {
   if (!type.startsWith("pulumi:providers:")) return [];
-  const urls = [inputs, outputs].flatMap((values) => [
-    values?.pluginDownloadURL,
-    internal(values)?.pluginDownloadURL,
-  ]);
-  const [url] = urls.filter((each) => each !== undefined);
-  if (url === undefined) return [];
-  return [{ code: "STATE_PLUGIN_URL", urn, detail: `pulumi would download its program from ${String(url)}` }];
+  const given = [inputs, outputs].flatMap((values) => [values ?? undefined, internal(values)]);
+  const first = (key: string) => given.map((values) => values?.[key]).find((value) => value !== undefined);
+  const [url, parameters, name = type] = ["pluginDownloadURL", "parameterization", "name"].map(first);
+  const details = [
+    ...(url === undefined ? [] : [`pulumi would download its program from ${String(url)}`]),
+    ...(parameters === undefined
+      ? []
+      : [
+          `pulumi would run the provider ${String(name)} with parameters that name another program to download: ${readable(parameters)}`,
+        ]),
+  ];
+  return details.map((detail) => ({ code: "STATE_PLUGIN_URL", urn, detail }));
 }
+
+/** Parameters are base64 of text that only their provider reads. */
+function readable(parameters: unknown): string {
+  const text = typeof parameters === "string" ? parameters : JSON.stringify(parameters);
+  const decoded = Buffer.from(text, "base64").toString("utf8");
+  return (/^[\x20-\x7e]+$/.test(decoded) ? decoded : text).slice(0, MOST_SHOWN);
+}
+
+/** Characters of parameters that are shown. */
+const MOST_SHOWN = 200;
 
 const internal = (values: Resource["inputs"]): Record<string, unknown> | undefined =>
   z.record(z.string(), z.unknown()).safeParse(values?.__internal).data;
