@@ -14,6 +14,7 @@ import { rotate } from "../../src/cli/log.ts";
 import { knownSecrets } from "../../src/core/known-secrets.ts";
 import { REDACTED, redact, redactText } from "../../src/core/redact.ts";
 import { environmentSecrets } from "../../src/operations/support/bundle.ts";
+import { filesOf } from "../../src/operations/support/collect.ts";
 import { redactFile } from "../../src/operations/support/redact.ts";
 import { fleet, projectFolder } from "../cli/fakes.ts";
 import { actingIn } from "../kit/acting.ts";
@@ -46,6 +47,21 @@ describe("redaction", () => {
     expect(redactFile("half.json", '{"password": "abc",', knownSecrets([]))).toBe(`{"password": ${REDACTED}`);
   });
 });
+
+test("of a log over 16 MB, nothing of a key is left whose beginning was not read", async () => {
+  const folder = temporaryFolder("long-log");
+  mkdirSync(join(folder, "build", "logs"), { recursive: true });
+  const half = `${"MIIkeykeykey".repeat(5)}\n`.repeat(20);
+  const after = "a line of the log\n".repeat(940_000);
+  const rest = 16 * 1024 * 1024 - half.length - `-----END ${"PRIVATE"} KEY-----\n`.length;
+  const log = `-----BEGIN ${"PRIVATE"} KEY-----\n${half}${half}-----END ${"PRIVATE"} KEY-----\n${after.slice(-rest)}`;
+  writeFileSync(join(folder, "build", "logs", "long.txt"), log);
+  writeFileSync(join(folder, "build", "logs", "one-line.txt"), "x".repeat(17 * 1024 * 1024));
+  const [long, oneLine] = await filesOf(folder);
+  expect(long?.text).not.toContain("MIIkey");
+  expect(long?.text).toHaveLength(rest + 1);
+  expect(oneLine).toEqual({ name: join("logs", "one-line.txt"), text: "" });
+}, 60_000);
 
 describe("fleet support-bundle", () => {
   let here: Simulated;

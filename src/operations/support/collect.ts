@@ -56,10 +56,21 @@ async function endOf(path: string): Promise<string> {
     const bytes = Buffer.alloc(stats.size - start);
     const { bytesRead } = await file.read(bytes, 0, bytes.length, start);
     const text = bytes.subarray(0, bytesRead).toString("utf8");
-    return start === 0 ? text : text.slice(text.indexOf("\n") + 1);
+    return start === 0 ? text : wholeLines(text);
   } finally {
     await file.close();
   }
+}
+
+/** The end of a PEM block, whose beginning may be in the part that was not read. */
+const PEM_END = /-----END [A-Z ]+-----/;
+
+/** The end of a text without what the cut left of a line, or of a key: its other lines do not look like one. Pure. */
+function wholeLines(text: string): string {
+  const lines = text.includes("\n") ? text.slice(text.indexOf("\n") + 1) : "";
+  const end = PEM_END.exec(lines);
+  if (end === null || lines.slice(0, end.index).includes("-----BEGIN ")) return lines;
+  return lines.slice(end.index + end[0].length);
 }
 
 /**
