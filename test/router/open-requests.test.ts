@@ -228,7 +228,7 @@ fleet.on("WAIT", {}, function(_, msg) return fleet.later(msg) end)`,
   }, 60_000);
 });
 
-test("a program's calls for one caller, or for new ones, leave room for the fleet's own", async () => {
+test("a program's calls for one caller, or for new ones, leave room for callers from before and for the fleet's own", async () => {
   const p = await boot("caller", {
     source: `local fleet = require("fleet")
 fleet.process { name = "caller", version = "1.0.0" }
@@ -240,16 +240,21 @@ end)`,
   await p.send({ Action: "WIRE_PEERS", Epoch: "1", Data: { peers: PEERS } });
   const call = async (from: string, n: number) =>
     codeOf((await p.send({ From: from, Action: "CALL", Data: { n }, Timestamp: p.now })).reply);
+  // Two were served before, and their calls have timed out since.
+  const regulars = [address("regular"), address("another-regular")];
+  for (const each of regulars) expect(await call(each, 1)).toBe("none");
+  p.now += 11 * MINUTES;
   // A sixteenth of the real number.
   expect(await p.value('require("fleet.calls").MAX_OPEN')).toBe(4096);
   await p.eval('require("fleet.calls").MAX_OPEN = 256');
   // Below half of the calls nobody is limited.
   expect(await call(address("loud"), 128)).toBe("none");
   expect(await call(address("loud"), 1)).toBe("BUSY");
-  const codes = [];
-  for (let i = 0; i < 3; i += 1) codes.push(await call(address(`other-${i}`), 32));
-  codes.push(await call(address("one-more"), 1));
-  expect(codes).toEqual(["none", "none", "none", "BUSY"]);
+  expect(await call(address("other"), 32)).toBe("none");
+  // However many new ones there are.
+  for (let i = 0; i < 3; i += 1) expect(await call(address(`other-${i}`), 1)).toBe("BUSY");
+  for (const each of regulars) expect(await call(each, 32)).toBe("none");
+  expect(await call(regulars[0] ?? "", 1)).toBe("BUSY");
   expect(await call(OWNER, 20)).toBe("none");
   expect(await p.value("Fleet.store.calls.count")).toBe(128 + 3 * 32 + 20);
   await p.drop();

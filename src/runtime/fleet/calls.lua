@@ -23,8 +23,9 @@ local calls = {}
 
 --- Maximum number of open calls of one process, which bounds its memory. One request may need many, such as a round over a fleet.
 calls.MAX_OPEN = 4096
--- Of these, callers that are not of the fleet have at most this part, and each of them at most that one, counted when half are in use.
-local FOR_OTHERS, FOR_EACH = 7 / 8, 1 / 8
+-- New callers get none beyond this part of them, callers from before (`fleet.callers`) none beyond that one, and each at most the third, counted when
+-- half are in use: what is left is for the ranks above.
+local FOR_NEW, FOR_KNOWN, FOR_EACH = 5 / 8, 7 / 8, 1 / 8
 
 --- Time limit of a call in milliseconds: `PROCESS_CONFIG.requestTimeout`.
 function calls.timeout()
@@ -41,7 +42,7 @@ local function busy(message)
   error(fail.new("BUSY", message, "Send the request again later."))
 end
 
--- Many calls of one caller, or of many new ones, leave room for the fleet's own. A reply makes the room for the call that follows from it.
+-- Many calls of one caller, or of many new ones, leave room for callers from before and for the fleet's own. A reply makes the room for the call that follows from it.
 local function checkRoom(by)
   local state = store.calls
   if state.count >= calls.MAX_OPEN then busy("this process already has " .. state.count .. " open calls") end
@@ -52,7 +53,8 @@ local function checkRoom(by)
     if call.by == by then own = own + 1 end
   end
   if own >= calls.MAX_OPEN * FOR_EACH then busy("this process already has " .. own .. " open calls for you") end
-  if state.count >= calls.MAX_OPEN * FOR_OTHERS then busy("this process already has " .. state.count .. " open calls") end
+  local most = calls.MAX_OPEN * (callers.isKnown(by) and FOR_KNOWN or FOR_NEW)
+  if state.count >= most then busy("this process already has " .. state.count .. " open calls") end
 end
 
 -- The earliest deadline: nothing is due before it, so most messages need not look at the calls.
@@ -104,6 +106,7 @@ function calls.open(target, name, action, data, continuation, options)
       key = Fleet.context and Fleet.context.key,
     }
     state.count = state.count + 1
+    if Fleet.context then Fleet.context.calls = true end
     dueAt(state.open[correlation].deadline)
     run.onFailure(function()
       if state.open[correlation] then

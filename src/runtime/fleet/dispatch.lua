@@ -2,6 +2,7 @@
 local admission = require("fleet.admission")
 local audit = require("fleet.audit")
 local auth = require("fleet.auth")
+local callers = require("fleet.callers")
 local calls = require("fleet.calls")
 local envelope = require("fleet.envelope")
 local epoch = require("fleet.epoch")
@@ -171,6 +172,8 @@ local function handle(entry, msg)
     return
   end
   if ok then
+    -- For whom the process calls others again: see `fleet.callers`.
+    if context.calls and auth.class(msg) == "others" then run.aside("callers", callers.note, tostring(auth.player(msg))) end
     run.aside("once", once.finish, key, true, text)
     return answer(entry, to, true, text, nil, msg)
   end
