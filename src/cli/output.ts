@@ -3,6 +3,7 @@ import { continued, printableJson } from "../core/printable.ts";
 import { redact, redactText } from "../core/redact.ts";
 import type { LogLevel } from "./log.ts";
 import { type Style, shownLine, styled } from "./styled.ts";
+import { wrapped } from "./wrapped.ts";
 
 /** The output streams of a command. Tests provide their own. */
 export interface Streams {
@@ -60,6 +61,17 @@ export class Output {
   /** Prints the result; silent with `--json`. */
   line(text: Lines = ""): void {
     if (!this.json) this.write("stdout", text);
+  }
+
+  /**
+   * Prints lines that quote what processes or strangers wrote; silent with `--json`. On a terminal, a line that is longer than a row is continued
+   * with an indent.
+   */
+  quote(text: Lines): void {
+    const { isTTY, columns } = this.streams.stdout;
+    const lines = typeof text === "string" ? [text] : text;
+    const rows = lines.flatMap((line) => wrapped(shownLine(line), isTTY === true ? columns : undefined));
+    if (!this.json) this.streams.stdout.write(rows.map((row) => `${row}\n`).join(""));
   }
 
   /** Prints the result as one JSON document; silent without `--json`. */

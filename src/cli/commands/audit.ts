@@ -43,7 +43,7 @@ export function auditCommand(cli: Cli): Command {
         code,
         what,
       ]);
-      out.line(table(["", "about", "code", "what"], rows));
+      out.quote(table(["", "about", "code", "what"], rows));
       out.document({ success, stack: fleet.stack, runs: sources.runs ?? null, findings });
       return success ? EXIT.ok : EXIT.failed;
     },

@@ -156,7 +156,7 @@ async function show(
   if (reply.action !== "") out.note(`${quoted(reply.action)} from ${member.name}`);
   else if (reply.tags.Error !== undefined) out.note(`an error from ${member.name}: ${reply.tags.Error}`);
   if (explained !== undefined) out.note(continued(explained));
-  out.line(replyLines(data));
+  out.quote(replyLines(data));
   out.document({
     success,
     messageId: reply.messageId,

@@ -60,7 +60,7 @@ export function logsCommand(cli: Cli): Command {
       const say = async (entry: LogEntry) => {
         const error = entry.result && luaErrorIn(entry.result);
         const explained = error === undefined ? undefined : await explain(error, entry.source);
-        context.out.line(entryLines(entry, fleet, explained, options.full));
+        context.out.quote(entryLines(entry, fleet, explained, options.full));
         return explained;
       };
       const latest = await history.latest(member.processId);

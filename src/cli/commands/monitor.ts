@@ -179,7 +179,7 @@ function show({ out }: Context, { report, changes }: RoundResult, whole: boolean
   out.line(
     `${report.at} ${report.project}/${report.stack} ${fit}: ${counts.HEALTHY} of ${counts.total} healthy, ${amount(open, "alert")} open`,
   );
-  if (whole) out.line(details(report));
+  if (whole) out.quote(details(report));
 
   function details({ processes, alerts }: Report): string[] {
     const figure = (value: number | null, unit = "") => (value === null ? "" : `${value}${unit}`);

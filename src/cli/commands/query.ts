@@ -81,7 +81,7 @@ async function run(
   const { records, looked, searched, unread } = found;
   // Received messages are shown without their results.
   const success = records.length > 0 || !isUnread(found);
-  for (const record of records) context.out.line(recordLine(record, fleet));
+  for (const record of records) context.out.quote(recordLine(record, fleet));
   const where = looked ? `slots ${looked.from} to ${looked.to}` : "no messages";
   context.out.note(`${amount(records.length, "message")}; searched ${where}`);
   const gap = unreadText(found);

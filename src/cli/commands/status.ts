@@ -143,7 +143,7 @@ function print(
     const { name, reasons, lastTickAt } = row;
     const ticked = lastTickText(lastTickAt, Date.now());
     if (ticked !== "") out.line(`  ${name}: ${ticked}`);
-    for (const reason of reasons) out.line(`  ${name}: ${brief(reason, 240)}`);
+    for (const reason of reasons) out.quote(`  ${name}: ${brief(reason, 240)}`);
     const sealed = sealedLine(row);
     if (sealed !== undefined) out.line(`  ${name}: ${sealed}`);
   }

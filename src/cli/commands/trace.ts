@@ -53,7 +53,7 @@ export function traceCommand(cli: Cli): Command {
       for (const hop of hops) {
         const code = servingIn(fleet).find(({ processId }) => processId === hop.processId)?.sourceHash;
         const error = hop.error === undefined ? undefined : await explain(hop.error, code);
-        context.out.line(hopLines(hop, error));
+        context.out.quote(hopLines(hop, error));
       }
       const gap = unreadText(read);
       if (gap !== undefined) context.out.alert(`${gap}: messages that these sent may be missing`);

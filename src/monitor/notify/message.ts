@@ -28,8 +28,8 @@ export function lineOf({ kind, alert }: Change): string {
   return plainText(`[${how}] ${alert.type} ${alert.source}: ${alert.message} (${alert.alertId})`);
 }
 
-/** Text for people: one line without control characters and without secrets. */
-export const plainText = (text: string): string => printable(redactText(text));
+/** Text for people: one line without control characters and without secrets. Blanks cannot fill a row, so that what follows looks like another alert. */
+export const plainText = (text: string): string => printable(redactText(text)).replace(/\p{Zs}{2,}/gu, " ");
 
 /** The title for all changes of one round: an offline fleet is one message, not one per process. */
 export function titleOf(changes: readonly Change[], { project, stack }: Origin): string {
