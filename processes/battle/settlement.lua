@@ -197,11 +197,12 @@ function settlement.install(battles, find)
 
   -- Only a claim can be paid: the verdict was asked for when it was made.
   fleet.on("SETTLE_PRIZE", { who = caller.isService, schema = CLAIM }, function(data, msg)
-    local prize = prizeOf(find, data, msg)
+    local prize, battle = prizeOf(find, data, msg)
     if prize.status == "OPEN" then
       error(fleet.fail("NOT_CLAIMED", "this prize is not claimed", "send CLAIM_PRIZE first"))
     end
     prize.status = "PAID"
+    pairings.pay(state, battle, fleet.now(msg))
     return { battleId = data.battleId, amount = prize.claimed or prize.amount, status = prize.status }
   end)
 end

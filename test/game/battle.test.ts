@@ -198,6 +198,33 @@ test("two wallets earn less with every prize that they win from each other, and 
   expect((await claim(10)).data.amount).toBe(31);
 });
 
+test("claims that the fund refuses make the process forget no pair that was paid", async () => {
+  await world.get("battle").eval(`
+    require("pairings").KEPT = 3
+    local s, now = Fleet.state("battles"), Fleet.now()
+    s.pairings = { counts = { ["x/y"] = 5 }, times = { ["x/y"] = now }, order = { "x/y" } }
+    for i = 1, 8 do
+      local id = "unpaid-" .. i
+      s.battles[id] = {
+        id = id, status = "FINISHED", ranked = true, players = { "p" .. i, "q" .. i }, winner = "p" .. i, turn = 9, pending = {}, seed = id,
+        startedAt = now, movedAt = now, finishedAt = now, teams = "[]", play = "{}", digest = "d", reported = "PENDING",
+        experience = { status = "NONE", awards = {} }, prize = { status = "OPEN", amount = 4000 },
+      }
+      s.finished[#s.finished + 1] = id
+    end`);
+  const claim = async (action: string, i: number) =>
+    code((await ask(world, "battle", OWNER, action, { battleId: `unpaid-${i}`, player: `p${i}` })).data);
+  const pairs = () =>
+    world.get("battle").value(`(function() local b = Fleet.state("battles").pairings
+      return { order = b.order, x = b.counts["x/y"] or 0, open = next(b.claimed) ~= nil } end)()`);
+  for (let i = 1; i <= 4; i++)
+    expect([await claim("CLAIM_PRIZE", i), await claim("RELEASE_PRIZE", i)]).toEqual(["ok", "ok"]);
+  expect(await pairs()).toEqual({ order: ["x/y"], x: 5, open: false });
+  for (let i = 5; i <= 8; i++)
+    expect([await claim("CLAIM_PRIZE", i), await claim("SETTLE_PRIZE", i)]).toEqual(["ok", "ok"]);
+  expect(await pairs()).toEqual({ order: ["p6/q6", "p7/q7", "p8/q8"], x: 0, open: false });
+});
+
 /** Friendly battles need no pokemon process. */
 async function friendly(teams: unknown[][], id: string): Promise<GameData> {
   const [team, opponentTeam] = teams;
