@@ -8,7 +8,8 @@ local hall = {}
 hall.MAX_OPEN, hall.MAX_OPEN_EACH = 1000, 8
 --- Battles that nobody has continued for this many time limits of a move are ended by the next challenge or acceptance.
 hall.IDLE_LIMITS = 6
---- Ms without a move after which a battle may be ended for another player, if all places are taken.
+--- Ms without a move after which a battle may be ended for another player, if all places are taken: as a draw. A ranked one in which one player waits for
+-- the other has the whole time of a move, and the one who waits wins: otherwise whoever is losing would stay silent while others take all places.
 hall.IDLE = 60000
 --- The most battles that one message ends.
 local MOST_ENDED = 5
@@ -52,12 +53,19 @@ function hall.mayChallenge(state, player, id, now)
   return challenges.mayMake(state, player, now)
 end
 
+-- Until when a player of a ranked battle waits for the other; one that is of an earlier version may be a battle that the other never agreed to.
+local function waitsUntil(battle, limit)
+  local isMeant = battle.accepted or battle.turn > 1
+  return battle.ranked and isMeant and rounds.waitsUntil(battle, limit) or nil
+end
+
 -- The battle that has waited longest among those of the player with the most, if that player has clearly more than `player`. Whoever has none
 -- ends one in any case: otherwise as many wallets with one battle each as there are places would keep everybody else out.
-local function toEnd(state, each, player, now)
+local function toEnd(state, each, player, now, limit)
   local most, found = each[player] and each[player] + 1 or 0, nil
   for _, battle in pairs(state.battles) do
-    if battle.status == "ACTIVE" and now - battle.movedAt >= hall.IDLE then
+    local waits = waitsUntil(battle, limit)
+    if battle.status == "ACTIVE" and now - battle.movedAt >= hall.IDLE and not (waits and now <= waits) then
       local own = math.max(each[battle.players[1]], each[battle.players[2]])
       local longer = found and (battle.movedAt < found.movedAt or battle.movedAt == found.movedAt and battle.id < found.id)
       if own > most or own == most and longer then
@@ -72,8 +80,9 @@ end
 --- @param state table
 --- @param players string[] the challenger and the one who accepts
 --- @param now integer scheduler time, ms
+--- @param limit integer ms that a player has for a move
 --- @return table? the battles that were ended for it
-function hall.makeRoom(state, players, now)
+function hall.makeRoom(state, players, now, limit)
   local all, each = count(state)
   for place, whose in ipairs({ "the challenger has ", "you have " }) do
     local ok, code, message, remedy = tooMany(each, players[place], whose)
@@ -84,11 +93,11 @@ function hall.makeRoom(state, players, now)
   if all < hall.MAX_OPEN then
     return {}
   end
-  local idle = toEnd(state, each, players[2], now)
+  local idle = toEnd(state, each, players[2], now, limit)
   if not idle then
     return nil, "BUSY", all .. " battles are open", "try again later"
   end
-  rounds.abandon(state, idle, now, true)
+  rounds.abandon(state, idle, now, waitsUntil(idle, limit) == nil)
   return { idle }
 end
 

@@ -76,7 +76,7 @@ function opening.accept(battle, msg)
     refuse("BANNED", "the challenger is banned", "choose another opponent")
   end
   desk.settle(hall.sweep(state, now, desk.limit()), msg)
-  desk.settle(must(hall.makeRoom(state, battle.players, now)), msg)
+  desk.settle(must(hall.makeRoom(state, battle.players, now, desk.limit())), msg)
   book.start(state, battle, now)
 end
 

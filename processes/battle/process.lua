@@ -33,23 +33,46 @@ fleet.on("GET_BATTLE", { who = "anyone", readonly = true, schema = { battleId = 
   return view.battle(book.unfold(battle), book.side(battle, fleet.player(msg)))
 end)
 
--- The player's battles, and the newest challenges by and to the player.
-fleet.on("LIST_BATTLES", { who = "anyone", readonly = true }, function(_, msg)
+local function newestFirst(a, b)
+  return a.startedAt > b.startedAt or a.startedAt == b.startedAt and a.id < b.id
+end
+
+-- The newest challenge of each challenger first, then the second of each: whoever sends many hides no other's.
+local function inTurn(waiting)
+  table.sort(waiting, newestFirst)
+  local place, seen = {}, {}
+  for _, challenge in ipairs(waiting) do
+    local challenger = challenge.players[1]
+    seen[challenger] = (seen[challenger] or 0) + 1
+    place[challenge] = seen[challenger]
+  end
+  table.sort(waiting, function(a, b)
+    return place[a] < place[b] or place[a] == place[b] and newestFirst(a, b)
+  end)
+  return waiting
+end
+
+-- The player's battles, and challenges by and to the player; `opponent`: only those with one player.
+fleet.on("LIST_BATTLES", {
+  who = "anyone", readonly = true, schema = { opponent = { type = "string", maxLength = 64 } },
+}, function(data, msg)
   local player, list, waiting = fleet.player(msg), {}, {}
+  local function isAsked(battle)
+    local side = book.side(battle, player)
+    return side and (data.opponent == nil or battle.players[3 - side] == data.opponent)
+  end
   for _, battle in pairs(state.battles) do
-    if book.side(battle, player) then
+    if isAsked(battle) then
       list[#list + 1] = view.outcome(battle)
     end
   end
   for id in pairs(state.challenges or {}) do
     local challenge = book.find(state, id, fleet.now(msg))
-    if challenge and book.side(challenge, player) then
+    if challenge and isAsked(challenge) then
       waiting[#waiting + 1] = challenge
     end
   end
-  table.sort(waiting, function(a, b)
-    return a.startedAt > b.startedAt or a.startedAt == b.startedAt and a.id < b.id
-  end)
+  inTurn(waiting)
   for i = 1, math.min(#waiting, MOST_CHALLENGES) do
     list[#list + 1] = view.outcome(waiting[i])
     list[#list].challenger = waiting[i].players[1]

@@ -182,6 +182,18 @@ function rounds.expire(state, battle, side, now, limit)
   return endBy(state, battle, absent and "ABANDONED" or "TIMEOUT", 3 - side, absent and 0 or side, now)
 end
 
+--- Until when a player who has done their part of a turn waits for the other.
+--- @param battle table
+--- @param limit integer ms that a player has for a move
+--- @return integer? scheduler time, ms; nil if nobody waits alone
+function rounds.waitsUntil(battle, limit)
+  local done = partsDone(battle)
+  if done[1] == done[2] then
+    return nil
+  end
+  return battle.revealBy or battle.movedAt + limit
+end
+
 --- Ends a battle that nobody continues.
 --- @param state table
 --- @param battle table

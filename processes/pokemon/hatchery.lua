@@ -26,6 +26,37 @@ function hatchery.eggs()
   return state.eggs
 end
 
+-- The ids of a trainer's eggs: trainer → id → true. Those of others cost nothing, however many wait for a message that was never sent. States of
+-- earlier versions have none; an id without an egg is one that such a version hatched.
+local function byTrainer()
+  if not state.eggsOf then
+    state.eggsOf = {}
+    for id, egg in pairs(hatchery.eggs()) do
+      state.eggsOf[egg.trainer] = state.eggsOf[egg.trainer] or {}
+      state.eggsOf[egg.trainer][id] = true
+    end
+  end
+  return state.eggsOf
+end
+
+local function put(id, egg)
+  local own = byTrainer()
+  own[egg.trainer] = own[egg.trainer] or {}
+  own[egg.trainer][id] = true
+  hatchery.eggs()[id] = egg
+end
+
+local function take(id, egg)
+  local own = byTrainer()[egg.trainer]
+  state.eggs[id] = nil
+  if own then
+    own[id] = nil
+    if next(own) == nil then
+      state.eggsOf[egg.trainer] = nil
+    end
+  end
+end
+
 -- What the network sets in a message. A node of mainnet has no hash chain.
 local function marks(msg)
   local chain = msg["Hash-Chain"]
@@ -49,10 +80,10 @@ end
 --- @param seed string
 --- @param msg table the request
 function hatchery.lay(id, trainer, data, seed, msg)
-  hatchery.eggs()[id] = {
+  put(id, {
     trainer = trainer, species = data.species, nickname = data.nickname, level = data.level, seed = seed,
     at = fleet.now(msg), salt = marks(msg), request = msg.Id,
-  }
+  })
   fleet.later(msg)
   -- The message answers the call that sends it, so no setting that limits requests stops it, and a hand-over waits for it.
   fleet.ask(ao.id, "HATCH-Response", { success = true }, function(_, own)
@@ -73,7 +104,7 @@ function hatchery.hatch(id, msg)
   if not egg then
     return nil
   end
-  state.eggs[id] = nil
+  take(id, egg)
   local request = requestOf(egg)
   local born = genes.of(egg.seed, egg.salt .. "/" .. marks(msg))
   local pokemon, code, message, remedy = box.create(state, egg.trainer, egg, id, born)
@@ -103,7 +134,7 @@ end
 function hatchery.discard(id)
   local egg = hatchery.eggs()[id]
   if egg then
-    state.eggs[id] = nil
+    take(id, egg)
     fleet.replyError(requestOf(egg), "TAKEN_BACK", "this request was undone", "use a new requestId")
   end
   return egg ~= nil
@@ -113,8 +144,8 @@ end
 --- @return integer eggs of a trainer, which take places in the box
 function hatchery.count(trainer)
   local count = 0
-  for _, egg in pairs(hatchery.eggs()) do
-    if egg.trainer == trainer then
+  for id in pairs(byTrainer()[trainer] or {}) do
+    if hatchery.eggs()[id] then
       count = count + 1
     end
   end

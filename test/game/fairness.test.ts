@@ -162,6 +162,27 @@ describe("a challenge", () => {
     ).toBe(1);
   });
 
+  test("is listed however many challenges others send, and can be asked for by its challenger", async () => {
+    const p = await base.clone();
+    await challenge(p, ASH, GARY, { battleId: "honest" });
+    // Later ones of 13 wallets, eight each; made in the state.
+    await p.eval(`local s, now = Fleet.state("battles"), Fleet.now()
+      for i = 1, 104 do
+        local id = "flood-" .. i
+        s.challenges[id] = { id = id, status = "CHALLENGED", players = { "w" .. i % 13, "${GARY}" }, turn = 1, pending = {}, seed = id,
+          startedAt = now + 1, movedAt = now, teams = s.challenges.honest.teams, play = '{"arena":{},"history":[],"last":[]}' }
+      end`);
+    const listed = await say(p, GARY, "LIST_BATTLES", {});
+    const battles = listed.battles as unknown as { battleId: string; challenger: string }[];
+    expect(listed).toMatchObject({ count: 100, challenges: 105 });
+    expect(battles.map(({ battleId }) => battleId)).toContain("honest");
+    expect(new Set(battles.map(({ challenger }) => challenger)).size).toBe(14);
+    expect(await say(p, GARY, "LIST_BATTLES", { opponent: ASH })).toMatchObject({
+      ...{ count: 1, challenges: 1, battles: [{ battleId: "honest", challenger: ASH }] },
+    });
+    await p.drop();
+  });
+
   test("loses no place to one who sends many, nor a battle its place to one who fights many", async () => {
     const p = await base.clone();
     await challenge(p, ASH, GARY, { battleId: "honest" });

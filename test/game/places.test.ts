@@ -40,3 +40,28 @@ test("a challenge keeps no long id of a pokemon, and open battles keep no player
   ]);
   await battle.drop();
 }, 60_000);
+
+test("whoever is losing a ranked battle does not make it a draw by silence while others take all places", async () => {
+  const battle = await boot("battle");
+  await battle.eval(`require("hall").MAX_OPEN = 1`);
+  const [winner, loser] = [address("winner"), address("loser")];
+  const sealed = { sealed: true, team: [member("a")], opponentTeam: [member("b")] };
+  expect(await ask(battle, winner, "START_BATTLE", { opponent: loser, battleId: "r", ...sealed })).toBe("ok");
+  expect(await ask(battle, loser, "ACCEPT_BATTLE", { battleId: "r" })).toBe("ok");
+  await battle.eval(`Fleet.state("battles").battles.r.ranked = true`);
+  expect(await ask(battle, winner, "SUBMIT_MOVE", { battleId: "r", commit: "0".repeat(64) })).toBe("ok");
+  const accept = async (n: number) => {
+    const [one, two] = [address(`one-${n}`), address(`two-${n}`)];
+    await ask(battle, one, "START_BATTLE", {
+      ...{ opponent: two, battleId: `b-${n}`, team: [member("a")], opponentTeam: [member("b")] },
+    });
+    return ask(battle, two, "ACCEPT_BATTLE", { battleId: `b-${n}` });
+  };
+  at += 61_000;
+  expect(await accept(1)).toBe("BUSY");
+  // The time of a move.
+  at += 600_000;
+  expect(await accept(2)).toBe("ok");
+  expect(await battle.value(`Fleet.state("battles").battles.r.winner`)).toBe(winner);
+  await battle.drop();
+}, 60_000);

@@ -148,6 +148,20 @@ describe("the values of a new pokemon", () => {
     await p.drop();
   });
 
+  test("of others cost a request nothing, however many were never pushed", async () => {
+    const p = await world.get("pokemon").clone();
+    await p.eval(`local s = Fleet.state("pokemon")
+      s.eggs, s.eggsOf = s.eggs or {}, nil
+      for i = 1, 20000 do s.eggs["lost-" .. i] = { trainer = "w" .. i, species = "magikarp", seed = "s", at = 0, salt = "", request = "r" .. i } end
+      Looked = 0
+      setmetatable(s.eggs, { __pairs = function(t) Looked = Looked + 1 return next, t, nil end })`);
+    for (const name of ["first", "second"]) await p.send(wish(address(name), name));
+    // Once, because the state is that of an earlier version.
+    expect(await p.value("Looked")).toBe(1);
+    expect(await p.value(`Fleet.state("pokemon").eggsOf["${address("second")}"] ~= nil`)).toBe(true);
+    await p.drop();
+  });
+
   test("of a trainer that had one in an earlier version are not asked for again", async () => {
     const p = await world.get("pokemon").clone();
     const trainer = address("veteran");
