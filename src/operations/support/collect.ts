@@ -65,7 +65,7 @@ async function endOf(path: string): Promise<string> {
 /** The end of a PEM block, whose beginning may be in the part that was not read. */
 const PEM_END = /-----END [A-Z ]+-----/;
 
-/** The end of a text without what the cut left of a line, or of a key: its other lines do not look like one. Pure. */
+/** The end of a file without what the cut left of a line, or of a key: its other lines do not look like one. Pure. */
 function wholeLines(text: string): string {
   const lines = text.includes("\n") ? text.slice(text.indexOf("\n") + 1) : "";
   const end = PEM_END.exec(lines);
