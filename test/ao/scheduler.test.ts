@@ -4,6 +4,8 @@ import { unitAt } from "../../src/ao/shared/http.ts";
 import { budgetOf } from "../../src/core/budget.ts";
 import { notFound, page, type Reply, SCHEDULER, startUnits, type Units } from "./units.ts";
 
+type Assigned = Parameters<Schedulers["assignmentOf"]>[0];
+
 let units: Units;
 
 const ID = "i".repeat(43);
@@ -12,7 +14,7 @@ const OTHER = "t".repeat(43);
 const limits = { concurrency: 2, timeout: 2000 };
 const spawn: ScheduledItem = { kind: "spawn", id: ID, scheduler: SCHEDULER };
 const message: ScheduledItem = { kind: "message", id: ID, processId: P };
-const assigned: ScheduledItem = { kind: "assigned", id: ID, processId: P, since: 1_000_000 };
+const assigned: Assigned = { id: ID, processId: P, since: 1_000_000 };
 
 // Each test has its own units: a call that timed out may still reach the units it was sent to.
 beforeEach(async () => {
@@ -27,6 +29,10 @@ function schedulers(suUrl: string | undefined = units.endpoints.suUrl): Schedule
     unit: (url) => unitAt("scheduler unit", url, limits),
   });
 }
+const isThere = async (item: ScheduledItem | Assigned): Promise<boolean> =>
+  "kind" in item
+    ? schedulers().has(item, budgetOf(5))
+    : (await schedulers().assignmentOf(item, budgetOf(5))) !== undefined;
 const location = (owner: string, url: string) => ({
   ...{ id: "l".repeat(43), recipient: "", owner: { address: owner } },
   tags: [
@@ -44,7 +50,7 @@ const entry = (id: string, message: { id: string } | null) => ({
   assignment: { id: "a", tags: [{ name: "Message", value: id }] },
 });
 
-test.each<[string, ScheduledItem, Reply, boolean]>([
+test.each<[string, ScheduledItem | Assigned, Reply, boolean]>([
   ["an existing process", spawn, { json: { process_id: ID, tags: [] } }, true],
   ["a missing process", spawn, { status: 400, json: { error: 'NotFound("Process not found")' } }, false],
   [
@@ -66,10 +72,10 @@ test.each<[string, ScheduledItem, Reply, boolean]>([
   ["a missing assignment", assigned, { json: { page_info: { has_next_page: false }, edges: [] } }, false],
 ])("the scheduler's answer tells whether it has %s", async (_, item, reply, expected) => {
   says(reply);
-  expect(await schedulers().has(item, budgetOf(5))).toBe(expected);
+  expect(await isThere(item)).toBe(expected);
 });
 
-test.each<[string, ScheduledItem, Reply]>([
+test.each<[string, ScheduledItem | Assigned, Reply]>([
   ["its store failed", spawn, { status: 400, json: { error: 'DatabaseError("connection closed")' } }],
   ["a proxy answers with its own page", spawn, { status: 404, text: "<h1>404 Not Found</h1>" }],
   ["a proxy answers 404 in JSON", spawn, { status: 404, json: { error: "route not found" } }],
@@ -92,7 +98,7 @@ test.each<[string, ScheduledItem, Reply]>([
   ],
 ])("nothing is concluded while %s", async (_, item, reply) => {
   says(reply);
-  await expect(schedulers().has(item, budgetOf(5))).rejects.toMatchObject({ transient: true });
+  await expect(isThere(item)).rejects.toMatchObject({ transient: true });
 });
 
 test("the list of assignments is read to its end, with the process named", async () => {
@@ -101,7 +107,7 @@ test("the list of assignments is read to its end, with the process named", async
     edges: [{ cursor: `${n + 7}`, node }],
   }));
   units.script(({ endpoint, nth }) => (endpoint === "su.range" ? { json: pages[nth - 1] } : undefined));
-  expect(await schedulers().has(assigned, budgetOf(5))).toBe(true);
+  expect(await isThere(assigned)).toBe(true);
   const paths = units.requests
     .filter(({ endpoint }) => endpoint === "su.range")
     .map(({ path }) => new URL(path, "http://u"));
@@ -121,9 +127,9 @@ test("an assignment is found although this machine's clock is hours ahead of the
     const headers = { date: new Date(Date.now() - 2 * HOUR).toUTCString() };
     return { json: { page_info: { has_next_page: false }, edges }, headers };
   });
-  expect(await schedulers().has({ ...assigned, since }, budgetOf(5))).toBe(true);
+  expect(await isThere({ ...assigned, since })).toBe(true);
   expect(units.count("su.range")).toBe(2);
-  expect(await schedulers().has({ ...assigned, id: OTHER, since }, budgetOf(5))).toBe(false);
+  expect(await isThere({ ...assigned, id: OTHER, since })).toBe(false);
 });
 
 /** A scheduler whose order has an assignment in slot 7, made at that time. */
@@ -146,25 +152,25 @@ test("an assignment is found although the clock was ahead when its message was s
   const now = Date.now();
   placed(now - 3 * 3_600_000);
   // Of an earlier version, which noted no slot.
-  expect(await schedulers().has({ ...assigned, since: now + 3_600_000 }, budgetOf(5))).toBe(true);
+  expect(await isThere({ ...assigned, since: now + 3_600_000 })).toBe(true);
   expect(asked()).toEqual([null, "0"]);
 });
 
 test("an assignment is looked for from the slot before it, whatever the time", async () => {
   placed(1000);
   const item = { ...assigned, floor: 6, since: Date.now() };
-  expect(await schedulers().has(item, budgetOf(5))).toBe(true);
-  expect(await schedulers().has({ ...item, id: OTHER }, budgetOf(5))).toBe(false);
+  expect(await isThere(item)).toBe(true);
+  expect(await isThere({ ...item, id: OTHER })).toBe(false);
   expect(asked()).toEqual(["5", "5"]);
   // The order has slot 9, and the unit does not list it.
-  const behind = schedulers().has({ ...item, floor: 9 }, budgetOf(5));
+  const behind = isThere({ ...item, floor: 9 });
   await expect(behind).rejects.toMatchObject({ transient: true });
 });
 
 test("an assignment is looked for in the past if this machine's clock was set back since it was made", async () => {
   const now = Date.now();
   says({ json: { page_info: { has_next_page: false }, edges: [] } });
-  await schedulers().has({ ...assigned, since: now + 86_400_000 }, budgetOf(5));
+  await isThere({ ...assigned, since: now + 86_400_000 });
   const [first] = units.requests.filter(({ endpoint }) => endpoint === "su.range");
   const from = Number(new URL(first?.path ?? "", "http://u").searchParams.get("from"));
   expect(now - from).toBeGreaterThan(500_000);

@@ -196,6 +196,28 @@ describe("the result of a message that was uploaded", () => {
     expect(asked()).toEqual([assignmentOf(id)]);
   });
 
+  test("is looked for by its time at each poll without a slot before it, and in the whole order before a second assignment", async () => {
+    const nobody = { json: { page_info: { has_next_page: false }, edges: [] } };
+    const reads: string[] = [];
+    units.script(({ endpoint, path }) => {
+      if (endpoint === "mu.assign") return { status: 202, json: {} };
+      if (endpoint === "cu.result" && path.includes(units.uploaded[0] ?? ""))
+        return { status: 500, json: { error: "Message or Process not found" } };
+      if (endpoint !== "su.range") return undefined;
+      const isWhole = path.includes("from-nonce");
+      reads.push(isWhole ? "whole" : "since");
+      // Its assignment is earlier than its time: the clock was set back.
+      return isWhole ? listed(units.uploaded[0] ?? "") : nobody;
+    });
+    const { id } = await send();
+    expect(journal.byId(id)).not.toHaveProperty("floor");
+    expect(await result(id, connect(undefined, { repostAfter: 0 }))).toMatchObject({ output: "ok" });
+    // The poll, and then the lookup before a second assignment.
+    expect(reads).toEqual(["since", "since", "whole"]);
+    expect(asked()).toEqual([id, assignmentOf(id)]);
+    expect(units.count("mu.assign")).toBe(1);
+  });
+
   test("is known to a later run, even after the journal was rewritten and the message settled", async () => {
     const { id } = await send();
     await journal.compact();

@@ -54,9 +54,11 @@ interface ArrivalParts {
   readonly patience: number;
   /** Whether the gateway's index shows an item; a single attempt. */
   isShown(id: string, budget: Budget): Promise<boolean>;
+  /** Receives the assignment of an uploaded message that arrived: its result is kept under that id. */
+  assigned(intent: Intent, assignment: string): Promise<void>;
 }
 
-export function arrivalOf({ schedulers, patience, isShown }: ArrivalParts): Arrival {
+export function arrivalOf({ schedulers, patience, isShown, assigned }: ArrivalParts): Arrival {
   /** Earlier runs sent everything before this time. */
   const opened = performance.now();
   /** When the latest post of an item ended that may have arrived. */
@@ -65,12 +67,15 @@ export function arrivalOf({ schedulers, patience, isShown }: ArrivalParts): Arri
   async function look(intent: Intent, item: SignedItem, route: Route, budget: Budget): Promise<boolean> {
     const { id, target: processId } = intent;
     if (route === "upload") return isShown(id, budget);
+    if (route === "assign") {
+      const assignment = await schedulers.assignmentOf(assignedBy(intent), budget);
+      if (assignment !== undefined) await assigned(intent, assignment);
+      return assignment !== undefined;
+    }
     const placed: ScheduledItem =
-      route === "assign"
-        ? { kind: "assigned", ...assignedBy(intent) }
-        : intent.kind === "spawn"
-          ? { kind: "spawn", id, scheduler: await schedulerOf(item.raw) }
-          : { kind: "message", id, processId };
+      intent.kind === "spawn"
+        ? { kind: "spawn", id, scheduler: await schedulerOf(item.raw) }
+        : { kind: "message", id, processId };
     return schedulers.has(placed, budget);
   }
 

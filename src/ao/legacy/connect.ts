@@ -118,6 +118,7 @@ function partsOf({ endpoints, wallet, journal, limits = {}, log = () => {}, onWa
     schedulers,
     patience: inFlight + schedulerLag,
     isShown: async (id, budget) => (await shown(id, budget)) !== undefined,
+    assigned: ({ key }, assignment) => journal.sent(key, assignment),
   });
   const routes = { maxMessageBytes, hasUpload: upload !== undefined };
   const effects = effectsOf({

@@ -84,7 +84,11 @@ export function resultIdsOf({ journal, schedulers, routes, shown }: ResultIdPart
         own.add(messageId);
         return messageId;
       }
-      const found = await schedulers.assignmentOf(assignedBy(intent), budget);
+      const item = assignedBy(intent);
+      // Each poll for the result asks this. The whole order is read only before a second assignment, which finds it, too.
+      const found = await (item.floor === undefined
+        ? schedulers.assignmentSince(item, budget)
+        : schedulers.assignmentOf(item, budget));
       if (found !== undefined) await journal.sent(intent.key, found);
       return found ?? messageId;
     },

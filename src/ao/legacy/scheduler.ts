@@ -11,12 +11,10 @@ import { newestAt } from "./history.ts";
 /** An item that a scheduler unit may have scheduled. */
 export type ScheduledItem =
   | { readonly kind: "spawn"; readonly id: string; readonly scheduler: string }
-  | { readonly kind: "message"; readonly id: string; readonly processId: string }
-  | Assigned;
+  | { readonly kind: "message"; readonly id: string; readonly processId: string };
 
 /** An item that was uploaded and then assigned. */
 interface Assigned {
-  readonly kind: "assigned";
   readonly id: string;
   readonly processId: string;
   /** A slot of the process that was taken before it was signed. */
@@ -42,18 +40,18 @@ export interface Schedulers {
   has(item: ScheduledItem, budget: Budget): Promise<boolean>;
   /**
    * The id of the assignment that scheduled an uploaded message. No clock decides that there is none: the list is read from the floor, and
-   * without one from its start.
+   * without one from its start if it is not found by its time: for a second assignment only, because that order may be long.
    *
    * @returns undefined only if its unit's list was read to the end without it
    * @throws UnitError if no unit can tell; transient
    */
-  assignmentOf(item: Omit<Assigned, "kind">, budget: Budget): Promise<string | undefined>;
+  assignmentOf(item: Assigned, budget: Budget): Promise<string | undefined>;
   /**
-   * The same, of a message that is never posted again: one that is not listed since that time counts as not there.
+   * The same, where nothing is posted for want of it: one that is not listed since that time counts as not there.
    *
    * @param item its `since` is a time before its assignment
    */
-  assignmentSince(item: Omit<Assigned, "kind" | "floor">, budget: Budget): Promise<string | undefined>;
+  assignmentSince(item: Omit<Assigned, "floor">, budget: Budget): Promise<string | undefined>;
   /**
    * The newest slot of a process.
    *
@@ -160,7 +158,7 @@ export function schedulersOf(parts: {
   }
 
   async function assignmentSince(
-    { id, processId, since }: Omit<Assigned, "kind" | "floor">,
+    { id, processId, since }: Omit<Assigned, "floor">,
     budget: Budget,
   ): Promise<string | undefined> {
     let start = earliestThere(since, undefined);
@@ -185,7 +183,7 @@ export function schedulersOf(parts: {
   }
 
   async function assignmentOf(
-    { floor, since, ...item }: Omit<Assigned, "kind">,
+    { floor, since, ...item }: Assigned,
     budget: Budget,
   ): Promise<string | undefined> {
     if (floor !== undefined) return assignmentAfter({ ...item, slot: floor }, budget);
@@ -203,7 +201,6 @@ export function schedulersOf(parts: {
     },
     async has(item, budget) {
       const { kind, id } = item;
-      if (kind === "assigned") return (await assignmentOf(item, budget)) !== undefined;
       const scheduler = kind === "spawn" ? item.scheduler : await schedulerOfProcess(item.processId, budget);
       const path = kind === "spawn" ? `processes/${id}` : `${id}?process-id=${item.processId}`;
       const { su, answer } = await asked(scheduler, path, budget);
