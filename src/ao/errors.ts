@@ -25,11 +25,18 @@ export class UnitError extends FleetError {
   readonly retryAfter: number | undefined;
   /** True if the unit certainly did nothing: the call never reached it, or its status is a refusal. */
   readonly hadNoEffect: boolean;
+  /** The unit, if it was down, slow or failed. */
+  readonly unit: UnitName | undefined;
 
   constructor(
     problem: Problem,
     certainty: Certainty,
-    options: { cause?: unknown; retryAfter?: number | undefined; hadNoEffect?: boolean } = {},
+    options: {
+      cause?: unknown;
+      retryAfter?: number | undefined;
+      hadNoEffect?: boolean;
+      unit?: UnitName;
+    } = {},
   ) {
     super(problem, {
       transient: certainty !== "permanent",
@@ -38,6 +45,7 @@ export class UnitError extends FleetError {
     this.certainty = certainty;
     this.retryAfter = options.retryAfter;
     this.hadNoEffect = options.hadNoEffect ?? false;
+    this.unit = options.unit;
   }
 }
 
@@ -59,7 +67,7 @@ export function unitDown(unit: UnitName, url: string, cause: unknown): UnitError
       remedy: `Check the network's address in the stack's settings, and that the ${unit} is running.`,
     },
     "transient",
-    { cause, hadNoEffect: unreached.has(codeOf(cause)) },
+    { cause, unit, hadNoEffect: unreached.has(codeOf(cause)) },
   );
 }
 
@@ -97,7 +105,7 @@ export function unitSlow(unit: UnitName, url: string, milliseconds: number, wasS
       remedy: "Try again later, raise the time limit, or use another unit.",
     },
     "transient",
-    { hadNoEffect: !wasSent },
+    { unit, hadNoEffect: !wasSent },
   );
 }
 
@@ -160,7 +168,7 @@ export function unitRefused(unit: UnitName, url: string, status: number, text: s
     },
     temporary ? "transient" : "doubtful",
     // After a 408 or 409 the call may have taken effect; a 404 comes from a proxy without a backend.
-    { hadNoEffect: status >= 400 && status < 500 && ![408, 409].includes(status) },
+    { unit, hadNoEffect: status >= 400 && status < 500 && ![408, 409].includes(status) },
   );
 }
 

@@ -384,6 +384,25 @@ test("a message that waits because its scheduler is down names that unit, and no
   expect(waits.at(-1)?.last?.what).toMatch(/^The scheduler unit at .* cannot be reached\.$/);
 });
 
+test.each<[string, (endpoint: string) => Reply | undefined]>([
+  ["the gateway does not tell the process' scheduler", (of) => (of === "graphql" ? "reset" : undefined)],
+  [
+    "the scheduler answers the lookup, but refuses it",
+    (of) =>
+      of === "su.message" ? { status: 400, json: { error: "missing field `process-id`" } } : undefined,
+  ],
+])("a message that a messenger fails to take names that unit while %s", async (_, lookup) => {
+  units.script(({ endpoint }) =>
+    endpoint === "mu.post" ? { status: 500, json: { error: "SQLITE_FULL" } } : lookup(endpoint),
+  );
+  const sent = ao.send(
+    { intent: "m", processId: "p".repeat(43), tags: { Action: "Eval" }, data: "1" },
+    budgetWhile(() => count("mu.post") < 3),
+  );
+  const got = expect.stringMatching(/^The messenger unit at .* failed\. 500 .*SQLITE_FULL/);
+  await expect(sent).rejects.toMatchObject({ problems: [{ got }] });
+});
+
 const entry = (id: string) => ({
   message: { id },
   assignment: { id: "a", tags: [{ name: "Message", value: id }] },

@@ -241,15 +241,18 @@ class Posting implements Effects {
 }
 
 /**
- * The failure to report for a post. A messenger unit that cannot reach the scheduler fails itself, so a failure of the lookup before names
- * the unit that is down.
+ * The failure to report for a post. A messenger unit that cannot reach the scheduler fails itself, so a failure of the scheduler to answer the
+ * lookup before names the unit that is down.
  */
 function behind(post: unknown, lookup: UnitError): unknown {
-  if (!(post instanceof UnitError) || post.code !== "UNIT_FAILED" || !lookup.code.startsWith("UNIT_"))
-    return post;
+  const isDown = lookup.unit === "scheduler unit" && SILENT.has(lookup.code);
+  if (!(post instanceof UnitError) || post.code !== "UNIT_FAILED" || !isDown) return post;
   const [problem] = lookup.problems;
   const got = `${problem.got ?? "no answer"}; ${post.problems[0].what} ${post.problems[0].got ?? ""}`.trim();
   return new UnitError({ ...problem, got }, "transient", { cause: post, retryAfter: post.retryAfter });
 }
+
+/** How a unit fails that is down, or behind a proxy that cannot reach it. */
+const SILENT = new Set(["UNIT_DOWN", "UNIT_SLOW", "UNIT_FAILED"]);
 
 const isUnknownProcess = (error: unknown) => error instanceof UnitError && error.code === "PROCESS_UNKNOWN";

@@ -231,5 +231,5 @@ function inconclusive(su: Unit, answer: Answer): UnitError {
   const error = answer.ok
     ? unitNotAo(su.name, su.url, `${answer.status} ${answer.excerpt}`)
     : unitRefused(su.name, su.url, answer.status, answer.excerpt);
-  return new UnitError(error.problems[0], "transient");
+  return new UnitError(error.problems[0], "transient", { unit: su.name });
 }
