@@ -116,5 +116,6 @@ describe("the page of a real fleet", () => {
     await press(/^Roll back to 1$/, "the page was asked to");
     expect(await hit()).toBe("first");
     await page.locator("tr", { hasText: "rollback to" }).first().waitFor();
+    expect(await project.idle()).toBe("");
   });
 });

@@ -50,6 +50,7 @@ describe("an A/B test", { timeout: 240_000 }, () => {
     expect(repaired.text).toMatch(/repaired +changed by hand: handlers were added: hack/);
     expect((await run("status")).code).toBe(0);
     expect((await planned()).text).toContain("No changes: everything runs as declared.");
+    expect(await fleet.project.idle()).toBe("");
     expect(await shares()).toEqual({ [old]: 5000, [idOf("battle")]: 5000 });
   });
 
@@ -63,5 +64,6 @@ describe("an A/B test", { timeout: 240_000 }, () => {
     expect([ended.code, ended.code === 0 ? "" : ended.text]).toEqual([0, ""]);
     expect((await shares())[idOf("battle")]).toBe(10_000);
     expect(await fleet.hit()).toBe("second");
+    expect(await fleet.project.idle()).toBe("");
   });
 });
