@@ -113,6 +113,8 @@ test("a torn lock of the stack and one of its journal are named in a line each, 
 });
 
 test("what the killed runs began is completed by the next run, after which nothing is left to do", async () => {
-  expect(await project.pulumi(["up", "--yes", "--skip-preview", "--stack", "dev"])).toMatchObject({ code: 0 });
+  expect(await project.pulumi(["up", "--yes", "--skip-preview", "--stack", "dev"])).toMatchObject({
+    code: 0,
+  });
   expect(await project.idle()).toBe("");
 }, 180_000);
