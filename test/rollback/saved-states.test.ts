@@ -9,8 +9,11 @@ import { at, digestOf, inParts, notes, search, stateOf, whole } from "../fleet/e
 
 const RESTORE = { "Snapshot-Reason": "restore" };
 type World = Awaited<ReturnType<typeof search>>;
-const chosen = ({ fleet }: World, which: { digest?: string; before?: string } = {}) =>
-  snapshotsFor(fleet, [notes], which);
+const chosen = (
+  { fleet }: World,
+  which: { digest?: string; before?: string } = {},
+  note?: (line: string) => void,
+) => snapshotsFor(fleet, [notes], which, note);
 const cut = ({ home }: World, text: string) =>
   writeFileSync(join(home, "snapshots", `${digestOf(text)}.json.gz`), "cut");
 const UNREAD = "the exports on the network: The unit is down. [UNIT_DOWN]";
@@ -51,9 +54,49 @@ test("for a named state that this machine has, the network is not asked", async 
   expect(world.read).toEqual([]);
 });
 
-test("a digest that begins several states is refused, wherever they are", async () => {
-  const world = await search([], [whole(5, "one"), whole(6, "two")]);
-  await expect(chosen(world, { digest: "" })).rejects.toMatchObject({ code: "SNAPSHOT_SEVERAL" });
+test.each([[""], [digestOf("one").slice(0, 7)], ["not-hexadecimal"], ["a".repeat(65)]])(
+  "the digits %j are refused, because they may begin several digests, or none",
+  async (digest) => {
+    const world = await search([[5, "one"]], [whole(6, "two")]);
+    await expect(chosen(world, { digest })).rejects.toMatchObject({ code: "DIGEST_INVALID" });
+    expect(world.read).toEqual([]);
+  },
+);
+
+test("the search for a named state that nobody has tells how far it is, and ends", async () => {
+  const world = await search(
+    [],
+    Array.from({ length: 400 }, (_, i) => whole(1 + i, `state ${i}`)),
+  );
+  const lines: string[] = [];
+  const missing = chosen(world, { digest: "0".repeat(12) }, (line) => lines.push(line));
+  await expect(missing).rejects.toMatchObject({
+    code: "SNAPSHOT_GONE",
+    problems: [
+      {
+        got: expect.stringContaining(
+          "the exports on the network before the latest 320: the search ended there",
+        ),
+        remedy: expect.stringContaining("--before <deployment>"),
+      },
+    ],
+  });
+  expect(world.read).toHaveLength(320);
+  expect(lines).toEqual(
+    [20, 80].map(
+      (read) => `notes: not among the latest ${read} exports on the network, searching further back`,
+    ),
+  );
+});
+
+test("with --yes, a state that may not be the newest is not restored unless it is named", async () => {
+  const { fleet } = await search([[5, "old"]], "down");
+  const ran = await fleetCommand(["restore", "notes", "--yes", "--json"], { fleet });
+  expect([ran.code, ran.json()]).toMatchObject([
+    1,
+    { success: false, error: { code: "SNAPSHOT_UNREAD", problems: [{ got: `not readable: ${UNREAD}` }] } },
+  ]);
+  expect(ran.stderr).toContain(`npx fleet restore notes --digest ${digestOf("old").slice(0, 12)} --yes`);
 });
 
 test.each([
@@ -93,7 +136,7 @@ test("a damaged file is replaced by the network's copy, also by an earlier one o
 test("a state that nobody has is no damaged one", async () => {
   const world = await search([[5, "here"]], [whole(6, "there")]);
   const got = "1 saved state on this machine, none matches";
-  await expect(chosen(world, { digest: "none" })).rejects.toMatchObject({
+  await expect(chosen(world, { digest: "0".repeat(8) })).rejects.toMatchObject({
     code: "SNAPSHOT_GONE",
     problems: [{ got, what: "notes has no such saved state." }],
   });
@@ -114,6 +157,26 @@ test("the list has the states of this machine and those on the network, each onc
   const ran = await fleetCommand(["restore", "--list"], { fleet });
   expect([ran.code, ran.stdout]).toEqual([0, expect.stringContaining(digestOf("here").slice(0, 16))]);
   expect(ran.stderr).toContain(`not listed: notes: ${UNREAD}`);
+});
+
+test("the list has the network's copy of a state whose file is damaged, and names one that has none", async () => {
+  const world = await search(
+    [
+      [7, "lost"],
+      [5, "here"],
+      [3, "new"],
+    ],
+    [whole(3, "new")],
+  );
+  for (const text of ["lost", "new"]) cut(world, text);
+  const { snapshots, unread } = await savedStates(world.fleet, [notes]);
+  expect(snapshots).toMatchObject([
+    { slot: 5, from: "this machine" },
+    { slot: 3, from: "the network", digest: digestOf("new") },
+  ]);
+  expect(unread).toEqual([
+    `notes: the state ${digestOf("lost").slice(0, 12)} of ${at(7)} on this machine: its file is missing or damaged`,
+  ]);
 });
 
 test("the list says that earlier states on the network are not in it, and that the network was not read without a wallet", async () => {

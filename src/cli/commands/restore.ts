@@ -3,7 +3,7 @@ import { z } from "zod";
 import { contentsText } from "../../fleet/snapshot/contents.ts";
 import type { Home } from "../../fleet/snapshot/find.ts";
 import type { Snapshot } from "../../fleet/snapshot/store.ts";
-import { savedStates, snapshotsFor } from "../../operations/backup/find.ts";
+import { assertNewest, savedStates, snapshotsFor } from "../../operations/backup/find.ts";
 import { planLines, planRestores } from "../../operations/backup/newer-states.ts";
 import { restoreStates } from "../../operations/backup/restore.ts";
 import { membersWithLibrary } from "../../operations/members-named.ts";
@@ -33,14 +33,17 @@ export function restoreCommand(cli: Cli): Command {
     examples: [
       ["npx fleet restore battle --list", "list the saved states"],
       ["npx fleet restore battle", "the newest backup, after confirmation"],
-      ["npx fleet restore battle --digest 3fa2b1 --yes", "a given state"],
+      ["npx fleet restore battle --digest 3fa2b1c4 --yes", "a given state"],
       ["npx fleet restore --all --before deploy-…", "all members, as they were before that deployment"],
     ],
     define(command) {
       command
         .argument("[members...]", "names of members")
         .option("--all", "every member")
-        .option("--digest <digest>", "the snapshot with this digest or prefix of a digest")
+        .option(
+          "--digest <digest>",
+          "the snapshot with this digest, or with one that starts with these digits (at least 8)",
+        )
         .option("--before <deployment>", "the snapshot that this deployment saved before it loaded code")
         .option("--list", "list the saved states without changing anything")
         .option("-y, --yes", "skip the confirmation");
@@ -61,12 +64,15 @@ async function run(context: Context, options: RestoreOptions, names: readonly st
   if (!(await freeStack(context, out))) return lockedOut(out);
   const fleet = await context.fleet({ journal: "discard" });
   const members = membersWithLibrary(fleet, names, options.all, out);
-  const wanted = await planRestores(fleet, await snapshotsFor(fleet, members, options));
-  for (const { snapshot, from, unread = [] } of wanted) {
+  const found = await snapshotsFor(fleet, members, options, (line) => out.note(line));
+  for (const { snapshot, from, unread = [] } of found) {
     out.note(describeSnapshot(snapshot, from));
     for (const what of unread)
       out.note(`${snapshot.member}: may be a later state, and cannot be read: ${what}`);
   }
+  // With --yes, nobody reads these notes before the restore.
+  if (options.yes) assertNewest(found);
+  const wanted = await planRestores(fleet, found);
   out.note(wanted.flatMap(planLines));
   if (
     !options.yes &&
@@ -74,7 +80,10 @@ async function run(context: Context, options: RestoreOptions, names: readonly st
   )
     return declined(out, fleet.stack);
   const restored = await restoreStates(fleet, wanted, (line) => out.line(line));
-  out.document({ success: true, stack: fleet.stack, restored });
+  const unread = found.flatMap(({ member: { name }, unread = [] }) =>
+    unread.map((what) => `${name}: ${what}`),
+  );
+  out.document({ success: true, stack: fleet.stack, restored, unread });
   return EXIT.ok;
 }
 

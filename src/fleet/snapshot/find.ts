@@ -34,6 +34,9 @@ export interface Wanted {
   readonly tags: Search["tags"];
   /** Whether one that can be read on this machine is enough, although the network may have a later one. @default false */
   readonly isNamed?: boolean;
+  /** As for `Search`. */
+  readonly mostExports?: number;
+  readonly note?: (read: number) => void;
 }
 
 /** The tags by which the network finds snapshots. */
@@ -97,9 +100,12 @@ export async function listSnapshots(
   readonly unread: readonly string[];
 }> {
   const store = snapshotStore(session.scope);
-  const local = await store.list(place.name);
+  const { kept: local, damaged } = await onMachine(store, place.name);
   const isHere = ({ digest, slot }: ExportedState) =>
-    local.some((one) => one.digest === digest && (one.slot === slot || one.slot === 0));
+    local.some(
+      (one) =>
+        one.processId === place.processId && one.digest === digest && (one.slot === slot || one.slot === 0),
+    );
   const remote = await exportsOnNetwork(session, place, { tags: reasons() }, budget).catch(
     (error: unknown) => ({
       ...unreadable(error),
@@ -115,6 +121,7 @@ export async function listSnapshots(
   ].sort((a, b) => (a.takenAt < b.takenAt ? 1 : -1));
   const unread = [
     ...(await store.damaged(place.name)).map(({ path }) => `${path}: it is damaged`),
+    ...damaged.filter(({ digest }) => !found.some((one) => one.digest === digest)).map(damagedText),
     ...remote.unread.map(({ what }) => what),
     ...(remote.hasEarlier ? ["earlier exports on the network are not listed"] : []),
   ];
@@ -132,10 +139,21 @@ const mayBeLater = ({ slot, at, processId }: Unread, snapshot: Snapshot): boolea
     ? slot > snapshot.slot
     : at === undefined || at > snapshot.takenAt;
 
-const unreadText = ({ digest, slot, takenAt: at, processId }: Snapshot): Unread => ({
-  what: `the state ${digest.slice(0, 12)} of ${at} on this machine: its file is missing or damaged`,
-  ...{ slot, at, processId },
-});
+const damagedText = ({ digest, takenAt }: Snapshot): string =>
+  `the state ${digest.slice(0, 12)} of ${takenAt} on this machine: its file is missing or damaged`;
+
+const unreadText = (snapshot: Snapshot): Unread => {
+  const { slot, takenAt: at, processId } = snapshot;
+  return { what: damagedText(snapshot), ...{ slot, at, processId } };
+};
+
+/** The snapshots of a member on this machine, and those of them whose text is missing or damaged. */
+async function onMachine(store: ReturnType<typeof snapshotStore>, name: string) {
+  const [kept, damaged]: [Snapshot[], Snapshot[]] = [[], []];
+  for (const one of await store.list(name))
+    ((await store.text(one.digest)) === undefined ? damaged : kept).push(one);
+  return { kept, damaged };
+}
 
 async function lastOnMachine(scope: StackFiles, { name }: ProcessRef, { fits }: Wanted) {
   const store = snapshotStore(scope);
@@ -163,7 +181,7 @@ const NOTHING: OnNetwork = { unread: [], digests: [] };
 async function lastOnNetwork(
   session: Session,
   place: ProcessRef,
-  { fits, tags }: Wanted,
+  { fits, tags, mostExports, note }: Wanted,
   known: Snapshot | undefined,
   budget: Budget,
 ): Promise<OnNetwork> {
@@ -171,6 +189,8 @@ async function lastOnNetwork(
     tags,
     fits: (exported) => fits({ ...namedBy(exported), processId: place.processId }),
     ...(known?.processId === place.processId ? { knownSlot: known.slot } : {}),
+    ...(mostExports === undefined ? {} : { mostExports }),
+    ...(note === undefined ? {} : { note }),
   };
   try {
     const { exports, unread } = await exportsOnNetwork(session, place, search, budget);

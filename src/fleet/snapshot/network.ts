@@ -41,6 +41,10 @@ export interface Search {
   readonly knownSlot?: number;
   /** Whether an export is one of them: the search goes on until one is. @default each */
   fits?(exported: ExportedState): boolean;
+  /** The number of exports after which the search ends. @default none */
+  readonly mostExports?: number;
+  /** Receives the number of exports that were read, each time that the search goes further back. */
+  note?(read: number): void;
 }
 
 type Result =
@@ -68,7 +72,7 @@ interface Exports {
 export async function exportsOnNetwork(
   session: Session,
   place: ProcessRef,
-  { tags, knownSlot = 0, fits = () => true }: Search,
+  { tags, knownSlot = 0, fits = () => true, mostExports = Number.POSITIVE_INFINITY, note }: Search,
   budget: Budget,
 ): Promise<Exports> {
   const { processId } = place;
@@ -87,10 +91,21 @@ export async function exportsOnNetwork(
     const exports = all.filter(fits);
     const hasEarlier = found.length >= limit;
     const hasAll = !hasEarlier || isEnough || (exports.length > 0 && !lacksEarlier);
-    if (hasAll || limit >= MOST_MESSAGES)
-      return { exports, unread: unread.map((each) => ({ ...each, processId })), hasEarlier };
+    const isOver = limit >= MOST_MESSAGES || all.length >= mostExports;
+    if (hasAll || isOver) {
+      const notSearched = hasAll ? [] : [{ what: notSearchedText(all.length) }];
+      return {
+        exports,
+        unread: [...unread.map((each) => ({ ...each, processId })), ...notSearched],
+        hasEarlier,
+      };
+    }
+    note?.(all.length);
   }
 }
+
+const notSearchedText = (read: number): string =>
+  `the exports on the network before the latest ${read}: the search ended there`;
 
 /** @returns whether a result is not later than the known slot, so that those of earlier blocks are not either */
 async function readResults(

@@ -1,6 +1,6 @@
 import { amount } from "../../core/amount.ts";
 import { budgetOf } from "../../core/budget.ts";
-import { FleetError, type Problem } from "../../core/errors.ts";
+import { FleetError, type Problem, throwAll } from "../../core/errors.ts";
 import { settleAll } from "../../core/settle-all.ts";
 import type { FleetSession } from "../../fleet/fleet-session.ts";
 import type { Member } from "../../fleet/members/member.ts";
@@ -31,11 +31,17 @@ export interface SnapshotToRestore {
  * is the one that was to be replaced, and a repeated command would return to it.
  */
 interface Chosen {
-  /** A prefix of its digest. */
+  /** The first digits of its digest: at least `LEAST_DIGITS`. */
   readonly digest?: string | undefined;
   /** The deployment before which it was taken. */
   readonly before?: string | undefined;
 }
+
+/** Digits that no two digests of a process have in common: not all states on the network are read to find out. */
+const LEAST_DIGITS = 8;
+
+/** Exports on the network after which the search for a named state ends. */
+const MOST_EXPORTS = 100;
 
 /** Seconds for the snapshots of a member. */
 const SECONDS = 60;
@@ -43,23 +49,33 @@ const SECONDS = 60;
 /**
  * The chosen saved state of each member, from this machine or from the network.
  *
- * @throws FleetError SNAPSHOT_GONE, SNAPSHOT_SEVERAL, with the problem of every member that has none
+ * @param note receives a line each time that a search for a named state goes further back
+ * @throws FleetError SNAPSHOT_GONE, SNAPSHOT_SEVERAL, DIGEST_INVALID, with the problem of every member that has none
  */
 export const snapshotsFor = (
   fleet: FleetSession,
   members: readonly Member[],
   which: Chosen,
-): Promise<SnapshotToRestore[]> => settleAll(members.map((member) => snapshotFor(fleet, member, which)));
+  note: (line: string) => void = () => {},
+): Promise<SnapshotToRestore[]> =>
+  settleAll(members.map((member) => snapshotFor(fleet, member, which, note)));
 
 async function snapshotFor(
   { session }: FleetSession,
   member: Member,
   { digest, before }: Chosen,
+  note: (line: string) => void,
 ): Promise<SnapshotToRestore> {
+  if (digest !== undefined) assertDigits(member, digest);
   const store = snapshotStore(session.scope);
   const isNamed = digest !== undefined || before !== undefined;
   const wanted: Wanted = {
     isNamed,
+    ...(isNamed ? { mostExports: MOST_EXPORTS } : {}),
+    note: (read) =>
+      note(
+        `${member.name}: not among the latest ${amount(read, "export")} on the network, searching further back`,
+      ),
     tags: {
       ...(isNamed ? reasons() : reasons("upgrade", "backup")),
       ...(before === undefined ? {} : { "Deployment-Id": before }),
@@ -85,6 +101,17 @@ async function snapshotFor(
   return { member, snapshot, text, from, unread: isNamed ? [] : found.unread };
 }
 
+function assertDigits(member: Member, digest: string): void {
+  if (/^[0-9a-f]*$/.test(digest) && digest.length >= LEAST_DIGITS && digest.length <= 64) return;
+  throw new FleetError({
+    code: "DIGEST_INVALID",
+    what: "Invalid value for --digest.",
+    got: digest,
+    expected: `${LEAST_DIGITS} to 64 hexadecimal digits, with which a digest starts`,
+    remedy: `${listed(member)} with their digests.`,
+  });
+}
+
 const listed = ({ name }: Member): string => `npx fleet restore ${name} --list shows the saved states`;
 
 /** That no state can be restored, and what could not be read. Pure. */
@@ -107,9 +134,31 @@ function gone(member: Member, isNamed: boolean, { damaged, unread }: FoundSnapsh
     expected: isNamed
       ? "one snapshot whose text is in the store or on the network"
       : "a state that a backup or a deployment saved, whose text is in the store or on the network",
-    remedy: `${listed(member)}; --digest chooses any of them.`,
+    remedy: `${listed(member)}; --digest chooses any of them, and --before <deployment> also finds one from before those that were searched.`,
   };
 }
+
+/**
+ * Refuses states that are only the newest ones which can be read.
+ *
+ * @throws FleetError SNAPSHOT_UNREAD, with the problem of every member of which a later state may exist
+ */
+export const assertNewest = (wanted: readonly SnapshotToRestore[]): void =>
+  throwAll(
+    wanted.flatMap(({ member: { name }, snapshot: { takenAt, digest }, unread = [] }) =>
+      unread.length === 0
+        ? []
+        : [
+            {
+              code: "SNAPSHOT_UNREAD",
+              what: `${name} may have a later saved state than that of ${takenAt}.`,
+              got: `not readable: ${unread.join("; ")}`,
+              expected: "the newest saved state, or one that is named",
+              remedy: `Run it again when the rest can be read, or name this state: npx fleet restore ${name} --digest ${digest.slice(0, 12)} --yes`,
+            },
+          ],
+    ),
+  );
 
 /** The saved states of some members. */
 interface ListedSnapshots {
