@@ -134,6 +134,8 @@ export function fakeFleet(ao: Ao, members: readonly Member[], ledger?: string): 
         graphqlUrl: "http://127.0.0.1:9/graphql",
         muUrl: "http://127.0.0.1:9",
         cuUrl: "http://127.0.0.1:9",
+        nodeUrl: "http://127.0.0.1:9",
+        nodeAddress: "n".repeat(43),
         suUrl: "http://127.0.0.1:9",
         scheduler: "s".repeat(43),
         authority: "a".repeat(43),
