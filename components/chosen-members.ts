@@ -7,7 +7,7 @@ import { dependencyNotRunning, unknownProcess } from "./problems.ts";
 import type { Running } from "./running-release.ts";
 
 /** A member that this run declares. */
-export interface Chosen {
+interface Chosen {
   readonly name: string;
   readonly process: ProcessDeclaration;
   /** How it runs now, for a member that this run does not deploy. */

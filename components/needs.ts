@@ -13,7 +13,7 @@ import type { Running } from "./running-release.ts";
 const ENVELOPE = 1_400;
 
 /** What a plan sends at least; the wallet that pays is known only when it was read. */
-export type PlannedSpending = Omit<Spending, "payer">;
+type PlannedSpending = Omit<Spending, "payer">;
 
 /** What a plan needs of its network. */
 export interface PlannedNeeds extends Omit<Needs, "spending"> {

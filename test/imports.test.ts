@@ -4,6 +4,7 @@ import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { packageDir } from "../src/toolchain/paths.ts";
 import { brokenImports, importRules } from "./import-rules.ts";
+import { unusedExports } from "./unused-exports.ts";
 
 describe("imports follow the arrows", () => {
   let broken: Map<string, string[]>;
@@ -15,9 +16,38 @@ describe("imports follow the arrows", () => {
   });
 });
 
+test("every export is imported", () => {
+  expect(unusedExports(packageDir)).toEqual([]);
+});
+
 describe("the import rules", () => {
   const folder = mkdtempSync(join(tmpdir(), "imports-"));
   afterAll(() => rmSync(folder, { recursive: true }));
+
+  test("find each planted export without an importer", () => {
+    const files: Record<string, string> = {
+      "index.ts": 'import { a } from "./components/parts.ts";',
+      "components/index.ts": "export const free = 1;",
+      "components/parts.ts":
+        'export const a = 1, lonely = 2; export type { T } from "../src/core/t.ts"; const use = own; export const own = use;',
+      "src/core/t.ts":
+        "export interface T { a: number }\n/** Exported for tests. */\nexport const marked = 1; export const dead = 2;",
+      "src/core/loaded.ts": "export const all = 1;",
+      "src/core/loads.ts": 'void import("./loaded.ts");',
+      "test/t.test.ts":
+        'import { own } from "../components/parts.ts"; import { dead, marked } from "../src/core/t.ts";',
+    };
+    const place = join(folder, "exports");
+    for (const [path, text] of Object.entries(files)) {
+      mkdirSync(dirname(join(place, path)), { recursive: true });
+      writeFileSync(join(place, path), text);
+    }
+    expect(unusedExports(place)).toEqual([
+      "components/parts.ts: lonely",
+      "components/parts.ts: T",
+      "src/core/t.ts: dead (tests only)",
+    ]);
+  });
 
   test("find each planted violation and nothing else", async () => {
     const files: Record<string, string> = {

@@ -4,7 +4,7 @@ import { valueAt } from "../../src/core/json.ts";
 /** Pulumi's placeholder for a value that is not known yet, in a preview. */
 export const UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9";
 
-/** A problem at the path of an input. Exported because the published type declarations name it. */
+/** A problem at the path of an input. Exported for the published declarations. */
 export interface CheckFailure {
   readonly property: string;
   readonly reason: string;

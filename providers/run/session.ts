@@ -125,7 +125,7 @@ async function leftOpen(journal: Journal): Promise<Set<string>> {
   return keys;
 }
 
-/** Ends this process' run and closes its journals. The next session is another run, with its own deployment and epoch. */
+/** Ends this process' run and closes its journals. The next session is another run, with its own deployment and epoch. Exported for tests. */
 export async function endRun(): Promise<void> {
   const open = await Promise.allSettled(sessions.values());
   sessions.clear();

@@ -102,7 +102,7 @@ const SAYS_ALL: readonly string[] = [
 ];
 
 /** What was read back about old revisions, and what to do about those that do not serve. Pure. */
-export function standingText(list: readonly Standing[]): string {
+function standingText(list: readonly Standing[]): string {
   return list
     .map(({ name, processId, state }) => {
       const who = `${name}@${processId.slice(0, 8)}`;

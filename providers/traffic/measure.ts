@@ -44,7 +44,7 @@ export interface Measure {
 }
 
 /** How a verdict learns about single callers. */
-export interface Callers {
+interface Callers {
   /** The router's state with the figures of some services' callers. */
   readCallers(services: readonly string[]): Promise<TrafficState>;
   /** Asks blue what green failed. */

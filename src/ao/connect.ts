@@ -24,7 +24,7 @@ import { tagProblems as legacyTagProblems } from "./shared/tags.ts";
 import type { Wallet } from "./wallet.ts";
 
 /** The wallet that signs and the journal that records what was signed. */
-export interface ConnectOptions {
+interface ConnectOptions {
   readonly wallet: Wallet;
   readonly journal: Journal;
   /** Called while a call is slow or waits to be retried. @default none */

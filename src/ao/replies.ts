@@ -19,7 +19,7 @@ export interface SentRequest {
  * `ours`: it names the request · `unnamed`: it goes to the requester and names no request · `other`: it goes to another address,
  * answers another request, or is a notice that answers none.
  */
-export type Relation = "ours" | "unnamed" | "other";
+type Relation = "ours" | "unnamed" | "other";
 
 /** How a message of the process' outbox relates to a request. */
 export function relationOf({ target, tags }: OutMessage, asked: SentRequest): Relation {

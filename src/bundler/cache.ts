@@ -67,7 +67,7 @@ export function offsetIn(text: string, hash: string, order: number): number {
   return 0;
 }
 
-/** Clears the cache of this process; for measurements. */
+/** Clears the cache of this process. Exported for tests. */
 export function clearFactCache(): void {
   remembered.clear();
   located.clear();

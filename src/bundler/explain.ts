@@ -1,7 +1,7 @@
 import type { MappedModule, SourceMap } from "./types.ts";
 
 /** A Lua error that refers to the user's own source. */
-export interface ExplainedError {
+interface ExplainedError {
   /** The error without aos' colours, wrappers and printed lines; its positions are those of the user's sources. */
   readonly message: string;
   readonly file?: string;

@@ -60,7 +60,7 @@ export function budgetProblems(bundle: Sized, maxBytes: number | undefined): Pro
 }
 
 /** The largest modules first, the small rest summed up. */
-export function sizes(modules: readonly BundledModule[], most = 8): string {
+function sizes(modules: readonly BundledModule[], most = 8): string {
   const sorted = [...modules].sort((a, b) => b.bytes - a.bytes || (a.file < b.file ? -1 : 1));
   const shown = sorted.slice(0, most).map(({ file, bytes }) => `${file} ${kB(bytes)}`);
   const rest = sorted.slice(most);

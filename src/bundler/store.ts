@@ -11,7 +11,7 @@ export interface StoredBundle {
   readonly map?: SourceMap;
 }
 
-export interface BundleStore {
+interface BundleStore {
   /** Stores a bundle and its map; returns the bundle's path. Idempotent. */
   put(bundle: Pick<Bundle, "hash" | "text" | "map">): Promise<string>;
   /** The bundle with that hash, or undefined if it is missing or its bytes do not match the hash. */

@@ -49,7 +49,7 @@ export interface BundleOptions {
 }
 
 /** The position of a module's text in the bundle: 1-based first line, and number of lines. */
-export interface LineSpan {
+interface LineSpan {
   readonly start: number;
   readonly count: number;
 }

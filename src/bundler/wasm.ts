@@ -1,5 +1,5 @@
 /** Facts about a WebAssembly binary. */
-export interface WasmFacts {
+interface WasmFacts {
   /** Whether its memory has 64-bit addresses. */
   readonly is64: boolean;
   /** Names that it exports. */

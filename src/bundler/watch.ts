@@ -6,7 +6,7 @@ import { bundle } from "./bundle.ts";
 import type { Bundle, BundleOptions } from "./types.ts";
 
 /** Receives every outcome that differs from the previous one. */
-export interface WatchReport {
+interface WatchReport {
   made(bundle: Bundle): void | Promise<void>;
   failed(error: FleetError): void;
 }

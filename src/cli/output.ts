@@ -30,7 +30,7 @@ interface OutputOptions {
 }
 
 /** One line, or several. A line feed within a line is shown as `\\n`: whatever the text is, it begins no line. */
-export type Lines = string | readonly string[];
+type Lines = string | readonly string[];
 
 /**
  * The output of a command: results on stdout, progress on stderr, so that either can be piped. Nothing else writes to a terminal. Text may

@@ -9,7 +9,7 @@ export const isLoopback = (host: string): boolean =>
 export const newToken = (): string => randomBytes(32).toString("base64url");
 
 /** The header with the token. A page of another site cannot send it without a preflight, which is never answered. */
-export const TOKEN_HEADER = "x-fleet-token";
+const TOKEN_HEADER = "x-fleet-token";
 
 /**
  * Middleware that admits only requests to this server's own name (a foreign Host is DNS rebinding), and none that a page of another site

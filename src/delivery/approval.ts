@@ -3,7 +3,7 @@ import { z } from "zod";
 import { percent } from "./steps.ts";
 
 /** A step that a person promoted although its last verdict was not a pass. */
-export const PromotionSchema = z.looseObject({
+const PromotionSchema = z.looseObject({
   /** 1-based, as in the run's output. */
   step: z.number(),
   /** Green's share at this step, in basis points. */

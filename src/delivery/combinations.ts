@@ -11,7 +11,7 @@ interface CombinedService {
 }
 
 /** The parts of a declaration that are checked together with a strategy. */
-export interface Combined {
+interface Combined {
   /** Services whose traffic the strategy shifts, by name. */
   readonly services: Readonly<Record<string, CombinedService>>;
   /** Member that carries the router. @default none */

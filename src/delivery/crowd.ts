@@ -54,7 +54,7 @@ export interface Unit {
 }
 
 /** Completed requests of a caller, without those that it was refused because it sent too many. */
-export const completedOf = (of: CallerMetrics): number => completedRequests(of) - of.limited;
+const completedOf = (of: CallerMetrics): number => completedRequests(of) - of.limited;
 
 /** Its requests that failed in a way, and how many of them cannot be compared whatever blue answers. */
 function failedOf(of: CallerMetrics, kind: Exclude<Failing, "slow">): { bad: number; incomparable: number } {

@@ -12,7 +12,7 @@ import type { HoldCode, TrafficCommand } from "./wire.ts";
 /** The rollout holds after this many failed measurements in a row. */
 export const MAX_FAILED_MEASUREMENTS = 4;
 
-/** Allowed phase transitions. */
+/** Allowed phase transitions: what the machine may return. Exported for tests. */
 export const FOLLOWS: Readonly<Record<Phase, readonly Phase[]>> = {
   PREPARING: ["DEPLOYING_GREEN", "HEALTH_VALIDATION", "FAILED"],
   DEPLOYING_GREEN: ["HEALTH_VALIDATION", "FAILED"],
@@ -34,9 +34,6 @@ export const FOLLOWS: Readonly<Record<Phase, readonly Phase[]>> = {
   ROLLING_BACK: ["ROLLED_BACK", "FAILED"],
   ROLLED_BACK: ["PREPARING"],
 };
-
-/** Whether a run is finished in this phase. */
-export const isEnd = (phase: Phase): boolean => phase === "COMPLETED" || phase === "ROLLED_BACK";
 
 /** The position of a rollout. */
 export interface Position {

@@ -49,9 +49,5 @@ export function stepsOf(strategy: Strategy): Step[] {
 export const isSplit = (strategy: Strategy): boolean =>
   (stepsOf(strategy).at(-1)?.weightBp ?? ALL_TRAFFIC_BP) < ALL_TRAFFIC_BP;
 
-/** Duration of a rollout in seconds if every verdict is a pass and there are no gates. */
-export const rolloutSeconds = (strategy: Strategy): number =>
-  stepsOf(strategy).reduce((sum, step) => sum + step.intervalSeconds, 0);
-
 /** `5 %`, `0.25 %`. */
 export const percent = (basisPoints: number): string => `${Number((basisPoints / 100).toFixed(2))} %`;

@@ -55,7 +55,7 @@ function decisionOn({ table, command }: Decided): TrafficCommand | undefined {
 }
 
 /** The current figures of one revision of a service. */
-export interface ShownRevision {
+interface ShownRevision {
   readonly service: string;
   readonly processId: string;
   readonly weightBp: number;

@@ -16,7 +16,7 @@ export interface Finding {
  * Why data do not decide: `disputed`, callers known from before the rollout and new ones are served differently; `uncompared`, it is unknown
  * whether the old revision would have answered what the new one did not.
  */
-export type Open = "disputed" | "uncompared";
+type Open = "disputed" | "uncompared";
 
 export interface Verdict {
   readonly outcome: Outcome;

@@ -202,7 +202,6 @@ const ProofSchema = z.looseObject({
   detail: z.string().optional(),
   at: z.number(),
 });
-export type Proof = z.infer<typeof ProofSchema>;
 
 /** `GET_TRAFFIC`: available to anyone. */
 export const TrafficStateSchema = z.looseObject({

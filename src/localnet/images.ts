@@ -11,7 +11,7 @@ import { FleetError } from "../core/errors.ts";
 import type { Tag } from "./types.ts";
 
 /** A WebAssembly image that the embedded network serves. */
-export interface Image {
+interface Image {
   readonly name: string;
   /** Its module id. */
   readonly id: string;

@@ -39,6 +39,7 @@ export interface Book {
   readonly silences: readonly Silence[];
 }
 
+/** A book without alerts. Exported for tests. */
 export const EMPTY_BOOK: Book = { seq: 0, alerts: [], silences: [] };
 
 /** The lifecycle of alerts. In milliseconds. */

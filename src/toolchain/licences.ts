@@ -40,7 +40,7 @@ const CLIENT =
   "grant is to be read by whoever ships a product with it.";
 
 /** Package → why it is accepted. One that is no longer needed here fails the check. */
-export const EXCEPTIONS: Readonly<Record<string, Exception>> = {
+const EXCEPTIONS: Readonly<Record<string, Exception>> = {
   "@permaweb/aoconnect": { licence: "none", reason: CLIENT },
   "@permaweb/ao-scheduler-utils": { licence: "none", reason: CLIENT },
   "arweave-stream-tx": {
@@ -73,7 +73,7 @@ interface LockEntry {
 }
 
 /** A package that users run, with what its package.json declares. */
-export interface Licensed {
+interface Licensed {
   readonly name: string;
   readonly version: string;
   readonly licence: string;

@@ -1,7 +1,7 @@
 import { cpSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { bundle, changedModules, store } from "../../src/bundler/index.ts";
+import { bundle, store } from "../../src/bundler/index.ts";
 import { sha256 } from "../../src/core/hash.ts";
 import { bundled, project } from "./project.ts";
 
@@ -83,20 +83,6 @@ describe("a bundle's report", () => {
     const lines = made.text.split("\n");
     expect(lines.slice((a?.lines.start ?? 0) - 1, (a?.lines.start ?? 0) - 1 + 10).join("\n")).toBe(text);
     expect(made.bytes).toBe(Buffer.byteLength(made.text));
-  });
-
-  test("lists changes between two bundles", () => {
-    const before = [
-      { name: "a", hash: "1" },
-      { name: "b", hash: "1" },
-      { name: "c", hash: "1" },
-    ];
-    const after = [
-      { name: "d", hash: "1" },
-      { name: "a", hash: "1" },
-      { name: "b", hash: "2" },
-    ];
-    expect(changedModules(before, after)).toEqual({ changed: ["b"], added: ["d"], removed: ["c"] });
   });
 
   test("uses facts that a folder remembers, and repairs damaged ones", async () => {

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import { WARNING_CODES } from "../../src/bundler/index.ts";
+import { WARNING_CODES } from "../../src/bundler/silence.ts";
 
 const docs = readFileSync(new URL("../../docs/reference/bundling.md", import.meta.url), "utf8");
 

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { ApprovalSchema } from "../../src/delivery/index.ts";
+import { ApprovalSchema } from "../../src/delivery/approval.ts";
 
 test("an approval is read", () => {
   const approval = { approvedBy: "judge", promoted: [] };

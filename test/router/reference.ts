@@ -7,7 +7,6 @@ import {
   HOLD_CODES,
   type HoldCode,
   type Metrics,
-  type Proof,
   type RevisionMetrics,
   type ServiceRoutes,
   type SetTraffic,
@@ -16,6 +15,8 @@ import {
   type TrafficCommand,
   type TrafficState,
 } from "../../src/delivery/wire.ts";
+
+type Proof = TrafficState["proofs"][string];
 
 /** A refusal, with its code. */
 export class Refused extends Error {

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { canonicalJson, sha256 } from "../../core/hash.ts";
 
 /** The state of an intent. */
-export type IntentState =
+type IntentState =
   /** Signed and on disk; whether it was sent is unknown. */
   | "signed"
   /** A unit accepted it. */

@@ -18,7 +18,7 @@ import { resultIdsOf } from "./result-ids.ts";
 import { resultsOf } from "./results.ts";
 import { schedulersOf } from "./scheduler.ts";
 
-export interface LegacyOptions {
+interface LegacyOptions {
   readonly endpoints: LegacyEndpoints;
   readonly wallet: Wallet;
   readonly journal: Journal;

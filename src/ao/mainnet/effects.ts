@@ -38,7 +38,7 @@ interface EffectParts {
 }
 
 /** What changes the network: signed once, journaled, then posted until the schedule has it. */
-export interface Effects {
+interface Effects {
   spawn(input: PlacedSpawn, budget: Budget): Promise<Sent>;
   send(input: MessageInput, budget: Budget): Promise<Sent>;
   publish(input: PublishInput, budget: Budget): Promise<Sent>;

@@ -1,7 +1,7 @@
 /** How long ago something was by the clock of a unit, if only this machine's time of it is known. */
 
 /** Milliseconds by which the clocks may have differed when it was noted, beyond what they differ now. */
-export const CLOCK_SKEW = 600_000;
+const CLOCK_SKEW = 600_000;
 /** A unit names its time in seconds, and its answer takes some time: less is no difference. */
 const SAME = 60_000;
 

@@ -63,14 +63,14 @@ export async function yieldToRival(
 }
 
 /** A process that was given up and is not retired. */
-export interface Left {
+interface Left {
   readonly name: string;
   readonly processId: string;
   readonly failure: FleetError;
 }
 
 /** Whether the processes that a run gave up are retired, and which are not. Pure. */
-export function describeRetired(left: readonly Left[]): string {
+function describeRetired(left: readonly Left[]): string {
   if (left.length === 0) return "The processes of this run were retired.";
   const named = left.map(
     ({ name, processId, failure }) =>

@@ -48,10 +48,10 @@ const AuditSchema = z.looseObject({
 });
 
 /** A process' own audit. */
-export type Audit = z.output<typeof AuditSchema>;
+type Audit = z.output<typeof AuditSchema>;
 
 /** One entry of a process's own audit. */
-export type AuditEntry = z.output<typeof EntrySchema>;
+type AuditEntry = z.output<typeof EntrySchema>;
 
 /** By a signed message. @throws FleetError as `ask`; FORBIDDEN without permission to read it */
 export async function audit(

@@ -32,7 +32,7 @@ export interface PublishedAt {
 }
 
 /** The published state of a process with the library. */
-export interface PublishedState extends PublishedAt {
+interface PublishedState extends PublishedAt {
   readonly info: Info<"status">;
   readonly health?: z.infer<typeof OwnSchema>["health"];
 }

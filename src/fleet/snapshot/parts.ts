@@ -28,7 +28,7 @@ export interface PartsHeader {
 }
 
 /** A part on its way into a process. */
-export interface Part {
+interface Part {
   readonly n: number;
   readonly text: string;
   /** sha256 of the text. */

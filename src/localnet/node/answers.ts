@@ -6,7 +6,7 @@ import { tagValue } from "../types.ts";
 import type { NodeQuirks } from "./quirks.ts";
 
 /** What a node answers with: values are encoded as the request and the node's quirks say. */
-export interface Answer {
+interface Answer {
   readonly status?: number;
   /** Scalars, which a node also writes into the headers. */
   readonly headers?: Readonly<Record<string, string>>;

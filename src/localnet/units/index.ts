@@ -20,7 +20,7 @@ import { pushing } from "./pushing.ts";
 import { scheduling } from "./scheduling.ts";
 import { schedulerUnit } from "./su.ts";
 
-export type UnitName = "gateway" | "mu" | "su" | "cu" | "node";
+type UnitName = "gateway" | "mu" | "su" | "cu" | "node";
 const NAMES: readonly UnitName[] = ["gateway", "mu", "su", "cu", "node"];
 const KEEP_ALIVE_MILLISECONDS = 600_000;
 

@@ -15,7 +15,7 @@ export function effectsOf(process: string, root: string | null, result: Evaluati
 }
 
 /** The process whose outbox is pushed, as the pushed items name it. */
-export interface Sender {
+interface Sender {
   readonly process: string;
   readonly module: string;
   readonly scheduler: string;

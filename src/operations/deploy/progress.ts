@@ -8,7 +8,7 @@ import { type Kind, memberOf, resourceOf } from "./urn.ts";
 export type RowState = "waiting" | "running" | "done" | "same" | "held" | "failed";
 
 /** One step of a member. */
-export interface Phase {
+interface Phase {
   readonly phase: StepPhase;
   readonly detail: string;
   readonly seconds?: number;

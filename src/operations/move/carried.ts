@@ -31,7 +31,7 @@ export interface Carried {
 }
 
 /** Why a state is read. */
-export interface Occasion {
+interface Occasion {
   /** The move. */
   readonly id: string;
   /** The code that the process runs. */

@@ -27,7 +27,7 @@ export const settingsOf = (
 ];
 
 /** What callers of a moved fleet need, as a document: by member, the old process and the new one. */
-export interface NewIds {
+interface NewIds {
   readonly movedAt: string | null;
   readonly from: MoveRecord["from"];
   readonly to: MoveRecord["to"];

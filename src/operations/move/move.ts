@@ -10,7 +10,7 @@ import type { Sides } from "./plan.ts";
 import { type MoveRecord, readMove, sideOf, writeMove } from "./record.ts";
 
 /** Where a move stands. */
-export type Standing =
+type Standing =
   /** No state is final: it is planned, whether or not an earlier try was killed. */
   | { readonly kind: "to-plan"; readonly id: string; readonly isContinued: boolean }
   /** Every state is equal, and the new processes may serve: it can only be finished. */

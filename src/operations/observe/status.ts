@@ -71,7 +71,7 @@ export function answersIn(rows: readonly StatusRow[], at: number): ReadonlyMap<s
 }
 
 /** The fields of a row that identify the process. */
-export const baseOf = ({ name, processId, generation, of }: Member) => ({
+const baseOf = ({ name, processId, generation, of }: Member) => ({
   ...{ name, processId, generation },
   ...(of === undefined ? {} : { of }),
 });

@@ -8,10 +8,8 @@ import { isTorn, type StackLock, stackLocks } from "./locks.ts";
 import { removeTornLock, stopOrphans } from "./orphans.ts";
 import { withoutPending } from "./pending.ts";
 
-export type { StackLock } from "./locks.ts";
-
 /** Whether a deployment can start. */
-export type Recovery =
+type Recovery =
   | { readonly kind: "free" }
   /** The lock's owner is running, or on another machine: nothing was changed. */
   | { readonly kind: "held"; readonly locks: readonly StackLock[] };

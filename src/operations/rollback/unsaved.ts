@@ -84,7 +84,7 @@ async function lookAt(
 }
 
 /** What an export does not contain, or what nobody can judge. Pure. */
-export function notInExport({ code, globals }: Pick<Exported, "code" | "globals">): UnsavedState[] {
+function notInExport({ code, globals }: Pick<Exported, "code" | "globals">): UnsavedState[] {
   const large = [...(globals?.unknown ?? []), ...(code?.notCompared ?? []).map((one) => `module ${one}`)];
   return [
     ...(code !== undefined && code.count > 0

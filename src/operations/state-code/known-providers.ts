@@ -29,7 +29,7 @@ export const nounOf = (type: string): string | undefined =>
  * The hash by which a provider's text is known. White space is left out, because compilers differ in it: the text has no comment, and no
  * string with a space, so what remains are the same tokens.
  */
-export const providerHash = (text: string, noun: string): string =>
+const providerHash = (text: string, noun: string): string =>
   sha256(
     text
       .replace(`noun: ${JSON.stringify(noun)}`, "noun: *")
