@@ -432,7 +432,12 @@ describe("crons that the monitor drives", () => {
     const given = atHome(behaviour);
     const release = releaseOf("d1", 1, { shop: declaredProcess({ tags, ...declared }) });
     writeFiles({ ".fleet/releases/ao-fleet.dev/current.json": JSON.stringify(release) }, cwd);
-    Object.assign(given.fleet.session.network, { protocol });
+    const gateway = "http://127.0.0.1:1";
+    const node = { nodeUrl: gateway, gatewayUrl: gateway, graphqlUrl: `${gateway}/graphql` };
+    Object.assign(
+      given.fleet.session.network,
+      protocol === "mainnet" ? { protocol, units: node } : { protocol },
+    );
     given.ao.monitor = async () => true;
     return given;
   }
