@@ -14,6 +14,8 @@ export const CallerMetricsSchema = z.looseObject({
   id: z.string(),
   /** Whether it was answered by this fleet before the rollout began. */
   known: z.boolean(),
+  /** When it was first answered by this fleet, in ms of the scheduler's time. Only of known callers; absent on routers of earlier versions. */
+  since: z.number().optional(),
   /** Requests sent to the revision, answered or not. */
   requests: z.number(),
   /** Answered successfully. */

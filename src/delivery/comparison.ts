@@ -33,17 +33,21 @@ export interface Question {
   readonly code: string;
 }
 
-/** Requests that are compared for each kind, known or new callers, and verdict. Each costs two reads of the router's history and at most two dry runs. */
+/**
+ * Requests that are compared for each kind, known or new callers, and verdict, besides those of the callers of longest standing. Each costs two
+ * reads of the router's history and at most two dry runs.
+ */
 export const MOST_COMPARED = 12;
 
 /**
- * A sample of the callers' requests of a kind, at most one of each caller. It is drawn by chance at the judge, so nobody can
- * arrange to be drawn. Pure, except for `random`.
+ * A sample of the callers' requests of a kind, at most one of each caller: of all `first`, and of some others. Those are drawn by chance at the
+ * judge, so nobody can arrange to be drawn. Pure, except for `random`.
  */
 export function drawn(
   callers: readonly CallerMetrics[],
   kind: Failing,
   random: () => number = Math.random,
+  first: ReadonlySet<string> = new Set(),
 ): Question[] {
   const all = callers.flatMap((caller): Question[] => {
     const of = kind === "fault" ? caller.fault : kind === "refusal" ? caller.refusal : caller;
@@ -54,7 +58,8 @@ export function drawn(
     const j = Math.floor(random() * (i + 1));
     [all[i], all[j]] = [all[j] as Question, all[i] as Question];
   }
-  return all.slice(0, MOST_COMPARED);
+  const rest = all.filter(({ caller }) => !first.has(caller));
+  return [...all.filter(({ caller }) => first.has(caller)), ...rest.slice(0, MOST_COMPARED)];
 }
 
 /** How many of the compared requests of some callers had each outcome. */

@@ -10,6 +10,7 @@ import {
   clustered,
   countedService,
   crowdOf,
+  eldersOf,
   hasKnownCallers,
   isServedWorse,
   LEAST_CALLERS,
@@ -37,14 +38,16 @@ export interface CrowdTest {
 }
 
 /**
- * What a group of callers says: `fail` by requests that blue answers, `suspect` by requests that could not be compared, `chance` if it is
- * too much to pass and too little to fail, `clear`, or `none` if it has no requests.
+ * What a group of callers says: `fail` by requests of most of them that blue answers, `some` if only a part of them met these, `suspect` by
+ * requests that could not be compared, `chance` if it is too much to pass and too little to fail, `clear`, or `none` if it has no requests.
  */
-type Standing = "fail" | "suspect" | "chance" | "clear" | "none";
+type Standing = "fail" | "some" | "suspect" | "chance" | "clear" | "none";
 
 export interface Group {
   readonly standing: Standing;
   readonly callers: number;
+  /** The share of its callers that met what blue answers. */
+  readonly met: number;
   /** Its numbers. */
   readonly text: string;
 }
@@ -95,18 +98,49 @@ function groupOf(
   const all = totalOf(units, failed);
   const outcomes = outcomesOf(green[name], compared[test.kind]);
   const text = groupText(test, name, units, outcomes);
-  const group = (standing: Standing): Group => ({ standing, callers: units.length, text });
+  const met = metBy(units);
+  const group = (standing: Standing): Group => ({ standing, callers: units.length, met, text });
   const isNobody = units.length === 0 || (all.n === 0 && totalOf(units, ({ same }) => same).events === 0);
   if (isNobody) return group("none");
-  const sure = clustered(units, confirmed);
+  const elders = eldersOf(green[name]);
+  const eldest = [...elders].flatMap((id) => units.filter((unit) => unit.id === id));
   if (share(totalOf(units, confirmed)) > test.limit) {
+    const sure = clustered(units, confirmed);
     const isSure = binomialTail(sure.events, sure.n, test.limit) < 1 - test.confidence;
-    return group(isSure && outcomes.differs >= LEAST_CALLERS ? "fail" : "chance");
+    if (!isSure || outcomes.differs < LEAST_CALLERS) return group("chance");
+    return group(isMost(units, eldest) ? "fail" : "some");
   }
   const likely = clustered(units, failed);
   if (test.isTooMany(likely, other)) return group("suspect");
-  return group(test.isHigh(all, other) ? "chance" : "clear");
+  const isAgainst = metBy(eldest) > test.limit && metBy(eldest) * eldest.length >= FEW;
+  return group(isAgainst || test.isHigh(all, other) ? "chance" : "clear");
 }
+
+/** Callers of longest standing that are against a pass. */
+const FEW = 2;
+/** The share of a group's callers, and by their weight of those of longest standing, beyond which green fails most; and the chance of an error in that. */
+const [HALF, CHANCE] = [0.5, 0.05];
+
+/** Whether most callers met what blue answers, also of those of longest standing: a few may ask for what the release changed on purpose. */
+function isMost(units: readonly Unit[], eldest: readonly Unit[]): boolean {
+  const isSure = binomialTail(Math.round(metBy(units) * units.length), units.length, HALF) < CHANCE;
+  return isSure && (eldest.length === 0 || metByEldest(eldest) > HALF);
+}
+
+/** The share of new callers that must have met what known ones did, if there are several. */
+const SHARED = 0.2;
+
+const isUnharmed = ({ standing, callers, met }: Group): boolean =>
+  callers >= LEAST_CALLERS && (standing === "clear" || met < SHARED);
+
+/** The same of callers in the order of their standing: the second counts a half, the third a third, and so on. */
+function metByEldest(eldest: readonly Unit[]): number {
+  const weight = eldest.reduce((sum, _, at) => sum + 1 / (at + 1), 0);
+  return eldest.reduce((sum, { met }, at) => sum + met / (at + 1), 0) / weight;
+}
+
+const metBy = (units: readonly Unit[]): number =>
+  units.length === 0 ? 0 : units.reduce((sum, { met }) => sum + met, 0) / units.length;
 
 function groupText(
   { kind }: CrowdTest,
@@ -151,19 +185,20 @@ export function decided(
   isBroad: () => boolean,
 ): Objection {
   const both = `${known.text}; ${others.text}`;
-  const disputed = (): CheckResult => ({
-    ...checkResult("inconclusive", `known and new callers are not served alike. ${LOOK}: ${both}`),
+  const disputed = (what: string): CheckResult => ({
+    ...checkResult("inconclusive", `${what}. ${LOOK}: ${both}`),
     why: "disputed",
   });
+  const [unlike, some] = [
+    "known and new callers are not served alike",
+    "only a part of the callers met what blue answers",
+  ];
   const fails = () => checkResult("fail", `green: ${both}`);
-  if (known.standing === "fail")
-    return others.standing === "clear" && others.callers >= LEAST_CALLERS ? disputed() : fails();
-  if (others.standing === "fail") {
-    const isAgreed = known.standing === "suspect" || known.standing === "chance" || !hasKnown;
-    return isAgreed ? fails() : disputed();
-  }
+  if (known.standing === "fail") return isUnharmed(others) ? disputed(unlike) : fails();
   if (known.standing === "suspect" && isBroad())
     return checkResult("fail", `green: ${both}; nearly every known caller was served better before`);
+  if (others.standing === "fail") return hasKnown ? disputed(unlike) : fails();
+  if (known.standing === "some" || others.standing === "some") return disputed(some);
   if (known.standing === "suspect" || others.standing === "suspect")
     return {
       ...checkResult(

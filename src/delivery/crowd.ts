@@ -7,6 +7,7 @@ import type { CallerMetrics } from "./caller-figures.ts";
 import { type Comparisons, type Failing, NOT_COMPARED, outcomesOf } from "./comparison.ts";
 import type { Count } from "./counts.ts";
 import { completedRequests, type ServiceMeasured } from "./measurement.ts";
+import { lowestRate } from "./statistics.ts";
 import type { RevisionMetrics } from "./wire.ts";
 
 /** The fewest callers by which a verdict can fail, and with fewer callers in all a service's only ones are compared with themselves. */
@@ -41,6 +42,20 @@ const everybody = ({ green, blue, served }: ServiceMeasured): Set<string> =>
 export const isCrowd = (service: ServiceMeasured): boolean =>
   service.green.callers !== undefined && everybody(service).size >= LEAST_CALLERS;
 
+/** Callers of longest standing whose requests are all compared, and of whom most must agree that green fails. */
+const MOST_ELDERS = 11;
+
+/**
+ * The callers of longest standing: however many wallets somebody has, they are not among those who came before them. Of new callers, and on a router
+ * of an earlier version, nobody is known to be.
+ */
+export function eldersOf(callers: readonly CallerMetrics[]): ReadonlySet<string> {
+  const own = callers.filter((caller) => completedOf(caller) > 0);
+  if (own.some(({ since }) => since === undefined)) return new Set();
+  const sorted = own.sort((a, b) => Number(a.since) - Number(b.since) || (a.id < b.id ? -1 : 1));
+  return new Set(sorted.slice(0, MOST_ELDERS).map(({ id }) => id));
+}
+
 /** A caller's requests that count, and how many of them failed in a way. Fractions, because a caller's requests are scaled to its cap. */
 export interface Unit {
   readonly id: string;
@@ -51,6 +66,8 @@ export interface Unit {
   readonly unknown: number;
   /** Blue fails them as well: not in `n`. */
   readonly same: number;
+  /** The probability that blue answers what this caller met, from 0 to 1. */
+  readonly met: number;
 }
 
 /** Completed requests of a caller, without those that it was refused because it sent too many. */
@@ -70,14 +87,23 @@ const capOf = (callers: readonly CallerMetrics[], minSamples: number): number =>
 
 const scaleOf = (of: CallerMetrics, cap: number): number => Math.min(1, shareOf(cap, completedOf(of)));
 
-/** How a group's failed requests compare; those of callers that were not drawn as those of the others. */
+/** Confidence in what is said of callers that were not drawn. */
+const SURE = 0.99;
+
+/**
+ * How a group's failed requests compare. Those of callers that were not drawn compare as the others', but are the same only as far as the
+ * sample makes sure: whoever has many wallets fills it with requests that blue fails as well.
+ */
 function sharesOf(callers: readonly CallerMetrics[], kind: Failing, compared: Comparisons) {
-  const { same, differs, again, unknown } = outcomesOf(callers, compared[kind]);
+  const elders = eldersOf(callers);
+  const others = callers.filter(({ id }) => !elders.has(id));
+  const { same, differs, again, unknown } = outcomesOf(others, compared[kind]);
   const drawn = same + differs + again + unknown;
+  const sure = lowestRate({ events: same, n: drawn }, SURE);
   const rest =
     drawn === 0
       ? { same: 0, differs: 0, unknown: 1 }
-      : { same: same / drawn, differs: differs / drawn, unknown: (again + unknown) / drawn };
+      : { same: sure, differs: differs / drawn, unknown: 1 - sure - differs / drawn };
   return ({ id }: CallerMetrics) => {
     const own = ownValue(compared[kind], id);
     if (own === undefined) return rest;
@@ -111,6 +137,7 @@ export function unitsOf(
         differs: comparable * differs,
         unknown: comparable * unknown + scale * incomparable,
         same: comparable * same,
+        met: comparable > 0 ? differs : 0,
       },
     ];
   });

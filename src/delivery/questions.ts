@@ -2,7 +2,7 @@
 import type { CallerMetrics } from "./caller-figures.ts";
 import { drawn, type Question } from "./comparison.ts";
 import { type CheckResult, share } from "./counts.ts";
-import { crowdOf, isCrowd, totalOf, unitsOf } from "./crowd.ts";
+import { crowdOf, eldersOf, isCrowd, totalOf, unitsOf } from "./crowd.ts";
 import type { CrowdTest } from "./crowd-judge.ts";
 import { errorRate, faultTest } from "./error-rate.ts";
 import { isSlower, latency } from "./latency.ts";
@@ -47,9 +47,13 @@ function asked(
   result: CheckResult,
   random: () => number,
 ): Question[] {
-  if (!isCrowd(service) && !isAgainst(result)) return [];
+  if (!isCrowd(service))
+    return isAgainst(result) ? groups.flatMap((group) => drawn(group, kind, random)) : [];
   return groups.flatMap((group) => {
-    const failed = totalOf(unitsOf(group, kind, minSamples), ({ unknown }) => unknown);
-    return isCrowd(service) && share(failed) <= limit ? [] : drawn(group, kind, random);
+    const units = unitsOf(group, kind, minSamples);
+    const elders = eldersOf(group);
+    const eldest = units.filter(({ id }) => elders.has(id));
+    const isHigh = [units, eldest].some((some) => share(totalOf(some, ({ unknown }) => unknown)) > limit);
+    return isHigh ? drawn(group, kind, random, elders) : [];
   });
 }

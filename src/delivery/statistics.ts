@@ -103,6 +103,17 @@ export function binomialTail(k: number, n: number, p: number): number {
   return Math.min(1, sum);
 }
 
+/** The smallest rate with which so many events are not unlikely: one that is smaller has them with less than `1 - confidence` (Clopper and Pearson, 1934). */
+export function lowestRate({ events, n }: { events: number; n: number }, confidence: number): number {
+  let [low, high] = [0, n === 0 ? 0 : events / n];
+  for (let i = 0; i < 30; i += 1) {
+    const middle = (low + high) / 2;
+    if (binomialTail(events, n, middle) < 1 - confidence) low = middle;
+    else high = middle;
+  }
+  return low;
+}
+
 /** Fisher's exact test (1934): the probability that the second gets this many events or more if both have the same rate. */
 export function fisher(first: { events: number; n: number }, second: { events: number; n: number }): number {
   const total = first.n + second.n;

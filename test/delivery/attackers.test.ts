@@ -9,7 +9,8 @@ const cell = (
   attack: Trial["attack"],
   wallets: number,
   blue: Trial["blue"] = "asked",
-): Trial => ({ strategy, release, attack, wallets, blue });
+  more: Pick<Trial, "honest" | "standing"> = {},
+): Trial => ({ strategy, release, attack, wallets, blue, ...more });
 
 test.each([
   cell("CANARY", "good", "none", 0),
@@ -27,8 +28,14 @@ test.each([
   cell("CANARY", "good", "green", 10, "silent"),
   cell("INSTANT", "good", "patient", 100, "older"),
   cell("INSTANT", "good", "loud", 100, "older"),
+  cell("INSTANT", "good", "unpushed", 2, "asked", { honest: 0 }),
+  cell("INSTANT", "good", "cover", 100),
+  cell("CANARY", "good", "flood", 1),
+  cell("CANARY", "stricter", "exploit", 10),
+  cell("INSTANT", "stricter", "exploit", 100),
+  cell("INSTANT", "stricter", "exploit", 100, "asked", { honest: 40, standing: "after" }),
 ])(
-  "a good release is never condemned, even if nothing can be compared: $strategy, $attack $wallets",
+  "a good release is never condemned, even if nothing can be compared: $strategy, $release, $attack $wallets",
   (trial) => {
     expect(ends(trial, ROLLOUTS, SEED).back).toBe(0);
   },
@@ -43,8 +50,14 @@ test.each([
   cell("INSTANT", "late", "patient", 10),
   cell("INSTANT", "dead", "green", 100, "silent"),
   cell("INSTANT", "dead", "none", 0, "older"),
+  cell("INSTANT", "broken", "cover", 100, "asked", { standing: "before" }),
+  cell("INSTANT", "refusing", "cover", 100, "asked", { standing: "before" }),
+  cell("INSTANT", "late", "flood", 1),
 ])("a bad release never gets through: $strategy, $release, $attack $wallets", (trial) => {
   const { through, back } = ends(trial, ROLLOUTS, SEED);
   expect(through).toBe(0);
-  if (trial.attack === "none") expect(back / ROLLOUTS).toBeGreaterThanOrEqual(0.9);
+  if (trial.attack === "none" && trial.release === "dead")
+    expect(back / ROLLOUTS).toBeGreaterThanOrEqual(0.9);
+  // In a canary, few callers have green: whether most of them meet what is broken is often left to a person.
+  if (trial.attack === "none") expect(back).toBeGreaterThan(0);
 });

@@ -1,8 +1,7 @@
 /**
  * Whole rollouts under attack, by seeded trials: callers with their own wallets, attackers with many, a router's figures of them, and the
- * judge. `node test/delivery/attackers.ts [rollouts] [seed]` prints the table of docs/concepts/rollouts.md.
+ * judge. `node test/delivery/attackers.ts [rollouts] [seed] [start of the names]` prints the table of docs/concepts/rollouts.md.
  */
-import type { CallerMetrics } from "../../src/delivery/caller-figures.ts";
 import type { Compared, Comparisons, Question } from "../../src/delivery/comparison.ts";
 import { judge } from "../../src/delivery/judge.ts";
 import { decide, type Position } from "../../src/delivery/machine.ts";
@@ -10,17 +9,35 @@ import { questionsFor } from "../../src/delivery/questions.ts";
 import { sumOfSenders } from "../../src/delivery/senders.ts";
 import { stepsOf } from "../../src/delivery/steps.ts";
 import { ALL_TRAFFIC_BP, StrategySchema, type TrafficStrategy } from "../../src/delivery/strategy.ts";
-import type { RevisionMetrics } from "../../src/delivery/wire.ts";
 import { rngOf } from "../simnet/rng.ts";
+import { Figures, type Person, type Result } from "./attack-figures.ts";
 
 /**
  * `none`: nobody attacks · `loud`: new wallets send 40 bad requests each in an interval · `patient`: wallets that were served before do · `green`: new
  * wallets chosen offline so that all of them get green · `slow`: the same with requests that take long · `praise`: wallets that were
- * served before send good requests to green · `spoil`: they send bad ones to blue · `alone`: new wallets send good requests while nobody else calls
+ * served before send good requests to green · `spoil`: they send bad ones to blue · `alone`: new wallets send good requests while nobody else calls ·
+ * `exploit`: wallets that were served before, and a tenth as many new ones with green, send what a stricter release refuses on purpose · `cover`: as
+ * many known as new wallets send as many good requests as ones that both revisions refuse · `unpushed`: new wallets send requests that
+ * never reach green · `flood`: a wallet keeps green so busy that all its answers are late
  */
-export type Attack = "none" | "loud" | "patient" | "green" | "slow" | "praise" | "spoil" | "alone";
-/** `good`: the same code · `broken`: a fifth of the kinds of requests fail · `flaky`: a fifth of all requests fail by chance · `dead`: all fail · `late`: takes twice as long */
-export type Release = "good" | "broken" | "flaky" | "dead" | "late";
+export type Attack =
+  | "none"
+  | "loud"
+  | "patient"
+  | "green"
+  | "slow"
+  | "praise"
+  | "spoil"
+  | "alone"
+  | "exploit"
+  | "cover"
+  | "unpushed"
+  | "flood";
+/**
+ * `good`: the same code · `stricter`: good, and refuses on purpose what only attackers ask for · `broken`: a fifth of the kinds of requests fail ·
+ * `refusing`: they are refused · `flaky`: a fifth of all requests fail by chance · `dead`: all fail · `late`: takes twice as long
+ */
+export type Release = "good" | "stricter" | "broken" | "refusing" | "flaky" | "dead" | "late";
 
 export type Blue = "asked" | "older" | "silent";
 
@@ -34,32 +51,17 @@ export interface Trial {
    * green then refuses and blue does not · `silent`: no dry run is possible. @default "asked"
    */
   readonly blue?: Blue;
+  /** Callers that were served before the rollout; a quarter as many come during it. @default 240 */
+  readonly honest?: number;
+  /** When attackers that were served before came: later than all others, at any time, or earlier. @default "among" */
+  readonly standing?: "after" | "among" | "before";
 }
 
-/** Callers that were served before the rollout, and those who come during it. */
-const [HONEST, NEWCOMERS] = [240, 60];
 /** Requests of an honest caller in an interval, on average; of an attacker. */
 const [REQUESTS, LOUD] = [3, 40];
 /** Shares: faults by chance, in both revisions; requests that both refuse. */
 const [NOISE, REFUSED] = [0.01, 0.1];
-const PLACES = 128;
 const CHECKS = [{ kind: "health" }, { kind: "errorRate" }, { kind: "refusals" }, { kind: "latency" }];
-
-interface Person {
-  readonly id: string;
-  readonly known: boolean;
-  /** From 0 to 1: who is below green's share gets green. */
-  readonly bucket: number;
-  readonly isAttacker: boolean;
-}
-
-type Outcome = "answered" | "errors" | "refused";
-interface Result {
-  readonly outcome: Outcome;
-  readonly ms: number;
-  /** What a comparison with blue would find, if the request counts against green. */
-  readonly would: Compared;
-}
 
 /**
  * What green's process reports: everybody in a trial is a stranger to the fleet, and their faults decide in no health check of a rollout, however many
@@ -67,59 +69,9 @@ interface Result {
  */
 const health = { status: "HEALTHY", reasons: [] };
 
-/** A revision's figures since its step began, as the router keeps them. */
-class Figures {
-  readonly #callers = new Map<string, CallerMetrics>();
-  readonly #places = { known: 0, new: 0 };
-  readonly #sum = { requests: 0, answered: 0, errors: 0, refused: 0 };
-  readonly #latencies: number[] = [];
-  /** By caller and kind: what a comparison of its latest request would find. */
-  readonly would: Record<Question["kind"], Map<string, Compared>> = {
-    fault: new Map(),
-    refusal: new Map(),
-    slow: new Map(),
-  };
-
-  add({ id, known }: Person, { outcome, ms, would }: Result): void {
-    this.#sum.requests += 1;
-    this.#sum[outcome] += 1;
-    this.#latencies[(this.#sum.requests - 1) % 256] = ms;
-    const own = this.#callers.get(id) ?? this.#place(id, known);
-    if (own === undefined) return;
-    own.requests += 1;
-    own[outcome] += 1;
-    own.ms[(own.requests - 1) % 8] = ms;
-    own.slot = 1;
-    this.would.slow.set(id, would);
-    if (outcome === "answered") return;
-    const kind = outcome === "errors" ? "fault" : "refusal";
-    own[kind] = { slot: 1, code: "X" };
-    this.would[kind].set(id, would);
-  }
-
-  #place(id: string, known: boolean): CallerMetrics | undefined {
-    const group = known ? "known" : "new";
-    if (this.#places[group] >= PLACES) return undefined;
-    this.#places[group] += 1;
-    const counts = {
-      requests: 0,
-      answered: 0,
-      errors: 0,
-      refused: 0,
-      draining: 0,
-      earlier: 0,
-      busy: 0,
-      limited: 0,
-    };
-    const made: CallerMetrics = { id, known, ...counts, ms: [], open: [] };
-    this.#callers.set(id, made);
-    return made;
-  }
-
-  get metrics(): RevisionMetrics {
-    return { ...this.#sum, latencies: this.#latencies, open: [], callers: [...this.#callers.values()] };
-  }
-}
+/** Attacks by wallets that were served before; and by wallets that all have green. */
+const KNOWN: readonly Attack[] = ["patient", "praise", "spoil", "exploit", "cover"];
+const GROUND: readonly Attack[] = ["green", "slow", "praise", "unpushed"];
 
 /** One rollout, by the rules of `RolloutRun`. */
 class Rollout {
@@ -130,22 +82,23 @@ class Rollout {
   constructor(next: () => number, trial: Trial) {
     this.#next = next;
     this.#trial = trial;
-    const person = (id: string, known: boolean, isAttacker: boolean): Person => ({
+    const { attack, wallets, honest = 240, standing = "among" } = trial;
+    const person = (id: string, known: boolean, isAttacker: boolean, isGround = false): Person => ({
       ...{ id, known, isAttacker },
-      bucket: isAttacker && this.#isGround ? next() / 100 : next(),
+      since: next() + (isAttacker ? { after: 1, among: 0, before: -1 }[standing] : 0),
+      bucket: isGround ? next() / 100 : next(),
     });
-    const { attack, wallets } = trial;
-    const isKnown = attack === "patient" || attack === "praise" || attack === "spoil";
-    const bad = Array.from({ length: attack === "none" ? 0 : wallets }, (_, i) =>
-      person(`x${i}`, isKnown, true),
+    const of = (n: number, start: string, known: boolean, isGround = false) =>
+      Array.from({ length: n }, (_, i) => person(`x${start}${i}`, known, true, isGround));
+    const [isKnown, isGround] = [KNOWN.includes(attack), GROUND.includes(attack)];
+    const bad = attack === "none" ? [] : of(wallets, "", isKnown, isGround);
+    if (attack === "exploit") bad.push(...of(Math.ceil(wallets / 10), "new", false, true));
+    if (attack === "cover") bad.push(...of(wallets, "new", false));
+    const good = Array.from({ length: Math.floor(1.25 * honest) }, (_, i) =>
+      person(`p${i}`, i < honest, false),
     );
-    const good = Array.from({ length: HONEST + NEWCOMERS }, (_, i) => person(`p${i}`, i < HONEST, false));
-    // Attackers come first, to take the router's places.
+    // Attackers come first, to take the places of new callers.
     this.#people = [...bad, ...good];
-  }
-
-  get #isGround(): boolean {
-    return this.#trial.attack === "green" || this.#trial.attack === "slow" || this.#trial.attack === "praise";
   }
 
   run(): "through" | "back" | "held" {
@@ -168,7 +121,7 @@ class Rollout {
         blue: old,
         isBlueCurrent: now,
         served,
-        wasServed: true,
+        wasServed: (this.#trial.honest ?? 1) > 0,
         intervalMs: 60_000,
         ms: 60_000,
         health,
@@ -229,21 +182,44 @@ class Rollout {
   #result({ isAttacker }: Person, isGreen: boolean, isBefore: boolean): Result {
     const { release, attack } = this.#trial;
     const [next, topic] = [this.#next, this.#next()];
-    const ms = this.#takes() * (isGreen && release === "late" ? 2 : 1);
+    const isFlooded = attack === "flood" && isGreen;
+    const ms = this.#takes() * (isGreen && release === "late" ? 2 : 1) * (isFlooded ? 20 : 1);
     const isBad = isAttacker && !isBefore;
-    const isHostile = isBad && attack !== "praise" && attack !== "alone" && attack !== "slow";
-    if (isHostile) return { outcome: topic < 0.5 ? "errors" : "refused", ms, would: "same" };
-    if (isBad && attack === "slow") return { outcome: "answered", ms: ms * 20, would: "same" };
-    const would = isGreen && release === "late" ? "differs" : "same";
-    const isDamaged =
-      isGreen &&
-      (release === "dead" || (release === "broken" && topic < 0.2) || (release === "flaky" && next() < 0.2));
+    const bad = isBad ? this.#attack(topic, ms, isGreen) : undefined;
+    if (bad !== undefined) return bad;
+    const would = isFlooded ? "unknown" : isGreen && release === "late" ? "differs" : "same";
+    const isKind = (release === "broken" || release === "refusing") && topic < 0.2;
+    const isDamaged = isGreen && (release === "dead" || isKind || (release === "flaky" && next() < 0.2));
     // Whoever praises avoids what is broken.
-    if (isDamaged && !(isBad && release !== "dead"))
-      return { outcome: "errors", ms, would: release === "flaky" && next() >= 0.2 ? "unknown" : "differs" };
+    if (isDamaged && !(isBad && release !== "dead")) {
+      const outcome = release === "refusing" ? "refused" : "errors";
+      return { outcome, ms, would: release === "flaky" && next() >= 0.2 ? "unknown" : "differs" };
+    }
     if (topic > 1 - REFUSED) return { outcome: "refused", ms, would: "same" };
     if (next() < NOISE) return { outcome: "errors", ms, would: "unknown" };
     return { outcome: "answered", ms, would };
+  }
+
+  /** What becomes of an attacker's request; undefined if it is like anybody's. */
+  #attack(topic: number, ms: number, isGreen: boolean): Result | undefined {
+    switch (this.#trial.attack) {
+      case "slow":
+        return { outcome: "answered", ms: ms * 20, would: "same" };
+      case "exploit":
+        return isGreen
+          ? { outcome: "refused", ms, would: "differs" }
+          : { outcome: "answered", ms, would: "same" };
+      case "unpushed":
+        return isGreen ? { outcome: "errors", ms, would: "unknown" } : undefined;
+      case "cover":
+        return topic < 0.5 ? { outcome: "refused", ms, would: "same" } : undefined;
+      case "praise":
+      case "alone":
+      case "flood":
+        return undefined;
+      default:
+        return { outcome: topic < 0.5 ? "errors" : "refused", ms, would: "same" };
+    }
   }
 
   #takes(): number {
@@ -260,28 +236,39 @@ export function ends(trial: Trial, rollouts: number, seed: number) {
   return counts;
 }
 
-const ATTACKS: readonly Attack[] = ["loud", "patient", "green", "slow"];
+const ATTACKS: readonly Attack[] = ["loud", "patient", "green", "slow", "cover"];
+
+/** Whether a release should go through. */
+export const isGood = (release: Release): boolean => release === "good" || release === "stricter";
+
+function attacksOn(release: Release): readonly Attack[] {
+  if (release === "stricter") return ["exploit"];
+  return release === "good" ? ATTACKS : [...ATTACKS, "praise", "spoil"];
+}
+
 /** Every trial of the table. */
 export function trials(strategy: TrafficStrategy): Trial[] {
-  const releases: readonly Release[] = ["good", "broken", "flaky", "dead", "late"];
-  return releases.flatMap((release): Trial[] => {
-    const attacks = release === "good" ? ATTACKS : [...ATTACKS, "praise" as const, "spoil" as const];
-    return [
-      { strategy, release, attack: "none", wallets: 0 },
-      ...attacks.flatMap((attack) => [1, 10, 100].map((wallets) => ({ strategy, release, attack, wallets }))),
-    ];
-  });
+  const releases: readonly Release[] = ["good", "stricter", "broken", "refusing", "flaky", "dead", "late"];
+  return releases.flatMap((release): Trial[] => [
+    { strategy, release, attack: "none", wallets: 0 },
+    ...attacksOn(release).flatMap((attack) =>
+      [1, 10, 100].map((wallets) => ({ strategy, release, attack, wallets })),
+    ),
+    ...(release === "good" || release === "late"
+      ? [{ strategy, release, attack: "flood" as const, wallets: 1 }]
+      : []),
+  ]);
 }
 
 if (import.meta.main) {
-  const [rollouts, seed] = process.argv.slice(2).map(Number);
+  const [rollouts, seed, wanted = ""] = process.argv.slice(2);
   for (const strategy of ["CANARY", "INSTANT"] as const)
     for (const blue of ["asked", "older", "silent"] as const)
       for (const trial of trials(strategy)) {
-        const { through, back, held } = ends({ ...trial, blue }, rollouts ?? 100, seed ?? 29);
         const { release, attack, wallets } = trial;
-        console.log(
-          `${strategy} | ${blue} | ${release} | ${attack} | ${wallets} | ${through} / ${back} / ${held}`,
-        );
+        const name = `${strategy} | ${blue} | ${release} | ${attack} | ${wallets}`;
+        if (!name.startsWith(wanted)) continue;
+        const { through, back, held } = ends({ ...trial, blue }, Number(rollouts ?? 100), Number(seed ?? 29));
+        console.log(`${name} | ${through} / ${back} / ${held}`);
       }
 }

@@ -3,7 +3,7 @@ import { describe, expect, it, test } from "vitest";
 import { figuresOf } from "../../providers/traffic/figures.ts";
 import type { CallerMetrics } from "../../src/delivery/caller-figures.ts";
 import { type Compared, type Comparisons, drawn, MOST_COMPARED } from "../../src/delivery/comparison.ts";
-import { clustered, type Unit } from "../../src/delivery/crowd.ts";
+import { clustered, type Unit, unitsOf } from "../../src/delivery/crowd.ts";
 import { judge } from "../../src/delivery/judge.ts";
 import { decide } from "../../src/delivery/machine.ts";
 import type { ServiceMeasured } from "../../src/delivery/measurement.ts";
@@ -132,7 +132,7 @@ describe("one caller", () => {
     }
   });
   it("does not hide that green fails others", () => {
-    const hurt = { n: 8, answered: 2, errors: 2 };
+    const hurt = { n: 30, answered: 2, errors: 2 };
     const green = { honest: { n: 12, answered: 4 }, hurt, loud: { n: 1, answered: 10_000 } };
     expect(verdictOf(green, BLUE, { hurt: "differs" }).outcome).toBe("fail");
     expect(verdictOf(green, BLUE, { hurt: "unknown" }).outcome).toBe("inconclusive");
@@ -232,8 +232,8 @@ describe("callers from before and new ones", () => {
   });
   it("new ones do not decide while those from before do not call", () => {
     const [bad, good] = [
-      { new: { n: 3, errors: 20, known: false } },
-      { new: { n: 3, answered: 20, known: false } },
+      { new: { n: 5, errors: 20, known: false } },
+      { new: { n: 5, answered: 20, known: false } },
     ];
     const judged = (green: typeof bad | typeof good, wasServed?: boolean) =>
       verdictOf(green, good, { new: "differs" }, CHECKS, wasServed);
@@ -251,6 +251,68 @@ describe("callers from before and new ones", () => {
       outcome: "inconclusive",
       text: expect.stringContaining("no caller known from before the rollout has had green yet"),
     });
+  });
+});
+
+describe("known callers who ask for what the release changed on purpose", () => {
+  const asks = (n: number) => ({ n, refused: 10 });
+  test.each([
+    ["a few", 5, undefined],
+    ["a few, and a new one", 5, 1],
+    ["as many as others", 12, 20],
+  ] as const)("hold a release that serves the others as before: %s", (_what, n, fresh) => {
+    const others = fresh === undefined ? {} : { fresh: { n: fresh, refused: 10, known: false } };
+    const green = { honest: { n: 12, answered: 3 }, patient: asks(n), ...others };
+    expect(verdictOf(green, BLUE, { patient: "differs", fresh: "differs" })).toMatchObject({
+      outcome: "inconclusive",
+      why: "disputed",
+    });
+  });
+  /** The start of a name says when its callers were first answered. */
+  const judged = (patient: number, order: (name: string) => number) => {
+    const own = revision({ honest: { n: 12, answered: 3 }, patient: asks(patient) });
+    const callers = own.callers?.map((each, i) => ({
+      ...each,
+      since: order(each.id.split("-")[0] ?? "") * 1000 + i,
+    }));
+    const service = { green: { ...own, callers }, blue: revision(BLUE), isBlueCurrent: true, served: {} };
+    const battle = { ...service, compared: compared(service, { patient: "differs" }) };
+    return judge(CHECKS, { services: { battle } });
+  };
+  it("hold it also if they are many more, unless they came before the others", () => {
+    const [late, early] = [
+      judged(60, (name) => (name === "honest" ? 1 : 2)),
+      judged(60, (name) => (name === "honest" ? 2 : 1)),
+    ];
+    expect(late).toMatchObject({ outcome: "inconclusive", why: "disputed" });
+    expect(early.outcome).toBe("fail");
+  });
+});
+
+describe("requests that both refuse, next to those that only green refuses", () => {
+  it("do not hide those of the callers of longest standing", () => {
+    const own = revision({
+      honest: { n: 28, answered: 3, refused: 1 },
+      junk: { n: 100, answered: 5, refused: 5 },
+    });
+    const callers = own.callers?.map((each, since) => ({ ...each, since }));
+    const service = { green: { ...own, callers }, blue: revision(BLUE), served: {} };
+    const questions = questionsFor(CHECKS, service, () => 0.5);
+    expect(questions.filter(({ caller }) => caller.startsWith("honest")).length).toBeGreaterThanOrEqual(11);
+    const battle = { ...service, compared: compared(service, { honest: "differs", junk: "same" }) };
+    expect(judge(CHECKS, { services: { battle } }).outcome).toBe("inconclusive");
+  });
+  it("say only of a part of the callers who were not asked that blue refuses theirs, too", () => {
+    const all = callers({ junk: { n: 100, answered: 5, refused: 5, known: false } });
+    const none = { fault: {}, refusal: {}, slow: {} };
+    const asked = drawn(all, "refusal", () => 0.5);
+    const refusal = Object.fromEntries(asked.map(({ caller }) => [caller, "same" as const]));
+    const units = unitsOf(all, "refusal", 30, { ...none, refusal });
+    // 12 of 12: with 99 % confidence, at least 68 % of all.
+    const shares = units
+      .filter(({ id }) => refusal[id] === undefined)
+      .map(({ same, unknown }) => same / (same + unknown));
+    expect(new Set(shares.map((share) => share.toFixed(2)))).toEqual(new Set(["0.68"]));
   });
 });
 
@@ -280,7 +342,8 @@ describe("requests that cannot be compared", () => {
   it("are refusals that blue's callers do not get", () => {
     const green = { honest: HONEST, hurt: { n: 40, answered: 2, refused: 2 } };
     expect(verdictOf(green, BLUE)).toMatchObject({ outcome: "inconclusive", why: "uncompared" });
-    expect(verdictOf(green, BLUE, { hurt: "differs" }).outcome).toBe("fail");
+    const most = { ...green, hurt: { ...green.hurt, n: 80 } };
+    expect(verdictOf(most, BLUE, { hurt: "differs" }).outcome).toBe("fail");
     expect(verdictOf(green, BLUE, { hurt: "same" }).outcome).toBe("pass");
   });
 });
@@ -340,6 +403,7 @@ describe("the information in callers' requests", () => {
     differs,
     unknown: 0,
     same: 0,
+    met: 0,
   });
   const of = (units: readonly Unit[]) => clustered(units, ({ differs }) => differs);
   it("is that of the requests if they have nothing to do with their callers", () => {

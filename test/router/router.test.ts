@@ -697,7 +697,16 @@ describe("traffic figures", () => {
     expect(callers.filter(({ known }) => !known)).toHaveLength(128);
     expect(callers.filter(({ known }) => known)).toEqual([
       expect.objectContaining({
-        ...{ id: served, requests: 4, answered: 0, errors: 2, refused: 1, busy: 1, limited: 1 },
+        ...{
+          id: served,
+          since: expect.any(Number),
+          requests: 4,
+          answered: 0,
+          errors: 2,
+          refused: 1,
+          busy: 1,
+          limited: 1,
+        },
         ...{ fault: { slot, code: "INTERNAL" }, ms: [10, 10, 10], open: [expect.any(Number)] },
       }),
     ]);

@@ -126,7 +126,8 @@ describe("a crowd", () => {
   }, 120_000);
 
   test("fails a release by requests that the old revision answers", async () => {
-    const asking = wallets.map((wallet, i) => [wallet, i < 4 ? "pear" : "nothing"] as const);
+    // Of fewer, it might be that only those ask for pears whose removal the release is about.
+    const asking = wallets.map((wallet) => [wallet, "pear"] as const);
     const error = await whileAsking(
       asking,
       inputs("r4", blue, broken)
@@ -136,7 +137,7 @@ describe("a crowd", () => {
           (reason: Error & { properties: TrafficOutputs }) => reason,
         ),
     );
-    expect(error?.properties.verdict).toMatch(/known callers: .* compared blue answers [3-9]/);
+    expect(error?.properties.verdict).toMatch(/known callers: .* compared blue answers [5-9]/);
     expect(error?.properties).toMatchObject({ phase: "ROLLED_BACK", active: { battle: blue.processId } });
   }, 120_000);
 });

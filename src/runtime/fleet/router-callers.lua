@@ -146,7 +146,7 @@ function callers.report(one)
   local list = {}
   for sender, found in pairs(one.of) do
     list[#list + 1] = {
-      id = sender, known = isKnown(sender), requests = found.requests, answered = found.answered, errors = found.errors,
+      id = sender, known = isKnown(sender), since = found.since, requests = found.requests, answered = found.answered, errors = found.errors,
       refused = found.refused, draining = found.draining, earlier = found.earlier, busy = found.busy, limited = found.limited,
       ms = found.ms, slot = found.slot, fault = found.fault, refusal = found.refusal, open = {},
     }

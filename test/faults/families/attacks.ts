@@ -1,4 +1,12 @@
-import { type Attack, type Blue, ends, type Release, type Trial, trials } from "../../delivery/attackers.ts";
+import {
+  type Attack,
+  type Blue,
+  ends,
+  isGood,
+  type Release,
+  type Trial,
+  trials,
+} from "../../delivery/attackers.ts";
 import type { FaultCase } from "../case.ts";
 
 /** The share of rollouts in which a judge may be wrong: a good release condemned, a bad one let through. A hold is neither. */
@@ -31,7 +39,7 @@ export function attacked(
       lab.counts(cells.length * rollouts);
       return cells.flatMap((cell) => {
         const { through, back, held } = ends({ ...cell, blue }, rollouts, seed);
-        const wrong = release === "good" ? back : through;
+        const wrong = isGood(release) ? back : through;
         const how = `${through} through, ${back} back, ${held} held of ${rollouts}`;
         return wrong / rollouts <= WRONG ? [] : [`${cell.attack}, ${cell.wallets} wallets: ${how}`];
       });
@@ -43,7 +51,7 @@ export function attacked(
 export const attackCases = (): FaultCase[] =>
   (["CANARY", "INSTANT"] as const).flatMap((strategy) =>
     (["asked", "older", "silent"] as const).flatMap((blue, place) =>
-      (["good", "broken", "flaky", "dead", "late"] as const).map((release) =>
+      (["good", "stricter", "broken", "refusing", "flaky", "dead", "late"] as const).map((release) =>
         attacked(strategy, release, blue, 31 + place),
       ),
     ),
