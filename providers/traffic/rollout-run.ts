@@ -96,10 +96,11 @@ export class RolloutRun {
       try {
         return await this.#run();
       } catch (thrown) {
-        const error = isStale(thrown)
-          ? whyStale(thrown, await this.#router.read(), this.#wanted, this.#router.hasSet)
-          : thrown;
-        if (error === undefined && isFirst) continue;
+        const state = isStale(thrown) ? await this.#router.read() : undefined;
+        const error = state ? whyStale(thrown, state, this.#wanted, this.#router.hasSet) : thrown;
+        // An abort is carried out also if it arrives in the second attempt: such an attempt only returns, so the rollout does not start again.
+        const isAgain = isFirst || (state !== undefined && isAborted(state));
+        if (error === undefined && isAgain) continue;
         if (!isReverted(error)) throw error ?? thrown;
         this.progress.phase = "ROLLED_BACK";
         throw await this.#router.followBack(error);

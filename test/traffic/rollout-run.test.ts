@@ -828,6 +828,25 @@ describe("a service that owns its state", () => {
     expect(weights(stage)).toEqual({ b: 10_000 });
   });
 
+  it("follows an abort back also if that arrives before the message of the attempt after a lease that ended", async () => {
+    const stage = new Stage().steady();
+    stage.before = () => {
+      if (stage.router.table?.mode === "rollout") throw new Killed();
+    };
+    await stage.run(owned(stage));
+    let sets = 0;
+    stage.before = (_message, kind) => {
+      if (kind !== "set") return;
+      sets += 1;
+      if (sets === 1) stage.router.tick(600_000);
+      if (sets === 2) stage.router.say("abort");
+    };
+    const { error, rollout } = await stage.run(owned(stage));
+    expect([codeOf(error), rollout.progress.phase]).toEqual(["ROLLED_BACK", "ROLLED_BACK"]);
+    expect(stage.handed).toEqual(["battle b→g", "battle g→b"]);
+    expect(weights(stage)).toEqual({ b: 10_000 });
+  });
+
   it("moves with the traffic if the table in force is that of no step and a person promoted it", async () => {
     const stage = new Stage().steady();
     const wanted = partitioned(stage, [5000, 10_000]);
