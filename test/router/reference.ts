@@ -111,7 +111,9 @@ export class ReferenceRouter {
   }
 
   #hold(holdCode: HoldCode, reason: string): void {
-    this.table = { ...(this.table as Table), mode: "held", ...(this.holdCodes && { holdCode }), reason };
+    const handed = this.holdCodes && this.#isWithNew() && { handed: true };
+    const table = this.table as Table;
+    this.table = { ...table, mode: "held", ...(this.holdCodes && { holdCode }), reason, ...handed };
     this.lease = undefined;
     this.serial += 1;
   }
@@ -192,7 +194,11 @@ export class ReferenceRouter {
   }
 
   #isHanded({ lease, hold }: SetTraffic, isSame: boolean): boolean {
-    return lease?.onEnd === "hold" || (hold !== undefined && isSame && this.table?.handed === true);
+    return lease?.onEnd === "hold" || (hold !== undefined && isSame && this.#isWithNew());
+  }
+
+  #isWithNew(): boolean {
+    return this.table?.handed === true || this.lease?.onEnd === "hold";
   }
 
   #forget({ release, holdCode }: SetTraffic, isSame: boolean, mode: string): void {
@@ -238,9 +244,13 @@ export class ReferenceRouter {
     this.tick();
     if (!this.table || this.table.mode === "steady") throw new Refused("NO_ROLLOUT");
     if (command === "abort" && !this.proven) throw new Refused("NO_PROVEN_TABLE");
+    const { mode, holdCode } = this.table;
+    const isAborted = this.command?.command === "abort" && same(this.command, this.table);
+    const isOverruled = command === "promote" && holdCode === "stranded";
+    if (this.holdCodes && isAborted && command !== "abort" && !isOverruled)
+      throw new Refused("ABORT_PENDING");
     this.command = { command, ...refOf(this.table), by, at: this.at };
-    const { mode, handed, holdCode } = this.table;
-    const isKept = holdCode === "stranded" || handed === true;
+    const isKept = holdCode === "stranded" || (this.holdCodes !== undefined && this.#isWithNew());
     if (command === "abort" && !isKept) this.#revert("abort");
     else if (command === "abort" && mode === "held") this.serial += this.holdCodes ? 1 : 0;
     else if (command === "abort") this.#hold("paused", "aborted by hand");

@@ -402,6 +402,11 @@ describe("a person's command", () => {
       reason: "it cannot",
     });
     expect([state.command?.command, state.reverted]).toEqual(["abort", undefined]);
+    // A person who knows that the state cannot go back may keep the new revision.
+    for (const command of ["pause", "resume"])
+      expect(code((await say(p, command)).reply)).toBe("ABORT_PENDING");
+    expect(code((await say(p, "promote")).reply)).toBe("ok");
+    expect((await look(p)).command?.command).toBe("promote");
   });
 
   test.each(["gate", "paused"])(
@@ -440,11 +445,31 @@ describe("a person's command", () => {
     const next = { ...NEXT, step: 2, services: routes(10_000), expect: { ...at, serial } };
     const { lease: _, ...end } = next;
     for (const late of [next, end]) expect(code(await set(p, late))).toBe("STALE_STEP");
+    // Nor does another command, until a run has carried the abort out.
+    for (const command of ["promote", "pause", "resume"])
+      expect((await say(p, command)).reply?.data.error).toMatchObject({
+        code: "ABORT_PENDING",
+        message: "release r2, step 1 was aborted, and no run has returned its state and traffic yet",
+      });
     p.now += 10 * 86_400_000;
     const state = await look(p);
     expect(state.table).toMatchObject({ ...at, services: table?.services, holdCode: "paused", handed: true });
     expect([state.command?.command, state.reverted, state.lease]).toEqual(["abort", undefined, undefined]);
   });
+
+  test.each(["abort", "pause", "the end of the lease"])(
+    "keeps the traffic at the state of a table that an earlier version set, at %s and an abort after it",
+    async (first) => {
+      const p = await half({ onEnd: "hold" });
+      await p.eval('require("fleet.router-state").state.table.handed = nil');
+      if (first === "the end of the lease") p.now += 60_001;
+      else await say(p, first);
+      const held = { release: "r2", step: 1, mode: "held" };
+      expect((await look(p)).table).toMatchObject({ ...held, handed: true });
+      expect((await say(p, "abort")).reply?.data).toMatchObject(held);
+      expect((await look(p)).reverted).toBeUndefined();
+    },
+  );
 
   test("aborts, and the router keeps that a run has returned the state, which only that run can say", async () => {
     const p = await half();

@@ -55,7 +55,7 @@ const WORDS: Readonly<Record<TrafficCommand, Words>> = {
     description:
       "Returns the router to its last proven table, whether a deployment is running or not. The new revisions stay, without traffic. While " +
       "the state is with the new revision, the traffic stays there, too, until the run that watches the rollout returns both. If none does, " +
-      "the next `fleet deploy --refresh` tries to.",
+      "the next `fleet deploy --refresh` tries to. Until then, `promote`, `pause` and `resume` are refused (`ABORT_PENDING`).",
     example: "return all traffic",
     done: "Aborted, all traffic returned",
     kept: "Abort requested, no traffic returned yet, because the state is with the new revision",

@@ -81,7 +81,7 @@ export const proveTargets = async (
 /**
  * Sends a person's command. The router carries out `pause` and `abort` itself, and keeps `promote` and `resume` for the run.
  *
- * @throws FleetError as `ask`; NO_ROLLOUT, STALE_STEP, NO_PROVEN_TABLE
+ * @throws FleetError as `ask`; NO_ROLLOUT, STALE_STEP, NO_PROVEN_TABLE, ABORT_PENDING
  */
 export const commandTraffic = (
   session: Sender,

@@ -35,8 +35,14 @@ function kept.revert(why)
   metrics.roll(S.table.release, S.table.step)
 end
 
+--- Whether callers' state is with the revisions of the table in force. One that an earlier version set shows it by its lease alone.
+function kept.isHanded()
+  return (S.table.handed or S.lease and S.lease.onEnd == "hold") and true or nil
+end
+
 --- Holds the table without expiry: a lease would undo it.
 function kept.hold(code, reason)
+  S.table.handed = kept.isHanded()
   S.table.mode, S.table.holdCode, S.table.reason, S.lease, S.serial = "held", code, reason, nil, S.serial + 1
 end
 

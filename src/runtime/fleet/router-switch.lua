@@ -81,7 +81,7 @@ local function set(data, msg)
   forget(data, same, mode)
   S.serial = S.serial + 1
   -- Under a lease that ends in a hold, callers' state is with the new revisions; it stays there while the step is held.
-  local handed = data.lease and data.lease.onEnd == "hold" or data.hold and same and now.handed
+  local handed = data.lease and data.lease.onEnd == "hold" or data.hold and same and kept.isHanded()
   S.table = {
     handed = handed or nil, release = data.release, step = data.step, salt = data.salt, mode = mode, reason = data.hold, holdCode = data.holdCode,
     at = envelope.now(), services = data.services,
@@ -161,6 +161,13 @@ local function isSplit(of)
   return false
 end
 
+--- Whether a command would cancel an abort that no run has carried out. After one has tried, a person may promote what cannot go back.
+local function cancelsAbort(command)
+  local now, last = S.table, S.command
+  local isAborted = last and last.command == "abort" and last.release == now.release and last.step == now.step
+  return isAborted and command ~= "abort" and not (command == "promote" and now.holdCode == "stranded")
+end
+
 registry.on("TRAFFIC_COMMAND", {
   who = "deployer", epoch = "optional", strict = true,
   schema = {
@@ -180,12 +187,18 @@ registry.on("TRAFFIC_COMMAND", {
     kept.refuse("STALE_STEP", kept.place(now) .. " is in force, not release " .. data.release:sub(1, 12), "Check fleet status.", { current = kept.ref(now) })
   elseif data.command == "abort" and not S.proven then
     kept.refuse("NO_PROVEN_TABLE", "there is no proven table to return to", "Promote the rollout, or deploy another release.")
+  elseif cancelsAbort(data.command) then
+    local keep = now.holdCode == "stranded" and " To keep the new revision instead, run fleet promote." or ""
+    kept.refuse(
+      "ABORT_PENDING", kept.place(now) .. " was aborted, and no run has returned its state and traffic yet",
+      "The run that watches the rollout returns them. If none does, run fleet deploy --refresh." .. keep
+    )
   end
   S.command = { command = data.command, release = now.release, step = now.step, by = msg.From, at = envelope.now() }
   if data.command == "abort" then
     -- The proven table's revisions refuse requests while their state is with the new ones, so only a run returns both: the one that watches the
     -- table, or the next one. Until then the table is held: its lease would only hold it later, and no table that a run is about to set counts.
-    local isKept = now.holdCode == "stranded" or now.handed
+    local isKept = now.holdCode == "stranded" or kept.isHanded()
     if not isKept then
       kept.revert("abort")
     elseif now.mode == "held" then
