@@ -4,6 +4,7 @@ import type { AddressInfo } from "node:net";
 import { DataItem } from "@dha-team/arbundles";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { connect as connectNetwork } from "../../src/ao/connect.ts";
+import { type Journal, readJournal } from "../../src/ao/journal/index.ts";
 import { connectLegacy, type LegacyLimits } from "../../src/ao/legacy/connect.ts";
 import { resolveNetwork } from "../../src/ao/network.ts";
 import type { Ao } from "../../src/ao/port.ts";
@@ -252,6 +253,39 @@ describe("a spawn of an earlier run", () => {
     expect(await spawn(connect())).toEqual({ id, resent: true });
     expect(units.posted).toEqual([id, id]);
   });
+});
+
+test("a spawn that earlier runs posted and lost is posted again in a run that is shorter than the scheduler's lag, and not at once after that", async () => {
+  units.script(({ endpoint }) =>
+    endpoint === "mu.post" ? "reset" : endpoint === "su.process" ? absent : undefined,
+  );
+  const lagging = { ...limits, schedulerLag: 60_000 };
+  const run = (through: Journal) =>
+    connectLegacy({ endpoints: units.endpoints, wallet, journal: through, limits: lagging });
+  const shortly = () => {
+    const looks = count("su.process");
+    return budgetWhile(() => count("su.process") < looks + 3);
+  };
+  const spawned = (through: Journal) =>
+    run(through).spawn({ intent: "k", module: MODULE, tags: { Name: "battle" } }, shortly());
+  await expect(spawned(journal)).rejects.toMatchObject({ code: "BUDGET_SPENT" });
+  const [id] = units.posted;
+  await expect(spawned(journal)).rejects.toMatchObject({ code: "BUDGET_SPENT" });
+  expect(units.posted).toEqual([id]);
+  // The same spawn, an hour after it was signed.
+  const byId = (of: string) => {
+    const intent = journal.byId(of);
+    return intent && { ...intent, at: intent.at - 3_600_000 };
+  };
+  const later: Journal = { ...journal, byId };
+  await expect(spawned(later)).rejects.toMatchObject({ code: "BUDGET_SPENT" });
+  expect(units.posted).toEqual([id, id]);
+  await journal.compact();
+  await expect(spawned(later)).rejects.toMatchObject({ code: "BUDGET_SPENT" });
+  expect(units.posted).toEqual([id, id]);
+  const [kept] = await readJournal(journal.path);
+  expect(kept?.posted).toBeGreaterThanOrEqual(kept?.at ?? Number.POSITIVE_INFINITY);
+  expect(kept).toEqual(journal.byId(id ?? ""));
 });
 
 test("a spawn that is requested twice at the same time is posted once", async () => {

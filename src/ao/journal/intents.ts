@@ -13,10 +13,15 @@ export class Intents {
 
   apply(record: JournalRecord): void {
     if (record.kind === "signed") {
-      const { kind: _, what, raw, blob, floor, ...rest } = record;
+      const { kind: _, what, raw, blob, floor, posted, ...rest } = record;
       const body: Body = raw !== undefined ? { raw } : blob !== undefined ? { blob } : { gone: true };
       this.all.set(record.id, {
-        intent: { ...rest, ...(floor === undefined ? {} : { floor }), kind: what, state: "signed" },
+        intent: {
+          ...rest,
+          ...(floor === undefined ? {} : { floor }),
+          ...(posted === undefined ? {} : { posted }),
+          ...{ kind: what, state: "signed" },
+        },
         body,
       });
       this.current.set(record.key, record.id);
@@ -26,6 +31,10 @@ export class Intents {
     const id = this.current.get(record.key);
     const entry = id === undefined ? undefined : this.all.get(id);
     if (!entry || entry.intent.n !== record.n) return;
+    if (record.kind === "posted") {
+      entry.intent = { ...entry.intent, posted: record.at };
+      return;
+    }
     const { reason, assignment } = record;
     entry.intent = {
       ...entry.intent,

@@ -29,6 +29,8 @@ export interface Journal {
     input: Pick<Intent, "key" | "kind" | "target" | "signer" | "content" | "floor">,
     sign: () => Promise<SignedItem>,
   ): Promise<{ readonly intent: Intent; readonly item: SignedItem; readonly resent: boolean }>;
+  /** Records that it is posted now: see `Intent.posted`. No error if nothing is open. */
+  posting(key: string): Promise<void>;
   /** Records that a unit accepted it, with its assignment if it has one; a newer assignment replaces an earlier one. */
   sent(key: string, assignment?: string): Promise<void>;
   /** Records that its effect was read back: the same key then means a new effect. No error if nothing is open. */
@@ -159,6 +161,7 @@ class SharedJournal {
       dropped: this.dropped,
       signed: (key) => this.intents.openOf(key),
       record: (input, sign) => this.inTurn(input.key, () => this.record(input, sign)),
+      posting: (key) => this.inTurn(key, () => this.posting(key)),
       sent: (key, assignment) =>
         this.inTurn(key, () => this.move(key, "sent", assignment === undefined ? {} : { assignment })),
       settle: (key) => this.inTurn(key, () => this.move(key, "settled")),
@@ -223,6 +226,11 @@ class SharedJournal {
     const intent = this.intents.openOf(key);
     if (!intent) throw new Error(`the journal lost ${key} while writing it`);
     return { intent, item, resent: false };
+  }
+
+  private async posting(key: string): Promise<void> {
+    const intent = this.intents.openOf(key);
+    if (intent) await this.write({ kind: "posted", key, n: intent.n, at: Date.now() });
   }
 
   private async move(

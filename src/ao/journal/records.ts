@@ -29,6 +29,8 @@ export interface Intent {
   readonly content: string;
   /** When it was signed: milliseconds since 1970, by this machine's clock. */
   readonly at: number;
+  /** When a spawn or an assignment was last posted, by the same clock, if not when it was signed. */
+  readonly posted?: number;
   /** A slot of the target that was taken before it was signed, so its own slot is a later one. Absent where it is not looked for by slots. */
   readonly floor?: number;
   readonly state: IntentState;
@@ -61,6 +63,7 @@ const SignedSchema = z.object({
   signer: z.string(),
   content: z.string(),
   at: z.number(),
+  posted: z.number().optional(),
   floor: z.int().nonnegative().optional(),
   raw: z.string().optional(),
   blob: z
@@ -70,7 +73,7 @@ const SignedSchema = z.object({
 });
 
 const LaterSchema = z.object({
-  kind: z.enum(["sent", "settled", "voided"]),
+  kind: z.enum(["posted", "sent", "settled", "voided"]),
   key: z.string().min(1),
   n: z.int().positive(),
   at: z.number(),

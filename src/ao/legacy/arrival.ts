@@ -52,17 +52,38 @@ interface ArrivalParts {
    * answer from a database that is behind.
    */
   readonly patience: number;
+  /** The part of it for a post in transit. */
+  readonly inFlight: number;
+  /** Milliseconds that a post may take at most until its connection ends. */
+  readonly longestPost: number;
   /** Whether the gateway's index shows an item; a single attempt. */
   isShown(id: string, budget: Budget): Promise<boolean>;
   /** Receives the assignment of an uploaded message that arrived: its result is kept under that id. */
   assigned(intent: Intent, assignment: string): Promise<void>;
 }
 
-export function arrivalOf({ schedulers, patience, isShown, assigned }: ArrivalParts): Arrival {
+export function arrivalOf({
+  schedulers,
+  patience,
+  inFlight,
+  longestPost,
+  isShown,
+  assigned,
+}: ArrivalParts): Arrival {
   /** Earlier runs sent everything before this time. */
   const opened = performance.now();
   /** When the latest post of an item ended that may have arrived. */
   const posts = new RecentTimes(patience);
+
+  /** Milliseconds for which the absence of an item at the scheduler proves nothing; not positive if it proves that. */
+  function inDoubtFor({ id, at, posted = at }: Intent): number {
+    const now = performance.now();
+    const here = posts.of(id);
+    if (here !== undefined) return here + patience - now;
+    // Earlier runs count, too: shorter ones would never post it again. This machine's clock may have been set since then.
+    const left = posted + longestPost + patience - Date.now();
+    return Math.min(Math.max(left, opened + inFlight - now), opened + patience - now);
+  }
 
   async function look(intent: Intent, item: SignedItem, route: Route, budget: Budget): Promise<boolean> {
     const { id, target: processId } = intent;
@@ -96,7 +117,7 @@ export function arrivalOf({ schedulers, patience, isShown, assigned }: ArrivalPa
         if (intent.state === "sent") return true;
         throw error;
       }
-      const left = (posts.of(intent.id) ?? opened) + patience - performance.now();
+      const left = inDoubtFor(intent);
       if (!isSafe && left > 0) throw notArrived(intent.id, left);
       return false;
     },

@@ -117,6 +117,7 @@ function partsOf({ endpoints, wallet, journal, limits = {}, log = () => {}, onWa
   const arrival = arrivalOf({
     schedulers,
     patience: inFlight + schedulerLag,
+    ...{ inFlight, longestPost: unitLimits.timeout },
     isShown: async (id, budget) => (await shown(id, budget)) !== undefined,
     assigned: ({ key }, assignment) => journal.sent(key, assignment),
   });

@@ -53,6 +53,9 @@ const AROUND_DATA = 8192;
 /** Seconds for the newest slot of a process. */
 const FLOOR_SECONDS = 10;
 
+/** Milliseconds. */
+const JUST_NOW = 1000;
+
 /** From this attempt for an unknown process on, the scheduler is asked each time whether its spawn was lost. */
 const LOST_AFTER = 4;
 
@@ -149,12 +152,24 @@ class Posting implements Effects {
   async #postOnce(intent: Intent, item: SignedItem, budget: Budget): Promise<string | undefined> {
     const posted = { ...item, what: describeIntent(intent) };
     const route = routeOf(intent, item, this.#parts.routes);
-    if (route === "post") return postItem(this.#parts.mu, posted, budget);
+    if (route === "post") {
+      if (intent.kind === "spawn") await this.#notePost(intent);
+      return postItem(this.#parts.mu, posted, budget);
+    }
     if (this.#parts.upload === undefined) throw noUpload(posted.what);
     if (!this.#uploaded.has(item.id)) await uploadItem(this.#parts.upload, posted, budget);
     this.#uploaded.add(item.id);
     crashPoint("ao.after-upload");
-    return route === "assign" ? assignItem(this.#parts.mu, intent.target, posted, budget) : undefined;
+    if (route !== "assign") return undefined;
+    await this.#notePost(intent);
+    return assignItem(this.#parts.mu, intent.target, posted, budget);
+  }
+
+  /** Notes when what must not be posted twice is posted, unless it was signed just now: the next run counts from there. */
+  async #notePost({ key, id }: Intent): Promise<void> {
+    const known = this.#parts.journal.byId(id);
+    if (known === undefined || Math.abs(Date.now() - (known.posted ?? known.at)) < JUST_NOW) return;
+    await this.#parts.journal.posting(key);
   }
 
   async repost(id: string, budget: Budget): Promise<void> {
