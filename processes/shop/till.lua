@@ -72,7 +72,7 @@ end
 --- @param address string
 --- @param amount integer at least 1
 --- @param creditId string? a repetition with the same id changes nothing
---- @param earlierId string? a later credit with this id is a repetition too; that of the latest credit counts
+--- @param earlierId string? a later credit with this id is a repetition too; that of the latest credit to the same account counts
 --- @return table? { account, amount, balance, repeated }
 function till.credit(state, address, amount, creditId, earlierId)
   local known = creditId and till.creditOf(state, creditId)
@@ -92,7 +92,9 @@ function till.credit(state, address, amount, creditId, earlierId)
   if creditId then
     state.credits = state.credits or {}
     state.credits[creditId] = lineOf(receipt)
-    if earlierId then
+    local earlier = earlierId and till.creditOf(state, earlierId)
+    -- That of another account is the only record that it was paid.
+    if earlierId and (not earlier or earlier.account == address) then
       state.credits[earlierId] = lineOf(receipt)
     end
   end

@@ -33,6 +33,25 @@ test("a credit counts once, however much later, and an order and a use once, how
   await shop.drop();
 });
 
+test("a credit overwrites no record of another account's under an id of earlier versions", async () => {
+  const shop = await boot("shop");
+  const [first, later] = [
+    { account: ASH, amount: 500, creditId: "prize:b1" },
+    { account: GARY, amount: 700, creditId: "prize:b1/2", earlierId: "prize:b1" },
+  ];
+  await ask(shop, OWNER, "CREDIT", first);
+  expect(await ask(shop, OWNER, "CREDIT", later)).toMatchObject({ balance: 700, repeated: false });
+  expect(await ask(shop, OWNER, "CREDIT", first)).toMatchObject({ balance: 500, repeated: true });
+  // The latest one to the same account counts.
+  const again = { ...first, amount: 600, creditId: "prize:b1/3" };
+  await ask(shop, OWNER, "CREDIT", { ...again, earlierId: "prize:b1" });
+  expect(await ask(shop, OWNER, "CREDIT", { ...again, creditId: "prize:b1" })).toMatchObject({
+    balance: 1100,
+    repeated: true,
+  });
+  await shop.drop();
+});
+
 test("a shop of version 1.0.0, in which all shared one list of receipts, is imported with them", async () => {
   const shop = await boot("shop");
   await shop.eval(`local shop, j = Fleet.state("shop"), Fleet.json
