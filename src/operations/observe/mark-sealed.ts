@@ -34,9 +34,12 @@ function refusedBp({ name, of, processId, sealed }: StatusRow, traffic: ShownTra
   let sum = 0;
   for (const { processId: to, keys } of ownedRanges({ routes: all, salt })) {
     if (to !== processId) continue;
-    const isWhole = keys.to - keys.from === ALL_TRAFFIC_BP;
-    // With another salt, the sealed callers are spread over all buckets.
-    if (!isWhole && salt !== sealed.salt) return shareOf(sealed);
+    const own = keys.to - keys.from;
+    if (own < ALL_TRAFFIC_BP && salt !== sealed.salt) {
+      // With another salt, the sealed callers are spread evenly over all buckets.
+      sum += (shareOf(sealed) * own) / ALL_TRAFFIC_BP;
+      continue;
+    }
     for (const one of sealed.ranges)
       sum += Math.max(0, Math.min(one.to, keys.to) - Math.max(one.from, keys.from));
   }
