@@ -111,9 +111,13 @@ export function ifBlueDiffers(
   const rest = judged(withoutAll(service, same));
   if (rest.outcome === "fail") {
     const isNew = callers.some((caller) => outcomeOf(caller) === "differs" && !counts(caller));
-    const doubt = isNew
-      ? "only new callers met what blue answers"
-      : "it is unknown whether blue would answer what green did not";
+    const isUnknown = callers.some(
+      (caller) => hasFailed(caller, kind) && !["same", "differs"].includes(outcomeOf(caller) ?? ""),
+    );
+    const unless = isUnknown
+      ? "it is unknown whether blue would answer what green did not"
+      : "blue answers what green did not, but the requests of those callers alone do not fail it";
+    const doubt = isNew ? "only new callers met what blue answers" : unless;
     return {
       ...checkResult("inconclusive", `${rest.text}; ${doubt}. ${LOOK}`),
       why: isNew ? "disputed" : "uncompared",
@@ -124,6 +128,10 @@ export function ifBlueDiffers(
     text: `${rest.text}; not counted: ${amount(same.length, "sender")} whose requests blue fails as well`,
   };
 }
+
+/** Whether a caller may have a request that counts in a comparison: any answer may be slow. */
+const hasFailed = ({ answered, errors, refused }: CallerMetrics, kind: Failing): boolean =>
+  ({ fault: errors, refusal: refused, slow: answered })[kind] > 0;
 
 const withoutAll = (service: ServiceMeasured, callers: readonly CallerMetrics[]): ServiceMeasured =>
   callers.reduce((left, { id }) => without(left, id), service);

@@ -14,7 +14,7 @@ export interface Finding {
 
 /**
  * Why data do not decide: `disputed`, callers known from before the rollout and new ones are served differently; `uncompared`, it is unknown
- * whether the old revision would have answered what the new one did not.
+ * whether the old revision would have answered what the new one did not, or it would, but the requests of those callers alone do not fail a check.
  */
 type Open = "disputed" | "uncompared";
 

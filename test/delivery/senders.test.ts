@@ -190,6 +190,27 @@ describe("refusals and slow answers of one sender", () => {
     const green = revision({ only: own([0, 0, 13]) });
     expect(judge(DEFAULTS, moved(green, revision({ only: own([30]) }))).outcome).toBe("fail");
   });
+  test.each([
+    ["differs", "blue answers what green did not, but the requests of those callers alone do not fail it"],
+    ["unknown", "it is unknown whether blue would answer what green did not"],
+  ] as const)("hold a release if the other of two callers is needed to fail it: %s", (answer, doubt) => {
+    // Blue served one of them only in the step before.
+    const [moving, staying] = [own([0, 0, 20]), own([1])];
+    const callers = Object.entries({ moving, staying }).map(([id, { latencies, ...counts }]) => ({
+      ...{ id, known: true, ...counts, draining: 0, earlier: 0, busy: 0, limited: 0, ms: latencies },
+    }));
+    const green = {
+      ...revision({ moving, staying }),
+      callers: callers.map((each) => ({ ...each, open: [] })),
+    };
+    const blue = revision({ staying: own([40]) });
+    const compared = { fault: {}, slow: {}, refusal: { moving: answer } };
+    const served = { moving: own([40]), staying: own([40]) };
+    const refused = StrategySchema.parse({ checks: [{ kind: "refusals" }] }).checks;
+    const verdict = judge(refused, moved(green, blue, { served, compared }));
+    expect(verdict).toMatchObject({ outcome: "inconclusive", why: "uncompared" });
+    expect(verdict.text).toContain(doubt);
+  });
   const rule = StrategySchema.parse({ checks: [{ kind: "latency" }] }).checks;
   const times = (n: number, ms: number) => Array.from({ length: n }, (_, i) => ms + (i % 7));
   it("leave the latency to the other callers", () => {
