@@ -15,7 +15,7 @@ const look = (answer: Answer, text = TEXT) =>
       [],
     ),
     member("entry"),
-    { text },
+    text,
     budgetOf(1),
   );
 const refusing = (code: string): Answer => ({

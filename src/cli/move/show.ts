@@ -12,6 +12,7 @@ import { table } from "../table.ts";
 /** What a member carries, in words. */
 function carriedWords({ carries, own }: MemberMove): string {
   if (carries === undefined) return own === "ledger" ? "its own (ledger)" : "its own (--without-state)";
+  if (carries.given === undefined) return "a state that changes";
   return isEmpty(carries.given.contents) ? "no state" : contentsText(carries.given.contents);
 }
 
@@ -33,11 +34,15 @@ export function showPlan({ out }: Context, { source, target }: Sides, { members,
   for (const warning of warnings) out.problem("note", warning, "warning: ");
 }
 
-/** The plan as a document. Digests and slots are the present ones: the final ones are taken when the old processes are stopped. */
+/**
+ * The plan as a document. Digests and slots are the present ones: the final ones are taken when the old processes are stopped. A state that
+ * changed while it was read has none.
+ */
 export function planDocument({ source, target }: Sides, { members, warnings }: MovePlan): object {
   const processes = members.map(({ name, from, to, carries }) => {
     const ids = { from: from.processId, to: to.processId };
     if (carries === undefined) return [name, { ...ids, state: "own" }];
+    if (carries.given === undefined) return [name, { ...ids, state: "carried" }];
     const { contents, digest, exported } = carries.given;
     if (isEmpty(contents)) return [name, { ...ids, state: "empty" }];
     return [name, { ...ids, state: "carried", digest, slot: exported.snapshot.slot, ...contents }];

@@ -12,7 +12,10 @@ import { exportedInParts, forParts, importInParts } from "./state-parts.ts";
 
 const AnythingSchema = z.looseObject({});
 const ImportedSchema = z.looseObject({ digest: z.string(), reset: luaList(z.string()).optional() });
-const ReportSchema = ExportedSchema.pick({ resettable: true, globals: true, code: true });
+/** `state` of a small one, else `part`. */
+const ReportSchema = PartReplySchema.partial({ part: true }).extend({
+  state: ExportedSchema.shape.state.optional(),
+});
 
 /** Tags of a control message. They are part of its identity: only the same message with the same tags counts as sent before. */
 type ControlTags = Readonly<Record<string, string>>;
@@ -128,7 +131,7 @@ export async function exportedState(
 
 /**
  * What an export says besides the state: names of the states that an import can give their default again (undefined with an earlier library, which
- * cannot), the globals, and state in the code. Reads no more than the first part of the state.
+ * cannot), the globals, the shape, and state in the code. Reads no more than the first part of the state.
  *
  * @throws FleetError as `ask`; FORBIDDEN, EXPORT_UNSUPPORTED
  */

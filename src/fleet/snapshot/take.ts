@@ -2,20 +2,19 @@ import type { Budget } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
 import { canonicalJson, sha256 } from "../../core/hash.ts";
 import type { ProcessRef } from "../health/verdict.ts";
-import { exportedState } from "../protocol/state.ts";
+import { exportedState, exportReport } from "../protocol/state.ts";
 import type { Session } from "../session/session.ts";
-import { contentsOf, type InCode } from "./contents.ts";
+import { contentsOf, type Exported, type InCode } from "./contents.ts";
 import { awaited, type OldWaits } from "./old-waits.ts";
 import { type Snapshot, snapshotStore } from "./store.ts";
 
 /** The reason for a snapshot, and the running code. */
 export type SnapshotReason = Pick<Snapshot, "reason" | "sourceHash"> & { readonly deploymentId?: string };
 
-/** Exported states: verified, but not stored yet. */
-export interface ExportedSnapshot {
-  readonly snapshot: Snapshot;
-  /** Canonical JSON. */
-  readonly text: string;
+/** What a process says of its state with an export. */
+export interface ExportFacts {
+  /** Shape of the states. */
+  readonly stateVersion: string;
   /** Names of the exported globals. */
   readonly carried: readonly string[];
   /** Names of other globals that messages changed. */
@@ -32,6 +31,13 @@ export interface ExportedSnapshot {
   readonly takesParts: boolean;
   /** State in the program's code, which the export does not contain; undefined with earlier libraries. */
   readonly code?: InCode;
+}
+
+/** Exported states: verified, but not stored yet. */
+export interface ExportedSnapshot extends ExportFacts {
+  readonly snapshot: Snapshot;
+  /** Canonical JSON. */
+  readonly text: string;
 }
 
 export interface Extent {
@@ -91,13 +97,26 @@ export async function exportState(
     bytes: Buffer.byteLength(text),
     ...contentsOf(reply.state),
   };
-  const { carried = [], left = [], unknown = [], waiting: all = 0, old } = reply.globals ?? {};
+  return { snapshot, text, ...factsIn(reply, reply.state.stateVersion) };
+}
+
+/** Reads no more than the first part of the state. @throws FleetError as `exportReport` */
+export async function exportFacts(session: Session, place: ProcessRef, budget: Budget): Promise<ExportFacts> {
+  const { state, part, ...reply } = await exportReport(session, place, {}, budget);
+  return factsIn(reply, state?.stateVersion ?? part?.header?.stateVersion ?? "1");
+}
+
+function factsIn(
+  { globals, resettable, code }: Pick<Exported, "globals" | "resettable" | "code">,
+  stateVersion: string,
+): ExportFacts {
+  const { carried = [], left = [], unknown = [], waiting: all = 0, old } = globals ?? {};
   const waiting = awaited(all, old);
-  const held = {
-    ...{ carried, left, unknown, waiting, old, hasGlobals: reply.globals !== undefined },
-    takesParts: reply.resettable !== undefined,
+  return {
+    ...{ stateVersion, carried, left, unknown, waiting, old, hasGlobals: globals !== undefined },
+    takesParts: resettable !== undefined,
+    ...(code === undefined ? {} : { code }),
   };
-  return { snapshot, text, ...held, ...(reply.code === undefined ? {} : { code: reply.code }) };
 }
 
 /** The same, and stores the snapshot. */

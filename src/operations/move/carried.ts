@@ -74,14 +74,15 @@ export async function readCarried(
   return carriedIn(await exportState(session, place, occasion, budget, extent), hasRouter);
 }
 
-/** Whether a process contains a router. Asks it only if its state may be a router's. */
+/** Whether a process contains a router. Asks it only if its state may be a router's: one that was not read may be. */
 export async function containsRouter(
   { session }: Pick<FleetSession, "session">,
   place: ProcessRef,
-  { text }: Pick<ExportedSnapshot, "text">,
+  text: string | undefined,
   budget: Budget,
 ): Promise<boolean> {
-  if (StateSchema.parse(parseJson(text)).states?.[ROUTER_STATE] === undefined) return false;
+  if (text !== undefined && StateSchema.parse(parseJson(text)).states?.[ROUTER_STATE] === undefined)
+    return false;
   try {
     await traffic(session, place, budget);
     return true;

@@ -5,6 +5,7 @@ import { runsWithoutLibrary } from "../../fleet/code/without-library.ts";
 import type { FleetSession } from "../../fleet/fleet-session.ts";
 import type { Member } from "../../fleet/members/member.ts";
 import { type Info, info } from "../../fleet/protocol/info.ts";
+import { type ExportFacts, exportFacts } from "../../fleet/snapshot/take.ts";
 import { type Carried, carriedIn, containsRouter, readCarried } from "./carried.ts";
 import * as problem from "./problems.ts";
 
@@ -29,7 +30,8 @@ export interface MoveOptions {
 
 /** The state that a member's old process has at the time of the plan. */
 export interface Carries {
-  readonly given: Carried;
+  /** Undefined if requests changed it while it was read. */
+  readonly given?: Carried;
   /** Whether a router's table is left out of it. */
   readonly hasRouter: boolean;
   /** The code that the two processes run. */
@@ -166,38 +168,49 @@ async function lookAtState(
   options: MoveOptions,
 ): Promise<Looked> {
   const { name, from, to } = member;
-  const read = (side: FleetSession, place: Member, { sourceHash }: Reported) =>
-    readCarried(side, place, { id: options.id, sourceHash }, false, budgetOf(options.seconds));
-  const [whole, held] = await Promise.all([read(source, from, old), read(target, to, now)]);
-  const hasRouter = await containsRouter(source, from, whole.exported, budgetOf(options.seconds));
-  const given = carriedIn(whole.exported, hasRouter);
-  const carries = { given, hasRouter, sourceHash: old.sourceHash, targetHash: now.sourceHash };
+  const { id, seconds } = options;
+  const occasion = { id, sourceHash: old.sourceHash };
+  const [whole, held] = await Promise.all([
+    readCarried(source, from, occasion, false, budgetOf(seconds)).catch(unlessChanged),
+    exportFacts(target.session, to, budgetOf(seconds)),
+  ]);
+  const has = whole?.exported ?? (await exportFacts(source.session, from, budgetOf(seconds)));
+  const hasRouter = await containsRouter(source, from, whole?.exported.text, budgetOf(seconds));
+  const carries = {
+    ...(whole === undefined ? {} : { given: carriedIn(whole.exported, hasRouter) }),
+    ...{ hasRouter, sourceHash: old.sourceHash, targetHash: now.sourceHash },
+  };
   return {
     member: { ...member, carries },
-    problems: stateProblems(member, { source, target }, carries, held, now.handlers, options),
-    warnings: stateWarnings(source, name, carries),
+    problems: stateProblems(member, { source, target }, carries, [has, held], now.handlers, options),
+    warnings: stateWarnings(source, name, carries, has),
   };
+}
+
+/** For `catch`: a state that requests change meanwhile is read once its process refuses them. */
+function unlessChanged(error: unknown): undefined {
+  if (!(error instanceof FleetError) || error.code !== "STATE_CHANGED") throw error;
 }
 
 function stateProblems(
   { name }: MemberMove,
   { source, target }: Sides,
   { given, sourceHash, targetHash }: Carries,
-  held: Carried,
+  [has, held]: readonly [ExportFacts, ExportFacts],
   registered: readonly string[],
   { acceptLoss }: MoveOptions,
 ): Problem[] {
-  const { unknown, code, hasGlobals, snapshot } = given.exported;
+  const { unknown, code, hasGlobals, stateVersion } = has;
   const isAccepted = acceptLoss.includes(name);
   // The new process registers these itself.
   const items = (code?.items ?? []).filter((one) => one.kind !== "HANDLER" || !registered.includes(one.name));
   const count = (code?.count ?? 0) - ((code?.items.length ?? 0) - items.length);
-  const shapes = [snapshot.stateVersion, held.exported.snapshot.stateVersion] as const;
+  const shapes = [stateVersion, held.stateVersion] as const;
   return [
     ...(hasGlobals ? [] : [problem.oldLibrary(name, source.stack)]),
-    ...(held.exported.hasGlobals ? [] : [problem.oldLibrary(name, target.stack)]),
+    ...(held.hasGlobals ? [] : [problem.oldLibrary(name, target.stack)]),
     ...(shapes[0] === shapes[1] ? [] : [problem.otherShape(name, shapes)]),
-    ...(held.exported.takesParts || given.bytes <= problem.MAX_STATE
+    ...(held.takesParts || given === undefined || given.bytes <= problem.MAX_STATE
       ? []
       : [problem.tooLarge(name, target.stack, given.bytes)]),
     ...(count === 0 || isAccepted ? [] : [problem.stateInCode(name, { items, count })]),
@@ -212,13 +225,14 @@ function stateWarnings(
   source: FleetSession,
   name: string,
   { given, sourceHash, targetHash }: Carries,
+  { left, code }: ExportFacts,
 ): Problem[] {
-  const { left, code } = given.exported;
-  const text = JSON.stringify(given.state);
+  const text = given === undefined ? "" : JSON.stringify(given.state);
   const named = source.members.filter(({ processId }) => text.includes(processId));
   const large = code?.notCompared ?? [];
   return [
     ...(sourceHash === targetHash ? [] : [problem.otherCode(name, [sourceHash, targetHash])]),
+    ...(given === undefined ? [problem.stateChanging(name)] : []),
     ...(left.length === 0 ? [] : [problem.leftBehind(name, left)]),
     ...(large.length === 0 ? [] : [problem.modulesNotCompared(name, large)]),
     ...(named.length === 0

@@ -142,6 +142,15 @@ export const otherCode = (name: string, [old, now]: readonly [string, string]): 
     "Deploy the same sources on both stacks, unless the difference is intended.",
   );
 
+export const stateChanging = (name: string): Problem =>
+  warning(
+    "STATE_CHANGED",
+    name,
+    `The state of ${name} changed while it was exported, so this plan does not show what it contains.`,
+    "requests that change it between two parts of the export",
+    `Nothing: the move exports it once ${name} refuses requests.`,
+  );
+
 export const leftBehind = (name: string, globals: readonly string[]): Problem =>
   warning(
     "STATE_LEFT",
