@@ -39,7 +39,7 @@ export async function observeServing(
   for (const one of revisions) {
     const { finding: _, ...held } = one;
     const isAsked = one.processId !== processId && isServing(view, props.name, one);
-    const finding = isAsked ? await findingOf(session, props, held, view, observeRevision) : undefined;
+    const { finding } = isAsked ? await findingOf(session, props, held, view, observeRevision) : {};
     found.push(finding === undefined ? held : { ...held, finding });
   }
   return found;
@@ -93,21 +93,27 @@ const isServing = (view: RouterView, name: string, { processId }: Pick<HeldRevis
 const isSteadySplit = (view: RouterView, { name, processId }: Pick<ProcessOutputs, "name" | "processId">) =>
   view.isSteady && isServing(view, name, { processId });
 
+interface Findings {
+  readonly finding?: Finding;
+  /** Whether it refuses requests on purpose, which is no finding. */
+  readonly onPurpose?: boolean;
+}
+
 async function findingOf(
   session: Session,
   props: ProcessOutputs,
   held: HeldRevision,
   view: RouterView,
   observeRevision: ObserveRevision,
-): Promise<Finding | undefined> {
+): Promise<Findings> {
   const { name } = props;
   const place = { name, processId: held.processId, generation: held.generation };
   const seen = await observeRevision(session, place, asHeld(props, held));
   const isHealthy = seen.health.status === "HEALTHY" || seen.health.status === "DEGRADED";
   const found = isSteadySplit(view, props) ? seen.found : seen.found.filter(({ code }) => code !== "STOPPED");
   const onPurpose = found.length < seen.found.length;
-  if (found.length === 0 && (isHealthy || onPurpose)) return undefined;
-  return { health: seen.health, ...storeDriftCodes(found) };
+  if (found.length === 0 && (isHealthy || onPurpose)) return { onPurpose };
+  return { finding: { health: seen.health, ...storeDriftCodes(found) }, onPurpose };
 }
 
 /** The state of the member as if a held revision were the declared one. Pure. */
@@ -159,8 +165,15 @@ async function repairRevision(
       await resume(session, place, epoch, budget);
     }
     await ensure({ ...place, fresh: false }, own, asHeld(outputs, held));
-    const finding = await findingOf(session, outputs, held, view, observe);
-    return finding && { finding, why: findingText(finding) };
+    const { finding, onPurpose } = await findingOf(session, outputs, held, view, observe);
+    if (finding) return { finding, why: findingText(finding) };
+    const stopped = readDriftCodes(known).filter(({ code }) => code === "STOPPED");
+    if (stopped.length === 0 || !onPurpose) return undefined;
+    // Whether it was stopped by hand shows when the rollout has ended.
+    return {
+      finding: { health: known.health, ...storeDriftCodes(stopped) },
+      why: "it is not resumed while a rollout is in progress",
+    };
   } catch (error) {
     if (!(error instanceof FleetError)) throw error;
     return { finding: known, why: `${error.problems[0].what} [${error.code}]` };
