@@ -1,4 +1,5 @@
 import type { Budget } from "../../src/core/budget.ts";
+import { FleetError } from "../../src/core/errors.ts";
 import { moduleId } from "../../src/fleet/code/module.ts";
 import { ignoreNoReply } from "../../src/fleet/health/probe.ts";
 import type { ProcessRef } from "../../src/fleet/health/verdict.ts";
@@ -13,7 +14,7 @@ import type { Session } from "../../src/fleet/session/session.ts";
 import { type FoundProcess, spawnGeneration } from "./ensure-process.ts";
 import { committedLoad, loadsOf } from "./load.ts";
 import { isWanted, revisionsOf } from "./revisions.ts";
-import { routerView } from "./router.ts";
+import { readRouter } from "./router.ts";
 import { isToBeReplaced, recordRuin } from "./ruined.ts";
 import type { ProcessInputs, ProcessOutputs } from "./schema.ts";
 
@@ -229,8 +230,9 @@ async function identify(
 
 /**
  * Whether a held process can be used. A retired one cannot. One that refuses requests is resumed, unless an unfinished rollout has moved the
- * traffic, and with it the state, to another revision: it would accept requests with the state of before. It also stays as it is if the router
- * cannot be asked.
+ * traffic, and with it the state, to another revision: it would accept requests with the state of before.
+ *
+ * @throws FleetError if it refuses requests and the router cannot be asked whether its state was handed over
  */
 async function intoService(
   session: Session,
@@ -243,12 +245,26 @@ async function intoService(
   });
   if (status === "RETIRED") return "retired";
   if (status !== "DRAINING") return "serves";
-  const view = await routerView(session, strategy?.router, budget);
   // Nothing hands over what is no state.
-  const isMoved = state !== "none" && (view?.moved[name] ?? place.processId) !== place.processId;
-  const isServed = view?.proven[name]?.some(({ processId }) => processId === place.processId) === true;
-  if (isMoved && isServed) return "waits";
-  if (view !== undefined || state === "none")
-    await resume(session, place, await session.deployment.epoch(), budget);
+  if (state !== "none") {
+    const { moved, proven } = await readRouter(session, strategy?.router, budget).catch((error: unknown) => {
+      throw error instanceof FleetError ? notResumable(place, error) : error;
+    });
+    const isMoved = (moved[name] ?? place.processId) !== place.processId;
+    const isServed = proven[name]?.some(({ processId }) => processId === place.processId) === true;
+    if (isMoved && isServed) return "waits";
+  }
+  await resume(session, place, await session.deployment.epoch(), budget);
   return "serves";
+}
+
+/** The router's error, with what depends on its answer. */
+function notResumable({ name, processId }: ProcessRef, cause: FleetError): FleetError {
+  const [first, ...rest] = cause.problems;
+  const what = `${name} (${processId.slice(0, 8)}) refuses requests, and only the router can tell whether its state was handed over. ${first.what}`;
+  return new FleetError([{ ...first, what }, ...rest], {
+    transient: cause.transient,
+    isLocal: cause.isLocal,
+    cause,
+  });
 }

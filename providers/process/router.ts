@@ -1,7 +1,7 @@
 import type { Budget } from "../../src/core/budget.ts";
 import { FleetError } from "../../src/core/errors.ts";
-import { activeOf, idsIn, servingIds } from "../../src/delivery/table.ts";
-import type { Table } from "../../src/delivery/wire.ts";
+import { activeOf, idsIn, openRevert, servingIds } from "../../src/delivery/table.ts";
+import type { Table, TrafficState } from "../../src/delivery/wire.ts";
 import { newestIncarnation } from "../../src/fleet/members/members.ts";
 import { traffic } from "../../src/fleet/protocol/traffic.ts";
 import type { Session } from "../../src/fleet/session/session.ts";
@@ -20,23 +20,35 @@ export interface RouterView {
   >;
   /**
    * Service → the process with most of its traffic, where an unfinished rollout has moved that away from the last proven table's. State that
-   * only one process has is there.
+   * only one process has is there, also after the router returned the traffic by itself, until a run has returned the state.
    */
   readonly moved: Readonly<Record<string, string>>;
 }
 
 /** Asks the router. Without a router or a table, nothing is in use. Undefined if the router does not answer. */
-export async function routerView(
+export const routerView = (
   session: Session,
   router: string | undefined,
   budget: Budget,
-): Promise<RouterView | undefined> {
+): Promise<RouterView | undefined> =>
+  readRouter(session, router, budget).catch((error: unknown) => {
+    if (!(error instanceof FleetError)) throw error;
+    return undefined;
+  });
+
+/** The same. @throws FleetError if the router does not answer, as one whose handlers are hidden: it may have a table */
+export async function readRouter(
+  session: Session,
+  router: string | undefined,
+  budget: Budget,
+): Promise<RouterView> {
   const nothing = { inUse: new Set<string>(), serving: {}, isSteady: false, proven: {}, moved: {} };
   if (router === undefined) return nothing;
   try {
     const place = await newestIncarnation(session, router, budget);
     if (!place || place.retired || place.unsent) return nothing;
-    const { table, proven } = await traffic(session, { name: router, ...place }, budget);
+    const state = await traffic(session, { name: router, ...place }, budget);
+    const { table, proven } = state;
     return {
       inUse: new Set([...idsIn(table), ...idsIn(proven)]),
       serving: Object.fromEntries(
@@ -44,20 +56,25 @@ export async function routerView(
       ),
       isSteady: table?.mode === "steady",
       proven: sharesIn(proven),
-      moved: movedIn(table, proven),
+      moved: movedIn(state),
     };
   } catch (error) {
-    if (!(error instanceof FleetError)) throw error;
     // A coordinator of an earlier version without a router: it never had a table.
-    return error.code === "UNKNOWN_ACTION" || error.code === "NO_REPLY" ? nothing : undefined;
+    if (error instanceof FleetError && error.code === "UNKNOWN_ACTION") return nothing;
+    throw error;
   }
 }
 
-function movedIn(table: Table | undefined, proven: Table | undefined): RouterView["moved"] {
-  if (table?.mode === "steady") return {};
+/** A router of an earlier version returns traffic whose state was handed over; the first ones do not record from where. */
+function movedIn(state: TrafficState): RouterView["moved"] {
+  const { table, proven } = state;
+  const services = table?.mode === "steady" ? openRevert(state)?.reverted.services : table?.services;
+  if (services === undefined) return {};
   const before = activeOf(proven);
   return Object.fromEntries(
-    Object.entries(activeOf(table)).filter(([name, id]) => before[name] !== undefined && before[name] !== id),
+    Object.entries(activeOf({ services })).filter(
+      ([name, id]) => before[name] !== undefined && before[name] !== id,
+    ),
   );
 }
 

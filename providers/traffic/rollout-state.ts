@@ -4,6 +4,8 @@ import {
   holdFields,
   holdOf,
   isSameTable,
+  type OpenRevert,
+  openRevert,
   type Position,
   percent,
   type Step,
@@ -99,18 +101,6 @@ export function whyStale(error: unknown, state: TrafficState, wanted: Wanted, ha
   if (!hasSet && isLeaseExpired(state, wanted)) return undefined;
   const reverted = openRevert(state)?.reverted;
   return reverted?.release === wanted.release ? tableChanged(state, reverted) : error;
-}
-
-/** What the router reverted, while no run has reported that the state is back as well. */
-export function openRevert({ table, reverted }: TrafficState): OpenRevert | undefined {
-  if (table?.mode !== "steady" || reverted === undefined || reverted.at <= table.at) return undefined;
-  return reverted.returned === true ? undefined : { table, reverted };
-}
-
-interface OpenRevert {
-  /** The table that it returned to. */
-  readonly table: Table;
-  readonly reverted: NonNullable<TrafficState["reverted"]>;
 }
 
 /** The moves of state for a new revision, of any release, that lost its traffic when the router reverted it. */

@@ -29,6 +29,8 @@ export {
   heaviest,
   isSameTable,
   needsShift,
+  type OpenRevert,
+  openRevert,
   type Revisions,
   routesAt,
   tableName,

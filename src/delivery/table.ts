@@ -1,5 +1,5 @@
 import { ALL_TRAFFIC_BP } from "./strategy.ts";
-import type { Route, ServiceRoutes, Table, TableRef } from "./wire.ts";
+import type { Route, ServiceRoutes, Table, TableRef, TrafficState } from "./wire.ts";
 
 /** A service's revisions: the new one, and the one that it replaces. */
 export interface Revisions {
@@ -28,6 +28,21 @@ export const tableName = ({ release, step }: TableRef): string =>
 /** Whether two tables have the same release and step. */
 export const isSameTable = (a: TableRef | undefined, b: TableRef | undefined): boolean =>
   a?.release === b?.release && a?.step === b?.step;
+
+export interface OpenRevert {
+  /** The table that it returned to. */
+  readonly table: Table;
+  readonly reverted: NonNullable<TrafficState["reverted"]>;
+}
+
+/** What the router reverted, while no run has reported that the state is back as well. Pure. */
+export function openRevert({
+  table,
+  reverted,
+}: Pick<TrafficState, "table" | "reverted">): OpenRevert | undefined {
+  if (table?.mode !== "steady" || reverted === undefined || reverted.at <= table.at) return undefined;
+  return reverted.returned === true ? undefined : { table, reverted };
+}
 
 /** The process with most of a service's traffic; the first one if tied. */
 export const heaviest = ({ routes }: Pick<ServiceRoutes, "routes">): string =>

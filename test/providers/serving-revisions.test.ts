@@ -9,15 +9,8 @@ import type { ProcessOutputs } from "../../providers/process/schema.ts";
 import { sessionFor } from "../../providers/run/session.ts";
 import { budgetOf } from "../../src/core/budget.ts";
 import { ask } from "../../src/fleet/protocol/ask.ts";
-import {
-  checked,
-  createProcess,
-  evaluate,
-  partialFailureOf,
-  type Stack,
-  simulatedStack,
-  statusOf,
-} from "./fixture.ts";
+import { failureOf } from "../kit/failure.ts";
+import { checked, createProcess, evaluate, type Stack, simulatedStack, statusOf } from "./fixture.ts";
 
 let stack: Stack;
 afterEach(async () => {
@@ -53,16 +46,22 @@ const servicesOf = (shares: Shares) => ({
   },
 });
 
-/** Gives the router this table. @param since the shares in the last proven table. @default the same */
+/**
+ * Gives the router this table.
+ *
+ * @param since the shares in the last proven table. @default the same
+ * @param more other fields of its state
+ */
 async function routed(
   shares: Shares,
   mode = "steady",
   before?: ProcessOutputs,
   since = shares,
+  more = {},
 ): Promise<ProcessOutputs> {
   const table = { release: "r", step: 1, salt: "s", mode, at: 1, services: servicesOf(shares) };
   const proven = { ...table, mode: "steady", services: servicesOf(since) };
-  const traffic = { table, proven, proofs: [], serial: 1, epoch: 1, at: 2 };
+  const traffic = { table, proven, proofs: [], serial: 1, epoch: 1, at: 2, ...more };
   const inputs = await checked(await stack.inputs("gate", { traffic }));
   return before ? (await lifecycle.update("gate", before, inputs)).outs : createProcess(inputs);
 }
@@ -220,15 +219,35 @@ describe("in an unfinished rollout, the revision that has handed its state over"
     expect(statusOf(stack, blue.processId)).toBe("ACTIVE");
   });
 
-  it("stays as it is if the router cannot be asked, and the run fails", async () => {
+  it.each([
+    { code: "BAD_REPLY", script: { traffic: { table: "none" } } },
+    { code: "NO_REPLY", script: { missing: ["GET_TRAFFIC"] } },
+  ])(
+    "stays as it is if the router cannot be asked, and the run fails with its error ($code)",
+    async ({ code, script }) => {
+      const { blue, green, gate } = await left("held");
+      await lifecycle.update("id", gate, await checked(await stack.inputs("gate", script)));
+      const error = (await failureOf(update(green, 1))) as Error;
+      expect(error.message).toContain(`shop (${idOf(blue)}) refuses requests, and only the router can tell`);
+      expect(error.message).toContain(`[${code}]`);
+      expect(statusOf(stack, blue.processId)).toBe("DRAINING");
+    },
+  );
+
+  it("stays as it is also after a router of an earlier version returned its traffic without the state", async () => {
     const { blue, green, gate } = await left("held");
-    const unreadable = await checked(await stack.inputs("gate", { traffic: { table: "none" } }));
-    await lifecycle.update("id", gate, unreadable);
-    const error = await partialFailureOf(update(green, 1));
-    expect([error.message, statusOf(stack, blue.processId)]).toEqual([
-      expect.stringContaining("[UNHEALTHY]"),
-      "DRAINING",
-    ]);
+    const back = [[blue, 10_000]] as const;
+    const reverted = { release: "r", step: 2, why: "abort", at: 2, services: servicesOf([[green, 10_000]]) };
+    const later = await routed(back, "steady", gate, back, { reverted });
+    const waiting = await update(green, 1);
+    expect([waiting.processId, statusOf(stack, blue.processId)]).toEqual([blue.processId, "DRAINING"]);
+    // Code that is loaded in place goes to the one with the state.
+    expect((await update(waiting, 3, {})).processId).toBe(green.processId);
+    expect(statusOf(stack, blue.processId)).toBe("DRAINING");
+    // Once a run has returned the state, a process that refuses requests was stopped by hand.
+    await routed(back, "steady", later, back, { reverted: { ...reverted, returned: true } });
+    await update(await refreshed(waiting), 1);
+    expect(statusOf(stack, blue.processId)).toBe("ACTIVE");
   });
 
   it("does not get code that is loaded in place from now on: the one with callers and state does", async () => {
@@ -239,7 +258,7 @@ describe("in an unfinished rollout, the revision that has handed its state over"
   });
 });
 
-it("a half that was drained by hand is not resumed if a rollout has begun since", async () => {
+it("a half that was drained by hand is not resumed if a rollout has begun since, and is reported until it has ended", async () => {
   const { old, wanted, gate } = await split();
   await drain(old);
   const found = await refreshed(wanted);
@@ -247,7 +266,17 @@ it("a half that was drained by hand is not resumed if a rollout has begun since"
     [wanted, 5000],
     [old, 5000],
   ];
-  await routed(halves, "held", gate);
-  await update(found, 2);
+  const later = await routed(halves, "held", gate);
+  const lines = listening();
+  const left = await update(found, 2);
   expect(statusOf(stack, old.processId)).toBe("DRAINING");
+  expect(lines.join("\n")).toContain("it is not resumed while a rollout is in progress");
+  expect(lines.join("\n")).not.toMatch(/shop\s+repaired/);
+  expect(explainChanges(left, (await shop(2)) as never)).toEqual([
+    `${idOf(old)}, which also has traffic: changed by hand: it is draining instead of active`,
+  ]);
+  await routed(halves, "steady", later);
+  const resumed = await update(left, 2);
+  expect(statusOf(stack, old.processId)).toBe("ACTIVE");
+  expect(resumed.revisions?.some(({ finding }) => finding !== undefined)).toBe(false);
 });
