@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { canonicalJson } from "../../src/core/hash.ts";
 import { savedStates, snapshotsFor } from "../../src/operations/backup/find.ts";
-import { fleet as fleetCommand } from "../cli/fakes.ts";
+import { fleet as fleetCommand, idOf } from "../cli/fakes.ts";
 import { at, digestOf, inParts, notes, search, stateOf, whole } from "../fleet/exports.ts";
 
 const RESTORE = { "Snapshot-Reason": "restore" };
@@ -177,6 +177,20 @@ test("the list has the network's copy of a state whose file is damaged, and name
   expect(unread).toEqual([
     `notes: the state ${digestOf("lost").slice(0, 12)} of ${at(7)} on this machine: its file is missing or damaged`,
   ]);
+});
+
+test("the list has the network's copy of a state that an earlier process of the member had as well", async () => {
+  const world = await search([[5, "same"]], [whole(5, "same")]);
+  const [here] = await world.store.list();
+  if (here === undefined) throw new Error("nothing is kept");
+  await world.store.put({ ...here, processId: idOf("earlier") }, canonicalJson(stateOf("same")));
+  const { snapshots } = await savedStates(world.fleet, [notes]);
+  expect(snapshots.map(({ processId, from }) => [processId, from]).sort()).toEqual(
+    [
+      [idOf("earlier"), "this machine"],
+      [notes.processId, "the network"],
+    ].sort(),
+  );
 });
 
 test("the list says that earlier states on the network are not in it, and that the network was not read without a wallet", async () => {
