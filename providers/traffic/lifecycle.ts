@@ -21,7 +21,7 @@ import { driftText, type TrafficDrift } from "./drift.ts";
 import { explainNewProcesses, explainStranded, explainTraffic } from "./explain-changes.ts";
 import { StateHandOver } from "./hand-over.ts";
 import { measureBy } from "./measure.ts";
-import { finalOf, hasSameShares, withProvenBlue, withSalt } from "./plan.ts";
+import { finalOf, hasSameShares, newSalt, withProvenBlue } from "./plan.ts";
 import type { RolloutEffects } from "./rollout-effects.ts";
 import { NOT_STARTED, type RolloutProgress, refreshedFromRouter, tableDrift } from "./rollout-progress.ts";
 import { RolloutRun } from "./rollout-run.ts";
@@ -127,7 +127,7 @@ async function ensure(
     do {
       const state = await router.read();
       const services = withProvenBlue(inputs.services, state.proven);
-      const wanted = withSalt({ ...inputs, services }, state);
+      const wanted = { ...inputs, services };
       rollout = new RolloutRun(wanted, effectsOf(session, wanted, { router, budget }), promoted);
       await rollout.run();
     } while (rollout.isSuperseding);
@@ -165,6 +165,7 @@ function effectsOf(
     wait: (ms: number) => sleep(ms),
     report: (phase: Phase, detail: string) => reportStep(session, NAME, phase, detail),
     slackMs: wanted.timeoutSeconds * 1000,
+    newSalt,
   };
 }
 

@@ -83,22 +83,35 @@ export const hasSameShares = (
   services: Services,
 ): boolean => table !== null && table !== undefined && spread(table.services) === spread(services);
 
+export const newSalt = (): string => randomBytes(16).toString("hex");
+
 /**
  * What is wanted, with the salt of its rollout: that of the table that it continues or that stays as it is, else a new one. So nobody can know
  * before a rollout whom it gives green, and wallets that were chosen for one attempt are spread over both revisions by the next. A router of an
  * earlier version does not record the salt of what it reverts: there it is the release.
  */
-export function withSalt<W extends Wanted>(
-  wanted: W,
+export function withSalt(
+  wanted: Wanted,
   { table, holdCodes }: Pick<TrafficState, "table" | "holdCodes">,
-  random = () => randomBytes(16).toString("hex"),
-): W {
+  random = newSalt,
+): Wanted {
   if (wanted.salt !== undefined) return wanted;
   const isKept =
-    table?.mode === "steady" ? hasSameShares(table, finalOf(wanted)) : table?.release === wanted.release;
+    table?.mode === "steady"
+      ? hasSameShares(table, finalOf(wanted)) || continuesSplit(wanted, table)
+      : table?.release === wanted.release;
   if (table && isKept) return { ...wanted, salt: table.salt };
   return holdCodes === undefined ? wanted : { ...wanted, salt: random() };
 }
+
+/** Whether another salt would take green from callers that have it, or look for the state of their keys elsewhere. */
+const continuesSplit = (wanted: Wanted, table: Pick<Table, "services">): boolean =>
+  servicesToMove(wanted).some((name) => {
+    const { green, state } = wanted.services[name] as TrafficService;
+    const routes = table.services[name]?.routes.filter(({ weightBp }) => weightBp > 0) ?? [];
+    const isGreens = routes.some(({ processId }) => processId === green.processId);
+    return routes.length > 1 && (isGreens || state === "partitioned");
+  });
 
 const spread = (services: Services): string =>
   canonicalJson(

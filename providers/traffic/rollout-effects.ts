@@ -15,4 +15,6 @@ export interface RolloutEffects {
   readonly report: (phase: Phase, detail: string) => Promise<void>;
   /** Milliseconds that a lease lasts beyond its interval: the time that the messages of a step may take. */
   readonly slackMs: number;
+  /** The salt of a rollout that begins. */
+  readonly newSalt: () => string;
 }

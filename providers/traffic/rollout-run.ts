@@ -3,26 +3,24 @@
  * router's table; this class has only the counters of the current interval.
  */
 import { crashPoint } from "../../src/core/crash.ts";
-import { FleetError } from "../../src/core/errors.ts";
+import type { FleetError } from "../../src/core/errors.ts";
 import {
   type Approval,
   approvalText,
   decide,
   isSameTable,
-  judge,
   type Move,
   type Position,
   type Promotion,
   phaseAt,
   requestsText,
   type Step,
-  stepsOf,
   tableName,
   type Verdict,
-  verdictOf,
   weightsText,
 } from "../../src/delivery/index.ts";
 import type { SetTraffic, TrafficState } from "../../src/delivery/wire.ts";
+import { judgeStep } from "./judge-step.ts";
 import {
   baseOf,
   finalOf,
@@ -33,6 +31,7 @@ import {
   targetsFor,
   targetsOf,
   type Wanted,
+  withSalt,
 } from "./plan.ts";
 import type { RolloutEffects } from "./rollout-effects.ts";
 import {
@@ -73,16 +72,19 @@ export class RolloutRun {
   readonly progress: RolloutProgress;
   /** Whether this run made another release's table the proven one, and ended: a new run has to start from it. */
   isSuperseding = false;
-  readonly #wanted: Wanted;
+  /** As declared; with its rollout's salt once the router's table shows whether that has begun. */
+  #wanted: Wanted;
+  readonly #declared: Wanted;
   readonly #effects: RolloutEffects;
   readonly #router: RouterTable;
 
   /** @param promoted promotions by earlier runs of this rollout. @default none */
-  constructor(wanted: Wanted, effects: RolloutEffects, promoted: readonly Promotion[] = []) {
+  constructor(declared: Wanted, effects: RolloutEffects, promoted: readonly Promotion[] = []) {
     this.progress = { ...NOT_STARTED, promoted };
-    this.#wanted = wanted;
+    this.#wanted = declared;
+    this.#declared = declared;
     this.#effects = effects;
-    this.#router = new RouterTable(wanted, effects, this.progress);
+    this.#router = new RouterTable(declared, effects, this.progress);
   }
 
   /**
@@ -120,6 +122,8 @@ export class RolloutRun {
     }
     if (isAborted(state)) return this.#back(state, "aborted by hand");
     if (isSteadyAt(state.table, this.#wanted)) return this.#complete("already as declared");
+    // Not before: until here, a message of an earlier run may have begun this rollout with its salt.
+    this.#wanted = withSalt(this.#declared, state, this.#effects.newSalt);
     const steps = remainingSteps(this.#wanted, state.proven);
     await this.#router.prove(targetsFor(this.#wanted, steps, [state.table, state.proven]));
     const isThere = state.table?.mode === "steady" && hasSameShares(state.table, finalOf(this.#wanted));
@@ -206,17 +210,7 @@ export class RolloutRun {
   }
 
   async #judge(state: TrafficState, { inconclusive }: Position): Promise<Verdict> {
-    let verdict: Verdict;
-    try {
-      const { strategy } = this.#wanted;
-      // The number of times that the whole rollout may be judged.
-      const looks = stepsOf(strategy).length * strategy.maxInconclusive;
-      const isLast = inconclusive + 1 >= strategy.maxInconclusive;
-      verdict = judge(strategy.checks, await this.#effects.measure.now(state), { looks, isLast });
-    } catch (error) {
-      if (!(error instanceof FleetError)) throw error;
-      verdict = verdictOf([{ check: "measuring", outcome: "error", text: error.problems[0].what }]);
-    }
+    const verdict = await judgeStep(this.#wanted, this.#effects.measure, state, inconclusive);
     this.progress.verdict = `${verdict.outcome}: ${verdict.text}`;
     await this.#router.report(this.progress.phase, `verdict ${this.progress.verdict}`);
     return verdict;

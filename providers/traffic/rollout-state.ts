@@ -83,22 +83,26 @@ export const isForeign = ({ table }: TrafficState, { release }: Wanted): boolean
 export const isSteadyAt = (table: Table | undefined, wanted: Wanted): boolean =>
   table?.mode === "steady" && table.release === wanted.release && hasSameShares(table, finalOf(wanted));
 
-/** Whether the lease of this release's step expired: the table is then held if state was handed over, otherwise reverted. */
-function isLeaseExpired({ table, reverted }: TrafficState, { release }: Wanted): boolean {
-  if (table?.mode === "held") return table.release === release;
-  return table?.mode === "steady" && reverted?.release === release && reverted.why === "lease";
+/**
+ * Whether a table of this release's earlier run is in force, also one whose message arrived late or whose lease expired, or was until its lease
+ * expired.
+ */
+function isEarlierRuns(state: TrafficState, { release }: Wanted): boolean {
+  const { table, reverted } = state;
+  if (table?.mode !== "steady") return table?.release === release;
+  return reverted?.release === release && reverted.why === "lease";
 }
 
 /**
  * Why the router refused a message with `STALE_STEP`: it had reverted this rollout. Undefined if the run can start from the table in force: a
- * person aborted the rollout, and the router keeps it until a run returns it, or the lease of the step to continue from expired before a run
- * could renew it.
+ * person aborted the rollout, and the router keeps it until a run returns it, or a message or the lease of an earlier run changed the table
+ * before this one's first message.
  *
  * @param hasSet whether the run set a table before
  */
 export function whyStale(error: unknown, state: TrafficState, wanted: Wanted, hasSet: boolean): unknown {
   if (isAborted(state) && !isForeign(state, wanted)) return undefined;
-  if (!hasSet && isLeaseExpired(state, wanted)) return undefined;
+  if (!hasSet && isEarlierRuns(state, wanted)) return undefined;
   const reverted = openRevert(state)?.reverted;
   return reverted?.release === wanted.release ? tableChanged(state, reverted) : error;
 }

@@ -3,7 +3,7 @@
 import { figuresOf } from "../../providers/traffic/figures.ts";
 import { callsOpen, handOverFailed } from "../../providers/traffic/hand-over-messages.ts";
 import type { Measure } from "../../providers/traffic/measure.ts";
-import { servicesToMove, type Wanted, withProvenBlue, withSalt } from "../../providers/traffic/plan.ts";
+import { servicesToMove, type Wanted, withProvenBlue } from "../../providers/traffic/plan.ts";
 import type { RolloutEffects } from "../../providers/traffic/rollout-effects.ts";
 import { RolloutRun } from "../../providers/traffic/rollout-run.ts";
 import type { Router } from "../../providers/traffic/router.ts";
@@ -138,14 +138,14 @@ export class Stage {
         this.reported.push({ phase, detail });
       },
       slackMs: 30_000,
+      newSalt: () => this.#salt(wanted.release),
     };
-    const salted = (one: Wanted) => withSalt(one, this.router.state(), () => this.#salt(one.release));
-    let rollout = new RolloutRun(salted(wanted), effects, promoted);
+    let rollout = new RolloutRun(wanted, effects, promoted);
     try {
       await rollout.run();
       while (rollout.isSuperseding) {
         const services = withProvenBlue(wanted.services, this.router.proven);
-        rollout = new RolloutRun(salted({ ...wanted, services }), effects, promoted);
+        rollout = new RolloutRun({ ...wanted, services }, effects, promoted);
         await rollout.run();
       }
       return { rollout, error: undefined };
