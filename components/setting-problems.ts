@@ -1,6 +1,6 @@
 import leven from "leven";
 import type { Problem } from "../src/core/errors.ts";
-import { jsonIn } from "../src/core/json.ts";
+import { isRecord, jsonIn } from "../src/core/json.ts";
 import { KindSchema } from "../src/delivery/strategy.ts";
 import { nearest } from "../src/fleet/nearest.ts";
 import { SETTINGS, type Setting } from "./setting-table.ts";
@@ -112,7 +112,7 @@ export const isJsonStrategy = (value: string): boolean => value.trimStart().star
 
 /** A strategy that starts as JSON and does not parse. Its content is checked with the declaration. */
 function unparsedStrategy(stack: StackValues, full: string, value: string): Problem[] {
-  if (!isJsonStrategy(value) || isObject(value)) return [];
+  if (!isJsonStrategy(value) || isRecord(jsonIn(value))) return [];
   return [
     {
       code: "SETTING_INVALID",
@@ -135,10 +135,5 @@ const EXPECTED: Readonly<Record<Setting["type"], (value: string) => string | und
   integer: (value) =>
     /^-?\d+$/.test(value) && Number.isSafeInteger(Number(value)) ? undefined : "an integer",
   boolean: (value) => (value === "true" || value === "false" ? undefined : "true or false"),
-  object: (value) => (value === "" || isObject(value) ? undefined : "an object (JSON)"),
+  object: (value) => (value === "" || isRecord(jsonIn(value)) ? undefined : "an object (JSON)"),
 };
-
-function isObject(text: string): boolean {
-  const value = jsonIn(text);
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}

@@ -97,3 +97,7 @@ export const valueAt = (root: unknown, path: readonly PropertyKey[]): unknown =>
       typeof value === "object" && value !== null ? (value as Record<PropertyKey, unknown>)[key] : undefined,
     root,
   );
+
+/** Whether a value is an object, and no list. Pure. */
+export const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);

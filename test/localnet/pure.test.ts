@@ -1,7 +1,7 @@
 import { randomBytes, randomFillSync } from "node:crypto";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { constants, zstdCompressSync } from "node:zlib";
+import { zstdCompressSync } from "node:zlib";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { sqlOf } from "../../src/core/sql.ts";
@@ -82,38 +82,6 @@ test("a snapshot of an earlier version is read, and written in the present one",
   expect(plain(old.pages)).toEqual(plain(contents));
   const { snapshot } = encodeSnapshot(memory, differingPages(memory, new Map()), old.settled);
   expect(plain(decodeSnapshot(snapshot).pages)).toEqual(plain(contents));
-});
-
-test("a snapshot of version 2, whose second frame has pages as they are, is read, and written in the present version", () => {
-  const memory = new Uint8Array(4 * PAGE);
-  const frame = (...pages: number[]) => {
-    const numbers = Buffer.alloc(4 + pages.length * 4);
-    numbers.writeUInt32LE(pages.length, 0);
-    for (const [index, page] of pages.entries()) numbers.writeUInt32LE(page, 4 + index * 4);
-    const contents = pages.map((page) => memory.slice(page * PAGE, (page + 1) * PAGE));
-    return zstdCompressSync(Buffer.concat([numbers, ...contents]), {
-      params: { [constants.ZSTD_c_compressionLevel]: 1 },
-    });
-  };
-  randomFillSync(memory, PAGE);
-  const settled = frame(1, 2, 3);
-  randomFillSync(memory, 2 * PAGE, PAGE);
-  const head = Buffer.alloc(16);
-  head.write("AOS2", 0, "latin1");
-  head.writeUInt32LE(settled.length, 4);
-  head.writeDoubleLE(memory.length, 8);
-  const old = decodeSnapshot(Buffer.concat([head, settled, frame(2)]));
-  const isWhole = (pages: ReadonlyMap<number, Uint8Array>) => {
-    const live = new Uint8Array(memory.length);
-    restore(live, new Map(), [], new Map(pages));
-    return Buffer.from(live).equals(memory);
-  };
-  expect(isWhole(old.pages)).toBe(true);
-  flip(memory, 3 * PAGE + 5);
-  const { snapshot, settled: kept } = encodeSnapshot(memory, [1, 2, 3], old.settled);
-  expect(kept).not.toBe(undefined);
-  expect(Buffer.from(snapshot).subarray(0, 4).toString("latin1")).toBe("AOS3");
-  expect(isWhole(decodeSnapshot(snapshot).pages)).toBe(true);
 });
 
 test("what few messages change is written next to what stays, and pages far from each other are found", () => {

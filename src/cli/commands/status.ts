@@ -5,7 +5,6 @@ import { brief } from "../../core/brief.ts";
 import type { Problem } from "../../core/errors.ts";
 import { shortHash } from "../../core/hash.ts";
 import { own } from "../../core/own.ts";
-import { UsageError } from "../../core/usage-error.ts";
 import type { FleetSession } from "../../fleet/fleet-session.ts";
 import { servingIn } from "../../fleet/members/known-fleet.ts";
 import { monitoredCrons } from "../../fleet/members/monitored-crons.ts";
@@ -18,6 +17,7 @@ import { answersIn, checkMember, quickCheck } from "../../operations/observe/sta
 import type { StatusRow } from "../../operations/observe/status-row.ts";
 import { type ShownTraffic, trafficOf } from "../../operations/observe/traffic.ts";
 import { routerIn } from "../../operations/rollout/router.ts";
+import { clash } from "../clash.ts";
 import { type Cli, type Context, defineCommand, seconds } from "../command.ts";
 import { EXIT, type ExitCode } from "../exit.ts";
 import { table } from "../table.ts";
@@ -67,12 +67,7 @@ export function statusCommand(cli: Cli): Command {
 async function run(context: Context, options: z.output<typeof Options>): Promise<ExitCode> {
   const watch = options.watch === true ? 5 : options.watch || undefined;
   if (watch !== undefined && options.json) {
-    throw new UsageError({
-      code: "OPTIONS_CLASH",
-      what: "--watch never ends, so it cannot print one JSON document.",
-      expected: "--watch or --json",
-      remedy: "Remove one of them.",
-    });
+    throw clash("--watch never ends, so it cannot print one JSON document.", "--watch or --json");
   }
   const fleet = await context.fleet({ journal: "discard", wallet: !options.quick });
   if (fleet.members.length === 0) return nothing(context, fleet);

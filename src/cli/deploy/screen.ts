@@ -1,28 +1,17 @@
-import type { StepEvent } from "../../fleet/session/progress.ts";
 import { isAboutRun, stepText } from "../../fleet/session/step-phases.ts";
-import type { EngineEvent } from "../../operations/deploy/engine.ts";
 import type { Progress } from "../../operations/deploy/progress.ts";
+import type { Watcher } from "../../operations/deploy/run.ts";
 import { memberOf, resourceOf } from "../../operations/deploy/urn.ts";
 import type { Output } from "../output.ts";
 import { treeLines } from "./tree.ts";
 
-/** Shows the progress of a run on stderr. */
-interface Screen {
-  engine(event: EngineEvent): void;
-  step(event: StepEvent): void;
-  /** Prints a line, above the tree if there is one. */
-  note(text: string): void;
-  /** Draws the final state and stops. */
-  close(): void;
-}
-
-/** On a terminal, a tree that is redrawn; elsewhere (CI logs), a line for each step; with `--quiet` or `--json`, nothing. */
-export function screenFor(output: Output, progress: Progress, head: string): Screen {
+/** Shows the progress of a run on stderr: on a terminal, a tree that is redrawn; elsewhere (CI logs), a line for each step; with `--quiet` or `--json`, nothing. */
+export function screenFor(output: Output, progress: Progress, head: string): Watcher {
   if (output.live) return liveScreen(output, progress, head);
   return plainScreen(output);
 }
 
-function liveScreen(output: Output, progress: Progress, head: string): Screen {
+function liveScreen(output: Output, progress: Progress, head: string): Watcher {
   const { stderr } = output.streams;
   const began = performance.now();
   let height = 0;
@@ -59,7 +48,7 @@ function liveScreen(output: Output, progress: Progress, head: string): Screen {
   };
 }
 
-function plainScreen(output: Output): Screen {
+function plainScreen(output: Output): Watcher {
   const began = performance.now();
   const say = (text: string) => {
     if (!output.json || output.verbose) output.note(`${elapsed(began)}  ${text}`);

@@ -1,5 +1,6 @@
 import { amount } from "../../core/amount.ts";
 import { canonicalJson } from "../../core/hash.ts";
+import { isRecord } from "../../core/json.ts";
 import type { Rule } from "./rules.ts";
 
 /** A value that violates a rule. A process reports it with the same text. */
@@ -116,7 +117,7 @@ function isKind(value: unknown, kind: Rule["type"]): boolean {
     case "list":
       return Array.isArray(value);
     case "object":
-      return typeof value === "object" && value !== null && !Array.isArray(value);
+      return isRecord(value);
     case "any":
       return value !== undefined && value !== null;
   }

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { isRecord } from "../../core/json.ts";
 import { luaPattern } from "./pattern.ts";
 
 /** The allowed values of a setting as plain data, which processes also use (`src/runtime/fleet/validate.lua`). */
@@ -84,7 +85,7 @@ function convert(shape: Json, at: string, unsupported: Unsupported[]): Rule {
     else Object.assign(rule, { pattern, like: shape.pattern });
   }
   if (type === "object") convertObject(shape, at, rule, unsupported);
-  if (type === "list" && isShape(shape.items)) rule.items = convert(shape.items, `${at}[]`, unsupported);
+  if (type === "list" && isRecord(shape.items)) rule.items = convert(shape.items, `${at}[]`, unsupported);
   const [example] = Array.isArray(shape.examples) ? (shape.examples as unknown[]) : [];
   if (example !== undefined) rule.example = example;
   if (shape.default !== undefined) rule.default = shape.default;
@@ -137,7 +138,7 @@ function convertObject(
 ): void {
   const inside = (name: string) => (at === "" ? name : `${at}.${name}`);
   const required = Array.isArray(shape.required) ? (shape.required as string[]) : [];
-  if (isShape(shape.properties)) {
+  if (isRecord(shape.properties)) {
     rule.fields = Object.fromEntries(
       Object.entries(shape.properties as Record<string, Json>).map(([name, field]) => {
         const own = convert(field, inside(name), unsupported);
@@ -146,12 +147,8 @@ function convertObject(
     );
   }
   const more = shape.additionalProperties;
-  if (isShape(more)) rule.values = convert(more, inside("<name>"), unsupported);
-  if (isShape(shape.propertyNames)) rule.keys = convert(shape.propertyNames, inside("<key>"), unsupported);
+  if (isRecord(more)) rule.values = convert(more, inside("<name>"), unsupported);
+  if (isRecord(shape.propertyNames)) rule.keys = convert(shape.propertyNames, inside("<key>"), unsupported);
   if (typeof shape.minProperties === "number") rule.minKeys = shape.minProperties;
   if (typeof shape.maxProperties === "number") rule.maxKeys = shape.maxProperties;
-}
-
-function isShape(value: unknown): value is Json {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -1,3 +1,4 @@
+import { isRecord } from "../../core/json.ts";
 import { own } from "../../core/own.ts";
 import type { Store } from "../store/store.ts";
 import type { EvaluationResult, OutItem } from "../types.ts";
@@ -64,12 +65,9 @@ export function patchedStateAt(store: Pick<Store, "evaluations">, process: strin
 function merged(state: State, patch: State): State {
   const both = Object.entries(patch).map(([key, value]) => {
     const earlier = own(state, key);
-    return [key, isState(earlier) && isState(value) ? merged(earlier, value) : value] as const;
+    return [key, isRecord(earlier) && isRecord(value) ? merged(earlier, value) : value] as const;
   });
   return { ...state, ...Object.fromEntries(both) };
 }
-
-const isState = (value: unknown): value is State =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
 
 const keyOf = (process: string) => `patched.${process}`;

@@ -53,22 +53,21 @@ export interface Settled {
   readonly pages: Pages;
   /** The pages, compressed. */
   readonly frame: Uint8Array;
-  /** Of the frame, by which a thread recognizes pages that it has already decompressed. Snapshots of version 2 do not have it. */
+  /** Of the frame, by which a thread recognizes pages that it has already decompressed. */
   readonly id: string;
 }
 
 /** More of a memory is not kept uncompressed between two evaluations. */
 const MAX_SETTLED = 64 * 1024 * 1024;
 /**
- * Begins a snapshot of two frames, whose second one is the difference from the first. Version 2 has pages as they are in its second frame;
- * version 1 is a single frame, and begins as zstd's frames do.
+ * Begins a snapshot of two frames, whose second one is the difference from the first. Version 1 is a single frame, and begins as zstd's
+ * frames do.
  */
 const MAGIC = 0x3353_4f41;
-const MAGIC_2 = 0x3253_4f41;
-/** Magic number, length of the first frame, length of the memory; in version 3, the id of what is settled. */
-const HEADER_2 = 16;
+/** Magic number, length of the first frame, length of the memory; then the id of what is settled. */
+const ID_AT = 16;
 const ID_BYTES = 16;
-const HEADER = HEADER_2 + ID_BYTES;
+const HEADER = ID_AT + ID_BYTES;
 /** The memory is settled again when the difference takes more than this part of what is settled. */
 const MAX_LATE = 0.25;
 
@@ -92,7 +91,7 @@ export function encodeSnapshot(
   header.writeUInt32LE(MAGIC, 0);
   header.writeUInt32LE(settled.frame.length, 4);
   header.writeDoubleLE(memory.length, 8);
-  header.write(settled.id, HEADER_2, "hex");
+  header.write(settled.id, ID_AT, "hex");
   const snapshot = Buffer.concat([header, settled.frame, frame]);
   return { snapshot, settled: isKept(settled) ? settled : undefined };
 }
@@ -206,18 +205,16 @@ interface Decoded {
 
 export function decodeSnapshot(snapshot: Uint8Array): Decoded {
   const view = Buffer.from(snapshot.buffer, snapshot.byteOffset, snapshot.byteLength);
-  const magic = view.readUInt32LE(0);
-  if (magic !== MAGIC && magic !== MAGIC_2) return decodeFirst(snapshot);
-  const start = magic === MAGIC ? HEADER : HEADER_2;
-  const end = start + view.readUInt32LE(4);
+  if (view.readUInt32LE(0) !== MAGIC) return decodeFirst(snapshot);
+  const end = HEADER + view.readUInt32LE(4);
   const byteLength = view.readDoubleLE(8);
-  const id = magic === MAGIC ? view.toString("hex", HEADER_2, HEADER) : "";
-  const settled = recent.get(id) ?? settledIn(view.subarray(start, end), byteLength, id);
-  if (id !== "") remembered(settled);
+  const id = view.toString("hex", ID_AT, HEADER);
+  const settled = recent.get(id) ?? settledIn(view.subarray(HEADER, end), byteLength, id);
+  remembered(settled);
   const pages = new Map(settled.pages);
   const late: Pages = view.length === end ? new Map() : decompressed(view.subarray(end), byteLength);
   for (const [page, content] of late) {
-    const before = magic === MAGIC ? settled.pages.get(page) : undefined;
+    const before = settled.pages.get(page);
     if (before !== undefined) combine(content, before);
     pages.set(page, content);
   }
@@ -228,7 +225,7 @@ export function decodeSnapshot(snapshot: Uint8Array): Decoded {
 const settledIn = (frame: Uint8Array, byteLength: number, id: string): Settled => ({
   pages: decompressed(frame, byteLength, true),
   frame: Buffer.from(frame),
-  id: id === "" ? idOf(frame) : id,
+  id,
 });
 
 function decompressed(frame: Uint8Array, byteLength: number, isKept = false): Pages {
@@ -257,5 +254,5 @@ function decodeFirst(snapshot: Uint8Array): Decoded {
   const raw = zstdDecompressSync(snapshot, { chunkSize: CHUNK });
   if (raw.readUInt32LE(0) !== 1) throw new Error("unknown format of a process memory");
   const byteLength = raw.readDoubleLE(8);
-  return { byteLength, pages: pagesIn(raw, HEADER_2, raw.readUInt32LE(4), byteLength) };
+  return { byteLength, pages: pagesIn(raw, ID_AT, raw.readUInt32LE(4), byteLength) };
 }

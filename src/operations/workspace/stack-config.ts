@@ -4,6 +4,7 @@ import { networkSetting } from "../../../components/network-setting.ts";
 import { defaultOf } from "../../../components/setting-table.ts";
 import { NETWORK_KINDS, type NetworkRef, NetworkRefSchema } from "../../ao/network.ts";
 import { FleetError } from "../../core/errors.ts";
+import { isRecord } from "../../core/json.ts";
 import { projectFileIn, settingsIn, stackFileIn, stackFolder } from "../../fleet/session/pulumi-files.ts";
 
 const ProjectFileSchema = z.looseObject({
@@ -99,8 +100,4 @@ export function localFolderOf(config: StackConfig, projectDir: string): string {
   const network = networkOf({ ...config, get }, projectDir);
   if (network.kind !== "local") throw new Error(`a ${network.kind} network has no folder`);
   return network.dir;
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
