@@ -66,6 +66,8 @@ import { RouterTable } from "./router-table.ts";
 
 /** Shortest time in milliseconds between two polls of the router while a step is watched. */
 const POLL_MS = 5_000;
+/** Longest one while the state is with the new revision: then only the run that watches the step carries an abort out. */
+const HANDED_POLL_MS = 30_000;
 
 /** A rollout of one release. `progress` is correct at any time, even after an error. */
 export class RolloutRun {
@@ -198,13 +200,16 @@ export class RolloutRun {
     await this.#router.report(phase, `${stepName(steps, at.step)}: ${weightsText(message)}`);
     let left = step.intervalSeconds * 1000;
     const slice = Math.max(POLL_MS, left / 6);
-    for (;;) {
-      await this.#effects.wait(Math.min(left, slice));
-      left -= slice;
+    const poll = message.lease?.onEnd === "hold" ? Math.min(slice, HANDED_POLL_MS) : slice;
+    for (let unreported = poll; ; unreported += poll) {
+      await this.#effects.wait(Math.min(left, poll));
+      left -= poll;
       const state = await this.#router.read();
       this.#assertOurs(state, at);
       const command = commandOf(state);
       if (left <= 0 || (command !== undefined && command !== "resume")) return state;
+      if (unreported < slice) continue;
+      unreported = 0;
       await this.#router.report(phase, `${stepName(steps, at.step)}: ${requestsText(state)}`);
     }
   }

@@ -125,7 +125,7 @@ test("abort says that the traffic stays if the router leaves it to the next run"
   expect(ran.code).toBe(0);
   expect(ran.stdout).toContain(
     "Abort requested, no traffic returned yet, because the state is with the new revision: release abcdef012345, step 2.\n" +
-      "Next: the run that watches the rollout returns state and traffic. If none does, npx fleet deploy --refresh, of this release or another, tries to.\n",
+      "Next: the run that watches the rollout returns state and traffic; it asks the router at least every 30 s. If none does, npx fleet deploy --refresh, of this release or another, tries to.\n",
   );
 });
 

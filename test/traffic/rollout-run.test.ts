@@ -502,6 +502,32 @@ describe("a service that owns its state", () => {
     expect(stage.handed).toEqual(["battle b→g"]);
   });
 
+  it("is handed back soon after an abort, however long the step's interval is", async () => {
+    const stage = new Stage().steady();
+    stage.rate = 0;
+    let hasSent = false;
+    stage.before = (_n, kind) => {
+      if (hasSent || kind !== "read" || stage.router.table?.mode !== "rollout") return;
+      hasSent = true;
+      stage.router.say("abort");
+    };
+    const started = stage.router.at;
+    const { error } = await stage.run(owned(stage, { intervalSeconds: 86_400 }));
+    expect([codeOf(error), weights(stage)]).toEqual(["ROLLOUT_ABORTED", { b: 10_000 }]);
+    expect(stage.router.at - started).toBeLessThan(60_000);
+    expect(stage.handed).toEqual(["battle b→g", "battle g→b"]);
+  });
+
+  it("is reported six times in an interval at most, however often the run asks the router", async () => {
+    const stage = new Stage().steady();
+    stage.rate = 0.02;
+    await stage.run(owned(stage, { intervalSeconds: 3600 }));
+    const lines = stage.reported.filter(({ detail }) => detail.startsWith("step 1 of 1"));
+    expect(lines.length).toBeGreaterThan(1);
+    // The first one is about the switch.
+    expect(lines.length).toBeLessThanOrEqual(1 + 6);
+  });
+
   it("is served by no revision while it is unknown whether the router switched, and the next run continues", async () => {
     const stage = new Stage().steady();
     stage.before = (message, kind) => {

@@ -28,7 +28,7 @@ const WORDS: Readonly<Record<TrafficCommand, Words>> = {
   promote: {
     summary: "continue a rollout: past a gate or a hold, or to the next step at once",
     description:
-      "A rollout under way goes to its next step now. A rollout on hold is judged again by the next `fleet deploy` and continues past a " +
+      "A rollout under way goes to its next step when its run next asks the router, up to six times in an interval. A rollout on hold is judged again by the next `fleet deploy` and continues past a " +
       "gate, past missing data, and past a failed check if the strategy does not roll back by itself (`freeze`, `hold`). If it does " +
       "(`onFailure: rollback`, the default), a check that fails by then reverts it, unless its state cannot go back.",
     example: "the new revision gets its next share",
@@ -63,7 +63,7 @@ const WORDS: Readonly<Record<TrafficCommand, Words>> = {
       "State that the new revision had returns with the run that watches the rollout; until then the old revision refuses those callers (DRAINING). " +
       `If no run watches it, the next npx fleet deploy${on} returns it, of this release or another; the same release starts the rollout again.`,
     next: (on) =>
-      `Next: the run that watches the rollout returns state and traffic. If none does, npx fleet deploy --refresh${on}, of this release or another, tries to.`,
+      `Next: the run that watches the rollout returns state and traffic; it asks the router at least every 30 s. If none does, npx fleet deploy --refresh${on}, of this release or another, tries to.`,
   },
 };
 
