@@ -13,27 +13,16 @@ import { info } from "../../fleet/protocol/info.ts";
 import { importState } from "../../fleet/protocol/state.ts";
 import { statistics } from "../../fleet/protocol/statistics.ts";
 import { isEmpty } from "../../fleet/snapshot/contents.ts";
-import { AWAIT_MS, givenUpText } from "../../fleet/snapshot/old-waits.ts";
+import { givenUpText } from "../../fleet/snapshot/old-waits.ts";
 import { snapshotStore } from "../../fleet/snapshot/store.ts";
 import { type Carried, readCarried } from "./carried.ts";
-import {
-  callsOpen,
-  moveStopped,
-  notBegun,
-  servesAgain,
-  stateDiffers,
-  targetResumed,
-  withOutcome,
-} from "./failures.ts";
+import { moveStopped, notBegun, servesAgain, stateDiffers, targetResumed, withOutcome } from "./failures.ts";
 import { callersFirst } from "./order.ts";
 import type { Carries, MemberMove, MoveOptions, Sides } from "./plan.ts";
 import type { MovedMember } from "./record.ts";
 import { statusOf, tagsOf, turn } from "./turn.ts";
+import { untilClosed } from "./until-closed.ts";
 
-/** Seconds that the open calls of an old process, or handlers that wait, may take. */
-const OPEN_CALLS_SECONDS = AWAIT_MS / 1000;
-/** Seconds between two looks. */
-const POLL_SECONDS = 0.2;
 /** The most names of globals in one export. */
 const MAX_GLOBALS = 1000;
 
@@ -143,18 +132,13 @@ async function closeSources(run: MoveRun, { sources }: Stopped): Promise<void> {
   for (const { name, from } of callersFirst(run.members.filter(({ drains }) => drains))) {
     assertGoesOn(run);
     await turn(source, from, "DRAINING", run, () => sources.add(name));
-    await callsClosed(run, from);
+    await untilClosed(
+      name,
+      () => statistics(source.session, from, budgetOf(run.seconds)),
+      ({ openCalls }) => openCalls,
+      run.pause,
+    );
     note(`${name}: refuses requests (DRAINING)`);
-  }
-}
-
-async function callsClosed(run: MoveRun, from: ProcessRef): Promise<void> {
-  const wait = budgetOf(OPEN_CALLS_SECONDS);
-  for (;;) {
-    const { openCalls } = await statistics(run.source.session, from, budgetOf(run.seconds));
-    if (openCalls === 0) return;
-    if (wait.remaining() === 0) throw callsOpen(from.name, OPEN_CALLS_SECONDS);
-    await run.pause(POLL_SECONDS);
   }
 }
 
@@ -164,19 +148,16 @@ async function lastExport(
   { name, from }: MemberMove,
   { sourceHash, hasRouter }: Carries,
 ): Promise<Carried> {
-  const wait = budgetOf(OPEN_CALLS_SECONDS);
-  for (;;) {
-    const budget = budgetOf(run.seconds);
-    const saved = { ...occasion(run, sourceHash), reason: "backup" as const };
-    const given = await readCarried(run.source, from, saved, hasRouter, budget);
-    if (given.exported.waiting === 0) {
-      const givenUp = givenUpText(given.exported.old);
-      if (givenUp !== "") run.note(`${name}${givenUp}`);
-      return given;
-    }
-    if (wait.remaining() === 0) throw callsOpen(name, OPEN_CALLS_SECONDS);
-    await run.pause(POLL_SECONDS);
-  }
+  const saved = { ...occasion(run, sourceHash), reason: "backup" as const };
+  const given = await untilClosed(
+    name,
+    () => readCarried(run.source, from, saved, hasRouter, budgetOf(run.seconds)),
+    ({ exported }) => exported.waiting,
+    run.pause,
+  );
+  const givenUp = givenUpText(given.exported.old);
+  if (givenUp !== "") run.note(`${name}${givenUp}`);
+  return given;
 }
 
 /** @param replaced receives the member's name if its new process imported a state, or may have */
