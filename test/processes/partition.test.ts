@@ -135,6 +135,38 @@ test("a handler that has waited for 30 s for a sealed key is not open, and gets 
   await p.send({ Action: "SEAL_KEYS", Epoch: "1", Data: HALF });
 });
 
+test("a loop of the load gets messages of keys that stay, after a hand-over did not wait for it and after the import, too", async () => {
+  const source = `
+local fleet = require("fleet")
+fleet.process { name = "purses", processType = "SHOP", version = "1.0.0", capabilities = {} }
+local purses = fleet.state("purses", {}, { partition = true })
+coroutine.wrap(function()
+  while true do
+    local msg = Receive({ Action = "Gift" })
+    purses[msg.Tags.Player] = (purses[msg.Tags.Player] or 0) + 1
+  end
+end)()`;
+  const loop = await boot("purses", { source });
+  await loop.send({ Action: "WIRE_PEERS", Epoch: "1", Data: { peers: { coordinator: COORDINATOR } } });
+  const gift = async (key: string) => {
+    const sent = { Action: "Gift", Player: key, From: COORDINATOR, "Traffic-Key": key };
+    await loop.send({ ...sent, Timestamp: loop.now + 31_000 });
+    return loop.value(`Fleet.store.states.purses["${key}"] or 0`);
+  };
+  expect([await gift(moved), await gift(stays)]).toEqual([1, 1]);
+  const sealed = { Action: "SEAL_KEYS", Epoch: "1", Data: HALF };
+  await loop.send(sealed);
+  // As an earlier library sealed it.
+  await loop.eval("Fleet.store.partition.ranges[1].at = nil");
+  expect((await loop.send(sealed)).reply?.data.sealed).toEqual([{ from: 0, to: 5000, at: loop.now }]);
+  expect([await gift(moved), await gift(stays)]).toEqual([1, 2]);
+  const { state, digest } = (await loop.send({ Action: "EXPORT_KEYS", Data: HALF })).reply?.data ?? {};
+  const back = { Action: "IMPORT_KEYS", Epoch: "1", Data: { ...HALF, state, digest } };
+  expect((await loop.send(back)).reply?.data.success).toBe(true);
+  expect([await gift(moved), await gift(stays)]).toEqual([2, 3]);
+  await loop.drop();
+});
+
 test("a refused import of keys leaves a state that is not undone as it was", async () => {
   const source = `
 local fleet = require("fleet")

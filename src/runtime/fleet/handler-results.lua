@@ -67,7 +67,7 @@ local closed = {}
 
 --- Installs the observer; a later bundle replaces it instead of wrapping it again.
 -- @tparam function isClosed `function(msg)`: whether the program's handlers must not get a message; those that wait for it still do
--- @tparam function heldNow returns `function(name)`, whether a handler that waits gets no message either, or nil if all of them do
+-- @tparam function heldNow `function(msg)` returns `function(name)`, whether a handler that waits does not get it either, or nil if all of them do
 function results.install(isClosed, heldNow)
   local utils = package.loaded[".utils"]
   if type(utils) ~= "table" or type(utils.matchesSpec) ~= "function" then return end
@@ -77,7 +77,7 @@ function results.install(isClosed, heldNow)
     local isForeign = type(msg) == "table" and not handlers.isOwn(pattern)
     if isForeign and envelope.isRepeated(msg) then return false end
     local isBefore = isForeign and isEarly(msg)
-    if isForeign and Fleet.current and not rawequal(closed.message, Fleet.current) then closed = { message = Fleet.current, isHeld = heldNow() } end
+    if isForeign and Fleet.current and not rawequal(closed.message, Fleet.current) then closed = { message = Fleet.current, isHeld = heldNow(msg) } end
     if isBefore and closed.is == nil then closed.is = isClosed(msg) end
     if isForeign and (closed.isHeld or isBefore and closed.is) then
       local name = nameOf(pattern)

@@ -92,7 +92,12 @@ end
 --- Seals a range: its requests are refused. Ranges with an earlier release's salt are dropped, because their buckets differ.
 -- @tparam table range { salt, from, to }: buckets from `from` (inclusive) to `to` (exclusive)
 function partition.seal(range)
-  if around(range) then return end
+  local sealed = around(range)
+  if sealed then
+    -- An earlier library sealed it without a time.
+    sealed.at = sealed.at or waiting.now()
+    return
+  end
   local before = store.partition.salt == range.salt and store.partition.ranges or {}
   local ranges = without(before, range)
   ranges[#ranges + 1] = { from = range.from, to = range.to, at = waiting.now() }
@@ -117,9 +122,10 @@ function partition.open(range)
   return n + count, old
 end
 
---- Which waiting handlers get no message now, because a hand-over does not wait for them.
--- @treturn ?function `function(name)`; nil: all of them get messages
-function partition.heldNow()
+--- Which waiting handlers do not get a message now, because a hand-over does not wait for them.
+-- @tparam ?table msg nil: any message
+-- @treturn ?function `function(name)`; nil: all of them get it
+function partition.heldNow(msg)
   if store.waits.count == 0 then return nil end
   if store.status == "DRAINING" or store.status == "RETIRED" then
     return function(name) return waiting.isOld(name, store.stoppedAt) end
@@ -130,21 +136,27 @@ function partition.heldNow()
     if range.at then list[#list + 1] = { at = range.at, belongs = within({ salt = salt, from = range.from, to = range.to }) } end
   end
   if #list == 0 then return nil end
+  local isRefused = msg ~= nil and partition.refusal(msg) ~= nil
   return function(name)
+    local isLoop = waiting.isLoop(name)
     for _, range in ipairs(list) do
-      if waiting.isOld(name, range.at) and waiting.isFor(name, range.belongs, range.at) then return true end
+      if waiting.isOld(name, range.at) then
+        if isLoop then return isRefused end
+        if waiting.isFor(name, range.belongs, range.at) then return true end
+      end
     end
     return false
   end
 end
 
 --- The handlers that get no message now because a hand-over did not wait for them. An import of their state is the end of them: they hold what
--- belongs to an earlier one.
+-- belongs to an earlier one. A loop of the load serves the imported state.
 -- @tparam ?table range only such whose key is in it, or not known
 -- @treturn table name → true
 function partition.held(range)
   local isHeld, belongs = partition.heldNow(), range and within(range)
-  return isHeld and waiting.which(function(name) return isHeld(name) and waiting.isFor(name, belongs) end) or {}
+  local function hasEnded(name) return not waiting.isLoop(name) and isHeld(name) and waiting.isFor(name, belongs) end
+  return isHeld and waiting.which(hasEnded) or {}
 end
 
 --- The sealed ranges, or nil.

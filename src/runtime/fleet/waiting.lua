@@ -4,6 +4,9 @@
 -- A hand-over waits for them, but not for one that has waited for `LIMIT`, and for none longer than that: whoever can begin a wait could block
 -- every release with it. Such an *old* wait gets no message as long as the process, or the range of its key, refuses requests: it would write to
 -- what was handed over, and send a second time what the other process sends. If the hand-over fails, it gets messages again.
+--
+-- A handler of the load that waits again after a message is a *loop* (`while true do local msg = Receive(…) … end`): each message is work of
+-- its own. While a range of keys is sealed, an old loop gets what any handler of the program gets, and no import removes it.
 local handlers = require("fleet.handlers")
 local store = require("fleet.store")
 
@@ -66,13 +69,19 @@ function waiting.record(last)
   -- A handler that a message resumed, and that waits again, is still the work of the message that began it.
   local first = forgetEnded(known.of, list) or { begun = at, key = key, id = last and last.id }
   for _, name in ipairs(fresh) do
-    known.of[name] = { at = at, begun = first.begun, key = first.key == key and key, id = first.id }
+    local isLoop = first.isLoop or (store.onceAtLoad or {})[name]
+    known.of[name] = { at = at, begun = first.begun, key = first.key == key and key, id = first.id, isLoop = isLoop }
   end
 end
 
 --- Whether a handler waits for a message since a message.
 function waiting.isAwaited(name)
   return handlers.isWaiting(name) and not (store.onceAtLoad or {})[name]
+end
+
+--- Whether a handler is a loop that the program began at load.
+function waiting.isLoop(name)
+  return (store.waits.of[name] or {}).isLoop == true
 end
 
 --- Whether a handler is an old wait.
