@@ -40,7 +40,7 @@ export const refusalTest = (rule: Rule): CrowdTest => ({
   confidence: rule.confidence,
   limit: rule.tolerance,
   isTooMany: (own, blue) => blue !== undefined && isMore(rule, own, blue),
-  isHigh: () => false,
+  isHigh: (own, blue) => blue !== undefined && share(own) - share(blue) > rule.tolerance,
 });
 
 function ofRequests(rule: Rule, service: ServiceMeasured): CheckResult {
