@@ -3,8 +3,10 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { FLEET_REQUEST } from "../../src/core/fleet-actions.ts";
 import { canonicalJson, sha256 } from "../../src/core/hash.ts";
 import { StateParts } from "../../src/fleet/snapshot/parts.ts";
-import { type Aos, address, boot } from "./aos.ts";
+import { type Aos, address, boot, MESSENGER, OWNER, type SendOptions } from "./aos.ts";
 import { ask, inParts } from "./in-parts.ts";
+
+const TOKEN = address("token");
 
 const STRANGER = address("stranger");
 
@@ -27,6 +29,9 @@ fleet.on("BUY", {}, function(data)
   if data.fault then error("a fault") end
   return { n = S.byId["item-1"].n }
 end)
+fleet.on("Topup-Notice", {}, function() return {} end)
+fleet.on("LOG", { silent = true }, function() small.list[#small.list + 1] = "logged" end)
+fleet.on("Cron", {}, function() return {} end)
 Handlers.add("look", "Balance", function(msg) ao.send({ Target = msg.From, Data = "0" }) end)
 `;
 
@@ -84,18 +89,53 @@ describe("an export of an active process", () => {
       })
     ).reply?.data as { part?: { id: string; n: number; isLast: boolean } } | undefined;
 
-  test("refuses requests until its last part if the owner asks for that, and answers dry runs", async () => {
+  test("refuses requests to declared actions until its last part if the owner asks for that", async () => {
     const p = await shop.clone();
     let part = (await held(p, 1))?.part;
     for (; part && !part.isLast; part = (await held(p, part.n + 1, part.id))?.part) {
       const refused = await buy(p, { key: "new" });
       expect(refused.reply?.data.error).toMatchObject({ code: "DRAINING" });
-      expect((await p.send({ From: STRANGER, Action: "Balance" })).reply?.data.error?.code).toBe("DRAINING");
+      const ofProcess = await p.send({ From: TOKEN, Owner: MESSENGER, Action: "BUY", Data: { key: "new" } });
+      expect(ofProcess.reply?.data.error?.code).toBe("DRAINING");
     }
     expect(part?.isLast).toBe(true);
     const health = (await p.send({ Action: "HEALTH_CHECK" })).reply?.data.healthStatus;
     expect(health).toBe("HEALTHY");
     expect((await buy(p, { key: "new" })).reply?.data.n).toBe(1);
+    await p.drop();
+  });
+
+  test("lets pass what nobody would send again while it refuses requests", async () => {
+    const p = await shop.clone();
+    await held(p, 1);
+    const outcome = async (message: SendOptions) => {
+      const { reply } = await p.send(message);
+      return reply?.data.error?.code ?? reply?.text;
+    };
+    const notice = { From: TOKEN, Owner: MESSENGER, Action: "Topup-Notice" };
+    expect(await outcome(notice)).toBe('{"success":true}');
+    expect(await outcome({ From: STRANGER, Action: "Topup-Notice" })).toBe("DRAINING");
+    expect(await outcome({ From: OWNER, Action: "Cron", Cron: true })).toBe('{"success":true}');
+    expect(await outcome({ From: OWNER, Action: "Cron" })).toBe("DRAINING");
+    expect(await outcome({ From: STRANGER, Action: "Balance" })).toBe("0");
+    expect(await outcome({ From: STRANGER, Action: "LOG" })).toBe(undefined);
+    expect(await p.value("#Fleet.store.states.small.list")).toBe(1);
+    await p.drop();
+  });
+
+  test("ends with any error, and then refuses no requests", async () => {
+    const p = await shop.clone();
+    const first = (await held(p, 1))?.part;
+    // Of another export: neither this one nor its hold ends.
+    expect(await held(p, 2, "another")).toMatchObject({ error: { code: "STATE_CHANGED" } });
+    expect((await buy(p, {})).reply?.data.error?.code).toBe("DRAINING");
+    expect((await held(p, 2, first?.id))?.part).toMatchObject({ n: 2, isHeld: true });
+    expect(await held(p, 9, first?.id)).toMatchObject({ error: { code: "STATE_CHANGED" } });
+    expect((await buy(p, {})).reply?.data.n).toBe(1);
+    const again = (await held(p, 1))?.part;
+    await p.send({ From: STRANGER, Action: "LOG" });
+    expect(await held(p, 2, again?.id)).toMatchObject({ error: { code: "STATE_CHANGED" } });
+    expect((await buy(p, {})).reply?.data.n).toBe(1);
     await p.drop();
   });
 

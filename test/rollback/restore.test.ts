@@ -74,7 +74,9 @@ async function running(
   const notes = member("notes", { processId: p.id });
   const known = fakeFleet(ao, [notes]);
   const scope = { project: "ao-fleet", stack: "dev", home, build: join(home, "build") };
-  const fleet = { ...known, session: { ...known.session, scope } } as FleetSession;
+  const noted: string[] = [];
+  const note = (line: string) => noted.push(line);
+  const fleet = { ...known, session: { ...known.session, scope, note } } as FleetSession;
   const store = snapshotStore(scope);
   const restore = async (digest: string) => {
     const snapshot = (await store.list("notes")).find((one) => one.digest === digest);
@@ -87,7 +89,7 @@ async function running(
   };
   const load = async (source: string) => expect((await p.load({ source })).error).toBeUndefined();
   const backup = () => takeSnapshot(fleet.session, notes, OCCASION, budgetOf(60));
-  return { p, fleet, notes, restore, load, backup, asked };
+  return { p, fleet, notes, restore, load, backup, asked, noted };
 }
 
 test("a backup with more than the declaration names is restored completely, and the offered command undoes all of it", async () => {
@@ -219,29 +221,36 @@ test.each([
 
 test("a change between two parts of an export starts it again, and after the second one the process refuses requests until its state was read", async () => {
   let changes = 1;
-  const { p, backup, fleet } = await running(undefined, async (action, aos) => {
-    if (action === "EXPORT_STATE" && changes-- > 0) await add(aos, "late");
+  const { p, backup, fleet, noted } = await running(BY_NAME, async (action, aos) => {
+    if (action === "EXPORT_STATE" && changes-- > 0)
+      await aos.send({ From: STRANGER, Action: "Add", Data: { note: "late" } });
   });
   const notesIn = async (digest: string) =>
-    JSON.parse((await snapshotStore(fleet.session.scope).text(digest)) ?? "{}").globals.Notes;
-  await p.eval(LARGE);
-  expect(await notesIn((await backup()).digest)).toEqual(["milk", "eggs", "tea", "late"]);
+    JSON.parse((await snapshotStore(fleet.session.scope).text(digest)) ?? "{}").states.notes.list;
+  await p.eval(`for i = 1, 9000 do Fleet.store.states.notes["key-" .. i] = ("x"):rep(80) end`);
+  expect(await notesIn((await backup()).digest)).toEqual(["late"]);
+  expect(noted).toEqual([]);
   changes = 100;
   // Two attempts of two messages each; after the last part of the third one, the process serves again.
-  const five = ["late", "late", "late", "late", "late"];
-  expect(await notesIn((await backup()).digest)).toEqual(["milk", "eggs", "tea", ...five]);
-  expect(await p.value("#Notes")).toBe(9);
+  expect(await notesIn((await backup()).digest)).toEqual(["late", "late", "late", "late", "late"]);
+  expect(await p.value("#Fleet.store.states.notes.list")).toBe(6);
+  expect(noted).toEqual([
+    expect.stringMatching(/^notes: .* refuses requests to its declared actions \(DRAINING\)/),
+    "notes: the state was read, it accepts requests again",
+  ]);
 }, 60_000);
 
-test("a state that its owner changes all the time ends a backup after three restarts", async () => {
-  const { p, backup } = await running(undefined, async (action, aos) => {
-    if (action === "EXPORT_STATE") await aos.eval("Notes[#Notes + 1] = 'more'");
+test("messages to a plain program's handlers that change its state all the time end a backup after three restarts, and none of them is lost", async () => {
+  const { p, backup, noted } = await running(undefined, async (action, aos) => {
+    if (action === "EXPORT_STATE") await add(aos, "late");
   });
   await p.eval(LARGE);
   await expect(backup()).rejects.toMatchObject({
     code: "STATE_CHANGED",
     problems: [{ remedy: expect.stringContaining("npx fleet call notes DRAIN --control") }],
   });
+  expect(await p.value("#Notes")).toBe(3 + 8);
+  expect(noted.at(-1)).toBe("notes: the state could not be read, it accepts requests again");
 }, 60_000);
 
 const BY_NAME = `

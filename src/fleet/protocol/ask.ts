@@ -41,7 +41,7 @@ export function markUnsent<T>(error: T): T {
 }
 
 /** The part of a session that sending a message needs. */
-export type Sender = Pick<Session, "scope" | "ao" | "journal" | "supersede">;
+export type Sender = Pick<Session, "scope" | "ao" | "journal" | "supersede" | "note">;
 
 interface Request {
   /** Member's name, for the intent's key and for errors. */

@@ -5,7 +5,7 @@ import { FleetError } from "../../core/errors.ts";
 import { canonicalJson } from "../../core/hash.ts";
 import { ALL_TRAFFIC_BP, type KeyRange } from "../../delivery/index.ts";
 import type { ProcessRef } from "../health/verdict.ts";
-import { type Exported, ExportedSchema, PartReplySchema } from "../snapshot/contents.ts";
+import { type Exported, ExportedSchema, type PartReply, PartReplySchema } from "../snapshot/contents.ts";
 import { ask, type Sender } from "./ask.ts";
 import { luaList } from "./lua.ts";
 import { exportedInParts, forParts, importInParts } from "./state-parts.ts";
@@ -84,8 +84,8 @@ interface ExportRequest {
   /** States to export; earlier libraries export all. @default all */
   readonly states?: readonly string[];
   /**
-   * Whether the process may refuse requests (`DRAINING`) while a large state is read that messages change again and again. It accepts them again
-   * after the last part, or a minute after a run that died; earlier libraries refuse none. @default false
+   * Whether the process may refuse requests to declared actions (`DRAINING`) while a large state is read that messages change again and again. It
+   * accepts them again after the last part, after a change, or a minute after a run that died; earlier libraries refuse none. @default false
    */
   readonly mayHold?: boolean;
   readonly tags?: Readonly<Record<string, string>>;
@@ -115,17 +115,54 @@ export async function exportedState(
   const request = { name, generation, processId, action: "EXPORT_STATE", tags };
   // One limit for all parts of all attempts.
   const whole = forParts(budget);
+  const holds = new HoldNotices(name, session.note);
   for (let restarts = 0; ; restarts++) {
     const hold: { readonly hold?: true } = mayHold && restarts >= RESTARTS_BEFORE_HOLD ? { hold: true } : {};
     const first = { ...request, data: { ...data, part: { n: 1, ...hold } } };
-    const answer = await ask(session, first, z.union([PartReplySchema, ExportedSchema]), whole.step());
-    if (!("part" in answer)) return answer as Exported;
     try {
-      return await exportedInParts(session, request, PartReplySchema.parse(answer), whole, hold);
+      const answer = await ask(session, first, z.union([PartReplySchema, ExportedSchema]), whole.step());
+      if (!("part" in answer)) return holds.ended(answer as Exported);
+      const part = PartReplySchema.parse(answer);
+      holds.began(part);
+      return holds.ended(await exportedInParts(session, request, part, whole, hold));
     } catch (error) {
-      if (!(error instanceof FleetError) || error.code !== "STATE_CHANGED") throw error;
-      if (restarts >= MOST_RESTARTS) throw keepsChanging(name, error);
+      const isChanged = error instanceof FleetError && error.code === "STATE_CHANGED";
+      if (isChanged && restarts < MOST_RESTARTS) continue;
+      holds.failed(isChanged);
+      throw isChanged ? keepsChanging(name, error) : error;
     }
+  }
+}
+
+/** Tells the person who waits when a process begins to refuse requests because its state is read, and when it accepts them again. */
+class HoldNotices {
+  readonly #name: string;
+  readonly #note: (line: string) => void;
+  #isHeld = false;
+
+  constructor(name: string, note: (line: string) => void = () => {}) {
+    this.#name = name;
+    this.#note = note;
+  }
+
+  began({ part }: PartReply): void {
+    if (this.#isHeld || part.isHeld !== true) return;
+    this.#isHeld = true;
+    this.#note(
+      `${this.#name}: messages keep changing its state, so it refuses requests to its declared actions (DRAINING) until the state was read`,
+    );
+  }
+
+  ended<T>(exported: T): T {
+    if (this.#isHeld) this.#note(`${this.#name}: the state was read, it accepts requests again`);
+    return exported;
+  }
+
+  /** @param isReleased whether the process said that the export ended */
+  failed(isReleased: boolean): void {
+    if (!this.#isHeld) return;
+    const when = isReleased ? "again" : "again within a minute";
+    this.#note(`${this.#name}: the state could not be read, it accepts requests ${when}`);
   }
 }
 
@@ -151,9 +188,9 @@ function keepsChanging(name: string, cause: FleetError): FleetError {
     {
       code: "STATE_CHANGED",
       what: `The state of ${name} changed while it was exported, ${MOST_RESTARTS + 1} times.`,
-      got: "requests that change it between two parts of the export",
+      got: "messages that change it between two parts of the export",
       expected: "a state that stays as it is until its last part was read",
-      remedy: `Run it when fewer requests arrive. Or make ${name} refuse requests meanwhile: npx fleet call ${name} DRAIN --control, and RESUME --control afterwards.`,
+      remedy: `Run it when fewer messages arrive. Or make ${name} refuse all of them meanwhile, also one-way notices, which nobody sends again: npx fleet call ${name} DRAIN --control, and RESUME --control afterwards.`,
     },
     { transient: true, cause },
   );

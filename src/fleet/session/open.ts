@@ -43,7 +43,7 @@ export async function openSession(options: OpenSession): Promise<Session> {
     ...(reportsSteps ? { onWait: (wait) => board.observe(wait) } : {}),
   });
   const session: Session = {
-    ...{ scope, ao, journal, network, modules, request, withoutBackup },
+    ...{ scope, ao, journal, network, modules, request, withoutBackup, note: log },
     deployment: new Deployment(request, () => session),
     operator: () => operatorOf(scope.home, request.operator),
     budget: options.budget ?? budgetOf,

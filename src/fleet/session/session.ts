@@ -28,6 +28,8 @@ export interface Session {
   operator(): Promise<string>;
   /** A budget for one resource: its own seconds, limited by what is left of the whole run. */
   budget(seconds: number): Budget;
+  /** Receives notices: steps of a run, lines of a command. @default none */
+  readonly note?: (line: string) => void;
   /** Whether code may be changed without a backup of the state, as set by the run or the stack. */
   readonly withoutBackup?: boolean;
   /**

@@ -65,6 +65,8 @@ const ExportedPartSchema = z.looseObject({
   /** The running digest of all parts so far. */
   chain: z.string(),
   isLast: z.boolean(),
+  /** Whether the process refuses requests to declared actions until the next part. */
+  isHeld: z.boolean().optional(),
   /** With the first part: the members of the state that are not in the parts. */
   header: z.looseObject({ schema: z.number(), stateVersion: z.string(), hasGlobals: z.boolean() }).optional(),
 });

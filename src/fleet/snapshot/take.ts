@@ -54,7 +54,7 @@ export interface Extent {
 /**
  * Exports a process' states and verifies that their canonical JSON matches the digest that the process reported. The message of a snapshot
  * has the tags `Snapshot-Reason`, `Deployment-Id` and `Source-Hash`, by which other machines find it. If messages change a large state again
- * and again, the process refuses requests until its snapshot was read.
+ * and again, the process refuses requests to its declared actions until its snapshot was read; the session's notices say so.
  *
  * @throws FleetError DIGEST_MISMATCH, and the process' own errors (NO_REPLY, EXPORT_UNSUPPORTED, FORBIDDEN, …)
  */

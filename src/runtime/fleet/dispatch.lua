@@ -38,14 +38,12 @@ local STOPPED = {
 -- A read that looks forbidden would be taken for a secret.
 local NOT_SECRET = " This only limits who makes the process send it: the state of a process is public, and a dry run reads it."
 
-local HELD = { "DRAINING", "this process accepts no new requests while its state is read", "Send it again in a few seconds." }
-
--- Why this process handles no requests, or nil. While it drains, it still says what it would have answered: a dry run changes nothing, and a judge compares
--- the new revision with it.
-local function stopped()
-  local isDry = envelope.isDryRun()
-  if store.status == "DRAINING" and isDry then return nil end
-  return STOPPED[store.status] or exportParts.isHeld() and not isDry and HELD or nil
+-- Why this process handles no requests, or not this one to a declared action, or nil. While it drains, it still says what it would have answered: a dry run
+-- changes nothing, and a judge compares the new revision with it.
+-- @tparam ?table entry the declaration of the action
+local function stopped(entry, msg)
+  if store.status == "DRAINING" and envelope.isDryRun() then return nil end
+  return STOPPED[store.status] or entry and exportParts.refusal(entry, msg)
 end
 
 local function readData(entry, msg)
@@ -73,9 +71,8 @@ end
 
 local function admit(entry, msg)
   keepControl(entry, msg)
-  if stopped() and not entry.always then
-    error(fail.new(table.unpack(stopped())))
-  end
+  local why = not entry.always and stopped(entry, msg)
+  if why then error(fail.new(table.unpack(why))) end
   if not auth.allows(entry.who, msg) then
     error(fail.new("FORBIDDEN", entry.action .. " is not allowed for this sender", string.format(
       "The sender is %s, the owner of the process is %s: use the owner's wallet, or ask the owner for permission.%s",
@@ -137,7 +134,7 @@ end
 local function handle(entry, msg)
   run.aside("stats", stats.count, entry.action)
   local to = reply.address(msg)
-  if (entry.builtin or stopped()) and not replyLimits.own(msg) then to.target = nil end
+  if (entry.builtin or stopped(entry, msg)) and not replyLimits.own(msg) then to.target = nil end
   local admitted, data = pcall(admit, entry, msg)
   if not admitted then
     if fail.is(data) then return refuse(entry, to, data, msg) end

@@ -4,8 +4,9 @@
 -- A part is JSON text: a list of [area, path, put]. `area` is `s` (states), `v` (lossless states, which an earlier caller refuses), `g` (globals)
 -- or `t` (the list of shared tables); `path` leads from there to a table; `put` are [key, value] pairs of it, keys and values as in a whole
 -- export. Only large tables are divided. The order is that of `next`, which is stable while nothing changes: a change between two parts is
--- noticed, and the export must start again. If changes come all the time, the caller lets the process hold: it refuses requests until the last part was
--- made, or no further part was asked for in time, so that a caller that died leaves no process behind that refuses them.
+-- noticed, and the export must start again. If changes come all the time, the caller lets the process hold: it refuses requests to declared actions until
+-- the last part was made, the export ended otherwise, or no further part was asked for in time, so that a caller that died leaves no process behind
+-- that refuses them.
 -- The running digest of part n is sha256 of that of part n - 1 (for the first: "") followed by sha256 of the text of part n.
 local envelope = require("fleet.envelope")
 local exactStates = require("fleet.exact-states")
@@ -13,6 +14,7 @@ local fail = require("fleet.fail")
 local globals = require("fleet.globals")
 local json = require("fleet.json")
 local lossless = require("fleet.lossless-json")
+local replyLimits = require("fleet.reply-limits")
 local sha256 = require("fleet.sha256")
 local stateJson = require("fleet.state-json")
 local store = require("fleet.store")
@@ -45,9 +47,15 @@ local session
 -- Until when the process refuses requests; nil: it does not.
 local heldUntil
 
---- Whether the process refuses requests because its state is being exported.
-function parts.isHeld()
-  return heldUntil ~= nil and envelope.now() <= heldUntil
+local HELD = { "DRAINING", "this process accepts no new requests while its state is read", "Send it again in a few seconds." }
+
+--- Why the process refuses a message while it holds, or nil. Only what is answered is refused, because its sender can send it again. Others would be lost: a
+-- notice that a process sent, a tick, and what handlers of the program's own take. If they change the state, the export starts again.
+-- @tparam table entry the declaration of the action
+function parts.refusal(entry, msg)
+  if heldUntil == nil or envelope.now() > heldUntil or envelope.isDryRun() then return nil end
+  if entry.silent or envelope.of(msg).cron or replyLimits.isNotice(msg) then return nil end
+  return HELD
 end
 
 --- Whether a state is so large that it is exported in parts.
@@ -169,25 +177,32 @@ function parts.finish()
   undo.watch(nil)
 end
 
+local function ended()
+  return fail.new("STATE_CHANGED", "the state changed since the export began, or another export began", "Start the export again; DRAIN keeps the state as it is.")
+end
+
 local function watch()
   undo.watch(envelope.now() + WATCH_MS)
 end
 
 local function changed()
   session = nil
-  undo.watch(nil)
-  return fail.new("STATE_CHANGED", "the state changed since the export began, or another export began", "Start the export again; DRAIN keeps the state as it is.")
+  parts.finish()
+  return ended()
 end
 
 --- The next part, or the latest one again.
--- @tparam table part `n`, from 1, and from the second on the `id` of the first reply · `hold`: refuse requests until the next part is asked for
+-- @tparam table part `n`, from 1, and from the second on the `id` of the first reply · `hold`: refuse requests to declared actions until the next part is
+--   asked for
 -- @tparam string id a new one, for the first part
 -- @tparam ?table names of globals · whole · only: see `state.export`
--- @treturn table { id, n, text, digest: of the text, chain: the running digest, isLast }, and in the first `header`: the other members of the whole
+-- @treturn table { id, n, text, digest: of the text, chain: the running digest, isLast, isHeld: whether the process refuses requests }, and in the first
+--   `header`: the other members of the whole
 -- @treturn table as `state.export`
 -- @raise a failure STATE_CHANGED
 function parts.export(part, id, names, whole, only)
   if part.n == 1 then
+    heldUntil = nil
     local found = globals.selected(names)
     local states = exactStates.selected(only)
     local hasGlobals, isExact = #found.carried > 0, exactStates.isNeeded(states, found.roots)
@@ -198,15 +213,18 @@ function parts.export(part, id, names, whole, only)
       states = isExact and groups[1].roots or listed(states), packer = lossless.packer(groups),
       header = { schema = isExact and 3 or hasGlobals and 2 or 1, stateVersion = store.stateVersion or "1", hasGlobals = hasGlobals or whole == true },
     }
-  elseif not session or session.id ~= part.id or not session.isLast and session.mark ~= undo.mark(session.hasGlobals) then
+  elseif not session or session.id ~= part.id then
+    -- The export that runs goes on.
+    error(ended())
+  elseif not session.isLast and session.mark ~= undo.mark(session.hasGlobals) then
     error(changed())
   elseif session.n == part.n then
     return session.reply, session.found
   else
     watch()
   end
-  heldUntil = part.hold and envelope.now() + HOLD_MS or nil
   if part.n ~= session.n + 1 or session.isLast then error(changed()) end
+  heldUntil = part.hold and envelope.now() + HOLD_MS or nil
   local ok, text, isLast = pcall(advance)
   if not ok then
     session = nil
@@ -217,6 +235,7 @@ function parts.export(part, id, names, whole, only)
   session.n, session.chain = part.n, sha256(session.chain .. digest)
   session.reply = {
     id = session.id, n = part.n, text = text, digest = digest, chain = session.chain, isLast = isLast, header = part.n == 1 and session.header or nil,
+    isHeld = heldUntil ~= nil and not isLast or nil,
   }
   if isLast then
     parts.finish()

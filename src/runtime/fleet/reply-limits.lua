@@ -47,6 +47,12 @@ function replyLimits.isReply(msg)
   return envelope.tag(msg, "X-Reference") ~= nil and envelope.tag(msg, "Reply-To") == nil
 end
 
+--- Whether a process sent the message and awaits no answer: also `Credit-Notice` and other names of this kind, as tokens use them.
+function replyLimits.isNotice(msg)
+  if not isPushed(msg) then return false end
+  return replyLimits.isReply(msg) or type(msg.Action) == "string" and msg.Action:sub(-7) == "-Notice"
+end
+
 local function chainOf(msg)
   local chains, now = store.chains, envelope.now()
   local key = tostring(msg.From) .. "\n" .. (envelope.pushedFor() or "")

@@ -33,8 +33,8 @@ on("EXPORT_STATE", {
     part = { type = "table", fields = { n = PART, id = ID, hold = { type = "boolean" } } },
   },
 }, function(data, msg)
-  -- Nobody may make the process hold again by the same bytes.
-  if data.part and data.part.hold and seen.isNeeded() then seen.keepLoad(envelope.of(msg).id) end
+  -- Nobody may make the process hold again by the same bytes. Later parts belong to a first one.
+  if data.part and data.part.hold and data.part.n == 1 and seen.isNeeded() then seen.keepLoad(envelope.of(msg).id) end
   local reply, found = { slot = envelope.of(msg).slot }, nil
   if data.part and (data.part.n > 1 or exportParts.isNeeded(data.globals, data.states)) then
     reply.part, found = exportParts.export(data.part, envelope.of(msg).id, data.globals, data.whole, data.states)
