@@ -14,13 +14,14 @@ import {
   hasKnownCallers,
   isServedWorse,
   LEAST_CALLERS,
+  SURE,
   totalOf,
   type Unit,
   unitsOf,
   withoutOne,
 } from "./crowd.ts";
 import type { ServiceMeasured } from "./measurement.ts";
-import { binomialTail } from "./statistics.ts";
+import { binomialTail, lowestRate } from "./statistics.ts";
 
 /** A check of requests, as far as callers are concerned. */
 export interface CrowdTest {
@@ -38,15 +39,17 @@ export interface CrowdTest {
 }
 
 /**
- * What a group of callers says: `fail` by requests of most of them that blue answers, `some` if only a part of them met these, `suspect` by
- * requests that could not be compared, `chance` if it is too much to pass and too little to fail, `clear`, or `none` if it has no requests.
+ * What a group of callers says: `fail` by requests that blue answers (refusals: of most of them), `some` if only a part of them met these, `few` if
+ * more than half of them did, but that may be chance, `suspect` by requests that could not be compared, `chance` if it is too much to pass and too
+ * little to fail, `clear`, or `none` if it has no requests.
  */
-type Standing = "fail" | "some" | "suspect" | "chance" | "clear" | "none";
+type Standing = "fail" | "some" | "few" | "suspect" | "chance" | "clear" | "none";
 
 export interface Group {
   readonly standing: Standing;
   readonly callers: number;
-  /** The share of its callers that met what blue answers. */
+  /** Of how many of its callers (faults and slow answers: those compared) it is known whether they met what blue answers; and how many did. */
+  readonly known: number;
   readonly met: number;
   /** Its numbers. */
   readonly text: string;
@@ -98,8 +101,8 @@ function groupOf(
   const all = totalOf(units, failed);
   const outcomes = outcomesOf(green[name], compared[test.kind]);
   const text = groupText(test, name, units, outcomes);
-  const met = metBy(units);
-  const group = (standing: Standing): Group => ({ standing, callers: units.length, met, text });
+  const { met, known } = test.kind === "fault" ? comparedTally(outcomes) : tallyOf(units);
+  const group = (standing: Standing): Group => ({ standing, callers: units.length, met, known, text });
   const isNobody = units.length === 0 || (all.n === 0 && totalOf(units, ({ same }) => same).events === 0);
   if (isNobody) return group("none");
   const elders = eldersOf(green[name]);
@@ -108,11 +111,15 @@ function groupOf(
     const sure = clustered(units, confirmed);
     const isSure = binomialTail(sure.events, sure.n, test.limit) < 1 - test.confidence;
     if (!isSure || outcomes.differs < LEAST_CALLERS) return group("chance");
-    return group(isMost(units, eldest) ? "fail" : "some");
+    // A fault that blue does not have is never on purpose, unlike a refusal: it need not be one of most callers.
+    if (test.kind === "fault")
+      return group(lowestRate({ events: met, n: known }, SURE) > SHARED ? "fail" : "some");
+    return group(standingOfMost(units, eldest));
   }
   const likely = clustered(units, failed);
   if (test.isTooMany(likely, other)) return group("suspect");
-  const isAgainst = metBy(eldest) > test.limit && metBy(eldest) * eldest.length >= FEW;
+  const old = tallyOf(eldest);
+  const isAgainst = old.met > test.limit * old.known && old.met >= FEW;
   return group(isAgainst || test.isHigh(all, other) ? "chance" : "clear");
 }
 
@@ -121,26 +128,52 @@ const FEW = 2;
 /** The share of a group's callers, and by their weight of those of longest standing, beyond which green fails most; and the chance of an error in that. */
 const [HALF, CHANCE] = [0.5, 0.05];
 
-/** Whether most callers met what blue answers, also of those of longest standing: a few may ask for what the release changed on purpose. */
-function isMost(units: readonly Unit[], eldest: readonly Unit[]): boolean {
-  const isSure = binomialTail(Math.round(metBy(units) * units.length), units.length, HALF) < CHANCE;
-  return isSure && (eldest.length === 0 || metByEldest(eldest) > HALF);
+/** How many callers met what blue answers, of how many it is known, and how many they are. */
+interface Tally {
+  readonly met: number;
+  readonly known: number;
+  readonly all: number;
 }
 
-/** The share of new callers that must have met what known ones did, if there are several. */
+/** Of the callers whose requests were compared. */
+const comparedTally = ({ same, differs }: ReturnType<typeof outcomesOf>) => ({
+  met: differs,
+  known: same + differs,
+});
+
+function tallyOf(units: readonly Unit[], weightOf: (at: number) => number = () => 1): Tally {
+  const sum = (of: (unit: Unit) => number) =>
+    units.reduce((total, unit, at) => total + of(unit) * weightOf(at), 0);
+  return { met: sum(({ met }) => met), known: sum(({ known }) => known), all: sum(() => 1) };
+}
+
+/**
+ * Whether most callers met what blue answers, also of those of longest standing: a few may ask for what the release changed on purpose.
+ * A caller whose requests could not be compared says neither, so these must be the minority: whoever keeps green busy keeps others from
+ * being compared.
+ */
+function standingOfMost(
+  units: readonly Unit[],
+  eldest: readonly Unit[],
+): Extract<Standing, "fail" | "some" | "few" | "suspect"> {
+  const all = tallyOf(units);
+  // In the order of their standing, the second counts a half, the third a third, and so on.
+  const tallies = eldest.length === 0 ? [all] : [all, tallyOf(eldest, (at) => 1 / (at + 1))];
+  if (tallies.some((each) => each.known <= HALF * each.all)) return "suspect";
+  if (tallies.some((each) => each.met <= HALF * each.known)) return "some";
+  const [met, known] = [Math.round(all.met), Math.round(all.known)];
+  // Three or four callers are too few for the test, but if all of them met it, they say no less than two.
+  return met === known || binomialTail(met, known, HALF) < CHANCE ? "fail" : "few";
+}
+
+/** The share of the callers whose faults were compared that must surely have met those of green alone; and of new callers, if there are several, that must have met what known ones did. */
 const SHARED = 0.2;
 
-const isUnharmed = ({ standing, callers, met }: Group): boolean =>
-  callers >= LEAST_CALLERS && (standing === "clear" || met < SHARED);
-
-/** The same of callers in the order of their standing: the second counts a half, the third a third, and so on. */
-function metByEldest(eldest: readonly Unit[]): number {
-  const weight = eldest.reduce((sum, _, at) => sum + 1 / (at + 1), 0);
-  return eldest.reduce((sum, { met }, at) => sum + met / (at + 1), 0) / weight;
+/** Whether it is known of most callers of a group that they are served well, or that blue fails them as well. */
+function isUnharmed({ standing, callers, met, known }: Group): boolean {
+  if (callers < LEAST_CALLERS || standing === "suspect") return false;
+  return standing === "clear" || (known >= LEAST_CALLERS && known > HALF * callers && met < SHARED * known);
 }
-
-const metBy = (units: readonly Unit[]): number =>
-  units.length === 0 ? 0 : units.reduce((sum, { met }) => sum + met, 0) / units.length;
 
 function groupText(
   { kind }: CrowdTest,
@@ -178,6 +211,10 @@ function isBroadlyWorse(test: CrowdTest, { known }: Crowd, { served, compared }:
   return worse.length >= BROAD_CALLERS && worse.filter(Boolean).length / worse.length >= BROAD_SHARE;
 }
 
+/** Whether what a group met leaves open whether green fails most of it. */
+const isUndecided = ({ standing }: Group): boolean =>
+  standing === "suspect" || standing === "few" || standing === "chance";
+
 /** The decision from both groups. */
 export function decided(
   { known, new: others }: { readonly known: Group; readonly new: Group },
@@ -193,12 +230,16 @@ export function decided(
     "known and new callers are not served alike",
     "only a part of the callers met what blue answers",
   ];
+  const few = ({ met, known: n }: Group) =>
+    `too few callers (${Math.round(met)} of ${Math.round(n)}) met what blue answers to decide`;
   const fails = () => checkResult("fail", `green: ${both}`);
   if (known.standing === "fail") return isUnharmed(others) ? disputed(unlike) : fails();
-  if (known.standing === "suspect" && isBroad())
+  if (isUndecided(known) && isBroad())
     return checkResult("fail", `green: ${both}; nearly every known caller was served better before`);
   if (others.standing === "fail") return hasKnown ? disputed(unlike) : fails();
   if (known.standing === "some" || others.standing === "some") return disputed(some);
+  if (known.standing === "few" || others.standing === "few")
+    return disputed(few(known.standing === "few" ? known : others));
   if (known.standing === "suspect" || others.standing === "suspect")
     return {
       ...checkResult(

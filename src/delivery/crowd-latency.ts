@@ -49,7 +49,7 @@ function groupOf(
     if (own.length < LEAST_CALLERS) return "chance";
     return differs >= LEAST_CALLERS && differs >= MOST * drawn ? "fail" : "suspect";
   };
-  return { standing: standing(), callers: own.length, met: drawn === 0 ? 0 : differs / drawn, text };
+  return { standing: standing(), callers: own.length, met: differs, known: same + differs, text };
 }
 
 function isSlow(rule: Rule, own: readonly number[], other: readonly number[]): boolean {

@@ -68,6 +68,8 @@ export interface Unit {
   readonly same: number;
   /** The probability that blue answers what this caller met, from 0 to 1. */
   readonly met: number;
+  /** The probability that this is known. It is 1 for a caller of whom nothing failed. */
+  readonly known: number;
 }
 
 /** Completed requests of a caller, without those that it was refused because it sent too many. */
@@ -88,7 +90,7 @@ const capOf = (callers: readonly CallerMetrics[], minSamples: number): number =>
 const scaleOf = (of: CallerMetrics, cap: number): number => Math.min(1, shareOf(cap, completedOf(of)));
 
 /** Confidence in what is said of callers that were not drawn. */
-const SURE = 0.99;
+export const SURE = 0.99;
 
 /**
  * How a group's failed requests compare. Those of callers that were not drawn compare as the others', but are the same only as far as the
@@ -102,8 +104,11 @@ function sharesOf(callers: readonly CallerMetrics[], kind: Failing, compared: Co
   const sure = lowestRate({ events: same, n: drawn }, SURE);
   const rest =
     drawn === 0
-      ? { same: 0, differs: 0, unknown: 1 }
-      : { same: sure, differs: differs / drawn, unknown: 1 - sure - differs / drawn };
+      ? { same: 0, differs: 0, unknown: 1, known: 0 }
+      : {
+          ...{ same: sure, differs: differs / drawn, unknown: 1 - sure - differs / drawn },
+          known: (same + differs) / drawn,
+        };
   return ({ id }: CallerMetrics) => {
     const own = ownValue(compared[kind], id);
     if (own === undefined) return rest;
@@ -111,6 +116,7 @@ function sharesOf(callers: readonly CallerMetrics[], kind: Failing, compared: Co
       same: own === "same" ? 1 : 0,
       differs: own === "differs" ? 1 : 0,
       unknown: own === "unknown" || own === "again" ? 1 : 0,
+      known: own === "same" || own === "differs" ? 1 : 0,
     };
   };
 }
@@ -128,7 +134,7 @@ export function unitsOf(
     const scale = scaleOf(of, cap);
     if (scale === 0) return [];
     const { bad, incomparable } = failedOf(of, kind);
-    const { same, differs, unknown } = shares(of);
+    const { same, differs, unknown, known } = shares(of);
     const comparable = scale * (bad - incomparable);
     return [
       {
@@ -138,6 +144,7 @@ export function unitsOf(
         unknown: comparable * unknown + scale * incomparable,
         same: comparable * same,
         met: comparable > 0 ? differs : 0,
+        known: comparable > 0 ? known : bad > 0 ? 0 : 1,
       },
     ];
   });

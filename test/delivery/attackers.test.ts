@@ -43,6 +43,8 @@ test.each([
 
 test.each([
   cell("CANARY", "broken", "none", 0),
+  cell("INSTANT", "broken", "none", 0),
+  cell("INSTANT", "flaky", "none", 0),
   cell("CANARY", "broken", "praise", 100),
   cell("CANARY", "broken", "alone", 100),
   cell("CANARY", "broken", "spoil", 10, "older"),
@@ -56,8 +58,6 @@ test.each([
 ])("a bad release never gets through: $strategy, $release, $attack $wallets", (trial) => {
   const { through, back } = ends(trial, ROLLOUTS, SEED);
   expect(through).toBe(0);
-  if (trial.attack === "none" && trial.release === "dead")
-    expect(back / ROLLOUTS).toBeGreaterThanOrEqual(0.9);
-  // In a canary, few callers have green: whether most of them meet what is broken is often left to a person.
-  if (trial.attack === "none") expect(back).toBeGreaterThan(0);
+  if (trial.attack === "none")
+    expect(back / ROLLOUTS).toBeGreaterThanOrEqual(trial.release === "flaky" ? 0.8 : 0.9);
 });

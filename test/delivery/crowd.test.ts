@@ -289,6 +289,79 @@ describe("known callers who ask for what the release changed on purpose", () => 
   });
 });
 
+describe("callers of whom it is unknown whether blue would answer them", () => {
+  const dead = (n: number, known = true) => ({ n, refused: 4, known });
+  const faulty = (n: number, known = true) => ({ n, errors: 4, known });
+  const old = { ...BLUE, met: { n: 12, answered: 4 }, open: { n: 12, answered: 4 } };
+  const answers = { met: "differs", open: "unknown" } as const;
+  it("do not count as callers who met nothing: what all others met fails a release", () => {
+    for (const all of [dead, faulty])
+      expect(verdictOf({ met: all(8), open: all(4) }, old, answers).outcome).toBe("fail");
+  });
+  it("hold it by refusals if they are the majority: whoever keeps green busy decides nothing with the rest", () => {
+    const verdict = verdictOf({ met: dead(5), open: dead(12) }, old, answers);
+    expect(verdict).toMatchObject({ outcome: "inconclusive", why: "uncompared" });
+    expect(verdict.text).not.toContain("only a part");
+  });
+  it("hold it by refusals if those of longest standing are among them", () => {
+    const own = revision({ open: dead(4), met: dead(10) });
+    const judged = (order: 1 | -1) => {
+      const callers = own.callers?.map((each, at) => ({ ...each, since: order * at }));
+      const service = { green: { ...own, callers }, blue: revision(old), served: {} };
+      return judge(CHECKS, { services: { battle: { ...service, compared: compared(service, answers) } } });
+    };
+    expect(judged(1)).toMatchObject({ outcome: "inconclusive", why: "uncompared" });
+    expect(judged(-1).outcome).toBe("fail");
+  });
+  it("leave no doubt whether new ones are served well: a release that both fail is not disputed", () => {
+    for (const all of [dead, faulty])
+      expect(verdictOf({ met: all(12), open: all(10, false) }, old, answers).outcome).toBe("fail");
+    const good = { met: dead(12), fresh: { n: 10, answered: 4, known: false } };
+    expect(verdictOf(good, old, answers)).toMatchObject({ outcome: "inconclusive", why: "disputed" });
+    // Most of these are served well; what one of them met is unknown.
+    const mixed = { ...good, open: dead(1, false) };
+    expect(verdictOf(mixed, old, answers)).toMatchObject({ outcome: "inconclusive", why: "disputed" });
+  });
+  it("weaken nothing that fails without a comparison", () => {
+    for (const all of [dead, faulty])
+      for (const met of ["again", "differs"] as const)
+        expect(verdictOf({ met: all(4), open: all(6) }, old, { met, open: "again" }).outcome).toBe("fail");
+  });
+});
+
+test.each([
+  [3, 0, "fail", ""],
+  [4, 0, "fail", ""],
+  [5, 0, "fail", ""],
+  [4, 1, "inconclusive", "too few callers (4 of 5) met what blue answers to decide"],
+  [5, 12, "inconclusive", "only a part of the callers met what blue answers"],
+])("%i callers met a refusal that blue does not have, %i did not: %s", (met, others, outcome, text) => {
+  const green = { met: { n: met, refused: 10 }, honest: { n: others, answered: 3 } };
+  const verdict = verdictOf(green, BLUE, { met: "differs" });
+  expect([verdict.outcome, verdict.why]).toEqual([outcome, text === "" ? undefined : "disputed"]);
+  expect(verdict.text).toContain(text);
+});
+
+describe("faults that blue does not have", () => {
+  const faulty = { n: 5, errors: 10 };
+  it("fail a release though only a part of the callers met them: no release has faults on purpose", () => {
+    const green = { honest: { n: 12, answered: 3 }, faulty };
+    expect(verdictOf(green, BLUE, { faulty: "differs" }).outcome).toBe("fail");
+    const refusing = { ...green, faulty: { n: 5, refused: 10 } };
+    expect(verdictOf(refusing, BLUE, { faulty: "differs" })).toMatchObject({
+      outcome: "inconclusive",
+      why: "disputed",
+    });
+  });
+  it("hold it if nearly everybody whose requests were compared met faults that blue has as well", () => {
+    const green = { honest: { n: 12, answered: 3 }, faulty: { ...faulty, n: 3 }, both: { n: 9, errors: 3 } };
+    expect(verdictOf(green, BLUE, { faulty: "differs", both: "same" })).toMatchObject({
+      outcome: "inconclusive",
+      why: "disputed",
+    });
+  });
+});
+
 describe("requests that both refuse, next to those that only green refuses", () => {
   it("do not hide those of the callers of longest standing", () => {
     const own = revision({
@@ -404,6 +477,7 @@ describe("the information in callers' requests", () => {
     unknown: 0,
     same: 0,
     met: 0,
+    known: 1,
   });
   const of = (units: readonly Unit[]) => clustered(units, ({ differs }) => differs);
   it("is that of the requests if they have nothing to do with their callers", () => {
