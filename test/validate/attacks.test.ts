@@ -2,7 +2,12 @@
 import { expect, test } from "vitest";
 import { GUARDED_ACTIONS, ROUTER_ACTIONS } from "../../src/core/fleet-actions.ts";
 import { infoIn } from "../../src/fleet/protocol/info.ts";
-import { judgeRules, ruledAttacks, strangersAttacks } from "../../src/operations/validate/attacks.ts";
+import {
+  judgeRoles,
+  judgeRules,
+  ruledAttacks,
+  strangersAttacks,
+} from "../../src/operations/validate/attacks.ts";
 import { type Aos, address, boot, OWNER } from "../processes/aos.ts";
 
 /** Some actions of the guide's processes that a stranger must not reach, besides those of every process. */
@@ -86,14 +91,40 @@ test("a rule that lets a stranger pass fails, unless the project says that it is
     { action: "JOIN", code: "BAD_JSON" },
   ]);
   expect(judgeRules(codes, ["JOIN"])).toEqual({
-    good: false,
+    status: "FAIL",
     detail: expect.stringMatching(
       /^a rule of the program lets a stranger pass: CREDIT: BAD_JSON\. Fix the rule/,
     ),
   });
   expect(judgeRules(codes, ["JOIN", "CREDIT"])).toEqual({
-    good: true,
+    status: "PASS",
     detail: "1 of 3 rules of the program refuse strangers, 2 let them pass, as validation.yaml says",
   });
   await p.drop();
+});
+
+test("an action of a process that refuses all requests was not asked, and a rule that raises an error lets nobody pass", () => {
+  const pay = { action: "PAY", code: "FORBIDDEN" };
+  const stopped = [pay, { action: "CREDIT", code: "DRAINING" }, { action: "DEBIT", code: "GONE" }];
+  expect(judgeRules(stopped, [])).toEqual({
+    status: "SKIP",
+    detail:
+      "1 of 3 rules of the program refuse strangers; not asked, because it refuses all requests: CREDIT: DRAINING, DEBIT: GONE",
+  });
+  const asked = (code: string) => [{ action: "PAY", code, refusals: ["FORBIDDEN"] }];
+  expect([asked("FORBIDDEN"), asked("GONE"), asked("ok")].map((one) => judgeRoles(one).status)).toEqual([
+    "PASS",
+    "SKIP",
+    "FAIL",
+  ]);
+  const broken = [pay, { action: "CREDIT", code: "INTERNAL" }];
+  expect(judgeRules(broken, [])).toEqual({
+    status: "FAIL",
+    detail:
+      "a rule of the program, or the handler after it, fails for a stranger: CREDIT: INTERNAL. Fix it; npx fleet logs shows the error",
+  });
+  // The handler behind a rule that is open on purpose.
+  expect(judgeRules(broken, ["CREDIT"])).toMatchObject({ status: "PASS" });
+  const both = judgeRules([...broken, { action: "JOIN", code: "ok" }], []).detail;
+  expect(both).toMatch(/lets a stranger pass: JOIN: ok\. .*fails for a stranger: CREDIT: INTERNAL/);
 });

@@ -85,28 +85,72 @@ export function strangersAttacks(isLedger: boolean, owner: string, own: Guarded)
 export const ruledAttacks = ({ guardedByRule }: Guarded): Attack[] =>
   (guardedByRule ?? []).map((action) => programAttack(action));
 
+/** Codes by which a process refuses every request to its program, before it asks who sent it. */
+const STOPPED = ["DRAINING", "GONE"];
+/** Outcomes of a rule that raises an error, which lets nobody pass. */
+const BROKEN = ["INTERNAL", "failed"];
+
+/** An action with the code of the answer to a stranger. */
+interface Tried {
+  readonly action: string;
+  readonly code: string;
+}
+
+const listed = (tried: readonly Tried[]): string =>
+  tried.map(({ action, code }) => `${action}: ${code}`).join(", ");
+
+const notAskedText = (stopped: readonly Tried[]): string =>
+  stopped.length === 0 ? "" : `; not asked, because it refuses all requests: ${listed(stopped)}`;
+
+interface Verdict {
+  readonly status: "PASS" | "FAIL" | "SKIP";
+  readonly detail: string;
+}
+
+/** The verdict on the actions that roles decide about. Pure. */
+export function judgeRoles(tried: readonly (Tried & Pick<Attack, "refusals">)[]): Verdict {
+  const other = tried.filter(({ code, refusals }) => !refusals.includes(code));
+  const stopped = other.filter(({ code }) => STOPPED.includes(code));
+  if (other.length > stopped.length) {
+    const allowed = other.filter((one) => !stopped.includes(one));
+    return { status: "FAIL", detail: `not FORBIDDEN to strangers: ${listed(allowed)}` };
+  }
+  return {
+    status: stopped.length > 0 ? "SKIP" : "PASS",
+    detail: `${tried.length - stopped.length} actions are FORBIDDEN to strangers${notAskedText(stopped)}`,
+  };
+}
+
 /**
  * The verdict on the rules of a program. Pure.
  *
- * @param tried each action with the code of the answer to a stranger
  * @param open actions that are open on purpose
  */
-export function judgeRules(
-  tried: readonly { readonly action: string; readonly code: string }[],
-  open: readonly string[],
-): { readonly good: boolean; readonly detail: string } {
-  const passed = tried.filter(({ code }) => !FORBIDDEN_OR_SILENT.includes(code));
+export function judgeRules(tried: readonly Tried[], open: readonly string[]): Verdict {
+  const stopped = tried.filter(({ code }) => STOPPED.includes(code));
+  const passed = tried.filter((one) => !FORBIDDEN_OR_SILENT.includes(one.code) && !stopped.includes(one));
   const bad = passed.filter(({ action }) => !open.includes(action));
+  const broken = bad.filter(({ code }) => BROKEN.includes(code));
+  const letting = bad.filter((one) => !broken.includes(one));
+  const problems = [
+    ...(letting.length === 0
+      ? []
+      : [
+          `a rule of the program lets a stranger pass: ${listed(letting)}. Fix the rule, or list the action in "open" of validation.yaml`,
+        ]),
+    ...(broken.length === 0
+      ? []
+      : [
+          `a rule of the program, or the handler after it, fails for a stranger: ${listed(broken)}. Fix it; npx fleet logs shows the error`,
+        ]),
+  ];
+  if (problems.length > 0) return { status: "FAIL", detail: problems.join(". ") };
   const allowed = passed.length === 0 ? "" : `, ${passed.length} let them pass, as validation.yaml says`;
-  return bad.length > 0
-    ? {
-        good: false,
-        detail: `a rule of the program lets a stranger pass: ${bad.map(({ action, code }) => `${action}: ${code}`).join(", ")}. Fix the rule, or list the action in "open" of validation.yaml`,
-      }
-    : {
-        good: true,
-        detail: `${tried.length - passed.length} of ${amount(tried.length, "rule")} of the program refuse strangers${allowed}`,
-      };
+  const refusing = tried.length - passed.length - stopped.length;
+  return {
+    status: stopped.length > 0 ? "SKIP" : "PASS",
+    detail: `${refusing} of ${amount(tried.length, "rule")} of the program refuse strangers${allowed}${notAskedText(stopped)}`,
+  };
 }
 
 /** The data is no JSON, because nobody knows what valid data would do. */

@@ -6,7 +6,15 @@ import { probe } from "../../fleet/health/probe.ts";
 import { NO_LIBRARY_REASON } from "../../fleet/health/without-library.ts";
 import type { Member } from "../../fleet/members/member.ts";
 import { type Info, info } from "../../fleet/protocol/info.ts";
-import { attempt, forgedEpochs, hostileData, judgeRules, ruledAttacks, strangersAttacks } from "./attacks.ts";
+import {
+  attempt,
+  forgedEpochs,
+  hostileData,
+  judgeRoles,
+  judgeRules,
+  ruledAttacks,
+  strangersAttacks,
+} from "./attacks.ts";
 import { floods } from "./floods.ts";
 import { withStranger } from "./stranger.ts";
 import {
@@ -76,23 +84,19 @@ async function strangers(
     own.owner || subject.fleet.session.ao.address,
     own,
   );
-  const codeOf = async (attack: (typeof attacks)[number]) =>
-    (await attempt(stranger, member.processId, attack, answerBudget(subject))).code;
-  const allowed: string[] = [];
-  for (const attack of attacks) {
-    const code = await codeOf(attack);
-    if (!attack.refusals.includes(code)) allowed.push(`${attack.name}: ${code}`);
-  }
-  const detail =
-    allowed.length === 0
-      ? `${attacks.length} actions are FORBIDDEN to strangers`
-      : `not FORBIDDEN to strangers: ${allowed.join(", ")}`;
-  findings.judge(member.name, "strangers", allowed.length === 0, detail);
-  const ruled: { action: string; code: string }[] = [];
-  for (const attack of ruledAttacks(own)) ruled.push({ action: attack.action, code: await codeOf(attack) });
-  if (ruled.length === 0) return;
-  const rules = judgeRules(ruled, validationFileIn(subject.projectDir).open[member.name] ?? []);
-  findings.judge(member.name, "rules", rules.good, rules.detail);
+  const tried = async ({ name: action, ...attack }: (typeof attacks)[number]) => {
+    const { code } = await attempt(stranger, member.processId, attack, answerBudget(subject));
+    return { action, code, refusals: attack.refusals };
+  };
+  const byRole: Awaited<ReturnType<typeof tried>>[] = [];
+  for (const attack of attacks) byRole.push(await tried(attack));
+  const roles = judgeRoles(byRole);
+  findings.add(member.name, "strangers", roles.status, roles.detail);
+  const byRule: typeof byRole = [];
+  for (const attack of ruledAttacks(own)) byRule.push(await tried(attack));
+  if (byRule.length === 0) return;
+  const rules = judgeRules(byRule, validationFileIn(subject.projectDir).open[member.name] ?? []);
+  findings.add(member.name, "rules", rules.status, rules.detail);
 }
 
 /** A process must run only its owner's Eval; a stranger's goes to the inbox or is dropped. */
