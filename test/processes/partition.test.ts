@@ -167,6 +167,49 @@ end)()`;
   await loop.drop();
 });
 
+test("what waits in the body of a loop of the load is a wait like any other; the loop gets no request that is refused, from the first one on", async () => {
+  const source = `
+local fleet = require("fleet")
+fleet.process { name = "purses", processType = "SHOP", version = "1.0.0", capabilities = {} }
+local purses = fleet.state("purses", {}, { partition = true })
+local function by(action) return function(msg) return msg.Action == action end end
+coroutine.wrap(function()
+  while true do
+    local player = Receive(by("Gift")).Tags.Player
+    local old = purses[player] or 0
+    Receive(by("Thanks"))
+    purses[player] = old + 1
+  end
+end)()`;
+  const loop = await boot("purses", { source });
+  const purse = (key: string) => loop.value(`Fleet.store.states.purses["${key}"] or 0`);
+  const gift = async (key: string) => {
+    const sent = { Action: "Gift", Player: key, From: COORDINATOR, "Traffic-Key": key };
+    return (await loop.send(sent)).reply?.data.error?.code;
+  };
+  const thanks = async (Timestamp = loop.now + 1) => {
+    await loop.send({ Action: "Thanks", From: address("token"), Owner: MESSENGER, Timestamp });
+    return [await purse(moved), await purse(stays)];
+  };
+  const control = (Action: string, Data: object) => loop.send({ Action, Epoch: "1", Data });
+  await control("WIRE_PEERS", { peers: { coordinator: COORDINATOR } });
+  await control("DRAIN", {});
+  expect([await gift(moved), await thanks()]).toEqual(["DRAINING", [0, 0]]);
+  await control("RESUME", {});
+  await control("SEAL_KEYS", HALF);
+  expect([await gift(moved), await thanks()]).toEqual(["DRAINING", [0, 0]]);
+  expect([await gift(stays), await thanks()]).toEqual([undefined, [0, 1]]);
+  await control("UNSEAL_KEYS", HALF);
+  // The reply to a gift that came before the seal would write what was handed over.
+  await gift(moved);
+  await control("SEAL_KEYS", HALF);
+  expect(await thanks(loop.now + 31_000)).toEqual([0, 1]);
+  const { state, digest } = (await loop.send({ Action: "EXPORT_KEYS", Data: HALF })).reply?.data ?? {};
+  expect((await control("IMPORT_KEYS", { ...HALF, state, digest })).reply?.data.success).toBe(true);
+  expect(await thanks()).toEqual([0, 1]);
+  await loop.drop();
+});
+
 test("a refused import of keys leaves a state that is not undone as it was", async () => {
   const source = `
 local fleet = require("fleet")

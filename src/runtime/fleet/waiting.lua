@@ -5,8 +5,10 @@
 -- every release with it. Such an *old* wait gets no message as long as the process, or the range of its key, refuses requests: it would write to
 -- what was handed over, and send a second time what the other process sends. If the hand-over fails, it gets messages again.
 --
--- A handler of the load that waits again after a message is a *loop* (`while true do local msg = Receive(…) … end`): each message is work of
--- its own. While a range of keys is sealed, an old loop gets what any handler of the program gets, and no import removes it.
+-- A handler of the load that waits again by the same pattern is a *loop* (`while true do local msg = Receive(…) … end`): each message is work of
+-- its own. While a range of keys is sealed, an old loop gets what any handler of the program gets, and no import removes it. What waits inside a
+-- loop's body, by another pattern, is the work of one message, like any other wait. A handler of the load that has not waited again is behind the
+-- library's first one, so it gets no message that is refused.
 local handlers = require("fleet.handlers")
 local store = require("fleet.store")
 
@@ -17,12 +19,47 @@ waiting.LIMIT = 30000
 --- The most old waits that are listed.
 local MOST = 6
 
+-- How deep patterns are compared.
+local DEEPEST = 4
+
+-- @treturn table names of the handlers · table their patterns by name
 local function names()
-  local found = {}
+  local found, patterns = {}, {}
   for _, each in ipairs(Handlers.list) do
-    if handlers.isWaiting(each.name) then found[#found + 1] = each.name end
+    if handlers.isWaiting(each.name) then found[#found + 1], patterns[each.name] = each.name, each.pattern end
   end
-  return found
+  return found, patterns
+end
+
+local isSame
+
+local function hasSameUpvalues(a, b, depth)
+  if not (debug and debug.getupvalue) then return false end
+  for i = 1, 255 do
+    local name, value = debug.getupvalue(a, i)
+    if name == nil then return true end
+    if not isSame(value, select(2, debug.getupvalue(b, i)), depth + 1) then return false end
+  end
+  return true
+end
+
+-- Whether two patterns match the same. A program makes the table or the function again for each wait.
+function isSame(a, b, depth)
+  if rawequal(a, b) then return true end
+  if type(a) ~= type(b) or depth > DEEPEST then return false end
+  if type(a) == "function" then
+    local isCode, code = pcall(string.dump, a, true)
+    local isOther, other = pcall(string.dump, b, true)
+    return isCode and isOther and code == other and hasSameUpvalues(a, b, depth)
+  end
+  if type(a) ~= "table" then return false end
+  for key, value in next, a do
+    if not isSame(value, rawget(b, key), depth + 1) then return false end
+  end
+  for key in next, b do
+    if rawget(a, key) == nil then return false end
+  end
+  return true
 end
 
 -- The library is evaluated before the program, so these wait since a message.
@@ -42,23 +79,26 @@ function waiting.now()
   return math.max(store.waits.clock, Fleet.current and Fleet.current.at or 0)
 end
 
--- Those that are not in a list any more are forgotten. @treturn ?table the one of them that began first
+-- Those that are not in a list any more are forgotten.
+-- @treturn ?table the one of them whose work began first, except loops: their work ended · the pattern of the loop that they were, or belonged to
 local function forgetEnded(of, list)
-  local present, first = {}, nil
+  local present, first, loop = {}, nil, nil
   for _, name in ipairs(list) do present[name] = true end
   for name, wait in pairs(of) do
     if not present[name] then
-      if not first or wait.begun < first.begun then first = wait end
+      if not wait.isLoop and (not first or wait.begun < first.begun) then first = wait end
+      if loop == nil then loop = wait.loop end
       of[name] = nil
     end
   end
-  return first
+  return first, loop
 end
 
 --- Records since when, and for which key, the handlers wait that the message before this one made wait. Called before a message is handled.
 -- @tparam ?table last the record of that message; see `fleet.envelope`
 function waiting.record(last)
-  local known, list, fresh = store.waits, names(), {}
+  local known, fresh = store.waits, {}
+  local list, patterns = names()
   for _, name in ipairs(list) do
     if not known.of[name] then fresh[#fresh + 1] = name end
   end
@@ -66,11 +106,15 @@ function waiting.record(last)
   if #fresh == 0 and #list == known.count then return end
   known.count = #list
   local at, key = known.clock, last and last.key or false
-  -- A handler that a message resumed, and that waits again, is still the work of the message that began it.
-  local first = forgetEnded(known.of, list) or { begun = at, key = key, id = last and last.id }
+  local own = { begun = at, key = key, id = last and last.id }
+  local first, passed = forgetEnded(known.of, list)
   for _, name in ipairs(fresh) do
-    local isLoop = first.isLoop or (store.onceAtLoad or {})[name]
-    known.of[name] = { at = at, begun = first.begun, key = first.key == key and key, id = first.id, isLoop = isLoop }
+    local pattern = patterns[name]
+    local loop = (store.onceAtLoad or {})[name] and pattern or passed
+    local isLoop = loop ~= nil and isSame(pattern, loop, 0)
+    -- A handler that a message resumed, and that waits again, is still the work of the message that began it.
+    local work = not isLoop and first or own
+    known.of[name] = { at = at, begun = work.begun, key = not isLoop and work.key == key and key, id = work.id, loop = loop, isLoop = isLoop }
   end
 end
 
