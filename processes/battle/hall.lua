@@ -9,7 +9,8 @@ hall.MAX_OPEN, hall.MAX_OPEN_EACH = 1000, 8
 --- Battles that nobody has continued for this many time limits of a move are ended by the next challenge or acceptance.
 hall.IDLE_LIMITS = 6
 --- Ms without a move after which a battle may be ended for another player, if all places are taken: as a draw. A ranked one in which one player waits for
--- the other has the whole time of a move, and the one who waits wins: otherwise whoever is losing would stay silent while others take all places.
+-- the other has the whole time of a move, unless more than half of the places have it, and the one who waits wins: otherwise whoever is losing would
+-- stay silent while others take all places.
 hall.IDLE = 60000
 --- The most battles that one message ends.
 local MOST_ENDED = 5
@@ -53,27 +54,43 @@ function hall.mayChallenge(state, player, id, now)
   return challenges.mayMake(state, player, now)
 end
 
--- Until when a player of a ranked battle waits for the other; one that is of an earlier version may be a battle that the other never agreed to.
+-- Until when a player of a ranked battle waits for the other, and who that is. One that is of an earlier version may be a battle that the other never
+-- agreed to.
 local function waitsUntil(battle, limit)
-  local isMeant = battle.accepted or battle.turn > 1
-  return battle.ranked and isMeant and rounds.waitsUntil(battle, limit) or nil
+  if not battle.ranked or not (battle.accepted or battle.turn > 1) then
+    return nil
+  end
+  local waits, side = rounds.waitsUntil(battle, limit)
+  return waits, battle.players[side]
+end
+
+-- Keeps the battle that is ended first: of the player with the most, and of several the one that has waited longest.
+local function keep(first, battle, own)
+  local found = first.battle
+  local longer = found and (battle.movedAt < found.movedAt or battle.movedAt == found.movedAt and battle.id < found.id)
+  if own > first.own or own == first.own and longer then
+    first.battle, first.own = battle, own
+  end
 end
 
 -- The battle that has waited longest among those of the player with the most, if that player has clearly more than `player`. Whoever has none
--- ends one in any case: otherwise as many wallets with one battle each as there are places would keep everybody else out.
+-- ends one in any case: otherwise as many wallets with one battle each as there are places would keep everybody else out. For the same reason, no more
+-- than half of the places have the whole time of a move; beyond that, the player whom most battles wait for loses one.
 local function toEnd(state, each, player, now, limit)
-  local most, found = each[player] and each[player] + 1 or 0, nil
+  local least = each[player] and each[player] + 1 or 0
+  local idle, waiting, count = { own = least }, { own = least }, 0
   for _, battle in pairs(state.battles) do
-    local waits = waitsUntil(battle, limit)
-    if battle.status == "ACTIVE" and now - battle.movedAt >= hall.IDLE and not (waits and now <= waits) then
-      local own = math.max(each[battle.players[1]], each[battle.players[2]])
-      local longer = found and (battle.movedAt < found.movedAt or battle.movedAt == found.movedAt and battle.id < found.id)
-      if own > most or own == most and longer then
-        most, found = own, battle
+    if battle.status == "ACTIVE" and now - battle.movedAt >= hall.IDLE then
+      local waits, late = waitsUntil(battle, limit)
+      if waits and now <= waits then
+        count = count + 1
+        keep(waiting, battle, each[late])
+      else
+        keep(idle, battle, math.max(each[battle.players[1]], each[battle.players[2]]))
       end
     end
   end
-  return found
+  return idle.battle or count > hall.MAX_OPEN // 2 and waiting.battle or nil
 end
 
 --- Makes room for a battle between two players, or refuses.

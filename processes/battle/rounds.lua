@@ -186,12 +186,13 @@ end
 --- @param battle table
 --- @param limit integer ms that a player has for a move
 --- @return integer? scheduler time, ms; nil if nobody waits alone
+--- @return integer? the side that is waited for
 function rounds.waitsUntil(battle, limit)
   local done = partsDone(battle)
   if done[1] == done[2] then
     return nil
   end
-  return battle.revealBy or battle.movedAt + limit
+  return battle.revealBy or battle.movedAt + limit, done[1] and 2 or 1
 end
 
 --- Ends a battle that nobody continues.
