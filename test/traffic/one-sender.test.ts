@@ -126,7 +126,6 @@ describe("a crowd", () => {
   }, 120_000);
 
   test("fails a release by requests that the old revision answers", async () => {
-    // Of fewer, it might be that only those ask for pears whose removal the release is about.
     const asking = wallets.map((wallet) => [wallet, "pear"] as const);
     const error = await whileAsking(
       asking,
