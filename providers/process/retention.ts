@@ -1,8 +1,10 @@
 import type { Budget } from "../../src/core/budget.ts";
+import { isLostError } from "../../src/fleet/members/gone.ts";
+import { info } from "../../src/fleet/protocol/info.ts";
 import type { Session } from "../../src/fleet/session/session.ts";
 import { reportRetirement, retire } from "./retire.ts";
 import { revisionAt, surplus, wasProved, withWanted } from "./revisions.ts";
-import { routerView } from "./router.ts";
+import { type RouterView, routerView } from "./router.ts";
 import type { ProcessInputs, ProcessOutputs } from "./schema.ts";
 
 /** The outputs with the declared revision first in `revisions`, if there is such a list. Pure except for the time. */
@@ -66,13 +68,34 @@ export async function withServingRevision(
 ): Promise<ProcessOutputs> {
   const view = await routerView(session, olds.strategy?.router, budget);
   const { revisions = [], revision: _, ...others } = olds;
-  // State that an unfinished rollout handed over is not where the proven table sends callers.
-  const moved = olds.state === "none" ? undefined : view?.moved[olds.name];
-  const owner = moved ?? view?.proven[olds.name]?.[0]?.processId;
+  const proven = view?.proven[olds.name]?.[0]?.processId;
+  const owner = view && (await hasMoved(session, olds, view, budget)) ? view.moved[olds.name] : proven;
   const used = revisions.find(({ processId }) => processId === owner);
   const serving = used ?? revisions.find(wasProved) ?? revisions[0];
   if (!serving) return olds;
   const { processId, generation, moduleId } = serving;
   const revision = revisionAt(revisions, processId);
   return { ...others, revisions, processId, generation, moduleId, ...(revision && { revision }) };
+}
+
+/**
+ * Whether the member's state is in another process than the proven table's. After the router returned the traffic by itself, that is so only
+ * if the process that has the traffic again refuses requests: it handed its state over, and no run has returned that.
+ */
+async function hasMoved(
+  session: Session,
+  { name, state, revisions = [] }: ProcessOutputs,
+  view: RouterView,
+  budget: Budget,
+): Promise<boolean> {
+  if (state === "none" || view.moved[name] === undefined) return false;
+  const before = revisions.find(({ processId }) => processId === view.proven[name]?.[0]?.processId);
+  if (!view.isSteady || before === undefined) return true;
+  try {
+    return (await info(session, { name, ...before }, budget, "status")).status === "DRAINING";
+  } catch (error) {
+    // It cannot be used again.
+    if (isLostError(error)) return true;
+    throw error;
+  }
 }
