@@ -33,7 +33,10 @@ export async function backupWarning(olds: ProcessOutputs, news: ProcessInputs): 
 }
 
 /** Whether its network can be asked without starting it. */
-async function isUp({ network, processId }: ProcessOutputs): Promise<boolean> {
+export async function isUp({
+  network,
+  processId,
+}: Pick<ProcessOutputs, "network" | "processId">): Promise<boolean> {
   if (network.kind !== "local") return true;
   const { hasProcess } = await import("../../src/localnet/index.ts");
   return (await hasProcess(network.dir, processId)) === true;

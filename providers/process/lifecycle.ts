@@ -22,7 +22,7 @@ import { type Observed, observe } from "./observe.ts";
 import { assertOwner } from "./owner.ts";
 import { reportRetirement, retire } from "./retire.ts";
 import { ProcessInputsSchema, type ProcessOutputs } from "./schema.ts";
-import { observeServing } from "./serving-revisions.ts";
+import { observeServing, withoutWaiting } from "./serving-revisions.ts";
 
 export { configure };
 
@@ -40,7 +40,7 @@ const justRead = new Set<string>();
 
 /**
  * Prints what changes and why. Drift is taken from the last refresh; the network is asked only if the state does not show that this wallet
- * owns the process, and the embedded network whether it has the process.
+ * owns the process, or shows another revision as stopped by hand, and the embedded network whether it has the process.
  */
 export const diff = (id: string, olds: ProcessOutputs, news: Raw) =>
   reporting(olds.name, () => changes(id, olds, news));
@@ -60,7 +60,7 @@ async function changes(id: string, olds: ProcessOutputs, rawNews: Raw) {
       at: `processes.${news.name}.module`,
     });
   }
-  const reasons = explainChanges(olds, news);
+  const reasons = explainChanges(await withoutWaiting(olds), news);
   if (isGiven) reasons.push("it was transferred to this wallet: check it, and record the owner");
   if (mayReplace(readRunRequest(), news.name))
     reasons.push("a new process if this one is ruined (--replace)");

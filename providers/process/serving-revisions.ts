@@ -8,7 +8,7 @@ import { reportStep } from "../../src/fleet/session/progress.ts";
 import type { Session } from "../../src/fleet/session/session.ts";
 import { type Observed, observe } from "./observe.ts";
 import { type Finding, findingText, revisionAt } from "./revisions.ts";
-import { type RouterView, routerView } from "./router.ts";
+import { previewedView, type RouterView, routerView } from "./router.ts";
 import type { ProcessInputs, ProcessOutputs } from "./schema.ts";
 
 type ObserveRevision = (session: Session, place: ProcessRef, props: ProcessOutputs) => Promise<Observed>;
@@ -37,13 +37,34 @@ export async function observeServing(
   if (!view) return revisions;
   const found: HeldRevision[] = [];
   for (const one of revisions) {
-    const { finding: _, ...held } = one;
+    const { finding: known, ...held } = one;
     const isAsked = one.processId !== processId && isServing(view, props.name, one);
-    const { finding } = isAsked ? await findingOf(session, props, held, view, observeRevision) : {};
+    const finding = isAsked ? await findingOf(session, props, held, known, view, observeRevision) : undefined;
     found.push(finding === undefined ? held : { ...held, finding });
   }
   return found;
 }
+
+/**
+ * The state, without the findings that a run leaves as they are: a revision that was stopped by hand is not resumed while a rollout is in
+ * progress. The router is asked only if there is such a finding; if it does not answer, all of them stay. For previews.
+ */
+export async function withoutWaiting(props: ProcessOutputs): Promise<ProcessOutputs> {
+  const { revisions } = props;
+  if (!revisions?.some(({ finding }) => isStopped(finding))) return props;
+  const view = await previewedView(props);
+  if (!view || isSteadySplit(view, props)) return props;
+  const left = revisions.map((one) => {
+    const { finding, ...held } = one;
+    if (finding === undefined || !isStopped(finding) || !isServing(view, props.name, one)) return one;
+    const others = readDriftCodes(finding).filter(({ code }) => code !== "STOPPED");
+    return others.length === 0 ? held : { ...held, finding: { ...finding, ...storeDriftCodes(others) } };
+  });
+  return { ...props, revisions: left };
+}
+
+const isStopped = (finding: Finding | undefined): boolean =>
+  finding !== undefined && hasDrift(readDriftCodes(finding), "STOPPED");
 
 /**
  * Repairs the findings of the last refresh in revisions that still have traffic, each with its own code. A failed repair is reported and
@@ -93,27 +114,28 @@ const isServing = (view: RouterView, name: string, { processId }: Pick<HeldRevis
 const isSteadySplit = (view: RouterView, { name, processId }: Pick<ProcessOutputs, "name" | "processId">) =>
   view.isSteady && isServing(view, name, { processId });
 
-interface Findings {
-  readonly finding?: Finding;
-  /** Whether it refuses requests on purpose, which is no finding. */
-  readonly onPurpose?: boolean;
-}
-
+/**
+ * What is wrong with a held revision.
+ *
+ * @param known what an earlier look found. One that was stopped by hand before a rollout began stays a finding until that has ended
+ */
 async function findingOf(
   session: Session,
   props: ProcessOutputs,
   held: HeldRevision,
+  known: Finding | undefined,
   view: RouterView,
   observeRevision: ObserveRevision,
-): Promise<Findings> {
+): Promise<Finding | undefined> {
   const { name } = props;
   const place = { name, processId: held.processId, generation: held.generation };
   const seen = await observeRevision(session, place, asHeld(props, held));
   const isHealthy = seen.health.status === "HEALTHY" || seen.health.status === "DEGRADED";
-  const found = isSteadySplit(view, props) ? seen.found : seen.found.filter(({ code }) => code !== "STOPPED");
+  const isByHand = isSteadySplit(view, props) || isStopped(known);
+  const found = isByHand ? seen.found : seen.found.filter(({ code }) => code !== "STOPPED");
   const onPurpose = found.length < seen.found.length;
-  if (found.length === 0 && (isHealthy || onPurpose)) return { onPurpose };
-  return { finding: { health: seen.health, ...storeDriftCodes(found) }, onPurpose };
+  if (found.length === 0 && (isHealthy || onPurpose)) return undefined;
+  return { health: seen.health, ...storeDriftCodes(found) };
 }
 
 /** The state of the member as if a held revision were the declared one. Pure. */
@@ -134,6 +156,9 @@ function asHeld(props: ProcessOutputs, held: HeldRevision): ProcessOutputs {
 const libOf = ({ code, handlers }: HeldRevision, { lib }: Pick<ProcessInputs, "lib">): { lib: boolean } => ({
   lib: code === undefined && (handlers !== undefined || lib !== false),
 });
+
+/** Whether it was stopped by hand shows when the rollout has ended. */
+const WAITS = "it is not resumed while a rollout is in progress";
 
 interface Unrepaired {
   readonly finding: Finding;
@@ -160,20 +185,15 @@ async function repairRevision(
   try {
     if (hasDrift(readDriftCodes(known), "EPOCH_AHEAD")) await session.deployment.catchUp(place, name);
     // What a refresh found in a steady split may be stopped on purpose by now.
-    if (hasDrift(readDriftCodes(known), "STOPPED") && isSteadySplit(view, outputs)) {
+    if (isStopped(known) && isSteadySplit(view, outputs)) {
       const epoch = await session.deployment.epoch();
       await resume(session, place, epoch, budget);
     }
     await ensure({ ...place, fresh: false }, own, asHeld(outputs, held));
-    const { finding, onPurpose } = await findingOf(session, outputs, held, view, observe);
-    if (finding) return { finding, why: findingText(finding) };
-    const stopped = readDriftCodes(known).filter(({ code }) => code === "STOPPED");
-    if (stopped.length === 0 || !onPurpose) return undefined;
-    // Whether it was stopped by hand shows when the rollout has ended.
-    return {
-      finding: { health: known.health, ...storeDriftCodes(stopped) },
-      why: "it is not resumed while a rollout is in progress",
-    };
+    const finding = await findingOf(session, outputs, held, known, view, observe);
+    if (!finding) return undefined;
+    const waits = isStopped(finding) && readDriftCodes(finding).length === 1 && !isSteadySplit(view, outputs);
+    return { finding, why: waits ? WAITS : findingText(finding) };
   } catch (error) {
     if (!(error instanceof FleetError)) throw error;
     return { finding: known, why: `${error.problems[0].what} [${error.code}]` };

@@ -250,6 +250,16 @@ describe("in an unfinished rollout, the revision that has handed its state over"
     expect(statusOf(stack, blue.processId)).toBe("ACTIVE");
   });
 
+  it("gets code that is loaded in place if its traffic returned before it had handed anything over", async () => {
+    stack = await simulatedStack();
+    const blue = await createProcess(await shop(1));
+    const green = await update(blue, 2);
+    const back = [[blue, 10_000]] as const;
+    const reverted = { release: "r", step: 2, why: "lease", at: 2, services: servicesOf([[green, 10_000]]) };
+    await routed(back, "steady", undefined, back, { reverted });
+    expect((await update(green, 3, {})).processId).toBe(blue.processId);
+  });
+
   it("does not get code that is loaded in place from now on: the one with callers and state does", async () => {
     const { blue, green } = await left("held");
     const inPlace = await update(green, 3, {});
@@ -275,7 +285,11 @@ it("a half that was drained by hand is not resumed if a rollout has begun since,
   expect(explainChanges(left, (await shop(2)) as never)).toEqual([
     `${idOf(old)}, which also has traffic: changed by hand: it is draining instead of active`,
   ]);
+  // The next run would change nothing, so its preview is silent. A refresh keeps the finding.
+  expect(await lifecycle.diff("id", left, await shop(2))).toMatchObject({ changes: false });
+  expect(await refreshed(left)).toEqual(left);
   await routed(halves, "steady", later);
+  expect(await lifecycle.diff("id", left, await shop(2))).toMatchObject({ changes: true });
   const resumed = await update(left, 2);
   expect(statusOf(stack, old.processId)).toBe("ACTIVE");
   expect(resumed.revisions?.some(({ finding }) => finding !== undefined)).toBe(false);

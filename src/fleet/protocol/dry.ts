@@ -1,21 +1,26 @@
 import { randomUUID } from "node:crypto";
 import type { z } from "zod";
+import type { Ao } from "../../ao/port.ts";
 import { brief } from "../../core/brief.ts";
 import { budgetOf } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
 import { FLEET_REQUEST } from "../../core/fleet-actions.ts";
-import type { FleetSession } from "../fleet-session.ts";
 import type { Member } from "../members/member.ts";
 import { noReply, readReply, replyIn, taggedFor } from "./reply.ts";
 
 /** A read by a dry run. */
 export interface DryRead {
-  readonly member: Member;
+  readonly member: Pick<Member, "name" | "processId">;
   readonly action: string;
   /** @default {} */
   readonly data?: unknown;
   /** Time limit in seconds for the reply. */
   readonly seconds: number;
+}
+
+/** What a dry run needs of a session. */
+export interface DryReader {
+  readonly session: { readonly ao: Pick<Ao, "address" | "dryrun"> };
 }
 
 /**
@@ -25,7 +30,7 @@ export interface DryRead {
  * @throws FleetError NO_REPLY, PROCESS_ERROR, BAD_REPLY, the process's own code, and network errors
  */
 export async function dryAsk<T>(
-  fleet: Pick<FleetSession, "session">,
+  fleet: DryReader,
   { member, action, data = {}, seconds }: DryRead,
   schema: z.ZodType<T>,
 ): Promise<T> {

@@ -11,11 +11,10 @@ import {
   type TrafficState,
   TrafficStateSchema,
 } from "../../delivery/wire.ts";
-import type { FleetSession } from "../fleet-session.ts";
 import type { ProcessRef } from "../health/verdict.ts";
 import type { Member } from "../members/member.ts";
 import { ask, type Sender } from "./ask.ts";
-import { dryAsk } from "./dry.ts";
+import { type DryReader, dryAsk } from "./dry.ts";
 
 /**
  * By a signed message.
@@ -40,8 +39,8 @@ export const traffic = (
 
 /** By a dry run. @throws FleetError as `dryAsk`; UNKNOWN_ACTION if the process contains no router */
 export const dryTraffic = (
-  fleet: Pick<FleetSession, "session">,
-  router: Member,
+  fleet: DryReader,
+  router: Pick<Member, "name" | "processId">,
   seconds: number,
 ): Promise<TrafficState> =>
   dryAsk(fleet, { member: router, action: "GET_TRAFFIC", seconds }, TrafficStateSchema);
