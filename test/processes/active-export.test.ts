@@ -153,3 +153,20 @@ describe("an export of an active process", () => {
     await p.drop();
   });
 });
+
+test("on a network that repeats messages, only the message that begins a hold is remembered permanently", async () => {
+  const p = await boot("shop", { source: SHOP, tags: { Variant: "ao.N.1" } });
+  await p.eval(`for i = 1, 9000 do Fleet.store.states.stock.byId[i] = ("x"):rep(80) end`);
+  const loads =
+    "(function() local n = 0 for _ in pairs(Fleet.store.seen.loads) do n = n + 1 end return n end)()";
+  const before = Number(await p.value(loads));
+  let id: string | undefined;
+  for (const n of [1, 2, 3]) {
+    const Data = { whole: true, part: { n, id, hold: true } };
+    const { reply } = await p.send({ Action: "EXPORT_STATE", ...FLEET_REQUEST, Data });
+    expect(reply?.data.part).toMatchObject({ n });
+    id = (reply?.data.part as { id: string } | undefined)?.id;
+  }
+  expect(await p.value(loads)).toBe(before + 1);
+  await p.drop();
+}, 60_000);
