@@ -3,6 +3,7 @@
  * can write to it. From its last export on, the old revision refuses requests with `DRAINING`, which tells callers to retry. So nothing is
  * lost or counted twice, and the refusals end with the switch.
  */
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Budget } from "../../src/core/budget.ts";
 import { crashPoint } from "../../src/core/crash.ts";
 import { FleetError } from "../../src/core/errors.ts";
@@ -14,9 +15,11 @@ import { exportedState, importState } from "../../src/fleet/protocol/state.ts";
 import type { Session } from "../../src/fleet/session/session.ts";
 import { type Exported, ExportedSchema } from "../../src/fleet/snapshot/contents.ts";
 import { awaited, givenUpText, type OldWaits } from "../../src/fleet/snapshot/old-waits.ts";
+import { untilClosed } from "../../src/fleet/snapshot/until-closed.ts";
 import { Admission, destination, place, type Standing, source } from "./admission.ts";
 import { confirmMove } from "./confirm-move.ts";
 import {
+  callsOpen,
   carriedText,
   globalsNotCarried,
   handOverFailed,
@@ -27,7 +30,6 @@ import { listGlobals } from "./list-globals.ts";
 import { acceptLostState } from "./lost-state.ts";
 import type { TrafficService } from "./schema.ts";
 import type { StateMove, StateOwner } from "./state-moves.ts";
-import { untilClosed } from "./until-closed.ts";
 
 /** Moves state between revisions. The state of a ruined revision is lost: with consent (`--replace`) the rollout continues without it. */
 export interface HandOver {
@@ -53,6 +55,12 @@ export interface HandOver {
   /** Resumes every `from` after a switch that certainly did not happen, and returns what was read back. */
   undo(list: readonly StateMove[]): Promise<Standing[]>;
 }
+
+const closed = <T>({ name }: StateMove, look: () => Promise<T>, open: (found: T) => number): Promise<T> =>
+  untilClosed({
+    ...{ look, open, pause: (seconds) => sleep(seconds * 1000) },
+    failure: (seconds) => callsOpen(name, seconds),
+  });
 
 type Report = (
   name: string,
@@ -168,8 +176,8 @@ export class StateHandOver implements HandOver {
   }
 
   #callsClosed(move: StateMove): Promise<{ old?: OldWaits | undefined }> {
-    return untilClosed(
-      move.name,
+    return closed(
+      move,
       () => this.#admission.openCalls(source(move)),
       ({ open }) => open,
     );
@@ -178,7 +186,7 @@ export class StateHandOver implements HandOver {
   /** The export once no handler waits for a message that is not old: it has state in local variables. */
   #finalExport(move: StateMove): Promise<Exported> {
     const open = ({ globals }: Exported) => awaited(globals?.waiting ?? 0, globals?.old);
-    return untilClosed(move.name, () => this.#exported(move), open);
+    return closed(move, () => this.#exported(move), open);
   }
 
   async #byKey(move: StateMove, keys: KeyRange): Promise<Standing> {

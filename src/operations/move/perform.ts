@@ -15,13 +15,21 @@ import { statistics } from "../../fleet/protocol/statistics.ts";
 import { isEmpty } from "../../fleet/snapshot/contents.ts";
 import { givenUpText } from "../../fleet/snapshot/old-waits.ts";
 import { snapshotStore } from "../../fleet/snapshot/store.ts";
+import { untilClosed } from "../../fleet/snapshot/until-closed.ts";
 import { type Carried, readCarried } from "./carried.ts";
-import { moveStopped, notBegun, servesAgain, stateDiffers, targetResumed, withOutcome } from "./failures.ts";
+import {
+  callsOpen,
+  moveStopped,
+  notBegun,
+  servesAgain,
+  stateDiffers,
+  targetResumed,
+  withOutcome,
+} from "./failures.ts";
 import { callersFirst } from "./order.ts";
 import type { Carries, MemberMove, MoveOptions, Sides } from "./plan.ts";
 import type { MovedMember } from "./record.ts";
 import { statusOf, tagsOf, turn } from "./turn.ts";
-import { untilClosed } from "./until-closed.ts";
 
 /** The most names of globals in one export. */
 const MAX_GLOBALS = 1000;
@@ -132,12 +140,12 @@ async function closeSources(run: MoveRun, { sources }: Stopped): Promise<void> {
   for (const { name, from } of callersFirst(run.members.filter(({ drains }) => drains))) {
     assertGoesOn(run);
     await turn(source, from, "DRAINING", run, () => sources.add(name));
-    await untilClosed(
-      name,
-      () => statistics(source.session, from, budgetOf(run.seconds)),
-      ({ openCalls }) => openCalls,
-      run.pause,
-    );
+    await untilClosed({
+      look: () => statistics(source.session, from, budgetOf(run.seconds)),
+      open: ({ openCalls }) => openCalls,
+      pause: run.pause,
+      failure: (seconds) => callsOpen(name, seconds),
+    });
     note(`${name}: refuses requests (DRAINING)`);
   }
 }
@@ -149,12 +157,12 @@ async function lastExport(
   { sourceHash, hasRouter }: Carries,
 ): Promise<Carried> {
   const saved = { ...occasion(run, sourceHash), reason: "backup" as const };
-  const given = await untilClosed(
-    name,
-    () => readCarried(run.source, from, saved, hasRouter, budgetOf(run.seconds)),
-    ({ exported }) => exported.waiting,
-    run.pause,
-  );
+  const given = await untilClosed({
+    look: () => readCarried(run.source, from, saved, hasRouter, budgetOf(run.seconds)),
+    open: ({ exported }) => exported.waiting,
+    pause: run.pause,
+    failure: (seconds) => callsOpen(name, seconds),
+  });
   const givenUp = givenUpText(given.exported.old);
   if (givenUp !== "") run.note(`${name}${givenUp}`);
   return given;

@@ -1,6 +1,7 @@
-/** How long a move waits for what is open in an old process. */
+/** How long a hand-over or a move waits for what is open in an old process. */
 import { afterEach, expect, test, vi } from "vitest";
-import { untilClosed } from "../../src/operations/move/until-closed.ts";
+import { untilClosed } from "../../src/fleet/snapshot/until-closed.ts";
+import { callsOpen } from "../../src/operations/move/failures.ts";
 
 afterEach(() => vi.restoreAllMocks());
 
@@ -17,7 +18,8 @@ async function looks(...open: number[]) {
   const pause = async (seconds: number) => {
     now += seconds * 1000;
   };
-  const closed = untilClosed("counter", look, (found) => found, pause);
+  const failure = (seconds: number) => callsOpen("counter", seconds);
+  const closed = untilClosed({ look, open: (found) => found, pause, failure });
   return { end: await closed.catch((error: unknown) => error), count };
 }
 
