@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { lazyProvider } from "../lazy-provider.ts";
+import { unset } from "../unset.ts";
 import type { ConfigBundleInputs, ConfigBundleOutputs } from "./schema.ts";
 
 const provider = lazyProvider("config-bundle");
@@ -43,13 +44,7 @@ export class ConfigBundle extends pulumi.dynamic.Resource {
   declare readonly driftFacts: pulumi.Output<ConfigBundleOutputs["driftFacts"]>;
 
   constructor(name: string, args: ConfigBundleArgs, options?: pulumi.CustomResourceOptions) {
-    const outputs = {
-      version: undefined,
-      hash: undefined,
-      drift: undefined,
-      driftFacts: undefined,
-      schemaVersion: undefined,
-    };
+    const outputs = unset("version", "hash", "drift", "driftFacts", "schemaVersion");
     const secret = { additionalSecretOutputs: ["secretData"] };
     super(
       provider,

@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { lazyProvider } from "../lazy-provider.ts";
+import { unset } from "../unset.ts";
 import type { LocalNetworkInputs } from "./schema.ts";
 import { userName } from "./user.ts";
 
@@ -29,16 +30,16 @@ export class LocalNetwork extends pulumi.dynamic.Resource {
   declare readonly cuUrl: pulumi.Output<string>;
 
   constructor(name: string, args: LocalNetworkArgs, options?: pulumi.CustomResourceOptions) {
-    const outputs = {
-      gatewayUrl: undefined,
-      graphqlUrl: undefined,
-      muUrl: undefined,
-      cuUrl: undefined,
-      scheduler: undefined,
-      authority: undefined,
-      modules: undefined,
-      schemaVersion: undefined,
-    };
+    const outputs = unset(
+      "gatewayUrl",
+      "graphqlUrl",
+      "muUrl",
+      "cuUrl",
+      "scheduler",
+      "authority",
+      "modules",
+      "schemaVersion",
+    );
     const user = userName({
       ...{ project: pulumi.getProject(), stack: pulumi.getStack(), name },
       folder: process.cwd(),

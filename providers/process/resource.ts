@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { lazyProvider } from "../lazy-provider.ts";
+import { unset } from "../unset.ts";
 import type { ProcessInputs, ProcessOutputs } from "./schema.ts";
 
 const provider = lazyProvider("process");
@@ -57,19 +58,19 @@ export class Process extends pulumi.dynamic.Resource {
   declare readonly driftCodes: pulumi.Output<ProcessOutputs["driftCodes"]>;
 
   constructor(name: string, args: ProcessArgs, options?: pulumi.CustomResourceOptions) {
-    const outputs = {
-      processId: undefined,
-      moduleId: undefined,
-      generation: undefined,
-      revision: undefined,
-      revisions: undefined,
-      blue: undefined,
-      health: undefined,
-      drift: undefined,
-      driftCodes: undefined,
-      owner: undefined,
-      schemaVersion: undefined,
-    };
+    const outputs = unset(
+      "processId",
+      "moduleId",
+      "generation",
+      "revision",
+      "revisions",
+      "blue",
+      "health",
+      "drift",
+      "driftCodes",
+      "owner",
+      "schemaVersion",
+    );
     super(provider, name, { ...args, ...outputs }, options, "ao", "Process");
   }
 }

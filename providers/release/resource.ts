@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { lazyProvider } from "../lazy-provider.ts";
+import { unset } from "../unset.ts";
 import type { ReleaseInputs } from "./schema.ts";
 
 const provider = lazyProvider("release");
@@ -58,13 +59,7 @@ export class Release extends pulumi.dynamic.Resource {
   declare readonly releasedAt: pulumi.Output<string>;
 
   constructor(name: string, args: ReleaseArgs, options?: pulumi.CustomResourceOptions) {
-    const outputs = {
-      releaseHash: undefined,
-      deploymentId: undefined,
-      epoch: undefined,
-      releasedAt: undefined,
-      schemaVersion: undefined,
-    };
+    const outputs = unset("releaseHash", "deploymentId", "epoch", "releasedAt", "schemaVersion");
     super(provider, name, { ...args, ...outputs }, options, "ao", "Release");
   }
 }

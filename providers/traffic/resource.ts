@@ -3,6 +3,7 @@ import type { Approval, Promotion } from "../../src/delivery/approval.ts";
 import type { Phase } from "../../src/delivery/phase.ts";
 import type { Table } from "../../src/delivery/wire.ts";
 import { lazyProvider } from "../lazy-provider.ts";
+import { unset } from "../unset.ts";
 import type { TrafficInputs, TrafficOutputs } from "./schema.ts";
 
 const provider = lazyProvider("traffic");
@@ -54,19 +55,19 @@ export class Traffic extends pulumi.dynamic.Resource {
   declare readonly driftFacts: pulumi.Output<TrafficOutputs["driftFacts"]>;
 
   constructor(name: string, args: TrafficArgs, options?: pulumi.CustomResourceOptions) {
-    const outputs = {
-      active: undefined,
-      table: undefined,
-      step: undefined,
-      phase: undefined,
-      slot: undefined,
-      verdict: undefined,
-      approvedBy: undefined,
-      promoted: undefined,
-      drift: undefined,
-      driftFacts: undefined,
-      schemaVersion: undefined,
-    };
+    const outputs = unset(
+      "active",
+      "table",
+      "step",
+      "phase",
+      "slot",
+      "verdict",
+      "approvedBy",
+      "promoted",
+      "drift",
+      "driftFacts",
+      "schemaVersion",
+    );
     super(provider, name, { ...args, ...outputs }, options, "ao", "Traffic");
   }
 }

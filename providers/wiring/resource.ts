@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { lazyProvider } from "../lazy-provider.ts";
+import { unset } from "../unset.ts";
 import type { WiringInputs, WiringOutputs } from "./schema.ts";
 
 const provider = lazyProvider("wiring");
@@ -42,13 +43,7 @@ export class Wiring extends pulumi.dynamic.Resource {
   declare readonly driftFacts: pulumi.Output<WiringOutputs["driftFacts"]>;
 
   constructor(name: string, args: WiringArgs, options?: pulumi.CustomResourceOptions) {
-    super(
-      provider,
-      name,
-      { ...args, hash: undefined, drift: undefined, driftFacts: undefined, schemaVersion: undefined },
-      options,
-      "ao",
-      "Wiring",
-    );
+    const outputs = unset("hash", "drift", "driftFacts", "schemaVersion");
+    super(provider, name, { ...args, ...outputs }, options, "ao", "Wiring");
   }
 }
