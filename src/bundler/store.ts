@@ -1,6 +1,7 @@
 import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { sha256 } from "../core/hash.ts";
+import { ifMissing } from "../core/missing.ts";
 import { replaceFile } from "../core/replace-file.ts";
 import type { Bundle, SourceMap } from "./types.ts";
 
@@ -46,14 +47,8 @@ export function store(dir: string): BundleStore {
   };
 }
 
-async function readText(path: string): Promise<string | undefined> {
-  try {
-    return await readFile(path, "utf8");
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw error;
-  }
-}
+const readText = (path: string): Promise<string | undefined> =>
+  readFile(path, "utf8").catch(ifMissing(undefined));
 
 function parseMap(text: string | undefined, hash: string): SourceMap | undefined {
   if (text === undefined) return undefined;

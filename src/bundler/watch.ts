@@ -2,6 +2,7 @@ import { type FSWatcher, watch } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { FleetError } from "../core/errors.ts";
+import { unlessMissing } from "../core/missing.ts";
 import { bundle } from "./bundle.ts";
 import type { Bundle, BundleOptions } from "./types.ts";
 
@@ -71,11 +72,5 @@ export async function watchBundle(
   }
 }
 
-function tryWatch(folder: string, touch: (file: string | null) => void): FSWatcher | undefined {
-  try {
-    return watch(folder, (_event, file) => touch(file));
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw error;
-  }
-}
+const tryWatch = (folder: string, touch: (file: string | null) => void): FSWatcher | undefined =>
+  unlessMissing(() => watch(folder, (_event, file) => touch(file)), undefined);

@@ -1,6 +1,7 @@
 import { mkdir, readFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { FleetError } from "../core/errors.ts";
+import { ifMissing } from "../core/missing.ts";
 import { replaceFile } from "../core/replace-file.ts";
 
 /** Writes a file atomically: even after a crash, a reader sees either the old or the new content. */
@@ -20,13 +21,8 @@ async function write(path: string, text: string | Uint8Array): Promise<void> {
  * @throws FleetError FILE_DAMAGED if the file is not JSON, so that it is not silently overwritten
  */
 export async function readJson(path: string): Promise<unknown> {
-  let text: string;
-  try {
-    text = await readFile(path, "utf8");
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw error;
-  }
+  const text = await readFile(path, "utf8").catch(ifMissing(undefined));
+  if (text === undefined) return undefined;
   try {
     return JSON.parse(text);
   } catch (error) {

@@ -1,5 +1,6 @@
 import { closeSync, openSync, readFileSync, renameSync, rmSync, writeSync } from "node:fs";
 import { join } from "node:path";
+import { unlessMissing } from "../core/missing.ts";
 import { permitFile } from "./permits.ts";
 
 /** The endpoints of a running embedded network; all URLs are on loopback. */
@@ -61,16 +62,13 @@ export function readDescriptor(dir: string): Descriptor | undefined {
  */
 export function publishDescriptor(dir: string, permit: string, descriptor: Descriptor): boolean {
   const file = permitFile(dir, permit);
-  try {
+  return unlessMissing(() => {
     const open = openSync(file, "r+");
     writeSync(open, `${JSON.stringify(descriptor, null, 2)}\n`);
     closeSync(open);
     renameSync(file, join(dir, DESCRIPTOR_FILE));
     return true;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return false;
-    throw error;
-  }
+  }, false);
 }
 
 /** Whether the folder exists and names this daemon. Also true if the file cannot be read for a reason other than its absence. */

@@ -11,6 +11,7 @@
 import { randomUUID } from "node:crypto";
 import { closeSync, existsSync, mkdirSync, openSync, readdirSync, rmSync, unlinkSync } from "node:fs";
 import { join } from "node:path";
+import { unlessMissing } from "../core/missing.ts";
 import { argumentsOf, isAlive, isKernelThread } from "../core/processes.ts";
 
 /** A daemon that was launched on a folder. */
@@ -41,15 +42,11 @@ export function isPermitted(dir: string, permit: string): boolean {
 }
 
 /** Returns false if it did not exist: its daemon has published itself, or it was already revoked. */
-export function revoke(dir: string, permit: string): boolean {
-  try {
+export const revoke = (dir: string, permit: string): boolean =>
+  unlessMissing(() => {
     unlinkSync(permitFile(dir, permit));
     return true;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return false;
-    throw error;
-  }
-}
+  }, false);
 
 /** Revokes every existing permit. */
 export function revokeAll(dir: string): void {
@@ -57,15 +54,11 @@ export function revokeAll(dir: string): void {
 }
 
 /** Registers a daemon; called by the launcher and by the daemon. Returns false if the folder is gone. */
-export function register(dir: string, { permit, pid }: Registered): boolean {
-  try {
+export const register = (dir: string, { permit, pid }: Registered): boolean =>
+  unlessMissing(() => {
     closeSync(openSync(`${permitFile(dir, permit)}.${pid}`, "a"));
     return true;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return false;
-    throw error;
-  }
-}
+  }, false);
 
 export function unregister(dir: string, { permit, pid }: Registered): void {
   rmSync(`${permitFile(dir, permit)}.${pid}`, { force: true });
@@ -104,11 +97,4 @@ export function hasNoDaemons(dir: string): boolean {
   return registeredDaemons(dir).length === 0 && names(dir).every((name) => name.includes("."));
 }
 
-function names(dir: string): string[] {
-  try {
-    return readdirSync(folderOf(dir));
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
-    throw error;
-  }
-}
+const names = (dir: string): string[] => unlessMissing(() => readdirSync(folderOf(dir)), []);

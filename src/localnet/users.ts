@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { unlessMissing } from "../core/missing.ts";
 import { replaceFileSync } from "../core/replace-file.ts";
 
 const folderOf = (dir: string) => join(dir, "users");
@@ -24,26 +25,12 @@ export const isUser = (dir: string, user: string): boolean => existsSync(fileOf(
 
 /** All users, sorted. */
 export function usersOf(dir: string): string[] {
-  let files: string[];
-  try {
-    files = readdirSync(folderOf(dir));
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
-    throw error;
-  }
   // A file with a dot in its name is still being written.
-  return files
+  return unlessMissing(() => readdirSync(folderOf(dir)), [])
     .filter((file) => !file.includes("."))
     .flatMap((file) => textOf(join(folderOf(dir), file)))
     .sort();
 }
 
 /** Empty if the file was removed in the meantime. */
-function textOf(file: string): string[] {
-  try {
-    return [readFileSync(file, "utf8")];
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
-    throw error;
-  }
-}
+const textOf = (file: string): string[] => unlessMissing(() => [readFileSync(file, "utf8")], []);

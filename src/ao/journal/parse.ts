@@ -1,16 +1,11 @@
 import { readFile } from "node:fs/promises";
 import { FleetError } from "../../core/errors.ts";
+import { ifMissing } from "../../core/missing.ts";
 import { decodeRecord, type JournalRecord } from "./records.ts";
 
 /** The file's bytes; undefined if it does not exist. */
-export async function readIfThere(path: string): Promise<Buffer | undefined> {
-  try {
-    return await readFile(path);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw error;
-  }
-}
+export const readIfThere = (path: string): Promise<Buffer | undefined> =>
+  readFile(path).catch(ifMissing(undefined));
 
 /**
  * @returns the records, the number of valid bytes, and what was dropped after them

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { ifMissing } from "../../core/missing.ts";
 import { writeAtomically } from "../files.ts";
 
 /**
@@ -22,11 +23,6 @@ export async function operatorOf(home: string, name?: string): Promise<string> {
 }
 
 async function read(path: string): Promise<string | undefined> {
-  try {
-    const text = (await readFile(path, "utf8")).trim();
-    return /^op-[0-9a-f]{8}$/.test(text) ? text : undefined;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw error;
-  }
+  const text = (await readFile(path, "utf8").catch(ifMissing(""))).trim();
+  return /^op-[0-9a-f]{8}$/.test(text) ? text : undefined;
 }

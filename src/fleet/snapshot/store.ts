@@ -5,6 +5,7 @@ import { promisify } from "node:util";
 import { gunzip, gzip } from "node:zlib";
 import { z } from "zod";
 import { sha256 } from "../../core/hash.ts";
+import { ifMissing } from "../../core/missing.ts";
 import { readJson, writeAtomically, writeBytesAtomically } from "../files.ts";
 import type { StackFiles } from "../session/scope.ts";
 
@@ -173,11 +174,5 @@ const folders = async (path: string): Promise<string[]> =>
 const namesIn = async (path: string): Promise<string[]> => (await entriesIn(path)).map(({ name }) => name);
 
 /** The entries of a folder; none if it does not exist. @throws the file system's error if it cannot be read */
-async function entriesIn(path: string): Promise<Dirent[]> {
-  try {
-    return await readdir(path, { withFileTypes: true });
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
-    throw error;
-  }
-}
+const entriesIn = (path: string): Promise<Dirent[]> =>
+  readdir(path, { withFileTypes: true }).catch(ifMissing([]));
