@@ -1,7 +1,7 @@
 import { type Budget, within } from "../../src/core/budget.ts";
 import { FleetError } from "../../src/core/errors.ts";
 import { canonicalJson } from "../../src/core/hash.ts";
-import { rounded } from "../../src/core/json.ts";
+import { rounded, valueAt } from "../../src/core/json.ts";
 import {
   type CheckRule,
   completedRequests,
@@ -67,7 +67,7 @@ export function measureBy(
   const kept = async (rule: Invariant, place: ProcessRef): Promise<InvariantValue> => {
     try {
       const answer = await askService(session, wanted, rule.service, place, rule, budget());
-      return { value: valueAt(answer, rule.path) };
+      return { value: valueAt(answer, rule.path.split(".")) };
     } catch (error) {
       if (!(error instanceof FleetError)) throw error;
       return { problem: error.problems[0].what };
@@ -107,16 +107,6 @@ export function measureBy(
 }
 
 type Invariant = Extract<CheckRule, { kind: "invariant" }>;
-
-/** The value at the path `a.b.c` of a reply; undefined if there is none. Pure. */
-const valueAt = (answer: unknown, path: string): unknown =>
-  path
-    .split(".")
-    .reduce<unknown>(
-      (at, name) =>
-        typeof at === "object" && at !== null ? (at as Record<string, unknown>)[name] : undefined,
-      answer,
-    );
 
 /** The process that serves before this release: blue, if traffic moves. */
 function servingOf(wanted: Wanted, name: string): ProcessRef {

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { jsonIn } from "../core/json.ts";
+import { jsonIn, valueAt } from "../core/json.ts";
 
 /**
  * Marks replies as faults, for programs that do not answer like the fleet's library. A rule checks a tag of the reply or a member of
@@ -75,7 +75,7 @@ export function faultOf(
 ): "fault" | "refusal" | undefined {
   const json = jsonIn(data);
   const found = rules.find((rule) => {
-    const value = rule.tag !== undefined ? tags[rule.tag] : at(json, rule.field ?? "");
+    const value = rule.tag !== undefined ? tags[rule.tag] : valueAt(json, (rule.field ?? "").split("."));
     if (rule.equals !== undefined) return value === rule.equals;
     if (rule.matches !== undefined) return typeof value === "string" && matchesGlob(rule.matches, value);
     return value !== undefined && value !== null && value !== false && value !== "";
@@ -97,14 +97,3 @@ export function matchesGlob(pattern: string, text: string): boolean {
   }
   return text.length - last.length >= from && text.endsWith(last);
 }
-
-const at = (json: unknown, path: string): unknown =>
-  path
-    .split(".")
-    .reduce<unknown>(
-      (of, name) =>
-        typeof of === "object" && of !== null && Object.hasOwn(of, name)
-          ? (of as Record<string, unknown>)[name]
-          : undefined,
-      json,
-    );
