@@ -30,7 +30,7 @@ const TOGETHER = [
   "test/cli/{parts,program,published,rollout,serving,standing}.test.ts",
   "test/components/{latency-warnings,moved-stack,network-problems,strategy}.test.ts",
   "test/config/{layers,seal,send,setting-layer,write-file}.test.ts",
-  "test/core/{amount,concurrently,cron,json,settle-all}.test.ts",
+  "test/core/{amount,concurrently,cron,errors,json,settle-all}.test.ts",
   "test/dashboard/release-cache.test.ts",
   "test/delivery/{approval,faults,hold,judge,ranges,rollout,statistics}.test.ts",
   "test/docs/{commands,readme,resources,schemas,troubleshooting}.test.ts",

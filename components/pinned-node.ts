@@ -1,7 +1,7 @@
 import { identify, type NodeIdentity } from "../src/ao/connect.ts";
 import { type CompleteNetworkRef, remoteNetwork } from "../src/ao/network.ts";
 import { budgetOf } from "../src/core/budget.ts";
-import { FleetError, type Problem } from "../src/core/errors.ts";
+import { FleetError, type Problem, tolerate } from "../src/core/errors.ts";
 import { LOCK_FILE, type PinnedNode, readNodeLock, sorted, writeNodeLock } from "../src/fleet/node-lock.ts";
 import { pinModules, type UsedModule } from "./pinned-modules.ts";
 
@@ -95,13 +95,9 @@ function stacksOf(before: PinnedNode | undefined, stack: string): Pick<PinnedNod
  */
 export async function isNewNode(network: CompleteNetworkRef, { folder, stack }: Place): Promise<boolean> {
   if (network.kind !== "mainnet") return false;
-  try {
-    const node = (await readNodeLock(folder)).nodes[urlOf(network)];
-    return node === undefined || node.stacks?.includes(stack) === false;
-  } catch (error) {
-    if (error instanceof FleetError) return false;
-    throw error;
-  }
+  const isNew = (node: PinnedNode | undefined) =>
+    node === undefined || node.stacks?.includes(stack) === false;
+  return readNodeLock(folder).then(({ nodes }) => isNew(nodes[urlOf(network)]), tolerate(false));
 }
 
 /** Writes a node's entry. The file is read again first: another stack may have pinned its node or its modules since. */

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { dryRunsAs } from "../../src/ao/connect.ts";
 import { budgetOf } from "../../src/core/budget.ts";
-import { FleetError } from "../../src/core/errors.ts";
+import { tolerate } from "../../src/core/errors.ts";
 import { FLEET_REQUEST } from "../../src/core/fleet-actions.ts";
 import { isPlain } from "../../src/fleet/code/without-library.ts";
 import { refusalIn, replyIn, taggedFor } from "../../src/fleet/protocol/reply.ts";
@@ -23,10 +23,7 @@ export async function backupWarning(olds: ProcessOutputs, news: ProcessInputs): 
   const isReplaced = runs !== undefined && runs !== news.bundle.hash && news.strategy === undefined;
   const isSaved = olds.lib !== false && !isPlain(olds.bundle.modules) && news.state !== "none";
   if (!isReplaced || !isSaved || (await mayLoadWithoutBackup()) || !(await isUp(olds))) return undefined;
-  const message = await refusedExport(olds, news.globals).catch((error: unknown) => {
-    if (error instanceof FleetError) return undefined;
-    throw error;
-  });
+  const message = await refusedExport(olds, news.globals).catch(tolerate(undefined));
   return message === undefined
     ? undefined
     : `its state cannot be backed up, so this update will stop: ${message} [BACKUP_FAILED] ${unsupportedRemedy(news.name)}`;

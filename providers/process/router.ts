@@ -1,7 +1,7 @@
 import { dryRunsAs } from "../../src/ao/connect.ts";
 import { isOpenIntent } from "../../src/ao/journal/index.ts";
 import type { Budget } from "../../src/core/budget.ts";
-import { FleetError } from "../../src/core/errors.ts";
+import { FleetError, tolerate } from "../../src/core/errors.ts";
 import { activeOf, idsIn, openRevert, servingIds } from "../../src/delivery/table.ts";
 import type { Table, TrafficState } from "../../src/delivery/wire.ts";
 import { readManifest } from "../../src/fleet/members/manifest.ts";
@@ -43,10 +43,7 @@ export const routerView = (
 ): Promise<RouterView | undefined> =>
   readRouter(session, router, budget)
     .then((view) => (view.isNew ? undefined : view))
-    .catch((error: unknown) => {
-      if (!(error instanceof FleetError)) throw error;
-      return undefined;
-    });
+    .catch(tolerate(undefined));
 
 /** The same. @throws FleetError if the router does not answer, as one whose handlers are hidden: it may have a table */
 export async function readRouter(

@@ -1,5 +1,5 @@
 import type { Budget } from "../../src/core/budget.ts";
-import { FleetError } from "../../src/core/errors.ts";
+import { tolerate } from "../../src/core/errors.ts";
 import { overruledText } from "../../src/delivery/approval.ts";
 import type { Manifest } from "../../src/fleet/members/manifest.ts";
 import { completeRun } from "../../src/fleet/protocol/deployments.ts";
@@ -58,11 +58,7 @@ type RegisteredInfo = Pick<Info, "processType" | "version" | "capabilities">;
 const NO_INFO: RegisteredInfo = { processType: "", version: "", capabilities: [] };
 
 /** For `catch`: a program without the fleet's library does not answer `Info`, or answers in another shape. */
-function noInfo(error: unknown): RegisteredInfo {
-  const isOwn = error instanceof FleetError && ["NO_REPLY", "BAD_REPLY"].includes(error.code);
-  if (isOwn) return NO_INFO;
-  throw error;
-}
+const noInfo = tolerate(NO_INFO, "NO_REPLY", "BAD_REPLY");
 
 /**
  * Writes the release to the ledger: the run's last message. It contains the whole release, so that any machine with the wallet can build

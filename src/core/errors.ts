@@ -62,6 +62,14 @@ export class FleetError extends Error {
   }
 }
 
+/** For `catch`: a value in the place of a FleetError, if codes are named only of these. Any other error is thrown. */
+export const tolerate =
+  <T>(value: T, ...codes: readonly string[]) =>
+  (error: unknown): T => {
+    if (error instanceof FleetError && (codes.length === 0 || codes.includes(error.code))) return value;
+    throw error;
+  };
+
 /** Throws one error with all problems, if there are any. */
 export function throwAll(problems: readonly Problem[]): void {
   const [first, ...rest] = problems;

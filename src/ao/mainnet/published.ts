@@ -1,5 +1,5 @@
 import type { Budget } from "../../core/budget.ts";
-import { FleetError } from "../../core/errors.ts";
+import { tolerate } from "../../core/errors.ts";
 import type { PublishedInput, PublishedValue } from "../port.ts";
 import { envelopedValue, isEnvelope, type NodeAnswer, type NodeClient } from "./node.ts";
 
@@ -39,12 +39,7 @@ export async function readPublished(
     return Object.fromEntries(members.filter(([, member]) => member !== undefined));
   }
 
-  try {
-    return await at(path);
-  } catch (error) {
-    if (error instanceof FleetError) return undefined;
-    throw error;
-  }
+  return at(path).catch(tolerate(undefined));
 }
 
 /** The value in an answer: plain text, JSON, or JSON in the node's own envelope. Nodes answer with a page for people to what they do not find. */

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Budget, within } from "../../core/budget.ts";
-import { FleetError } from "../../core/errors.ts";
+import { FleetError, tolerate } from "../../core/errors.ts";
 import { shortHash } from "../../core/hash.ts";
 import type { FleetSession } from "../fleet-session.ts";
 import { isLostError } from "../members/gone.ts";
@@ -131,11 +131,8 @@ export function failedProbe(error: unknown): HealthOutput {
   return { status, reasons: [error.problems[0].what] };
 }
 
-/** For `catch`: a process that does not answer never had the fleet's code; rethrows any other error. */
-export function ignoreNoReply(error: unknown): undefined {
-  if (error instanceof FleetError && error.code === "NO_REPLY") return undefined;
-  throw error;
-}
+/** For `catch`: a process that does not answer never had the fleet's code. */
+export const ignoreNoReply = tolerate(undefined, "NO_REPLY");
 
 /**
  * For `catch` in a refresh of a process' settings: a process whose fleet handlers are missing or hidden reports nothing, and a

@@ -1,6 +1,6 @@
 import type { Intent } from "../../ao/journal/index.ts";
 import type { Budget } from "../../core/budget.ts";
-import { FleetError } from "../../core/errors.ts";
+import { tolerate } from "../../core/errors.ts";
 import { info } from "../protocol/info.ts";
 import { parseKeyOf } from "../session/member-key.ts";
 import { deploymentKey, type Scope } from "../session/scope.ts";
@@ -117,20 +117,14 @@ export async function onNetwork(session: Session, name: string, budget: Budget):
     .sort((a, b) => a.generation - b.generation || (a.processId < b.processId ? 1 : -1));
 }
 
-const NOT_RETIRED_CODES = ["NO_REPLY", "BAD_REPLY", "UNKNOWN_ACTION", "PROCESS_ERROR"];
+/** For `catch`: only the library reports that a process is retired; other programs may answer anything. */
+const notRetired = tolerate(false, "NO_REPLY", "BAD_REPLY", "UNKNOWN_ACTION", "PROCESS_ERROR");
 
 /** Whether a process is retired, by its own answer; one that was never loaded is not. */
-export async function isRetired(
+export const isRetired = (
   session: Session,
   name: string,
   one: Pick<Incarnation, "processId" | "generation">,
   budget: Budget,
-): Promise<boolean> {
-  try {
-    return (await info(session, { name, ...one }, budget)).status === "RETIRED";
-  } catch (error) {
-    // Only the library reports that a process is retired; other programs may answer anything.
-    if (error instanceof FleetError && NOT_RETIRED_CODES.includes(error.code)) return false;
-    throw error;
-  }
-}
+): Promise<boolean> =>
+  info(session, { name, ...one }, budget).then(({ status }) => status === "RETIRED", notRetired);

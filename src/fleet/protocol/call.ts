@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Evaluation, Tags } from "../../ao/port.ts";
 import { replyAmong, replyNaming, type SentRequest } from "../../ao/replies.ts";
 import { type Budget, budgetOf } from "../../core/budget.ts";
-import { FleetError } from "../../core/errors.ts";
+import { FleetError, tolerate } from "../../core/errors.ts";
 import type { FleetSession } from "../fleet-session.ts";
 import { historyOf, resultIdOf } from "../history.ts";
 import type { Member } from "../members/member.ts";
@@ -119,13 +119,8 @@ function chainOf(
     }
     return undefined;
   };
-  return () => look().catch(noHistory);
-}
-
-/** For `catch`: the message order cannot be read, so only a reply that names the request is found. */
-function noHistory(error: unknown): undefined {
-  if (error instanceof FleetError) return undefined;
-  throw error;
+  // If the message order cannot be read, only a reply that names the request is found.
+  return () => look().catch(tolerate(undefined));
 }
 
 /** A read without side effects: signs nothing and does not change the process. For display, not for verdicts. */

@@ -2,7 +2,7 @@
 import { z } from "zod";
 import type { Tags } from "../../ao/port.ts";
 import type { Budget } from "../../core/budget.ts";
-import { FleetError } from "../../core/errors.ts";
+import { tolerate } from "../../core/errors.ts";
 import type { ProcessRef } from "../health/verdict.ts";
 import { deploymentKey, type Scope } from "../session/scope.ts";
 import { withoutSecrets } from "../session/secrets.ts";
@@ -165,10 +165,8 @@ export async function releaseOfRun(
 ): Promise<unknown> {
   const tags = { "Deployment-Id": deploymentId };
   const request = { name, generation, processId, action: "DEPLOYMENT_STATUS", tags };
-  try {
-    return (await ask(session, request, StatusSchema, budget)).manifest?.release;
-  } catch (error) {
-    if (error instanceof FleetError && error.code === "UNKNOWN_DEPLOYMENT") return undefined;
-    throw error;
-  }
+  return ask(session, request, StatusSchema, budget).then(
+    ({ manifest }) => manifest?.release,
+    tolerate(undefined, "UNKNOWN_DEPLOYMENT"),
+  );
 }

@@ -1,7 +1,7 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
-import { FleetError } from "../../core/errors.ts";
+import { FleetError, tolerate } from "../../core/errors.ts";
 import { hashOf } from "../../core/hash.ts";
 import { ApprovalSchema } from "../../delivery/approval.ts";
 import { readJson } from "../files.ts";
@@ -104,10 +104,7 @@ export function releasePath(scope: StackFiles, id: string): string {
 export async function readRelease(scope: StackFiles, id: string): Promise<ReleaseDocument | undefined> {
   if (!/^[\w.-]{1,128}$/.test(id)) return undefined;
   const path = releasePath(scope, id);
-  const found = await readJson(path).catch((error: unknown) => {
-    if (error instanceof FleetError && error.code === "FILE_DAMAGED") return {};
-    throw error;
-  });
+  const found = await readJson(path).catch(tolerate({}, "FILE_DAMAGED"));
   if (found === undefined) return undefined;
   const release = verifiedRelease(found);
   if (release) return release;

@@ -6,7 +6,7 @@ import type { Ao, FoundItem } from "../../ao/port.ts";
 import { loadWallet } from "../../ao/wallet.ts";
 import { store } from "../../bundler/index.ts";
 import type { Budget } from "../../core/budget.ts";
-import { FleetError } from "../../core/errors.ts";
+import { FleetError, tolerate } from "../../core/errors.ts";
 import { bundleIn } from "../code/program.ts";
 import { writeAtomically } from "../files.ts";
 import { completionTags, releaseIn } from "../protocol/deployments.ts";
@@ -98,10 +98,6 @@ async function bundleOnNetwork(
   budget: Budget,
 ): Promise<string | undefined> {
   if (!evalId) return undefined;
-  try {
-    return bundleIn(Buffer.from(await ao.data(evalId, budget)).toString("utf8"), hash);
-  } catch (error) {
-    if (error instanceof FleetError) return undefined;
-    throw error;
-  }
+  const data = await ao.data(evalId, budget).catch(tolerate(undefined));
+  return data && bundleIn(Buffer.from(data).toString("utf8"), hash);
 }

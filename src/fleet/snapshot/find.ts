@@ -1,5 +1,5 @@
 import type { Budget } from "../../core/budget.ts";
-import { FleetError } from "../../core/errors.ts";
+import { FleetError, tolerate } from "../../core/errors.ts";
 import { parseJson } from "../../core/json.ts";
 import type { ProcessRef } from "../health/verdict.ts";
 import type { StackFiles } from "../session/scope.ts";
@@ -228,7 +228,7 @@ async function snapshotOf(
 ): Promise<Snapshot> {
   const { text, slot, item } = exported;
   // A message that is new is in no block yet, and a block is later than its messages.
-  const [placed] = await session.ao.range({ processId, from: slot, to: slot }, budget).catch(ignored);
+  const [placed] = await session.ao.range({ processId, from: slot, to: slot }, budget).catch(tolerate([]));
   const takenAt = placed && placed.timestamp > 0 ? new Date(placed.timestamp).toISOString() : timeOf(item);
   const state = StateSchema.parse(parseJson(text));
   return {
@@ -240,8 +240,3 @@ async function snapshotOf(
     ...contentsOf(state),
   };
 }
-
-const ignored = (error: unknown): [] => {
-  if (error instanceof FleetError) return [];
-  throw error;
-};

@@ -1,6 +1,6 @@
 import type { FoundItem } from "../../ao/port.ts";
 import type { Budget } from "../../core/budget.ts";
-import { FleetError } from "../../core/errors.ts";
+import { tolerate } from "../../core/errors.ts";
 import { activeOf } from "../../delivery/index.ts";
 import { findPublishedModule, moduleId } from "../../fleet/code/module.ts";
 import { ownModuleHash } from "../../fleet/code/module-store.ts";
@@ -214,21 +214,16 @@ function candidate(
   };
 }
 
-async function askedFor(
+const askedFor = (
   session: Session,
   name: string,
   processId: string,
   generation: number,
   budget: Budget,
-): Promise<ReportedInfo> {
-  try {
-    const place = { name, generation, processId };
-    return await info(session, place, budget, "status", "version", "sourceHash", "owner");
-  } catch (error) {
-    if (error instanceof FleetError && error.code === "NO_REPLY") return NONE;
-    throw error;
-  }
-}
+): Promise<ReportedInfo> =>
+  info(session, { name, generation, processId }, budget, "status", "version", "sourceHash", "owner").catch(
+    tolerate(NONE, "NO_REPLY"),
+  );
 
 /** The newest process of a member that is alive and has code. */
 async function livingOf(
@@ -250,15 +245,8 @@ async function livingOf(
 }
 
 /** Member → the process with the largest share of its traffic; empty if there is no table, or the process has no router. */
-async function activeIn(
-  session: Session,
-  place: ProcessRef,
-  budget: Budget,
-): Promise<Record<string, string>> {
-  try {
-    return activeOf((await traffic(session, place, budget)).table);
-  } catch (error) {
-    if (error instanceof FleetError && ["UNKNOWN_ACTION", "NO_REPLY"].includes(error.code)) return {};
-    throw error;
-  }
-}
+const activeIn = (session: Session, place: ProcessRef, budget: Budget): Promise<Record<string, string>> =>
+  traffic(session, place, budget).then(
+    ({ table }) => activeOf(table),
+    tolerate({}, "UNKNOWN_ACTION", "NO_REPLY"),
+  );

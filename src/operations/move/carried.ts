@@ -1,6 +1,6 @@
 /** The state that a move carries: the whole export of a process without what belongs to its fleet. */
 import type { Budget } from "../../core/budget.ts";
-import { FleetError } from "../../core/errors.ts";
+import { tolerate } from "../../core/errors.ts";
 import { canonicalJson, sha256 } from "../../core/hash.ts";
 import { parseJson } from "../../core/json.ts";
 import type { FleetSession } from "../../fleet/fleet-session.ts";
@@ -83,11 +83,5 @@ export async function containsRouter(
 ): Promise<boolean> {
   if (text !== undefined && StateSchema.parse(parseJson(text)).states?.[ROUTER_STATE] === undefined)
     return false;
-  try {
-    await traffic(session, place, budget);
-    return true;
-  } catch (error) {
-    if (error instanceof FleetError && NO_ROUTER.includes(error.code)) return false;
-    throw error;
-  }
+  return traffic(session, place, budget).then(() => true, tolerate(false, ...NO_ROUTER));
 }

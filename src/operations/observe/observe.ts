@@ -3,7 +3,7 @@ import { z } from "zod";
 import type { Scheduled } from "../../ao/port.ts";
 import { brief } from "../../core/brief.ts";
 import { budgetOf } from "../../core/budget.ts";
-import { FleetError } from "../../core/errors.ts";
+import { FleetError, tolerate } from "../../core/errors.ts";
 import { runsWithoutLibrary } from "../../fleet/code/without-library.ts";
 import type { FleetSession } from "../../fleet/fleet-session.ts";
 import { dryProbe } from "../../fleet/health/probe.ts";
@@ -158,16 +158,10 @@ async function dryCheckWithoutLibrary(context: ReadContext, member: Member): Pro
 const patienceOf = ({ limits }: ReadContext): number => (3 * limits.timeoutMs) / 1000;
 
 /** What a process reports about itself; undefined if it does not know Info, or uses that action for something else. */
-async function infoOf(context: ReadContext, member: Member): Promise<SaidInfo | undefined> {
-  try {
-    await context.rateLimit.turn();
-    return await dryInfo(context.fleet, member, patienceOf(context), "status");
-  } catch (error) {
-    const isUnknown = ["NO_REPLY", "UNKNOWN_ACTION", "BAD_REPLY"];
-    if (error instanceof FleetError && isUnknown.includes(error.code)) return undefined;
-    throw error;
-  }
-}
+const infoOf = (context: ReadContext, member: Member): Promise<SaidInfo | undefined> =>
+  withinRateLimit(context, (seconds) => dryInfo(context.fleet, member, seconds, "status")).catch(
+    tolerate(undefined, "NO_REPLY", "UNKNOWN_ACTION", "BAD_REPLY"),
+  );
 
 /** Runs a read within the rate limit. `work` receives its time limit in seconds. */
 export async function withinRateLimit<T>(
@@ -259,15 +253,11 @@ async function evaluationOf(
 }
 
 /** Whether the fleet is in maintenance, from the member that records it (MAINTENANCE_MODE). */
-async function maintenanceOf(context: ReadContext, member: Member): Promise<Reading["maintenance"]> {
-  try {
-    const { maintenance } = await rateLimitedRead(context, { member, action: "SYSTEM_STATUS" }, SystemSchema);
-    return { enabled: maintenance.enabled, reason: maintenance.reason };
-  } catch (error) {
-    if (error instanceof FleetError) return undefined;
-    throw error;
-  }
-}
+const maintenanceOf = (context: ReadContext, member: Member): Promise<Reading["maintenance"]> =>
+  rateLimitedRead(context, { member, action: "SYSTEM_STATUS" }, SystemSchema).then(
+    ({ maintenance: { enabled, reason } }) => ({ enabled, reason }),
+    tolerate(undefined),
+  );
 
 /** Who was refused and why, if the process lets this wallet read its audit. */
 async function refusalsOf(
@@ -277,19 +267,12 @@ async function refusalsOf(
   before: Watched,
 ): Promise<string | undefined> {
   if (count < context.limits.refusals) return undefined;
-  try {
-    await context.rateLimit.turn();
-    const entries = await dryAudit(context.fleet, member, patienceOf(context));
-    const since = (before.lastAnswerAt ?? 0) - 60_000;
-    const recent = entries.filter(({ outcome, at }) => outcome === "refused" && at >= since);
-    const said = recent
-      .slice(-3)
-      .map(
-        ({ code, action, from, count: n }) => `${code ?? "refused"} ${n}×: ${action} by ${brief(from, 14)}`,
-      );
-    return said.length === 0 ? undefined : said.join(", ");
-  } catch (error) {
-    if (error instanceof FleetError) return undefined;
-    throw error;
-  }
+  const read = withinRateLimit(context, (seconds) => dryAudit(context.fleet, member, seconds));
+  const entries = await read.catch(tolerate([]));
+  const since = (before.lastAnswerAt ?? 0) - 60_000;
+  const recent = entries.filter(({ outcome, at }) => outcome === "refused" && at >= since);
+  const said = recent
+    .slice(-3)
+    .map(({ code, action, from, count: n }) => `${code ?? "refused"} ${n}×: ${action} by ${brief(from, 14)}`);
+  return said.length === 0 ? undefined : said.join(", ");
 }

@@ -1,5 +1,5 @@
 import { type Budget, budgetOf } from "../../core/budget.ts";
-import { FleetError } from "../../core/errors.ts";
+import { FleetError, tolerate } from "../../core/errors.ts";
 import { canonicalJson } from "../../core/hash.ts";
 import { holdOf } from "../../delivery/index.ts";
 import { ALL_TRAFFIC_BP } from "../../delivery/strategy.ts";
@@ -8,7 +8,6 @@ import type { FleetSession } from "../../fleet/fleet-session.ts";
 import { resume, unsealAllKeys } from "../../fleet/protocol/state.ts";
 import { commandTraffic, proveTargets, setTraffic, traffic } from "../../fleet/protocol/traffic.ts";
 import type { ReleaseDocument } from "../../fleet/releases/document.ts";
-import { ignoreFleetError } from "./info.ts";
 import type { MemberPlan } from "./member-plan.ts";
 import type { Traffic } from "./stack.ts";
 
@@ -60,7 +59,7 @@ export async function routerState(
   fleet: FleetSession,
   { router }: Traffic,
 ): Promise<TrafficState | undefined> {
-  return traffic(fleet.session, router, budgetOf(TIMEOUT_SECONDS)).catch(ignoreFleetError);
+  return traffic(fleet.session, router, budgetOf(TIMEOUT_SECONDS)).catch(tolerate(undefined));
 }
 
 /**

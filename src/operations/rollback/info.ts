@@ -1,5 +1,5 @@
 import { budgetOf } from "../../core/budget.ts";
-import { FleetError } from "../../core/errors.ts";
+import { tolerate } from "../../core/errors.ts";
 import type { FleetSession } from "../../fleet/fleet-session.ts";
 import type { Member } from "../../fleet/members/member.ts";
 import { type Info as InfoReply, info } from "../../fleet/protocol/info.ts";
@@ -9,22 +9,11 @@ const NEEDED = ["version", "sourceHash", "epoch", "stateVersion", "migrations"] 
 export type Info = Pick<InfoReply<(typeof NEEDED)[number]>, "status" | (typeof NEEDED)[number]>;
 
 /** Asks a process for its `Info`; undefined if it does not run the fleet's code. */
-export async function infoOf(
+export const infoOf = (
   fleet: FleetSession,
   member: Pick<Member, "name" | "processId" | "generation">,
-): Promise<Info | undefined> {
-  try {
-    return await info(fleet.session, member, budgetOf(60), ...NEEDED);
-  } catch (error) {
-    // The process runs other code. The rollback loads the fleet's code, which fixes that.
-    if (error instanceof FleetError && (error.code === "NO_REPLY" || error.code === "PROCESS_ERROR"))
-      return undefined;
-    throw error;
-  }
-}
-
-/** A catch handler that turns a FleetError into `undefined` and throws everything else. */
-export function ignoreFleetError(error: unknown): undefined {
-  if (error instanceof FleetError) return undefined;
-  throw error;
-}
+): Promise<Info | undefined> =>
+  // If the process runs other code, the rollback loads the fleet's code, which fixes that.
+  info(fleet.session, member, budgetOf(60), ...NEEDED).catch(
+    tolerate(undefined, "NO_REPLY", "PROCESS_ERROR"),
+  );

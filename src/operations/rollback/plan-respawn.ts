@@ -1,11 +1,11 @@
 import { budgetOf } from "../../core/budget.ts";
-import { FleetError } from "../../core/errors.ts";
+import { FleetError, tolerate } from "../../core/errors.ts";
 import type { FleetSession } from "../../fleet/fleet-session.ts";
 import type { History } from "../../fleet/history.ts";
 import type { ReleaseDocument } from "../../fleet/releases/document.ts";
 import { lastSnapshot } from "../../fleet/snapshot/find.ts";
 import { takeSnapshot } from "../../fleet/snapshot/take.ts";
-import { ignoreFleetError, infoOf } from "./info.ts";
+import { infoOf } from "./info.ts";
 import { countLostMessages } from "./lost-messages.ts";
 import type { MemberPlan } from "./member-plan.ts";
 import { plannedState } from "./planned-state.ts";
@@ -43,7 +43,7 @@ export async function planRespawn(
   const found = await lastSnapshot(fleet.session, place, to.sourceHash, budgetOf(60));
   const { snapshot } = found;
   const lost = await countLostMessages(await history(), snapshot ?? { processId, slot: 0 }).catch(
-    ignoreFleetError,
+    tolerate(undefined),
   );
   return {
     name,

@@ -1,10 +1,10 @@
 /** Members whose strategy uses a process per revision: the earlier process if it still runs, otherwise a new one. */
-import type { Problem } from "../../core/errors.ts";
+import { type Problem, tolerate } from "../../core/errors.ts";
 import { heaviest } from "../../delivery/index.ts";
 import type { FleetSession } from "../../fleet/fleet-session.ts";
 import type { History } from "../../fleet/history.ts";
 import type { Member } from "../../fleet/members/member.ts";
-import { type Info, ignoreFleetError, infoOf } from "./info.ts";
+import { type Info, infoOf } from "./info.ts";
 import { countLostMessages, sumOfLost } from "./lost-messages.ts";
 import type { MemberPlan, PlanRequest } from "./member-plan.ts";
 import { isReachable } from "./migrations.ts";
@@ -48,7 +48,7 @@ export async function findWarmRevision(
   for (const processId of new Set(ids)) {
     if (sharers.every((id) => id === processId) && processId === member.processId) return undefined;
     // A process that does not answer is not warm.
-    const info = await infoOf(fleet, { ...member, processId }).catch(ignoreFleetError);
+    const info = await infoOf(fleet, { ...member, processId }).catch(tolerate(undefined));
     const runs = info?.status === "ACTIVE" || info?.status === "DRAINING";
     if (info && runs && info.sourceHash === to.sourceHash) return { processId, info };
   }

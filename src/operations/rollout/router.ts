@@ -1,5 +1,5 @@
 /** Finds the member that carries the router, by what it can do and never by its name. */
-import { FleetError } from "../../core/errors.ts";
+import { FleetError, tolerate } from "../../core/errors.ts";
 import { runsWithoutLibrary } from "../../fleet/code/without-library.ts";
 import type { FleetSession } from "../../fleet/fleet-session.ts";
 import { pickMember } from "../../fleet/members/known-fleet.ts";
@@ -37,14 +37,8 @@ export async function routerIn(
 }
 
 /** The stack's state; without the router's name if it cannot be read: the members themselves know who carries it. */
-async function stateOf(ask: PulumiStack): Promise<Pick<StackState, "router">> {
-  try {
-    return await stackState(ask);
-  } catch (error) {
-    if (error instanceof FleetError && error.code === "STATE_UNREADABLE") return {};
-    throw error;
-  }
-}
+const stateOf = (ask: PulumiStack): Promise<Pick<StackState, "router">> =>
+  stackState(ask).catch(tolerate({}, "STATE_UNREADABLE"));
 
 async function capable(fleet: FleetSession): Promise<Member | undefined> {
   const members = fleet.members.filter((member) => !runsWithoutLibrary(member));

@@ -1,5 +1,5 @@
 import { budgetOf } from "../../core/budget.ts";
-import { FleetError } from "../../core/errors.ts";
+import { tolerate } from "../../core/errors.ts";
 import type { AlertView } from "../../dashboard/view.ts";
 import type { FleetSession } from "../../fleet/fleet-session.ts";
 import { pickMember } from "../../fleet/members/known-fleet.ts";
@@ -8,10 +8,7 @@ import { changeAlerts, dryAlerts } from "../../fleet/protocol/alerts.ts";
 
 /** The alerts of a member, newest first. Each id starts with the member's name. */
 export async function alertsOf(fleet: FleetSession, member: Member): Promise<AlertView[]> {
-  const alerts = await dryAlerts(fleet, member, 20).catch((error: unknown) => {
-    if (error instanceof FleetError && error.code === "UNKNOWN_ACTION") return [];
-    throw error;
-  });
+  const alerts = await dryAlerts(fleet, member, 20).catch(tolerate([], "UNKNOWN_ACTION"));
   return alerts
     .map(({ alertId, raisedAt, ...alert }) => ({
       ...alert,

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { budgetOf } from "../../core/budget.ts";
-import { FleetError } from "../../core/errors.ts";
+import { tolerate } from "../../core/errors.ts";
 import type { ProcessView } from "../../dashboard/view.ts";
 import { runsWithoutLibrary } from "../../fleet/code/without-library.ts";
 import type { FleetSession } from "../../fleet/fleet-session.ts";
@@ -88,17 +88,11 @@ async function publishedView(
   if (!ao.published) return undefined;
   const [own, newest] = await Promise.all([
     publishedState(fleet.session, member),
-    ao.latest(member.processId, budgetOf(20)).catch(noSlot),
+    ao.latest(member.processId, budgetOf(20)).catch(tolerate(undefined)),
   ]);
   if (!own || !isHealthyNow(own, newest, Date.now())) return undefined;
   const published = { ...publishedOf(own), ...(newest === undefined ? {} : { newest }) };
   return readingOf(member, own.info, more, { health: "HEALTHY", reasons: [], published });
-}
-
-/** For `catch`: the schedule cannot be read. */
-function noSlot(error: unknown): undefined {
-  if (error instanceof FleetError) return undefined;
-  throw error;
 }
 
 /** The fields of Info that the page shows. */

@@ -1,4 +1,4 @@
-import { FleetError } from "../../core/errors.ts";
+import { tolerate } from "../../core/errors.ts";
 import type { TrafficView } from "../../dashboard/view.ts";
 import { figuresShown } from "../../delivery/index.ts";
 import type { Metrics, TrafficState } from "../../delivery/wire.ts";
@@ -8,15 +8,9 @@ import { dryTraffic } from "../../fleet/protocol/traffic.ts";
 import { percentile } from "../../monitor/statistics.ts";
 
 /** The table of the fleet's router; null if it has none yet. */
-export async function trafficOf(fleet: FleetSession, router: Member): Promise<TrafficView | null> {
-  try {
-    return viewOf(await dryTraffic(fleet, router, 20));
-  } catch (error) {
-    // A coordinator of a version without a router.
-    if (error instanceof FleetError && error.code === "UNKNOWN_ACTION") return null;
-    throw error;
-  }
-}
+export const trafficOf = (fleet: FleetSession, router: Member): Promise<TrafficView | null> =>
+  // A coordinator of a version without a router does not know the action.
+  dryTraffic(fleet, router, 20).then(viewOf, tolerate(null, "UNKNOWN_ACTION"));
 
 /** The router's state as the page shows it. Pure. */
 function viewOf(state: TrafficState): TrafficView | null {
