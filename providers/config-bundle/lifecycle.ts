@@ -18,6 +18,7 @@ import type { Session } from "../../src/fleet/session/session.ts";
 import { membersWithNewCode } from "../run/code-changes.ts";
 import { readDriftFacts, storeDriftFacts, withoutDrift } from "../run/drift-facts.ts";
 import { assumeUnchanged, checkInputs, hasUnknown, ownInputs } from "../run/inputs.ts";
+import { changesBy, lifecycleOf } from "../run/lifecycle.ts";
 import { PartialFailure } from "../run/partial-failure.ts";
 import { reporting } from "../run/reporting.ts";
 import { configure, sessionFor } from "../run/session.ts";
@@ -71,8 +72,7 @@ export async function diff(_id: string, olds: ConfigBundleOutputs, rawNews: Raw)
     ...coming.map((name) => `also goes to ${name}, whose process id will change`),
     ...explainChanges(olds, parsed.data),
   ];
-  for (const reason of reasons) say(`${parsed.data.name}: ${reason}`);
-  return { changes: reasons.length > 0, replaces: [] };
+  return changesBy(parsed.data.name, reasons);
 }
 
 /** The reasons for sending a bundle, by field and target. Pure. */
@@ -106,14 +106,13 @@ function explainSecrets(olds: ConfigBundleOutputs, news: ConfigBundleInputs): st
 const dropped = (before: readonly Target[], after: readonly Target[]): Target[] =>
   before.filter(({ name }) => !after.some((target) => target.name === name));
 
-export async function create(raw: Raw) {
-  const inputs = ConfigBundleInputsSchema.parse(ownInputs(raw));
-  return { id: idOf(inputs), outs: await configured(inputs, raw, undefined) };
-}
+const idOf = (inputs: ConfigBundleInputs): string => deploymentKey(inputs.scope, inputs.name);
 
-export async function update(_id: string, olds: ConfigBundleOutputs, raw: Raw) {
-  return { outs: await configured(ConfigBundleInputsSchema.parse(ownInputs(raw)), raw, olds) };
-}
+export const { create, update } = lifecycleOf({
+  ...{ schema: ConfigBundleInputsSchema, idOf },
+  ensure: (inputs, raw, olds: ConfigBundleOutputs | undefined) =>
+    step({ ...inputs, name: subjectOf(inputs) }, (session) => ensure(session, inputs, raw, olds)),
+});
 
 export const read = (id: string, props: ConfigBundleOutputs) =>
   reporting(subjectOf(props), () => refreshed(id, props));
@@ -167,20 +166,10 @@ async function clear(
   );
 }
 
-const idOf = (inputs: ConfigBundleInputs): string => deploymentKey(inputs.scope, inputs.name);
-
 /** The member that a bundle is for; with several targets, the bundle's own name. */
 function subjectOf({ name, targets }: ConfigBundleInputs): string {
   const [target, ...others] = targets;
   return target && others.length === 0 ? target.name : name;
-}
-
-function configured(
-  inputs: ConfigBundleInputs,
-  raw: Raw,
-  olds: ConfigBundleOutputs | undefined,
-): Promise<ConfigBundleOutputs> {
-  return step({ ...inputs, name: subjectOf(inputs) }, (session) => ensure(session, inputs, raw, olds));
 }
 
 async function ensure(

@@ -2,7 +2,8 @@ import { say } from "../../src/core/say.ts";
 import { keepSecrets } from "../../src/fleet/session/secrets.ts";
 import { type LocalNetworkInfo, start, status, stop } from "../../src/localnet/index.ts";
 import { addUser, isUser, removeUser, usersOf } from "../../src/localnet/users.ts";
-import { checkInputs, ownInputs } from "../run/inputs.ts";
+import { ownInputs } from "../run/inputs.ts";
+import { lifecycleOf } from "../run/lifecycle.ts";
 import { reporting } from "../run/reporting.ts";
 import { type LocalNetworkInputs, LocalNetworkInputsSchema, type LocalNetworkOutputs } from "./schema.ts";
 
@@ -14,9 +15,11 @@ const NAME = "local network";
 /** This provider needs no settings and no wallet; only its errors must not show a secret. */
 export const configure = keepSecrets;
 
-export async function check(_olds: Raw, news: Raw) {
-  return checkInputs(LocalNetworkInputsSchema, news);
-}
+export const { check, create, update } = lifecycleOf({
+  schema: LocalNetworkInputsSchema,
+  idOf: ({ dir }) => `localnet:${dir}`,
+  ensure,
+});
 
 /**
  * A stopped network, as after a reboot, is a change: it is started again on the same folder, with the same ids and state. So is a user that
@@ -34,18 +37,6 @@ export async function diff(_id: string, olds: LocalNetworkOutputs, rawNews: Raw)
   const names = [news.user, olds.user].filter((user) => user !== undefined);
   const isKnown = news.user === undefined || names.some((user) => isUser(news.dir, user));
   return { changes: !running || !isKnown, replaces: [] };
-}
-
-export async function create(raw: Raw) {
-  const inputs = LocalNetworkInputsSchema.parse(ownInputs(raw));
-  return { id: `localnet:${inputs.dir}`, outs: await ensure(inputs, raw) };
-}
-
-export async function update(_id: string, olds: LocalNetworkOutputs, raw: Raw) {
-  const inputs = LocalNetworkInputsSchema.parse(ownInputs(raw));
-  const outs = await ensure(inputs, raw);
-  if (olds.user !== undefined && olds.user !== inputs.user) removeUser(inputs.dir, olds.user);
-  return { outs };
 }
 
 export async function read(id: string, props: LocalNetworkOutputs) {
@@ -70,8 +61,15 @@ async function leave({ dir, user }: LocalNetworkOutputs): Promise<void> {
   if (usersOf(dir).length > 0) await start(dir);
 }
 
-const ensure = (inputs: LocalNetworkInputs, raw: Raw): Promise<LocalNetworkOutputs> =>
-  reporting(NAME, () => started(inputs, raw));
+async function ensure(
+  inputs: LocalNetworkInputs,
+  raw: Raw,
+  olds: LocalNetworkOutputs | undefined,
+): Promise<LocalNetworkOutputs> {
+  const outs = await reporting(NAME, () => started(inputs, raw));
+  if (olds?.user !== undefined && olds.user !== inputs.user) removeUser(inputs.dir, olds.user);
+  return outs;
+}
 
 async function started(inputs: LocalNetworkInputs, raw: Raw): Promise<LocalNetworkOutputs> {
   const began = performance.now();

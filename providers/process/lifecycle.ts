@@ -9,7 +9,8 @@ import { record } from "../../src/fleet/members/manifest.ts";
 import { isRuinedError, mayReplace } from "../../src/fleet/members/ruined.ts";
 import { readRunRequest } from "../../src/fleet/session/run-request.ts";
 import { deploymentKey } from "../../src/fleet/session/scope.ts";
-import { checkInputs, ownInputs } from "../run/inputs.ts";
+import { ownInputs } from "../run/inputs.ts";
+import { changesBy, lifecycleOf } from "../run/lifecycle.ts";
 import { reporting } from "../run/reporting.ts";
 import { configure, sessionFor } from "../run/session.ts";
 import { step } from "../run/step.ts";
@@ -28,9 +29,12 @@ export { configure };
 
 type Raw = Record<string, unknown>;
 
-export async function check(_olds: Raw, news: Raw) {
-  return checkInputs(ProcessInputsSchema, news);
-}
+export const { check, create, update } = lifecycleOf({
+  schema: ProcessInputsSchema,
+  idOf: ({ scope, name }) => deploymentKey(scope, name),
+  ensure: (inputs, raw, olds: ProcessOutputs | undefined) =>
+    step(inputs, (session) => ensure(session, inputs, raw, olds)),
+});
 
 /**
  * Ids of resources that were read and not yet compared. A refresh compares what it has just read, with the wallet's ownership as it was
@@ -65,19 +69,9 @@ async function changes(id: string, olds: ProcessOutputs, rawNews: Raw) {
   if (mayReplace(readRunRequest(), news.name))
     reasons.push("a new process if this one is ruined (--replace)");
   const warning = isRefresh ? undefined : await backupWarning(olds, news);
-  for (const line of warning === undefined ? reasons : [...reasons, warning]) say(`${news.name}: ${line}`);
-  return { changes: reasons.length > 0, replaces: [], deleteBeforeReplace: false };
-}
-
-export async function create(raw: Raw) {
-  const inputs = ProcessInputsSchema.parse(ownInputs(raw));
-  const outs = await step(inputs, (session) => ensure(session, inputs, raw, undefined));
-  return { id: deploymentKey(inputs.scope, inputs.name), outs };
-}
-
-export async function update(_id: string, olds: ProcessOutputs, raw: Raw) {
-  const inputs = ProcessInputsSchema.parse(ownInputs(raw));
-  return { outs: await step(inputs, (session) => ensure(session, inputs, raw, olds)) };
+  const result = changesBy(news.name, reasons);
+  if (warning !== undefined) say(`${news.name}: ${warning}`);
+  return { ...result, deleteBeforeReplace: false };
 }
 
 /** Asks the process itself, by signed messages. A process that does not answer is never reported as deleted. */

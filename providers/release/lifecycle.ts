@@ -1,6 +1,5 @@
 import { crashPoint } from "../../src/core/crash.ts";
 import { hashOf } from "../../src/core/hash.ts";
-import { say } from "../../src/core/say.ts";
 import { writeAtomically } from "../../src/fleet/files.ts";
 import { type ManifestProcess, readManifest, record } from "../../src/fleet/members/manifest.ts";
 import { approvalOf, forgetApproval } from "../../src/fleet/releases/approval.ts";
@@ -8,7 +7,8 @@ import { documentOf, releasePath } from "../../src/fleet/releases/document.ts";
 import { reportStep } from "../../src/fleet/session/progress.ts";
 import { deploymentKey } from "../../src/fleet/session/scope.ts";
 import type { Session } from "../../src/fleet/session/session.ts";
-import { checkInputs, hasUnknown, ownInputs } from "../run/inputs.ts";
+import { hasUnknown, ownInputs } from "../run/inputs.ts";
+import { changesBy, lifecycleOf } from "../run/lifecycle.ts";
 import { PartialFailure } from "../run/partial-failure.ts";
 import { configure } from "../run/session.ts";
 import { step } from "../run/step.ts";
@@ -19,9 +19,12 @@ export { configure };
 
 type Raw = Record<string, unknown>;
 
-export async function check(_olds: Raw, news: Raw) {
-  return checkInputs(ReleaseInputsSchema, news);
-}
+const idOf = (inputs: ReleaseInputs): string => deploymentKey(inputs.scope, "release");
+
+export const { check, create, update } = lifecycleOf<ReleaseInputs, ReleaseOutputs>({
+  ...{ schema: ReleaseInputsSchema, idOf },
+  ensure: (inputs, raw) => released(inputs, raw),
+});
 
 /** A release changes with its contents: declared data that differs, or anything that this run changed or repaired. */
 export async function diff(_id: string, olds: ReleaseOutputs, rawNews: Raw) {
@@ -39,17 +42,7 @@ export async function diff(_id: string, olds: ReleaseOutputs, rawNews: Raw) {
   if (hashOf(news.evidence) !== hashOf(olds.evidence)) reasons.push("settings or wiring were sent again");
   if (hashOf(news.warm ?? {}) !== hashOf(olds.warm ?? {}))
     reasons.push("the members that run outside the release changed");
-  for (const reason of reasons) say(`release: ${reason}`);
-  return { changes: reasons.length > 0, replaces: [] };
-}
-
-export async function create(raw: Raw) {
-  const inputs = ReleaseInputsSchema.parse(ownInputs(raw));
-  return { id: idOf(inputs), outs: await released(inputs, raw) };
-}
-
-export async function update(_id: string, _olds: ReleaseOutputs, raw: Raw) {
-  return { outs: await released(ReleaseInputsSchema.parse(ownInputs(raw)), raw) };
+  return changesBy("release", reasons);
 }
 
 /** Returns the state: the ledger is append-only, so a release cannot drift. */
@@ -59,8 +52,6 @@ export async function read(id: string, props: ReleaseOutputs) {
 
 /** Does nothing: the processes of the release retire on their own, and the release stays in the ledger. */
 export async function remove(_id: string, _props: ReleaseOutputs): Promise<void> {}
-
-const idOf = (inputs: ReleaseInputs): string => deploymentKey(inputs.scope, "release");
 
 /**
  * Members of the release that the manifest does not list: those that another machine deployed, and revisions that traffic has just moved

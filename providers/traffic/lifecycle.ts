@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Budget } from "../../src/core/budget.ts";
 import { FleetError } from "../../src/core/errors.ts";
-import { say } from "../../src/core/say.ts";
 import { activeOf, isSplit } from "../../src/delivery/index.ts";
 import { isWaitingCode, type Phase } from "../../src/delivery/phase.ts";
 import type { Table } from "../../src/delivery/wire.ts";
@@ -11,7 +10,8 @@ import { reportStep } from "../../src/fleet/session/progress.ts";
 import { deploymentKey } from "../../src/fleet/session/scope.ts";
 import type { Session } from "../../src/fleet/session/session.ts";
 import { storeDriftFacts, withoutDrift } from "../run/drift-facts.ts";
-import { assumeUnchanged, checkInputs, hasUnknown, ownInputs } from "../run/inputs.ts";
+import { assumeUnchanged, hasUnknown, ownInputs } from "../run/inputs.ts";
+import { changesBy, lifecycleOf } from "../run/lifecycle.ts";
 import { PartialFailure } from "../run/partial-failure.ts";
 import { reporting } from "../run/reporting.ts";
 import { configure, sessionFor } from "../run/session.ts";
@@ -35,33 +35,25 @@ type Raw = Record<string, unknown>;
 /** Name of the resource in progress lines and errors. */
 const NAME = "traffic";
 
-export async function check(_olds: Raw, news: Raw) {
-  return checkInputs(TrafficInputsSchema, news);
-}
+const idOf = (inputs: TrafficInputs): string => deploymentKey(inputs.scope, NAME);
+
+export const { check, create, update } = lifecycleOf({
+  ...{ schema: TrafficInputsSchema, idOf },
+  ensure: (inputs, raw, olds: TrafficOutputs | undefined) =>
+    step({ ...inputs, name: NAME }, (session) => ensure(session, inputs, raw, olds)),
+});
 
 /** Only a move of traffic is a change; another release in which nothing moves is not. */
 export async function diff(_id: string, olds: TrafficOutputs, rawNews: Raw) {
   const declared = ownInputs(rawNews);
   const coming = [...explainStranded(olds, declared), ...explainNewProcesses(olds, declared)];
-  for (const reason of coming) say(`${NAME}: ${reason}`);
-  if (coming.length > 0) return { changes: true, replaces: [] };
+  if (coming.length > 0) return changesBy(NAME, coming);
   const raw = assumeUnchanged(olds, declared);
   // An unknown value is a revision that does not exist yet and will get traffic.
   if (hasUnknown(raw)) return { changes: true };
   const parsed = TrafficInputsSchema.safeParse(raw);
   if (!parsed.success) return { changes: true };
-  const reasons = explainTraffic(olds, parsed.data);
-  for (const reason of reasons) say(`${NAME}: ${reason}`);
-  return { changes: reasons.length > 0, replaces: [] };
-}
-
-export async function create(raw: Raw) {
-  const inputs = TrafficInputsSchema.parse(ownInputs(raw));
-  return { id: idOf(inputs), outs: await rolledOut(inputs, raw, undefined) };
-}
-
-export async function update(_id: string, olds: TrafficOutputs, raw: Raw) {
-  return { outs: await rolledOut(TrafficInputsSchema.parse(ownInputs(raw)), raw, olds) };
+  return changesBy(NAME, explainTraffic(olds, parsed.data));
 }
 
 /** Asks the router itself. */
@@ -99,15 +91,6 @@ async function clearTable(props: TrafficOutputs): Promise<void> {
       throw error;
   }
 }
-
-const idOf = (inputs: TrafficInputs): string => deploymentKey(inputs.scope, NAME);
-
-const rolledOut = (
-  inputs: TrafficInputs,
-  raw: Raw,
-  olds: TrafficOutputs | undefined,
-): Promise<TrafficOutputs> =>
-  step({ ...inputs, name: NAME }, (session) => ensure(session, inputs, raw, olds));
 
 async function ensure(
   session: Session,

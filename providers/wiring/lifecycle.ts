@@ -1,9 +1,8 @@
 import { z } from "zod";
 import type { Budget } from "../../src/core/budget.ts";
 import { crashPoint } from "../../src/core/crash.ts";
-import { FleetError } from "../../src/core/errors.ts";
+import { FleetError, tolerate } from "../../src/core/errors.ts";
 import { hashOf } from "../../src/core/hash.ts";
-import { say } from "../../src/core/say.ts";
 import { ignoreProbeFailure, probe } from "../../src/fleet/health/probe.ts";
 import { wiringName } from "../../src/fleet/members/resource-names.ts";
 import { withReplaceRemedy } from "../../src/fleet/members/ruined.ts";
@@ -16,7 +15,8 @@ import { reportStep } from "../../src/fleet/session/progress.ts";
 import { deploymentKey } from "../../src/fleet/session/scope.ts";
 import type { Session } from "../../src/fleet/session/session.ts";
 import { readDriftFacts, storeDriftFacts, withoutDrift } from "../run/drift-facts.ts";
-import { assumeUnchanged, checkInputs, ownInputs } from "../run/inputs.ts";
+import { assumeUnchanged, ownInputs } from "../run/inputs.ts";
+import { changesBy, lifecycleOf } from "../run/lifecycle.ts";
 import { PartialFailure } from "../run/partial-failure.ts";
 import { reporting } from "../run/reporting.ts";
 import { configure, sessionFor } from "../run/session.ts";
@@ -45,9 +45,14 @@ const AllowedSchema = z.looseObject({
   allowed: luaList(z.string()),
 });
 
-export async function check(_olds: Raw, news: Raw) {
-  return checkInputs(WiringInputsSchema, news);
-}
+const idOf = (inputs: WiringInputs): string =>
+  deploymentKey(inputs.scope, inputs.name ?? wiringName(inputs.target.name));
+
+export const { check, create, update } = lifecycleOf({
+  ...{ schema: WiringInputsSchema, idOf },
+  ensure: (inputs, raw, olds: WiringOutputs | undefined) =>
+    step({ ...inputs, name: inputs.target.name }, (session) => ensure(session, inputs, raw, olds)),
+});
 
 export async function diff(_id: string, olds: WiringOutputs, rawNews: Raw) {
   const own = ownInputs(rawNews);
@@ -69,23 +74,13 @@ export async function diff(_id: string, olds: WiringOutputs, rawNews: Raw) {
     ...readDriftFacts(olds).map(driftReason),
   ];
   if (olds.target.processId !== news.target.processId) reasons.push("the process id changed");
-  for (const reason of reasons) say(`${news.target.name} wiring: ${reason}`);
-  return { changes: reasons.length > 0, replaces: [] };
+  return changesBy(`${news.target.name} wiring`, reasons);
 }
 
 /** The reason for a change that follows from a finding of the last refresh, or from a failed run. */
 function driftReason(finding: WiringDrift): string {
   const isByHand = finding.code !== "UNPROVED" && finding.code !== "UNANSWERED";
   return `${isByHand ? "changed by hand: " : ""}${driftText(finding)}`;
-}
-
-export async function create(raw: Raw) {
-  const inputs = WiringInputsSchema.parse(ownInputs(raw));
-  return { id: idOf(inputs), outs: await wired(inputs, raw, undefined) };
-}
-
-export async function update(_id: string, olds: WiringOutputs, raw: Raw) {
-  return { outs: await wired(WiringInputsSchema.parse(ownInputs(raw)), raw, olds) };
 }
 
 export const read = (id: string, props: WiringOutputs) =>
@@ -108,12 +103,6 @@ async function refreshed(id: string, props: WiringOutputs) {
 
 /** Does nothing: a retired process calls no peers. */
 export async function remove(_id: string, _props: WiringOutputs): Promise<void> {}
-
-const idOf = (inputs: WiringInputs): string =>
-  deploymentKey(inputs.scope, inputs.name ?? wiringName(inputs.target.name));
-
-const wired = (inputs: WiringInputs, raw: Raw, olds: WiringOutputs | undefined): Promise<WiringOutputs> =>
-  step({ ...inputs, name: inputs.target.name }, (session) => ensure(session, inputs, raw, olds));
 
 /** Sends the peers unless the target has them, and the list of who may change it; then checks that the target is ready. */
 async function ensure(
@@ -174,13 +163,6 @@ async function assertReady(session: Session, target: Target, budget: Budget): Pr
   });
 }
 
-/** For `catch`: a member without peers gets all of them, this one included, after traffic has moved. */
-function ignoreUnwired(error: unknown): undefined {
-  if (error instanceof FleetError && (error.code === "PEER_UNKNOWN" || error.code === "NO_REPLY"))
-    return undefined;
-  throw error;
-}
-
 /** Tells members that the target calls to accept it as a peer, in addition to the process that they call by its name. */
 async function admit(
   session: Session,
@@ -193,7 +175,10 @@ async function admit(
   await Promise.all(
     others.map(async (other) => {
       const request = { ...other, action: "ADMIT_PEER", epoch, data };
-      await ask(session, request, AdmittedSchema, budget).catch(ignoreUnwired);
+      // A member without peers gets all of them, this one included, after traffic has moved.
+      await ask(session, request, AdmittedSchema, budget).catch(
+        tolerate(undefined, "PEER_UNKNOWN", "NO_REPLY"),
+      );
     }),
   );
 }
