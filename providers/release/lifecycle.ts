@@ -1,9 +1,8 @@
 import { crashPoint } from "../../src/core/crash.ts";
 import { hashOf } from "../../src/core/hash.ts";
-import { writeAtomically } from "../../src/fleet/files.ts";
 import { type ManifestProcess, readManifest, record } from "../../src/fleet/members/manifest.ts";
 import { approvalOf, forgetApproval } from "../../src/fleet/releases/approval.ts";
-import { documentOf, releasePath } from "../../src/fleet/releases/document.ts";
+import { documentOf, writeRelease } from "../../src/fleet/releases/document.ts";
 import { reportStep } from "../../src/fleet/session/progress.ts";
 import { deploymentKey } from "../../src/fleet/session/scope.ts";
 import type { Session } from "../../src/fleet/session/session.ts";
@@ -124,9 +123,8 @@ async function ensure(session: Session, inputs: ReleaseInputs, raw: Raw): Promis
     await session.supersede();
     crashPoint("release.finished");
     const release: ReleaseOutputs = { ...outputs, epoch };
-    const text = `${JSON.stringify({ ...ownInputs({ ...release }), manifest }, null, 2)}\n`;
-    await writeAtomically(releasePath(inputs.scope, deployment.id), text);
-    await writeAtomically(releasePath(inputs.scope, "current"), text);
+    const document = { ...ownInputs({ ...release }), deploymentId: deployment.id, manifest };
+    await writeRelease(inputs.scope, document, true);
     await forgetApproval(inputs.scope);
     await reportStep(session, "release", "released", deployment.id, started);
     return release;

@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import { z } from "zod";
 import { brief } from "../../core/brief.ts";
 import { entryText, type HistoryEntry, historyOfStack } from "../../operations/rollback/entries.ts";
-import { historyFor } from "../../operations/rollback/history-for.ts";
+import { readHistory } from "../../operations/rollback/read-history.ts";
 import { type Cli, count, defineCommand, seconds } from "../command.ts";
 import { EXIT } from "../exit.ts";
 import type { Output } from "../output.ts";
@@ -35,7 +35,7 @@ export function historyCommand(cli: Cli): Command {
     options: Options,
     async run(context, options) {
       const fleet = await context.fleet({ journal: "discard", wallet: options.ledger });
-      const known = await historyFor(context, fleet, options.ledger ? options.timeout : 0);
+      const known = await readHistory(context, fleet, options.ledger ? options.timeout : 0);
       const entries = historyOfStack(known.releases, known.runs, known.updates, known.heldAt).slice(
         0,
         options.limit,

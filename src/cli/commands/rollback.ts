@@ -1,8 +1,8 @@
 import type { Command } from "commander";
+import { newId } from "../../core/stamp.ts";
 import type { RollbackType } from "../../fleet/protocol/rollback.ts";
 import { freeStack } from "../../operations/recover/free-stack.ts";
 import { chooseRelease } from "../../operations/rollback/choose.ts";
-import { newRollbackId } from "../../operations/rollback/id.ts";
 import { perform } from "../../operations/rollback/perform.ts";
 import { currentPin, setPin } from "../../operations/rollback/pin.ts";
 import { prepare } from "../../operations/rollback/prepare.ts";
@@ -73,7 +73,7 @@ async function run(context: Context, options: RollbackOptions): Promise<ExitCode
   const { stack, workspace } = free;
   const fleet = await context.fleet({ journal: "discard", asksRouter: !options.emergency });
   const { known, release } = await chooseRelease(context, fleet, options, releaseChooser(context));
-  const rollbackId = newRollbackId(new Date());
+  const rollbackId = newId("rollback", new Date());
   const prepared = await prepare(context, fleet, known, release, {
     rollbackId,
     only: options.only,

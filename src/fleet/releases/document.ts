@@ -4,7 +4,7 @@ import { z } from "zod";
 import { FleetError, tolerate } from "../../core/errors.ts";
 import { hashOf } from "../../core/hash.ts";
 import { ApprovalSchema } from "../../delivery/approval.ts";
-import { readJson } from "../files.ts";
+import { readJson, writeAtomically } from "../files.ts";
 import type { Manifest } from "../members/manifest.ts";
 import type { Scope, StackFiles } from "../session/scope.ts";
 import { DeclaredProcessSchema, MemberPolicySchema, MemberSchema, PinnedSchema } from "./declared.ts";
@@ -109,6 +109,17 @@ export async function readRelease(scope: StackFiles, id: string): Promise<Releas
   const release = verifiedRelease(found);
   if (release) return release;
   throw releaseDamaged(path, id);
+}
+
+/** Writes a release on this machine, and as the stack's current one if it is. */
+export async function writeRelease(
+  scope: StackFiles,
+  release: { readonly deploymentId: string; readonly [field: string]: unknown },
+  isCurrent: boolean,
+): Promise<void> {
+  const text = `${JSON.stringify(release, null, 2)}\n`;
+  await writeAtomically(releasePath(scope, release.deploymentId), text);
+  if (isCurrent) await writeAtomically(releasePath(scope, "current"), text);
 }
 
 /** The error of a release's file that is cut, or was changed. */

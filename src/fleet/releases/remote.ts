@@ -14,7 +14,7 @@ import { locateNetwork } from "../session/locate-network.ts";
 import type { StackFiles } from "../session/scope.ts";
 import type { StackSettings } from "../session/session.ts";
 import { walletSource } from "../session/wallet.ts";
-import { type ReleaseDocument, releasePath, verifiedRelease } from "./document.ts";
+import { type ReleaseDocument, verifiedRelease, writeRelease } from "./document.ts";
 
 /** Reads from the network with the address of the stack's wallet. Signs nothing, and locks no journal. */
 export interface Reader {
@@ -49,9 +49,7 @@ export async function releaseOnNetwork(
     const data = Buffer.from(await ao.data(item.id, budget)).toString("utf8");
     const release = verifiedRelease(releaseIn(data));
     if (release === undefined || (id !== undefined && release.deploymentId !== id)) continue;
-    const text = `${JSON.stringify(release, null, 2)}\n`;
-    await writeAtomically(releasePath(where, release.deploymentId), text);
-    if (id === undefined) await writeAtomically(releasePath(where, "current"), text);
+    await writeRelease(where, release, id === undefined);
     return release;
   }
   return undefined;

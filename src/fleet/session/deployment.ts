@@ -1,4 +1,5 @@
 import { FleetError } from "../../core/errors.ts";
+import { newId } from "../../core/stamp.ts";
 import { isGoneError } from "../members/gone.ts";
 import { type Incarnation, incarnationsIn, newestIncarnation } from "../members/members.ts";
 import { retireOrAbandon, yieldToRival } from "../members/rival.ts";
@@ -7,7 +8,6 @@ import { beginRun, failRun, reportProgress } from "../protocol/deployments.ts";
 import { info } from "../protocol/info.ts";
 import type { LedgerAt } from "../protocol/registry.ts";
 import { resume } from "../protocol/state.ts";
-import { newDeploymentId } from "./deployment-id.ts";
 import type { RunRequest } from "./run-request.ts";
 import type { Run, Session } from "./session.ts";
 
@@ -41,7 +41,7 @@ export class Deployment implements Run {
   constructor(request: RunRequest, session: () => Session) {
     this.#request = request;
     this.#session = session;
-    this.id = request.deploymentId ?? newDeploymentId(this.startedAt);
+    this.id = request.deploymentId ?? newId("deploy", this.startedAt);
   }
 
   seconds(): number {

@@ -1,5 +1,6 @@
 import { budgetOf } from "../../core/budget.ts";
 import { FleetError, type Problem } from "../../core/errors.ts";
+import { stampOf } from "../../core/stamp.ts";
 import type { FleetSession } from "../../fleet/fleet-session.ts";
 import type { Member } from "../../fleet/members/member.ts";
 import { info } from "../../fleet/protocol/info.ts";
@@ -25,7 +26,7 @@ export async function saveStates(
   seconds: number,
   note: (problem: Problem) => void,
 ): Promise<SavedStates> {
-  const deploymentId = `backup-${new Date().toISOString().replace(/[-:]|\..*/g, "")}`;
+  const deploymentId = `backup-${stampOf(new Date())}`;
   const taken: Snapshot[] = [];
   const failed: SavedStates["failed"][number][] = [];
   for (const member of members) {

@@ -2,7 +2,7 @@ import { appendFile, mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { printableLines } from "../../core/printable.ts";
 import { redactText } from "../../core/redact.ts";
-import { newDeploymentId } from "../../fleet/session/deployment-id.ts";
+import { newId } from "../../core/stamp.ts";
 import { logName, type StepEvent } from "../../fleet/session/progress.ts";
 import { type RunRequest, runVariables } from "../../fleet/session/run-request.ts";
 import { rotateLogs } from "../cleanup/rotate.ts";
@@ -114,7 +114,7 @@ async function runOnce(
   watch: (progress: Progress, deploymentId: string) => Watcher,
   attempt: number,
 ): Promise<DeployOutcome> {
-  const deploymentId = newDeploymentId(new Date());
+  const deploymentId = newId("deploy", new Date());
   const logs = join(request.projectDir, "build", "logs");
   const log = join("build", "logs", logName(deploymentId));
   await mkdir(logs, { recursive: true });

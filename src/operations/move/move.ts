@@ -1,7 +1,8 @@
 /** Moves a fleet from one stack to another: `copying`, then `opening`, then `moved`, each written down before it begins. */
-import { randomBytes } from "node:crypto";
+
 import { crashPoint } from "../../core/crash.ts";
 import { FleetError } from "../../core/errors.ts";
+import { newId } from "../../core/stamp.ts";
 import { giveUp, stackLocked } from "./failures.ts";
 import { finishMove, type SettingsOfBoth, settingsOf } from "./finish.ts";
 import { movedTo, type OpenMove, openMoves, setMoving } from "./moved-setting.ts";
@@ -38,11 +39,8 @@ export async function standingOf({ source, target }: Sides, projectDir: string):
   if (other !== undefined) throw begun(other);
   return isOwn && mine.some(isThis)
     ? { kind: "to-plan", id: record.id, isContinued: true }
-    : { kind: "to-plan", id: newMoveId(new Date()), isContinued: false };
+    : { kind: "to-plan", id: newId("move", new Date(), 4), isContinued: false };
 }
-
-const newMoveId = (now: Date): string =>
-  `move-${now.toISOString().replace(/[-:]|\..*/g, "")}-${randomBytes(4).toString("hex")}`;
 
 /**
  * Copies every state and compares it, then finishes.

@@ -1,14 +1,14 @@
 import { FleetError } from "../../core/errors.ts";
+import { newId } from "../../core/stamp.ts";
 import type { OperationContext } from "../context.ts";
 import type { Engine } from "../deploy/engine.ts";
 import type { DeployOutcome } from "../deploy/run.ts";
 import { mayHaveChanged } from "../deploy/standing.ts";
 import { freeStack } from "../recover/free-stack.ts";
-import { historyFor } from "./history-for.ts";
-import { newRollbackId } from "./id.ts";
 import { describeLost } from "./lost-messages.ts";
 import { perform, type RollbackObserver } from "./perform.ts";
 import { prepare } from "./prepare.ts";
+import { readHistory } from "./read-history.ts";
 import { lastReport } from "./report.ts";
 import { type UnsavedMember, unsavedLine } from "./unsaved.ts";
 
@@ -54,13 +54,13 @@ export async function rollBackAutomatically(
     // A killed pulumi leaves its lock, and perhaps a provider that is still running.
     if (!(await freeStack(context, out))) return { kind: "stopped", code: "STACK_LOCKED" };
     const fleet = await context.fleet({ journal: "discard" });
-    const known = await historyFor(context, fleet, 30);
+    const known = await readHistory(context, fleet, 30);
     const release = known.releases.find(({ current }) => current);
     if (!release) return { kind: "not-needed" };
     const last = await lastReport(projectDir, fleet);
     if (last?.automatic && last.status !== "COMPLETED" && last.to.releaseHash === release.releaseHash)
       return stop(loopError(release.deploymentId, last.rollbackId));
-    const rollbackId = newRollbackId(new Date());
+    const rollbackId = newId("rollback", new Date());
     const prepared = await prepare(context, fleet, known, release, {
       rollbackId,
       only: [],

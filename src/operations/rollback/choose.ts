@@ -2,8 +2,8 @@ import { FleetError } from "../../core/errors.ts";
 import { UsageError } from "../../core/usage-error.ts";
 import type { FleetSession } from "../../fleet/fleet-session.ts";
 import type { OperationContext } from "../context.ts";
-import { historyFor } from "./history-for.ts";
 import type { StackHistory } from "./read-history.ts";
+import { readHistory } from "./read-history.ts";
 import type { KnownRelease } from "./releases.ts";
 import { latestReleasesText, noOtherRelease, targetOf } from "./target.ts";
 
@@ -33,14 +33,14 @@ export async function chooseRelease(
   ask: ((releases: readonly KnownRelease[]) => Promise<KnownRelease>) | undefined,
 ): Promise<{ known: StackHistory; release: KnownRelease }> {
   if (wanted.emergency && wanted.to !== undefined) {
-    const here = await historyFor(context, fleet, 0, false);
+    const here = await readHistory(context, fleet, 0, false);
     const release = here.releases.find(
       ({ deploymentId, document }) => deploymentId === wanted.to && document,
     );
     if (release) return { known: here, release };
   }
   const askLedger = wanted.manual ? 0 : LEDGER_TIMEOUT_SECONDS;
-  const known = await historyFor(context, fleet, askLedger, !wanted.emergency);
+  const known = await readHistory(context, fleet, askLedger, !wanted.emergency);
   if (known.withoutLedger) throw silentLedger(fleet, known.withoutLedger);
   const { to, deploymentId } = wanted;
   if (to !== undefined || deploymentId !== undefined) {

@@ -4,7 +4,12 @@ import { FleetError, throwAll } from "../../core/errors.ts";
 import type { TrafficState } from "../../delivery/wire.ts";
 import type { FleetSession } from "../../fleet/fleet-session.ts";
 import { releaseOfRun } from "../../fleet/protocol/deployments.ts";
-import { type ReleaseDocument, readRelease, verifiedRelease } from "../../fleet/releases/document.ts";
+import {
+  type ReleaseDocument,
+  readRelease,
+  verifiedRelease,
+  writeRelease,
+} from "../../fleet/releases/document.ts";
 import type { Pin } from "../../fleet/releases/pin.ts";
 import { ensureBundles, releaseOnNetwork } from "../../fleet/releases/remote.ts";
 import type { OperationContext } from "../context.ts";
@@ -12,7 +17,7 @@ import { routerState } from "./emergency.ts";
 import { ledgerOf } from "./ledger.ts";
 import type { MemberPlan } from "./member-plan.ts";
 import { planMembers } from "./plan-members.ts";
-import { keepRelease, type StackHistory } from "./read-history.ts";
+import type { StackHistory } from "./read-history.ts";
 import type { KnownRelease } from "./releases.ts";
 import type { Traffic } from "./stack.ts";
 import { type UnsavedMember, unsavedOf } from "./unsaved.ts";
@@ -67,7 +72,7 @@ export async function prepare(
   const where = { home: join(context.projectDir, ".fleet"), project, stack };
   const reader = async () => ({ ao: fleet.session.ao, close: async () => {} });
   const target = await documentOf(fleet, where, release, manner.manual);
-  await keepRelease(where, target);
+  await writeRelease(where, target, false);
   const { chosenMembers } = await import("../../../components/plan-pinned.ts");
   chosenMembers(target, known.current, manner.only);
   const silent = manner.manual ? [fleet.ledger ?? ""] : [];

@@ -1,8 +1,9 @@
+import { join } from "node:path";
 import { FleetError } from "../../core/errors.ts";
-import { writeAtomically } from "../../fleet/files.ts";
 import type { FleetSession } from "../../fleet/fleet-session.ts";
-import { type ReleaseDocument, readRelease, releasePath } from "../../fleet/releases/document.ts";
+import { type ReleaseDocument, readRelease, writeRelease } from "../../fleet/releases/document.ts";
 import type { StackFiles } from "../../fleet/session/scope.ts";
+import type { OperationContext } from "../context.ts";
 import { type LedgerRun, ledgerOf, readLedger, runsOf } from "./ledger.ts";
 import { type KnownRelease, localReleases, mergeReleases } from "./releases.ts";
 import {
@@ -38,16 +39,19 @@ export interface StackHistory {
  * Reads the history of a stack from this machine's releases, the ledger, and the stack's own history and state. Saves the release that
  * runs now on this machine, so that a new clone has it too.
  *
- * @param reads `askLedger`: time limit for the ledger in seconds; 0 skips the ledger. `needsState`: whether it fails if the stack's state and
- *   history cannot be read
+ * @param askLedger time limit for the ledger in seconds; 0 skips the ledger
+ * @param needsState whether it fails if the stack's state and history cannot be read. @default true
  * @throws FleetError STATE_UNREADABLE
  */
 export async function readHistory(
+  context: OperationContext,
   fleet: FleetSession,
-  where: StackFiles,
-  ask: PulumiStack,
-  { askLedger, needsState }: { readonly askLedger: number; readonly needsState: boolean },
+  askLedger: number,
+  needsState = true,
 ): Promise<StackHistory> {
+  const { project, stack } = fleet;
+  const where = { home: join(context.projectDir, ".fleet"), project, stack };
+  const ask = { host: context.host, workspace: await context.workspace(), project, stack };
   const { updates, state, withoutState } = await ofPulumi(ask, needsState);
   const { release: ofState, hasRelease, traffic, heldAt } = state;
   const past = await pastStates(ask, updates);
@@ -104,12 +108,6 @@ async function currentRelease(
   const local = await readRelease(where, "current").catch(() => undefined);
   if (!ofState || local?.deploymentId === ofState.deploymentId) return local;
   if (local && local.releasedAt > ofState.releasedAt) return local;
-  await keepRelease(where, ofState);
-  await writeAtomically(releasePath(where, "current"), `${JSON.stringify(ofState, null, 2)}\n`);
+  await writeRelease(where, ofState, true);
   return ofState;
-}
-
-/** Saves a release that was read from elsewhere on this machine. */
-export async function keepRelease(where: StackFiles, release: ReleaseDocument): Promise<void> {
-  await writeAtomically(releasePath(where, release.deploymentId), `${JSON.stringify(release, null, 2)}\n`);
 }

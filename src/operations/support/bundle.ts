@@ -7,6 +7,7 @@ import { FleetError, type Problem } from "../../core/errors.ts";
 import { knownSecrets, type Secret } from "../../core/known-secrets.ts";
 import { isPrivateName } from "../../core/redact.ts";
 import { replaceFile } from "../../core/replace-file.ts";
+import { stampOf } from "../../core/stamp.ts";
 import { servingIn } from "../../fleet/members/known-fleet.ts";
 import { doctor } from "../../toolchain/doctor.ts";
 import type { Env } from "../../toolchain/paths.ts";
@@ -64,7 +65,7 @@ export async function createSupportBundle(
     ...(await filesOf(projectDir)),
     ...(options.offline ? [] : await ofTheFleet(context, options, unreachable)),
   ];
-  const time = new Date().toISOString().replace(/[-:]|\..*/g, "");
+  const time = stampOf(new Date());
   const file = resolve(projectDir, options.output ?? join("build", `support-${time}.tgz`));
   const clean = parts.map(({ name, text }) => ({ name, text: cutFile(name, redactFile(name, text, known)) }));
   const archive = await pack(`support-${time}`, clean);

@@ -26,8 +26,8 @@ import { commandTraffic } from "../../fleet/protocol/traffic.ts";
 import type { OperationContext } from "../context.ts";
 import { explorerPage, linksOf } from "../observe/links.ts";
 import { entryText, type HistoryEntry, historyOfStack } from "../rollback/entries.ts";
-import { historyFor } from "../rollback/history-for.ts";
 import type { StackHistory } from "../rollback/read-history.ts";
+import { readHistory } from "../rollback/read-history.ts";
 import { noRouter } from "../rollout/router.ts";
 import { isError, isErrorMessage, type LogEntry, newestEntries } from "../trace/log-entries.ts";
 import { acknowledge, alertsOf } from "./alerts.ts";
@@ -54,7 +54,7 @@ export function fleetSource(context: OperationContext, fleet: FleetSession, roll
     const known = await servingFleet(fleet.session, { readState: async () => fleet, note: () => {} });
     return { ...fleet, ...known };
   };
-  const releases = cacheReleases((now: FleetSession) => historyFor(context, now, 0));
+  const releases = cacheReleases((now: FleetSession) => readHistory(context, now, 0));
   let reader: Promise<History> | undefined;
   const history = (now: FleetSession): Promise<History> => {
     reader ??= context.host.history(now, 24 * 3600);
