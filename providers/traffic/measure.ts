@@ -19,6 +19,7 @@ import {
 } from "../../src/delivery/index.ts";
 import type { TrafficState } from "../../src/delivery/wire.ts";
 import { probe } from "../../src/fleet/health/probe.ts";
+import { didNotPass } from "../../src/fleet/health/schema.ts";
 import type { ProcessRef } from "../../src/fleet/health/verdict.ts";
 import type { Session } from "../../src/fleet/session/session.ts";
 import { askService } from "./ask-service.ts";
@@ -162,7 +163,7 @@ function placeOf({ services }: Wanted, name: string): ProcessRef {
 async function health(session: Session, place: ProcessRef, budget: Budget): Promise<HealthMeasured> {
   try {
     const { healthStatus, checks } = await probe(session, place, "ALL", {}, budget);
-    const bad = checks.filter(({ status }) => status !== "HEALTHY" && status !== "PASS");
+    const bad = checks.filter(didNotPass);
     return {
       status: healthStatus,
       reasons: bad.map((check) => `${check.name}: ${check.detail ?? check.status}`),

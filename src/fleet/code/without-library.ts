@@ -3,14 +3,13 @@
  * Eval of its owner. Such an Eval leaves no globals behind.
  */
 import { randomBytes } from "node:crypto";
-import { setTimeout as sleep } from "node:timers/promises";
 import { looksLikeInbox } from "../../ao/inbox.ts";
 import type { Ao, Evaluation } from "../../ao/port.ts";
 import { AOS_GLOBALS, luaString } from "../../bundler/index.ts";
-import { type Budget, within } from "../../core/budget.ts";
+import type { Budget } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
 import { describeManualChanges } from "../health/code-drift.ts";
-import { failedProbe } from "../health/probe.ts";
+import { lookUntilHealthy } from "../health/probe.ts";
 import type { HealthOutput, HealthPolicy } from "../health/schema.ts";
 import type { ManualChange, ProcessRef } from "../health/verdict.ts";
 import { isLostError } from "../members/gone.ts";
@@ -218,31 +217,22 @@ export async function observeWithoutLibrary(
 }
 
 /** Polls until aos answers with the loaded code, or the policy's time or retries are used up. */
-export async function awaitHealthyWithoutLibrary(
+export function awaitHealthyWithoutLibrary(
   session: Session,
   place: ProcessRef,
   code: readonly string[],
   policy: HealthPolicy,
   budget: Budget,
 ): Promise<HealthOutput> {
-  const time = within(budget, policy.timeoutSeconds);
-  let last: HealthOutput = { status: "UNKNOWN", reasons: ["no Eval was answered"] };
-  for (let attempt = 0; attempt <= policy.retries && time.remaining() > 0; attempt += 1) {
-    if (attempt > 0) await sleep(Math.min(policy.intervalSeconds * 1000, time.remaining()));
-    try {
-      const { code: now, responseMs } = await readRunningCode(session, place, time);
-      const changed = describeManualChanges(runningCodeChanges(code, now));
-      if (changed.length > 0) last = { status: "UNHEALTHY", reasons: changed.map((line) => `code: ${line}`) };
-      else if (responseMs <= policy.maxResponseMs) return { status: "HEALTHY", reasons: [] };
-      else {
-        const took = `performance: answered in ${Math.round(responseMs)} ms, allowed: at most ${policy.maxResponseMs} ms`;
-        return { status: "DEGRADED", reasons: [took] };
-      }
-    } catch (error) {
-      last = failedProbe(error);
-    }
-  }
-  return last;
+  const look = async (time: Budget): Promise<HealthOutput> => {
+    const { code: now, responseMs } = await readRunningCode(session, place, time);
+    const changed = describeManualChanges(runningCodeChanges(code, now));
+    if (changed.length > 0) return { status: "UNHEALTHY", reasons: changed.map((line) => `code: ${line}`) };
+    if (responseMs <= policy.maxResponseMs) return { status: "HEALTHY", reasons: [] };
+    const took = `performance: answered in ${Math.round(responseMs)} ms, allowed: at most ${policy.maxResponseMs} ms`;
+    return { status: "DEGRADED", reasons: [took] };
+  };
+  return lookUntilHealthy(look, policy, budget, "no Eval was answered");
 }
 
 /** Records that a member is retired: the process itself has no such state. */

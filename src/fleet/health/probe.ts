@@ -11,7 +11,7 @@ import { dryAsk } from "../protocol/dry.ts";
 import type { Session } from "../session/session.ts";
 import type { CheckSet } from "./check-types.ts";
 import { probeFailureReason } from "./code-drift.ts";
-import type { HealthOutput, HealthPolicy } from "./schema.ts";
+import { didNotPass, type HealthOutput, type HealthPolicy } from "./schema.ts";
 import { type Expected, type ProcessRef, type Verdict, VerdictSchema } from "./verdict.ts";
 
 const ACTION = "HEALTH_CHECK";
@@ -67,7 +67,7 @@ export function judge(
   policy: HealthPolicy,
 ): HealthOutput {
   const reasons = verdict.checks
-    .filter((check) => check.status !== "HEALTHY" && check.status !== "PASS")
+    .filter(didNotPass)
     .map(
       (check) =>
         `${check.checkType.toLowerCase()} check "${check.name}" is ${check.status}${check.detail ? `: ${check.detail}` : ""}`,
@@ -98,7 +98,7 @@ export function judge(
  *
  * @param checkType the checks of each probe. @default all
  */
-export async function awaitHealthy(
+export function awaitHealthy(
   session: Session,
   place: ProcessRef,
   expected: Expected,
@@ -106,15 +106,23 @@ export async function awaitHealthy(
   budget: Budget,
   checkType: CheckSet = "ALL",
 ): Promise<HealthOutput> {
+  const look = async (time: Budget) =>
+    judge(await probe(session, place, checkType, expected, time), expected, policy);
+  return lookUntilHealthy(look, policy, budget, "no probe was answered");
+}
+
+/** Looks until the result is HEALTHY or DEGRADED, or the policy's time or retries are used up. @param unanswered the reason if there was no look */
+export async function lookUntilHealthy(
+  look: (time: Budget) => Promise<HealthOutput>,
+  policy: HealthPolicy,
+  budget: Budget,
+  unanswered: string,
+): Promise<HealthOutput> {
   const time = within(budget, policy.timeoutSeconds);
-  let last: HealthOutput = { status: "UNKNOWN", reasons: ["no probe was answered"] };
+  let last: HealthOutput = { status: "UNKNOWN", reasons: [unanswered] };
   for (let attempt = 0; attempt <= policy.retries && time.remaining() > 0; attempt += 1) {
     if (attempt > 0) await sleep(Math.min(policy.intervalSeconds * 1000, time.remaining()));
-    try {
-      last = judge(await probe(session, place, checkType, expected, time), expected, policy);
-    } catch (error) {
-      last = failedProbe(error);
-    }
+    last = await look(time).catch(failedProbe);
     if (last.status === "HEALTHY" || last.status === "DEGRADED") return last;
   }
   return last;
@@ -124,7 +132,7 @@ export async function awaitHealthy(
 const FINAL = new Set(["STALE_EPOCH", "FORBIDDEN", "PROCESS_RUINED", "PROCESS_GONE"]);
 
 /** The health after a failed probe, if another one may succeed; rethrows any other error. */
-export function failedProbe(error: unknown): HealthOutput {
+function failedProbe(error: unknown): HealthOutput {
   if (!(error instanceof FleetError) || error.isLocal || FINAL.has(error.code)) throw error;
   // A slow or unavailable unit says nothing about the process.
   const status = error.code === "NO_REPLY" ? "OFFLINE" : error.transient ? "UNKNOWN" : "UNHEALTHY";

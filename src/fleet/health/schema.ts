@@ -26,6 +26,10 @@ export const CheckSchema = z.looseObject({
   detail: z.string().optional(),
 });
 
+/** Whether a check says anything but that it passed. */
+export const didNotPass = ({ status }: { readonly status: string }): boolean =>
+  status !== "HEALTHY" && status !== "PASS";
+
 /** The process' last reported health. Contains no changing values, so an idle refresh shows no change. */
 export const HealthOutputSchema = z.strictObject({
   /** OFFLINE: it did not answer. UNKNOWN: it could not be asked yet. */

@@ -7,6 +7,7 @@ import { FleetError, tolerate } from "../../core/errors.ts";
 import { runsWithoutLibrary } from "../../fleet/code/without-library.ts";
 import type { FleetSession } from "../../fleet/fleet-session.ts";
 import { dryProbe } from "../../fleet/health/probe.ts";
+import { didNotPass } from "../../fleet/health/schema.ts";
 import { dryProbeWithoutLibrary } from "../../fleet/health/without-library.ts";
 import { type History, resultIdOf } from "../../fleet/history.ts";
 import type { Member } from "../../fleet/members/member.ts";
@@ -122,7 +123,7 @@ async function ask(context: ReadContext, member: Member): Promise<Said> {
     const info = own ?? { status: "", capabilities: [], version, sourceHash, release, epoch };
     if (verdict.nonce !== nonce) return { outcome: "wrong", detail: "it answered another check", info };
     const detail = verdict.checks
-      .filter(({ status }) => status !== "HEALTHY" && status !== "PASS")
+      .filter(didNotPass)
       .map(({ name, detail: why }) => (why ? `${name}: ${why}` : name))
       .join("; ");
     // A retired process still answers, but serves nobody.

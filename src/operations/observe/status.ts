@@ -2,6 +2,7 @@ import { budgetOf } from "../../core/budget.ts";
 import { runsWithoutLibrary } from "../../fleet/code/without-library.ts";
 import type { FleetSession } from "../../fleet/fleet-session.ts";
 import { probe } from "../../fleet/health/probe.ts";
+import { didNotPass } from "../../fleet/health/schema.ts";
 import type { Sealed } from "../../fleet/health/sealed.ts";
 import {
   dryProbeWithoutLibrary,
@@ -27,7 +28,7 @@ export async function checkMember(fleet: FleetSession, member: Member, timeout: 
     if (runsWithoutLibrary(member))
       return rowWithoutLibrary(member, await probeWithoutLibrary(fleet, member, budgetOf(timeout)));
     const verdict = await probe(fleet.session, base, "ALL", {}, budgetOf(timeout));
-    const odd = verdict.checks.filter(({ status }) => status !== "HEALTHY" && status !== "PASS");
+    const odd = verdict.checks.filter(didNotPass);
     const other = codeDrift(member, verdict.sourceHash);
     const drains = odd.length > 0 && other.length === 0 && odd.every(isDraining);
     const reasons = odd.map(

@@ -6,6 +6,7 @@ import { shortHash } from "../../core/hash.ts";
 import { runsWithoutLibrary } from "../../fleet/code/without-library.ts";
 import { CHECK_KINDS } from "../../fleet/health/check-types.ts";
 import { probe } from "../../fleet/health/probe.ts";
+import { didNotPass } from "../../fleet/health/schema.ts";
 import { NO_LIBRARY_REASON } from "../../fleet/health/without-library.ts";
 import { servingIn } from "../../fleet/members/known-fleet.ts";
 import type { Member } from "../../fleet/members/member.ts";
@@ -122,7 +123,7 @@ async function checkMember(
     answered = true;
     for (const kind of CHECK_KINDS) {
       const checks = verdict.checks.filter(({ checkType }) => checkType === kind);
-      const odd = checks.filter(({ status }) => status !== "HEALTHY" && status !== "PASS");
+      const odd = checks.filter(didNotPass);
       const bad = odd.some(({ status }) => status !== "DEGRADED");
       const words = odd.map(({ name: check, status, detail }) => `${check} is ${status}: ${detail}`);
       const detail =

@@ -5,6 +5,7 @@ import type { ProcessView } from "../../dashboard/view.ts";
 import { runsWithoutLibrary } from "../../fleet/code/without-library.ts";
 import type { FleetSession } from "../../fleet/fleet-session.ts";
 import { dryProbe } from "../../fleet/health/probe.ts";
+import { didNotPass } from "../../fleet/health/schema.ts";
 import { dryProbeWithoutLibrary } from "../../fleet/health/without-library.ts";
 import type { Member } from "../../fleet/members/member.ts";
 import { dryInfo, type Info } from "../../fleet/protocol/info.ts";
@@ -57,7 +58,7 @@ export async function readProcess(
       dryInfo(fleet, member, 20),
     ]);
     const reasons = verdict.checks
-      .filter(({ status }) => status !== "HEALTHY" && status !== "PASS")
+      .filter(didNotPass)
       .map((check) => `${check.name} is ${check.status}${check.detail ? `: ${check.detail}` : ""}`);
     const { version, sourceHash, release, epoch = null } = info;
     const answer = { health: verdict.healthStatus, at: Date.now(), version, sourceHash, epoch, release };
