@@ -5,11 +5,10 @@ import { type Budget, within } from "../../src/core/budget.ts";
 import { FleetError } from "../../src/core/errors.ts";
 import { shortHash } from "../../src/core/hash.ts";
 import type { Program, RestoredState } from "../../src/fleet/code/commit.ts";
-import { composeProgram, type OwnAnswer, readLoadOutcome } from "../../src/fleet/code/program.ts";
+import { composeProgram, type LoadReport, readLoadOutcome } from "../../src/fleet/code/program.ts";
 import { refusedState } from "../../src/fleet/code/refused-state.ts";
-import type { StateComparison } from "../../src/fleet/code/state-comparison.ts";
 import { composeWithoutLibrary, runsWithoutLibrary } from "../../src/fleet/code/without-library.ts";
-import type { ManualChange, ProcessRef } from "../../src/fleet/health/verdict.ts";
+import type { ProcessRef } from "../../src/fleet/health/verdict.ts";
 import { adoption } from "../../src/fleet/members/adoption.ts";
 import { isStep, memberKey, parseKey } from "../../src/fleet/session/member-key.ts";
 import type { Session } from "../../src/fleet/session/session.ts";
@@ -17,22 +16,10 @@ import type { ProcessInputs } from "./schema.ts";
 import { wrongWallet } from "./wrong-wallet.ts";
 
 /** A load that the process reported as committed. */
-export interface Loaded {
+export interface Loaded extends Omit<LoadReport, "sourceHash"> {
   readonly evalId: string;
   /** When the message was signed, in milliseconds since 1970. */
   readonly at: number;
-  /** The process' handlers after the load, if it reports them. */
-  readonly handlers?: readonly string[];
-  /** The version of its state's shape after the load, if it reports one. */
-  readonly stateVersion?: string;
-  /** Without the library: its code after the load. */
-  readonly code?: readonly string[];
-  /** Manual changes that the load reverted, if the process reports them. */
-  readonly repaired?: readonly ManualChange[];
-  /** Actions of the library that the program handles itself. */
-  readonly answeredByProgram?: readonly OwnAnswer[];
-  /** How the load treated the existing state, if the process reports it. */
-  readonly kept?: StateComparison;
 }
 
 /** @throws FleetError BUNDLE_GONE */
@@ -256,17 +243,7 @@ async function committed(
   return loaded(id, at, outcome);
 }
 
-const loaded = (
-  evalId: string,
-  at: number,
-  { handlers, stateVersion, repaired, answeredByProgram, code, kept }: Omit<Loaded, "evalId" | "at">,
-): Loaded => ({
-  evalId,
-  at,
-  ...(handlers === undefined ? {} : { handlers }),
-  ...(stateVersion === undefined ? {} : { stateVersion }),
-  ...(code === undefined ? {} : { code }),
-  ...(repaired === undefined ? {} : { repaired }),
-  ...(answeredByProgram === undefined ? {} : { answeredByProgram }),
-  ...(kept === undefined ? {} : { kept }),
-});
+function loaded(evalId: string, at: number, outcome: LoadReport & { readonly kind: "committed" }): Loaded {
+  const { kind: _, sourceHash, ...report } = outcome;
+  return { evalId, at, ...report };
+}

@@ -96,24 +96,27 @@ export function bundleIn(program: string, hash: string): string | undefined {
 
 const OwnAnswerSchema = z.looseObject({ action: z.string(), handler: z.string() });
 /** An action of the library for which the program has a handler of its own. */
-export type OwnAnswer = z.infer<typeof OwnAnswerSchema>;
+type OwnAnswer = z.infer<typeof OwnAnswerSchema>;
+
+/** What a process reports of a load that it committed. */
+export interface LoadReport {
+  readonly sourceHash: string;
+  /** The process' handlers after the load. */
+  readonly handlers?: readonly string[];
+  /** The shape of the states after the load. */
+  readonly stateVersion?: string;
+  /** Without the library: the code after the load. */
+  readonly code?: readonly string[];
+  /** Manual changes that the load repaired. */
+  readonly repaired?: readonly ManualChange[];
+  /** Actions of the library that the program handles itself, and the handlers. */
+  readonly answeredByProgram?: readonly OwnAnswer[];
+  /** What happened to the state; absent with earlier libraries, which do not compare. */
+  readonly kept?: StateComparison;
+}
 
 type LoadOutcome =
-  | {
-      readonly kind: "committed";
-      readonly sourceHash: string;
-      readonly handlers?: readonly string[];
-      /** The shape of the states after the load. */
-      readonly stateVersion?: string;
-      /** Without the library: the code after the load. */
-      readonly code?: readonly string[];
-      /** Manual changes that the load repaired. */
-      readonly repaired?: readonly ManualChange[];
-      /** Actions of the library that the program handles itself, and the handlers. */
-      readonly answeredByProgram?: readonly OwnAnswer[];
-      /** What happened to the state; absent with earlier libraries, which do not compare. */
-      readonly kept?: StateComparison;
-    }
+  | (LoadReport & { readonly kind: "committed" })
   | { readonly kind: "refused"; readonly code: string; readonly epoch: number }
   | { readonly kind: "unclear" };
 
