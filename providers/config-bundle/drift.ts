@@ -1,5 +1,5 @@
 /** Differences that a refresh finds between a bundle and its targets' settings: as data, and as sentences. Pure. */
-import type { HeldConfig } from "../../src/fleet/config/reported-configs.ts";
+import { authored, type HeldConfig } from "../../src/fleet/config/reported-configs.ts";
 import { changedFields, type FieldChange, fieldText } from "../../src/fleet/config/setting-text.ts";
 import type { SentenceOnly } from "../run/drift-facts.ts";
 
@@ -33,16 +33,8 @@ export function configDriftOf(
   held: HeldConfig | undefined,
 ): ConfigDrift {
   if (!held) return { code: "NOT_HELD", target };
-  const { data, version, by, requestedBy, at } = held;
-  return {
-    code: "OTHER_SETTINGS",
-    target,
-    fields: changedFields(wanted, data),
-    version,
-    ...(by === undefined ? {} : { by }),
-    ...(requestedBy === undefined ? {} : { requestedBy }),
-    ...(at === undefined ? {} : { at }),
-  };
+  const { data, version } = held;
+  return { code: "OTHER_SETTINGS", target, fields: changedFields(wanted, data), version, ...authored(held) };
 }
 
 /** A finding as a sentence. */

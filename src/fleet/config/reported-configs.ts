@@ -75,16 +75,29 @@ export async function readConfigs(
   };
 }
 
+/** Who set something, through whom and when, as far as the process reports it. */
+export const authored = ({
+  by,
+  requestedBy,
+  at,
+}: {
+  readonly by?: string | undefined;
+  readonly requestedBy?: string | undefined;
+  readonly at?: number | undefined;
+}): Pick<HeldConfig, "by" | "requestedBy" | "at"> => ({
+  ...(by === undefined ? {} : { by }),
+  ...(requestedBy === undefined ? {} : { requestedBy }),
+  ...(at === undefined ? {} : { at }),
+});
+
 function heldOf(entry: z.infer<typeof EntrySchema>): HeldConfig {
-  const { configData: data = {}, version: held, at, by, requestedBy, notEnforceable = [] } = entry;
+  const { configData: data = {}, version: held, notEnforceable = [] } = entry;
   return {
     data,
     version: held,
     hash: hashOf(data),
     notEnforceable,
-    ...(at === undefined ? {} : { at }),
-    ...(by === undefined ? {} : { by }),
-    ...(requestedBy === undefined ? {} : { requestedBy }),
+    ...authored(entry),
   };
 }
 

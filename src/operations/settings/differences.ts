@@ -1,5 +1,5 @@
 import { FleetError } from "../../core/errors.ts";
-import type { HistoryEntry } from "../../fleet/config/reported-configs.ts";
+import { authored } from "../../fleet/config/reported-configs.ts";
 import { explainData } from "../../fleet/config/setting-text.ts";
 import type { FleetSession } from "../../fleet/fleet-session.ts";
 import type { Member } from "../../fleet/members/member.ts";
@@ -109,16 +109,4 @@ function betweenVersions(
       ...authored(after),
     },
   ];
-}
-
-function authored({
-  by,
-  requestedBy,
-  at,
-}: Pick<HistoryEntry, "by" | "requestedBy" | "at">): Pick<Difference, "by" | "requestedBy" | "at"> {
-  return {
-    ...(by === undefined ? {} : { by }),
-    ...(requestedBy === undefined ? {} : { requestedBy }),
-    ...(at === undefined ? {} : { at }),
-  };
 }

@@ -1,5 +1,6 @@
 import { budgetOf } from "../../core/budget.ts";
-import { FleetError, type Problem } from "../../core/errors.ts";
+import { FleetError } from "../../core/errors.ts";
+import { settleAll } from "../../core/settle-all.ts";
 import { type ReportedConfigs, readConfigs } from "../../fleet/config/reported-configs.ts";
 import type { FleetSession } from "../../fleet/fleet-session.ts";
 import type { Member } from "../../fleet/members/member.ts";
@@ -27,19 +28,12 @@ export async function liveConfigs(
     ...(ask.configType === undefined ? {} : { configType: ask.configType }),
     ...(ask.history === true ? { history: true } : {}),
   };
-  const looks = members.map((member) => readConfigs(session, member, data, budgetOf(ask.seconds)));
-  const results = await Promise.allSettled(looks);
-  const problems: Problem[] = [];
-  const live = results.flatMap((result, index): Live[] => {
-    const member = members[index];
-    if (result.status === "fulfilled") return member ? [{ member, reply: result.value }] : [];
-    if (!(result.reason instanceof FleetError)) throw result.reason;
-    problems.push(...result.reason.problems);
-    return [];
-  });
-  const [first, ...rest] = problems;
-  if (first) throw new FleetError([first, ...rest]);
-  return live;
+  return settleAll(
+    members.map(async (member) => ({
+      member,
+      reply: await readConfigs(session, member, data, budgetOf(ask.seconds)),
+    })),
+  );
 }
 
 /** The declaration of the release that runs, by member; undefined if this machine has none. */
