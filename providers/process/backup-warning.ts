@@ -8,6 +8,7 @@ import { refusalIn, replyIn, taggedFor } from "../../src/fleet/protocol/reply.ts
 import { locateNetwork } from "../../src/fleet/session/locate-network.ts";
 import { unsupportedRemedy } from "../../src/fleet/snapshot/unsupported.ts";
 import { mayLoadWithoutBackup, walletAddress } from "../run/session.ts";
+import { isUp } from "./is-up.ts";
 import type { ProcessInputs, ProcessOutputs } from "./schema.ts";
 
 /** Seconds that a preview waits for the answer. */
@@ -27,16 +28,6 @@ export async function backupWarning(olds: ProcessOutputs, news: ProcessInputs): 
   return message === undefined
     ? undefined
     : `its state cannot be backed up, so this update will stop: ${message} [BACKUP_FAILED] ${unsupportedRemedy(news.name)}`;
-}
-
-/** Whether its network can be asked without starting it. */
-export async function isUp({
-  network,
-  processId,
-}: Pick<ProcessOutputs, "network" | "processId">): Promise<boolean> {
-  if (network.kind !== "local") return true;
-  const { hasProcess } = await import("../../src/localnet/index.ts");
-  return (await hasProcess(network.dir, processId)) === true;
 }
 
 /** Why the process cannot export its state; undefined if it can, or if it gives another answer or none. */

@@ -11,7 +11,7 @@ import { dryTraffic, traffic } from "../../src/fleet/protocol/traffic.ts";
 import { locateNetwork } from "../../src/fleet/session/locate-network.ts";
 import type { Session } from "../../src/fleet/session/session.ts";
 import { walletAddress } from "../run/session.ts";
-import { isUp } from "./backup-warning.ts";
+import { isUp } from "./is-up.ts";
 import type { ProcessOutputs } from "./schema.ts";
 
 /** The fleet's router on which processes have traffic. */

@@ -1,8 +1,6 @@
-import { join } from "node:path";
-import type { z } from "zod";
 import { continued } from "../../core/printable.ts";
 import { type Manifest, readManifest } from "../../fleet/members/manifest.ts";
-import { ScopeSchema } from "../../fleet/session/scope.ts";
+import { type Scope, scopeIn } from "../../fleet/session/scope.ts";
 import { startClock } from "../../operations/deploy/clock.ts";
 import type { Engine } from "../../operations/deploy/engine.ts";
 import { askFleet } from "../../operations/deploy/process-answers.ts";
@@ -41,12 +39,7 @@ export async function runUp(
   { timeout, doing = "deploying", document = {}, followUp, ...request }: UpRequest,
 ): Promise<{ code: ExitCode; outcome: DeployOutcome }> {
   const { out, projectDir } = context;
-  const scope = ScopeSchema.parse({
-    project: readStackConfig(projectDir, stack).project,
-    stack,
-    home: join(projectDir, ".fleet"),
-    build: join(projectDir, "build"),
-  });
+  const scope = scopeIn(projectDir, readStackConfig(projectDir, stack).project, stack);
   const before = await readManifest(scope);
   const expected = request.only.length > 0 ? request.only : Object.keys(before?.processes ?? {});
   let note = (text: string) => out.alert(text);
@@ -87,7 +80,7 @@ const hasProcess = ({ asBefore, done }: Standing, manifest: Manifest | undefined
 async function report(
   { out, fleet, onStack }: Context,
   stack: string,
-  scope: z.output<typeof ScopeSchema>,
+  scope: Scope,
   outcome: DeployOutcome,
   { document, followUp }: { document: object; followUp: UpRequest["followUp"] },
 ): Promise<ExitCode> {

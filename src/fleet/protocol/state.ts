@@ -21,33 +21,23 @@ const ReportSchema = PartReplySchema.partial({ part: true }).extend({
 type ControlTags = Readonly<Record<string, string>>;
 
 /** A control message: the epoch is the run's, or the process's own for a manual change. */
-async function control(
-  session: Sender,
-  { name, generation, processId }: ProcessRef,
-  action: "DRAIN" | "RESUME" | "RETIRE",
-  { epoch, tags = {} }: { readonly epoch: number; readonly tags?: ControlTags | undefined },
-  budget: Budget,
-): Promise<void> {
-  await ask(session, { name, generation, processId, action, epoch, tags }, AnythingSchema, budget);
-}
+const control =
+  (action: "DRAIN" | "RESUME" | "RETIRE") =>
+  async (
+    session: Sender,
+    { name, generation, processId }: ProcessRef,
+    epoch: number,
+    budget: Budget,
+    tags: ControlTags = {},
+  ): Promise<void> => {
+    await ask(session, { name, generation, processId, action, epoch, tags }, AnythingSchema, budget);
+  };
 
 /** Makes a process refuse requests with `DRAINING` until it is resumed. @throws FleetError as `ask` */
-export const drain = (
-  session: Sender,
-  place: ProcessRef,
-  epoch: number,
-  budget: Budget,
-  tags?: ControlTags,
-): Promise<void> => control(session, place, "DRAIN", { epoch, tags }, budget);
+export const drain = control("DRAIN");
 
 /** Makes a draining or retired process accept requests again. @throws FleetError as `ask` */
-export const resume = (
-  session: Sender,
-  place: ProcessRef,
-  epoch: number,
-  budget: Budget,
-  tags?: ControlTags,
-): Promise<void> => control(session, place, "RESUME", { epoch, tags }, budget);
+export const resume = control("RESUME");
 
 /** Makes a process accept the requests of all callers whose keys it had sealed. @throws FleetError as `ask` */
 export const unsealAllKeys = async (
@@ -67,13 +57,7 @@ export const unsealAllKeys = async (
 };
 
 /** Retires a process: it answers `GONE` from then on. @throws FleetError as `ask`; NO_REPLY if nothing was ever loaded */
-export const retire = (
-  session: Sender,
-  place: ProcessRef,
-  epoch: number,
-  budget: Budget,
-  tags?: ControlTags,
-): Promise<void> => control(session, place, "RETIRE", { epoch, tags }, budget);
+export const retire = control("RETIRE");
 
 /** The parameters of an export. */
 interface ExportRequest {

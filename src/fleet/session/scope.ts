@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { z } from "zod";
 import { NetworkRefSchema } from "../../ao/network.ts";
 
@@ -18,6 +19,10 @@ export const ScopeSchema = z.strictObject({
 export type Scope = z.infer<typeof ScopeSchema>;
 /** A stack, and the folder of its files. */
 export type StackFiles = Pick<Scope, "home" | "project" | "stack">;
+
+/** The scope of a stack, with its files in the project's own folders. */
+export const scopeIn = (projectDir: string, project: string, stack: string): Scope =>
+  ScopeSchema.parse({ project, stack, home: join(projectDir, ".fleet"), build: join(projectDir, "build") });
 
 /** Inputs of every resource of a fleet: its scope and network. */
 export const CommonInputs = {

@@ -2,8 +2,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { FleetError } from "../../core/errors.ts";
-import { run } from "../../toolchain/run.ts";
-import type { Workspace } from "../workspace/workspace.ts";
+import { runPulumi, type Workspace } from "../workspace/workspace.ts";
 import { isTorn, type StackLock, stackLocks } from "./locks.ts";
 import { removeTornLock, stopOrphans } from "./orphans.ts";
 import { withoutPending } from "./pending.ts";
@@ -79,10 +78,7 @@ async function pulumi(
   args: readonly string[],
   byHand: readonly string[] = args,
 ): Promise<string> {
-  const answer = await run(workspace.pulumi, [...args, "--non-interactive"], {
-    cwd: workspace.projectDir,
-    env: workspace.env,
-  });
+  const answer = await runPulumi(workspace, args);
   if (answer.code === 0) return answer.stdout;
   throw new FleetError({
     code: "RECOVERY_FAILED",

@@ -8,7 +8,7 @@ import { knownFleet } from "../../fleet/members/known-fleet.ts";
 import { servingFleet } from "../../fleet/members/serving.ts";
 import { openSession } from "../../fleet/session/open.ts";
 import { readRunRequest } from "../../fleet/session/run-request.ts";
-import { type Scope, ScopeSchema } from "../../fleet/session/scope.ts";
+import { type Scope, scopeIn } from "../../fleet/session/scope.ts";
 import { walletSource } from "../../fleet/session/wallet.ts";
 import { networkOf, readStackConfig, type StackConfig } from "./stack-config.ts";
 import { exportedState } from "./stack-reads.ts";
@@ -27,12 +27,7 @@ export async function openFleet(
 ): Promise<FleetSession> {
   const { projectDir } = workspace;
   const config = readStackConfig(projectDir, stack);
-  const scope = ScopeSchema.parse({
-    project: config.project,
-    stack,
-    home: join(projectDir, ".fleet"),
-    build: join(projectDir, "build"),
-  });
+  const scope = scopeIn(projectDir, config.project, stack);
   const request = readRunRequest(workspace.env);
   const network = options.network ?? networkOf(config, projectDir);
   const wallet =
@@ -63,12 +58,8 @@ async function openCliJournal(
   scope: Scope,
   kind: OpenOptions["journal"],
 ): Promise<{ journal: Journal; close(): Promise<void> }> {
-  if (kind !== "discard") {
-    const path = kind === "keep" ? join(scope.home, "journal", "cli.jsonl") : ticksPath(scope);
-    const journal = await openJournal(path);
-    return { journal, close: () => journal.close() };
-  }
-  const journal = await temporaryJournal();
+  const path = kind === "keep" ? join(scope.home, "journal", "cli.jsonl") : ticksPath(scope);
+  const journal = await (kind === "discard" ? temporaryJournal() : openJournal(path));
   return { journal, close: () => journal.close() };
 }
 

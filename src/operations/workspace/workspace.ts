@@ -42,12 +42,17 @@ export async function ensureCli(workspace: Workspace, log: (line: string) => voi
   await setUp(workspace.projectDir, log);
 }
 
+/** Runs the pulumi of a workspace. */
+export const runPulumi = (
+  { projectDir: cwd, env, pulumi }: Workspace,
+  args: readonly string[],
+): Promise<RunResult> => run(pulumi, [...args, "--non-interactive"], { cwd, env });
+
 /** Runs the pulumi of a workspace, and installs it first if it is missing. @param log receives what the installation does */
 export const pulumiRunner = (log: (line: string) => void): PulumiRunner => ({
   async pulumi(workspace, args) {
     await ensureCli(workspace, log);
-    const { projectDir: cwd, env, pulumi } = workspace;
-    return run(pulumi, [...args, "--non-interactive"], { cwd, env });
+    return runPulumi(workspace, args);
   },
 });
 
@@ -96,10 +101,7 @@ export async function secretOf(
   stack: string,
   key: string,
 ): Promise<string | undefined> {
-  const answer = await run(workspace.pulumi, ["config", "get", key, "--stack", stack, "--non-interactive"], {
-    cwd: workspace.projectDir,
-    env: workspace.env,
-  });
+  const answer = await runPulumi(workspace, ["config", "get", key, "--stack", stack]);
   return answer.code === 0 ? answer.stdout : undefined;
 }
 
