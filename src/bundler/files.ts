@@ -21,6 +21,17 @@ export class Files {
     return [...this.#entries(folder)].sort(([a], [b]) => (a < b ? -1 : 1));
   }
 
+  /** A file below a folder whose path differs from this one in case only. */
+  inOtherCase(path: string, folder: string): string | undefined {
+    let at = folder;
+    for (const part of relative(folder, path).split(sep)) {
+      const name = [...this.#entries(at).keys()].find((each) => each.toLowerCase() === part.toLowerCase());
+      if (name === undefined) return undefined;
+      at = join(at, name);
+    }
+    return this.isFile(at) ? at : undefined;
+  }
+
   #kind(path: string): "file" | "folder" | undefined {
     return this.#entries(dirname(path)).get(basename(path));
   }

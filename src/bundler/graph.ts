@@ -41,13 +41,22 @@ class Walk {
     for (const name of roots.include) {
       const found = this.#resolver.resolve(name, roots.entry.path);
       if (found.to === "file") this.#start(found.path, found.searched, name, false);
-      else if (found.to === "nothing")
-        this.#unfound.push({ name, problem: notFound(name, found, undefined, undefined, roots) });
+      else if (found.to === "nothing") this.#notFound(name, found, undefined, undefined);
     }
     const brought = new Set(this.#modules.flatMap(({ facts }) => facts.provides.map(({ name }) => name)));
     const problems = this.#unfound.filter(({ name }) => !brought.has(name)).map(({ problem }) => problem);
     for (const module of this.#modules) problems.push(...compileProblems(module));
     return { modules: this.#modules, problems };
+  }
+
+  #notFound(
+    name: string,
+    found: Extract<Resolution, { to: "nothing" }>,
+    from: GraphModule | undefined,
+    fact: GraphModule["facts"]["requires"][number] | undefined,
+  ): void {
+    const meant = this.#resolver.meant(name, found.searched);
+    this.#unfound.push({ name, problem: notFound(name, { ...found, meant }, from, fact, this.#roots) });
   }
 
   #open(path: string, searched: string, name: string | undefined, library: boolean): GraphModule {
@@ -91,8 +100,7 @@ class Walk {
       const brought = module.facts.provides.some((each) => each.name === name && each.order < fact.order);
       const found: Resolution = brought ? { to: "process" } : this.#resolver.resolve(name, module.path);
       if (found.to === "nothing") {
-        if (!fact.guarded)
-          this.#unfound.push({ name, problem: notFound(name, found, module, fact, this.#roots) });
+        if (!fact.guarded) this.#notFound(name, found, module, fact);
         module.edges.push({ name, fact, to: undefined });
         continue;
       }

@@ -5,7 +5,7 @@ import { offsetIn } from "./cache.ts";
 import type { Facts, Found } from "./facts.ts";
 import { labelOf, posix } from "./files.ts";
 import type { GraphModule, ProgramRoots } from "./graph-module.ts";
-import type { Resolution } from "./resolve.ts";
+import type { Meant, Resolution } from "./resolve.ts";
 import { positionAt } from "./source.ts";
 import { openerAt } from "./unclosed.ts";
 
@@ -71,7 +71,11 @@ function lineAt(text: string, offset: number): string {
 /** A name that resolves to no module, or to a file outside the project. */
 export function notFound(
   name: string,
-  { searched, outside }: Extract<Resolution, { to: "nothing" }>,
+  {
+    searched,
+    outside,
+    meant,
+  }: Extract<Resolution, { to: "nothing" }> & { readonly meant?: Meant | undefined },
   from: GraphModule | undefined,
   fact: Found | undefined,
   { root, image }: ProgramRoots,
@@ -98,13 +102,36 @@ export function notFound(
     what: from
       ? `${from.file} requires ${quoted}, which does not exist.`
       : `The included module ${quoted} does not exist.`,
-    ...(others.length > 0 ? { got: `the image ${image}, which does not contain it` } : {}),
+    ...foundInstead(others, meant, { root, image }),
     expected: `one of: ${[...new Set(looked)].join(", ")}`,
-    remedy:
-      others.length > 0
-        ? `Declare a \`module\` that contains it, such as ${others.join(" or ")}, or create the file.`
-        : "Create the file, fix the name, add its folder to `search`, or list it in `externals` if the process provides it.",
     at,
+  };
+}
+
+/** What there is instead of a missing module, and what to do. */
+function foundInstead(
+  others: readonly string[],
+  meant: Meant | undefined,
+  { root, image }: Pick<ProgramRoots, "root" | "image">,
+): Pick<Problem, "got" | "remedy"> {
+  if (others.length > 0)
+    return {
+      got: `the image ${image}, which does not contain it`,
+      remedy: `Declare a \`module\` that contains it, such as ${others.join(" or ")}, or create the file.`,
+    };
+  if (meant === undefined)
+    return {
+      remedy:
+        "Create the file, fix the name, add its folder to `search`, or list it in `externals` if the process provides it.",
+    };
+  if ("module" in meant)
+    return {
+      got: `${JSON.stringify(meant.module)}, a module of the image ${image}`,
+      remedy: `Require ${JSON.stringify(meant.module)} if you mean that one; otherwise create the file, or add its folder to \`search\`.`,
+    };
+  return {
+    got: `${posix(relative(root, meant.file))}, which differs in upper and lower case`,
+    remedy: "Use the same case in the name and in the file's path.",
   };
 }
 

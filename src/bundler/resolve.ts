@@ -12,6 +12,9 @@ export type Resolution =
   | { readonly to: "process"; readonly assumed?: true }
   | { readonly to: "nothing"; readonly searched: readonly string[]; readonly outside?: string };
 
+/** What a name that was not found probably means: a file of the project, or a module of the image. */
+export type Meant = { readonly file: string } | { readonly module: string };
+
 interface ResolveOptions {
   readonly root: string;
   readonly entryFolder: string;
@@ -80,6 +83,15 @@ export class Resolver {
     );
     if (above.to === "file") return above;
     return dotted && carried === undefined ? { to: "process", assumed: true } : packaged;
+  }
+
+  /** What a name that was not found means, if only case or a leading dot is wrong. */
+  meant(name: string, searched: readonly string[]): Meant | undefined {
+    for (const path of searched) {
+      const file = this.#files.inOtherCase(path, this.#options.root);
+      if (file !== undefined) return { file };
+    }
+    return this.#options.image.carries(`.${name}`) ? { module: `.${name}` } : undefined;
   }
 
   /** A name that starts with `./` or `../`: relative to the requiring file, else, as in aos' `.load`, to the entry's folder. */

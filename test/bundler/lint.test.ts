@@ -124,6 +124,22 @@ describe("what cannot be loaded fails the plan", () => {
     ]);
   });
 
+  test("a missing module that exists under nearly the same name is reported with that name", async () => {
+    const files = {
+      "main.lua": 'require("DbAdmin")\nrequire("Parts.notices")\nrequire("bint")\nrequire("other")',
+      "dbAdmin.lua": "",
+      "parts/Notices.lua": "",
+    };
+    const all = await problems(files, { image: "aos" });
+    expect(all.map(({ got }) => got)).toEqual([
+      "dbAdmin.lua, which differs in upper and lower case",
+      "parts/Notices.lua, which differs in upper and lower case",
+      '".bint", a module of the image aos-2.0.6',
+      undefined,
+    ]);
+    expect(all[2]?.remedy).toContain('Require ".bint"');
+  });
+
   test("a missing entry", async () => {
     const [problem] = await problems({ "other.lua": "" });
     expect(problem).toMatchObject({ code: "LUA_ENTRY_MISSING", at: "entry" });
