@@ -36,6 +36,8 @@ export interface Evaluation {
   Error?: string;
   Output?: { data?: unknown } | string;
   Messages: OutMessage[];
+  /** What it publishes, if that is not among its messages. */
+  patches?: OutMessage[];
   Spawns: unknown[];
   Assignments: unknown[];
   /** Milliseconds in the evaluator. */

@@ -15,7 +15,7 @@ import { imagePath } from "../kit/images.ts";
 import { fileEnds } from "../setup/at-end.ts";
 import type { Evaluation, OutMessage, RawMessage, Tag, WorkerRequest } from "./aos-wire.ts";
 import { type ProgramOptions, program } from "./compose.ts";
-import { type Device, luaDevice, WASM_DEVICE } from "./device.ts";
+import { type Device, isPatch, luaDevice, WASM_DEVICE } from "./device.ts";
 
 export type { OutMessage, RawMessage } from "./aos-wire.ts";
 
@@ -77,8 +77,10 @@ export interface Reply {
 export interface SendResult {
   /** The message to the sender with this message's correlation id, else the first one to the sender; parsed. */
   reply: Reply | undefined;
-  /** The whole outbox. */
+  /** The whole outbox; on lua@5.3a, with all that the node serves of the process as a patch. */
   messages: OutMessage[];
+  /** What the message publishes. */
+  patches: OutMessage[];
   /** A Lua error as the unit returns it. */
   error: string | undefined;
   /** What an Eval printed or returned. */
@@ -157,6 +159,12 @@ function ask<T>(request: Ask): Promise<T> {
   }) as Promise<T>;
 }
 
+/** The devices that a test runs on, by name: the options of `boot`. */
+export const DEVICES = [
+  ["genesis-wasm@1.0", {}],
+  ["lua@5.3a", { lua: true }],
+] as const satisfies readonly (readonly [string, BootOptions])[];
+
 /** A running process. */
 export class Aos {
   readonly name: string;
@@ -204,6 +212,7 @@ export class Aos {
     return {
       reply: back.find((each) => each.correlationId === correlation) ?? back[0],
       messages,
+      patches: result.patches ?? messages.filter(isPatch),
       error: result.Error ? String(result.Error) : undefined,
       output: typeof output === "string" ? output : JSON.stringify(output ?? ""),
       ms: result.ms,

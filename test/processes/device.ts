@@ -4,7 +4,7 @@ import { LUA_IMAGE } from "../../src/localnet/images.ts";
 import { carrierOf, startOf, vmOf } from "../../src/localnet/lua53/evaluator.ts";
 import { baseOf, outputIn, requestOf, resultOf } from "../../src/localnet/lua53/shapes.ts";
 import type { EvaluatedMessage, ProcessRecord } from "../../src/localnet/types.ts";
-import type { Evaluation, RawMessage } from "./aos-wire.ts";
+import type { Evaluation, OutMessage, RawMessage } from "./aos-wire.ts";
 
 type Message = RawMessage | EvaluatedMessage;
 
@@ -15,6 +15,28 @@ export interface Device {
   readonly env?: unknown;
   given(message: RawMessage): Message;
   taken(result: Evaluation): Evaluation;
+}
+
+/** A message that a node takes for changes of the state that it serves. */
+export const isPatch = ({ Tags }: OutMessage): boolean =>
+  Tags.some(({ name, value }) => name.toLowerCase() === "device" && String(value) === "patch@1.0");
+
+/**
+ * The patches of a message's outbox, with the types that the node serves. On lua@5.3a, the result has the whole state that is served, and
+ * the patches as strings.
+ */
+function patchesIn({ results, published }: ReturnType<typeof outputIn>): OutMessage[] {
+  const body = JSON.parse(String(results.json?.body)) as { readonly Messages: readonly OutMessage[] };
+  const types = new Map(Object.entries(published).map(([name, value]) => [name, typeof value]));
+  const typed = (name: string, value: string) =>
+    types.get(name.toLowerCase()) === "string" ? value : JSON.parse(value);
+  return body.Messages.filter(isPatch).map((patch) => ({
+    ...patch,
+    Tags: patch.Tags.map(({ name, value }) => ({
+      name,
+      value: types.has(name.toLowerCase()) ? typed(name, value) : value,
+    })),
+  }));
 }
 
 /** aos itself. */
@@ -37,6 +59,9 @@ export function luaDevice(process: ProcessRecord): Device {
       return [boot, host, module, given(spawn)];
     },
     given,
-    taken: ({ Output, ms }) => ({ ...resultOf(outputIn(Output)), ms }) as Evaluation,
+    taken({ Output, ms }) {
+      const output = outputIn(Output);
+      return { ...resultOf(output), patches: patchesIn(output), ms } as Evaluation;
+    },
   };
 }
