@@ -4,10 +4,13 @@ import { type Journal, openJournal } from "../../../src/ao/journal/index.ts";
 import { connectMainnet, EMBEDDED_NODE } from "../../../src/ao/mainnet/connect.ts";
 import type { Ao } from "../../../src/ao/port.ts";
 import type { Wallet } from "../../../src/ao/wallet.ts";
+import { bundle } from "../../../src/bundler/index.ts";
 import { budgetOf } from "../../../src/core/budget.ts";
+import { composeBoot, readLoadOutcome } from "../../../src/fleet/code/program.ts";
+import { composeWithoutLibrary } from "../../../src/fleet/code/without-library.ts";
 import { publishedState } from "../../../src/fleet/protocol/published.ts";
 import { type LocalNetworkInfo, start, stop } from "../../../src/localnet/index.ts";
-import { temporaryFolder } from "../../kit/folder.ts";
+import { temporaryFolder, writeFiles } from "../../kit/folder.ts";
 import { program } from "../../processes/compose.ts";
 import { COUNTER } from "../../processes/programs.ts";
 import { makeWallet } from "../wallets.ts";
@@ -44,6 +47,16 @@ const spawnInput = (name: string) => ({
 async function evaluate(processId: string, code: string, intent: string) {
   const { id } = await ao.send({ intent, processId, tags: { Action: "Eval" }, data: code }, budget());
   return ao.evaluation({ processId, messageId: id, expectOutput: true }, budget());
+}
+/** Posts the item of a process to its node once more. */
+async function postAgain(id: string): Promise<void> {
+  const intent = journal.byId(id);
+  const { raw } = await journal.item(intent as NonNullable<typeof intent>);
+  await fetch(`${network.nodeUrl}/push`, {
+    method: "POST",
+    headers: { "content-type": "application/ans104" },
+    body: raw as Uint8Array<ArrayBuffer>,
+  });
 }
 
 beforeAll(async () => {
@@ -106,13 +119,39 @@ test("a spawn that is posted twice leaves the process as it was", async () => {
   const { id } = await ao.spawn(input, budget());
   await ao.awaitReady(id, budget());
   await evaluate(id, "Kept = 'yes'; return 'set'", "kept");
-  const intent = journal.byId(id);
-  const { raw } = await journal.item(intent as NonNullable<typeof intent>);
-  await fetch(`${network.nodeUrl}/push`, {
-    method: "POST",
-    headers: { "content-type": "application/ans104" },
-    body: raw as Uint8Array<ArrayBuffer>,
-  });
+  await postAgain(id);
   expect(await ao.latest(id, budget())).toBe(2);
   expect((await evaluate(id, "return tostring(Kept)", "kept?")).output).toBe("yes");
 }, 60_000);
+
+const COUNTED = "Loads = (Loads or 0) + 1\nKept = Kept or 0\n";
+
+test.each([
+  ["with", () => program("booted", { source: COUNTED, repeats: true })],
+  ["without", plainProgram],
+] as const)(
+  "a spawn that carries the code (onBoot) %s the library runs it once if it is posted twice",
+  async (kind, compose) => {
+    const input = {
+      ...spawnInput(`boot-${kind}`),
+      data: composeBoot({ text: await compose(), offsetLines: 0 }),
+    };
+    const { id } = await ao.spawn({ ...input, tags: { ...input.tags, "On-Boot": "Data" } }, budget());
+    const { output } = await ao.evaluation({ processId: id, messageId: id, expectOutput: true }, budget());
+    expect(readLoadOutcome(output)).toMatchObject({ kind: "committed" });
+    await evaluate(id, "Kept = Kept + 1; return 'set'", `${kind} kept`);
+    await postAgain(id);
+    expect(await ao.latest(id, budget())).toBe(2);
+    expect((await evaluate(id, "return Loads .. ' ' .. Kept", `${kind} kept?`)).output).toBe("1 1");
+  },
+  60_000,
+);
+
+/** The same code for a member with `lib: false`. */
+async function plainProgram(): Promise<string> {
+  const root = join(folder, "plain");
+  writeFiles({ "process.lua": COUNTED }, root);
+  const { text, hash } = await bundle({ name: "plain", root, entry: "process.lua" });
+  const commit = { process: "plain", release: "r", sourceHash: hash, version: "1", epoch: 1, repeats: true };
+  return composeWithoutLibrary(text, commit).text;
+}
