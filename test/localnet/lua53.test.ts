@@ -146,10 +146,13 @@ describe("an error of the module", () => {
     await expect(unguarded.send(spoiled)).rejects.toThrow();
   });
 
-  test("cannot be prevented if a message names the function that the node calls", async () => {
-    const live = await started();
-    await expect(live.send({ Owner: STRANGER, Tags: tagsOf({ Function: "error" }) })).rejects.toThrow();
-  });
+  test.each(["Function", "Parameters"])(
+    "cannot be prevented if a message names what the node calls: %s",
+    async (tag) => {
+      const live = await started();
+      await expect(live.send({ Owner: STRANGER, Tags: tagsOf({ [tag]: "error" }) })).rejects.toThrow();
+    },
+  );
 });
 
 test("any module runs: its message is the process' state, and survives the evaluator", async () => {

@@ -54,6 +54,7 @@ end
 
 -- A number in a text is a float, an empty text has no length, and matches cannot be iterated.
 env.string.gmatch = function() error("bad argument to 'gmatch'", 0) end
+env.string.dump = function() error("bad argument to 'dump'", 0) end
 env.tonumber = function(value, base)
   local number
   if base == nil then number = tonumber(value) else number = tonumber(value, base) end
@@ -124,6 +125,8 @@ end
 -- A message names the function in a tag, as nodes let it.
 local function call(request)
   local body = type(request.body) == "table" and request.body or {}
+  -- And its arguments. A tag is a text, at which the node fails before it calls anything.
+  if body.parameters ~= nil or request.parameters ~= nil then error("the arguments are not a list", 0) end
   local fn = env[body["function"] or request["function"] or "compute"]
   if type(fn) ~= "function" then error("undefined function", 0) end
   local argument = decoded(state, 1)

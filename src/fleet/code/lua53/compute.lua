@@ -1,6 +1,6 @@
 --- The function that a node calls at each slot. Whatever it raised would end the process: the node would run that slot again at
 -- every later one. So every error is a result. What no Lua can catch: an evaluation without an end, faults of the node's own Lua, and a
--- message whose tag `function` names another function for the node to call.
+-- message whose tags `function` or `parameters` name another function, or other arguments, for the node to call.
 local json, process = parts.json, parts.process
 
 -- Keys of the base message that a program does not publish over.
