@@ -124,11 +124,12 @@ export async function declareLuaModule(
   return ownModule(await moduleStore(home).put({ wasm, tags: LUA_MODULE_TAGS }));
 }
 
-/** The modules that a program finds on `lua@5.3a`; of a module that is not the fleet's own, only Lua's libraries are known. */
+/** What a program finds on `lua@5.3a`; of a module that is not the fleet's own, only the language and Lua's libraries are known. */
 export function luaImage(module: string | WasmModule | undefined): ImageModules {
   const isOwn = typeof module !== "string";
   return {
     name: isOwn ? LUA_DEVICE : module,
     carries: (name) => LUA_MODULES.includes(name) || (isOwn ? false : undefined),
+    luerl: { isFleets: isOwn },
   };
 }

@@ -1,5 +1,6 @@
 import type { Chunk, Expression, FunctionDeclaration, Identifier, Statement } from "luaparse";
 import type { Facts } from "./facts.ts";
+import { ENVIRONMENT, GOTO, LONG_COMMENT, longComments } from "./luerl.ts";
 import { inParentheses, offsetOf, parseLua } from "./parse.ts";
 import { leftOf, memberPath } from "./reading.ts";
 import { Recorder } from "./recorder.ts";
@@ -33,11 +34,12 @@ export function analyse(text: string, places = false): Facts {
       globals: [],
       locals: [],
       limits: [],
+      lacks: [],
       publishesItself: false,
       provides: [],
     };
   }
-  return new Reader().read(parsed.chunk);
+  return new Reader().read(parsed.chunk, longComments(text));
 }
 
 class Reader {
@@ -45,8 +47,9 @@ class Reader {
   readonly #found = new Recorder();
   readonly #scope = this.#found.scope;
 
-  read(chunk: Chunk): Facts {
+  read(chunk: Chunk, comments: readonly number[]): Facts {
     this.#block(chunk.body, 0);
+    for (const offset of comments) this.#found.lack(LONG_COMMENT, offset);
     return this.#found.facts();
   }
 
@@ -74,6 +77,7 @@ class Reader {
       case "LocalStatement":
         this.#all(node.init, place);
         node.variables.forEach((variable, i) => {
+          if (node.init[i]?.type !== "NilLiteral") this.#environment(variable);
           const keeps = (place & LAZY) === 0 && this.#found.keeps(node.init[i]);
           this.#scope.declare(variable.name, offsetOf(variable), this.#found.kindOf(node.init[i]), keeps);
         });
@@ -123,7 +127,15 @@ class Reader {
         this.#all(node.iterators, place);
         this.#loop(node.variables, node.body, maybe);
         return;
+      case "GotoStatement":
+        this.#found.lack(GOTO, offsetOf(node));
+        return;
     }
+  }
+
+  /** Luerl takes `_ENV` for a name like any other. Without a value, as modules declare it that use no globals, that makes no difference. */
+  #environment(variable: Identifier): void {
+    if (variable.name === ENVIRONMENT) this.#found.lack(ENVIRONMENT, offsetOf(variable));
   }
 
   #loop(variables: readonly Identifier[], body: readonly Statement[], place: Place): void {
@@ -145,6 +157,7 @@ class Reader {
       this.#expression(target, place);
       return;
     }
+    this.#environment(target);
     const variable = this.#scope.use(target.name, offsetOf(target));
     if (variable) variable.kind = undefined;
     else this.#found.global(target.name, target, data);
@@ -168,7 +181,9 @@ class Reader {
       this.#scope.declare("self", offsetOf(node));
     }
     for (const parameter of node.parameters) {
-      if (parameter.type === "Identifier") this.#scope.declare(parameter.name, offsetOf(parameter));
+      if (parameter.type !== "Identifier") continue;
+      this.#environment(parameter);
+      this.#scope.declare(parameter.name, offsetOf(parameter));
     }
     this.#block(node.body, place | LAZY);
     this.#scope.leave();
@@ -205,7 +220,12 @@ class Reader {
   #link(node: Expression, place: Place): void {
     switch (node.type) {
       case "Identifier":
+        this.#environment(node);
+        this.#found.read(node);
         this.#scope.use(node.name, offsetOf(node));
+        return;
+      case "MemberExpression":
+        this.#found.read(node);
         return;
       case "FunctionDeclaration":
         this.#function(node, place);
@@ -261,6 +281,7 @@ class Reader {
     if ((path === "table.insert" || path === "table.remove") && (place & LAZY) !== 0)
       this.#found.changed(args[0]);
     if (this.#found.isRequire(base)) this.#require(args[0], offset, place);
+    this.#found.lackingCall(base, args, offset, (place & GUARDED) !== 0);
     this.#found.handler(base, args, offset);
   }
 }

@@ -8,6 +8,8 @@ export interface ImageModules {
   carries(module: string): boolean | undefined;
   /** The largest Eval in bytes of JSON, if the image accepts less than the network. */
   readonly maxEvalBytes?: number;
+  /** Set if its Lua is Luerl, that of the device lua@5.3a; true if programs also have what the fleet's own module adds to it. */
+  readonly luerl?: { readonly isFleets: boolean };
 }
 
 const EVERY: ReadonlySet<string> = new Set(IN_EVERY_IMAGE);

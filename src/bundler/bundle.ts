@@ -19,10 +19,11 @@ import type { Bundle, BundleOptions } from "./types.ts";
  * machine and in every folder.
  *
  * @throws FleetError with all problems at once: `LUA_ENTRY_MISSING`, `LUA_SYNTAX`, `LUA_LIMIT`, `LUA_MODULE_MISSING`,
- * `LUA_MODULE_OUTSIDE`, `LUA_REQUIRE_CYCLE`, `BUNDLE_TOO_LARGE`, `CONSTANT_INVALID`, `SILENCE_INVALID`.
+ * `LUA_MODULE_OUTSIDE`, `LUA_REQUIRE_CYCLE`, `LUA_SYNTAX_MISSING`, `LUA_FEATURE_MISSING`, `BUNDLE_TOO_LARGE`, `CONSTANT_INVALID`,
+ * `SILENCE_INVALID`.
  */
 export async function bundle(options: BundleOptions): Promise<Bundle> {
-  const { name } = options;
+  const { name, include = [], library } = options;
   const root = resolve(options.root);
   const files = new Files();
   const search = (options.search ?? []).map((folder) => resolve(root, folder));
@@ -36,10 +37,9 @@ export async function bundle(options: BundleOptions): Promise<Bundle> {
     search,
     externals: options.externals ?? [],
     aliases: options.aliases ?? {},
-    library: options.library?.folder,
+    library: library?.folder,
   });
   const cache: FactCache = { folder: options.cache };
-  const { include = [], library } = options;
   const graph = followRequires(
     { root, image: image.name, prelude, entry, include, library },
     resolver,
@@ -51,7 +51,8 @@ export async function bundle(options: BundleOptions): Promise<Bundle> {
     graph,
     order,
     files,
-    image: image.name,
+    image,
+    minify: options.minify === true,
     ...(entry.folder === undefined ? {} : { owned: entry.folder }),
     root,
     state: options.state ?? [],

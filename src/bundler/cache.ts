@@ -8,7 +8,7 @@ import type { Facts } from "./facts.ts";
 import { minifyLua } from "./minify.ts";
 
 /** Increased whenever the facts or how they are found change, or the minifier, so that what an older version cached is not used. */
-const FORMAT = 5;
+const FORMAT = 6;
 const MOST = 8_000;
 
 /** A cache of facts and of minified texts by the hash of their source: in this process, and in a folder if one is given. */
@@ -59,8 +59,8 @@ export function offsetIn(text: string, hash: string, order: number): number {
     if (located.size >= 100) located.clear();
     located.set(hash, facts);
   }
-  const { requires, handlers, globals, locals, limits } = facts;
-  for (const list of [requires, handlers, globals, locals, limits]) {
+  const { requires, handlers, globals, locals, limits, lacks } = facts;
+  for (const list of [requires, handlers, globals, locals, limits, lacks]) {
     const found = list.find((candidate) => candidate.order === order);
     if (found) return found.offset;
   }

@@ -56,6 +56,12 @@ export interface LimitFact extends Found {
   readonly what: string;
 }
 
+/** Something that the Lua of the device `lua@5.3a` lacks (`luerl.ts`), at its first use. */
+export interface LackFact extends Found {
+  readonly name: string;
+  readonly count: number;
+}
+
 /** Everything that the bundler needs to know about a module; depends only on its source. */
 export interface Facts {
   readonly fault?: { readonly message: string; readonly offset: number };
@@ -64,6 +70,7 @@ export interface Facts {
   readonly globals: readonly GlobalFact[];
   readonly locals: readonly LocalFact[];
   readonly limits: readonly LimitFact[];
+  readonly lacks: readonly LackFact[];
   /** The module writes to `package.loaded`, a common way to make a cycle work. */
   readonly publishesItself: boolean;
   /** Modules that it provides itself. */

@@ -1,12 +1,13 @@
 import { join } from "node:path";
 import type { Problem } from "../core/errors.ts";
-import { AOS_GLOBALS, isPlainAosModule } from "./aos-modules.ts";
+import { AOS_GLOBALS, type ImageModules, isPlainAosModule } from "./aos-modules.ts";
 import type { GlobalFact } from "./facts.ts";
 import type { Files } from "./files.ts";
 import { labelOf } from "./files.ts";
 import type { Graph } from "./graph.ts";
 import type { GraphModule } from "./graph-module.ts";
 import { replacedHandlers, reservedHandlers, sharedActions } from "./handler-clashes.ts";
+import { lackedBy } from "./luerl-problems.ts";
 import { lineOf, placeOf } from "./problems.ts";
 import { reservedGlobals } from "./reserved-globals.ts";
 import type { Findings } from "./silence.ts";
@@ -17,8 +18,10 @@ interface LintInput {
   /** Files that are run, in order. */
   readonly order: readonly string[];
   readonly files: Files;
-  /** The name of the program's image. */
-  readonly image: string;
+  /** The program's image. */
+  readonly image: Pick<ImageModules, "name" | "luerl">;
+  /** Whether the bundle has none of the program's comments. */
+  readonly minify: boolean;
   /** The program's own folder: files in it that are not required are unused. */
   readonly owned?: string;
   readonly root: string;
@@ -39,6 +42,7 @@ export function lint(input: LintInput): Findings {
       ...cycles(input, modules),
       ...reservedGlobals(own, input.graph),
       ...own.flatMap((module) => reservedHandlers(module, input.shared)),
+      ...lacked(own, input),
     ],
     warnings: [
       ...own.flatMap((module) => globals(module, input)),
@@ -51,6 +55,16 @@ export function lint(input: LintInput): Findings {
       ...unused(input, modules),
     ],
   };
+}
+
+/** What the program's own modules use that the Lua of its device lacks. */
+function lacked(own: readonly GraphModule[], { image: { luerl }, minify }: LintInput): Problem[] {
+  if (!luerl) return [];
+  const assigned = new Set(own.flatMap(({ facts }) => facts.globals.map(({ name }) => name)));
+  // What the program requires of the library itself knows the device.
+  return own
+    .filter(({ name }) => !name.startsWith("fleet."))
+    .flatMap((module) => lackedBy(module, { ...luerl, minify, assigned }));
 }
 
 /** The state that the program's own modules keep between messages. */
@@ -149,7 +163,7 @@ function assumed({ graph, image }: LintInput): Problem[] {
       .map(({ name, fact }) => ({
         code: "LUA_MODULE_ASSUMED",
         what: `${module.file} requires ${JSON.stringify(name)}, which is not a file; it is assumed to be a module of the image.`,
-        got: `the image ${image}, whose modules are unknown`,
+        got: `the image ${image.name}, whose modules are unknown`,
         expected:
           "a module of the image: the load fails at this line if the image has no module of that name",
         remedy: `Add ${JSON.stringify(name)} to \`externals\` if the image has it, or create the file.`,

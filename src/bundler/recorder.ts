@@ -1,5 +1,6 @@
 import type { Expression } from "luaparse";
 import type { Facts, HandlerFact, LimitFact, LocalFact, ProvideFact, RequireFact } from "./facts.ts";
+import { type Lacked, lackedByCall, lackedName } from "./luerl.ts";
 import { offsetOf } from "./parse.ts";
 import { actionOf, foldName, matchesEveryMessage, memberPath, packageEntryOf } from "./reading.ts";
 import { Scope, type Variable } from "./scope.ts";
@@ -21,6 +22,7 @@ export class Recorder {
   /** Name of the outermost function that the walk is in; undefined if it has none. */
   outermost: string | undefined;
   readonly #limits: LimitFact[] = [];
+  readonly #lacks = new Map<string, { order: number; offset: number; count: number; reads: number }>();
   readonly #provides: ProvideFact[] = [];
   #order = 0;
   #ownEnvironment = false;
@@ -33,6 +35,10 @@ export class Recorder {
       globals: [...this.#globals].map(([name, found]) => ({ name, ...found })),
       locals: this.#localFacts(),
       limits: this.#limits,
+      // A module that reads a function without calling it tests for it, replaces it or passes it to pcall.
+      lacks: [...this.#lacks]
+        .filter(([, { count, reads }]) => count > 0 && reads <= 0)
+        .map(([name, { reads: _, ...found }]) => ({ name, ...found })),
       publishesItself: this.publishesItself,
       provides: this.#provides,
     };
@@ -52,6 +58,36 @@ export class Recorder {
   /** Something that Lua rejects although its grammar allows it. */
   limit(what: string, offset: number): void {
     this.#limits.push({ what, order: this.#order++, offset });
+  }
+
+  /** A use of something that Luerl lacks. */
+  lack(name: string, offset: number): void {
+    const lack = this.#lackOf(name);
+    if (lack.count++ === 0) lack.offset = offset;
+  }
+
+  /** A name or a path that is read; the call of a function also reads it. */
+  read(node: Expression): void {
+    const name = this.#unlessLocal(lackedName(node));
+    if (name !== undefined) this.#lackOf(name).reads++;
+  }
+
+  /** A call of something that Luerl may lack; under pcall, the program continues. */
+  lackingCall(base: Expression, args: readonly Expression[], offset: number, guarded: boolean): void {
+    const name = this.#unlessLocal(lackedName(base));
+    if (name !== undefined) this.#lackOf(name).reads--;
+    const lacked = name ?? this.#unlessLocal(lackedByCall(base, args));
+    if (lacked !== undefined && !guarded) this.lack(lacked, offset);
+  }
+
+  #unlessLocal(found: Lacked | undefined): string | undefined {
+    return found && !this.scope.find(found.root) ? found.name : undefined;
+  }
+
+  #lackOf(name: string) {
+    const lack = this.#lacks.get(name) ?? { order: this.#order++, offset: 0, count: 0, reads: 0 };
+    this.#lacks.set(name, lack);
+    return lack;
   }
 
   /** An assignment to a name that is not a local. */

@@ -1,7 +1,12 @@
 import type { Problem } from "../core/errors.ts";
 
 /** Errors that can be silenced; with any other the program does not load. */
-const SILENCEABLE_ERRORS = new Set(["LUA_MODULE_MISSING", "LUA_REQUIRE_CYCLE", "BUNDLE_OVER_BUDGET"]);
+const SILENCEABLE_ERRORS = new Set([
+  "LUA_MODULE_MISSING",
+  "LUA_FEATURE_MISSING",
+  "LUA_REQUIRE_CYCLE",
+  "BUNDLE_OVER_BUDGET",
+]);
 
 /** Codes of warnings. */
 export const WARNING_CODES = [

@@ -98,13 +98,14 @@ describe("a bundle's report", () => {
     writeFileSync(
       join(options.cache, file ?? ""),
       JSON.stringify({
-        format: 5,
+        format: 6,
         facts: {
           fault: { message: "from the cache", offset: 0 },
           requires: [],
           handlers: [],
           globals: [],
           limits: [],
+          lacks: [],
           provides: [],
         },
       }),

@@ -102,3 +102,15 @@ it("is refused for a program that requires a module of aos that the device does 
   expect(found).toMatchObject([{ at: expect.stringMatching(/^processes\/math\/process\.lua:1:/) }]);
   expect((await plan({ math: {} })).levels).toHaveLength(1);
 });
+
+it("is refused for a program that does what the device cannot do, at its place", async () => {
+  writeFiles({
+    "processes/waits/process.lua": "local n = 1\nif n then goto done end\n::done::\nReceive({})\n",
+  });
+  const found = await problemsOf(plan({ waits: LUA }));
+  expect(found.map(({ code, at }) => `${code} ${at}`)).toEqual([
+    "LUA_SYNTAX_MISSING processes/waits/process.lua:2:11",
+    "LUA_FEATURE_MISSING processes/waits/process.lua:4:1",
+  ]);
+  expect((await plan({ waits: {} })).levels).toHaveLength(1);
+});

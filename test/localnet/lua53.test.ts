@@ -1,6 +1,7 @@
 /** The device lua@5.3a: the fleet's own module in it, and what becomes of a process whose module raises an error. */
 import { randomBytes } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { LACKED_FUNCTIONS } from "../../src/bundler/luerl.ts";
 import { LUA_DEVICE } from "../../src/core/devices.ts";
 import { LUA_MODULE_TAGS, luaDeviceModule } from "../../src/fleet/code/lua-module.ts";
 import { itemSigner } from "../../src/localnet/ans104.ts";
@@ -449,6 +450,18 @@ describe("the own module", () => {
     Object.assign(live, { memory, nonce });
     expect(await live.eval(numbers)).toBe(drawn);
     expect(await live.eval("return math.random() < 1 and math.random(3) <= 3")).toBe("true");
+  });
+
+  test("lacks the functions that the preview refuses", async () => {
+    const live = await started();
+    const names = [...LACKED_FUNCTIONS].map((name) => JSON.stringify(name)).join(", ");
+    const works = `local found = {}
+      for _, name in ipairs({ ${names} }) do
+        local call = load("return " .. name .. "(print)")
+        if not call or pcall(call) then found[#found + 1] = name end
+      end
+      return table.concat(found, " ")`;
+    expect(await live.eval(works)).toBe("");
   });
 
   test("publishes keys of the state, and nothing over those of the process", async () => {
