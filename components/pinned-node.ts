@@ -1,8 +1,15 @@
-import { identify, type NodeIdentity } from "../src/ao/connect.ts";
+import { identify, type NodeIdentity, nodeChanged } from "../src/ao/connect.ts";
 import { type CompleteNetworkRef, remoteNetwork } from "../src/ao/network.ts";
 import { budgetOf } from "../src/core/budget.ts";
 import { FleetError, type Problem, tolerate } from "../src/core/errors.ts";
-import { LOCK_FILE, type PinnedNode, readNodeLock, sorted, writeNodeLock } from "../src/fleet/node-lock.ts";
+import {
+  LOCK_FILE,
+  lockKey,
+  type PinnedNode,
+  readNodeLock,
+  sorted,
+  writeNodeLock,
+} from "../src/fleet/node-lock.ts";
 import { pinModules, type UsedModule } from "./pinned-modules.ts";
 
 /** Seconds that a run waits for a node that does not answer. */
@@ -20,9 +27,6 @@ interface Place {
   readonly folder: string;
   readonly stack: string;
 }
-
-/** One node, however its URL is written. */
-const urlOf = ({ nodeUrl }: { readonly nodeUrl: string }): string => nodeUrl.replace(/\/+$/, "");
 
 /** Asks the node of a mainnet stack who it is, for everything that a run checks about it; undefined for other networks. */
 export function askNode(network: CompleteNetworkRef): Promise<NodeIdentity> | undefined {
@@ -51,15 +55,13 @@ export async function pinNode(
   asked = askNode(network),
 ): Promise<Pinned> {
   if (network.kind !== "mainnet" || asked === undefined) return { network, warnings: [] };
-  const nodeUrl = urlOf(network);
+  const nodeUrl = lockKey(network.nodeUrl);
   const lock = await readNodeLock(folder);
   const before = lock.nodes[nodeUrl];
   const { address, build = before?.build } = await asked;
   const declared = network.nodeAddress;
-  if (declared !== undefined && declared !== address)
-    throw changedNode(nodeUrl, declared, address, "the declaration names");
-  if (before !== undefined && before.address !== address)
-    throw changedNode(nodeUrl, before.address, address, `${LOCK_FILE} pins`);
+  if (declared !== undefined && declared !== address) throw nodeChanged(nodeUrl, declared, address);
+  if (before !== undefined && before.address !== address) throw nodeChanged(nodeUrl, before.address, address);
   const { scheduler = address, authority = address } = before ?? {};
   const { modules, warnings } = await pinModules(remoteNetwork(network), used, before);
   const now: PinnedNode = {
@@ -97,7 +99,7 @@ export async function isNewNode(network: CompleteNetworkRef, { folder, stack }: 
   if (network.kind !== "mainnet") return false;
   const isNew = (node: PinnedNode | undefined) =>
     node === undefined || node.stacks?.includes(stack) === false;
-  return readNodeLock(folder).then(({ nodes }) => isNew(nodes[urlOf(network)]), tolerate(false));
+  return readNodeLock(folder).then(({ nodes }) => isNew(nodes[lockKey(network.nodeUrl)]), tolerate(false));
 }
 
 /** Writes a node's entry. The file is read again first: another stack may have pinned its node or its modules since. */
@@ -152,13 +154,3 @@ function warningsOf(nodeUrl: string, before: PinnedNode | undefined, now: Pinned
     },
   ];
 }
-
-const changedNode = (nodeUrl: string, expected: string, got: string, who: string) =>
-  new FleetError({
-    code: "NODE_CHANGED",
-    what: `The node at ${nodeUrl} is not the one that ${who}.`,
-    at: LOCK_FILE,
-    got,
-    expected,
-    remedy: `Check nodeUrl. Processes stay on the node that scheduled them; if this fleet has none, remove the node from ${LOCK_FILE}.`,
-  });

@@ -4,6 +4,7 @@ import type { NetworkRef } from "../../src/ao/network.ts";
 import { loadWallet } from "../../src/ao/wallet.ts";
 import { type Budget, budgetOf, within } from "../../src/core/budget.ts";
 import { canonicalJson } from "../../src/core/hash.ts";
+import { withPinnedNode } from "../../src/fleet/node-lock.ts";
 import { isStep, parseKey } from "../../src/fleet/session/member-key.ts";
 import { openSession } from "../../src/fleet/session/open.ts";
 import { type RunRequest, readRunRequest } from "../../src/fleet/session/run-request.ts";
@@ -71,8 +72,10 @@ export function sessionFor(scope: Scope, network: NetworkRef): Promise<Session> 
   return made;
 }
 
-async function open(scope: Scope, network: NetworkRef): Promise<Session> {
+async function open(scope: Scope, declared: NetworkRef): Promise<Session> {
   const settings = await configured();
+  // A destroy or a refresh runs no program that compares the node with the lock file.
+  const network = await withPinnedNode(declared, process.cwd());
   const request = readRunRequest();
   const wallet = await loadWallet(walletSource(settings, request));
   const journal = await openJournal(join(scope.home, "journal", `${scope.project}.${scope.stack}.jsonl`));

@@ -7,7 +7,7 @@ import { checkNetwork as checkLegacy, dryRunsAs as legacyDryRuns } from "./legac
 import { connectMainnet, EMBEDDED_NODE } from "./mainnet/connect.ts";
 import { executionDevice as nodeDevice } from "./mainnet/device.ts";
 import { nodeEndpointsOf } from "./mainnet/endpoints.ts";
-import type { NodeIdentity } from "./mainnet/identity.ts";
+import { type NodeIdentity, nodeChanged } from "./mainnet/identity.ts";
 import {
   checkNetwork as checkNode,
   hashModule,
@@ -94,7 +94,7 @@ export const connect = (network: ResolvedNetwork, options: ConnectOptions): Ao =
 export const checkNetwork = (network: ResolvedNetwork, needs: Needs, budget: Budget): Promise<Problem[]> =>
   ADAPTERS[network.protocol].check(network, needs, budget);
 
-export type { NodeIdentity };
+export { type NodeIdentity, nodeChanged };
 
 /** Who the node of a mainnet network is. @throws ZodError for a network without a node */
 export const identify = (network: ResolvedNetwork, budget: Budget): Promise<NodeIdentity> =>

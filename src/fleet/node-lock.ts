@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { z } from "zod";
+import { NETWORK_DEFAULTS, type NetworkRef } from "../ao/network.ts";
 import { ADDRESS } from "../core/address.ts";
 import { FleetError } from "../core/errors.ts";
 import { replaceFile } from "../core/replace-file.ts";
@@ -61,6 +62,23 @@ export async function readNodeLock(folder: string): Promise<NodeLock> {
     expected: "the file as pulumi up wrote it",
     remedy: "Restore it from version control, or remove it: the next pulumi up pins the nodes again.",
   });
+}
+
+/** The key of a node, however its URL is written. */
+export const lockKey = (nodeUrl: string): string => nodeUrl.replace(/\/+$/, "");
+
+/**
+ * A network that answers only for the node that a project's lock file pins at its URL. Without an entry, and on other networks, the network
+ * as it is.
+ *
+ * @param folder the project's
+ * @throws FleetError LOCK_DAMAGED, FILE_DAMAGED
+ */
+export async function withPinnedNode(network: NetworkRef, folder: string): Promise<NetworkRef> {
+  if (network.kind !== "mainnet") return network;
+  const { nodes } = await readNodeLock(folder);
+  const pinned = nodes[lockKey(network.nodeUrl ?? NETWORK_DEFAULTS.nodeUrl)];
+  return pinned === undefined ? network : { ...network, nodeAddress: pinned.address };
 }
 
 /** In the order of their names, so that a change of one entry is a change of its lines alone. */

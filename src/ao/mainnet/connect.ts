@@ -11,7 +11,7 @@ import { isEmptyEvaluation } from "../shared/shapes.ts";
 import type { Wallet } from "../wallet.ts";
 import { effectsOf } from "./effects.ts";
 import type { NodeEndpoints } from "./endpoints.ts";
-import { addressOf } from "./identity.ts";
+import { lookAtNode } from "./identity.ts";
 import { nodeAt } from "./node.ts";
 import { readPublished } from "./published.ts";
 import { resultsAt } from "./results.ts";
@@ -91,19 +91,28 @@ function changing(
   { endpoints, wallet, journal }: MainnetOptions,
 ): Pick<Ao, "address" | "spawn" | "send" | "publish" | "settle" | "monitor"> {
   let known: string | undefined;
-  /** The node's own address. */
+  /** The node's own address, asked once. */
   const own = async (budget: Budget) => {
-    known ??= endpoints.nodeAddress ?? (await addressOf(node, backoff, budget));
+    known ??= await lookAtNode(node, endpoints.nodeAddress, backoff, budget);
     return known;
+  };
+  /** Before anything is signed. Another node at the same URL does not have the processes, whatever it answers. */
+  const check = async (budget: Budget) => {
+    if (endpoints.nodeAddress !== undefined) await own(budget);
   };
   return {
     address: wallet.address,
     async spawn(input, budget) {
+      await check(budget);
       const { scheduler = await own(budget), authority = await own(budget) } = { ...endpoints, ...input };
       return effects.spawn({ ...input, scheduler, authority }, budget);
     },
-    send: (input, budget) => effects.send(input, budget),
+    async send(input, budget) {
+      await check(budget);
+      return effects.send(input, budget);
+    },
     async publish(input, budget) {
+      await check(budget);
       const sent = await effects.publish(input, budget);
       // The index lags; a module that was published here need not be looked up.
       if (input.tags.Type === "Module") {

@@ -4,7 +4,7 @@ const NodeEndpointsSchema = z.object({
   nodeUrl: z.string(),
   gatewayUrl: z.string(),
   graphqlUrl: z.string(),
-  /** The node's own address, if it has to be this one. */
+  /** The node's own address, if it has to be this one: compared before anything is signed. */
   nodeAddress: z.string().exactOptional(),
   /** The address that schedules new processes. Default: the node's, which is asked. */
   scheduler: z.string().exactOptional(),

@@ -40,7 +40,7 @@ export async function answersItself(node: NodeClient, budget: Budget): Promise<b
  *
  * @throws FleetError `UNIT_NOT_AO` if it is not a HyperBEAM node; transient errors while it does not answer
  */
-export function addressOf(node: NodeClient, backoff: Backoff, budget: Budget): Promise<string> {
+function addressOf(node: NodeClient, backoff: Backoff, budget: Budget): Promise<string> {
   return retrying(
     "reaching the node",
     budget,
@@ -67,19 +67,22 @@ export async function lookAtNode(
   expected: string | undefined,
   backoff: Backoff,
   budget: Budget,
-): Promise<void> {
+): Promise<string> {
   const address = await addressOf(node, backoff, budget);
-  if (expected !== undefined && address !== expected) throw otherNode(node.url, address, expected);
+  if (expected !== undefined && address !== expected) throw nodeChanged(node.url, expected, address);
+  return address;
 }
 
-const otherNode = (url: string, got: string, expected: string) =>
+/** `NODE_CHANGED`: the same at a preview and before a message is signed. */
+export const nodeChanged = (url: string, expected: string, got: string): FleetError =>
   new FleetError({
     code: "NODE_CHANGED",
-    what: `The node at ${url} is not the one that the fleet was declared with.`,
+    what: `The node at ${url} has another address than the one that is pinned.`,
+    at: "fleet.lock.json",
     got,
     expected,
     remedy:
-      "Check `nodeUrl`. If the node is meant to change, its processes stay where they are: move the fleet.",
+      "Check nodeUrl. Processes stay on the node that scheduled them; if this fleet has none, remove the node from fleet.lock.json, or nodeAddress from the declaration.",
   });
 
 async function buildOf(node: NodeClient, budget: Budget): Promise<string | undefined> {

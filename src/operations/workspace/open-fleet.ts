@@ -6,6 +6,7 @@ import type { FleetSession, OpenOptions } from "../../fleet/fleet-session.ts";
 import { fleetInState } from "../../fleet/members/fleet-in-state.ts";
 import { knownFleet } from "../../fleet/members/known-fleet.ts";
 import { servingFleet } from "../../fleet/members/serving.ts";
+import { withPinnedNode } from "../../fleet/node-lock.ts";
 import { openSession } from "../../fleet/session/open.ts";
 import { readRunRequest } from "../../fleet/session/run-request.ts";
 import { type Scope, scopeIn } from "../../fleet/session/scope.ts";
@@ -17,8 +18,8 @@ import { pulumiRunner, secretOf, type Workspace } from "./workspace.ts";
 /**
  * Opens the fleet of a stack. Starts the embedded network of a local stack if it is down.
  *
- * @throws FleetError PROJECT_UNREADABLE, NETWORK_INVALID, WALLET_MISSING, RUN_VARIABLE_INVALID, LOCALNET_START, JOURNAL_LOCKED,
- *   TRAFFIC_UNREADABLE, STATE_UNREADABLE
+ * @throws FleetError PROJECT_UNREADABLE, NETWORK_INVALID, LOCK_DAMAGED, WALLET_MISSING, RUN_VARIABLE_INVALID, LOCALNET_START,
+ *   JOURNAL_LOCKED, TRAFFIC_UNREADABLE, STATE_UNREADABLE
  */
 export async function openFleet(
   workspace: Workspace,
@@ -29,7 +30,7 @@ export async function openFleet(
   const config = readStackConfig(projectDir, stack);
   const scope = scopeIn(projectDir, config.project, stack);
   const request = readRunRequest(workspace.env);
-  const network = options.network ?? networkOf(config, projectDir);
+  const network = await withPinnedNode(options.network ?? networkOf(config, projectDir), projectDir);
   const wallet =
     options.wallet === false ? await walletOrNone(workspace, config) : await walletOf(workspace, config);
   const { journal, close } = await openCliJournal(scope, options.journal);

@@ -480,6 +480,52 @@ test("a check of the network names a node of another address, and a server that 
   await expect(at({ nodeUrl: endpoints.gatewayUrl })).rejects.toMatchObject({ code: "UNIT_NOT_AO" });
 });
 
+test("nothing is signed for a node of another address than the named one, which is asked once", async () => {
+  let asked = 0;
+  const { endpoints, journal, units, spawn, say, placed } = await world(
+    {},
+    {
+      async faults({ endpoint }) {
+        if (endpoint === "node.meta") asked += 1;
+        return undefined;
+      },
+    },
+  );
+  const { id } = await spawn();
+  for (const word of ["a", "b"]) await say(id, word);
+  expect(asked).toBe(1);
+  const signer = await wallet;
+  let signed = 0;
+  const counted: Wallet = {
+    ...signer,
+    sign(item) {
+      signed += 1;
+      return signer.sign(item);
+    },
+  };
+  const limits = { inFlight: 50, backoff: { base: 20, cap: 50 } };
+  const options = { wallet: counted, journal, limits };
+  const other = connectMainnet({ ...options, endpoints: { ...endpoints, nodeAddress: "z".repeat(43) } });
+  const module = { intent: "other module", tags: { Type: "Module" }, data: Buffer.from("wasm") };
+  for (const work of [
+    say(id, "c", other),
+    other.publish(module, budgetOf(5)),
+    other.spawn({ intent: "other spawn", module: "m".repeat(43), tags: {} }, budgetOf(5)),
+  ]) {
+    await expect(work).rejects.toMatchObject({
+      code: "NODE_CHANGED",
+      problems: [{ got: units.nodeAddress, expected: "z".repeat(43) }],
+    });
+  }
+  expect(signed).toBe(0);
+  expect(await (await fetch(`${units.urls.node}/${id}~process@1.0/slot/current`)).text()).toBe("2");
+  // A network that names no address is not asked for one.
+  const { nodeAddress: _, ...free } = endpoints;
+  const before = asked;
+  expect(placed(id, (await say(id, "d", connectMainnet({ ...options, endpoints: free }))).id)).toBe(1);
+  expect(asked).toBe(before);
+});
+
 test("every read asks caches on the way for an answer of the node itself", async () => {
   const asked: (string | null)[] = [];
   const { ao, spawn, say } = await world(
