@@ -72,10 +72,7 @@ function plainWay(node: Node, jwk: Record<string, string>): Way {
 function portWay(ao: Ao, node: Node): Way {
   async function evaluated(processId: string, data: string, intent: string): Promise<void> {
     const budget = budgetOf(60);
-    const { id } = await ao.send(
-      { intent, processId, tags: { Action: "Eval" }, data, outbox: "kept" },
-      budget,
-    );
+    const { id } = await ao.send({ intent, processId, tags: { Action: "Eval" }, data }, budget);
     await ao.evaluation({ processId, messageId: id }, budget);
     await ao.settle(intent);
   }

@@ -135,11 +135,6 @@ export interface MessageInput {
   readonly processId: string;
   readonly tags: Tags;
   readonly data?: string;
-  /**
-   * Whether the messages that the process sends because of this one have to be delivered. Where delivery is the sender's task (HyperBEAM),
-   * `kept` skips it. @default "delivered"
-   */
-  readonly outbox?: "delivered" | "kept";
 }
 
 export interface PublishInput {

@@ -209,8 +209,7 @@ class Posting implements Effects {
   }
 
   async send(input: MessageInput, budget: Budget): Promise<Sent> {
-    // Units of this protocol deliver every outbox themselves.
-    const { intent: key, outbox: _, ...asked } = input;
+    const { intent: key, ...asked } = input;
     checkTags(input.tags, key);
     const floor = await this.#floorOf(input, budget);
     return this.#once(

@@ -85,9 +85,8 @@ class Posting implements Effects {
   }
 
   async send(input: MessageInput, budget: Budget): Promise<Sent> {
-    const { intent: key, outbox = "delivered", ...asked } = input;
+    const { intent: key, ...asked } = input;
     checkTags(input.tags, key);
-    const step = outbox === "delivered" ? "push" : "schedule";
     // Before it is signed: so it is found in the schedule whatever the clocks say.
     const floor = await retrying(
       `sending a message to the process ${input.processId}`,
@@ -98,7 +97,8 @@ class Posting implements Effects {
     return this.#once(
       { key, kind: "message", target: input.processId, content: hashOf(asked), floor },
       () => fieldsOfMessage(input),
-      `/${input.processId}~process@1.0/${step}`,
+      // Never `/schedule`, which delivers nothing of what the process sends because of it: any message can make it answer others.
+      `/${input.processId}~process@1.0/push`,
       budget,
     );
   }
