@@ -9,7 +9,9 @@ import { runError } from "../../components/run-error.ts";
 import { type StackValues, settingProblems } from "../../components/setting-problems.ts";
 import { SETTINGS, type Setting } from "../../components/setting-table.ts";
 import { healthCron, serviceConfig, settings } from "../../components/settings.ts";
-import { capacityOf, type NetworkRef, NetworkRefSchema } from "../../src/ao/network.ts";
+import { capacityOf, NETWORK_DEFAULTS, type NetworkRef, NetworkRefSchema } from "../../src/ao/network.ts";
+import { AOS_IMAGE_FILES } from "../../src/core/aos-images.ts";
+import { StrategySchema } from "../../src/delivery/strategy.ts";
 import { keepSecrets } from "../../src/fleet/session/secrets.ts";
 import {
   localFolderOf,
@@ -105,6 +107,39 @@ describe("defaults", () => {
       retainOnDelete: true,
       strategy: { kind: "rolling", maxParallel: 2 },
     });
+  });
+
+  test.each([
+    [
+      "staging",
+      {
+        ...{ protect: false, retainOnDelete: false },
+        strategy: { kind: "blue-green", steps: [{ weightBp: 0 }, { weightBp: 10_000 }], intervalSeconds: 60 },
+      },
+    ],
+    [
+      "prod",
+      {
+        ...{ protect: true, retainOnDelete: true },
+        strategy: {
+          ...{ kind: "blue-green", intervalSeconds: 300, windowSeconds: 86_400 },
+          steps: [{ weightBp: 0, gate: "manual" }, { weightBp: 10_000 }],
+        },
+      },
+    ],
+  ])("are replaced in this repository's %s stack, which is ready for mainnet", (name, expected) => {
+    const file = join(packageDir, `Pulumi.${name}.yaml`);
+    const { config } = parse(readFileSync(file, "utf8")) as { config: Record<string, string> };
+    const values = Object.entries(config).map(([key, value]) => [key.replace("ao-fleet:", "two:"), value]);
+    const found = settings(stack(Object.fromEntries(values)));
+    const { nodeUrl, gatewayUrl } = NETWORK_DEFAULTS;
+    expect(found).toMatchObject({
+      ...expected,
+      module: AOS_IMAGE_FILES.find(({ file }) => file === "aos2_0_3.wasm")?.id,
+    });
+    expect(found.network).toEqual({ kind: "mainnet", nodeUrl, gatewayUrl, maxMessageBytes: 10_000_000 });
+    expect(StrategySchema.parse(found.strategy)).toMatchObject(expected.strategy);
+    expect(config["ao-fleet:walletPath"]).toBe(`wallets/${name}.json`);
   });
 
   test("are those of a declaration that leaves them out", () => {

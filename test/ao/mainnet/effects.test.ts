@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { afterEach, expect, test, vi } from "vitest";
 import { type Journal, openJournal } from "../../../src/ao/journal/index.ts";
 import { decodeRecord, encodeRecord } from "../../../src/ao/journal/records.ts";
+import { fieldsOfSpawn } from "../../../src/ao/mainnet/compose.ts";
 import { connectMainnet, type MainnetLimits } from "../../../src/ao/mainnet/connect.ts";
 import { effectsOf } from "../../../src/ao/mainnet/effects.ts";
 import { nodeAt } from "../../../src/ao/mainnet/node.ts";
@@ -25,6 +26,7 @@ const wallet: Promise<Wallet> = makeWallet();
 const open: (() => Promise<void>)[] = [];
 afterEach(async () => {
   vi.restoreAllMocks();
+  vi.unstubAllEnvs();
   for (const close of open.splice(0).reverse()) await close();
 });
 
@@ -192,6 +194,41 @@ test("a run that lost the journal's lock while it waited does not post again", a
   lock = `${journal.path}.lock`;
   await expect(spawn()).rejects.toMatchObject({ code: "JOURNAL_LOST" });
   expect(posts).toBe(1);
+});
+
+test("a post that is scheduled and then never answered is looked up when its time is over, and leaves one slot", async () => {
+  const silence = gate();
+  let posts = 0;
+  const { spawn, say, placed, evaluator } = await world(
+    {},
+    {
+      async after({ endpoint }, response) {
+        if (endpoint !== "node.push") return response;
+        posts += 1;
+        if (posts === 2) await silence.opened;
+        return response;
+      },
+    },
+    { callSeconds: 2 },
+  );
+  const { id } = await spawn();
+  const sent = await say(id, "a");
+  silence.open();
+  expect([posts, placed(id, sent.id)]).toEqual([2, 1]);
+  expect(evaluator.ran).toEqual(["a"]);
+});
+
+test("a spawn has the module, the authority and the scheduler that it was given, whatever the environment names", async () => {
+  const given = { module: "m".repeat(43), authority: "a".repeat(43), scheduler: "s".repeat(43) };
+  for (const name of ["MODULE", "AUTHORITY", "SCHEDULER"]) vi.stubEnv(name, "e".repeat(43));
+  const { tags = [] } = await fieldsOfSpawn({ ...given, intent: "spawn", tags: {} });
+  const named = (name: string) => tags.filter((tag) => tag.name === name).map(({ value }) => value);
+  expect([named("Module"), named("Authority"), named("Scheduler")]).toEqual([
+    [given.module],
+    [given.authority],
+    [given.scheduler],
+  ]);
+  expect(tags.map(({ value }) => value)).not.toContain("e".repeat(43));
 });
 
 test("a connection that breaks while the node goes on leaves one slot", async () => {
