@@ -209,13 +209,49 @@ function seen(tags: Record<string, string>, text: string | undefined): unknown {
   return { Action, Status, ...names, body: comparable(JSON.parse(text)) };
 }
 
+/** How many messages an outbox has for others than the node. */
+const sentIn = (messages: readonly { readonly Target?: string }[]): number =>
+  messages.filter(({ Target }) => (Target ?? "") !== "").length;
+
+/** An Eval that returns what a process of the library holds, except for the number, the ids and the time of messages. */
+const HELD = `local known = {}
+local ofMessages = { seen = true, published = true, ["stats.messages"] = true, ["stats.lastMessageAt"] = true, ["waits.clock"] = true }
+local function text(value, name)
+  if type(value) ~= "table" then return tostring(value) end
+  if known[value] then return "" end
+  known[value] = true
+  local lines = {}
+  for key, member in next, value do
+    local path = (name and name .. "." or "") .. tostring(key)
+    if not ofMessages[path] then lines[#lines + 1] = tostring(key) .. "=" .. text(member, path) end
+  end
+  table.sort(lines)
+  return "{" .. table.concat(lines, ",") .. "}"
+end
+return text(Fleet.store)`;
+
+/** The part of a model's state that no repeated message may change. */
+function kept(state: ProcessState | null): unknown {
+  const { fleet, ...rest } = structuredClone(state) ?? {};
+  const { stats, seen: ids, published, ...own } = fleet ?? {};
+  return { ...rest, ...own, ids, errors: stats?.errors };
+}
+
 describe.each([
-  ["the library", "counter", SOURCE, LIBRARY],
-  ["the deployment coordinator", "deployment-coordinator", undefined, LEDGER],
-] as const)("the model answers as %s does", (_, name, source, steps) => {
+  ["the library", "counter", SOURCE, LIBRARY, undefined],
+  ["the deployment coordinator", "deployment-coordinator", undefined, LEDGER, undefined],
+  ["the library on a node that repeats messages", "counter", SOURCE, LIBRARY, "Info"],
+  ["the coordinator on such a node", "deployment-coordinator", undefined, LEDGER, "PROCESS_DISCOVERY"],
+] as const)("the model answers as %s does", (_, name, source, steps, question) => {
+  /** Then every message is sent twice, and a question about the state follows. */
+  const repeats = question !== undefined;
   let real: Aos;
   let state: ProcessState | null = null;
-  const process: ModelProcess = { id: address(`process-${name}`), owner: OWNER, tags: [] };
+  const variant = repeats ? { Variant: "ao.N.1" } : {};
+  const process: ModelProcess = {
+    ...{ id: address(`process-${name}`), owner: OWNER },
+    tags: Object.entries(variant).map(([tag, value]) => ({ name: tag, value })),
+  };
 
   const model = (options: Parameters<Aos["send"]>[0]) => {
     const raw = real.message(options);
@@ -230,23 +266,51 @@ describe.each([
   };
 
   beforeAll(async () => {
-    const options = source === undefined ? {} : { source };
-    real = await boot(name, { ...options, bare: true });
+    const options = { ...(source === undefined ? {} : { source }), repeats };
+    real = await boot(name, { ...options, bare: true, tags: variant });
     model({ Action: "boot" });
     const text = await program(name, options);
-    const load = { From: OWNER, Action: "Eval", Data: text };
+    const load = { From: OWNER, Action: "Eval", Data: text, Id: address("load") };
     const committed = JSON.parse(model(load).Output?.data ?? "");
     expect(comparable(committed)).toEqual(comparable(JSON.parse((await real.send(load)).output)));
+    if (repeats) await sendAgain(load);
   }, 60_000);
+
+  async function compare(options: Parameters<Aos["send"]>[0]): Promise<void> {
+    const simulated = model(options).Messages.find(({ Target }) => Target !== undefined);
+    const { reply } = await real.send(options);
+    const tags = Object.fromEntries((simulated?.Tags ?? []).map((tag) => [tag.name, tag.value]));
+    expect(seen(tags, simulated?.Data)).toEqual(seen(reply?.tags ?? {}, reply?.text));
+  }
+
+  /** What the real process holds. The model gets an Eval, too, so that both count the same messages. */
+  async function heldAt(id: string): Promise<string> {
+    const send = { From: OWNER, Action: "Eval", Id: address(id) };
+    model({ ...send, Data: "return 1" });
+    const { output } = await real.send({ ...send, Data: HELD });
+    expect(output).toContain("epoch=");
+    return output;
+  }
+
+  /** The same message in a second slot: neither sends anything, and both are as they were, except for the count of messages. */
+  async function sendAgain(options: Parameters<Aos["send"]>[0]): Promise<void> {
+    const held = await heldAt(`before-${options.Id}`);
+    const before = kept(state);
+    const { Messages, Output, Error: failure } = model(options);
+    const again = await real.send(options);
+    expect([sentIn(Messages), Output?.data ?? "", failure]).toEqual([0, "", undefined]);
+    expect([sentIn(again.messages), again.output, again.error]).toEqual([0, "", undefined]);
+    expect(kept(state)).toEqual(before);
+    expect(await heldAt(`after-${options.Id}`)).toBe(held);
+    await compare({ From: OWNER, Action: question ?? "Info", Id: address(`question-${options.Id}`) });
+  }
 
   test.each(steps.map((step, n) => [n, step.action, step] as const))("%i %s", async (n, action, step) => {
     const options = {
       ...{ From: step.from ?? OWNER, Action: action, Tags: { ...step.tags } },
       ...{ Id: `step-${n}`.padEnd(43, "x"), ...(step.data === undefined ? {} : { Data: step.data }) },
     };
-    const [simulated] = model(options).Messages;
-    const { reply } = await real.send(options);
-    const tags = Object.fromEntries((simulated?.Tags ?? []).map((tag) => [tag.name, tag.value]));
-    expect(seen(tags, simulated?.Data)).toEqual(seen(reply?.tags ?? {}, reply?.text));
+    await compare(options);
+    if (repeats) await sendAgain(options);
   });
 });
