@@ -213,7 +213,8 @@ export async function attempt(
   return { code: outcomeOf(evaluation, { address: ao.address, messageId: sent.id, tags: all }), evaluation };
 }
 
-function outcomeOf(evaluation: Evaluation, asked: SentRequest): string {
+/** The code of what became of a message; see `Outcome`. Pure. */
+export function outcomeOf(evaluation: Evaluation, asked: SentRequest): string {
   if (evaluation.error !== undefined) return "failed";
   const answers = evaluation.messages.filter(({ tags }) => /-Response$/.test(tags.Action ?? ""));
   const reply = replyAmong(answers, asked);
