@@ -1,6 +1,6 @@
 /**
  * Every way into a process × every limit. The ways are read from the process' own table of actions and handlers, so a new action, and a new
- * handler of the library that takes requests, are in it by themselves.
+ * handler of the library that takes requests, are in it by themselves. A handler of the program's own is none of the library's: it has a test of its own.
  */
 import { describe, expect, test } from "vitest";
 import { type Aos, address, boot, type SendOptions } from "./aos.ts";
@@ -226,6 +226,38 @@ describe.each([
     expect(deferred > 0).toBe(name !== "shop");
     await subject.process.drop();
   }, 60_000);
+});
+
+/** A program with a handler of its own, which no table of the library contains. */
+const PLAIN = `local fleet = require("fleet")
+fleet.process { name = "plain", version = "1.0.0" }
+Handlers.add("plain", "PLAIN", function(msg) msg.reply({ Action = "PLAIN-Response", Data = "{}" }) end)
+`;
+
+test("a handler of the program's own is a way in that only draining, retirement and sealed keys close", async () => {
+  const { subject } = await start("plain", PLAIN);
+  const way: Way = {
+    ...{ name: "PLAIN", always: false, readonly: false, data: true, open: true, silent: false },
+  };
+  const codes: [string, string][] = [];
+  for (const limit of LIMITS) {
+    await limit.set(subject);
+    const from = stranger();
+    await limit.before?.(subject, way, from);
+    codes.push([limit.name, await subject.code(way, from, limit.more)]);
+    await limit.unset(subject);
+  }
+  expect(codes).toEqual([
+    ["RATE_LIMITS", "ok"],
+    ["authLevel HIGH", "ok"],
+    ["authLevel MAXIMUM", "ok"],
+    ["maxMemoryMB", "ok"],
+    ["the size of Data", "ok"],
+    ["sealed keys", "DRAINING"],
+    ["draining", "DRAINING"],
+    ["retirement", "GONE"],
+  ]);
+  await subject.process.drop();
 });
 
 test("a limit of an action also holds for the one that a router sends on, by either way", async () => {
