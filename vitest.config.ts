@@ -33,7 +33,7 @@ const TOGETHER = [
   "test/core/{amount,concurrently,cron,errors,json,settle-all}.test.ts",
   "test/dashboard/release-cache.test.ts",
   "test/delivery/{approval,faults,hold,judge,ranges,rollout,statistics}.test.ts",
-  "test/docs/{commands,readme,resources,schemas,troubleshooting}.test.ts",
+  "test/docs/{commands,readme,resources,schemas,threat-model,troubleshooting}.test.ts",
   "test/faults/report.test.ts",
   "test/fleet/{damaged-files,deployments,health-probe,info,last-snapshot,reads,secrets,state-parts-time}.test.ts",
   "test/localnet/pure.test.ts",
