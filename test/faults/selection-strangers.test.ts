@@ -36,3 +36,11 @@ it.each(ON_A_NODE.map((fault) => [fault.family, fault.name, fault] as const))(
   },
   120_000,
 );
+
+it.each([hostileScreen(1, FEW), secretsInBundle(1)].map((fault) => [fault.name, fault] as const))(
+  "on a node: S8 %s",
+  async (_name, fault) => {
+    expect((await runCase(fault, "mainnet")).broken).toEqual([]);
+  },
+  120_000,
+);

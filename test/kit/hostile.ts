@@ -1,4 +1,5 @@
 /** Text that strangers would like an operator's terminal to act on, alone and in the answers of units. */
+import { jsonIn } from "../../src/core/json.ts";
 import type { Answer } from "../simnet/faults.ts";
 import { actingIn } from "./acting.ts";
 
@@ -70,15 +71,18 @@ function poisoned(value: unknown, text: () => string, name = ""): unknown {
   }
   if (Array.isArray(value)) return value.map((each) => poisoned(each, text, name));
   if (typeof value !== "object" || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, poisoned(each, text, key)]));
+  const own = (key: string, each: unknown) =>
+    /^(commitments|ao-types)$/.test(key) ? each : poisoned(each, text, key);
+  return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, own(key, each)]));
 }
 
-/** An answer of a compute unit with such text in every value of every message, and in tags. @default HOSTILE */
-export function poisonedAnswer(answer: Answer, text: () => string = () => HOSTILE): Answer {
-  const json = JSON.parse(answer.body.toString()) as {
-    Messages?: { Data?: unknown; Tags?: { name: string; value: string }[] }[];
-  };
-  for (const message of json.Messages ?? []) {
+interface Result {
+  readonly Messages?: { Data?: unknown; Tags?: { name: string; value: string }[] }[];
+}
+
+/** Such text in every value of every message of a result, and in tags. */
+function poisonMessages({ Messages = [] }: Result, text: () => string): void {
+  for (const message of Messages) {
     try {
       message.Data = JSON.stringify(poisoned(JSON.parse(String(message.Data)), text));
     } catch {
@@ -87,5 +91,28 @@ export function poisonedAnswer(answer: Answer, text: () => string = () => HOSTIL
     for (const tag of message.Tags ?? [])
       if (!/^(Correlation-Id|Reference|X-Reference|Status|Ref_|Action)$/.test(tag.name)) tag.value += text();
   }
+}
+
+/** An answer of a compute unit with such text in every value of every message, and in tags. @default HOSTILE */
+export function poisonedAnswer(answer: Answer, text: () => string = () => HOSTILE): Answer {
+  const json = JSON.parse(answer.body.toString()) as Result;
+  poisonMessages(json, text);
   return { ...answer, body: Buffer.from(JSON.stringify(json)) };
 }
+
+/** The same of a node: results are alone or in an envelope, and a table that a process publishes has the text in every value. Other answers stay. */
+export function poisonedByNode(answer: Answer, text: () => string): Answer {
+  const { status, headers } = answer;
+  const json = jsonIn(answer.body.toString());
+  if (status !== 200 || !isTable(json)) return answer;
+  const given = (isTable(json.body) ? json.body : jsonIn(String(json.body))) ?? json;
+  if (!isTable(given)) return answer;
+  const isResult = given.Messages !== undefined;
+  if (isResult) poisonMessages(given as Result, text);
+  const changed = isResult ? given : poisoned(given, text);
+  const body = typeof json.body === "string" ? JSON.stringify(changed) : changed;
+  return { status, headers, body: Buffer.from(JSON.stringify(given === json ? changed : { ...json, body })) };
+}
+
+const isTable = (value: unknown): value is Record<string, unknown> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);

@@ -77,7 +77,7 @@ export async function simulatedStack(
       await store(join(scope.home, "bundles")).put(made);
       return {
         scope,
-        network: { kind: "legacy", ...net.endpoints },
+        network: net.network,
         name,
         version: "1.0.0",
         module: net.module,

@@ -2,8 +2,8 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { sessionFor } from "../../providers/run/session.ts";
+import { connect } from "../../src/ao/connect.ts";
 import { openJournal } from "../../src/ao/journal/index.ts";
-import { connectLegacy } from "../../src/ao/legacy/connect.ts";
 import { budgetOf } from "../../src/core/budget.ts";
 import { hashOf } from "../../src/core/hash.ts";
 import type { FleetSession } from "../../src/fleet/fleet-session.ts";
@@ -13,7 +13,7 @@ import { ask } from "../../src/fleet/protocol/ask.ts";
 import { makeWallet } from "../ao/wallets.ts";
 import { fleet as runCli } from "../cli/fakes.ts";
 import { createProcess, type Stack, simulatedStack } from "../providers/fixture.ts";
-import type { Script } from "../simnet/index.ts";
+import type { Script, SimnetOptions } from "../simnet/index.ts";
 
 const LEDGER = "deployment-coordinator";
 const edges: Readonly<Record<string, readonly string[]>> = { battle: ["shop"], shop: ["battle"] };
@@ -32,9 +32,15 @@ export interface Simulated {
   close(): Promise<void>;
 }
 
-/** @param scripts the members' behaviour, by name */
-export async function simulatedFleet(scripts: Readonly<Record<string, Script>> = {}): Promise<Simulated> {
-  const stack = await simulatedStack({ ledger: LEDGER });
+/**
+ * @param scripts the members' behaviour, by name
+ * @param face the protocol of its network. @default legacy
+ */
+export async function simulatedFleet(
+  scripts: Readonly<Record<string, Script>> = {},
+  face?: SimnetOptions["face"],
+): Promise<Simulated> {
+  const stack = await simulatedStack({ ledger: LEDGER, ...(face === undefined ? {} : { face }) });
   const members: Member[] = [];
   for (const name of [LEDGER, "battle", "shop"]) {
     const made = await createProcess(await stack.inputs(name, scripts[name]));
@@ -43,7 +49,7 @@ export async function simulatedFleet(scripts: Readonly<Record<string, Script>> =
     members.push({ name, processId, generation, version, sourceHash, status: "ACTIVE" });
   }
   const { net, scope, home } = stack;
-  const session = await sessionFor(scope, { kind: "legacy", ...net.endpoints });
+  const session = await sessionFor(scope, net.network);
   const fleet: FleetSession = {
     ...{ project: scope.project, stack: scope.stack, members, ledger: LEDGER, session },
     ...{ suUrl: net.suUrl, close: async () => {} },
@@ -88,11 +94,9 @@ export async function strangerWrites(
   messages: readonly { readonly tags: Readonly<Record<string, string>>; readonly data: string }[],
 ): Promise<void> {
   const processId = fleet.members.find(({ name }) => name === to)?.processId ?? "";
-  const stranger = connectLegacy({
-    endpoints: stack.net.endpoints,
+  const stranger = connect(fleet.session.network, {
     wallet: await makeWallet(),
     journal: await openJournal(join(stack.home, "stranger.jsonl")),
-    limits: { firstRead: 0 },
   });
   for (const [n, { tags, data }] of messages.entries())
     await stranger.send({ intent: `s${n}`, processId, tags, data }, budgetOf(20));

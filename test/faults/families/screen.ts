@@ -5,7 +5,7 @@ import * as configBundle from "../../../providers/config-bundle/lifecycle.ts";
 import * as processes from "../../../providers/process/lifecycle.ts";
 import { REDACTED } from "../../../src/core/redact.ts";
 import { asBase64, NAMES, PLACES } from "../../kit/canaries.ts";
-import { harmIn, hostileTexts, poisonedAnswer } from "../../kit/hostile.ts";
+import { harmIn, hostileTexts, poisonedAnswer, poisonedByNode } from "../../kit/hostile.ts";
 import { rngOf } from "../../simnet/rng.ts";
 import { type Simulated, simulatedFleet, strangerWrites } from "../../validate/fleet.ts";
 import type { FaultCase, Lab } from "../case.ts";
@@ -38,14 +38,9 @@ export const FEW: typeof READS = [
   ["call", "shop", "Info"],
 ];
 
-const ON = {
-  on: ["legacy"] as const,
-  why: "commands show the same text on both, and the simulated fleet is on legacy units",
-};
-
 /** A fleet whose processes reply with hostile text, and to which a stranger wrote some. */
 async function hostileFleet(lab: Lab, text: () => string): Promise<Simulated> {
-  const here = await simulatedFleet({ battle: { errors: ["BREAK"] } });
+  const here = await simulatedFleet({ battle: { errors: ["BREAK"] } }, lab.face);
   lab.onEnd(async () => {
     await here.close();
     // The lifecycles of this process had the wallet of that fleet.
@@ -59,14 +54,20 @@ async function hostileFleet(lab: Lab, text: () => string): Promise<Simulated> {
     text()
       .slice(0, 300)
       .replace(/\p{Cs}/gu, "");
+  // A node encodes no dots, pluses and spaces in names.
+  const tagName = () => (lab.face === "mainnet" ? tag().replace(/[.+\s]/g, "-") : tag());
   await strangerWrites(here, "shop", [
     { tags: { Action: tag(), "Correlation-Id": "traced" }, data: data() },
-    { tags: { Action: "Info", [tag()]: tag(), "Correlation-Id": "traced" }, data: data() },
+    { tags: { Action: "Info", [tagName()]: tag(), "Correlation-Id": "traced" }, data: data() },
     { tags: { Action: "Eval", "From-Process": here.fleet.session.ao.address }, data: data() },
   ]);
   here.stack.net.faults.add({
-    on: ["cu.result", "cu.results", "cu.dryrun"],
-    fault: { kind: "rewrite", with: (answer) => poisonedAnswer(answer, text) },
+    // Only a node serves what processes publish.
+    on: ["cu.result", "cu.results", "cu.dryrun", ...(lab.face === "mainnet" ? (["cu.state"] as const) : [])],
+    fault: {
+      kind: "rewrite",
+      with: (answer) => (lab.face === "mainnet" ? poisonedByNode : poisonedAnswer)(answer, text),
+    },
   });
   return here;
 }
@@ -91,7 +92,6 @@ export function hostileScreen(seed: number, commands = READS): FaultCase {
     family: "S8",
     name: `hostile text, ${commands.length} commands, seed ${seed}`,
     seed,
-    faces: ON,
     async run(lab) {
       const text = hostileTexts(rngOf(seed).next);
       const here = await hostileFleet(lab, text);
@@ -127,7 +127,6 @@ export function secretsInBundle(seed: number): FaultCase {
     family: "S8",
     name: `secrets in a bundle, seed ${seed}`,
     seed,
-    faces: ON,
     async run(lab) {
       const { next } = rngOf(seed);
       const secret = () =>
