@@ -54,8 +54,6 @@ describe("a healthy fleet", () => {
       battle_security_floods: "PASS",
       battle_security_floods_records: "PASS",
       battle_security_floods_places: "PASS",
-      battle_security_floods_cost: "PASS",
-      battle_security_floods_faults: "PASS",
       battle_security_injection: "PASS",
       "deployment-coordinator_security_strangers": "PASS",
       fleet_security_secrets: "PASS",

@@ -15,8 +15,9 @@ const StatisticsSchema = z.looseObject({
   luaHeapKB: count,
   /** Open calls to other processes. */
   openCalls: count,
-  /** Requests that wait for an answer, and bytes of Data that they keep. */
-  openRequests: count,
+  /** Requests that wait for an answer; absent with earlier libraries. */
+  openRequests: z.number().optional(),
+  /** Bytes of Data that they keep. */
   heldBytes: count,
   /** Milliseconds since 1970, scheduler's time; 0 for never. */
   startedAt: TimeSchema.default(0),

@@ -102,7 +102,8 @@ const listed = (tried: readonly Tried[]): string =>
 const notAskedText = (stopped: readonly Tried[]): string =>
   stopped.length === 0 ? "" : `; not asked, because it refuses all requests: ${listed(stopped)}`;
 
-interface Verdict {
+/** A verdict of one test. */
+export interface Verdict {
   readonly status: "PASS" | "FAIL" | "SKIP";
   readonly detail: string;
 }
@@ -213,8 +214,7 @@ export async function attempt(
   return { code: outcomeOf(evaluation, { address: ao.address, messageId: sent.id, tags: all }), evaluation };
 }
 
-/** The code of what became of a message; see `Outcome`. Pure. */
-export function outcomeOf(evaluation: Evaluation, asked: SentRequest): string {
+function outcomeOf(evaluation: Evaluation, asked: SentRequest): string {
   if (evaluation.error !== undefined) return "failed";
   const answers = evaluation.messages.filter(({ tags }) => /-Response$/.test(tags.Action ?? ""));
   const reply = replyAmong(answers, asked);

@@ -5,18 +5,8 @@ import { mapConcurrently } from "../../core/concurrently.ts";
 import { call } from "../../fleet/protocol/call.ts";
 import type { Info } from "../../fleet/protocol/info.ts";
 import { refusalIn } from "../../fleet/protocol/reply.ts";
-import { attempt } from "./attacks.ts";
-import {
-  costOf,
-  type Flooded,
-  type Judgement,
-  judgeCost,
-  judgeRecords,
-  openOf,
-  type Records,
-  recordsOf,
-} from "./flood-effects.ts";
-import { faultFlood } from "./flood-faults.ts";
+import { attempt, type Verdict } from "./attacks.ts";
+import { type Flooded, judgeRecords, openOf, type Records, recordsOf } from "./flood-effects.ts";
 import { answerBudget, describeError, type Findings } from "./subject.ts";
 
 /** Messages of each kind. A flood on purpose would disturb the callers of a fleet that serves. */
@@ -26,10 +16,13 @@ const AT_ONCE = 4;
 /** Longer than any action that a router sends on, and than any that an answer can name. */
 const LONG = "x".repeat(2000);
 
-/** The refusals of what cannot be sent on; the last two are of a process that refuses every request. */
-const REFUSALS = ["TOO_LARGE", "INVALID_DATA", "UNKNOWN_ACTION", "BUSY", "RATE_LIMITED", "DRAINING", "GONE"];
+/** The refusals of what cannot be sent on; from FORBIDDEN on, those of a process that refuses more than that. */
+const REFUSALS = [
+  ...["TOO_LARGE", "INVALID_DATA", "UNKNOWN_ACTION", "BUSY", "RATE_LIMITED"],
+  ...["FORBIDDEN", "MEMORY_LIMIT", "DRAINING", "GONE"],
+];
 /** An answer of the service comes in a later evaluation. */
-const ROUTED = ["ok", "nothing", "BUSY", "RATE_LIMITED"];
+const ROUTED = ["ok", "nothing", "BUSY", "RATE_LIMITED", "FORBIDDEN", "MEMORY_LIMIT"];
 
 interface Burst {
   readonly name: string;
@@ -41,54 +34,45 @@ interface Burst {
 }
 
 /**
- * Small floods by one stranger: messages that a process must refuse at once instead of keeping a place for them, many cheap ones, and requests that
- * end in a fault. Afterwards it judges what they changed for others: records, places, repeated requests, the cost of a message, health.
- *
- * @param earlier the records before the attacks, which are part of the flood
+ * Small floods by one stranger: messages that a process must refuse at once instead of keeping a place for them, and many cheap ones. Afterwards
+ * it judges what they changed for others: records, places, and repeated requests of the owner.
  */
-export async function floods(flooded: Flooded, earlier: Records, findings: Findings): Promise<void> {
-  const { subject, stranger, member, own } = flooded;
-  const { name } = member;
-  const judged = (test: string, { good, detail }: Judgement) => findings.judge(name, test, good, detail);
-  const service = serviceOf(own);
-  const places = await openOf(flooded);
-  const cost = await costOf(flooded);
+export async function floods(flooded: Flooded, findings: Findings): Promise<void> {
+  const { name } = flooded.member;
+  const service = serviceOf(flooded.own);
+  const records = await read(() => recordsOf(flooded));
+  const places = await read(() => openOf(flooded));
   const routed = service === undefined ? undefined : await ownRequest(flooded, service);
-  const odd: string[] = [];
-  const bursts = burstsFor(service, routed?.good === true);
-  let refused = 0;
-  for (const burst of bursts) {
-    const codes = await mapConcurrently(Array.from({ length: EACH }), AT_ONCE, async () => {
-      const { code } = await attempt(stranger, member.processId, burst, answerBudget(subject));
-      return code;
-    });
-    refused += codes.filter((code) => code !== "ok" && code !== "nothing").length;
-    const unexpected = new Set(codes.filter((code) => !burst.codes.includes(code)));
-    if (unexpected.size > 0) odd.push(`${burst.name}: ${[...unexpected].join(", ")}`);
-  }
-  const after = await attempt(subject.fleet.session.ao, member.processId, READ, answerBudget(subject));
-  if (after.code !== "ok") odd.push(`the owner afterwards: ${after.code}`);
-  judged("floods", {
-    good: odd.length === 0,
-    detail:
-      odd.length === 0
-        ? `${amount(bursts.length * EACH, "message")} of one stranger are answered at once, and the owner's after them`
-        : `not answered at once as expected: ${odd.join("; ")}`,
-  });
-  judged("floods_records", judgeRecords(earlier, await recordsOf(flooded), refused));
-  judged("floods_places", await placesFreed(flooded, places));
-  judged("floods_cost", judgeCost(cost, await costOf(flooded)));
+  const { refused, ...answered } = await flood(flooded, burstsFor(service, routed?.outcome === "answered"));
+  const add = (test: string, { status, detail }: Verdict) => findings.add(name, test, status, detail);
+  add("floods", answered);
+  add("floods_records", await recordsKept(flooded, records, refused));
+  add("floods_places", await placesFreed(flooded, places));
   if (service !== undefined && routed !== undefined)
-    if (routed.good) judged("floods_repeats", await repeated(flooded, service, routed));
-    else findings.add(name, "floods_repeats", "SKIP", `${service} is not reached through it: ${routed.data}`);
-  await faultFlood(flooded, findings);
+    add("floods_repeats", await repeated(flooded, service, routed));
 }
 
 const READ = { action: "GET_STATISTICS" };
 
-/** A service to which the process forwards requests; undefined if it is no router. */
-const serviceOf = ({ actions = [], peers }: Info<"owner">): string | undefined =>
-  actions.includes("ROUTE") ? Object.keys(peers)[0] : undefined;
+/** A value that the process reports, or why it could not be read. */
+type Reading<T> = { readonly value: T } | { readonly unread: string };
+
+/** What cannot be read decides nothing: other tests ask whether the process answers. */
+const read = <T>(ask: () => Promise<T>): Promise<Reading<T>> =>
+  ask().then(
+    (value) => ({ value }),
+    (error: unknown) => ({ unread: describeError(error) }),
+  );
+
+/** A service with the library to which the process forwards requests; undefined if it is no router of the library. */
+function serviceOf({
+  actions = [],
+  peers,
+  peersWithoutLibrary = [],
+}: Info<"owner">): string | undefined {
+  const routes = actions.includes("ROUTE") && actions.includes("LIST_SERVICES");
+  return routes ? Object.keys(peers).find((peer) => !peersWithoutLibrary.includes(peer)) : undefined;
+}
 
 function burstsFor(service: string | undefined, isOpen: boolean): Burst[] {
   const route = (action: string) => ({ action: "ROUTE", data: JSON.stringify({ service, action }) });
@@ -105,23 +89,70 @@ function burstsFor(service: string | undefined, isOpen: boolean): Burst[] {
   ];
 }
 
-/** Whether the places that the flood took are free again within the time of an answer. Other callers may have a few more requests open than before. */
-async function placesFreed(flooded: Flooded, before: number): Promise<Judgement> {
-  const budget = answerBudget(flooded.subject);
-  let more = (await openOf(flooded)) - before;
-  while (more >= EACH && budget.remaining() > 0) {
-    await sleep(Math.min(1000, budget.remaining()));
-    more = (await openOf(flooded)) - before;
+/** Sends the bursts, and judges the answers. `refused`: how many of the messages the process refused. */
+async function flood(
+  { subject, stranger, member }: Flooded,
+  bursts: readonly Burst[],
+): Promise<Verdict & { readonly refused: number }> {
+  const odd: string[] = [];
+  let refused = 0;
+  for (const burst of bursts) {
+    const codes = await mapConcurrently(Array.from({ length: EACH }), AT_ONCE, async () => {
+      const { code } = await attempt(stranger, member.processId, burst, answerBudget(subject));
+      return code;
+    });
+    refused += codes.filter((code) => REFUSALS.includes(code)).length;
+    const unexpected = new Set(codes.filter((code) => !burst.codes.includes(code)));
+    if (unexpected.size > 0) odd.push(`${burst.name}: ${[...unexpected].join(", ")}`);
   }
-  return more < EACH
-    ? { good: true, detail: "the flood keeps no place for open requests and calls" }
-    : { good: false, detail: `${more} more requests and calls are open than before the flood` };
+  const after = await attempt(subject.fleet.session.ao, member.processId, READ, answerBudget(subject));
+  if (after.code !== "ok") odd.push(`the owner afterwards: ${after.code}`);
+  const sent = amount(bursts.length * EACH, "message");
+  return odd.length === 0
+    ? { refused, status: "PASS", detail: `${sent} of one stranger are answered at once, and the owner's after them` }
+    : { refused, status: "FAIL", detail: `not answered at once as expected: ${odd.join("; ")}` };
 }
 
-/** A request of the owner through the router, and its answer. */
+async function recordsKept(flooded: Flooded, before: Reading<Records>, refused: number): Promise<Verdict> {
+  const after = await read(() => recordsOf(flooded));
+  if ("unread" in before) return { status: "SKIP", detail: `its audit cannot be read: ${before.unread}` };
+  if ("unread" in after) return { status: "SKIP", detail: `its audit cannot be read: ${after.unread}` };
+  return judgeRecords(before.value, after.value, refused);
+}
+
+/** The longest pause between two looks, ms. */
+const LONGEST_PAUSE = 8000;
+
+/** Whether the places that the flood took are free again within the time of an answer. Other callers may have a few more requests open than before. */
+async function placesFreed(flooded: Flooded, before: Reading<number | undefined>): Promise<Verdict> {
+  const budget = answerBudget(flooded.subject);
+  for (let pause = 1000; ; pause = Math.min(2 * pause, LONGEST_PAUSE)) {
+    const now = await read(() => openOf(flooded));
+    for (const each of [before, now])
+      if ("unread" in each) return { status: "SKIP", detail: `its figures cannot be read: ${each.unread}` };
+    const more = moreThan(before, now);
+    if (more === undefined) return { status: "SKIP", detail: "its library does not count open requests" };
+    if (more < EACH) return { status: "PASS", detail: "the flood keeps no place for open requests and calls" };
+    if (budget.remaining() <= 0)
+      return { status: "FAIL", detail: `${more} more requests and calls are open than before the flood` };
+    await sleep(Math.min(pause, budget.remaining()));
+  }
+}
+
+function moreThan(
+  before: Reading<number | undefined>,
+  now: Reading<number | undefined>,
+): number | undefined {
+  const [old, open] = [before, now].map((each) => ("value" in each ? each.value : undefined));
+  return old === undefined || open === undefined ? undefined : open - old;
+}
+
+/** A request of the owner through the router: its answer, its refusal, or why there is neither. */
 interface OwnRequest {
   readonly id: string;
-  readonly good: boolean;
+  readonly outcome: "answered" | "refused" | "unanswered";
+  /** Of a refusal. */
+  readonly code?: string;
   readonly data: string;
 }
 
@@ -140,22 +171,31 @@ async function ownRequest(
       wait: true,
     });
     const refusal = refusalIn(data);
-    return { id, good: refusal === undefined, data: refusal ? `${refusal.code}: ${refusal.message}` : data };
+    if (refusal === undefined) return { id, outcome: "answered", data };
+    return { id, outcome: "refused", code: refusal.code, data: `${refusal.code}: ${refusal.message}` };
   } catch (error) {
-    return { id, good: false, data: describeError(error) };
+    return { id, outcome: "unanswered", data: describeError(error) };
   }
 }
 
-/** The same request again must be answered without running again: the figures in the answer are those of the first time. And a new one must have a place. */
-async function repeated(flooded: Flooded, service: string, first: OwnRequest): Promise<Judgement> {
+/**
+ * The same request again must be answered without running again: the figures in the answer are those of the first time. And a new one must have a
+ * place. A request without an answer shows neither.
+ */
+async function repeated(flooded: Flooded, service: string, first: OwnRequest): Promise<Verdict> {
+  if (first.outcome !== "answered")
+    return { status: "SKIP", detail: `${service} is not reached through it: ${first.data}` };
   const again = await ownRequest(flooded, service, first.id);
-  const isKept = again.data === first.data || again.data.startsWith("ALREADY_DONE");
-  if (!isKept) return { good: false, detail: "a request that the owner repeats after the flood runs again" };
-  const next = await ownRequest(flooded, service);
-  return {
-    good: next.good,
-    detail: next.good
-      ? "a request that the owner repeats after the flood does not run again, and the next one is answered"
-      : `the owner's request after the flood is not answered: ${next.data}`,
-  };
+  if (again.outcome === "answered" && again.data !== first.data)
+    return { status: "FAIL", detail: "a request that the owner repeats after the flood runs again" };
+  const isKnown = again.outcome === "answered" || again.code === "ALREADY_DONE";
+  const last = isKnown ? await ownRequest(flooded, service) : again;
+  if (last.outcome === "unanswered")
+    return { status: "SKIP", detail: `the owner's request after the flood has no answer: ${last.data}` };
+  return last.outcome === "answered"
+    ? {
+        status: "PASS",
+        detail: "a request that the owner repeats after the flood does not run again, and the next one is answered",
+      }
+    : { status: "FAIL", detail: `the owner's request after the flood is refused: ${last.data}` };
 }

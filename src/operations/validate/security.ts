@@ -15,7 +15,6 @@ import {
   ruledAttacks,
   strangersAttacks,
 } from "./attacks.ts";
-import { recordsOf } from "./flood-effects.ts";
 import { floods } from "./floods.ts";
 import { withStranger } from "./stranger.ts";
 import {
@@ -62,12 +61,11 @@ async function checkMember(
       return await strangersCode(subject, stranger, member, findings);
     }
     const own = await info(subject.fleet.session, member, answerBudget(subject), "owner");
-    const records = await recordsOf({ subject, member, own });
     await strangers(subject, stranger, member, own, findings);
     await strangersCode(subject, stranger, member, findings);
     await epochs(subject, member, own.epoch ?? 0, findings);
     await replay(subject, member, findings);
-    await floods({ subject, stranger, member, own }, records, findings);
+    await floods({ subject, stranger, member, own }, findings);
     await hostile(subject, stranger, member, findings);
   } catch (error) {
     findings.add(name, "answers", "FAIL", describeError(error));
