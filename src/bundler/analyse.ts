@@ -1,6 +1,6 @@
 import type { Chunk, Expression, FunctionDeclaration, Identifier, Statement } from "luaparse";
 import type { Facts } from "./facts.ts";
-import { ENVIRONMENT, GOTO, LONG_COMMENT, longComments } from "./luerl.ts";
+import { ENVIRONMENT, GOTO, unreadableTexts } from "./luerl.ts";
 import { inParentheses, offsetOf, parseLua } from "./parse.ts";
 import { leftOf, memberPath } from "./reading.ts";
 import { Recorder } from "./recorder.ts";
@@ -39,7 +39,7 @@ export function analyse(text: string, places = false): Facts {
       provides: [],
     };
   }
-  return new Reader().read(parsed.chunk, longComments(text));
+  return new Reader().read(parsed.chunk, unreadableTexts(text));
 }
 
 class Reader {
@@ -47,9 +47,9 @@ class Reader {
   readonly #found = new Recorder();
   readonly #scope = this.#found.scope;
 
-  read(chunk: Chunk, comments: readonly number[]): Facts {
+  read(chunk: Chunk, texts: ReturnType<typeof unreadableTexts>): Facts {
     this.#block(chunk.body, 0);
-    for (const offset of comments) this.#found.lack(LONG_COMMENT, offset);
+    for (const { name, offset } of texts) this.#found.lack(name, offset);
     return this.#found.facts();
   }
 
@@ -77,7 +77,7 @@ class Reader {
       case "LocalStatement":
         this.#all(node.init, place);
         node.variables.forEach((variable, i) => {
-          if (node.init[i]?.type !== "NilLiteral") this.#environment(variable);
+          if (node.init.length > 0 && node.init[i]?.type !== "NilLiteral") this.#environment(variable);
           const keeps = (place & LAZY) === 0 && this.#found.keeps(node.init[i]);
           this.#scope.declare(variable.name, offsetOf(variable), this.#found.kindOf(node.init[i]), keeps);
         });

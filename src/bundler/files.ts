@@ -25,7 +25,9 @@ export class Files {
   inOtherCase(path: string, folder: string): string | undefined {
     let at = folder;
     for (const part of relative(folder, path).split(sep)) {
-      const name = [...this.#entries(at).keys()].find((each) => each.toLowerCase() === part.toLowerCase());
+      const names = this.#entries(at);
+      const alike = [...names.keys()].find((each) => each.toLowerCase() === part.toLowerCase());
+      const name = names.has(part) ? part : alike;
       if (name === undefined) return undefined;
       at = join(at, name);
     }

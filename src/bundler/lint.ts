@@ -37,14 +37,16 @@ interface LintInput {
 export function lint(input: LintInput): Findings {
   const modules = new Map(input.graph.modules.map((module) => [module.file, module]));
   const own = input.graph.modules.filter((module) => !module.library);
+  const lacking = lacked(own, input);
   return {
     errors: [
       ...cycles(input, modules),
       ...reservedGlobals(own, input.graph),
       ...own.flatMap((module) => reservedHandlers(module, input.shared)),
-      ...lacked(own, input),
+      ...lacking.flatMap(({ errors }) => errors),
     ],
     warnings: [
+      ...lacking.flatMap(({ warnings }) => warnings),
       ...own.flatMap((module) => globals(module, input)),
       ...own.flatMap(dynamic),
       ...own.flatMap(shadows),
@@ -58,13 +60,13 @@ export function lint(input: LintInput): Findings {
 }
 
 /** What the program's own modules use that the Lua of its device lacks. */
-function lacked(own: readonly GraphModule[], { image: { luerl }, minify }: LintInput): Problem[] {
+function lacked(own: readonly GraphModule[], { image: { luerl }, minify }: LintInput): Findings[] {
   if (!luerl) return [];
   const assigned = new Set(own.flatMap(({ facts }) => facts.globals.map(({ name }) => name)));
   // What the program requires of the library itself knows the device.
   return own
     .filter(({ name }) => !name.startsWith("fleet."))
-    .flatMap((module) => lackedBy(module, { ...luerl, minify, assigned }));
+    .map((module) => lackedBy(module, { ...luerl, minify, assigned }));
 }
 
 /** The state that the program's own modules keep between messages. */

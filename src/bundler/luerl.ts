@@ -8,6 +8,7 @@ import { memberPath } from "./reading.ts";
 /** The parts of the language, as `LackFact.name`. */
 export const GOTO = "goto";
 export const LONG_COMMENT = "--[=[ ]=]";
+export const LONG_STRING = "[====[ ]====]";
 export const ENVIRONMENT = "_ENV";
 export const LOAD_INTO = "load(…, env)";
 export const WAIT_FOR_REPLY = "Send(…).receive";
@@ -79,13 +80,21 @@ function senderOf(base: Expression): string | undefined {
   return sender !== undefined && SENDERS.has(sender) ? sender : undefined;
 }
 
+/** Whether a function is one of Lua's own libraries. Programs for several versions of Lua call such functions in branches that may never run. */
+export const isOfLibraries = (name: string): boolean => /^(coroutine|debug|io|os|string)\.|^(dofile|loadfile)$/.test(name);
+
 const END_OF_FILE = 1;
 
-/** Long comments with a level, such as `--[==[ ]==]`, of which Luerl reads more than it should as code, or less: their offsets. */
-export function longComments(text: string): number[] {
-  if (!/--\[=+\[/.test(text)) return [];
+interface LongText {
+  readonly name: typeof LONG_COMMENT | typeof LONG_STRING;
+  readonly offset: number;
+}
+
+/** Strings of four levels and more, which Luerl does not read, and the long comments of which it reads another part as code. */
+export function unreadableTexts(text: string): LongText[] {
+  if (!/--\[=+\[|\[={4,}\[/.test(text)) return [];
   const lexer = luaparse.parse(text, { ...LUA, wait: true });
-  const found: number[] = [];
+  const found: LongText[] = [];
   for (let end = 0, isLast = false; !isLast; ) {
     const token = lexer.lex();
     isLast = token.type === END_OF_FILE;
@@ -93,11 +102,18 @@ export function longComments(text: string): number[] {
     for (const { 0: comment, 1: level = "", index } of text
       .slice(end, from)
       .matchAll(/--(?:\[(=*)\[[\s\S]*?\]\1\]|[^\n]*)/g)) {
-      const at = end + index;
-      const rest = text.slice(at + comment.length).split("\n", 1)[0] ?? "";
-      if (level !== "" && (comment.includes("\n") || rest.trim() !== "")) found.push(at);
+      const offset = end + index;
+      const rest = text.slice(offset + comment.length).split("\n", 1)[0] ?? "";
+      if (level !== "" && !isReadAlike(comment, rest)) found.push({ name: LONG_COMMENT, offset });
     }
+    if (!isLast && /^\[={4,}\[/.test(text.slice(from, to))) found.push({ name: LONG_STRING, offset: from });
     end = to;
   }
   return found;
+}
+
+/** Luerl takes the first line of a comment with a level for a comment of that line, as if it began with `--` alone, and the others for code. */
+function isReadAlike(comment: string, rest: string): boolean {
+  const [, ...others] = comment.split("\n");
+  return [...others, rest].every((line) => /^\s*(--(?!\[=*\[).*)?$/.test(line) || /^\s*--\[=+\[/.test(line));
 }

@@ -11,6 +11,7 @@ const SILENCEABLE_ERRORS = new Set([
 /** Codes of warnings. */
 export const WARNING_CODES = [
   "LUA_ACTION_SHARED",
+  "LUA_FUNCTION_MISSING",
   "LUA_GLOBAL_UNDECLARED",
   "LUA_HANDLER_OF_AOS",
   "LUA_HANDLER_SWALLOWS",

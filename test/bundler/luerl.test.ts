@@ -6,28 +6,28 @@ import { bundled } from "./project.ts";
 
 const DEVICE = { name: "lua@5.3a", carries: () => undefined, luerl: { isFleets: true } };
 
-/** `CODE line:column name` of each problem on the device; "loads" if there is none. */
+/** `CODE line:column name` of each problem and warning of this kind on the device; "loads" if there is none. */
 async function findings(text: string, options: Partial<BundleOptions> = {}): Promise<string> {
-  const given = { image: DEVICE, ...options };
-  const files = { "main.lua": text };
-  try {
-    await bundled(files, given);
-    return "loads";
-  } catch {
-    const list = await problemsOf(bundled(files, given));
-    return list
-      .map(({ code, at, what }) => {
-        const name = / uses (.+), which lua@5\.3a does not have\.$/.exec(what)?.[1];
-        return [code, at?.replace("main.lua:", ""), name].filter((part) => part !== undefined).join(" ");
-      })
-      .join("; ");
-  }
+  const bundling = bundled({ "main.lua": text }, { image: DEVICE, ...options });
+  const list = await bundling.then(
+    ({ warnings }) => warnings.filter(({ code }) => code === "LUA_FUNCTION_MISSING"),
+    () => problemsOf(bundling),
+  );
+  const lines = list.map(({ code, at, what }) => {
+    const name = / (?:uses|calls) (.+), which lua@5\.3a does not have\.$/.exec(what)?.[1];
+    return [code, at?.replace("main.lua:", ""), name].filter((part) => part !== undefined).join(" ");
+  });
+  return lines.join("; ") || "loads";
 }
 
 test.each([
   ["goto", "for i = 1, 2 do\n  if x then goto next end\n  ::next::\nend", "LUA_SYNTAX_MISSING 2:13"],
   ["a long comment over lines", "x = 1\n--[==[ a\nb ]==]", "LUA_SYNTAX_MISSING 2:1"],
   ["a long comment before code", "--[=[ a ]=] x = 1", "LUA_SYNTAX_MISSING 1:1"],
+  ["a long comment that ends before code", "--[=[ a\n--]=] x = 1", "LUA_SYNTAX_MISSING 1:1"],
+  ["a long comment with one in it", "--[=[ a\n--[[ b\n--]=]", "LUA_SYNTAX_MISSING 1:1"],
+  ["a long comment before one over lines", "--[=[ a ]=] --[[ b\n]]", "LUA_SYNTAX_MISSING 1:1"],
+  ["a long string of four levels", "x = [====[ a ]====]", "LUA_SYNTAX_MISSING 1:5"],
 ])("refuses what the device cannot compile, also silenced: %s", async (_, text, expected) => {
   expect(await findings(text)).toBe(expected);
   const silence = { LUA_SYNTAX_MISSING: "it never runs" };
@@ -42,17 +42,11 @@ test.each([
   ["local m = ao.send { Target = ao.id }.receive()", "1:11 Send(…).receive"],
   ["Assign({ Processes = {}, Message = 'm' })", "1:1 Assign"],
   ["_G.ao.assign({})", "1:1 ao.assign"],
-  ["local f = string.dump(print)", "1:11 string.dump"],
-  ["local d = debug.getinfo(1)", "1:11 debug.getinfo"],
-  ["coroutine.wrap(function() coroutine.yield() end)", "1:27 coroutine.yield"],
-  ["local f = io.open('x')", "1:11 io.open"],
-  ["os.getenv 'HOME'", "1:1 os.getenv"],
   ["x = _ENV.y", "1:5 _ENV"],
   ["local _ENV = { print = print }", "1:7 _ENV"],
   ["local function f(_ENV) end", "1:18 _ENV"],
   ["_ENV = {}", "1:1 _ENV"],
   ["local f = load('x = 1', 'x', 't', {})", "1:11 load(…, env)"],
-  ["string.pack('<d', 1)", "1:1 string.pack('<d', …)"],
 ])("refuses a use of what the device lacks, unless it is silenced: %s", async (text, expected) => {
   expect(await findings(text)).toBe(`LUA_FEATURE_MISSING ${expected}`);
   expect(await findings(text, { silence: { LUA_FEATURE_MISSING: "it never runs there" } })).toBe("loads");
@@ -60,9 +54,26 @@ test.each([
 });
 
 test.each([
+  ["local f = string.dump(print)", "1:11 string.dump"],
+  ["local d = debug.getinfo(1)", "1:11 debug.getinfo"],
+  ["coroutine.wrap(function() coroutine.yield() end)", "1:27 coroutine.yield"],
+  ["local f = io.open('x')", "1:11 io.open"],
+  ["os.getenv 'HOME'", "1:1 os.getenv"],
+  ["string.pack('<d', 1)", "1:1 string.pack('<d', …)"],
+])("warns of a call of a library's function that the device lacks, unless it is silenced: %s", async (text, expected) => {
+  expect(await findings(text)).toBe(`LUA_FUNCTION_MISSING ${expected}`);
+  expect(await findings(text, { silence: { LUA_FUNCTION_MISSING: "it never runs there" } })).toBe("loads");
+});
+
+test.each([
   "return 'goto x _ENV', debug.traceback(), debug.getmetatable('')",
   "--[==[ one line ]==]\n--[[ two\nlines ]]\n-- [==[ goto\nx = [==[ a\n--[=[ b ]==]",
   "local _ENV = nil",
+  "local _ENV",
+  "--[=[ a ]=] -- b",
+  "--[==[\n-- a\n\n--]==]",
+  "x = [===[ a ]===]",
+  "Handlers = { receive = print } Handlers.receive()",
   "local Receive = print Receive()",
   "local load = print load('x = 1', 'x', 't', {})",
   "function Receive() end Receive()",

@@ -454,11 +454,14 @@ describe("the own module", () => {
 
   test("lacks the functions that the preview refuses", async () => {
     const live = await started();
+    // These exist, and fail whenever they are called.
+    const failing = ["Assign", "Receive", "Handlers.receive", "ao.assign", "coroutine.yield", "string.dump"];
     const names = [...LACKED_FUNCTIONS].map((name) => JSON.stringify(name)).join(", ");
-    const works = `local found = {}
+    const works = `local found, fails = {}, { ${failing.map((name) => `["${name}"] = true`).join(", ")} }
       for _, name in ipairs({ ${names} }) do
-        local call = load("return " .. name .. "(print)")
-        if not call or pcall(call) then found[#found + 1] = name end
+        local read = load("return " .. name)
+        local isThere, value = pcall(read)
+        if isThere and value ~= nil and not (fails[name] and not pcall(value, print)) then found[#found + 1] = name end
       end
       return table.concat(found, " ")`;
     expect(await live.eval(works)).toBe("");
