@@ -40,7 +40,7 @@ export class FleetError extends Error {
   readonly problems: readonly [Problem, ...Problem[]];
   /** True when a retry can succeed without any change. */
   readonly transient: boolean;
-  /** True for a failure of this machine, such as a full disk: it says nothing about a process. */
+  /** True for a failure of this machine, such as a full disk, or of what it was set to ask: it says nothing about a process. */
   readonly isLocal: boolean;
 
   constructor(

@@ -4,6 +4,7 @@ import { FleetError } from "../../src/core/errors.ts";
 import { awaitHealthyWithoutLibrary, observeWithoutLibrary } from "../../src/fleet/code/without-library.ts";
 import { awaitHealthy } from "../../src/fleet/health/probe.ts";
 import { HealthPolicySchema } from "../../src/fleet/health/schema.ts";
+import { classifyFailedRead } from "../../src/operations/observe/unanswered.ts";
 import { fakeAo, fakeFleet, member } from "../cli/fakes.ts";
 
 const shop = { ...member("shop"), generation: 1 };
@@ -41,7 +42,20 @@ describe.each(WAYS)("a process %s", (_name, verdict) => {
   });
 });
 
-test("a refresh of a ruined process without the library is told so, as of any other, and does not call it changed by hand", async () => {
-  const seen = observeWithoutLibrary(failing(failure("PROCESS_RUINED")), shop, [], budgetOf(5));
-  await expect(seen).rejects.toMatchObject({ code: "PROCESS_RUINED" });
+test.each(["PROCESS_RUINED", "NODE_CHANGED", "UNIT_NOT_AO"])(
+  "a refresh of a process without the library fails by %s, as of any other, and does not call the process changed by hand",
+  async (code) => {
+    const seen = observeWithoutLibrary(failing(failure(code)), shop, [], budgetOf(5));
+    await expect(seen).rejects.toMatchObject({ code });
+  },
+);
+
+test("an answer of its own is what a refresh reports", async () => {
+  const seen = observeWithoutLibrary(failing(failure("PROCESS_ERROR")), shop, [], budgetOf(5));
+  expect(await seen).toMatchObject({ health: { status: "OFFLINE" } });
+});
+
+test("a check that another node at the URL refused says nothing about the process", () => {
+  expect(classifyFailedRead(failure("NODE_CHANGED", { isLocal: true }))).toMatchObject({ state: "UNKNOWN" });
+  expect(classifyFailedRead(failure("FORBIDDEN_ACTION"))).toMatchObject({ state: "UNHEALTHY" });
 });

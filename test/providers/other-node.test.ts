@@ -44,7 +44,6 @@ const refused = async (work: Promise<unknown>, expected = OTHER) =>
     {
       code: "NODE_CHANGED",
       what: `The node at ${net.node.nodeUrl} has another address than the one that is pinned.`,
-      at: "fleet.lock.json",
       got: net.node.nodeAddress,
       expected,
       remedy: expect.stringContaining("Check nodeUrl."),

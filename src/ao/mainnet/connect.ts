@@ -85,16 +85,22 @@ function partsOf({ endpoints, wallet, journal, limits = {}, onWait }: MainnetOpt
   return { node, index, gateway, modules, schedule, effects, backoff, again, results: resultsAt(node) };
 }
 
+/** How long the node is not asked again who it is, ms. */
+const KNOWN_MS = 300_000;
+
 /** The methods that change the network. */
 function changing(
   { effects, modules, node, backoff }: Parts,
   { endpoints, wallet, journal }: MainnetOptions,
 ): Pick<Ao, "address" | "spawn" | "send" | "publish" | "settle" | "monitor"> {
-  let known: string | undefined;
-  /** The node's own address, asked once. */
+  let known: { readonly address: string; readonly until: number } | undefined;
+  /** The node's own address. A monitor signs for weeks, in which another node may take over the URL. */
   const own = async (budget: Budget) => {
-    known ??= await lookAtNode(node, endpoints.nodeAddress, backoff, budget);
-    return known;
+    if (known === undefined || performance.now() > known.until) {
+      const address = await lookAtNode(node, endpoints.nodeAddress, backoff, budget);
+      known = { address, until: performance.now() + KNOWN_MS };
+    }
+    return known.address;
   };
   /** Before anything is signed. Another node at the same URL does not have the processes, whatever it answers. */
   const check = async (budget: Budget) => {

@@ -75,15 +75,18 @@ export async function lookAtNode(
 
 /** `NODE_CHANGED`: the same at a preview and before a message is signed. */
 export const nodeChanged = (url: string, expected: string, got: string): FleetError =>
-  new FleetError({
-    code: "NODE_CHANGED",
-    what: `The node at ${url} has another address than the one that is pinned.`,
-    at: "fleet.lock.json",
-    got,
-    expected,
-    remedy:
-      "Check nodeUrl. Processes stay on the node that scheduled them; if this fleet has none, remove the node from fleet.lock.json, or nodeAddress from the declaration.",
-  });
+  new FleetError(
+    {
+      code: "NODE_CHANGED",
+      what: `The node at ${url} has another address than the one that is pinned.`,
+      got,
+      expected,
+      // Without an entry in the file, the address in the stack's state counts.
+      remedy:
+        "Check nodeUrl. Processes stay on the node that scheduled them. If the node has a new key, or this fleet has no process there, set its address, scheduler and authority in fleet.lock.json to the new address, and remove nodeAddress from the declaration.",
+    },
+    { isLocal: true },
+  );
 
 async function buildOf(node: NodeClient, budget: Budget): Promise<string | undefined> {
   const answer = await node.ask({ path: "/~meta@1.0/build" }, budget);

@@ -12,7 +12,6 @@ import { describeManualChanges } from "../health/code-drift.ts";
 import { lookUntilHealthy } from "../health/probe.ts";
 import type { HealthOutput, HealthPolicy } from "../health/schema.ts";
 import type { ManualChange, ProcessRef } from "../health/verdict.ts";
-import { isLostError } from "../members/gone.ts";
 import { memberKey } from "../session/member-key.ts";
 import type { Session } from "../session/session.ts";
 import type { Commit, Program } from "./commit.ts";
@@ -190,6 +189,9 @@ export function runningCodeChanges(known: readonly string[], now: readonly strin
   return changes;
 }
 
+/** Failures of the process itself. Any other, as of a unit, a node or this machine, says nothing about it. */
+const OF_PROCESS = ["NOT_OWNER", "PROCESS_ERROR", "NO_REPLY"];
+
 /** The observed state of such a member: whether aos answers, with the code that was loaded. It only runs its owner's Evals. */
 export async function observeWithoutLibrary(
   session: Session,
@@ -207,7 +209,7 @@ export async function observeWithoutLibrary(
       owner: session.ao.address,
     };
   } catch (error) {
-    if (!(error instanceof FleetError) || error.transient || error.isLocal || isLostError(error)) throw error;
+    if (!(error instanceof FleetError) || error.transient || !OF_PROCESS.includes(error.code)) throw error;
     const { what } = error.problems[0];
     // Its owner and its code cannot be read, so its code may be unchanged.
     if (error.code === "NOT_OWNER")

@@ -5,7 +5,7 @@ import { FleetError } from "../../core/errors.ts";
 interface Unanswered {
   /**
    * `OFFLINE`: it was asked and did not answer, or does not exist any more. `UNHEALTHY`: its answer is invalid, or a refusal. `RETIRED`: it is retired. `UNKNOWN`: a
-   * unit was slow or down or failed, so the process could not answer.
+   * unit was slow or down or failed, or is another one, so the process could not answer.
    */
   readonly state: "OFFLINE" | "UNHEALTHY" | "RETIRED" | "UNKNOWN";
   /** The stable code of the reason: `NO_REPLY`, `UNIT_SLOW`, … */
@@ -23,5 +23,5 @@ export function classifyFailedRead(error: unknown): Unanswered {
   const { what } = error.problems[0];
   if (code === "GONE") return { state: "RETIRED", code, what };
   if (code === "NO_REPLY" || code === "PROCESS_GONE") return { state: "OFFLINE", code, what };
-  return { state: error.transient ? "UNKNOWN" : "UNHEALTHY", code, what };
+  return { state: error.transient || error.isLocal ? "UNKNOWN" : "UNHEALTHY", code, what };
 }

@@ -30,7 +30,9 @@ export async function openFleet(
   const config = readStackConfig(projectDir, stack);
   const scope = scopeIn(projectDir, config.project, stack);
   const request = readRunRequest(workspace.env);
-  const network = await withPinnedNode(options.network ?? networkOf(config, projectDir), projectDir);
+  const named = options.network ?? networkOf(config, projectDir);
+  // Without a wallet nothing is signed.
+  const network = options.wallet === false ? named : await withPinnedNode(named, projectDir);
   const wallet =
     options.wallet === false ? await walletOrNone(workspace, config) : await walletOf(workspace, config);
   const { journal, close } = await openCliJournal(scope, options.journal);
