@@ -46,9 +46,9 @@ interface Node {
 interface Way {
   spawn(name: string): Promise<string>;
   /** An Eval of the program, until its result was read. */
-  load(processId: string, name: string): Promise<void>;
+  load(processId: string, name: string): Promise<unknown>;
   /** A small message, until its result was read. */
-  message(processId: string, name: string): Promise<void>;
+  message(processId: string, name: string): Promise<unknown>;
   /** A process that has the library and is healthy. */
   up(inputs: Inputs): Promise<void>;
 }
@@ -67,14 +67,14 @@ function plainWay(node: Node, jwk: Record<string, string>): Way {
   // RESULTS=results/raw for nodes of 2026.
   const { RESULTS: results = "results/json/body" } = process.env;
   const ao = aoconnect({ MODE: "mainnet", URL, SCHEDULER, signer: createSigner(jwk) });
-  async function evaluated(processId: string, data: string, action = "Eval"): Promise<void> {
+  async function evaluated(processId: string, data: string, action = "Eval"): Promise<string> {
     const slot = await ao.message({ process: processId, tags: [{ name: "Action", value: action }], data });
     const headers = { accept: "application/json", "accept-bundle": "true" };
     const found = await fetch(`${node.url}/${processId}~process@1.0/compute=${slot}/${results}`, {
       headers,
     });
     if (!found.ok) throw new Error(`slot ${slot}: ${found.status}`);
-    await found.text();
+    return found.text();
   }
   const spawn = (name: string): Promise<string> =>
     ao.spawn({
@@ -90,7 +90,8 @@ function plainWay(node: Node, jwk: Record<string, string>): Way {
     async up({ name, program }) {
       const processId = await spawn(name);
       await evaluated(processId, program);
-      await evaluated(processId, "", "Info");
+      const info = await evaluated(processId, "", "Info");
+      if (!info.includes("Info-Response")) throw new Error(`${name} does not answer Info: ${info.slice(0, 300)}`);
     },
   };
 }

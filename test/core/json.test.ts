@@ -64,6 +64,6 @@ test("a path that leads nowhere has no value", () => {
   const data = { a: [{ b: 1 }], c: "text", d: null };
   expect(valueAt(data, [])).toBe(data);
   expect(valueAt(data, ["a", 0, "b"])).toBe(1);
-  for (const path of [["a", 1, "b"], ["c", "length"], ["d", "e"], ["f"]])
+  for (const path of [["a", 1, "b"], ["c", "length"], ["d", "e"], ["f"], ["constructor"], ["a", "map"]])
     expect(valueAt(data, path)).toBeUndefined();
 });

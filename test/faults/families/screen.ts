@@ -39,7 +39,10 @@ export const FEW: typeof READS = [
 ];
 
 /** A fleet whose processes reply with hostile text, and to which a stranger wrote some. */
-async function hostileFleet(lab: Lab, text: () => string): Promise<Simulated> {
+async function hostileFleet(
+  lab: Lab,
+  text: () => string,
+): Promise<Simulated & { readonly changed: () => number }> {
   const here = await simulatedFleet({ battle: { errors: ["BREAK"] } }, lab.face);
   lab.onEnd(async () => {
     await here.close();
@@ -61,15 +64,20 @@ async function hostileFleet(lab: Lab, text: () => string): Promise<Simulated> {
     { tags: { Action: "Info", [tagName()]: tag(), "Correlation-Id": "traced" }, data: data() },
     { tags: { Action: "Eval", "From-Process": here.fleet.session.ao.address }, data: data() },
   ]);
+  let changed = 0;
   here.stack.net.faults.add({
     // Only a node serves what processes publish.
     on: ["cu.result", "cu.results", "cu.dryrun", ...(lab.face === "mainnet" ? (["cu.state"] as const) : [])],
     fault: {
       kind: "rewrite",
-      with: (answer) => (lab.face === "mainnet" ? poisonedByNode : poisonedAnswer)(answer, text),
+      with(answer) {
+        const hostile = (lab.face === "mainnet" ? poisonedByNode : poisonedAnswer)(answer, text);
+        if (!hostile.body.equals(answer.body)) changed += 1;
+        return hostile;
+      },
     },
   });
-  return here;
+  return { ...here, changed: () => changed };
 }
 
 /** What is wrong with what a command printed, byte by byte. */
@@ -112,6 +120,7 @@ export function hostileScreen(seed: number, commands = READS): FaultCase {
             broken.push(`${what}: not JSON: ${error}`);
           }
         }
+      if (here.changed() < commands.length) broken.push(`only ${here.changed()} answers were changed`);
       if (shown < commands.length / 2) broken.push(`only ${shown} outputs contained any of it`);
       lab.counts(commands.length * 2);
       return broken;
