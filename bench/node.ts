@@ -91,7 +91,8 @@ function plainWay(node: Node, jwk: Record<string, string>): Way {
       const processId = await spawn(name);
       await evaluated(processId, program);
       const info = await evaluated(processId, "", "Info");
-      if (!info.includes("Info-Response")) throw new Error(`${name} does not answer Info: ${info.slice(0, 300)}`);
+      if (!info.includes("Info-Response"))
+        throw new Error(`${name} does not answer Info: ${info.slice(0, 300)}`);
     },
   };
 }

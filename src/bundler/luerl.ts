@@ -81,7 +81,8 @@ function senderOf(base: Expression): string | undefined {
 }
 
 /** Whether a function is one of Lua's own libraries. Programs for several versions of Lua call such functions in branches that may never run. */
-export const isOfLibraries = (name: string): boolean => /^(coroutine|debug|io|os|string)\.|^(dofile|loadfile)$/.test(name);
+export const isOfLibraries = (name: string): boolean =>
+  /^(coroutine|debug|io|os|string)\.|^(dofile|loadfile)$/.test(name);
 
 const END_OF_FILE = 1;
 

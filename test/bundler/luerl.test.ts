@@ -60,10 +60,13 @@ test.each([
   ["local f = io.open('x')", "1:11 io.open"],
   ["os.getenv 'HOME'", "1:1 os.getenv"],
   ["string.pack('<d', 1)", "1:1 string.pack('<d', …)"],
-])("warns of a call of a library's function that the device lacks, unless it is silenced: %s", async (text, expected) => {
-  expect(await findings(text)).toBe(`LUA_FUNCTION_MISSING ${expected}`);
-  expect(await findings(text, { silence: { LUA_FUNCTION_MISSING: "it never runs there" } })).toBe("loads");
-});
+])(
+  "warns of a call of a library's function that the device lacks, unless it is silenced: %s",
+  async (text, expected) => {
+    expect(await findings(text)).toBe(`LUA_FUNCTION_MISSING ${expected}`);
+    expect(await findings(text, { silence: { LUA_FUNCTION_MISSING: "it never runs there" } })).toBe("loads");
+  },
+);
 
 test.each([
   "return 'goto x _ENV', debug.traceback(), debug.getmetatable('')",

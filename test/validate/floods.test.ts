@@ -108,8 +108,10 @@ async function judged(place: Place) {
       status: "ACTIVE",
     },
   };
+  const journal: Partial<Subject["fleet"]["session"]["journal"]> = { void: async () => {} };
   const session: Partial<Subject["fleet"]["session"]> = {
     ao: networkOf(place, OWNER),
+    journal: journal as Subject["fleet"]["session"]["journal"],
     scope: { project: "game", stack: "dev", home: "", build: "" },
     deployment: { id: "none" } as Subject["fleet"]["session"]["deployment"],
   };
@@ -136,9 +138,7 @@ async function judged(place: Place) {
 test("a sound program passes each flood", async () => {
   const { tests, failed, details } = await flooded(sound());
   expect(failed).toEqual({});
-  expect(tests).toEqual([
-    ...["floods", "floods_records", "floods_places", "floods_repeats"],
-  ]);
+  expect(tests).toEqual([...["floods", "floods_records", "floods_places", "floods_repeats"]]);
   expect(details).toEqual([
     "40 messages of one stranger are answered at once, and the owner's after them",
     "1 entry of operators is kept in the audit, 24 refusals are counted",
@@ -225,7 +225,11 @@ const kept = (decisions: Record<string, number>): Records => ({
 });
 
 test.each([
-  { case: "an operator's later entry takes an earlier one's place", after: { "o GRANT ok": 9 }, status: "PASS" },
+  {
+    case: "an operator's later entry takes an earlier one's place",
+    after: { "o GRANT ok": 9 },
+    status: "PASS",
+  },
   { case: "most entries of one kind are gone", after: { "o DRAIN ok": 1, "o GRANT ok": 1 }, status: "FAIL" },
 ])("records: $case", ({ after, status }) => {
   const before = kept({ "o DRAIN ok": 1, "o GRANT ok": 8 });

@@ -65,11 +65,7 @@ const read = <T>(ask: () => Promise<T>): Promise<Reading<T>> =>
   );
 
 /** A service with the library to which the process forwards requests; undefined if it is no router of the library. */
-function serviceOf({
-  actions = [],
-  peers,
-  peersWithoutLibrary = [],
-}: Info<"owner">): string | undefined {
+function serviceOf({ actions = [], peers, peersWithoutLibrary = [] }: Info<"owner">): string | undefined {
   const routes = actions.includes("ROUTE") && actions.includes("LIST_SERVICES");
   return routes ? Object.keys(peers).find((peer) => !peersWithoutLibrary.includes(peer)) : undefined;
 }
@@ -109,7 +105,11 @@ async function flood(
   if (after.code !== "ok") odd.push(`the owner afterwards: ${after.code}`);
   const sent = amount(bursts.length * EACH, "message");
   return odd.length === 0
-    ? { refused, status: "PASS", detail: `${sent} of one stranger are answered at once, and the owner's after them` }
+    ? {
+        refused,
+        status: "PASS",
+        detail: `${sent} of one stranger are answered at once, and the owner's after them`,
+      }
     : { refused, status: "FAIL", detail: `not answered at once as expected: ${odd.join("; ")}` };
 }
 
@@ -132,17 +132,15 @@ async function placesFreed(flooded: Flooded, before: Reading<number | undefined>
       if ("unread" in each) return { status: "SKIP", detail: `its figures cannot be read: ${each.unread}` };
     const more = moreThan(before, now);
     if (more === undefined) return { status: "SKIP", detail: "its library does not count open requests" };
-    if (more < EACH) return { status: "PASS", detail: "the flood keeps no place for open requests and calls" };
+    if (more < EACH)
+      return { status: "PASS", detail: "the flood keeps no place for open requests and calls" };
     if (budget.remaining() <= 0)
       return { status: "FAIL", detail: `${more} more requests and calls are open than before the flood` };
     await sleep(Math.min(pause, budget.remaining()));
   }
 }
 
-function moreThan(
-  before: Reading<number | undefined>,
-  now: Reading<number | undefined>,
-): number | undefined {
+function moreThan(before: Reading<number | undefined>, now: Reading<number | undefined>): number | undefined {
   const [old, open] = [before, now].map((each) => ("value" in each ? each.value : undefined));
   return old === undefined || open === undefined ? undefined : open - old;
 }
@@ -152,7 +150,7 @@ interface OwnRequest {
   readonly id: string;
   readonly outcome: "answered" | "refused" | "unanswered";
   /** Of a refusal. */
-  readonly code?: string;
+  readonly code?: string | undefined;
   readonly data: string;
 }
 
@@ -195,7 +193,8 @@ async function repeated(flooded: Flooded, service: string, first: OwnRequest): P
   return last.outcome === "answered"
     ? {
         status: "PASS",
-        detail: "a request that the owner repeats after the flood does not run again, and the next one is answered",
+        detail:
+          "a request that the owner repeats after the flood does not run again, and the next one is answered",
       }
     : { status: "FAIL", detail: `the owner's request after the flood is refused: ${last.data}` };
 }
