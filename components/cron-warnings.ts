@@ -24,15 +24,15 @@ export function cronFindings(
   { network, processes, cronDriver }: FleetDeclaration,
   names: readonly string[],
 ): Problem[] {
-  const isPermanent = network.kind !== "local";
-  if (cronDriver === "network" && !(isPermanent && capacityOf(network).crons)) return [];
+  const { permanent, crons } = capacityOf(network);
+  if (cronDriver === "network" && !(permanent && crons)) return [];
   return names.flatMap((name): Problem[] => {
     const member = processes[name];
     const interval = intervalIn(member?.tags);
     const ticks = interval === undefined ? undefined : ticksADay(interval);
     if (member === undefined || interval === undefined || ticks === undefined) return [];
     const cron = { name, interval, ticks, peers: member.peers.length };
-    return [cronDriver === "monitor" ? byMonitor(cron, isPermanent) : byNetwork(cron)];
+    return [cronDriver === "monitor" ? byMonitor(cron, permanent) : byNetwork(cron)];
   });
 }
 

@@ -38,10 +38,10 @@ function luaProblems(
       expected: "another name",
       remedy: "Rename the tag.",
     }));
-  if (protocolOf(network) === "legacy") {
+  if (!capacityOf(network).devices) {
     problems.push({
       code: "DEVICE_UNAVAILABLE",
-      what: `${name} cannot run on ${LUA_DEVICE}: the units of the legacy protocol have no devices.`,
+      what: `${name} cannot run on ${LUA_DEVICE}: the units of the ${protocolOf(network)} protocol have no devices.`,
       at: `processes.${name}.device`,
       got: `${LUA_DEVICE} on the network ${network.kind}`,
       expected: "a HyperBEAM node",

@@ -2,6 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { ConfigBundle } from "../providers/config-bundle/resource.ts";
 import { LocalNetwork } from "../providers/local-network/resource.ts";
 import { Process } from "../providers/process/resource.ts";
+import { embeddedFolder } from "../src/ao/network.ts";
 import { spawnTags } from "../src/fleet/crons.ts";
 import { configName } from "../src/fleet/members/resource-names.ts";
 import {
@@ -22,8 +23,8 @@ export function networkResource(
   name: string,
   { plan: { declaration }, parent }: Composition,
 ): LocalNetwork[] {
-  if (declaration.network.kind !== "local") return [];
-  const { dir } = declaration.network;
+  const dir = embeddedFolder(declaration.network);
+  if (dir === null) return [];
   return [new LocalNetwork(`${name}-network`, { dir, timeoutSeconds: 60 }, { parent })];
 }
 

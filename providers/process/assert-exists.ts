@@ -1,5 +1,5 @@
 import { GONE_REMEDY } from "../../src/ao/errors.ts";
-import type { NetworkRef } from "../../src/ao/network.ts";
+import { embeddedFolder, type NetworkRef } from "../../src/ao/network.ts";
 import { FleetError } from "../../src/core/errors.ts";
 import type { ProcessOutputs } from "./schema.ts";
 
@@ -13,13 +13,15 @@ import type { ProcessOutputs } from "./schema.ts";
 export async function assertExists(olds: ProcessOutputs, network: NetworkRef): Promise<void> {
   // A create that failed before its spawn leaves no id.
   if (olds.processId === undefined) return;
-  if (network.kind === "local") {
+  const folder = embeddedFolder(network);
+  if (folder !== null) {
     const { hasProcess } = await import("../../src/localnet/index.ts");
-    if ((await hasProcess(network.dir, olds.processId)) !== false) return;
-    throw gone(olds, `the embedded network in ${network.dir} has no such process`);
+    if ((await hasProcess(folder, olds.processId)) !== false) return;
+    throw gone(olds, `the embedded network in ${folder} has no such process`);
   }
-  if (olds.network.kind === "local")
-    throw gone(olds, `it is on the embedded network in ${olds.network.dir}, which this stack no longer uses`);
+  const before = embeddedFolder(olds.network);
+  if (before !== null)
+    throw gone(olds, `it is on the embedded network in ${before}, which this stack no longer uses`);
 }
 
 const gone = ({ name, processId }: ProcessOutputs, got: string): FleetError =>

@@ -1,3 +1,4 @@
+import { embeddedFolder } from "../../src/ao/network.ts";
 import type { ProcessOutputs } from "./schema.ts";
 
 /** Whether its network can be asked without starting it. */
@@ -5,7 +6,8 @@ export async function isUp({
   network,
   processId,
 }: Pick<ProcessOutputs, "network" | "processId">): Promise<boolean> {
-  if (network.kind !== "local") return true;
+  const folder = embeddedFolder(network);
+  if (folder === null) return true;
   const { hasProcess } = await import("../../src/localnet/index.ts");
-  return (await hasProcess(network.dir, processId)) === true;
+  return (await hasProcess(folder, processId)) === true;
 }

@@ -102,12 +102,39 @@ export const NETWORK_KINDS: readonly NetworkRef["kind"][] = NetworkRefSchema.opt
 /** How a network is talked to: there is one for each kind that others run, and the embedded network serves several. */
 export type Protocol = Exclude<NetworkRef["kind"], "local">;
 
-/** What is known of each protocol without contacting a network. */
-const TRAITS: Readonly<
-  Record<Protocol, { readonly repeats: boolean; readonly uploadsMessages: boolean; readonly crons: boolean }>
+/** The protocols that the embedded network serves. */
+export type LocalProtocol = NonNullable<z.output<typeof LocalRefSchema>["protocol"]>;
+
+/** What is known of a protocol without contacting a network. */
+interface ProtocolTraits {
+  /** Whether a message that is posted again may be evaluated again. */
+  readonly repeats: boolean;
+  /** Whether a message that is too large can be uploaded, and then assigned. */
+  readonly uploadsMessages: boolean;
+  /** Whether its units send the ticks of `Cron-Interval`. */
+  readonly crons: boolean;
+  /** Whether a process runs on the device that its tags name, as on a HyperBEAM node. */
+  readonly devices: boolean;
+}
+
+/** Every protocol has to answer. */
+const TRAITS: Readonly<Record<Protocol, ProtocolTraits>> = {
+  legacy: { repeats: false, uploadsMessages: true, crons: true, devices: false },
+  mainnet: { repeats: true, uploadsMessages: false, crons: false, devices: true },
+};
+
+/** The address of a page in an explorer. */
+type Explorer = (what: "entity" | "message", id: string) => string;
+
+const aoLink: Explorer = (what, id) => `https://www.ao.link/#/${what}/${id}`;
+
+/** What is known of a kind of network, whatever its protocol. Every kind has to answer. */
+const KIND_TRAITS: Readonly<
+  Record<NetworkRef["kind"], { readonly permanent: boolean; readonly explorer: Explorer | null }>
 > = {
-  legacy: { repeats: false, uploadsMessages: true, crons: true },
-  mainnet: { repeats: true, uploadsMessages: false, crons: false },
+  legacy: { permanent: true, explorer: aoLink },
+  mainnet: { permanent: true, explorer: aoLink },
+  local: { permanent: false, explorer: null },
 };
 
 /** The addresses of a running embedded network: its legacy units, and its node. */
@@ -118,10 +145,7 @@ export interface LocalUnits extends LegacyEndpoints {
 
 /** The units of the embedded network, by role in the words of each adapter. */
 const LOCAL_UNITS: Readonly<
-  Record<
-    NonNullable<z.output<typeof LocalRefSchema>["protocol"]>,
-    (units: LocalUnits) => ResolvedNetwork["units"]
-  >
+  Record<LocalProtocol, (units: LocalUnits) => ResolvedNetwork["units"]>
 > = {
   legacy: ({ gatewayUrl, graphqlUrl, muUrl, cuUrl, suUrl, scheduler, authority }) => ({
     ...{ gatewayUrl, graphqlUrl, muUrl, cuUrl, scheduler, authority, uploadUrl: gatewayUrl },
@@ -189,6 +213,23 @@ export function protocolOf(ref: NetworkRef): Protocol {
   return ref.kind === "local" ? (ref.protocol ?? "legacy") : ref.kind;
 }
 
+/**
+ * The folder of a network that runs on this machine only; null for one that others run. A new kind has to answer here. Pure.
+ */
+export function embeddedFolder(ref: NetworkRef): string | null {
+  switch (ref.kind) {
+    case "local":
+      return ref.dir;
+    case "legacy":
+    case "mainnet":
+      return null;
+  }
+}
+
+/** The explorer that shows what is on a network; null if none does. */
+export const explorerOf = ({ kind }: Pick<ResolvedNetwork, "kind">): Explorer | null =>
+  KIND_TRAITS[kind].explorer;
+
 /** Whether the units of a network send the ticks of `Cron-Interval`. */
 export const drivesCrons = ({ protocol }: Pick<ResolvedNetwork, "protocol">): boolean =>
   TRAITS[protocol].crons;
@@ -203,16 +244,20 @@ interface Capacity {
   readonly uploadsMessages: boolean;
   /** Whether its units send the ticks of `Cron-Interval`. */
   readonly crons: boolean;
+  /** Whether a process runs on the device that its tags name. */
+  readonly devices: boolean;
+  /** Whether its messages are permanent, as on Arweave. */
+  readonly permanent: boolean;
 }
 
 export function capacityOf(ref: NetworkRef): Capacity {
   const uploads = ref.kind === "local" || ref.uploadUrl !== undefined;
-  const { uploadsMessages, crons } = TRAITS[protocolOf(ref)];
+  const { uploadsMessages, crons, devices } = TRAITS[protocolOf(ref)];
   return {
     maxMessageBytes: ref.maxMessageBytes ?? MAX_MESSAGE_BYTES,
     uploads,
     uploadsMessages: uploads && uploadsMessages,
-    crons,
+    ...{ crons, devices, permanent: KIND_TRAITS[ref.kind].permanent },
   };
 }
 

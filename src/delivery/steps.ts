@@ -16,7 +16,7 @@ export interface Step {
   readonly mirror: boolean;
 }
 
-/** Green's shares by the guide's strategies; a canary keeps a small share for several intervals, then gets everything. */
+/** Green's shares by strategy; a canary keeps a small share for several intervals, then gets everything. */
 const SHARES: Readonly<Record<TrafficStrategy, readonly number[]>> = {
   INSTANT: [ALL_TRAFFIC_BP],
   GRADUAL: [1000, 2500, 5000, 7500, ALL_TRAFFIC_BP],

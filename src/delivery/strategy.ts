@@ -3,7 +3,7 @@ import { z } from "zod";
 /** All of the traffic, in basis points. */
 export const ALL_TRAFFIC_BP = 10_000;
 
-/** How traffic shifts from the old revision (blue) to the new one (green); the guide's four strategies. */
+/** How traffic shifts from the old revision (blue) to the new one (green). */
 export const TrafficStrategySchema = z.enum(["INSTANT", "GRADUAL", "CANARY", "A_B_TEST"]);
 export type TrafficStrategy = z.infer<typeof TrafficStrategySchema>;
 

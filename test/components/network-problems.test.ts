@@ -1,13 +1,26 @@
 import { describe, expect, it } from "vitest";
 import { FleetDeclarationSchema } from "../../components/declaration.ts";
 import { networkProblems } from "../../components/network-problems.ts";
-import type { NetworkRef } from "../../src/ao/network.ts";
+import { capacityOf, embeddedFolder, explorerOf, type NetworkRef } from "../../src/ao/network.ts";
 
 const fleetOn = (network: NetworkRef, tags: Record<string, string>, more: object = {}) =>
   FleetDeclarationSchema.parse({ network, processes: { admin: { tags }, shop: {} }, ...more });
 const names = ["admin", "shop"];
 const NODES: NetworkRef[] = [{ kind: "mainnet" }, { kind: "local", dir: "x", protocol: "mainnet" }];
 const UNITS: NetworkRef[] = [{ kind: "legacy" }, { kind: "local", dir: "x" }];
+
+describe("what is known of a network without contacting it", () => {
+  it.each([...NODES, ...UNITS])("$kind $protocol", (network) => {
+    const isLocal = network.kind === "local";
+    const { devices, crons, permanent } = capacityOf(network);
+    expect([devices, crons]).toEqual([NODES.includes(network), UNITS.includes(network)]);
+    expect(permanent).toBe(!isLocal);
+    expect(embeddedFolder(network)).toBe(isLocal ? "x" : null);
+    expect(explorerOf(network)?.("message", "id") ?? null).toBe(
+      isLocal ? null : "https://www.ao.link/#/message/id",
+    );
+  });
+});
 
 describe("what the network of a fleet cannot do", () => {
   it.each(NODES)("is a cron on a node: $kind", (network) => {

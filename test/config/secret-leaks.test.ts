@@ -58,8 +58,8 @@ export const processes = fleet.processes;
 }, 120_000);
 
 afterAll(async () => {
-  await project.close();
-  await net.close();
+  await project?.close();
+  await net?.close();
 });
 
 async function pulumi(...args: string[]): Promise<Ran> {

@@ -14,7 +14,7 @@ import {
   weightsText,
 } from "../../src/delivery/index.ts";
 import { FOLLOWS, MAX_FAILED_MEASUREMENTS } from "../../src/delivery/machine.ts";
-import { TrafficStrategySchema } from "../../src/delivery/strategy.ts";
+import { type TrafficStrategy, TrafficStrategySchema } from "../../src/delivery/strategy.ts";
 import type { Outcome } from "../../src/delivery/verdict.ts";
 import type { RevisionMetrics } from "../../src/delivery/wire.ts";
 
@@ -22,18 +22,25 @@ const strategy = (given: object = {}) => StrategySchema.parse({ kind: "blue-gree
 const verdict = (outcome: Outcome): Verdict => ({ outcome, text: `it is ${outcome}`, findings: [] });
 const START: Position = { step: 0, inconclusive: 0, errors: 0 };
 
+/** Green's shares by strategy, as `docs/concepts/rollouts.md` has them. */
+const SHARES: Record<TrafficStrategy, number[]> = {
+  INSTANT: [10_000],
+  GRADUAL: [1000, 2500, 5000, 7500, 10_000],
+  CANARY: [500, 500, 500, 10_000],
+  A_B_TEST: [5000],
+};
+
 describe("steps", () => {
-  test.each([
-    ["INSTANT", [10_000]],
-    ["GRADUAL", [1000, 2500, 5000, 7500, 10_000]],
-    ["CANARY", [500, 500, 500, 10_000]],
-    ["A_B_TEST", [5000]],
-  ])("%s has the guide's shares", (trafficStrategy, shares) => {
+  it("are tested here for every strategy", () => {
+    expect(Object.keys(SHARES).sort()).toEqual(TrafficStrategySchema.options.toSorted());
+  });
+
+  test.each(Object.entries(SHARES))("%s has its documented shares", (trafficStrategy, shares) => {
     const made = strategy({ trafficStrategy, intervalSeconds: 7 });
     expect(stepsOf(made)).toEqual(
       shares.map((weightBp) => ({ weightBp, intervalSeconds: 7, gate: false, mirror: false })),
     );
-    expect(isSplit(made)).toBe(trafficStrategy === "A_B_TEST");
+    expect(isSplit(made)).toBe((shares.at(-1) ?? 0) < 10_000);
   });
 
   it("may be declared, with their own intervals and gates", () => {

@@ -1,7 +1,9 @@
-import { existsSync, globSync, readFileSync } from "node:fs";
+import { existsSync, globSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
+import { TrafficStrategySchema } from "../../src/delivery/strategy.ts";
+import { CONFIG_TYPES } from "../../src/fleet/config/types.ts";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "../..");
 const read = (path: string) => readFileSync(join(root, path), "utf8");
@@ -15,6 +17,23 @@ describe("the documents", () => {
       .filter((line) => line.startsWith("| `"))
       .flatMap((line) => [...(line.split("|")[1] ?? "").matchAll(/`([^`]+)`/g)].map(([, name]) => name));
     expect(named.sort()).toEqual(Object.keys({ ...dependencies, ...devDependencies }).sort());
+  });
+
+  test("the table of strategies in docs/concepts/rollouts.md names each one, and no other", () => {
+    expect(rowsOf("docs/concepts/rollouts.md", "Steps")).toEqual(TrafficStrategySchema.options);
+  });
+
+  test("the table of types in docs/how-to/configure.md names each config type, and no other", () => {
+    expect(rowsOf("docs/how-to/configure.md", "Types")).toEqual(Object.keys(CONFIG_TYPES));
+  });
+
+  test("ARCHITECTURE's table of rooms names every folder of src/operations, and no other", () => {
+    const [row = ""] = /^\| `src\/operations\/` \|.*$/m.exec(read("ARCHITECTURE.md")) ?? [];
+    const named = [...row.matchAll(/`([^`/]+)`/g)].map(([, name]) => name);
+    const folders = readdirSync(join(root, "src/operations"), { withFileTypes: true })
+      .filter((entry) => entry.isDirectory())
+      .map(({ name }) => name);
+    expect(named.sort()).toEqual(folders.sort());
   });
 
   test("every link to a file leads to a file", () => {
@@ -74,6 +93,12 @@ describe("the documents", () => {
     expect(missing).toEqual([]);
   });
 });
+
+/** The names in the first column of the table in a page's section. */
+function rowsOf(page: string, heading: string): string[] {
+  const section = read(page).split(`\n## ${heading}\n`)[1]?.split("\n## ")[0] ?? "";
+  return [...section.matchAll(/^\| `([^`]+)` \|/gm)].map(([, name = ""]) => name);
+}
 
 /** The anchors that GitHub makes of a page's headings. */
 function headingsOf(page: string): Set<string> {

@@ -13,6 +13,8 @@ import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { stop } from "../../src/localnet/index.ts";
+import { isInstalled, launcherVersion } from "../../src/toolchain/install.ts";
+import { cliDir } from "../../src/toolchain/paths.ts";
 import { makeJwk } from "../ao/wallets.ts";
 
 const repository = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
@@ -51,8 +53,16 @@ export function processFiles(name: string): Record<string, string> {
   );
 }
 
+/** Without the CLI, npm's launcher would start to download it, in every test that runs it. */
+function requirePulumi(): void {
+  const version = launcherVersion();
+  if (isInstalled(version)) return;
+  throw new Error(`pulumi ${version} is not installed: ${cliDir(version)} has no CLI. Run: npm run setup`);
+}
+
 /** A program that uses the package as a dependency. `files` are written over the skeleton. */
 export async function newProject(name: string, files: Record<string, string>): Promise<Project> {
+  requirePulumi();
   const dir = mkdtempSync(join(tmpdir(), `fleet-${name}-`));
   mkdirSync(join(dir, "node_modules"));
   mkdirSync(join(dir, ".fleet"));
@@ -80,6 +90,7 @@ export async function newProject(name: string, files: Record<string, string>): P
 
 /** The project itself, as a clone has it, with its own state. */
 export async function cloneProject(): Promise<Project> {
+  requirePulumi();
   const dir = mkdtempSync(join(tmpdir(), "fleet-clone-"));
   for (const entry of [
     "package.json",

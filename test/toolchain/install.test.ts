@@ -1,9 +1,10 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { FleetError } from "../../src/core/errors.ts";
 import { ensureCli, type InstallMethods, isInstalled, type Job } from "../../src/toolchain/install.ts";
 import { cliDir, packageDir } from "../../src/toolchain/paths.ts";
+import { newProject } from "../e2e/project.ts";
 import { fakeCli, fakeGo, installed, left, node, type Sandbox, sandbox, until } from "./sandbox.ts";
 
 const version = "1.2.3";
@@ -36,6 +37,12 @@ test.each([
   // The second time there is nothing to do.
   expect(await ensureCli({ ...box, version, methods: methodsOf(tried, []) })).toBe("present");
   expect(tried).toEqual(expected);
+});
+
+test("a project of the tests names the set-up if the CLI is not installed, and runs no launcher that downloads it", async () => {
+  vi.stubEnv("PULUMI_HOME", sandbox().env.PULUMI_HOME);
+  onTestFinished(() => void vi.unstubAllEnvs());
+  await expect(newProject("without-cli", {})).rejects.toThrow(/pulumi .* is not installed: .*npm run setup/);
 });
 
 test("the provider script is placed next to the CLI, where it is found without a warning", async () => {

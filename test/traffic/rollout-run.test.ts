@@ -2,8 +2,9 @@ import { describe, expect, it, test } from "vitest";
 import { servicesAt, withProvenBlue } from "../../providers/traffic/plan.ts";
 import { unitSlow } from "../../src/ao/errors.ts";
 import { FleetError } from "../../src/core/errors.ts";
-import { type StrategyInput, StrategySchema, stepsOf } from "../../src/delivery/index.ts";
+import { isSplit, type StrategyInput, StrategySchema, stepsOf } from "../../src/delivery/index.ts";
 import { FOLLOWS } from "../../src/delivery/machine.ts";
+import { TrafficStrategySchema } from "../../src/delivery/strategy.ts";
 import type { Table } from "../../src/delivery/wire.ts";
 import { markUnsent } from "../../src/fleet/protocol/ask.ts";
 import { BLUE, GREEN, Killed, SHOP_BLUE, SHOP_GREEN, Stage } from "./stage.ts";
@@ -16,7 +17,7 @@ const weights = (stage: Stage, service = "battle") =>
       weightBp,
     ]),
   );
-const STRATEGIES: StrategyInput["trafficStrategy"][] = ["INSTANT", "GRADUAL", "CANARY", "A_B_TEST"];
+const STRATEGIES = TrafficStrategySchema.options;
 
 describe("a healthy release", () => {
   test.each(STRATEGIES)("with %s ends in the guide's phases, without a lease", async (trafficStrategy) => {
@@ -24,9 +25,10 @@ describe("a healthy release", () => {
     const { rollout, error } = await stage.run(stage.wanted({ trafficStrategy }));
     expect(error).toBeUndefined();
     expect(rollout.progress.phase).toBe("COMPLETED");
-    expect(weights(stage)).toEqual(
-      trafficStrategy === "A_B_TEST" ? { g: 5000, b: 5000 } : { g: 10_000, b: 0 },
-    );
+    const strategy = StrategySchema.parse({ kind: "blue-green", trafficStrategy });
+    const share = stepsOf(strategy).at(-1)?.weightBp ?? 0;
+    expect(isSplit(strategy)).toBe(share < 10_000);
+    expect(weights(stage)).toEqual({ g: share, b: 10_000 - share });
     expect(stage.router.proven).toMatchObject({ release: "r2", mode: "steady" });
     expect(stage.router.lease).toBeUndefined();
     expect(rollout.progress.verdict).toMatch(/^pass: .*green 0 faults in \d+ requests/);

@@ -1,5 +1,5 @@
 import { publishedUrl } from "../../ao/connect.ts";
-import type { ResolvedNetwork } from "../../ao/network.ts";
+import { explorerOf, type ResolvedNetwork } from "../../ao/network.ts";
 import { runsWithoutLibrary } from "../../fleet/code/without-library.ts";
 import type { FleetSession } from "../../fleet/fleet-session.ts";
 import { servingIn } from "../../fleet/members/known-fleet.ts";
@@ -16,10 +16,10 @@ interface Links {
 
 /** The address of a page in the network's explorer; null if the network has none. Pure. */
 export const explorerPage = (
-  { kind }: Pick<ResolvedNetwork, "kind">,
+  network: Pick<ResolvedNetwork, "kind">,
   what: "entity" | "message",
   id: string,
-): string | null => (kind === "local" ? null : `https://www.ao.link/#/${what}/${id}`);
+): string | null => explorerOf(network)?.(what, id) ?? null;
 
 /** The pages about a member's process. Pure. */
 export function linksOf(network: ResolvedNetwork, member: Pick<Member, "processId" | "lib">): Links {

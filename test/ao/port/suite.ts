@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type LocalUnits, type ResolvedNetwork, resolveNetwork } from "../../../src/ao/network.ts";
+import { type LocalProtocol, type LocalUnits, resolveNetwork } from "../../../src/ao/network.ts";
 import { problemsOf } from "../../kit/failure.ts";
 import { Bench, budget, type Subject } from "./bench.ts";
 import { NOBODY, PROMISES } from "./promises.ts";
@@ -75,10 +75,10 @@ export function portContract(name: string, start: () => Promise<Subject>): void 
   });
 }
 
-/** One of the two faces of a network that serves both. */
+/** One of the faces of a network that serves the protocols of the embedded one. */
 export function faceOf(
   units: LocalUnits,
-  protocol: ResolvedNetwork["protocol"],
+  protocol: LocalProtocol,
   rest: { module: string; close(): Promise<void> },
 ): Promise<Subject> {
   return resolveNetwork({ kind: "local", dir: "network", protocol }, async () => units).then((network) => ({
