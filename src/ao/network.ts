@@ -144,9 +144,7 @@ export interface LocalUnits extends LegacyEndpoints {
 }
 
 /** The units of the embedded network, by role in the words of each adapter. */
-const LOCAL_UNITS: Readonly<
-  Record<LocalProtocol, (units: LocalUnits) => ResolvedNetwork["units"]>
-> = {
+const LOCAL_UNITS: Readonly<Record<LocalProtocol, (units: LocalUnits) => ResolvedNetwork["units"]>> = {
   legacy: ({ gatewayUrl, graphqlUrl, muUrl, cuUrl, suUrl, scheduler, authority }) => ({
     ...{ gatewayUrl, graphqlUrl, muUrl, cuUrl, scheduler, authority, uploadUrl: gatewayUrl },
     ...(suUrl === undefined ? {} : { suUrl }),

@@ -28,8 +28,8 @@ describe("the documents", () => {
   });
 
   test("ARCHITECTURE's table of rooms names every folder of src/operations, and no other", () => {
-    const [row = ""] = /^\| `src\/operations\/` \|.*$/m.exec(read("ARCHITECTURE.md")) ?? [];
-    const named = [...row.matchAll(/`([^`/]+)`/g)].map(([, name]) => name);
+    const [, row = ""] = /^\| `src\/operations\/` \|(.*)$/m.exec(read("ARCHITECTURE.md")) ?? [];
+    const named = [...row.matchAll(/`([^`]+)`/g)].map(([, name]) => name);
     const folders = readdirSync(join(root, "src/operations"), { withFileTypes: true })
       .filter((entry) => entry.isDirectory())
       .map(({ name }) => name);
@@ -97,7 +97,8 @@ describe("the documents", () => {
 /** The names in the first column of the table in a page's section. */
 function rowsOf(page: string, heading: string): string[] {
   const section = read(page).split(`\n## ${heading}\n`)[1]?.split("\n## ")[0] ?? "";
-  return [...section.matchAll(/^\| `([^`]+)` \|/gm)].map(([, name = ""]) => name);
+  const [, rows = ""] = section.split(/^\|---.*$/m);
+  return [...rows.matchAll(/^\| `([^`]+)` \|/gm)].map(([, name = ""]) => name);
 }
 
 /** The anchors that GitHub makes of a page's headings. */
