@@ -6,9 +6,7 @@ local store = require("fleet.store")
 
 local room = {}
 
---- Maximum number of open calls of one process, which bounds its memory. One request may need many, such as a round over a fleet.
-room.MAX = 4096
--- New callers get none beyond this part of them, callers from before (`fleet.callers`) none beyond that one, and each at most the third, counted when
+-- New callers get none beyond this part of the places, callers from before (`fleet.callers`) none beyond that one, and each at most the third, counted when
 -- half are in use: what is left is for the ranks above.
 local FOR_NEW, FOR_KNOWN, FOR_EACH = 5 / 8, 7 / 8, 1 / 8
 
@@ -27,17 +25,18 @@ end
 --- Raises `BUSY` if there is no place for another call. Many calls of one caller, or of many new ones, leave room for callers from before and for
 -- the fleet's own. A reply makes the room for the call that follows from it.
 -- @tparam ?string by see `asker`
-function room.check(by)
+-- @tparam number places
+function room.check(by, places)
   local state = store.calls
-  if state.count >= room.MAX then room.busy("this process already has " .. state.count .. " open calls") end
-  if state.count < room.MAX // 2 or by == nil or Fleet.context and Fleet.context.continues then return end
+  if state.count >= places then room.busy("this process already has " .. state.count .. " open calls") end
+  if state.count < places // 2 or by == nil or Fleet.context and Fleet.context.continues then return end
   if by == ao.id or auth.isKnown({ From = by }) then return end
   local own = 0
   for _, call in pairs(state.open) do
     if call.by == by then own = own + 1 end
   end
-  if own >= room.MAX * FOR_EACH then room.busy("this process already has " .. own .. " open calls for you") end
-  local most = room.MAX * (callers.isKnown(by) and FOR_KNOWN or FOR_NEW)
+  if own >= places * FOR_EACH then room.busy("this process already has " .. own .. " open calls for you") end
+  local most = places * (callers.isKnown(by) and FOR_KNOWN or FOR_NEW)
   if state.count >= most then room.busy("this process already has " .. state.count .. " open calls") end
 end
 

@@ -23,8 +23,8 @@ local store = require("fleet.store")
 
 local calls = {}
 
---- Maximum number of open calls of one process.
-calls.MAX_OPEN = room.MAX
+--- Maximum number of open calls of one process, which bounds its memory. One request may need many, such as a round over a fleet.
+calls.MAX_OPEN = 4096
 
 --- Time limit of a call in milliseconds: `PROCESS_CONFIG.requestTimeout`.
 function calls.timeout()
@@ -54,7 +54,7 @@ function calls.open(target, name, action, data, continuation, options)
   if type(action) ~= "string" or action == "" then error("calls.open: expected an action, got " .. type(action), 0) end
   local text = options and options.text or json.encode(data or json.object())
   local state, by = store.calls, room.asker()
-  if continuation then room.check(by) end
+  if continuation then room.check(by, calls.MAX_OPEN) end
   state.seq = state.seq + 1
   local correlation = ao.id .. ":" .. state.seq
   local tags = {
