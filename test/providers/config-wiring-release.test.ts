@@ -260,7 +260,7 @@ describe("a release", () => {
       members: { a: at("pa", "1"), b: at("pb", "1") },
     };
     const outs = { ...before, ...{ schemaVersion: 1 as const, releaseHash: hashOf({}), deploymentId: "d" } };
-    const state = { ...outs, epoch: 0, releasedAt: "" };
+    const state = { ...outs, epoch: 0, releasedAt: "", timeoutSeconds: 120 };
     const members = { a: at("pa", "2"), b: at("other", "1"), c: at("pc", "1") };
     const evidence = { "a-wiring": "2", "c-wiring": "1" };
     expect(await said(() => release.diff("id", state, { ...before, members, evidence }))).toEqual([
