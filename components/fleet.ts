@@ -28,7 +28,7 @@ import { type Active, callerWirings, firstWirings } from "./wiring-resources.ts"
 interface MemberOutput {
   /** AO process id that serves the member's callers. */
   readonly processId: string;
-  /** HEALTHY, DEGRADED, UNHEALTHY, OFFLINE or UNKNOWN. */
+  /** At the last `up`: HEALTHY, DEGRADED, UNHEALTHY, OFFLINE or UNKNOWN. A refresh does not change the stack's outputs. */
   readonly health: string;
   /** The declared version. */
   readonly version: string;

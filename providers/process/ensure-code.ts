@@ -15,7 +15,7 @@ import {
   probeFailureReason,
 } from "../../src/fleet/health/code-drift.ts";
 import { probe } from "../../src/fleet/health/probe.ts";
-import type { ProcessRef } from "../../src/fleet/health/verdict.ts";
+import type { ManualChange, ProcessRef } from "../../src/fleet/health/verdict.ts";
 import { adoption } from "../../src/fleet/members/adoption.ts";
 import { incarnationsIn } from "../../src/fleet/members/members.ts";
 import { reportStep } from "../../src/fleet/session/progress.ts";
@@ -34,9 +34,10 @@ export async function ensureCode(
   olds: ProcessOutputs | undefined,
   budget: Budget,
 ): Promise<NonNullable<ProcessOutputs["revision"]>> {
-  const { kept, strangers = [] }: Awaited<ReturnType<typeof loadedAlready>> = place.fresh
+  const found: Found = place.fresh
     ? { kept: undefined }
     : await loadedAlready(session, place, inputs, olds, budget);
+  const { kept, strangers = [] } = found;
   // The code already runs, so the state to restore is no longer loaded with it.
   if (kept) return inputs.restore === undefined ? kept : { ...kept, restored: inputs.restore.id };
   const started = performance.now();
@@ -61,7 +62,7 @@ export async function ensureCode(
   if (!place.fresh)
     for (const { phase, text } of stateComparisonLines(inputs, load.kept, before !== undefined, backup))
       await reportStep(session, inputs.name, phase, text);
-  await reportCorrections(session, inputs.name, load, strangers);
+  await reportCorrections(session, inputs.name, load, found.repairs ?? strangers.map(added));
   const revision = revisionOf(place, inputs, load, session.deployment.id);
   return state === undefined || inputs.restore === undefined
     ? revision
@@ -105,9 +106,9 @@ async function reportCorrections(
   session: Session,
   member: string,
   { repaired = [], answeredByProgram = [] }: Loaded,
-  strangers: readonly string[],
+  found: readonly ManualChange[],
 ): Promise<void> {
-  const changes = [...repaired, ...strangers.map(added)];
+  const changes = [...repaired, ...found];
   if (changes.length > 0)
     await reportStep(
       session,
@@ -161,6 +162,16 @@ function revisionOf(
 
 const added = (name: string) => ({ kind: "HANDLER", change: "ADDED", name });
 
+/** What is known of the code that a process runs before it is loaded. */
+interface Found {
+  /** The revision, if nothing has to be loaded. */
+  readonly kept: ProcessOutputs["revision"];
+  /** Handlers that were added by hand and that a load does not remove on its own. */
+  readonly strangers?: string[];
+  /** All manual changes that the load undoes, of a process that does not report them itself. */
+  readonly repairs?: readonly ManualChange[];
+}
+
 /**
  * The revision, if the process itself reports that it runs the declared code unchanged and the message that loaded it is known. Otherwise
  * undefined, with the handlers that were added by hand and that a load does not remove on its own.
@@ -171,7 +182,7 @@ async function loadedAlready(
   inputs: ProcessInputs,
   olds: ProcessOutputs | undefined,
   budget: Budget,
-): Promise<{ kept: ProcessOutputs["revision"]; strangers?: string[] }> {
+): Promise<Found> {
   const { hash } = inputs.bundle;
   const known = olds?.revision?.processId === place.processId ? olds.revision : undefined;
   // The process is asked only if it may already run the code.
@@ -198,12 +209,14 @@ async function loadedWithoutLibrary(
   known: ProcessOutputs["revision"],
   sent: Awaited<ReturnType<typeof loadsOf>>,
   budget: Budget,
-): Promise<{ kept: ProcessOutputs["revision"]; strangers?: string[] }> {
+): Promise<Found> {
   const { hash } = inputs.bundle;
   const isSame = known?.sourceHash === hash && known.version === inputs.version;
   const load = isSame ? undefined : await committedLoad(session, place, hash, sent, budget);
   const kept = isSame ? known : load && revisionOf(place, inputs, load, "");
   if (kept?.code === undefined) return { kept: undefined };
   const changes = runningCodeChanges(kept.code, (await readRunningCode(session, place, budget)).code);
-  return changes.length > 0 ? { kept: undefined, strangers: handlersToRemove(changes) } : { kept };
+  return changes.length > 0
+    ? { kept: undefined, strangers: handlersToRemove(changes), repairs: changes }
+    : { kept };
 }

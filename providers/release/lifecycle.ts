@@ -12,7 +12,9 @@ import { PartialFailure } from "../run/partial-failure.ts";
 import { configure } from "../run/session.ts";
 import { step } from "../run/step.ts";
 import { finishRun, registerMembers } from "./ledger.ts";
+import { reasonsOf } from "./reasons.ts";
 import { type ReleaseInputs, ReleaseInputsSchema, type ReleaseOutputs } from "./schema.ts";
+import { stillWired, unwire, unwiredIn } from "./unwire.ts";
 
 export { configure };
 
@@ -22,7 +24,7 @@ const idOf = (inputs: ReleaseInputs): string => deploymentKey(inputs.scope, "rel
 
 export const { check, create, update } = lifecycleOf<ReleaseInputs, ReleaseOutputs>({
   ...{ schema: ReleaseInputsSchema, idOf },
-  ensure: (inputs, raw) => released(inputs, raw),
+  ensure: (inputs, raw, olds) => released(inputs, raw, olds),
 });
 
 /** A release changes with its contents: declared data that differs, or anything that this run changed or repaired. */
@@ -30,18 +32,7 @@ export async function diff(_id: string, olds: ReleaseOutputs, rawNews: Raw) {
   const raw = ownInputs(rawNews);
   if (hasUnknown(raw)) return { changes: true };
   const news = ReleaseInputsSchema.parse(raw);
-  const reasons: string[] = [];
-  if (hashOf(news.declaration) !== olds.releaseHash) reasons.push("the declaration changed");
-  const loaded = Object.entries(news.members).filter(
-    ([name, member]) => hashOf(member) !== hashOf(olds.members[name] ?? null),
-  );
-  if (loaded.length > 0) reasons.push("processes were loaded again");
-  const left = Object.keys(olds.members).filter((name) => news.members[name] === undefined);
-  if (left.length > 0) reasons.push(`members removed: ${left.sort().join(", ")}`);
-  if (hashOf(news.evidence) !== hashOf(olds.evidence)) reasons.push("settings or wiring were sent again");
-  if (hashOf(news.warm ?? {}) !== hashOf(olds.warm ?? {}))
-    reasons.push("the members that run outside the release changed");
-  return changesBy("release", reasons);
+  return changesBy("release", reasonsOf(olds, news));
 }
 
 /** Returns the state: the ledger is append-only, so a release cannot drift. */
@@ -82,16 +73,26 @@ async function missingIn(inputs: ReleaseInputs): Promise<Record<string, Partial<
   );
 }
 
-const released = (inputs: ReleaseInputs, raw: Raw): Promise<ReleaseOutputs> =>
-  step({ ...inputs, name: "release" }, (session) => ensure(session, inputs, raw));
+const released = (
+  inputs: ReleaseInputs,
+  raw: Raw,
+  olds: ReleaseOutputs | undefined,
+): Promise<ReleaseOutputs> =>
+  step({ ...inputs, name: "release" }, (session) => ensure(session, inputs, raw, olds));
 
-async function ensure(session: Session, inputs: ReleaseInputs, raw: Raw): Promise<ReleaseOutputs> {
+async function ensure(
+  session: Session,
+  inputs: ReleaseInputs,
+  raw: Raw,
+  olds: ReleaseOutputs | undefined,
+): Promise<ReleaseOutputs> {
   const budget = session.budget(inputs.timeoutSeconds);
   const started = performance.now();
   const releaseHash = hashOf(inputs.declaration);
   const { deployment } = session;
   const approval = await approvalOf(inputs.scope, releaseHash);
   const releasedAt = new Date().toISOString();
+  let unwired = unwiredIn(olds, inputs);
   const outputs = {
     ...raw,
     ...inputs,
@@ -103,6 +104,8 @@ async function ensure(session: Session, inputs: ReleaseInputs, raw: Raw): Promis
     ...(approval === undefined ? {} : { approval }),
   };
   try {
+    if (olds) await unwire(session, inputs, olds, unwired, budget);
+    unwired = [];
     const hold = await deployment.ledgerEpoch();
     const epoch = hold?.epoch ?? 0;
     const manifest = await record(session, await missingIn(inputs));
@@ -130,6 +133,6 @@ async function ensure(session: Session, inputs: ReleaseInputs, raw: Raw): Promis
     return release;
   } catch (error) {
     await deployment.failed(error instanceof Error ? error.message : String(error));
-    throw new PartialFailure(idOf(inputs), outputs, error);
+    throw new PartialFailure(idOf(inputs), olds ? stillWired(outputs, olds, unwired) : outputs, error);
   }
 }

@@ -1,4 +1,3 @@
-import { z } from "zod";
 import type { Budget } from "../../src/core/budget.ts";
 import { crashPoint } from "../../src/core/crash.ts";
 import { FleetError, tolerate } from "../../src/core/errors.ts";
@@ -9,7 +8,6 @@ import { withReplaceRemedy } from "../../src/fleet/members/ruined.ts";
 import type { Target } from "../../src/fleet/members/target.ts";
 import { ask } from "../../src/fleet/protocol/ask.ts";
 import { info } from "../../src/fleet/protocol/info.ts";
-import { luaList } from "../../src/fleet/protocol/lua.ts";
 import { isStep, type MemberStep } from "../../src/fleet/session/member-key.ts";
 import { reportStep } from "../../src/fleet/session/progress.ts";
 import { deploymentKey } from "../../src/fleet/session/scope.ts";
@@ -25,6 +23,8 @@ import { changeText, driftText, type WiringDrift } from "./drift.ts";
 import { proveProbe } from "./probes.ts";
 import { type WiringInputs, WiringInputsSchema, type WiringOutputs } from "./schema.ts";
 import {
+  AdmittedSchema,
+  AllowedSchema,
   deployerChanges,
   explainNewProcesses,
   namesOf,
@@ -39,11 +39,6 @@ import {
 export { configure };
 
 type Raw = Record<string, unknown>;
-
-const AdmittedSchema = z.looseObject({ admitted: z.array(z.string()) });
-const AllowedSchema = z.looseObject({
-  allowed: luaList(z.string()),
-});
 
 const idOf = (inputs: WiringInputs): string =>
   deploymentKey(inputs.scope, inputs.name ?? wiringName(inputs.target.name));
@@ -101,7 +96,7 @@ async function refreshed(id: string, props: WiringOutputs) {
   return { id, props: { ...withoutDrift(props), ...storeDriftFacts(found, driftText) } };
 }
 
-/** Does nothing: a retired process calls no peers. */
+/** Does nothing: a retired process calls no peers, and one that stays is told by the release. */
 export async function remove(_id: string, _props: WiringOutputs): Promise<void> {}
 
 /** Sends the peers unless the target has them, and the list of who may change it; then checks that the target is ready. */

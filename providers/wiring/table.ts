@@ -15,6 +15,12 @@ export const WirePeersReplySchema = z.looseObject({
   router: z.string().optional(),
 });
 
+/** Reply to `ADMIT_PEER`. */
+export const AdmittedSchema = z.looseObject({ admitted: z.array(z.string()) });
+
+/** Reply to `SET_ALLOWED`. */
+export const AllowedSchema = z.looseObject({ allowed: luaList(z.string()) });
+
 /** The peers that a process is sent. */
 export interface Table extends Pick<WiringInputs, "peers" | "withoutLibrary"> {
   /** Process id of the router; `""` if it is not a peer. If it is left out, the peer named coordinator, if there is one. */

@@ -189,6 +189,11 @@ export interface Scheduled {
   readonly from: string;
   /** The other sender that its `From-Process` tag names, if no authority of the receiver signed it: anybody can write that tag. */
   readonly claims?: string;
+  /**
+   * The process that it was sent to, if that is another one: anybody may have it assigned to this one as well. aos refuses such an assignment,
+   * unless the program allows it.
+   */
+  readonly sentTo?: string;
   readonly action: string;
   readonly tags: Tags;
   readonly data: string;

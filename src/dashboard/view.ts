@@ -140,6 +140,8 @@ export interface MessageView {
   readonly from: string;
   /** Another sender that the message names without proof. */
   readonly claims?: string;
+  /** The process that it was sent to, if it was only assigned to this one. */
+  readonly sentTo?: string;
   readonly action: string;
   readonly data: string;
   /** What it printed and sent, or the error. */

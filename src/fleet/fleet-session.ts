@@ -6,6 +6,8 @@ import type { Session } from "./session/session.ts";
 export interface FleetSession extends KnownFleet {
   readonly project: string;
   readonly stack: string;
+  /** Reads the members' revisions from the stack's state. It starts pulumi. */
+  readonly readRevisions?: () => Promise<KnownFleet["revisions"]>;
   /** For functions that take a session, such as `ask` and `probe`. */
   readonly session: Session;
   close(): Promise<void>;

@@ -365,6 +365,42 @@ describe("the message order", () => {
     expect(await ao.range(range, budgetOf(5))).toMatchObject([entry]);
   });
 
+  test.each([
+    ["another process", `other-${"x".repeat(37)}`, { sentTo: `other-${"x".repeat(37)}` }],
+    ["this process", P, {}],
+    ["no process, as an upload", "", {}],
+  ])("says of an assigned message whether it was sent to %s", async (_what, recipient, expected) => {
+    const assignment = { id: "a", tags: [...order, { name: "Message", value: M }] };
+    const json = { page_info: { has_next_page: false }, edges: [{ cursor: "3", node: { assignment } }] };
+    const item = { ...moduleNode, id: M, owner: { address: AUTHORITY }, recipient, tags };
+    units.script(({ endpoint }) => {
+      if (endpoint === "su.range") return { json };
+      if (endpoint === "su.process") return { json: spawn };
+      if (endpoint === "graphql") return { json: page([item]) };
+      return endpoint === "data" ? { text: "x" } : undefined;
+    });
+    const [found] = await ao.range(range, budgetOf(5));
+    expect({ sentTo: found?.sentTo }).toEqual({ sentTo: undefined, ...expected });
+    const message = { Id: M, Owner: "w", Target: recipient, Data: "x", Tags: [] };
+    const edge = { cursor: 3, node: { message, assignment: { Tags: order } } };
+    const answer = {
+      status: 200,
+      ok: true,
+      headers: {},
+      text: "",
+      excerpt: "",
+      clock: undefined,
+      isCached: false,
+    };
+    const schedule = scheduleAt({
+      name: "node",
+      url: "http://node",
+      ask: async () => ({ ...answer, json: { edges: [edge] } }),
+    });
+    const [shown] = await schedule.range(range, budgetOf(5));
+    expect({ sentTo: shown?.sentTo }).toEqual({ sentTo: undefined, ...expected });
+  });
+
   test("does not end at a page that does not say whether it is the last", async () => {
     units.script(({ endpoint }) => (endpoint === "su.range" ? { json: { edges: [] } } : undefined));
     await expect(

@@ -151,6 +151,19 @@ describe("reports what a person should know as a note", () => {
     expect(codes({ ...whole, journal: [...journal, called] }, "note")).toContain("PROCESS_LEFT");
   });
 
+  test.each<[string[] | undefined, string, RegExp]>([
+    [undefined, "PROCESS_LEFT", /not retired: kept warm, or lost$/],
+    [[], "PROCESS_LEFT", /not retired: the stack does not hold it: .*or lost$/],
+    [["old"], "PROCESS_HELD", /^the process old is held by the stack without traffic$/],
+  ])("says of a process that stays whether the stack holds it: %j", (held, code, what) => {
+    const journal = [intent({ kind: "spawn", id: "old", target: "", key: "game/dev/shop/g1/spawn/x/e1/1" })];
+    const findings = audit({ ...whole, journal, ...(held === undefined ? {} : { held }) });
+    expect(findings).toContainEqual(
+      expect.objectContaining({ code, about: "shop", what: expect.stringMatching(what) }),
+    );
+    expect(findings.filter(({ code }) => code === "PROCESS_LEFT" || code === "PROCESS_HELD")).toHaveLength(1);
+  });
+
   test("does not report a process that the ledger lists as ruined as kept warm or lost", () => {
     const journal = [intent({ kind: "spawn", id: "old", target: "", key: "game/dev/shop/g1/spawn/x/e1/1" })];
     const findings = audit({ ...whole, journal, ruined: ["old"] });

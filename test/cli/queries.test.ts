@@ -293,6 +293,30 @@ test.each([
   expect(ran.code).toBe(code);
 });
 
+test("call shows why a plain token refused, whether or not the reply has an action, and no empty line", async () => {
+  for (const tags of [
+    { Action: "Transfer-Error", Error: "Insufficient Balance!" },
+    { Error: "Insufficient Balance!" },
+  ]) {
+    const ran = await fleet(["call", "battle", "Transfer"], {
+      fleet: fakeFleet(
+        fakeAo(() => ({ messages: [toUs(tags)] })),
+        two,
+      ),
+    });
+    expect(ran).toMatchObject({ code: 1, stdout: "" });
+    expect(ran.stderr).toContain("an error from battle: Insufficient Balance!");
+    expect(ran.stderr.includes("Transfer-Error from battle")).toBe("Action" in tags);
+  }
+  const told = await fleet(["call", "battle", "Transfer"], {
+    fleet: fakeFleet(
+      fakeAo(() => ({ messages: [toUs({ Error: "no" }, "the balance is 3")] })),
+      two,
+    ),
+  });
+  expect(told).toMatchObject({ code: 1, stdout: "the balance is 3\n" });
+});
+
 test("call shows what came back when there is no reply, an error, or only an output", async () => {
   const silent = await fleet(["call", "battle", "X"], {
     fleet: fakeFleet(

@@ -1,8 +1,9 @@
 import { readFile } from "node:fs/promises";
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import * as config from "../../providers/config-bundle/lifecycle.ts";
 import * as release from "../../providers/release/lifecycle.ts";
 import { yieldTakenMembers } from "../../providers/release/taken-members.ts";
+import { stillWired, unwiredIn } from "../../providers/release/unwire.ts";
 import { endRun, sessionFor } from "../../providers/run/session.ts";
 import * as wiring from "../../providers/wiring/lifecycle.ts";
 import { budgetOf } from "../../src/core/budget.ts";
@@ -21,6 +22,14 @@ afterEach(() => stack.close());
 
 async function common() {
   return { scope: stack.scope, network: { kind: "legacy" as const, ...stack.net.endpoints } };
+}
+
+/** The lines that it prints. */
+async function said(work: () => Promise<unknown>): Promise<string[]> {
+  const lines: string[] = [];
+  const log = vi.spyOn(console, "log").mockImplementation((line: string) => lines.push(line));
+  await work().finally(() => log.mockRestore());
+  return lines;
 }
 
 function actions(processId: string, action: string): number {
@@ -189,6 +198,79 @@ describe("a release", () => {
     expect(Object.keys(manifest.processes).sort()).toEqual(["battle", "deployment-coordinator"]);
     expect(manifest.processes.battle).toMatchObject({ processId: battle.processId, status: "ACTIVE" });
     expect(await release.diff("id", outs, raw)).toMatchObject({ changes: false });
+  });
+
+  it("tells a member that lost its only peer, whose wiring left the program; one that failed to learn it is told by the next run", async () => {
+    stack = await simulatedStack();
+    const battle = await createProcess(await stack.inputs("battle"));
+    const shop = await createProcess(await stack.inputs("shop"));
+    const { outs: wired } = await wiring.create({
+      ...(await common()),
+      ...{ target: targetOf(battle), peers: { shop: shop.processId }, deployers: { shop: shop.processId } },
+    });
+    const at = (outs: typeof battle) => ({
+      processId: outs.processId,
+      generation: outs.generation,
+      evalId: outs.revision?.evalId ?? "",
+    });
+    const first = {
+      ...(await common()),
+      declaration: {
+        battle: { ...declaredOf(battle), peers: ["shop"], allowed: ["shop"] },
+        shop: declaredOf(shop),
+      },
+      members: { battle: at(battle), shop: at(shop) },
+      evidence: { "battle-wiring": wired.hash },
+    };
+    const { outs } = await release.create(first);
+    const second = {
+      ...first,
+      declaration: { battle: declaredOf(battle) },
+      members: { battle: at(battle) },
+      evidence: {},
+    };
+    const trusted = () => {
+      const { peers, allowed } = stack.net.oracle.state(battle.processId)?.fleet ?? {};
+      return [peers, allowed];
+    };
+    expect(trusted()).toEqual([{ shop: shop.processId }, [shop.processId]]);
+    const lines = await said(() => release.diff("id", outs, second));
+    expect(lines).toContain("release: members that no longer have peers, and are told: battle");
+    expect(lines).toContain("release: members removed: shop");
+    const isSent = ({ tags }: { tags: Record<string, string> }) => tags.Action === "WIRE_PEERS";
+    // A run that fails before the member was told leaves the work to the next one.
+    const failed = stillWired({ ...outs, ...second, schemaVersion: 1 as const }, outs, ["battle"]);
+    expect(unwiredIn(failed, { ...outs, ...second })).toEqual(["battle"]);
+    expect((await release.diff("id", failed, second)).changes).toBe(true);
+    const { outs: after } = await release.update("id", failed, second);
+    expect(trusted()).toEqual([{}, []]);
+    expect(unwiredIn(after, { ...outs, ...second })).toEqual([]);
+    const sent = stack.net.oracle.messages(battle.processId).filter(isSent).length;
+    await release.update("id", after, second);
+    expect(stack.net.oracle.messages(battle.processId).filter(isSent)).toHaveLength(sent);
+    expect(await release.diff("id", after, second)).toMatchObject({ changes: false });
+  });
+
+  it("says how it differs from the one before, not what was sent: a preview sends nothing", async () => {
+    stack = await simulatedStack();
+    const at = (processId: string, evalId: string) => ({ processId, generation: 1, evalId });
+    const before = {
+      ...(await common()),
+      ...{ declaration: {}, evidence: { "a-wiring": "1", "b-wiring": "1" } },
+      members: { a: at("pa", "1"), b: at("pb", "1") },
+    };
+    const outs = { ...before, ...{ schemaVersion: 1 as const, releaseHash: hashOf({}), deploymentId: "d" } };
+    const state = { ...outs, epoch: 0, releasedAt: "", timeoutSeconds: 120 };
+    const members = { a: at("pa", "2"), b: at("other", "1"), c: at("pc", "1") };
+    const evidence = { "a-wiring": "2", "c-wiring": "1" };
+    expect(await said(() => release.diff("id", state, { ...before, members, evidence }))).toEqual([
+      "release: new members: c",
+      "release: members in another process: b",
+      "release: members loaded since the last release: a",
+      "release: new settings or wiring: c-wiring",
+      "release: settings or wiring that differ from the last release: a-wiring",
+      "release: settings or wiring removed: b-wiring",
+    ]);
   });
 
   it("records in ledger and outputs that a person approved its traffic, and the verdict", async () => {

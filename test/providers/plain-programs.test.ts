@@ -355,8 +355,14 @@ describe("a member without the library", () => {
       await evaluate(made, lua);
       const found = await seen(made);
       expect(found).toMatchObject({ drift: [words], health: { status: "UNHEALTHY" } });
+      const print = vi.spyOn(console, "log").mockImplementation(() => {});
       const { outs } = await lifecycle.update("id", found, await bare());
+      const lines = print.mock.calls.map(([line]) => String(line));
+      print.mockRestore();
       expect(outs).toMatchObject({ processId: made.processId, health: { status: "HEALTHY" }, drift: [] });
+      expect(lines.filter((line) => line.includes("repaired"))).toEqual([
+        expect.stringContaining(`repaired changed by hand: ${words}`),
+      ]);
       made = outs;
       expect(await hand(made, { Action: "Legacy" })).toBe("legacy");
       expect(await seen(made)).toEqual(made);

@@ -4,7 +4,7 @@ import { unitNotAo, unitRefused } from "../errors.ts";
 import type { Ao, Scheduled } from "../port.ts";
 import { type Backoff, retrying } from "../retry.ts";
 import { type Answer, FROM_ITSELF, type Unit } from "../shared/http.ts";
-import { authoritiesIn, claimedSender, withSenders } from "../shared/senders.ts";
+import { authoritiesIn, claimedSender, sentElsewhere, withSenders } from "../shared/senders.ts";
 import { actionOf, TagSchema, tagList, tagsOf } from "../shared/tags.ts";
 import { FullEntrySchema, hasNoMessage, isNotFound, pageOf } from "./entries.ts";
 
@@ -81,7 +81,7 @@ export function historyAt(parts: HistoryParts): Pick<Ao, "latest" | "range"> {
         after = last;
       }
       found.sort((a, b) => a.slot - b.slot);
-      return withSenders(await withAssigned(parts, found, budget), async () => {
+      return withSenders(await withAssigned(parts, processId, found, budget), async () => {
         const known = authorities.get(processId);
         if (known) return known;
         // Without `ENABLE_PROCESS_ASSIGNMENT`, a unit has no entry for the spawn in the order.
@@ -111,11 +111,12 @@ function scheduled({ message, assignment }: z.infer<typeof FullEntrySchema>): Sc
 }
 
 /**
- * A message that was uploaded and then assigned is not at the scheduler: its content is read from the gateway. One that the
+ * A message that was assigned, after an upload or from another process, is not at the scheduler: its content is read from the gateway. One that the
  * gateway does not show stays without content.
  */
 async function withAssigned(
   ao: Pick<Ao, "find" | "data">,
+  processId: string,
   found: readonly Scheduled[],
   budget: Budget,
 ): Promise<Scheduled[]> {
@@ -131,6 +132,7 @@ async function withAssigned(
       return {
         ...one,
         ...claimedSender(tagList(tags), owner),
+        ...sentElsewhere(item.recipient, processId),
         action,
         tags,
         data: new TextDecoder().decode(data),

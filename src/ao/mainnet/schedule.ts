@@ -3,7 +3,7 @@ import type { Budget } from "../../core/budget.ts";
 import { processUnknown, scheduleBehind, unitNotAo, unitRefused } from "../errors.ts";
 import type { Scheduled } from "../port.ts";
 import { earliestThere } from "../shared/clock.ts";
-import { authoritiesIn, claimedSender, withSenders } from "../shared/senders.ts";
+import { authoritiesIn, claimedSender, sentElsewhere, withSenders } from "../shared/senders.ts";
 import { actionOf, LooseTagSchema, tagsOf } from "../shared/tags.ts";
 import { answersItself } from "./identity.ts";
 import type { NodeAnswer, NodeClient } from "./node.ts";
@@ -14,6 +14,7 @@ const EntrySchema = z.looseObject({
     message: z.looseObject({
       Id: z.string(),
       Owner: z.string(),
+      Target: z.string().nullish(),
       Tags: z.array(LooseTagSchema),
       Data: z.string().nullish(),
     }),
@@ -89,7 +90,7 @@ function reading(node: NodeClient) {
     budget: Budget,
   ): Promise<Shown<Scheduled>> {
     const { items: edges, isCached } = await edgesOf(processId, from, to, budget);
-    const page = edges.map(scheduled).sort((a, b) => a.slot - b.slot);
+    const page = edges.map((edge) => scheduled(processId, edge)).sort((a, b) => a.slot - b.slot);
     const items = await withSenders(page, async () => {
       const known = authorities.get(processId);
       if (known) return known;
@@ -204,13 +205,18 @@ const isOf =
   ({ messageId }: Scheduled): boolean =>
     messageId === id;
 
-function scheduled({ cursor, node: { message, assignment } }: z.infer<typeof EntrySchema>): Scheduled {
+function scheduled(
+  processId: string,
+  { cursor, node: { message, assignment } }: z.infer<typeof EntrySchema>,
+): Scheduled {
   const order = tagsOf(assignment?.Tags ?? []);
   return {
     slot: cursor,
     messageId: message.Id,
     timestamp: Number(order.Timestamp ?? order.timestamp ?? 0) || 0,
     ...claimedSender(message.Tags, message.Owner),
+    // The first slot is the process itself.
+    ...(cursor === 0 ? {} : sentElsewhere(message.Target, processId)),
     action: actionOf(message.Tags),
     tags: tagsOf(message.Tags),
     data: message.Data ?? "",

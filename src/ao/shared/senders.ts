@@ -10,6 +10,12 @@ export function claimedSender(tags: Readonly<TagList>, signer: string): Pick<Sch
   return named === signer || signer === "" ? { from: named } : { from: signer, claims: named };
 }
 
+/** The process that a message was sent to, if that is not the one that has it in its order. An upload was sent to none. Pure. */
+export const sentElsewhere = (
+  target: string | null | undefined,
+  processId: string,
+): Pick<Scheduled, "sentTo"> => (target && target !== processId ? { sentTo: target } : {});
+
 /**
  * Believes a claim only of a message that was pushed by an authority of the receiving process, as aos does: every other sender is the signer.
  *

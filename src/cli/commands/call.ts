@@ -154,9 +154,11 @@ async function show(
 ): Promise<ExitCode> {
   const { success, data, text, explained } = await resultOf(fleet, member, action, reply);
   if (reply.action !== "") out.note(`${quoted(reply.action)} from ${member.name}`);
-  else if (reply.tags.Error !== undefined) out.note(`an error from ${member.name}: ${reply.tags.Error}`);
+  // Programs that are not the fleet's may say why in a tag, and nothing in the data.
+  const reason = success ? undefined : reply.tags.Error;
+  if (reason !== undefined) out.note(`an error from ${member.name}: ${reason}`);
   if (explained !== undefined) out.note(continued(explained));
-  out.quote(replyLines(data));
+  if (reason === undefined || text !== "") out.quote(replyLines(data));
   out.document({
     success,
     messageId: reply.messageId,

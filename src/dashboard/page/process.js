@@ -50,7 +50,7 @@ function Messages({ name, count, nameOf }) {
     ${list === undefined && !problem ? html`<p>Loading…</p>` : null}
     <ol class="messages">${(list ?? []).map(
       (message) => html`<li key=${message.slot} class=${message.failed ? "failed" : ""}>
-        <div><strong>#${message.slot}</strong> ${message.action || "(no action)"} from ${nameOf(message.from) ?? html`<${Id} id=${message.from} />`}${message.claims ? html`, <strong>claims to be</strong> ${nameOf(message.claims) ?? html`<${Id} id=${message.claims} />`}` : null} <span class="small">${when(message.at)}</span> <${Id} id=${message.id} href=${message.explorer} /></div>
+        <div><strong>#${message.slot}</strong> ${message.action || "(no action)"} from ${nameOf(message.from) ?? html`<${Id} id=${message.from} />`}${message.claims ? html`, <strong>claims to be</strong> ${nameOf(message.claims) ?? html`<${Id} id=${message.claims} />`}` : null}${message.sentTo ? html`, <strong>assigned</strong>: was sent to ${nameOf(message.sentTo) ?? html`<${Id} id=${message.sentTo} />`}, not to this process` : null} <span class="small">${when(message.at)}</span> <${Id} id=${message.id} href=${message.explorer} /></div>
         ${message.data ? html`<pre>${message.data}</pre>` : null}
         ${message.outcome.map((line) => html`<pre class=${message.failed ? "bad" : "calm"}>${line}</pre>`)}
       </li>`,

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { type Intent, readJournal } from "../../ao/journal/index.ts";
 import type { Scheduled } from "../../ao/port.ts";
-import { FleetError } from "../../core/errors.ts";
+import { FleetError, tolerate } from "../../core/errors.ts";
 import { isReadCodeEval } from "../../fleet/code/read-code-lua.ts";
 import { runsWithoutLibrary } from "../../fleet/code/without-library.ts";
 import type { FleetSession } from "../../fleet/fleet-session.ts";
@@ -14,6 +14,7 @@ import { info } from "../../fleet/protocol/info.ts";
 import { registry } from "../../fleet/protocol/registry.ts";
 import { ledgerOf, readLedger, ruinedIn, runsOf } from "../rollback/ledger.ts";
 import { localReleases } from "../rollback/releases.ts";
+import { leftIn } from "./processes.ts";
 import type { AuditedMessage, Member, Sources } from "./sources.ts";
 
 /** Reads all sources of an audit. What cannot be read of a process is a finding; `fleet status` is for its health. */
@@ -35,7 +36,7 @@ export async function collect(
     localReleases(scope),
     Promise.all(servingIn(fleet).map((member) => memberOf(fleet, history, member, reach, seconds, note))),
   ]);
-  return {
+  const sources: Sources = {
     owner: ao.address,
     ...(entries === undefined ? {} : { runs: runsOf(entries), ruined: ruinedIn(entries) }),
     ...(registered === undefined ? {} : { registered }),
@@ -45,7 +46,17 @@ export async function collect(
     ...(fleet.routed === undefined ? {} : { routed: fleet.routed }),
     now: Date.now(),
   };
+  // Only pulumi reads the state, which takes seconds: only if there is something to look up.
+  const revisions = leftIn(sources).length > 0 ? await revisionsOf(fleet) : undefined;
+  return revisions === undefined ? sources : { ...sources, held: heldIn(revisions) };
 }
+
+/** The members' revisions in the stack's state; undefined if it cannot be read. */
+const revisionsOf = async (fleet: FleetSession): Promise<FleetSession["revisions"]> =>
+  fleet.revisions ?? (await fleet.readRevisions?.().catch(tolerate(undefined, "STATE_UNREADABLE")));
+
+const heldIn = (revisions: NonNullable<FleetSession["revisions"]>): string[] =>
+  Object.values(revisions).flatMap((list) => list.map(({ processId }) => processId));
 
 async function registeredIn(fleet: FleetSession, ledger: FleetMember, seconds: number): Promise<string[]> {
   const { session } = fleet;
@@ -71,6 +82,7 @@ export const toAuditedMessage = ({
   action,
   from,
   claims,
+  sentTo,
   slot,
   data,
 }: Scheduled): AuditedMessage => ({
@@ -78,6 +90,7 @@ export const toAuditedMessage = ({
   action,
   from,
   ...(claims === undefined ? {} : { claims }),
+  ...(sentTo === undefined ? {} : { sentTo }),
   slot,
   ...(action === "Eval" && isReadCodeEval(data) ? { isHealthCheck: true } : {}),
 });

@@ -27,8 +27,8 @@ function unread({ members }: Sources): AuditFinding[] {
   ]);
 }
 
-/** Every process that this machine spawned must be a member, be in the router's table, or be retired. */
-function spawns({ journal, members, routed = [], ruined = [] }: Sources): AuditFinding[] {
+/** Processes that this machine spawned and that are neither members, nor in the router's table, nor retired. */
+export function leftIn({ journal, members, routed = [] }: Sources): Sources["journal"] {
   const made = journal.filter(({ kind, state }) => kind === "spawn" && state !== "voided");
   const retired = new Set(
     journal
@@ -36,17 +36,34 @@ function spawns({ journal, members, routed = [], ruined = [] }: Sources): AuditF
       .map(({ target }) => target),
   );
   const current = new Set([...routed, ...members.map(({ processId }) => processId)]);
-  const lost = made.filter(({ id }) => !current.has(id) && !retired.has(id));
-  return lost.map(({ id, key }) => {
+  return made.filter(({ id }) => !current.has(id) && !retired.has(id));
+}
+
+/** Every process that this machine spawned must be a member, be in the router's table, be held by the stack, or be retired. */
+function spawns(sources: Sources): AuditFinding[] {
+  const { ruined = [], held } = sources;
+  return leftIn(sources).map(({ id, key }) => {
     const about = parseKey(key)?.name ?? "fleet";
     // A ruined process never evaluates a message again, so it cannot be retired.
     if (ruined.includes(id))
       return auditFinding("note", "PROCESS_RUINED", about, `the process ${id} is ruined and was replaced`);
+    const isHeld = held?.includes(id);
+    if (isHeld)
+      return auditFinding(
+        "note",
+        "PROCESS_HELD",
+        about,
+        `the process ${id} is held by the stack without traffic`,
+      );
+    const why =
+      isHeld === undefined
+        ? "kept warm, or lost"
+        : "the stack does not hold it: it was deployed from elsewhere, kept by retainOnDelete, or lost";
     return auditFinding(
       "note",
       "PROCESS_LEFT",
       about,
-      `the process ${id} was spawned, is not a member and was not retired: kept warm, or lost`,
+      `the process ${id} was spawned, is not a member and was not retired: ${why}`,
     );
   });
 }
@@ -121,7 +138,7 @@ function orderOf(
         "note",
         "EVAL_ELSEWHERE",
         name,
-        `${amount(loads.length, "Eval was", "Evals were")} not signed on this machine; the last is at slot ${last.slot} by ${last.from}${last.claims === undefined ? "" : `, which claims to be ${last.claims}`}`,
+        `${amount(loads.length, "Eval was", "Evals were")} not signed on this machine; the last is at slot ${last.slot} by ${last.from}${last.claims === undefined ? "" : `, which claims to be ${last.claims}`}${last.sentTo === undefined ? "" : `, which sent it to ${last.sentTo}: it was only assigned to this process`}`,
       ),
     );
   return { findings, compared: settled.length - absent.length };

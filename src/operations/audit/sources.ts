@@ -18,6 +18,8 @@ export interface AuditedMessage {
   readonly from: string;
   /** The other sender that it names, without proof: as in `Scheduled`. */
   readonly claims?: string;
+  /** The process that it was sent to, if it was only assigned to this one: as in `Scheduled`. */
+  readonly sentTo?: string;
   readonly slot: number;
   /** Whether it is the health check of a member without the library: an Eval that only reads. */
   readonly isHealthCheck?: boolean;
@@ -68,6 +70,11 @@ export interface Sources {
   readonly members: readonly Member[];
   /** Ids of processes in the router's table. @default none */
   readonly routed?: readonly string[];
+  /**
+   * Ids of processes that the stack's state holds: earlier revisions that stay warm, and new ones without traffic. Undefined if the state was not
+   * read.
+   */
+  readonly held?: readonly string[];
   /** Present time, milliseconds since 1970. */
   readonly now: number;
 }

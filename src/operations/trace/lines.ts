@@ -1,4 +1,5 @@
 /** Messages as lines of text. Pure. */
+import type { Scheduled } from "../../ao/port.ts";
 import { isAddress } from "../../core/address.ts";
 import { brief } from "../../core/brief.ts";
 import { printableLines, quoted } from "../../core/printable.ts";
@@ -9,11 +10,16 @@ import { isErrorMessage, type LogEntry } from "./log-entries.ts";
 import type { MessageRecord } from "./records.ts";
 import type { Hop } from "./trace.ts";
 
-/** The sender of a message in text: who it is, and who it claims to be without proof. Pure. */
-const senderText = (
-  { from, claims }: { readonly from: string; readonly claims?: string },
+/** The sender of a message in text: who it is, who it claims to be without proof, and that it was sent to another process. Pure. */
+function senderText(
+  { from, claims, sentTo }: Pick<Scheduled, "from" | "claims" | "sentTo">,
   nameOf: (address: string) => string,
-): string => (claims === undefined ? nameOf(from) : `${nameOf(from)}, which claims to be ${nameOf(claims)}`);
+): string {
+  const claim = claims === undefined ? "" : `, which claims to be ${nameOf(claims)}`;
+  const assigned =
+    sentTo === undefined ? "" : `, assigned: was sent to ${nameOf(sentTo)}, not to this process`;
+  return `${nameOf(from)}${claim}${assigned}`;
+}
 
 /** A message as one line. Pure. */
 export function recordLine(record: MessageRecord, fleet: KnownFleet, width = 120): string {

@@ -89,14 +89,21 @@ export function withSources(entries: readonly Entry[], sourceHash: string): LogE
   return entries.map((entry) => {
     const load = loadedBy(entry);
     if (load !== undefined && succeeded(entry)) current = load;
-    const source = entry.action === "Eval" ? load : current;
-    return { ...entry, isLoad: load !== undefined, ...(source === undefined ? {} : { source }) };
+    const source = entry.action === "Eval" ? (isSentHere(entry) ? load : undefined) : current;
+    return {
+      ...entry,
+      isLoad: load !== undefined && isSentHere(entry),
+      ...(source === undefined ? {} : { source }),
+    };
   });
 }
 
 /** The hash of the bundle that an Eval loads, read from its commit; undefined for any other message. */
 export const loadedBy = ({ action, data }: Pick<Scheduled, "action" | "data">): string | undefined =>
   action === "Eval" ? committedHash(data) : undefined;
+
+/** Whether it was sent to this process, or it ran here although it was sent to another one. */
+const isSentHere = (entry: Entry): boolean => entry.sentTo === undefined || succeeded(entry);
 
 /** Whether the process committed the load. A refused epoch is not an error, but loads nothing. */
 const succeeded = ({ result }: Entry): boolean =>

@@ -24,6 +24,8 @@ export interface MessageRecord {
   readonly from: string;
   /** The other sender that it names, without proof: as in `Scheduled`. */
   readonly claims?: string;
+  /** The process that it was sent to, if it was only assigned to this one: as in `Scheduled`. */
+  readonly sentTo?: string;
   readonly to: string;
   readonly action: string;
   /** `error` if the evaluation failed, or the message or its reply is a refusal; `none` if no result could be read: there is none yet, or no unit answers. */
@@ -63,6 +65,7 @@ function recordsOf(processId: string, entry: Entry): MessageRecord[] {
     direction: "received",
     from: entry.from,
     ...(entry.claims === undefined ? {} : { claims: entry.claims }),
+    ...(entry.sentTo === undefined ? {} : { sentTo: entry.sentTo }),
     to: processId,
     action: entry.action,
     status: entry.result === undefined ? "none" : isError(entry) ? "error" : "ok",

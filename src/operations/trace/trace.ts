@@ -17,6 +17,8 @@ export interface Hop {
   readonly from: string;
   /** The other sender that it names, without proof: as in `Scheduled`. */
   readonly claims?: string;
+  /** The process that it was sent to, if it was only assigned to this one: as in `Scheduled`. */
+  readonly sentTo?: string;
   readonly action: string;
   readonly correlation: string;
   /** Number of hops that led to it; 0 where the trace starts. */
@@ -117,6 +119,7 @@ function hopOf(member: Member, entry: Entry, depth: number, members: readonly Me
     ...{ slot, messageId, timestamp, afterMs: 0, action, depth },
     from: nameOf(entry.from),
     ...(entry.claims === undefined ? {} : { claims: nameOf(entry.claims) }),
+    ...(entry.sentTo === undefined ? {} : { sentTo: nameOf(entry.sentTo) }),
     correlation: tags["Correlation-Id"] ?? "",
     status: result === undefined ? "none" : isError(entry) ? "error" : "ok",
     ...(result?.error === undefined ? {} : { error: result.error }),

@@ -246,6 +246,7 @@ async function messageView(
     at: entry.timestamp > 0 ? new Date(entry.timestamp).toISOString() : null,
     from: entry.from,
     ...(entry.claims === undefined ? {} : { claims: entry.claims }),
+    ...(entry.sentTo === undefined ? {} : { sentTo: entry.sentTo }),
     action: entry.action,
     data: entry.isLoad ? `the code ${entry.source ?? ""}` : brief(entry.data, 4000),
     outcome,

@@ -49,7 +49,8 @@ export async function openFleet(
             note: options.note,
             isSigned: options.asksRouter === "signed",
           });
-    return { ...known, project: config.project, stack, session, close };
+    const readRevisions = async () => (await readState()).revisions ?? {};
+    return { ...known, project: config.project, stack, session, readRevisions, close };
   } catch (error) {
     // Only this function can release the journal's lock now.
     await close();

@@ -1,9 +1,9 @@
 --- Notices that a process sends on its own: `STARTUP` once per release, and `Error` at most once a minute. They go to
 -- the deployment coordinator if the process is wired to it, else to the owner. They are not answered.
 local auth = require("fleet.auth")
+local author = require("fleet.author")
 local envelope = require("fleet.envelope")
 local json = require("fleet.json")
-local roles = require("fleet.roles")
 local store = require("fleet.store")
 
 local announce = {}
@@ -40,13 +40,12 @@ function announce.startup()
   if sent then store.announced.startup = key end
 end
 
--- The notices of a stranger's faults are counted apart: they silence none of the others.
+-- The notices of faults in strangers' requests are counted apart: they silence none of the others.
 local function classOf()
-  local current = Fleet.current
-  return roles.class(current and current.from, current and current.carried) == "others" and "errorAt" or "ownErrorAt"
+  return author.now().class == "others" and "errorAt" or "ownErrorAt"
 end
 
---- Reports a fault, unless one was reported within the last minute, for messages of the fleet and for those of others; the log contains all.
+--- Reports a fault, unless one was reported within the last minute, for requests of the fleet and for those of others; the log contains all.
 function announce.fault(action, text)
   local now, class = envelope.now(), classOf()
   local latest = store.announced[class] or 0

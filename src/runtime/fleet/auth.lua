@@ -1,7 +1,6 @@
 --- Roles by sender. `msg.From` is the signer of a message or, if a trusted messenger pushed it, the sending process.
 local envelope = require("fleet.envelope")
 local roles = require("fleet.roles")
-local store = require("fleet.store")
 
 local auth = {}
 
@@ -58,18 +57,10 @@ function auth.isRule(who)
   return who == nil or type(who) == "function" or ROLES[who] ~= nil
 end
 
--- The fleet's router: the member that the deployer set as the router when it wired the peers, else the wired coordinator, because
--- deployers of earlier versions do not set it.
-local function isRouter(from)
-  return from ~= nil and from == (store.router or store.peers.coordinator)
-end
-
 --- The player that a message acts for: the sender, or the one in `On-Behalf-Of` if the fleet's router sent it.
 -- The tag is ignored from any other sender.
 function auth.player(msg)
-  local behalf = envelope.tag(msg, "On-Behalf-Of")
-  if behalf and behalf ~= "" and #behalf <= 128 and isRouter(msg.From) then return behalf end
-  return msg.From
+  return roles.player(msg.From, envelope.tag(msg, "On-Behalf-Of"))
 end
 
 return auth

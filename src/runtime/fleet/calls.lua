@@ -2,6 +2,7 @@
 -- and a call without a reply times out at the first message after its deadline, in scheduler time.
 local answers = require("fleet.answer")
 local auth = require("fleet.auth")
+local author = require("fleet.author")
 local callers = require("fleet.callers")
 local config = require("fleet.config")
 local envelope = require("fleet.envelope")
@@ -12,6 +13,7 @@ local matching = require("fleet.matching")
 local once = require("fleet.once")
 local registry = require("fleet.registry")
 local reply = require("fleet.reply")
+local room = require("fleet.call-room")
 local run = require("fleet.run")
 local sendable = require("fleet.sendable")
 local shared = require("fleet.shared")
@@ -23,38 +25,10 @@ local calls = {}
 
 --- Maximum number of open calls of one process, which bounds its memory. One request may need many, such as a round over a fleet.
 calls.MAX_OPEN = 4096
--- New callers get none beyond this part of them, callers from before (`fleet.callers`) none beyond that one, and each at most the third, counted when
--- half are in use: what is left is for the ranks above.
-local FOR_NEW, FOR_KNOWN, FOR_EACH = 5 / 8, 7 / 8, 1 / 8
 
 --- Time limit of a call in milliseconds: `PROCESS_CONFIG.requestTimeout`.
 function calls.timeout()
   return config.get("PROCESS_CONFIG", "requestTimeout")
-end
-
--- For whom the process is at work: a continuation works for the sender of the request.
-local function initiator()
-  local context, current = Fleet.context, Fleet.current
-  return context and context.by or current and not current.cron and current.from or nil
-end
-
-local function busy(message)
-  error(fail.new("BUSY", message, "Send the request again later."))
-end
-
--- Many calls of one caller, or of many new ones, leave room for callers from before and for the fleet's own. A reply makes the room for the call that follows from it.
-local function checkRoom(by)
-  local state = store.calls
-  if state.count >= calls.MAX_OPEN then busy("this process already has " .. state.count .. " open calls") end
-  if state.count < calls.MAX_OPEN // 2 or by == nil or Fleet.context and Fleet.context.continues then return end
-  if by == ao.id or auth.isKnown({ From = by }) then return end
-  local own = 0
-  for _, call in pairs(state.open) do
-    if call.by == by then own = own + 1 end
-  end
-  if own >= calls.MAX_OPEN * FOR_EACH then busy("this process already has " .. own .. " open calls for you") end
-  local most = calls.MAX_OPEN * (callers.isKnown(by) and FOR_KNOWN or FOR_NEW)
-  if state.count >= most then busy("this process already has " .. state.count .. " open calls") end
 end
 
 -- The earliest deadline: nothing is due before it, so most messages need not look at the calls.
@@ -79,20 +53,23 @@ function calls.open(target, name, action, data, continuation, options)
   if type(target) ~= "string" or target == "" then error("calls.open: expected a process id, got " .. type(target), 0) end
   if type(action) ~= "string" or action == "" then error("calls.open: expected an action, got " .. type(action), 0) end
   local text = options and options.text or json.encode(data or json.object())
-  local state, by = store.calls, initiator()
-  if continuation then checkRoom(by) end
+  local state, by = store.calls, room.asker()
+  if continuation then room.check(by, calls.MAX_OPEN) end
   state.seq = state.seq + 1
   local correlation = ao.id .. ":" .. state.seq
   local tags = {
     { name = "Action", value = action },
     { name = "Correlation-Id", value = correlation },
   }
+  local request, given = author.now(), options and options.tags or {}
+  -- A call on behalf of a sender names it already.
+  if request.class == "others" and not given["On-Behalf-Of"] then tags[#tags + 1] = { name = author.TAG, value = request.by } end
   -- A peer's program may have its own health check; for `Info`, the caller decides whether it means the program's.
   if action ~= "Info" and registry.isBuiltin(action) then tags[#tags + 1] = { name = shared.TAG, value = "1" } end
   local more = {}
-  for key in pairs(options and options.tags or {}) do more[#more + 1] = key end
+  for key in pairs(given) do more[#more + 1] = key end
   table.sort(more)
-  for _, key in ipairs(more) do tags[#tags + 1] = { name = key, value = tostring(options.tags[key]) } end
+  for _, key in ipairs(more) do tags[#tags + 1] = { name = key, value = tostring(given[key]) } end
   sendable.check(tags, text)
   local sent = ao.send({ Target = target, Data = text, Tags = tags })
   if continuation then
@@ -101,7 +78,7 @@ function calls.open(target, name, action, data, continuation, options)
       reference = matching.reference(sent), chain = envelope.chain(), faultWhen = options and options.faultWhen,
       deadline = envelope.now() + (options and options.timeout or calls.timeout()),
       at = envelope.now(), counted = options and options.counted or nil, sender = options and options.sender,
-      forwards = options and options.forwards, by = by,
+      forwards = options and options.forwards, by = by, author = request,
       origin = Fleet.context and Fleet.context.id,
       key = Fleet.context and Fleet.context.key,
     }
@@ -118,14 +95,18 @@ function calls.open(target, name, action, data, continuation, options)
   return correlation
 end
 
-local function settle(id, ok, text, tags)
-  local entry = slots.change(id, nil)
+local function finish(entry, ok, text, tags)
   run.onFailure(function()
     if entry.onceKey then once.reopen(entry.onceKey) end
   end)
   reply.send(entry.address, ok, text, tags)
   run.aside("once", once.finish, entry.onceKey, ok, text, tags)
   if ok and entry.sender and entry.rank ~= callers.FLEET then run.aside("callers", callers.note, entry.sender) end
+end
+
+local function settle(id, ok, text, tags)
+  local entry = slots.change(id, nil)
+  author.as(entry.author, finish, entry, ok, text, tags)
 end
 
 --- Answers a deferred message. A second answer is dropped and logged.
@@ -159,7 +140,7 @@ local function makeRoom(asker)
     if not id then
       local count, bytes = slots.count()
       local held = count >= slots.limit() and count .. " open requests" or bytes .. " bytes of open requests"
-      busy("this process already has " .. held)
+      room.busy("this process already has " .. held)
     end
     drop(id)
     full, id = slots.full(asker)
@@ -183,7 +164,7 @@ function calls.later(msg, options)
     sender = tostring(auth.player(msg)), rank = callers.rank(msg), at = now,
     group = options and options.group or tostring(msg.Action):sub(1, sendable.ACTION),
     bytes = options and options.bytes or type(data) == "string" and #data or 0,
-    address = reply.address(msg), onceKey = context and context.onceKey,
+    address = reply.address(msg), onceKey = context and context.onceKey, author = author.now(),
     -- A chain of calls may take longer than one call; the requester is answered in any case.
     deadline = now + 4 * calls.timeout(),
   }
@@ -207,11 +188,11 @@ local function unusable(call, data, raised, msg)
     { doneBy = done and call.name or nil })
 end
 
-local function continue(call, data, msg, raw)
+local function resume(call, data, msg, raw)
   local ok, raised, _, trace = run.protected(function()
     call.continuation(data, msg, raw)
   end, { id = call.origin, key = call.key, by = call.by, continues = true })
-  run.aside("stats", stats.ran, not ok and not fail.is(raised), call.target, "members")
+  run.aside("stats", stats.ran, not ok and not fail.is(raised), author.now())
   if ok then return end
   local failure = raised
   if not fail.is(raised) then
@@ -219,6 +200,10 @@ local function continue(call, data, msg, raw)
     Fleet.fault(call.action .. "-Response", trace or tostring(raised))
   end
   if call.origin and store.calls.deferred[call.origin] then settle(call.origin, false, reply.failure(failure)) end
+end
+
+local function continue(call, ...)
+  author.as(author.ofCall(call), resume, call, ...)
 end
 
 local function failed(code, message, remedy)

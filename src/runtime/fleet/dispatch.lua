@@ -2,6 +2,7 @@
 local admission = require("fleet.admission")
 local audit = require("fleet.audit")
 local auth = require("fleet.auth")
+local author = require("fleet.author")
 local callers = require("fleet.callers")
 local calls = require("fleet.calls")
 local envelope = require("fleet.envelope")
@@ -115,7 +116,8 @@ local function answer(entry, to, ok, text, code, msg)
 end
 
 local function countRefusal(msg, code)
-  stats.refused(code, auth.player(msg), auth.class(msg))
+  local by = author.of(envelope.of(msg))
+  stats.refused(code, by.by, by.class)
 end
 
 local function refuse(entry, to, failure, msg)
@@ -131,14 +133,14 @@ local function fault(entry, to, raised, msg, trace)
   Fleet.fault(entry.action, trace or what)
 end
 
-local function handle(entry, msg)
+local function perform(entry, msg)
   run.aside("stats", stats.count, entry.action)
   local to = reply.address(msg)
   if (entry.builtin or stopped(entry, msg)) and not replyLimits.own(msg) then to.target = nil end
   local admitted, data = pcall(admit, entry, msg)
   if not admitted then
     if fail.is(data) then return refuse(entry, to, data, msg) end
-    run.aside("stats", stats.ran, true, auth.player(msg), auth.class(msg))
+    run.aside("stats", stats.ran, true, author.now())
     return fault(entry, to, data, msg)
   end
   local key
@@ -163,7 +165,7 @@ local function handle(entry, msg)
     readonly = entry.readonly, id = envelope.of(msg).id, onceKey = key, key = partition.key(msg), by = auth.player(msg),
   })
   local faulty = not ok and not fail.is(raised)
-  run.aside("stats", stats.ran, faulty, auth.player(msg), auth.class(msg))
+  run.aside("stats", stats.ran, faulty, author.now())
   if ok and context.deferred then
     if guarded(entry) then run.aside("audit", audit.record, msg, entry.action, "ok", "DEFERRED") end
     return
@@ -181,6 +183,10 @@ local function handle(entry, msg)
   -- It changed nothing, so it takes no place among those that are not run again.
   run.aside("once", once.forget, key)
   refuse(entry, to, raised, msg)
+end
+
+local function handle(entry, msg)
+  author.as(author.of(envelope.of(msg)), perform, entry, msg)
 end
 
 --- Adds a way in that is not recognised by its action: see `registry.way`. Every handler of the library that takes requests is one.
@@ -219,7 +225,7 @@ end
 -- Calls are timed out here because aos empties the outbox after `ao.normalize`.
 function dispatch.first(msg)
   if envelope.isRepeated(msg) then return true end
-  run.aside("calls that wait too long", calls.expire, msg)
+  author.as(author.own(), run.aside, "calls that wait too long", calls.expire, msg)
   local entry, isOffered = entryOf(msg)
   results.begin(msg, isOffered and entry.action or nil)
   if matching.find(msg) then return true end

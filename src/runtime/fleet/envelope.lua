@@ -2,6 +2,7 @@
 -- aos copies every tag to the message, so a sender's tag `Timestamp`, `Id` or `Nonce` would hide the scheduler's.
 -- It also decodes Data before any handler runs if a tag says JSON, and the evaluation fails if it is not. Therefore
 -- `ao.normalize` is wrapped: the scheduler's own fields take precedence, and a wrong content type is dropped.
+local author = require("fleet.author")
 local handlers = require("fleet.handlers")
 local integrity = require("fleet.integrity")
 local json = require("fleet.json")
@@ -83,6 +84,7 @@ local function wrap(original)
     local own, before = {}, Fleet.current
     pcall(waiting.record, before)
     for _, field in ipairs(OWN_FIELDS) do own[field] = msg[field] end
+    Fleet.author = nil
     local scheduledAt = ticks.scheduledAt(msg, rawTag)
     Fleet.current = {
       id = msg.Id,
@@ -96,7 +98,9 @@ local function wrap(original)
       pushedFor = msg.Owner ~= msg.From and rawTag(msg, "Pushed-For") or nil,
       target = msg.Target,
       hasCode = hasCode,
+      behalf = rawTag(msg, "On-Behalf-Of"),
       carried = rawTag(msg, "On-Behalf-Of") ~= nil,
+      askedFor = rawTag(msg, author.TAG),
       -- A dry run: its effects are discarded.
       readOnly = msg["Read-Only"] == true or msg["Read-Only"] == "true",
     }
@@ -109,8 +113,10 @@ local function wrap(original)
     stats.lastMessageAt = Fleet.current.at
     -- Set by this bundle; a later bundle starts without it.
     if envelope.before then
-      local ok, raised = pcall(envelope.before)
-      if not ok and Fleet.fault then pcall(Fleet.fault, "before a message", tostring(raised)) end
+      pcall(author.as, author.own(), function()
+        local ok, raised = pcall(envelope.before)
+        if not ok and Fleet.fault then pcall(Fleet.fault, "before a message", tostring(raised)) end
+      end)
     end
     dropContentType(msg)
     local result = original(msg)
@@ -143,6 +149,8 @@ function envelope.of(msg)
     slot = msg and math.tointeger(tonumber(msg.Nonce)),
     cron = false,
     data = msg and msg.Data,
+    behalf = msg and envelope.tag(msg, "On-Behalf-Of"),
+    carried = msg ~= nil and envelope.tag(msg, "On-Behalf-Of") ~= nil,
   }
 end
 

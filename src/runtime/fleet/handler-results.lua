@@ -5,6 +5,7 @@ local envelope = require("fleet.envelope")
 local handlers = require("fleet.handlers")
 local store = require("fleet.store")
 local undo = require("fleet.undo")
+local waiting = require("fleet.waiting")
 
 local results = {}
 
@@ -65,6 +66,13 @@ end
 -- What the program's handlers must not get of a message. There may be thousands before the first one (`Receive`).
 local closed = {}
 
+-- A handler that waited continues the work of the message that it began with.
+local function nameAuthor(pattern, isTaken)
+  if not isTaken and Fleet.author == nil then return end
+  local name = nameOf(pattern)
+  if name then Fleet.author = isTaken and handlers.isWaiting(name) and waiting.authorOf(name) or nil end
+end
+
 --- Installs the observer; a later bundle replaces it instead of wrapping it again.
 -- @tparam function isClosed `function(msg)`: whether the program's handlers must not get a message; those that wait for it still do
 -- @tparam function heldNow `function(msg)` returns `function(name)`, whether a handler that waits does not get it either, or nil if all of them do
@@ -85,8 +93,10 @@ function results.install(isClosed, heldNow)
       if name and isBefore and closed.is and not handlers.isWaiting(name) then return false end
     end
     local match = matchesSpec(msg, pattern)
+    local isTaken = match and match ~= 0 and match ~= "skip"
+    if isForeign and not Fleet.context then nameAuthor(pattern, isTaken) end
     local isCurrent = rawequal(msg, current.msg)
-    if (isBefore or isForeign and isCurrent) and match and match ~= 0 and match ~= "skip" and not isAosOwn(pattern) then undo.mayChange() end
+    if (isBefore or isForeign and isCurrent) and isTaken and not isAosOwn(pattern) then undo.mayChange() end
     if match and isCurrent then observe(pattern, match) end
     return match
   end

@@ -1,9 +1,9 @@
---- The process' log, readable with the action `LOGS`. A line has its place among those written for the same class of sender, so that nobody
+--- The process' log, readable with the action `LOGS`. A line has its place among those written for the same class of author, so that nobody
 -- outside the fleet pushes out loads, settings and other decisions, or what the fleet's own requests did.
+local author = require("fleet.author")
 local config = require("fleet.config")
 local envelope = require("fleet.envelope")
 local ring = require("fleet.ring")
-local roles = require("fleet.roles")
 local store = require("fleet.store")
 
 local log = {}
@@ -20,13 +20,13 @@ local RANK = { DEBUG = 1, INFO = 2, WARN = 3, ERROR = 4, FATAL = 5 }
 function log.write(level, text)
   level = RANK[level] and level or "INFO"
   if RANK[level] < (RANK[config.get("LOGGING_CONFIG", "logLevel", "INFO")] or RANK.INFO) then return end
-  local logs, current = store.logs, Fleet.current
-  local class = current and current.cron and "members" or roles.class(current and current.from, current and current.carried)
+  local logs, by = store.logs, author.now()
+  local class = by.class
   logs.seq = logs.seq + 1
   local entry = { seq = logs.seq, at = envelope.now(), level = level, text = tostring(text):sub(1, MAX_TEXT) }
   if class == "others" then
     -- Where earlier libraries keep all lines.
-    entry.from = current.from
+    entry.from = by.by
     ring.add(logs.entries, entry, OTHERS)
   else
     logs[class] = logs[class] or {}

@@ -32,6 +32,19 @@ function roles.isMember(from)
   return includes(store.peers, from) or isAdmitted(from) or roles.isDeployer(from)
 end
 
+-- The fleet's router: the member that the deployer set as the router when it wired the peers, else the wired coordinator, because
+-- deployers of earlier versions do not set it.
+local function isRouter(from)
+  return from ~= nil and from == (store.router or store.peers.coordinator)
+end
+
+--- The player that a message acts for: the sender, or the one on whose behalf the fleet's router sent it. From any other sender, that is ignored.
+-- @tparam ?string behalf the tag `On-Behalf-Of`
+function roles.player(from, behalf)
+  if behalf and behalf ~= "" and #behalf <= 128 and isRouter(from) then return behalf end
+  return from
+end
+
 --- The class of an author. Bounded records have separate places for each, so that what strangers do removes no record of the others.
 -- @tparam ?string from nil if there is no message, as at the first load
 -- @tparam ?boolean carried whether the message is on behalf of another sender: then its forwarder is not its author

@@ -16,7 +16,7 @@ function stats.count(action)
   byAction[action] = (byAction[action] or 0) + 1
 end
 
--- The latest requests, oldest first, each { by, faulty }: of the fleet, and of the others with the number of each. Absent with earlier libraries,
+-- The latest requests, oldest first, each { by, faulty, … }: of the fleet, and of the others with the number of each. Absent with earlier libraries,
 -- which kept those of everybody together in `recent`.
 local function latest(class)
   local own = store.stats
@@ -30,23 +30,32 @@ local function placeOf(list, sender)
   end
 end
 
---- Records whether a handler that ran had a fault.
+--- Records whether a handler that ran for a request had a fault. A request counts once, however many replies it waits for, and it is faulty if any of
+-- its handlers had a fault.
 -- @tparam boolean faulty
--- @tparam string sender whose request it was: one outside the fleet replaces its own oldest request when it has its share, so that its
---   requests hide no fault in those of others
--- @tparam string class see `roles.class`
-function stats.ran(faulty, sender, class)
+-- @tparam table request the author (see `fleet.author`): one outside the fleet replaces its own oldest request when it has its share, so
+--   that its requests hide no fault in those of others
+function stats.ran(faulty, request)
+  local isFirst = request.isKept == nil
+  if faulty then
+    request.faulty = true
+    store.stats.errors = store.stats.errors + 1
+  end
+  -- One that lost its place takes a new one only for a fault.
+  if request.isKept or not isFirst and not faulty then return end
+  local sender, class = request.by, request.class
   local list, of = latest(class)
   local place = nil
   if class == "others" and (of[sender] or 0) >= WINDOW_OF_ONE then place = placeOf(list, sender) end
   if not place and #list >= WINDOW then place = 1 end
   local gone = place and table.remove(list, place)
-  list[#list + 1] = { by = sender, faulty = faulty }
+  if gone then gone.isKept = false end
+  list[#list + 1] = request
+  request.isKept, request.faulty = true, request.faulty or false
   if class == "others" then
     if gone then of[gone.by] = of[gone.by] > 1 and of[gone.by] - 1 or nil end
     of[sender] = (of[sender] or 0) + 1
   end
-  if faulty then store.stats.errors = store.stats.errors + 1 end
 end
 
 --- Counts a refusal because of a sender, an epoch, a size, data or a value. Stale epochs are also counted separately.

@@ -66,11 +66,11 @@ store.callers = store.callers or { known = {}, count = 0, fresh = {}, ring = {},
 --- Names of the handlers for one message that the program registered at its load; absent with earlier libraries.
 store.onceAtLoad = store.onceAtLoad
 --- Handlers for one message: name → { at: since when it waits, begun: when the work began for which it does, key: of its messages, or false, id: of
--- the message that began it, isLoop: see `fleet.waiting`, loop: the pattern of the loop that it is or belongs to }; their number, and the latest time
--- of a message. `onceKeys` is that of an earlier library.
+-- the message that began it, author: its author, isLoop: see `fleet.waiting`, loop: the pattern of the loop that it is or belongs to }; their
+-- number, and the latest time of a message. `onceKeys` is that of an earlier library.
 store.waits = store.waits or { of = {}, count = 0, clock = 0 }
 store.onceKeys = nil
---- `errorAt` and `ownErrorAt`: of the latest notice of a fault in a message of a sender outside the fleet, and of any other.
+--- `errorAt` and `ownErrorAt`: of the latest notice of a fault in a request from outside the fleet, and in any other.
 store.announced = store.announced or { startup = "", errorAt = 0 }
 
 return store

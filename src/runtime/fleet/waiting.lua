@@ -9,6 +9,7 @@
 -- its own. While a range of keys is sealed, an old loop gets what any handler of the program gets, and no import removes it. What waits inside a
 -- loop's body, by another pattern, is the work of one message, like any other wait. A handler of the load that has not waited again is behind the
 -- library's first one, so it gets no message that is refused.
+local author = require("fleet.author")
 local handlers = require("fleet.handlers")
 local store = require("fleet.store")
 
@@ -106,7 +107,7 @@ function waiting.record(last)
   if #fresh == 0 and #list == known.count then return end
   known.count = #list
   local at, key = known.clock, last and last.key or false
-  local own = { begun = at, key = key, id = last and last.id }
+  local own = { begun = at, key = key, id = last and last.id, author = author.of(last) }
   local first, passed = forgetEnded(known.of, list)
   for _, name in ipairs(fresh) do
     local pattern = patterns[name]
@@ -114,8 +115,15 @@ function waiting.record(last)
     local isLoop = loop ~= nil and isSame(pattern, loop, 0)
     -- A handler that a message resumed, and that waits again, is still the work of the message that began it.
     local work = not isLoop and first or own
-    known.of[name] = { at = at, begun = work.begun, key = not isLoop and work.key == key and key, id = work.id, loop = loop, isLoop = isLoop }
+    known.of[name] = { at = at, begun = work.begun, key = not isLoop and work.key == key and key, id = work.id, loop = loop, isLoop = isLoop,
+      author = not isLoop and work.author or nil }
   end
+end
+
+--- For whom a handler that waits works when it gets its message: nil if for that message's sender.
+function waiting.authorOf(name)
+  local wait = store.waits.of[name]
+  return wait and wait.author
 end
 
 --- Whether a handler waits for a message since a message.
