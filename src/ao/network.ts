@@ -104,10 +104,13 @@ export type Protocol = Exclude<NetworkRef["kind"], "local">;
 
 /** What is known of each protocol without contacting a network. */
 const TRAITS: Readonly<
-  Record<Protocol, { readonly repeats: boolean; readonly uploadsMessages: boolean; readonly crons: boolean }>
+  Record<
+    Protocol,
+    Pick<Capacity, "uploadsMessages" | "crons" | "chains"> & Pick<ResolvedNetwork, "repeats">
+  >
 > = {
-  legacy: { repeats: false, uploadsMessages: true, crons: true },
-  mainnet: { repeats: true, uploadsMessages: false, crons: false },
+  legacy: { repeats: false, uploadsMessages: true, crons: true, chains: true },
+  mainnet: { repeats: true, uploadsMessages: false, crons: false, chains: false },
 };
 
 /** The addresses of a running embedded network: its legacy units, and its node. */
@@ -203,16 +206,19 @@ interface Capacity {
   readonly uploadsMessages: boolean;
   /** Whether its units send the ticks of `Cron-Interval`. */
   readonly crons: boolean;
+  /** As `Ao.chains`. */
+  readonly chains: boolean;
 }
 
 export function capacityOf(ref: NetworkRef): Capacity {
   const uploads = ref.kind === "local" || ref.uploadUrl !== undefined;
-  const { uploadsMessages, crons } = TRAITS[protocolOf(ref)];
+  const { uploadsMessages, crons, chains } = TRAITS[protocolOf(ref)];
   return {
     maxMessageBytes: ref.maxMessageBytes ?? MAX_MESSAGE_BYTES,
     uploads,
     uploadsMessages: uploads && uploadsMessages,
     crons,
+    chains,
   };
 }
 

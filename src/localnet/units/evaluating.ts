@@ -1,6 +1,6 @@
 import { isNextInChain } from "../scheduler/order.ts";
 import type { MemoryChange, Store } from "../store/store.ts";
-import type { Assignment, EvaluatedMessage, EvaluationRecord, EvaluationResult, Tag } from "../types.ts";
+import type { Assignment, EvaluatedMessage, EvaluationRecord, EvaluationResult, ItemRecord, Tag } from "../types.ts";
 import type { UnitContext } from "./context.ts";
 import { UnitError } from "./http.ts";
 import { memoryCache } from "./memory-cache.ts";
@@ -108,7 +108,7 @@ class Evaluations implements Evaluating {
       ordinate: assignment.nonce,
       cron: null,
       message: assignment.message,
-      root: rootOf(item.tags) ?? assignment.message,
+      root: rootOf(assignment, item, this.#context.messenger.address),
     };
     if (this.#isSkipped(assignment))
       this.#keep(assignment.process, message, about, { isOnNode: true, result: EMPTY });
@@ -279,8 +279,14 @@ interface About {
 /** The result of an item that a node skips. */
 const EMPTY: EvaluationResult = { Output: "", Messages: [], Spawns: [], Assignments: [] };
 
-function rootOf(tags: readonly Tag[]): string | undefined {
-  return tags.find(({ name }) => name === "Pushed-For")?.value;
+/**
+ * The first message of the chain that an entry belongs to. Like the real unit: the chain of a message that a messenger pushed, which is its last tag,
+ * and null if a cron began it; any other item, and an assignment, begins a chain of its own, whatever its tags say.
+ */
+function rootOf({ message, assigned }: Assignment, { owner, tags }: ItemRecord, messenger: string): string | null {
+  if (assigned || owner !== messenger) return message;
+  const last = tags.at(-1);
+  return last?.name === "Pushed-For" ? last.value : null;
 }
 
 /** The real unit's error for a process that the gateway does not show. */
