@@ -15,7 +15,10 @@ interface Called {
  * Warns of members without the library that others call on a network that names no chains of messages: anybody can have such a member send a
  * message that its caller takes for the answer. `silence` of the member accepts the warning. Pure.
  */
-export function answerFindings({ network, processes }: FleetDeclaration, planned: readonly Called[]): Problem[] {
+export function answerFindings(
+  { network, processes }: FleetDeclaration,
+  planned: readonly Called[],
+): Problem[] {
   if (capacityOf(network).chains) return [];
   return planned.flatMap(({ name, declared }): Problem[] => {
     const callers = planned.filter((each) => each.declared.peers.includes(name)).map((each) => each.name);

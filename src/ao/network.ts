@@ -104,10 +104,7 @@ export type Protocol = Exclude<NetworkRef["kind"], "local">;
 
 /** What is known of each protocol without contacting a network. */
 const TRAITS: Readonly<
-  Record<
-    Protocol,
-    Pick<Capacity, "uploadsMessages" | "crons" | "chains"> & Pick<ResolvedNetwork, "repeats">
-  >
+  Record<Protocol, Pick<Capacity, "uploadsMessages" | "crons" | "chains"> & Pick<ResolvedNetwork, "repeats">>
 > = {
   legacy: { repeats: false, uploadsMessages: true, crons: true, chains: true },
   mainnet: { repeats: true, uploadsMessages: false, crons: false, chains: false },

@@ -53,7 +53,7 @@ const asked = async (later: Later) => {
   const one = { member: battle, action: "BUY", data: "", tags: {}, seconds: 1, wait: true };
   return call(fleet, one).then(
     ({ data }) => data,
-    (error: Error & { code: string; got: string }) => `${error.code}: ${error.got}`,
+    (error: Error & { code: string }) => `${error.code}: ${error.message}`,
   );
 };
 const ids = ({ "Correlation-Id": correlation = "", Reference = "" }: Tags) => ({
@@ -75,7 +75,11 @@ describe("a call takes a later message for its answer", () => {
       { said: (tags) => ({ ...ids(tags), ...named(STRANGER, tags) }) },
       "REPLY_LATE",
     ],
-    ["if its messenger says that it belongs to the chain", { scheduled: (id) => ({ pushedFor: id }) }, "late"],
+    [
+      "if its messenger says that it belongs to the chain",
+      { scheduled: (id) => ({ pushedFor: id }) },
+      "late",
+    ],
     [
       "not by a tag that anybody can write",
       { scheduled: (id) => ({ tags: { "Pushed-For": id } }) },
@@ -90,8 +94,16 @@ describe("a call takes a later message for its answer", () => {
 describe("a fault of a peer is told as the reason of a late answer", () => {
   const caused = (id: string) => ({ "Fleet-Sent-For": `${ADDRESS} - ${id}` });
   test.each<[string, Later, boolean]>([
-    ["if the library of the process says that it was asked for it", { chains: false, scheduled: (id) => ({ from: battle.processId, tags: caused(id) }) }, true],
-    ["not if a stranger writes the same", { scheduled: (id) => ({ tags: { ...caused(id), "Pushed-For": id } }) }, false],
+    [
+      "if the library of the process says that it was asked for it",
+      { chains: false, scheduled: (id) => ({ from: battle.processId, tags: caused(id) }) },
+      true,
+    ],
+    [
+      "not if a stranger writes the same",
+      { scheduled: (id) => ({ tags: { ...caused(id), "Pushed-For": id } }) },
+      false,
+    ],
   ])("%s", async (_what, later, isTold) => {
     expect((await asked(later)).includes("boom")).toBe(isTold);
   });

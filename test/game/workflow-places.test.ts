@@ -1,6 +1,15 @@
 /** Workflows under a flood of free wallets: places for regular players, and nothing kept that nobody needs. */
 import { expect, test } from "vitest";
-import { type Aos, address, boot, MESSENGER, type Reply, readReply, START, sentFor } from "../processes/aos.ts";
+import {
+  type Aos,
+  address,
+  boot,
+  MESSENGER,
+  type Reply,
+  readReply,
+  START,
+  sentFor,
+} from "../processes/aos.ts";
 
 const SHOP = address("shop");
 const MINUTES = 60_000;
@@ -25,7 +34,12 @@ async function run(p: Aos, from: string, input: object = { species: "eevee" }) {
 
 const refuse = (p: Aos, asked: Reply | undefined) =>
   p.send({
-    ...{ From: SHOP, Owner: MESSENGER, Action: "Error-Response", "Correlation-Id": asked?.correlationId ?? "" },
+    ...{
+      From: SHOP,
+      Owner: MESSENGER,
+      Action: "Error-Response",
+      "Correlation-Id": asked?.correlationId ?? "",
+    },
     ...sentFor(p.id, asked?.tags.Reference),
     Data: { success: false, error: { code: "INSUFFICIENT_FUNDS", message: "m", remedy: "r" } },
     Timestamp: p.now,

@@ -227,10 +227,11 @@ test("the messenger names the first message of a chain itself, whatever a wallet
   const root = await item("Message", { Word: `claim:${b},${c}`, "Pushed-For": claimed }, a);
   expect((await post(root.raw)).status).toBe(202);
   const chainsAt = async (process: string) => {
-    const found = (await query(`{ transactions(recipients: ["${process}"], tags: [{ name: "From-Process", values: ["${a}", "${b}"] }]) {
+    const found =
+      (await query(`{ transactions(recipients: ["${process}"], tags: [{ name: "From-Process", values: ["${a}", "${b}"] }]) {
       edges { node { tags { name value } } } } }`)) as unknown as {
-      data: { transactions: { edges: { node: { tags: { name: string; value: string }[] } }[] } };
-    };
+        data: { transactions: { edges: { node: { tags: { name: string; value: string }[] } }[] } };
+      };
     const [edge] = found.data.transactions.edges;
     return edge?.node.tags.filter(({ name }) => name === "Pushed-For").map(({ value }) => value);
   };

@@ -300,11 +300,7 @@ describe("whoever has a peer send a message with the ids of a call, it answers t
     const p = await base.clone();
     const { reference, say } = await called(p);
     // The network's chain does not count then.
-    for (const forged of [
-      sentFor(STRANGER, reference),
-      sentFor(p.id, `${reference}0`),
-      sentFor(p.id, "-"),
-    ])
+    for (const forged of [sentFor(STRANGER, reference), sentFor(p.id, `${reference}0`), sentFor(p.id, "-")])
       expect(await say({ ...forged, "Pushed-For": CHAIN })).toBe(0);
     expect(await say(sentFor(p.id, reference))).toBe(1);
   });

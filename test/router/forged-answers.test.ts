@@ -45,7 +45,11 @@ class Race {
   readonly held: Delivery[] = [];
   #count = 0;
 
-  static async of(router: BootOptions, token: (name: string) => Promise<Aos>, without = false): Promise<Race> {
+  static async of(
+    router: BootOptions,
+    token: (name: string) => Promise<Aos>,
+    without = false,
+  ): Promise<Race> {
     const race = new Race();
     race.world.processes.set("router", await boot("router", { source: ROUTER, ...router }));
     race.world.processes.set("token", await token("token"));
@@ -165,6 +169,39 @@ describe.each(FLEETS)("%s", (_what, make) => {
     });
     expect(sent.deliveries.filter(({ target }) => target === VICTIM)).toEqual([]);
     expect(await race.deliver(asked)).toEqual(["0"]);
+  });
+});
+
+describe("a member with actions of the library", () => {
+  const SERVICE = `
+local fleet = require("fleet")
+fleet.process { name = "token", processType = "TOKEN", version = "1.0.0" }
+local held
+fleet.on("Balance", {}, function(data) return { amount = data.recipient == "rich" and 1000000 or 0 } end)
+fleet.on("Hold", {}, function(_, msg) held = msg return fleet.later(msg) end)
+fleet.on("Free", {}, function() fleet.reply(held, { amount = 7 }) return {} end)
+`;
+  const service = () => Race.of({}, (name) => boot(name, { source: SERVICE }));
+
+  test("answers nobody but the sender, whatever ids and recipient a request names", async () => {
+    const race = await service();
+    const asked = await race.ask("Balance");
+    const { "Correlation-Id": correlation = "", Reference = "" } = asked.call.tags;
+    const { deliveries } = await race.world.send("token", {
+      ...{ From: THIEF, Action: "Balance", Data: { recipient: "rich" } },
+      Tags: { "Reply-To": race.router, "X-Reference": Reference, "Correlation-Id": correlation, Reference },
+    });
+    expect(deliveries.map(({ target }) => target)).toEqual([THIEF]);
+    const [real] = await race.deliver(asked);
+    expect(JSON.parse(real ?? "")).toEqual({ success: true, amount: 0 });
+  });
+
+  test("answers a request that it deferred, in the chain of another message", async () => {
+    const race = await service();
+    const asked = await race.ask("Hold");
+    expect(await race.deliver(asked)).toEqual([]);
+    const [later] = await race.forge({ Action: "Free" });
+    expect(JSON.parse(later ?? "")).toEqual({ success: true, amount: 7 });
   });
 });
 

@@ -1,6 +1,14 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import { HOLD_CODES, TrafficStateSchema } from "../../src/delivery/wire.ts";
-import { type Aos, address, boot, MESSENGER, type Reply, type SendResult, sentFor } from "../processes/aos.ts";
+import {
+  type Aos,
+  address,
+  boot,
+  MESSENGER,
+  type Reply,
+  type SendResult,
+  sentFor,
+} from "../processes/aos.ts";
 
 const BLUE = address("blue");
 const GREEN = address("green");
@@ -300,7 +308,13 @@ describe("a proof", () => {
     const [asked] = (await p.send({ From: PLAYER, Action: "Info" })).messages.filter(
       ({ Target }) => Target === GREEN,
     );
-    const health = { success: true, healthStatus: "HEALTHY", checks: [], nonce: nonceOf(asked), sourceHash: "new" };
+    const health = {
+      success: true,
+      healthStatus: "HEALTHY",
+      checks: [],
+      nonce: nonceOf(asked),
+      sourceHash: "new",
+    };
     await answer(p, GREEN, asked, health);
     expect((await look(p)).proofs[GREEN]).toMatchObject({ status: "proven" });
   });

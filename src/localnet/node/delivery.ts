@@ -30,11 +30,7 @@ interface DeliveryParts {
 export function deliveryOf({ context, evaluating, schedule }: DeliveryParts) {
   const { store, messenger } = context;
 
-  async function deliver(
-    process: string,
-    slot: number,
-    signal: AbortSignal,
-  ): Promise<Delivered[]> {
+  async function deliver(process: string, slot: number, signal: AbortSignal): Promise<Delivered[]> {
     const result = await evaluating.resultAt(process, slot, signal);
     if (result.Error !== undefined) throw new Error(result.Error);
     const sender = senderOf(store, { process, root: null }, "ao.N.1");
@@ -50,10 +46,7 @@ export function deliveryOf({ context, evaluating, schedule }: DeliveryParts) {
       const item = await messenger.sign(spawnFields(sender, out));
       const { nonce } = await schedule(item);
       const told = await messenger.sign(spawnedFields(sender, out, item.id));
-      return [
-        { id: item.id, target: item.id, slot: nonce, outbox: [] },
-        await deliverItem(told, signal),
-      ];
+      return [{ id: item.id, target: item.id, slot: nonce, outbox: [] }, await deliverItem(told, signal)];
     }
   }
 

@@ -1,12 +1,12 @@
 import { isNextInChain } from "../scheduler/order.ts";
 import type { MemoryChange, Store } from "../store/store.ts";
-import type { Assignment, EvaluatedMessage, EvaluationRecord, EvaluationResult, ItemRecord, Tag } from "../types.ts";
+import type { Assignment, EvaluatedMessage, EvaluationRecord, EvaluationResult, Tag } from "../types.ts";
 import type { UnitContext } from "./context.ts";
 import { UnitError } from "./http.ts";
 import { memoryCache } from "./memory-cache.ts";
 import { evaluatedMessage, fromOf } from "./message.ts";
 import { keepPatches, patchesOf } from "./patches.ts";
-import { effectsOf } from "./pushed.ts";
+import { effectsOf, rootOf } from "./pushed.ts";
 import { assignmentShownFor } from "./scheduling.ts";
 
 /** A message that a cron creates. */
@@ -278,16 +278,6 @@ interface About {
 
 /** The result of an item that a node skips. */
 const EMPTY: EvaluationResult = { Output: "", Messages: [], Spawns: [], Assignments: [] };
-
-/**
- * The first message of the chain that an entry belongs to. Like the real unit: the chain of a message that a messenger pushed, which is its last tag,
- * and null if a cron began it; any other item, and an assignment, begins a chain of its own, whatever its tags say.
- */
-function rootOf({ message, assigned }: Assignment, { owner, tags }: ItemRecord, messenger: string): string | null {
-  if (assigned || owner !== messenger) return message;
-  const last = tags.at(-1);
-  return last?.name === "Pushed-For" ? last.value : null;
-}
 
 /** The real unit's error for a process that the gateway does not show. */
 const PROCESS_UNKNOWN = "TypeError: Cannot read properties of undefined (reading 'tags')";

@@ -9,10 +9,11 @@ local matching = {}
 
 --- The number that aos gave a message; `msg.reply` of an aos receiver returns it as X-Reference. aos 1 has none.
 function matching.reference(sent)
+  local last
   for _, tag in ipairs(type(sent) == "table" and type(sent.Tags) == "table" and sent.Tags or {}) do
-    if tag.name == "Reference" then return tag.value end
+    if tag.name == "Reference" then last = tag.value end
   end
-  return nil
+  return last
 end
 
 local function hasNoLibrary(name)
