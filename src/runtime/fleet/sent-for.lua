@@ -1,7 +1,7 @@
---- For which request a process sends a message. A caller recognizes the answer to its call by a number that anybody can read, and that anybody can have
--- a plain program repeat: aos' `msg.reply` sends what `Reply-To` and `X-Reference` of any message say. Therefore every message that leaves the process
--- has a tag that names the request that it was sent for: its sender, the sender's number of it, and the message that was handled. The library
--- writes it last and removes any other of that name, so neither the program nor a tag that it copied can set it.
+--- For which request a process sends a message. A caller recognizes the answer to its call by a number that anybody can read, and that anybody can
+-- have a plain program repeat: aos' `msg.reply` sends what `Reply-To` and `X-Reference` of any message say. Therefore every message that leaves the
+-- process has a tag that names the request that it was sent for: its sender, the sender's number of it, and the message that was handled. The
+-- library writes it last and removes any other of that name, so neither the program nor a tag that it copied can set it.
 --
 -- A message is sent for the message that is handled, with these exceptions: `msg.reply` belongs to its own message, whenever it is called; a handler
 -- that waited (`Receive`) belongs to the message that it began with; a continuation belongs to the request that made the call.
