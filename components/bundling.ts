@@ -18,6 +18,7 @@ import { FleetError, type Problem, throwAll } from "../src/core/errors.ts";
 import { FLEET_ACTIONS } from "../src/core/fleet-actions.ts";
 import { settleAll } from "../src/core/settle-all.ts";
 import type { DeclaredProcess } from "../src/fleet/releases/declared.ts";
+import { ANSWERS_UNPROVEN } from "./answer-warnings.ts";
 import { SETTING_IDLE } from "./configuration.ts";
 import type { FleetDeclaration, ProcessDeclaration } from "./declaration.ts";
 import { declareLuaModule, luaImage } from "./device.ts";
@@ -87,10 +88,11 @@ async function bundleMember(
   const { search, budget, ...own } = process.bundle;
   const root = globalThis.process.cwd();
   const carried = carriedGlobals(process);
-  // These two silence findings about settings, not about code.
+  // These silence findings about settings, not about code.
   const {
     [SETTING_IDLE]: _idle,
     [LATENCY_NEEDS_CALLERS]: _latency,
+    [ANSWERS_UNPROVEN]: _answers,
     ...silence
   } = silenceOfCode(process.silence);
   try {

@@ -4,6 +4,7 @@ import { FleetError, type Problem, throwAll } from "../src/core/errors.ts";
 import { intervalIn } from "../src/fleet/crons.ts";
 import { writeAtomically } from "../src/fleet/files.ts";
 import type { DeclaredProcess } from "../src/fleet/releases/declared.ts";
+import { answerFindings } from "./answer-warnings.ts";
 import { distinct, entryOf, programOf, removeUnusedFacts } from "./bundling.ts";
 import { chooseMembers, dropAllowedWithoutId } from "./chosen-members.ts";
 import { type Configuration, configurationOf, SETTING_IDLE } from "./configuration.ts";
@@ -101,6 +102,7 @@ export async function planFleet(raw: unknown, folders: PlanFolders, running: Run
     problems.push(...dataProblems(declaration.network, name, declared.config));
   warnings.push(...cronFindings(declaration, [...planned.keys()]));
   warnings.push(...latencyFindings(declaration, levels.flat()));
+  warnings.push(...answerFindings(declaration, [...planned.values()]));
   await removeUnusedFacts(folders.home);
   throwAll(distinct(problems));
   return {

@@ -2,7 +2,7 @@ import { randomInt, randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
 import type { OutMessage } from "../../src/ao/port.ts";
-import { replyAmong, replyNaming } from "../../src/ao/replies.ts";
+import { replyAmong, replyElsewhere } from "../../src/ao/replies.ts";
 import type { Budget } from "../../src/core/budget.ts";
 import { FleetError } from "../../src/core/errors.ts";
 import { canonicalJson } from "../../src/core/hash.ts";
@@ -70,9 +70,11 @@ async function replyTo(
     while (!found && first.error === undefined && first.messages.length > 0 && budget.remaining() > POLL_MS) {
       await sleep(POLL_MS);
       const { items } = await ao.results({ processId, limit: 25, newestFirst: true }, budget);
-      found = replyNaming(
+      // Members with probes have the library: it says for which request a later message is sent.
+      found = replyElsewhere(
         items.flatMap(({ messages }) => messages),
         asked,
+        true,
       );
     }
     if (found) return found;

@@ -115,12 +115,14 @@ interface ProtocolTraits {
   readonly crons: boolean;
   /** Whether a process runs on the device that its tags name, as on a HyperBEAM node. */
   readonly devices: boolean;
+  /** As `Ao.chains`. */
+  readonly chains: boolean;
 }
 
 /** Every protocol has to answer. */
 const TRAITS: Readonly<Record<Protocol, ProtocolTraits>> = {
-  legacy: { repeats: false, uploadsMessages: true, crons: true, devices: false },
-  mainnet: { repeats: true, uploadsMessages: false, crons: false, devices: true },
+  legacy: { repeats: false, uploadsMessages: true, crons: true, devices: false, chains: true },
+  mainnet: { repeats: true, uploadsMessages: false, crons: false, devices: true, chains: false },
 };
 
 /** The address of a page in an explorer. */
@@ -246,16 +248,18 @@ interface Capacity {
   readonly devices: boolean;
   /** Whether its messages are permanent, as on Arweave. */
   readonly permanent: boolean;
+  /** As `Ao.chains`. */
+  readonly chains: boolean;
 }
 
 export function capacityOf(ref: NetworkRef): Capacity {
   const uploads = ref.kind === "local" || ref.uploadUrl !== undefined;
-  const { uploadsMessages, crons, devices } = TRAITS[protocolOf(ref)];
+  const { uploadsMessages, crons, devices, chains } = TRAITS[protocolOf(ref)];
   return {
     maxMessageBytes: ref.maxMessageBytes ?? MAX_MESSAGE_BYTES,
     uploads,
     uploadsMessages: uploads && uploadsMessages,
-    ...{ crons, devices, permanent: KIND_TRAITS[ref.kind].permanent },
+    ...{ crons, devices, chains, permanent: KIND_TRAITS[ref.kind].permanent },
   };
 }
 

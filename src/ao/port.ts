@@ -55,6 +55,9 @@ export interface Ao {
   /** Marks the intent as done: its effect was read back, so the same key is never used for a resend. */
   settle(intent: string): Promise<void>;
 
+  /** Whether the network says, of each message that it pushes, which message the chain began with (`Scheduled.pushedFor`). */
+  readonly chains: boolean;
+
   /** In whose name the network evaluates dry runs. A stranger's Eval is not run, so it proves nothing about the owner. */
   readonly dryRunner: "wallet" | "stranger";
 
@@ -194,6 +197,11 @@ export interface Scheduled {
    * unless the program allows it.
    */
   readonly sentTo?: string;
+  /**
+   * The first message of the chain that it belongs to, as the messenger that pushed it says. Absent if no authority of the receiver pushed it,
+   * because anybody can write that tag, for what a cron began, and on networks that name no chains (`Ao.chains`).
+   */
+  readonly pushedFor?: string;
   readonly action: string;
   readonly tags: Tags;
   readonly data: string;

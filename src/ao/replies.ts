@@ -46,12 +46,47 @@ export function replyAmong(messages: readonly OutMessage[], asked: SentRequest):
   );
 }
 
-/** The reply in any other evaluation: only a message that names the request. */
-export function replyNaming(messages: readonly OutMessage[], asked: SentRequest): OutMessage | undefined {
+/** Of messages sent for the request, the one that names it. */
+function replyNaming(messages: readonly OutMessage[], asked: SentRequest): OutMessage | undefined {
   return preferred(
     messages.filter((message) => relationOf(message, asked) === "ours"),
     asked,
   );
+}
+
+/**
+ * The reply in any other evaluation: a message that names the request, and that the process' library says was sent for it. The ids of a request are
+ * public, and anybody can have a plain program send a message with any ids to any address, by `Reply-To` and `X-Reference`.
+ *
+ * @param chains whether the network names the chain of each message (`Ao.chains`), so that a reply without that tag is found there. Elsewhere
+ *   the ids are all there is of a reply of a program without the library.
+ */
+export function replyElsewhere(
+  messages: readonly OutMessage[],
+  asked: SentRequest,
+  chains: boolean,
+): OutMessage | undefined {
+  return replyNaming(
+    messages.filter((message) => isSentFor(message, asked, !chains)),
+    asked,
+  );
+}
+
+/** The tag by which the library names the request that a message was sent for (`src/runtime/fleet/sent-for.lua`). */
+const SENT_FOR = "Fleet-Sent-For";
+
+/** The sender of the request, the sender's number of it, and the message that was handled, as a tag of the library says; "-" stands for none. Pure. */
+export function sentForIn(
+  tags: Tags,
+): { readonly from: string; readonly reference: string; readonly messageId: string } | undefined {
+  const [from = "", reference = "", messageId = "", ...more] = tags[SENT_FOR]?.split(" ") ?? [];
+  return messageId === "" || more.length > 0 ? undefined : { from, reference, messageId };
+}
+
+function isSentFor({ tags }: OutMessage, asked: SentRequest, without: boolean): boolean {
+  if (tags[SENT_FOR] === undefined) return without;
+  const said = sentForIn(tags);
+  return said?.from === asked.address && [asked.tags.Reference ?? "-", "-"].includes(said.reference);
 }
 
 /** Of several candidates, the one whose action marks it as a response; else the first. */

@@ -9,7 +9,7 @@ import { NetworkRefSchema, resolveNetwork } from "../../src/ao/network.ts";
 import { backoffOf, retrying, type Wait } from "../../src/ao/retry.ts";
 import { excerptOf, retryAfterOf } from "../../src/ao/shared/http.ts";
 import { RecentTimes } from "../../src/ao/shared/recent-times.ts";
-import { authoritiesIn, claimedSender, withSenders } from "../../src/ao/shared/senders.ts";
+import { authoritiesIn, claimedChain, claimedSender, withSenders } from "../../src/ao/shared/senders.ts";
 import { evaluationIn, outputText } from "../../src/ao/shared/shapes.ts";
 import { actionOf, tagsOf } from "../../src/ao/shared/tags.ts";
 import { Turns } from "../../src/ao/shared/turns.ts";
@@ -191,6 +191,14 @@ describe("shapes", () => {
     expect(await judged("p")).toEqual([{ ...message, from: "o", claims: "p" }]);
     const unasked = () => Promise.reject(new Error("must not be read"));
     expect(await withSenders([{ ...message, ...sender() }], unasked)).toEqual([{ ...message, from: "o" }]);
+    // The chain counts only if an authority pushed the message; a messenger's tag is the last one.
+    const chain = claimedChain(["own", "chain"].map((value) => ({ name: "Pushed-For", value })));
+    expect([chain, claimedChain([])]).toEqual([{ pushedFor: "chain" }, {}]);
+    const chained = (claims: object, ...authorities: string[]) =>
+      withSenders([{ ...message, from: "o", ...claims, ...chain }], async () => new Set(authorities));
+    expect(await chained({ claims: "p" }, "o")).toEqual([{ ...message, from: "p", pushedFor: "chain" }]);
+    expect(await chained({ claims: "p" }, "p")).toEqual([{ ...message, from: "o", claims: "p" }]);
+    expect(await chained({}, "o")).toEqual([{ ...message, from: "o" }]);
     const authority = (name: string, value: string) => ({ name, value });
     expect(
       authoritiesIn([authority("Authority", "a"), authority("authority", "b, c"), authority("X", "d")]),

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { looksLikeInbox } from "../../src/ao/inbox.ts";
 import type { OutMessage, Tags } from "../../src/ao/port.ts";
-import { relationOf, replyAmong, replyNaming } from "../../src/ao/replies.ts";
+import { relationOf, replyAmong, replyElsewhere } from "../../src/ao/replies.ts";
 
 const US = "us".padEnd(43, "_");
 const asked = {
@@ -44,7 +44,29 @@ test("a reply that names the request is preferred in the request's own evaluatio
   expect(replyAmong([timeout, plain, named], asked)).toBe(named);
   expect(replyAmong([timeout, plain], asked)).toBe(plain);
   expect(replyAmong([timeout], asked)).toBeUndefined();
-  expect(replyNaming([timeout, plain], asked)).toBeUndefined();
+  expect(replyElsewhere([timeout, plain], asked, false)).toBeUndefined();
+});
+
+describe("in any other evaluation, a reply that names the request is the answer only if it was sent for it", () => {
+  const named = { "Correlation-Id": "c1", "X-Reference": "7" };
+  const sentFor = (value: string) => outMessage({ ...named, "Fleet-Sent-For": value });
+  const they = "they".padEnd(43, "_");
+  test.each([
+    ["by what the library says", sentFor(`${US} 7 m1`), true, true],
+    ["by the library, which was given no number", sentFor(`${US} - m9`), true, true],
+    ["not for a request of somebody else", sentFor(`${they} 7 m2`), false, false],
+    ["not for another request of ours", sentFor(`${US} 8 m3`), false, false],
+    ["not by a tag that is cut off", sentFor(US), false, false],
+    [
+      "without the library, only where no network names the chain of messages",
+      outMessage(named),
+      false,
+      true,
+    ],
+  ])("%s", (_what, message, isWithChains, isWithout) => {
+    expect(replyElsewhere([message], asked, true) !== undefined).toBe(isWithChains);
+    expect(replyElsewhere([message], asked, false) !== undefined).toBe(isWithout);
+  });
 });
 
 test("of several replies the one with the expected action is used", () => {

@@ -102,6 +102,7 @@ export function fakeAo(behave: Behaviour): Ao & { sent: { tags: Tags; data: stri
     async results() {
       return { items: later.map((item, index) => ({ ...item, cursor: String(index) })) };
     },
+    chains: false,
     dryRunner: "wallet",
     async dryrun({ processId, tags, data = "" }) {
       return evaluate("", processId, tags, data);

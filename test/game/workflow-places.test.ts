@@ -1,6 +1,15 @@
 /** Workflows under a flood of free wallets: places for regular players, and nothing kept that nobody needs. */
 import { expect, test } from "vitest";
-import { type Aos, address, boot, MESSENGER, readReply, START } from "../processes/aos.ts";
+import {
+  type Aos,
+  address,
+  boot,
+  MESSENGER,
+  type Reply,
+  readReply,
+  START,
+  sentFor,
+} from "../processes/aos.ts";
 
 const SHOP = address("shop");
 const MINUTES = 60_000;
@@ -23,9 +32,15 @@ async function run(p: Aos, from: string, input: object = { species: "eevee" }) {
   return { code: asked ? "started" : reply?.data.error?.code, asked };
 }
 
-const refuse = (p: Aos, correlationId: string | undefined) =>
+const refuse = (p: Aos, asked: Reply | undefined) =>
   p.send({
-    ...{ From: SHOP, Owner: MESSENGER, Action: "Error-Response", "Correlation-Id": correlationId ?? "" },
+    ...{
+      From: SHOP,
+      Owner: MESSENGER,
+      Action: "Error-Response",
+      "Correlation-Id": asked?.correlationId ?? "",
+    },
+    ...sentFor(p.id, asked?.tags.Reference),
     Data: { success: false, error: { code: "INSUFFICIENT_FUNDS", message: "m", remedy: "r" } },
     Timestamp: p.now,
   });
@@ -38,6 +53,7 @@ test("new wallets leave places for players from before and keep only what a run 
   await p.send({
     ...{ From: SHOP, Owner: MESSENGER, Action: "LIST_ITEMS-Response", Data: { success: true } },
     "Correlation-Id": listed?.correlationId ?? "",
+    ...sentFor(p.id, listed?.tags.Reference),
   });
   p.now += 11 * MINUTES;
   for (let i = 0; i < 8; i += 1) expect((await run(p, address("one"))).code).toBe("started");
@@ -75,15 +91,15 @@ test("nobody pushes the ended runs of others out, and one that left something un
   expect(p.now).toBeGreaterThan(START);
   const player = address("player");
   const started = await run(p, player);
-  await refuse(p, started.asked?.correlationId);
+  await refuse(p, started.asked);
   const id = await p.value(
     `(function() for id, r in pairs(Fleet.store.states.workflows.byId) do r.stranded = { { step = "pay" } } return id end end)()`,
   );
   const other = await run(p, player);
-  await refuse(p, other.asked?.correlationId);
+  await refuse(p, other.asked);
   expect(await p.value('require("runs").KEEP')).toBe(200);
   await p.eval('require("runs").KEEP = 20');
-  for (let i = 0; i < 25; i += 1) await refuse(p, (await run(p, address("loud"))).asked?.correlationId);
+  for (let i = 0; i < 25; i += 1) await refuse(p, (await run(p, address("loud"))).asked);
   const owners = (await p.value(
     `(function() local n = {} for _, r in pairs(Fleet.store.states.workflows.byId) do n[r.player] = (n[r.player] or 0) + 1 end return n end)()`,
   )) as Record<string, number>;

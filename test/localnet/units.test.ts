@@ -7,7 +7,7 @@ import { sqliteStore } from "../../src/localnet/store/sqlite.ts";
 import { type EvaluationResult, tagValue } from "../../src/localnet/types.ts";
 import { createUnits, type Units, type UnitsOptions } from "../../src/localnet/units/index.ts";
 
-/** Keeps the list of `Word` tags as its memory; `fail` fails, `send:<process>` sends, `assign:<id>,…` assigns itself, `block` waits. */
+/** Keeps the list of `Word` tags as its memory; `fail` fails, `send:<process>` sends, `claim:<process>,<next>` claims another chain, `assign:<id>,…` assigns itself, `block` waits. */
 function wordEvaluator(): Evaluator & { release(): void; active: number; most: number } {
   let release = () => {};
   const blocked = new Promise<void>((resolve) => {
@@ -31,6 +31,15 @@ function wordEvaluator(): Evaluator & { release(): void; active: number; most: n
         verb === "send" && target
           ? [{ Target: target, Tags: [{ name: "Word", value: "sent" }], Anchor: "7".repeat(32) }]
           : [];
+      const [first, next] = verb === "claim" && target ? target.split(",") : [];
+      if (first !== undefined) {
+        const claimed = { name: "Pushed-For", value: "claimed".padEnd(43, "_") };
+        sends.push({
+          Target: first,
+          Tags: [claimed, { name: "Word", value: `send:${next}` }],
+          Anchor: "8".repeat(32),
+        });
+      }
       const assigned = verb === "assign" && target ? target.split(",") : undefined;
       const result: EvaluationResult = {
         Output: words.concat(word).join(" "),
@@ -209,6 +218,26 @@ test("a push between two processes arrives once, with its sender", async () => {
     ]),
   );
   expect((await result(b, node?.id ?? "")).Output).toBe(" sent");
+});
+
+test("the messenger names the first message of a chain itself, whatever a wallet or a process says", async () => {
+  const { spawn, item, post, query } = await world();
+  const [a, b, c] = [await spawn(), await spawn(), await spawn()];
+  const claimed = "claimed".padEnd(43, "_");
+  const root = await item("Message", { Word: `claim:${b},${c}`, "Pushed-For": claimed }, a);
+  expect((await post(root.raw)).status).toBe(202);
+  const chainsAt = async (process: string) => {
+    const found =
+      (await query(`{ transactions(recipients: ["${process}"], tags: [{ name: "From-Process", values: ["${a}", "${b}"] }]) {
+      edges { node { tags { name value } } } } }`)) as unknown as {
+        data: { transactions: { edges: { node: { tags: { name: string; value: string }[] } }[] } };
+      };
+    const [edge] = found.data.transactions.edges;
+    return edge?.node.tags.filter(({ name }) => name === "Pushed-For").map(({ value }) => value);
+  };
+  await expect.poll(() => chainsAt(c)).toEqual([root.id]);
+  // A program's own tag is not removed: the messenger's is the last one.
+  expect(await chainsAt(b)).toEqual([claimed, root.id]);
 });
 
 test("hooks see every call by name and number, before and after its effect", async () => {

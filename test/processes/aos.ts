@@ -23,6 +23,10 @@ export type { OutMessage, RawMessage } from "./aos-wire.ts";
 export const OWNER = address("owner");
 /** The messenger that processes trust when it pushes another process' message. */
 export const MESSENGER = address("messenger");
+/** What the library of a process says in a message that it sends for a call. */
+export const sentFor = (caller: string, reference: string | undefined) => ({
+  "Fleet-Sent-For": `${caller} ${reference} ${address("handled")}`,
+});
 /** The first timestamp of a test, in milliseconds. */
 export const START = 1_700_000_000_000;
 

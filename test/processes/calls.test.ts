@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from "vitest";
-import { type Aos, address, boot, MESSENGER, OWNER, readReply, type SendResult } from "./aos.ts";
+import { type Aos, address, boot, MESSENGER, OWNER, readReply, type SendResult, sentFor } from "./aos.ts";
 import { COUNTER } from "./programs.ts";
 
 const STRANGER = address("stranger");
@@ -16,12 +16,14 @@ const tagOf = (result: SendResult, name: string) =>
   result.messages[0]?.Tags.find((tag) => tag.name === name)?.value ?? "";
 const ask = (p: Aos, data: object = {}, correlation = "q") =>
   p.send({ From: STRANGER, Action: "ASK", Data: data, "Correlation-Id": correlation });
-const answer = (p: Aos, correlation: string, data: unknown, more: Record<string, unknown> = {}) =>
+/** Answers a call as the library of the peer does. */
+const answer = (p: Aos, asked: SendResult, data: unknown, more: Record<string, unknown> = {}) =>
   p.send({
     From: FRIEND,
     Owner: MESSENGER,
     Action: "PING-Response",
-    "Correlation-Id": correlation,
+    "Correlation-Id": tagOf(asked, "Correlation-Id"),
+    ...sentFor(p.id, tagOf(asked, "Reference")),
     Data: data,
     ...more,
   });
@@ -32,7 +34,7 @@ test("a call carries the action and a correlation id, and its reply answers the 
   expect(asked.messages).toHaveLength(1);
   expect(asked.messages[0]).toMatchObject({ Target: FRIEND, Data: '{"x":1}' });
   expect(tagOf(asked, "Action")).toBe("PING");
-  const done = await answer(p, tagOf(asked, "Correlation-Id"), { success: true, pong: 1 });
+  const done = await answer(p, asked, { success: true, pong: 1 });
   expect(done.messages).toHaveLength(1);
   expect(done.messages[0]?.Target).toBe(STRANGER);
   expect(JSON.parse(done.messages[0]?.Data ?? "")).toEqual({
@@ -46,17 +48,17 @@ test("a call carries the action and a correlation id, and its reply answers the 
 
 test("a reply counts once, and only from the process that was called", async () => {
   const p = await base.clone();
-  const correlation = tagOf(await ask(p), "Correlation-Id");
+  const asked = await ask(p);
   for (const forged of [
     { From: STRANGER, Owner: STRANGER },
     { "Correlation-Id": "other" },
     { Action: "PING" },
   ]) {
-    await answer(p, correlation, { success: true }, forged);
+    await answer(p, asked, { success: true }, forged);
   }
   expect(await p.value("Fleet.store.states.counter.n")).toBe(0);
-  expect((await answer(p, correlation, { success: true })).messages).toHaveLength(1);
-  expect((await answer(p, correlation, { success: true })).messages).toHaveLength(0);
+  expect((await answer(p, asked, { success: true })).messages).toHaveLength(1);
+  expect((await answer(p, asked, { success: true })).messages).toHaveLength(0);
   expect(await p.value("Fleet.store.states.counter.n")).toBe(1);
 });
 
@@ -67,15 +69,15 @@ test.each([
   ["an error with nothing", { success: false }, "SERVICE_FAULT"],
 ])("a reply that is %s is returned as %s", async (_what, data, code) => {
   const p = await base.clone();
-  const done = await answer(p, tagOf(await ask(p), "Correlation-Id"), data, { Action: "Error-Response" });
+  const done = await answer(p, await ask(p), data, { Action: "Error-Response" });
   expect(JSON.parse(done.messages[0]?.Data ?? "").error.code).toBe(code);
 });
 
 test("a repeated request is answered once while it is open, and afterwards with the same answer", async () => {
   const p = await base.clone();
-  const correlation = tagOf(await ask(p), "Correlation-Id");
+  const asked = await ask(p);
   expect((await ask(p)).messages).toHaveLength(0);
-  const done = await answer(p, correlation, { success: true });
+  const done = await answer(p, asked, { success: true });
   const again = await ask(p);
   expect(again.messages).toHaveLength(1);
   expect(again.messages[0]?.Data).toBe(done.messages[0]?.Data);
@@ -150,9 +152,9 @@ describe("an overdue call is given up whoever handles the next message", () => {
 
   test("unless that message answers it, however late", async () => {
     const p = await base.clone();
-    const correlation = tagOf(await ask(p), "Correlation-Id");
+    const asked = await ask(p);
     p.now += 3_600_000;
-    const done = await answer(p, correlation, { success: true });
+    const done = await answer(p, asked, { success: true });
     expect(done.messages.map(({ Data }) => JSON.parse(Data ?? "").success)).toEqual([true]);
   });
 });
@@ -176,12 +178,7 @@ end)`,
   ] as const) {
     const copy = await p.clone();
     const asked = await copy.send({ From: STRANGER, Action: "BUY", "Correlation-Id": "q" });
-    const done = await answer(
-      copy,
-      tagOf(asked, "Correlation-Id"),
-      { success },
-      { Action: "RESERVE-Response" },
-    );
+    const done = await answer(copy, asked, { success }, { Action: "RESERVE-Response" });
     const { error } = JSON.parse(done.messages.find(({ Target }) => Target === STRANGER)?.Data ?? "");
     expect(error.code).toBe("INTERNAL");
     expect(error.remedy).toContain(remedy);
@@ -192,7 +189,7 @@ end)`,
 
 test("a continuation that fails changes no state and answers INTERNAL", async () => {
   const p = await base.clone();
-  const done = await answer(p, tagOf(await ask(p, { fail: true }), "Correlation-Id"), { success: true });
+  const done = await answer(p, await ask(p, { fail: true }), { success: true });
   const reply = done.messages.find(({ Target }) => Target === STRANGER);
   const { error } = JSON.parse(reply?.Data ?? "");
   // The peer's effect remains: nothing is claimed about it.
@@ -247,7 +244,7 @@ test.each([
   ["a success that is no boolean", { success: "yes" }, { success: true }],
 ])("a reply of another shape is accepted: %s", async (_what, data, expected) => {
   const p = await base.clone();
-  const done = await answer(p, tagOf(await ask(p), "Correlation-Id"), data);
+  const done = await answer(p, await ask(p), data);
   expect(JSON.parse(done.messages[0]?.Data ?? "").got).toEqual(expected);
 });
 
@@ -256,7 +253,10 @@ test("a reply is matched by aos' X-Reference, whatever its action, and only from
   const asked = await ask(p);
   const reference = String(tagOf(asked, "Reference"));
   const say = (From: string, tags: Record<string, string>) =>
-    p.send({ From, Owner: MESSENGER, Data: '{"moves":1}', Tags: tags });
+    p.send({
+      ...{ From, Owner: MESSENGER, Data: '{"moves":1}' },
+      Tags: { ...tags, ...sentFor(p.id, reference) },
+    });
   expect((await say(STRANGER, { "X-Reference": reference })).messages).toEqual([]);
   expect((await say(FRIEND, { "X-Reference": `${reference}0` })).messages).toEqual([]);
   const done = await say(FRIEND, { "X-Reference": reference, Action: "PING" });
@@ -279,6 +279,63 @@ test("a reply that names nothing is matched by its chain, if the messenger names
   expect((await say({ "Pushed-For": root, "Fleet-Notice": "STARTUP" })).messages).toEqual([]);
   const done = await say({ "Pushed-For": root });
   expect(JSON.parse(done.messages[0]?.Data ?? "").got).toEqual({ success: true, data: "plain" });
+});
+
+describe("whoever has a peer send a message with the ids of a call, it answers the call only if it was sent for it", () => {
+  const CHAIN = "r".repeat(43);
+  /** A call, and what its reply names: anybody can read all of it. */
+  async function called(p: Aos) {
+    const asked = await p.send({ From: STRANGER, Action: "ASK", Data: {}, "Correlation-Id": "q", Id: CHAIN });
+    const [correlation, reference] = [tagOf(asked, "Correlation-Id"), tagOf(asked, "Reference")];
+    const say = async (tags: Record<string, string>) => {
+      const ids = { "Correlation-Id": correlation, "X-Reference": reference };
+      const message = { From: FRIEND, Owner: MESSENGER, Action: "PING-Response", Data: { success: true } };
+      const { messages } = await p.send({ ...message, Tags: { ...ids, ...tags } });
+      return messages.filter(({ Target }) => Target === STRANGER).length;
+    };
+    return { reference, say };
+  }
+
+  test("by what the library of the peer says", async () => {
+    const p = await base.clone();
+    const { reference, say } = await called(p);
+    // The network's chain does not count then.
+    for (const forged of [sentFor(STRANGER, reference), sentFor(p.id, `${reference}0`), sentFor(p.id, "-")])
+      expect(await say({ ...forged, "Pushed-For": CHAIN })).toBe(0);
+    expect(await say(sentFor(p.id, reference))).toBe(1);
+  });
+
+  test("else by the last chain that the message names, because the messenger appends its own", async () => {
+    const p = await base.clone();
+    const { say } = await called(p);
+    expect(await say({})).toBe(0);
+    expect(await say({ "Pushed-For": "s".repeat(43) })).toBe(0);
+    expect(await say({ "Pushed-For": CHAIN })).toBe(1);
+  });
+
+  test("what a peer without the library says of itself does not count: it may be copied", async () => {
+    const p = await base.clone();
+    const Data = { peers: { friend: FRIEND }, withoutLibrary: ["friend"] };
+    await p.send({ Action: "WIRE_PEERS", Epoch: "1", Data });
+    const { reference, say } = await called(p);
+    expect(await say(sentFor(p.id, reference))).toBe(0);
+    expect(await say({ ...sentFor(STRANGER, reference), "Pushed-For": CHAIN })).toBe(1);
+  });
+});
+
+test("every message that a process sends names the request that it is sent for, whatever the program says", async () => {
+  const p = await base.clone();
+  await p.eval(`Handlers.add("say", "Say", function(m)
+    ao.send({ Target = "x", ["fleet-sent-for"] = "a", Tags = { ["Fleet-Sent-For"] = "b" } })
+    m.reply({ ["Fleet-Sent-For"] = "c" })
+  end)`);
+  const Tags = { Reference: "9", "Fleet-Sent-For": "d" };
+  const sent = await p.send({ From: FRIEND, Owner: MESSENGER, Action: "Say", Tags, Id: address("handled") });
+  const said = sent.messages.map((message) =>
+    message.Tags.filter(({ name }) => name.toLowerCase() === "fleet-sent-for").map(({ value }) => value),
+  );
+  const named = `${FRIEND} 9 ${address("handled")}`;
+  expect(said).toEqual([[named], [named]]);
 });
 
 test("PROCESS_CONFIG limits how many calls wait, and for how long", async () => {
@@ -304,7 +361,7 @@ test("a call to a peer that is not wired is a typed error", async () => {
 
 test("on retirement waiting callers are answered, and a late reply changes nothing", async () => {
   const p = await base.clone();
-  const correlation = tagOf(await ask(p), "Correlation-Id");
+  const asked = await ask(p);
   const retired = await p.send({ Action: "RETIRE", Epoch: "1" });
   expect(
     retired.messages.map((message) => [message.Target, JSON.parse(message.Data ?? "").error?.code]),
@@ -312,7 +369,7 @@ test("on retirement waiting callers are answered, and a late reply changes nothi
     [STRANGER, "GONE"],
     [p.owner, undefined],
   ]);
-  expect((await answer(p, correlation, { success: true })).messages).toHaveLength(0);
+  expect((await answer(p, asked, { success: true })).messages).toHaveLength(0);
   expect(await p.value("Fleet.store.states.counter.n")).toBe(0);
 });
 

@@ -1,6 +1,15 @@
 /** The places of a router: nobody closes it for others, and what cannot be sent takes none. On real aos. */
 import { beforeAll, describe, expect, test } from "vitest";
-import { type Aos, address, boot, MESSENGER, OWNER, type Reply, readReply } from "../processes/aos.ts";
+import {
+  type Aos,
+  address,
+  boot,
+  MESSENGER,
+  OWNER,
+  type Reply,
+  readReply,
+  sentFor,
+} from "../processes/aos.ts";
 
 const ROUTER = `local fleet = require("fleet")
 fleet.process { name = "router", version = "1.0.0", capabilities = { "TRAFFIC_ROUTING" } }
@@ -36,7 +45,11 @@ async function ask(p: Aos, from: string, service = "quiet", more: Record<string,
 const answer = (p: Aos, asked: Reply | undefined, more: Record<string, unknown> = {}) =>
   p.send({
     ...{ From: asked?.target ?? "", Owner: MESSENGER, Action: "Ask-Response", Data: { success: true } },
-    ...{ "Correlation-Id": asked?.correlationId ?? "", Timestamp: p.now },
+    ...{
+      "Correlation-Id": asked?.correlationId ?? "",
+      ...sentFor(p.id, asked?.tags.Reference),
+      Timestamp: p.now,
+    },
     ...more,
   });
 

@@ -1,6 +1,14 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import { HOLD_CODES, TrafficStateSchema } from "../../src/delivery/wire.ts";
-import { type Aos, address, boot, MESSENGER, type Reply, type SendResult } from "../processes/aos.ts";
+import {
+  type Aos,
+  address,
+  boot,
+  MESSENGER,
+  type Reply,
+  type SendResult,
+  sentFor,
+} from "../processes/aos.ts";
 
 const BLUE = address("blue");
 const GREEN = address("green");
@@ -56,6 +64,7 @@ const answer = (
     Owner: MESSENGER,
     Action: `${tagOf(asked, "Action")}-Response`,
     "Correlation-Id": tagOf(asked, "Correlation-Id"),
+    ...sentFor(p.id, tagOf(asked, "Reference")),
     Data: data,
     ...more,
   });
@@ -273,6 +282,41 @@ describe("a proof", () => {
     await prove(p, "r2", { [GREEN]: "new" }, change);
     expect((await look(p)).proofs[GREEN]).toMatchObject({ status: "refused", detail });
     expect(code(await set(p, { ...NEXT, step: 1, services: routes(500) }))).toBe("UNPROVEN_TARGET");
+  });
+
+  test("is asked for once more if the first check is lost, by a message of its own", async () => {
+    const p = await steady();
+    const targets = { [GREEN]: "new" };
+    const { messages } = await control(p, "PROVE_TARGETS", { release: "r2", targets });
+    const nonceOf = (asked: (typeof messages)[number] | undefined) =>
+      JSON.parse(asked?.Data ?? "{}").healthCheck?.nonce;
+    const lost = messages.find(({ Target }) => Target === GREEN);
+    p.now += 30_000;
+    const again = (await p.send({ From: PLAYER, Action: "Info" })).messages.find(
+      ({ Target }) => Target === GREEN,
+    );
+    expect([nonceOf(again) !== undefined, nonceOf(again) === nonceOf(lost)]).toEqual([true, false]);
+    expect((await look(p)).proofs[GREEN]).toMatchObject({ status: "asked" });
+    p.now += 30_000;
+    const third = await p.send({ From: PLAYER, Action: "Info" });
+    expect(third.messages.filter(({ Target }) => Target === GREEN)).toEqual([]);
+    const detail = expect.stringContaining("TIMEOUT");
+    expect((await look(p)).proofs[GREEN]).toMatchObject({ status: "refused", detail });
+    // The second one is answered.
+    await control(p, "PROVE_TARGETS", { release: "r2", targets });
+    p.now += 30_000;
+    const [asked] = (await p.send({ From: PLAYER, Action: "Info" })).messages.filter(
+      ({ Target }) => Target === GREEN,
+    );
+    const health = {
+      success: true,
+      healthStatus: "HEALTHY",
+      checks: [],
+      nonce: nonceOf(asked),
+      sourceHash: "new",
+    };
+    await answer(p, GREEN, asked, health);
+    expect((await look(p)).proofs[GREEN]).toMatchObject({ status: "proven" });
   });
 
   test("is for the process itself, one release and one code", async () => {

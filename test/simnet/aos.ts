@@ -79,6 +79,8 @@ export function outMessage(
     tags: readonly Tag[];
     data: string;
     inReplyTo?: string | undefined;
+    /** The message that is handled: the library names it in what the process sends. */
+    sentFor: ModelMessage;
   },
 ): ModelOut {
   state.reference += 1;
@@ -93,8 +95,15 @@ export function outMessage(
       { name: "Reference", value: String(state.reference) },
       ...input.tags,
       ...(input.inReplyTo === undefined ? [] : [{ name: "X-Reference", value: input.inReplyTo }]),
+      ...(state.fleet === undefined ? [] : [{ name: "Fleet-Sent-For", value: nameOf(input.sentFor) }]),
     ],
   };
+}
+
+/** The sender of a message, the sender's number of it, and its id. */
+function nameOf({ from, id, tags }: ModelMessage): string {
+  const part = (value = "") => (/^[\w-]{1,64}$/.test(value) ? value : "-");
+  return [from, tags.findLast(({ name }) => name === "Reference")?.value, id].map(part).join(" ");
 }
 
 function empty(messages: readonly ModelOut[]): ModelResult {

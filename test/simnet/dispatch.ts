@@ -174,5 +174,6 @@ function reply(
     ],
     data: JSON.stringify(data),
     inReplyTo: tagOf(message.tags, "Reference"),
+    sentFor: message,
   });
 }

@@ -264,6 +264,7 @@ function scopeOf(state: ProcessState, process: ModelProcess, message: ModelMessa
         tags: [...given, ...nested].map(([name, value]) => ({ name, value: kept(value) })),
         data: table.Data === undefined ? "" : text(table.Data),
         inReplyTo,
+        sentFor: message,
       }),
     );
     return null;

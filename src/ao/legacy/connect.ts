@@ -189,6 +189,7 @@ function reading(
         () => postMonitor(mu, wallet, input, budget),
         backoff,
       ),
+    chains: true,
     dryRunner: "wallet",
     dryrun: ({ processId, tags, data, from = wallet.address }, budget) =>
       retrying(

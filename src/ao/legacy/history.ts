@@ -4,7 +4,7 @@ import { unitNotAo, unitRefused } from "../errors.ts";
 import type { Ao, Scheduled } from "../port.ts";
 import { type Backoff, retrying } from "../retry.ts";
 import { type Answer, FROM_ITSELF, type Unit } from "../shared/http.ts";
-import { authoritiesIn, claimedSender, sentElsewhere, withSenders } from "../shared/senders.ts";
+import { authoritiesIn, claimedChain, claimedSender, sentElsewhere, withSenders } from "../shared/senders.ts";
 import { actionOf, TagSchema, tagList, tagsOf } from "../shared/tags.ts";
 import { FullEntrySchema, hasNoMessage, isNotFound, pageOf } from "./entries.ts";
 
@@ -104,6 +104,7 @@ function scheduled({ message, assignment }: z.infer<typeof FullEntrySchema>): Sc
     ...(message ? {} : { assignmentId: assignment.id }),
     timestamp: Number(order.Timestamp ?? 0),
     ...claimedSender(tags, message?.owner.address ?? ""),
+    ...claimedChain(tags),
     action: actionOf(tags),
     tags: tagsOf(tags),
     data: message?.data ?? "",

@@ -167,6 +167,7 @@ function reading(
         budget,
         async () => (await slots.of(processId, messageId, budget)) !== undefined,
       ),
+    chains: false,
     // A node drops the signature of a dry run.
     dryRunner: "stranger",
     dryrun: (input, budget) =>

@@ -17,7 +17,8 @@ export const sentElsewhere = (
 ): Pick<Scheduled, "sentTo"> => (target && target !== processId ? { sentTo: target } : {});
 
 /**
- * Believes a claim only of a message that was pushed by an authority of the receiving process, as aos does: every other sender is the signer.
+ * Believes a claim, and what a message says of its chain, only if an authority of the receiving process pushed it, as aos does: every other sender
+ * is the signer.
  *
  * @param authorities reads the receiver's authorities; called only if a message has a claim
  */
@@ -25,12 +26,20 @@ export async function withSenders(
   messages: readonly Scheduled[],
   authorities: () => Promise<ReadonlySet<string>>,
 ): Promise<Scheduled[]> {
-  if (messages.every(({ claims }) => claims === undefined)) return [...messages];
-  const trusted = await authorities();
+  const hasClaims = messages.some(({ claims }) => claims !== undefined);
+  const trusted = hasClaims ? await authorities() : new Set<string>();
   return messages.map((message) => {
-    const { claims, ...rest } = message;
-    return claims !== undefined && trusted.has(message.from) ? { ...rest, from: claims } : message;
+    const { claims, pushedFor, ...rest } = message;
+    if (claims === undefined) return rest;
+    if (!trusted.has(message.from)) return { ...rest, claims };
+    return { ...rest, from: claims, ...(pushedFor === undefined ? {} : { pushedFor }) };
   });
+}
+
+/** What a message says of its chain. A messenger appends its tag to those of the program, so only the last one can be its own. Pure. */
+export function claimedChain(tags: Readonly<TagList>): Pick<Scheduled, "pushedFor"> {
+  const last = tags.findLast(({ name }) => name === "Pushed-For");
+  return last === undefined ? {} : { pushedFor: last.value };
 }
 
 /** The authorities that a spawn names: each tag, and each address of a list. Pure. */

@@ -38,7 +38,7 @@ export function composeWithoutLibrary(
   const result = `${READ_CODE_LUA}(${luaString(marker)})`;
   const guard = [
     `local __e = ${epoch}${commit.repeats === true ? repeatGuard(result) : ""}`,
-    `local __f = ${LIBRARY_LUA} if __f then local refused = __f.guard(__e) if refused then return refused end if __f.aosNormalize and ao.normalize == __f.normalize then ao.normalize = __f.aosNormalize end local u = package.loaded[".utils"] if __f.aosMatchesSpec and u.matchesSpec == __f.matchesSpec then u.matchesSpec = __f.aosMatchesSpec end if __f.aosResult and ao.result == __f.result then ao.result = __f.aosResult end for _, n in ipairs(__f.handlerNames or { "fleet", "fleet.unknown" }) do Handlers.remove(n) end if rawget(_G, "Fleet") == __f then rawset(_G, "Fleet", nil) end package.loaded[".fleet-library"] = nil end${drop}`,
+    `local __f = ${LIBRARY_LUA} if __f then local refused = __f.guard(__e) if refused then return refused end if __f.aosNormalize and ao.normalize == __f.normalize then ao.normalize = __f.aosNormalize end local u = package.loaded[".utils"] if __f.aosMatchesSpec and u.matchesSpec == __f.matchesSpec then u.matchesSpec = __f.aosMatchesSpec end if __f.aosSend and ao.send == __f.send then ao.send = __f.aosSend end if __f.aosResult and ao.result == __f.result then ao.result = __f.aosResult end for _, n in ipairs(__f.handlerNames or { "fleet", "fleet.unknown" }) do Handlers.remove(n) end if rawget(_G, "Fleet") == __f then rawset(_G, "Fleet", nil) end package.loaded[".fleet-library"] = nil end${drop}`,
   ];
   // The library's own list of loads goes with it.
   const keep =

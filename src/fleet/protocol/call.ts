@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Evaluation, Tags } from "../../ao/port.ts";
-import { replyAmong, replyNaming, type SentRequest } from "../../ao/replies.ts";
+import { replyAmong, replyElsewhere, type SentRequest } from "../../ao/replies.ts";
 import { type Budget, budgetOf } from "../../core/budget.ts";
 import { FleetError, tolerate } from "../../core/errors.ts";
 import type { FleetSession } from "../fleet-session.ts";
@@ -68,11 +68,11 @@ export async function call(fleet: FleetSession, call: Call): Promise<Reply> {
     call,
     sent.id,
     evaluation,
-    await faultInForwarded(fleet, sent.id, evaluation.messages, DIAGNOSIS_SECONDS),
+    await faultInForwarded(fleet, processId, sent.id, evaluation.messages, DIAGNOSIS_SECONDS),
   );
 }
 
-/** Searches the newest evaluations for a reply that names the request. */
+/** Searches the newest evaluations for a reply that names the request, and was sent for it. */
 async function named(
   { session }: FleetSession,
   processId: string,
@@ -81,7 +81,7 @@ async function named(
 ): Promise<Reply | undefined> {
   const { items } = await session.ao.results({ processId, limit: 25, newestFirst: true }, budget);
   for (const item of items) {
-    const later = replyNaming(item.messages, asked);
+    const later = replyElsewhere(item.messages, asked, session.ao.chains);
     if (later) return asReply(asked.messageId, later, item);
   }
   return undefined;
@@ -107,8 +107,8 @@ function chainOf(
     if (latest === undefined) return undefined;
     next ??= Math.max(0, latest - BEFORE);
     for (const scheduled of await history.range(processId, next, latest)) {
-      const { slot, tags } = scheduled;
-      if (tags["Pushed-For"] === asked.messageId) {
+      const { slot, pushedFor } = scheduled;
+      if (pushedFor === asked.messageId) {
         const result = await history.result(processId, resultIdOf(scheduled));
         // Not evaluated yet: read again at the next call.
         if (!result) return undefined;

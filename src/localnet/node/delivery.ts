@@ -25,24 +25,19 @@ interface DeliveryParts {
 
 /**
  * Delivers the outbox of a slot, and the outboxes that follow from it, before it returns. Delivering a slot a second time sends
- * everything a second time, as on real nodes.
+ * everything a second time, as on real nodes. A node tells the receiver nothing of the chain that a message belongs to.
  */
 export function deliveryOf({ context, evaluating, schedule }: DeliveryParts) {
   const { store, messenger } = context;
 
-  async function deliver(
-    process: string,
-    slot: number,
-    root: string | null,
-    signal: AbortSignal,
-  ): Promise<Delivered[]> {
+  async function deliver(process: string, slot: number, signal: AbortSignal): Promise<Delivered[]> {
     const result = await evaluating.resultAt(process, slot, signal);
     if (result.Error !== undefined) throw new Error(result.Error);
-    const sender = senderOf(store, { process, root }, "ao.N.1");
+    const sender = senderOf(store, { process, root: null }, "ao.N.1");
     const all: Delivered[] = [];
     for (const out of result.Messages) {
       if (out.Target === undefined || out.Target === "" || isPatch(out)) continue;
-      all.push(await deliverItem(await messenger.sign(messageFields(sender, out)), root, signal));
+      all.push(await deliverItem(await messenger.sign(messageFields(sender, out)), signal));
     }
     for (const out of result.Spawns) all.push(...(await spawn(out)));
     return all;
@@ -51,14 +46,11 @@ export function deliveryOf({ context, evaluating, schedule }: DeliveryParts) {
       const item = await messenger.sign(spawnFields(sender, out));
       const { nonce } = await schedule(item);
       const told = await messenger.sign(spawnedFields(sender, out, item.id));
-      return [
-        { id: item.id, target: item.id, slot: nonce, outbox: [] },
-        await deliverItem(told, root, signal),
-      ];
+      return [{ id: item.id, target: item.id, slot: nonce, outbox: [] }, await deliverItem(told, signal)];
     }
   }
 
-  async function deliverItem(item: ParsedItem, root: string | null, signal: AbortSignal): Promise<Delivered> {
+  async function deliverItem(item: ParsedItem, signal: AbortSignal): Promise<Delivered> {
     const { id, target } = item;
     if (store.process(target)?.scheduler !== context.node.address) {
       publish(context, item);
@@ -66,7 +58,7 @@ export function deliveryOf({ context, evaluating, schedule }: DeliveryParts) {
     }
     const { nonce: slot } = await schedule(item);
     try {
-      return { id, target, slot, outbox: await deliver(target, slot, root, signal) };
+      return { id, target, slot, outbox: await deliver(target, slot, signal) };
     } catch (error) {
       return { id, target, slot, error: error instanceof Error ? error.message : String(error), outbox: [] };
     }

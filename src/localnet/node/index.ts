@@ -115,11 +115,9 @@ class Node {
 
   async #pushed(context: Context, process: string, slot: number) {
     const { store } = this.#parts.context;
-    const [entry] = store.assignments(process, { fromNonce: slot, toNonce: slot, limit: 1 });
-    const root = entry && (tagValue(store.item(entry.message)?.tags ?? [], "Pushed-For") ?? entry.message);
     try {
       requireRunnable(this.#parts.quirks, store.process(process));
-      const delivered = await this.#deliver(process, slot, root ?? null, context.req.raw.signal);
+      const delivered = await this.#deliver(process, slot, context.req.raw.signal);
       return { body: { process, slot, ...tree(delivered) } };
     } catch (error) {
       if (error instanceof UnitError) throw error;

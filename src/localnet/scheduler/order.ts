@@ -69,6 +69,7 @@ export function deepHash(item: {
   readonly data: Uint8Array;
 }): string {
   const tags = item.tags
+    .filter(({ name }) => name !== "Pushed-For")
     .map(({ name, value }) => [name, value])
     .sort(([a = ""], [b = ""]) => (a < b ? -1 : a > b ? 1 : 0));
   return createHash("sha256")

@@ -6,7 +6,7 @@ import { UnitError } from "./http.ts";
 import { memoryCache } from "./memory-cache.ts";
 import { evaluatedMessage, fromOf } from "./message.ts";
 import { keepPatches, patchesOf } from "./patches.ts";
-import { effectsOf } from "./pushed.ts";
+import { effectsOf, rootOf } from "./pushed.ts";
 import { assignmentShownFor } from "./scheduling.ts";
 
 /** A message that a cron creates. */
@@ -108,7 +108,7 @@ class Evaluations implements Evaluating {
       ordinate: assignment.nonce,
       cron: null,
       message: assignment.message,
-      root: rootOf(item.tags) ?? assignment.message,
+      root: rootOf(assignment, item, this.#context.messenger.address),
     };
     if (this.#isSkipped(assignment))
       this.#keep(assignment.process, message, about, { isOnNode: true, result: EMPTY });
@@ -278,10 +278,6 @@ interface About {
 
 /** The result of an item that a node skips. */
 const EMPTY: EvaluationResult = { Output: "", Messages: [], Spawns: [], Assignments: [] };
-
-function rootOf(tags: readonly Tag[]): string | undefined {
-  return tags.find(({ name }) => name === "Pushed-For")?.value;
-}
 
 /** The real unit's error for a process that the gateway does not show. */
 const PROCESS_UNKNOWN = "TypeError: Cannot read properties of undefined (reading 'tags')";

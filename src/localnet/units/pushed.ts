@@ -1,6 +1,14 @@
 import type { ItemFields } from "../ans104.ts";
 import type { Store } from "../store/store.ts";
-import { type Effect, type EvaluationResult, type OutItem, type Tag, tagValue } from "../types.ts";
+import {
+  type Assignment,
+  type Effect,
+  type EvaluationResult,
+  type ItemRecord,
+  type OutItem,
+  type Tag,
+  tagValue,
+} from "../types.ts";
 
 /** The effects of an evaluation, in the order in which they are pushed; none if it failed. */
 export function effectsOf(process: string, root: string | null, result: EvaluationResult): Effect[] {
@@ -12,6 +20,21 @@ export function effectsOf(process: string, root: string | null, result: Evaluati
     ...each("spawn", result.Spawns),
     ...each("assignment", result.Assignments),
   ];
+}
+
+/**
+ * The first message of the chain that an entry belongs to. Like the real unit: the chain of a message that a messenger pushed, which is its last tag,
+ * and null if a cron began it; any other item, and an assignment by its own id, begins a chain, whatever its tags say.
+ */
+export function rootOf(
+  { id, message, assigned }: Assignment,
+  { owner, tags }: ItemRecord,
+  messenger: string,
+): string | null {
+  if (assigned) return id;
+  if (owner !== messenger) return message;
+  const last = tags.at(-1);
+  return last?.name === "Pushed-For" ? last.value : null;
 }
 
 /** The process whose outbox is pushed, as the pushed items name it. */

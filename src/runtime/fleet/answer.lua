@@ -12,8 +12,8 @@ local OWN = {
   ["Action"] = true, ["Correlation-Id"] = true, ["Status"] = true, ["Request-Action"] = true, ["Reply-Action"] = true,
   ["Reference"] = true, ["X-Reference"] = true, ["X-Origin"] = true, ["Reply-To"] = true, ["Forwarded-By"] = true,
   ["Data-Protocol"] = true, ["Variant"] = true, ["Type"] = true, ["From-Process"] = true, ["From-Module"] = true, ["Ref_"] = true,
-  ["Pushed-For"] = true, ["Read-Only"] = true, ["Fleet-Notice"] = true, ["Fleet-For"] = true, ["On-Behalf-Of"] = true, ["Traffic-Key"] = true,
-  ["Service"] = true, ["Epoch"] = true, ["Target"] = true, ["Data"] = true, ["Anchor"] = true, ["From"] = true, ["Owner"] = true,
+  ["Pushed-For"] = true, ["Read-Only"] = true, ["Fleet-Notice"] = true, ["Fleet-For"] = true, ["Fleet-Sent-For"] = true,
+  ["On-Behalf-Of"] = true, ["Traffic-Key"] = true, ["Service"] = true, ["Epoch"] = true, ["Target"] = true, ["Data"] = true, ["Anchor"] = true, ["From"] = true, ["Owner"] = true,
   ["Id"] = true, ["Timestamp"] = true, ["Nonce"] = true, ["Block-Height"] = true, ["Hash-Chain"] = true, ["Cron"] = true,
   ["Module"] = true, ["Tags"] = true, ["TagArray"] = true, ["Signature"] = true, ["Assignments"] = true, ["Mirror"] = true,
 }

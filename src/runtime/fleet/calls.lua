@@ -16,6 +16,7 @@ local reply = require("fleet.reply")
 local room = require("fleet.call-room")
 local run = require("fleet.run")
 local sendable = require("fleet.sendable")
+local sentFor = require("fleet.sent-for")
 local shared = require("fleet.shared")
 local slots = require("fleet.slots")
 local stats = require("fleet.stats")
@@ -81,6 +82,7 @@ function calls.open(target, name, action, data, continuation, options)
       forwards = options and options.forwards, by = by, author = request,
       origin = Fleet.context and Fleet.context.id,
       key = Fleet.context and Fleet.context.key,
+      sentFor = sentFor.request(),
     }
     state.count = state.count + 1
     if Fleet.context then Fleet.context.calls = true end
@@ -191,7 +193,7 @@ end
 local function resume(call, data, msg, raw)
   local ok, raised, _, trace = run.protected(function()
     call.continuation(data, msg, raw)
-  end, { id = call.origin, key = call.key, by = call.by, continues = true })
+  end, { id = call.origin, key = call.key, by = call.by, continues = true, sentFor = call.sentFor })
   run.aside("stats", stats.ran, not ok and not fail.is(raised), author.now())
   if ok then return end
   local failure = raised
@@ -245,7 +247,7 @@ function calls.expire(msg)
   -- Those that are due and stay, because this message answers them, are looked at again with the next message.
   state.due = (#calling > 0 or #waiting > 0) and now or math.min(nextCall, nextWait)
   if #calling == 0 and #waiting == 0 then return end
-  local answered = matching.find(msg) or matching.byChain(msg)
+  local answered = matching.find(msg) or matching.unnamed(msg)
   local asker = answered and state.open[answered].origin
   for _, correlation in ipairs(calling) do
     if state.open[correlation] and correlation ~= answered then

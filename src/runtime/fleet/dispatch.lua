@@ -19,6 +19,7 @@ local registry = require("fleet.registry")
 local reply = require("fleet.reply")
 local run = require("fleet.run")
 local seen = require("fleet.seen")
+local sentFor = require("fleet.sent-for")
 local shared = require("fleet.shared")
 local stats = require("fleet.stats")
 local store = require("fleet.store")
@@ -225,6 +226,7 @@ end
 -- Calls are timed out here because aos empties the outbox after `ao.normalize`.
 function dispatch.first(msg)
   if envelope.isRepeated(msg) then return true end
+  run.aside("the request of a message", sentFor.begin, msg)
   author.as(author.own(), run.aside, "calls that wait too long", calls.expire, msg)
   local entry, isOffered = entryOf(msg)
   results.begin(msg, isOffered and entry.action or nil)
@@ -253,7 +255,7 @@ end
 --- Handles a message that `first` matched.
 function dispatch.handle(msg)
   if envelope.isRepeated(msg) then return answerAgain(msg) end
-  local call = matching.find(msg) or matching.byChain(msg)
+  local call = matching.find(msg) or matching.unnamed(msg)
   if call then return calls.receive(msg, call) end
   local entry = registry.find(msg.Action)
   if entry then return handle(entry, msg) end
@@ -269,7 +271,7 @@ end
 function dispatch.matchesLast(msg)
   if envelope.isRepeated(msg) then return true end
   if msg.Action == "Eval" or msg.Tags.Type == "Process" then return false end
-  if matching.byChain(msg) then return true end
+  if matching.unnamed(msg) then return true end
   if entryOf(msg) then return not results.isAnswered(msg) end
   if type(msg.Action) ~= "string" or msg.Action == "" or results.isHandled(msg) then return false end
   if store.process.declared then return true end
@@ -280,7 +282,7 @@ end
 -- protocol, asked for it; drops an answer that is not awaited.
 function dispatch.last(msg)
   if envelope.isRepeated(msg) then return answerAgain(msg) end
-  local call = matching.byChain(msg)
+  local call = matching.unnamed(msg)
   if call then return calls.receive(msg, call) end
   local entry = entryOf(msg)
   if entry then return handle(entry, msg) end

@@ -8,6 +8,7 @@ local integrity = require("fleet.integrity")
 local json = require("fleet.json")
 local node = require("fleet.node")
 local seen = require("fleet.seen")
+local sentFor = require("fleet.sent-for")
 local store = require("fleet.store")
 local ticks = require("fleet.ticks")
 local waiting = require("fleet.waiting")
@@ -58,6 +59,15 @@ local function rawTag(msg, name)
   return nil
 end
 
+-- A messenger appends its own tags to those of the sender.
+local function lastTag(msg, name)
+  for i = type(msg.Tags) == "table" and #msg.Tags or 0, 1, -1 do
+    local tag = msg.Tags[i]
+    if type(tag) == "table" and tag.name == name then return type(tag.value) == "string" and tag.value or nil end
+  end
+  return nil
+end
+
 local function trimInbox()
   if not store.process.declared or type(Inbox) ~= "table" then return end
   while #Inbox > INBOX do table.remove(Inbox, 1) end
@@ -94,8 +104,12 @@ local function wrap(original)
       cron = msg.Cron == true or msg.Cron == "true" or scheduledAt ~= nil,
       scheduledAt = scheduledAt,
       data = msg.Data,
-      -- Only trusted in messages that a messenger pushed: a signer can set any tag.
-      pushedFor = msg.Owner ~= msg.From and rawTag(msg, "Pushed-For") or nil,
+      owner = msg.Owner,
+      reference = lastTag(msg, "Reference"),
+      -- Only trusted in messages that a messenger pushed, because a signer can set any tag, and only the last one, because a messenger appends its
+      -- own to those of the program. Nodes add none.
+      pushedFor = msg.Owner ~= msg.From and not node.isHere() and lastTag(msg, "Pushed-For") or nil,
+      sentFor = msg.Owner ~= msg.From and lastTag(msg, sentFor.TAG) or nil,
       target = msg.Target,
       hasCode = hasCode,
       behalf = rawTag(msg, "On-Behalf-Of"),
@@ -181,6 +195,13 @@ end
 --- The first message of the chain that the current message was pushed for; nil if it was not pushed, or the network does not report it.
 function envelope.pushedFor()
   return Fleet.current and Fleet.current.pushedFor
+end
+
+--- The request that the current message was sent for, as the library of the process that sent it says; nil if that has none.
+-- @treturn ?string the sender of the request
+-- @treturn ?string the sender's number of it
+function envelope.sentFor()
+  return sentFor.parse(Fleet.current and Fleet.current.sentFor)
 end
 
 --- The first message of the chain that outgoing messages belong to.

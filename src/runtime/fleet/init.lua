@@ -29,6 +29,7 @@ local partition = require("fleet.partition")
 local published = require("fleet.published")
 local registry = require("fleet.registry")
 local reply = require("fleet.reply")
+local sentFor = require("fleet.sent-for")
 local state = require("fleet.state")
 local stats = require("fleet.stats")
 local results = require("fleet.handler-results")
@@ -38,6 +39,7 @@ local wiring = require("fleet.wiring")
 local Fleet = Fleet
 
 envelope.install()
+sentFor.install()
 require("fleet.actions")
 
 --- Declares the process. Without it, the program counts as one that does not use the fleet: it still answers the

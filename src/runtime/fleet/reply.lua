@@ -5,6 +5,7 @@ local json = require("fleet.json")
 local envelope = require("fleet.envelope")
 local replyLimits = require("fleet.reply-limits")
 local sendable = require("fleet.sendable")
+local sentFor = require("fleet.sent-for")
 
 local reply = {}
 
@@ -69,7 +70,7 @@ function reply.send(to, ok, text, more)
     text = reply.failure(fail.new("TOO_LARGE", "the answer cannot be sent on: " .. problem,
       ok and "The request was performed. Read its outcome in another way." or "The request was refused."))
   end
-  ao.send({ Target = to.target, Data = text, Tags = tags })
+  sentFor.with({ from = to.target, reference = to.reference }, ao.send, { Target = to.target, Data = text, Tags = tags })
 end
 
 --- Whether an action is an answer. Answers are never answered, because two processes would otherwise send messages forever.

@@ -70,6 +70,17 @@ local function judged(proof, nonce, answer)
   end
 end
 
+-- A lost check refuses no release: it is sent once more. A scheduler refuses a message whose content it has already, also from somebody who has only
+-- copied it, so the second one has a nonce of its own.
+local function ask(id, proof, nonce, isFirst)
+  calls.open(id, id, "HEALTH_CHECK", { healthCheck = { checkType = "ALL", nonce = nonce, expectedSourceHash = proof.revision } }, function(answer)
+    -- Ignored if the proof was requested again or dropped meanwhile.
+    if S.proofs[id] ~= proof then return end
+    if isFirst and not answer.success and answer.error.code == "TIMEOUT" then return ask(id, proof, nonce .. ":again", false) end
+    judged(proof, nonce, answer)
+  end)
+end
+
 local ID = { type = "string", pattern = "^[%w_-]+$", minLength = 43, maxLength = 43, like = "an AO process id" }
 
 registry.on("PROVE_TARGETS", {
@@ -86,14 +97,10 @@ registry.on("PROVE_TARGETS", {
     local revision, known = data.targets[id], S.proofs[id]
     local done = known and known.status == "proven" and known.release == data.release and known.revision == revision
     if not done then
-      local nonce = tostring(msg.Id) .. ":" .. i
       local proof = { release = data.release, revision = revision, status = "asked", at = envelope.now() }
       S.proofs[id] = proof
       asked[#asked + 1] = id
-      calls.open(id, id, "HEALTH_CHECK", { healthCheck = { checkType = "ALL", nonce = nonce, expectedSourceHash = revision } }, function(answer)
-        -- Ignored if the proof was requested again or dropped meanwhile.
-        if S.proofs[id] == proof then judged(proof, nonce, answer) end
-      end)
+      ask(id, proof, tostring(msg.Id) .. ":" .. i, true)
     end
   end
   return { asked = asked, count = #asked }

@@ -19,7 +19,8 @@ end
 --- Calls a function in its own context.
 -- @tparam function fn
 -- @tparam table options `readonly`: record no changes of the states · `id`: the message being handled · `onceKey` · `silent`: nothing is sent, and
---   no call stays open, also without an error · `by`: for whom it runs · `continues`: it runs because of a reply
+--   no call stays open, also without an error · `by`: for whom it runs · `continues`: it runs because of a reply ·
+--   `sentFor`: the request that it works for, if that is not the message being handled
 -- @treturn boolean whether it ended without an error
 -- @return its first result, or the error value
 -- @treturn table the context
@@ -29,7 +30,7 @@ function run.protected(fn, options)
   local outbox = ao.outbox
   local messages, spawns, assignments = #outbox.Messages, #outbox.Spawns, #outbox.Assignments
   local handlers = { table.unpack(Handlers.list) }
-  local context = { saved = saved, id = options.id, onceKey = options.onceKey, key = options.key, undo = {}, by = options.by, continues = options.continues }
+  local context = { saved = saved, id = options.id, onceKey = options.onceKey, key = options.key, undo = {}, by = options.by, continues = options.continues, sentFor = options.sentFor }
   local before = Fleet.context
   Fleet.context = context
   local thread = coroutine.create(fn)
