@@ -18,6 +18,12 @@ export interface Ao {
   send(input: MessageInput, budget: Budget): Promise<Sent>;
 
   /**
+   * Sends a message that an earlier call signed and that is still open in the journal, as `send` does: the same bytes, and only if the
+   * network does not have them.
+   */
+  resend(messageId: string, budget: Budget): Promise<Sent>;
+
+  /**
    * Publishes a data item for the gateway, once per intent key, as `spawn` does. Returns when it was accepted, not when
    * the index shows it.
    *

@@ -247,6 +247,24 @@ test("call prints the reply, and sends data, tags and epoch unchanged", async ()
   expect(ao.sent[1]?.tags["Correlation-Id"]).toMatch(/./);
 });
 
+test("call names the message whose outcome is unknown, and how to finish exactly that one", async () => {
+  const lost = new FleetError(
+    { code: "NOT_ARRIVED", what: "It may still be in transit.", remedy: "Try again later." },
+    { transient: true },
+  );
+  const known = fakeFleet({ ...fakeAo(() => ({})), send: () => Promise.reject(lost) }, two);
+  const unsigned = await fleet(["call", "battle", "X"], { fleet: known });
+  expect(unsigned.stderr).toMatch(/Try again later\.$/m);
+  Object.assign(known.session.journal, { signed: () => ({ id: idOf("m") }) });
+  const ran = await fleet(["call", "battle", "Mint it", "--stack", "prod"], { fleet: known });
+  expect(ran.code).toBe(1);
+  expect(ran.stderr).toContain(`npx fleet call battle 'Mint it' --continue ${idOf("m")} --stack prod`);
+  const changed = await fleet(["call", "battle", "X", "--continue", idOf("m"), "--data", "{}"], {
+    fleet: known,
+  });
+  expect([changed.code, changed.stderr]).toEqual([2, expect.stringContaining("cannot be used with")]);
+});
+
 test("call exits with 1 when the reply has success: false", async () => {
   const ao = fakeAo(() => ({ reply: { success: false, error: { code: "NOPE", message: "no" } } }));
   const ran = await fleet(["call", "battle", "X"], { fleet: fakeFleet(ao, two) });

@@ -88,11 +88,13 @@ function partsOf({ endpoints, wallet, journal, limits = {}, onWait }: MainnetOpt
 /** How long the node is not asked again who it is, ms. */
 const KNOWN_MS = 300_000;
 
+type Changes = "address" | "spawn" | "send" | "resend" | "publish" | "settle" | "monitor";
+
 /** The methods that change the network. */
 function changing(
   { effects, modules, node, backoff }: Parts,
   { endpoints, wallet, journal }: MainnetOptions,
-): Pick<Ao, "address" | "spawn" | "send" | "publish" | "settle" | "monitor"> {
+): Pick<Ao, Changes> {
   let known: { readonly address: string; readonly until: number } | undefined;
   /** The node's own address. A monitor signs for weeks, in which another node may take over the URL. */
   const own = async (budget: Budget) => {
@@ -117,6 +119,10 @@ function changing(
       await check(budget);
       return effects.send(input, budget);
     },
+    async resend(messageId, budget) {
+      await check(budget);
+      return effects.resend(messageId, budget);
+    },
     async publish(input, budget) {
       await check(budget);
       const sent = await effects.publish(input, budget);
@@ -133,10 +139,7 @@ function changing(
 }
 
 /** The methods that read from the node and the gateway, with retries. */
-function reading(
-  parts: Parts,
-  { journal, wallet, limits = {} }: MainnetOptions,
-): Omit<Ao, "address" | "spawn" | "send" | "publish" | "settle" | "monitor"> {
+function reading(parts: Parts, { journal, wallet, limits = {} }: MainnetOptions): Omit<Ao, Changes> {
   const { node, index, gateway, schedule, again, results, backoff } = parts;
   const slots = slotsOf(journal, schedule);
   const evaluation: Ao["evaluation"] = ({ processId, messageId, expectOutput = false }, budget) =>
