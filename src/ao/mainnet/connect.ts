@@ -1,7 +1,7 @@
 import type { Budget } from "../../core/budget.ts";
 import { notEvaluated } from "../errors.ts";
 import type { Journal } from "../journal/index.ts";
-import type { Ao } from "../port.ts";
+import type { Ao, Tags } from "../port.ts";
 import { type Backoff, defaultBackoff, retrying, type Wait } from "../retry.ts";
 import { findAll, readData, readPage } from "../shared/gateway.ts";
 import { existenceOf, goneWatch } from "../shared/gone.ts";
@@ -13,6 +13,7 @@ import { effectsOf } from "./effects.ts";
 import type { NodeEndpoints } from "./endpoints.ts";
 import { lookAtNode } from "./identity.ts";
 import { nodeAt } from "./node.ts";
+import { processDevice, refuseCalls } from "./process-device.ts";
 import { readPublished } from "./published.ts";
 import { resultsAt } from "./results.ts";
 import { scheduleAt } from "./schedule.ts";
@@ -82,7 +83,13 @@ function partsOf({ endpoints, wallet, journal, limits = {}, onWait }: MainnetOpt
   });
   const again = <T>(what: string, budget: Budget, attempt: () => Promise<T>) =>
     retrying(what, budget, attempt, backoff);
-  return { node, index, gateway, modules, schedule, effects, backoff, again, results: resultsAt(node) };
+  const device = processDevice(node, schedule);
+  const refusing = (input: { readonly processId: string; readonly tags: Tags }, budget: Budget) =>
+    again(`asking for the device of the process ${input.processId}`, budget, () =>
+      refuseCalls(input, device, budget),
+    );
+  const results = resultsAt(node);
+  return { node, index, gateway, modules, schedule, effects, backoff, again, refusing, results };
 }
 
 /** How long the node is not asked again who it is, ms. */
@@ -92,7 +99,7 @@ type Changes = "address" | "spawn" | "send" | "resend" | "publish" | "settle" | 
 
 /** The methods that change the network. */
 function changing(
-  { effects, modules, node, backoff }: Parts,
+  { effects, modules, node, backoff, refusing }: Parts,
   { endpoints, wallet, journal }: MainnetOptions,
 ): Pick<Ao, Changes> {
   let known: { readonly address: string; readonly until: number } | undefined;
@@ -117,6 +124,7 @@ function changing(
     },
     async send(input, budget) {
       await check(budget);
+      await refusing(input, budget);
       return effects.send(input, budget);
     },
     async resend(messageId, budget) {
@@ -140,7 +148,7 @@ function changing(
 
 /** The methods that read from the node and the gateway, with retries. */
 function reading(parts: Parts, { journal, wallet, limits = {} }: MainnetOptions): Omit<Ao, Changes> {
-  const { node, index, gateway, schedule, again, results, backoff } = parts;
+  const { node, index, gateway, schedule, again, refusing, results, backoff } = parts;
   const slots = slotsOf(journal, schedule);
   const evaluation: Ao["evaluation"] = ({ processId, messageId, expectOutput = false }, budget) =>
     again(`waiting for the result of the message ${messageId}`, budget, async () => {
@@ -172,10 +180,12 @@ function reading(parts: Parts, { journal, wallet, limits = {} }: MainnetOptions)
       ),
     // A node drops the signature of a dry run.
     dryRunner: "stranger",
-    dryrun: (input, budget) =>
-      again(`a dry run on the process ${input.processId}`, budget, () =>
+    async dryrun(input, budget) {
+      await refusing(input, budget);
+      return again(`a dry run on the process ${input.processId}`, budget, () =>
         results.dryrun(input, wallet.address, budget),
-      ),
+      );
+    },
     published: (input, budget) => readPublished(node, input, budget),
     results: (input, budget) => pageOfResults(parts, input, budget),
     latest: (processId, budget) =>
