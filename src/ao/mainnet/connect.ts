@@ -88,7 +88,7 @@ function partsOf({ endpoints, wallet, journal, limits = {}, onWait }: MainnetOpt
     again(`asking for the device of the process ${input.processId}`, budget, () =>
       refuseCalls(input, device, budget),
     );
-  const results = resultsAt(node);
+  const results = resultsAt(node, device);
   return { node, index, gateway, modules, schedule, effects, backoff, again, refusing, results };
 }
 

@@ -11,6 +11,7 @@ import { tagValue } from "../../../src/localnet/types.ts";
 import { createUnits, type UnitsOptions } from "../../../src/localnet/units/index.ts";
 import { problemsOf } from "../../kit/failure.ts";
 import { temporaryFolder } from "../../kit/folder.ts";
+import { budgetWhile } from "../units.ts";
 import { makeWallet } from "../wallets.ts";
 
 const folder = temporaryFolder("lua-device");
@@ -84,4 +85,49 @@ test("a tag that the device calls is refused before it is signed, in a message a
 test("a process on another device gets such a tag", async () => {
   const { spawn, result } = await world();
   expect(await result(await spawn(), { Parameters: "1" })).toMatchObject({ output: "answered" });
+});
+
+test("a process that a message ended is named, with the slot, for every message and dry run after it", async () => {
+  const { ao, spawn, send, result } = await world();
+  const native = await spawn(LUA_DEVICE);
+  await result(native);
+  const ended = { code: "PROCESS_RUINED", what: expect.stringContaining("the message at slot 2 ended it") };
+  expect((await problemsOf(result(native, { Die: "1" })))[0]).toMatchObject(ended);
+  expect((await problemsOf(result(native)))[0]).toMatchObject(ended);
+  const dry = ao.dryrun({ processId: native, tags: { Action: "Info" } }, budgetOf(20));
+  expect((await problemsOf(dry))[0]).toMatchObject(ended);
+  // A message still gets its slot, which is not the process' doing.
+  expect(await send(native)).toMatchObject({ resent: false });
+});
+
+test("a process on another device, and one whose node fails, may go on", async () => {
+  let failures = 0;
+  const text = { value: "" };
+  const { ao, spawn, send, result } = await world({
+    async faults({ endpoint }) {
+      if (endpoint !== "node.compute" || failures === 0) return undefined;
+      failures -= 1;
+      return Response.json({ status: 500, body: text.value }, { status: 500 });
+    },
+  });
+  const native = await spawn(LUA_DEVICE);
+  for (const [value, times] of [
+    ["{error,necessary_message_not_found}", 30],
+    ["undefined function", 30],
+  ] as const) {
+    text.value = value;
+    const { id } = await send(native);
+    failures = times;
+    const output = await ao.evaluation({ processId: native, messageId: id }, budgetOf(60));
+    expect([output.output, failures]).toEqual(["answered", 0]);
+  }
+  const image = await spawn();
+  let asked = 0;
+  const failing = ao.evaluation(
+    { processId: image, messageId: (await send(image, { Die: "1" })).id },
+    // Longer than a process needs to be called ended.
+    budgetWhile(() => asked++ < 60),
+  );
+  expect((await problemsOf(failing))[0]?.code).toBe("BUDGET_SPENT");
+  expect(await problemsOf(result(native, { Die: "1" }))).toMatchObject([{ code: "PROCESS_RUINED" }]);
 });
