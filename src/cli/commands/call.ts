@@ -1,6 +1,3 @@
-import { readFile } from "node:fs/promises";
-import { resolve } from "node:path";
-import { text } from "node:stream/consumers";
 import { type Command, Option } from "commander";
 import { z } from "zod";
 import { continued, printableJson, printableLines, quoted } from "../../core/printable.ts";
@@ -11,6 +8,7 @@ import type { Member } from "../../fleet/members/member.ts";
 import { call, continueCall, dryCall } from "../../fleet/protocol/call.ts";
 import type { Reply } from "../../fleet/protocol/reply.ts";
 import { presentEpoch, resultOf, slotOf } from "../../operations/call/call.ts";
+import { messageData } from "../../operations/call/message-data.ts";
 import { type Cli, type Context, defineCommand, pair, seconds } from "../command.ts";
 import { EXIT, type ExitCode } from "../exit.ts";
 
@@ -64,7 +62,7 @@ export function callCommand(cli: Cli): Command {
     options: Options,
     async run(context, options, [name = "", action = ""]) {
       assertOneAction(action, options.tag);
-      const data = await dataOf(context, options);
+      const data = await messageData(context.host, options);
       const fleet = await context.fleet({ journal: "keep", wallet: !options.dryRun });
       const member = pickMember(fleet, name);
       const epoch = options.control ? { Epoch: await presentEpoch(fleet, member, options.timeout) } : {};
@@ -112,42 +110,6 @@ function assertOneAction(action: string, tags: Readonly<Record<string, string>>)
     expected: "the action as the second argument, and other tags",
     remedy: "Remove the tag, or pass its value as the action.",
   });
-}
-
-async function dataOf({ host }: Context, { data, raw }: z.output<typeof Options>): Promise<string> {
-  // Actions parse their data as a JSON object, and an empty string is not valid JSON.
-  if (data === undefined) return raw ? "" : "{}";
-  let content = data;
-  if (data === "-") content = await text(host.stdin);
-  else if (data.startsWith("@")) content = await readData(resolve(host.cwd, data.slice(1)));
-  if (raw) return content;
-  try {
-    JSON.parse(content);
-    return content;
-  } catch (error) {
-    throw new UsageError({
-      code: "BAD_DATA",
-      what: "Invalid data: not JSON.",
-      got: content.slice(0, 200),
-      expected: `JSON, such as '{"id":1}'; ${error instanceof Error ? error.message : ""}`,
-      remedy: "Quote it for the shell, or send it as it is with --raw.",
-    });
-  }
-}
-
-async function readData(path: string): Promise<string> {
-  try {
-    return await readFile(path, "utf8");
-  } catch (error) {
-    throw new UsageError({
-      code: "DATA_UNREADABLE",
-      what: "Cannot read the data file.",
-      at: path,
-      got: (error as NodeJS.ErrnoException).code ?? String(error),
-      expected: "a readable file after the @",
-      remedy: "Fix the path.",
-    });
-  }
 }
 
 /** Prints the result of an Eval that returned nothing, with its slot if that can be read. */
