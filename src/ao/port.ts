@@ -31,9 +31,13 @@ export interface Ao {
    */
   publish(input: PublishInput, budget: Budget): Promise<Sent>;
 
-  /** Waits until the message has been evaluated and returns its result. An empty Eval output means "not yet". */
+  /**
+   * Waits until the message has been evaluated and returns its result. An empty Eval output means "not yet".
+   *
+   * `slot`: whose result is wanted, where the same item may have several. @default its first one
+   */
   evaluation(
-    ref: { processId: string; messageId: string; expectOutput?: boolean },
+    ref: { processId: string; messageId: string; expectOutput?: boolean; slot?: number },
     budget: Budget,
   ): Promise<Evaluation>;
 

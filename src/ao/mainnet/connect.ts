@@ -150,8 +150,9 @@ function changing(
 function reading(parts: Parts, { journal, wallet, limits = {} }: MainnetOptions): Omit<Ao, Changes> {
   const { node, index, gateway, schedule, again, refusing, results, backoff } = parts;
   const slots = slotsOf(journal, schedule);
-  const evaluation: Ao["evaluation"] = ({ processId, messageId, expectOutput = false }, budget) =>
+  const evaluation: Ao["evaluation"] = ({ processId, messageId, expectOutput = false, slot: own }, budget) =>
     again(`waiting for the result of the message ${messageId}`, budget, async () => {
+      if (own !== undefined) return results.at({ processId, messageId, slot: own }, budget);
       const slot = await slots.of(processId, messageId, budget);
       if (slot === undefined) throw notEvaluated(processId, messageId, "the node has not scheduled it");
       const named = await results.at({ processId, messageId, slot }, budget);

@@ -174,7 +174,7 @@ function chainOf(
     for (const scheduled of await history.range(processId, next, latest)) {
       const { slot, tags } = scheduled;
       if (tags["Pushed-For"] === asked.messageId) {
-        const result = await history.result(processId, resultIdOf(scheduled));
+        const result = await history.result(processId, resultIdOf(scheduled), scheduled.slot);
         // Not evaluated yet: read again at the next call.
         if (!result) return undefined;
         const later = replyAmong(result.messages, asked);
