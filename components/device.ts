@@ -1,7 +1,7 @@
 import { capacityOf, type NetworkRef, protocolOf } from "../src/ao/network.ts";
 import type { ImageModules } from "../src/bundler/index.ts";
 import { isAddress } from "../src/core/address.ts";
-import { DEVICE_TAG, LUA_DEVICE } from "../src/core/devices.ts";
+import { DEVICE_TAG, LUA_CALLS, LUA_DEVICE } from "../src/core/devices.ts";
 import { FleetError, type Problem } from "../src/core/errors.ts";
 import { LUA_MODULE_TAGS, LUA_MODULES, luaDeviceModule } from "../src/fleet/code/lua-module.ts";
 import { moduleStore, ownModule, ownModuleHash } from "../src/fleet/code/module-store.ts";
@@ -20,16 +20,13 @@ export function deviceProblems({ network, processes }: FleetDeclaration): Proble
   });
 }
 
-/** Names of tags by which a message chooses what the device calls: with them, no message of the process would be evaluated. */
-const CALLS = new Set(["function", "parameters"]);
-
 function luaProblems(
   name: string,
   { module, lib, tags, state }: ProcessDeclaration,
   network: NetworkRef,
 ): Problem[] {
   const problems: Problem[] = Object.keys(tags)
-    .filter((tag) => CALLS.has(tag.toLowerCase()))
+    .filter((tag) => LUA_CALLS.has(tag.toLowerCase()))
     .map((tag) => ({
       code: "TAGS_INVALID",
       what: `The tag ${tag} of ${name} would be called as a function by ${LUA_DEVICE}, instead of the module.`,

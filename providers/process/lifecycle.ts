@@ -100,7 +100,11 @@ function observedLoss(error: unknown): Observed {
     return { health: { status: "OFFLINE", reasons, code: "PROCESS_GONE" }, found: [] };
   }
   if (!isRuinedError(error)) throw error;
-  const reasons = ["ruined: the compute unit answers HashChain invalid for everything that is sent to it"];
+  const isGap = error.problems[0].got?.includes("HashChain") ?? false;
+  const why = isGap
+    ? "the compute unit answers HashChain invalid for everything that is sent to it"
+    : "a message ended it, and its device tries that message again at every later slot";
+  const reasons = [`ruined: ${why}`];
   return { health: { status: "OFFLINE", reasons, code: "PROCESS_RUINED" }, found: [] };
 }
 

@@ -137,7 +137,7 @@ export const ProcessOutputsSchema = ProcessInputsSchema.extend({
     })
     .optional(),
   /**
-   * Ruined AO processes of this member, oldest first: the scheduler's order of their messages has a gap. They are never used again.
+   * Ruined AO processes of this member, oldest first: they can never evaluate a message again. They are never used again.
    * @default none
    */
   ruined: z

@@ -86,7 +86,8 @@ async function open(scope: Scope, declared: NetworkRef): Promise<Session> {
       reportsSteps: true,
       withoutBackup: acceptsNoBackup(settings, request),
       budget(seconds) {
-        runBudget ??= budgetOf(request.timeoutSeconds ?? RUN_SECONDS);
+        // Messages of a run have stable keys: the next run sends the same bytes.
+        runBudget ??= { ...budgetOf(request.timeoutSeconds ?? RUN_SECONDS), continues: true };
         return within(runBudget, seconds);
       },
       async supersede(step, intent) {

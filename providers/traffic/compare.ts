@@ -89,7 +89,10 @@ async function sentAt(
 ): Promise<OutMessage | undefined> {
   const [message] = await ao.range({ processId: router, from: slot, to: slot }, budget);
   if (message === undefined) return undefined;
-  const { messages } = await ao.evaluation({ processId: router, messageId: resultIdOf(message) }, budget);
+  const { messages } = await ao.evaluation(
+    { processId: router, messageId: resultIdOf(message), slot },
+    budget,
+  );
   const sent = messages.filter(({ target, tags }) => target === green && tags["Traffic-Key"] !== undefined);
   return sent.length === 1 ? sent[0] : undefined;
 }

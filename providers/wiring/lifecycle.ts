@@ -171,9 +171,11 @@ async function admit(
     others.map(async (other) => {
       const request = { ...other, action: "ADMIT_PEER", epoch, data };
       // A member without peers gets all of them, this one included, after traffic has moved.
-      await ask(session, request, AdmittedSchema, budget).catch(
-        tolerate(undefined, "PEER_UNKNOWN", "NO_REPLY"),
-      );
+      await ask(session, request, AdmittedSchema, budget)
+        .catch(tolerate(undefined, "PEER_UNKNOWN", "NO_REPLY"))
+        .catch((error: unknown) => {
+          throw withReplaceRemedy(other.name, error);
+        });
     }),
   );
 }

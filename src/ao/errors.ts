@@ -217,7 +217,7 @@ export const GONE_REMEDY =
 
 /**
  * `PROCESS_RUINED`: the process' message order at the scheduler has a gap, and no compute unit evaluates anything after it. This
- * cannot be repaired. Final after three in a row.
+ * cannot be repaired. Final after three in a row. A node's own way to end a process is in `mainnet/ended.ts`.
  */
 export function processRuined(processId: string, unit: UnitName, url: string, got: string): UnitError {
   return new UnitError(

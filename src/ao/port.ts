@@ -18,6 +18,12 @@ export interface Ao {
   send(input: MessageInput, budget: Budget): Promise<Sent>;
 
   /**
+   * Sends a message that an earlier call signed and that is still open in the journal, as `send` does: the same bytes, and only if the
+   * network does not have them.
+   */
+  resend(messageId: string, budget: Budget): Promise<Sent>;
+
+  /**
    * Publishes a data item for the gateway, once per intent key, as `spawn` does. Returns when it was accepted, not when
    * the index shows it.
    *
@@ -25,9 +31,13 @@ export interface Ao {
    */
   publish(input: PublishInput, budget: Budget): Promise<Sent>;
 
-  /** Waits until the message has been evaluated and returns its result. An empty Eval output means "not yet". */
+  /**
+   * Waits until the message has been evaluated and returns its result. An empty Eval output means "not yet".
+   *
+   * `slot`: whose result is wanted, where the same item may have several. @default its first one
+   */
   evaluation(
-    ref: { processId: string; messageId: string; expectOutput?: boolean },
+    ref: { processId: string; messageId: string; expectOutput?: boolean; slot?: number },
     budget: Budget,
   ): Promise<Evaluation>;
 

@@ -133,11 +133,15 @@ export function gaveUpWaiting(what: string, budget: Budget, got: string): FleetE
       what: `Gave up on ${what} within ${seconds(budget.total)}.`,
       got,
       expected: "its turn in time",
-      remedy: "Raise the time limit. Running the same command again continues from here.",
+      remedy: remedyOf("Raise the time limit.", budget),
     },
     { transient: true },
   );
 }
+
+/** Only some commands continue: to run another one again, such as `fleet call`, signs another message. */
+const remedyOf = (remedy: string, { continues }: Budget): string =>
+  continues ? `${remedy} Running the same command again continues from here.` : remedy;
 
 function gaveUp(what: string, budget: Budget, tries: number, last: FleetError | undefined): FleetError {
   if (budget.gaveUp) budget.gaveUp.isSo = true;
@@ -148,7 +152,7 @@ function gaveUp(what: string, budget: Budget, tries: number, last: FleetError | 
       ? `${last.problems[0].what} ${last.problems[0].got ?? last.code}`
       : "no time left before the first attempt",
     expected: last?.problems[0].expected ?? "time for at least one attempt",
-    remedy: `${last?.problems[0].remedy ?? "Raise the time limit."} Running the same command again continues from here.`,
+    remedy: remedyOf(last?.problems[0].remedy ?? "Raise the time limit.", budget),
   };
   return new FleetError(problem, { transient: true, ...(last ? { cause: last } : {}) });
 }

@@ -6,6 +6,8 @@ export interface Budget {
   readonly total: number;
   /** True once work was abandoned for lack of time, even if some is left that is too short for another attempt. */
   readonly gaveUp?: { isSo: boolean };
+  /** Whether the same command continues the work if it is run again, as a deployment does. @default it starts again */
+  readonly continues?: true;
 }
 
 export function budgetOf(seconds: number): Budget {
@@ -20,8 +22,13 @@ export function within(budget: Budget, seconds: number): Budget {
   const end = performance.now() + total;
   const remaining = () => Math.max(0, Math.min(end - performance.now(), budget.remaining()));
   // A part that is limited by the whole's remaining time reports to the whole.
-  return { total, remaining, ...(total < seconds * 1000 && budget.gaveUp ? { gaveUp: budget.gaveUp } : {}) };
+  const gaveUp = total < seconds * 1000 && budget.gaveUp ? { gaveUp: budget.gaveUp } : {};
+  return { total, remaining, ...gaveUp, ...continuedAs(budget) };
 }
+
+/** What a budget that is made from another one has of it. */
+export const continuedAs = ({ continues }: Budget): Pick<Budget, "continues"> =>
+  continues ? { continues } : {};
 
 /** A budget for work whose extent shows on the way. */
 export interface GrowingBudget extends Budget {
@@ -44,6 +51,7 @@ export function growing(budget: Budget, seconds: number): GrowingBudget {
     },
     remaining: () => Math.max(0, end - performance.now()),
     ...(budget.gaveUp ? { gaveUp: budget.gaveUp } : {}),
+    ...continuedAs(budget),
     grow: () => {
       total += seconds * 1000;
       end += seconds * 1000;

@@ -1,6 +1,9 @@
 /** The device of HyperBEAM nodes that runs Lua in the node itself. */
 export const LUA_DEVICE = "lua@5.3a";
 
+/** Names of tags, in lower case, by which a message chooses what it calls instead of the module. In a message, they end the process. */
+export const LUA_CALLS: ReadonlySet<string> = new Set(["function", "parameters"]);
+
 /** The content type of its modules. */
 export const LUA_TYPE = "application/lua";
 

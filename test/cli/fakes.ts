@@ -108,6 +108,7 @@ export function fakeAo(behave: Behaviour): Ao & { sent: { tags: Tags; data: stri
       return evaluate("", processId, tags, data);
     },
     settle: async () => {},
+    resend: never,
     spawn: never,
     publish: never,
     awaitReady: never,

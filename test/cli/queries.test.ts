@@ -1,3 +1,5 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { expect, test } from "vitest";
 import type { Evaluation, Scheduled } from "../../src/ao/port.ts";
 import { FleetError } from "../../src/core/errors.ts";
@@ -245,6 +247,41 @@ test("call prints the reply, and sends data, tags and epoch unchanged", async ()
     tags: { Action: "DRAIN", X: "1", Y: "a=b", Epoch: "7", "Content-Type": "application/json" },
   });
   expect(ao.sent[1]?.tags["Correlation-Id"]).toMatch(/./);
+});
+
+test("call names the message whose outcome is unknown, and how to finish exactly that one", async () => {
+  const lost = new FleetError(
+    { code: "NOT_ARRIVED", what: "It may still be in transit.", remedy: "Try again later." },
+    { transient: true },
+  );
+  const known = fakeFleet({ ...fakeAo(() => ({})), send: () => Promise.reject(lost) }, two);
+  const unsigned = await fleet(["call", "battle", "X"], { fleet: known });
+  expect(unsigned.stderr).toMatch(/Try again later\.$/m);
+  Object.assign(known.session.journal, { signed: () => ({ id: idOf("m") }) });
+  const ran = await fleet(["call", "battle", "Mint it", "--stack", "prod"], { fleet: known });
+  expect(ran.code).toBe(1);
+  expect(ran.stderr).toContain(`npx fleet call battle 'Mint it' --continue ${idOf("m")} --stack prod`);
+  const changed = await fleet(["call", "battle", "X", "--continue", idOf("m"), "--data", "{}"], {
+    fleet: known,
+  });
+  expect([changed.code, changed.stderr]).toEqual([2, expect.stringContaining("cannot be used with")]);
+});
+
+test("call sends the bytes of a file or of stdin as they are, or refuses them", async () => {
+  const cwd = temporaryFolder("call-data");
+  const ao = fakeAo(() => ({ reply: { success: true } }));
+  const call = (...words: string[]) =>
+    fleet(["call", "battle", "X", "--data", ...words], { fleet: fakeFleet(ao, two), cwd, stdin: "\ufeff✓" });
+  writeFileSync(join(cwd, "latin1"), Buffer.from([0x22, 0xe9, 0x22]));
+  for (const words of [["@latin1"], ["@latin1", "--raw"]]) {
+    const ran = await call(...words);
+    expect([ran.code, ran.stderr]).toEqual([2, expect.stringContaining("[TEXT_NOT_UTF8]")]);
+  }
+  expect(ao.sent).toEqual([]);
+  writeFileSync(join(cwd, "utf8"), "\ufeffé\u0000");
+  await call("@utf8", "--raw");
+  await call("-", "--raw");
+  expect(ao.sent.map(({ data }) => data)).toEqual(["\ufeffé\u0000", "\ufeff✓"]);
 });
 
 test("call exits with 1 when the reply has success: false", async () => {

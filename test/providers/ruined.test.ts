@@ -6,6 +6,8 @@ import { ProcessInputsSchema, type ProcessOutputs } from "../../providers/proces
 import { PartialFailure } from "../../providers/run/partial-failure.ts";
 import { endRun } from "../../providers/run/session.ts";
 import * as wiring from "../../providers/wiring/lifecycle.ts";
+import { DEVICE_TAG, LUA_DEVICE } from "../../src/core/devices.ts";
+import { makeWallet } from "../ao/wallets.ts";
 import { failureOf } from "../kit/failure.ts";
 import { checked, createProcess, type Stack, simulatedStack } from "./fixture.ts";
 
@@ -274,3 +276,50 @@ test("a ruined ledger is named by every member, and replaced on request; the fle
   const third = await update(behind.properties as ProcessOutputs, await stack.inputs("battle"));
   expect(third).toMatchObject({ processId: battle.processId, health: { status: "HEALTHY" } });
 });
+
+test("a member that has to introduce itself to a ruined peer names the peer, not itself", async () => {
+  await simulated();
+  const battle = await createProcess(await stack.inputs("battle"));
+  const shop = await createProcess(await stack.inputs("shop"));
+  const place = ({ name, processId, generation }: ProcessOutputs) => ({ name, processId, generation });
+  await ruin(battle.processId);
+  const common = { scope: stack.scope, network: { kind: "legacy", ...stack.net.endpoints } };
+  const wired = { ...common, target: place(shop), peers: {}, newOnly: true, admit: [place(battle)] };
+  const { message } = await failed(wiring.create(wired));
+  expect(message).toContain("battle is ruined");
+  expect(message).toContain("fleet deploy --replace battle");
+  expect(message).not.toContain("shop is ruined");
+});
+
+test("on a node, a process on lua@5.3a that a stranger's message ended is named, and replaced on request", async () => {
+  stack = await simulatedStack({ face: "mainnet", lua: true });
+  const declared = (script = {}) =>
+    stack.inputs("ticker", script, { tags: { [DEVICE_TAG]: LUA_DEVICE }, state: "none" });
+  const first = await createProcess(await declared());
+  const stranger = await makeWallet();
+  const { raw } = await stranger.sign({
+    data: "",
+    tags: [
+      { name: "Action", value: "HIT" },
+      { name: "Function", value: "foo" },
+    ],
+    target: first.processId,
+  });
+  const body = raw as Uint8Array<ArrayBuffer>;
+  await fetch(stack.net.posts, { method: "POST", headers: { "content-type": stack.net.itemType }, body });
+  await nextRun();
+  const { message } = await failed(update(first, await declared({ slow: 1 })));
+  expect(message).toContain("ticker is ruined");
+  expect(message).toMatch(/the message at slot \d+ ended it/);
+  expect(message).toContain("fleet deploy --replace ticker");
+  await nextRun();
+  const { props } = await lifecycle.read("id", first);
+  expect(props.health).toMatchObject({ status: "OFFLINE", code: "PROCESS_RUINED" });
+  await nextRun({ FLEET_REPLACE: "ticker" });
+  const second = await update(first, await declared());
+  expect(second).toMatchObject({
+    generation: 2,
+    health: { status: "HEALTHY" },
+    ruined: [{ processId: first.processId, generation: 1 }],
+  });
+}, 60_000);

@@ -95,7 +95,9 @@ test("an uploaded and assigned message is shown with its content and its result"
   const [one] = await read.range(processId, 1, 1);
   expect(one).toMatchObject({ messageId: sent.id, action: "Eval", from: uploading.address, data });
   expect(one?.assignmentId).toBe(journal.byId(sent.id)?.assignment);
-  expect(await read.result(processId, one ? resultIdOf(one) : "")).toMatchObject({ output: "2" });
+  expect(await read.result(processId, one ? resultIdOf(one) : "", one?.slot ?? 0)).toMatchObject({
+    output: "2",
+  });
 });
 
 test("a stranger who names another sender is shown as the signer, with the name as a claim", async () => {

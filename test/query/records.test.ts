@@ -109,7 +109,7 @@ test.each([
 ])("the answer %j is an error everywhere: %s", async (tags, bad) => {
   const asked = message(1, "Info", "");
   const history = historyWith([asked], tags);
-  const entry: Entry = { ...asked, result: await history.result("p", "m1") } as Entry;
+  const entry: Entry = { ...asked, result: await history.result("p", "m1", 1) } as Entry;
   expect(isError(entry)).toBe(bad);
   expect(isErrorMessage({ tags })).toBe(bad);
   const { records } = await findRecords(history, "p", { status: "error" }, bounds);

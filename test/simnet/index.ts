@@ -1,5 +1,7 @@
 import type { LegacyEndpoints } from "../../src/ao/legacy/endpoints.ts";
 import type { NetworkRef } from "../../src/ao/network.ts";
+import { LUA_CALLS, LUA_DEVICE } from "../../src/core/devices.ts";
+import type { Evaluator } from "../../src/localnet/evaluator.ts";
 import type { NodeQuirks } from "../../src/localnet/node/quirks.ts";
 import { sqliteStore } from "../../src/localnet/store/sqlite.ts";
 import type { Store } from "../../src/localnet/store/store.ts";
@@ -40,6 +42,8 @@ export interface SimnetOptions {
   readonly repeats?: Repeats;
   /** How its node behaves. Default: like the nodes of 2025. */
   readonly node?: Partial<NodeQuirks>;
+  /** Whether its node has the device `lua@5.3a`, on which a message that names a function ends its process. Default false. */
+  readonly lua?: boolean;
   /** What a fleet on its units is told about them: see the network's setting, and the behaviour `schedulerLag`. Default 0. */
   readonly schedulerLagSeconds?: number;
   /** The effect of a spawn that is posted a second time. Default `ruins`, as in the real scheduler unit. */
@@ -67,6 +71,16 @@ export interface Simnet {
   close(): Promise<void>;
 }
 
+/** The device `lua@5.3a`, as far as it ends processes. */
+const endedByCalls = (standard: Evaluator): Evaluator => ({
+  ...standard,
+  evaluate(input) {
+    if (input.message.Tags.some(({ name }) => LUA_CALLS.has(name.toLowerCase())))
+      return Promise.reject(new Error("undefined function"));
+    return standard.evaluate(input);
+  },
+});
+
 /** The module of every simulated process. */
 export const SIMULATED_MODULE = "simulated-aos".padEnd(43, "0");
 /** Its bytes: an empty WebAssembly module. */
@@ -90,9 +104,11 @@ export async function startSimnet(options: SimnetOptions = {}): Promise<Simnet> 
   const knobs: EvaluatorKnobs = { effects: new Map() };
   const index = { lag: 0 };
   publishModule(store);
+  const evaluator = simulatedEvaluator(knobs);
   const units = await createUnits({
     store,
-    evaluator: simulatedEvaluator(knobs),
+    evaluator,
+    ...(options.lua ? { devices: { [LUA_DEVICE]: endedByCalls(evaluator) } } : {}),
     blockSeconds: options.blockSeconds ?? 1,
     indexLag: () => index.lag,
     ...(options.spawnedTwice === undefined ? {} : { spawnedTwice: options.spawnedTwice }),

@@ -131,12 +131,14 @@ function partsOf({ endpoints, wallet, journal, limits = {}, log = () => {}, onWa
   return { wallet, journal, backoff, mu, cu, index, gateway, modules, schedulers, effects, resultIds };
 }
 
+type Changes = "address" | "spawn" | "send" | "resend" | "publish" | "settle";
+
 /** The methods that change the network. */
 function changing(
   { wallet, journal, modules, effects }: Parts,
   { endpoints: { scheduler, authority } }: LegacyOptions,
   noteSent: (processId: string) => void,
-): Pick<Ao, "address" | "spawn" | "send" | "publish" | "settle"> {
+): Pick<Ao, Changes> {
   return {
     address: wallet.address,
     async spawn(input, budget) {
@@ -149,6 +151,7 @@ function changing(
       noteSent(input.processId);
       return sent;
     },
+    resend: (messageId, budget) => effects.resend(messageId, budget),
     async publish(input, budget) {
       const sent = await effects.publish(input, budget);
       // The index lags; a module that was published here need not be looked up.
@@ -164,7 +167,7 @@ function changing(
 function reading(
   { wallet, backoff, mu, cu, index, gateway, schedulers, resultIds }: Parts,
   { endpoints, limits = {} }: LegacyOptions,
-): Omit<Ao, "address" | "spawn" | "send" | "publish" | "settle" | "evaluation" | "awaitReady" | "exists"> {
+): Omit<Ao, Changes | "evaluation" | "awaitReady" | "exists"> {
   const find: Ao["find"] = (query, budget) =>
     findAll(query, (page) =>
       retrying("asking the gateway's index", budget, () => readPage(index, query, page, budget), backoff),

@@ -2,7 +2,7 @@ import { type Budget, within } from "../../core/budget.ts";
 import { crashPoint } from "../../core/crash.ts";
 import { hashOf, sha256 } from "../../core/hash.ts";
 import { reasonOf, UnitError } from "../errors.ts";
-import { describeIntent, type Intent, isOpenIntent, type Journal } from "../journal/index.ts";
+import { describeIntent, type Intent, isOpenIntent, type Journal, openMessage } from "../journal/index.ts";
 import type { FoundItem, MessageInput, PublishInput, Sent } from "../port.ts";
 import { type Backoff, retrying } from "../retry.ts";
 import type { Unit } from "../shared/http.ts";
@@ -41,6 +41,7 @@ interface Effects {
   spawn(input: PlacedSpawn, budget: Budget): Promise<Sent>;
   send(input: MessageInput, budget: Budget): Promise<Sent>;
   publish(input: PublishInput, budget: Budget): Promise<Sent>;
+  resend(messageId: string, budget: Budget): Promise<Sent>;
   /**
    * Posts the bytes of an open intent again if the scheduler reports that it does not have them: a unit accepted and lost
    * them. Does nothing if the id is not an open intent, or is being sent; a failure is only logged.
@@ -223,6 +224,11 @@ class Posting implements Effects {
       () => fieldsOfMessage(input),
       budget,
     );
+  }
+
+  async resend(messageId: string, budget: Budget): Promise<Sent> {
+    const { input, compose } = openMessage(this.#parts.journal, messageId);
+    return this.#once(input, compose, budget);
   }
 
   /**

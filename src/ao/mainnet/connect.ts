@@ -1,7 +1,7 @@
 import type { Budget } from "../../core/budget.ts";
 import { notEvaluated } from "../errors.ts";
 import type { Journal } from "../journal/index.ts";
-import type { Ao } from "../port.ts";
+import type { Ao, Tags } from "../port.ts";
 import { type Backoff, defaultBackoff, retrying, type Wait } from "../retry.ts";
 import { findAll, readData, readPage } from "../shared/gateway.ts";
 import { existenceOf, goneWatch } from "../shared/gone.ts";
@@ -13,6 +13,7 @@ import { effectsOf } from "./effects.ts";
 import type { NodeEndpoints } from "./endpoints.ts";
 import { lookAtNode } from "./identity.ts";
 import { nodeAt } from "./node.ts";
+import { processDevice, refuseCalls } from "./process-device.ts";
 import { readPublished } from "./published.ts";
 import { resultsAt } from "./results.ts";
 import { scheduleAt } from "./schedule.ts";
@@ -82,17 +83,25 @@ function partsOf({ endpoints, wallet, journal, limits = {}, onWait }: MainnetOpt
   });
   const again = <T>(what: string, budget: Budget, attempt: () => Promise<T>) =>
     retrying(what, budget, attempt, backoff);
-  return { node, index, gateway, modules, schedule, effects, backoff, again, results: resultsAt(node) };
+  const device = processDevice(node, schedule);
+  const refusing = (input: { readonly processId: string; readonly tags: Tags }, budget: Budget) =>
+    again(`asking for the device of the process ${input.processId}`, budget, () =>
+      refuseCalls(input, device, budget),
+    );
+  const results = resultsAt(node, device);
+  return { node, index, gateway, modules, schedule, effects, backoff, again, refusing, results };
 }
 
 /** How long the node is not asked again who it is, ms. */
 const KNOWN_MS = 300_000;
 
+type Changes = "address" | "spawn" | "send" | "resend" | "publish" | "settle" | "monitor";
+
 /** The methods that change the network. */
 function changing(
-  { effects, modules, node, backoff }: Parts,
+  { effects, modules, node, backoff, refusing }: Parts,
   { endpoints, wallet, journal }: MainnetOptions,
-): Pick<Ao, "address" | "spawn" | "send" | "publish" | "settle" | "monitor"> {
+): Pick<Ao, Changes> {
   let known: { readonly address: string; readonly until: number } | undefined;
   /** The node's own address. A monitor signs for weeks, in which another node may take over the URL. */
   const own = async (budget: Budget) => {
@@ -115,7 +124,12 @@ function changing(
     },
     async send(input, budget) {
       await check(budget);
+      await refusing(input, budget);
       return effects.send(input, budget);
+    },
+    async resend(messageId, budget) {
+      await check(budget);
+      return effects.resend(messageId, budget);
     },
     async publish(input, budget) {
       await check(budget);
@@ -133,14 +147,12 @@ function changing(
 }
 
 /** The methods that read from the node and the gateway, with retries. */
-function reading(
-  parts: Parts,
-  { journal, wallet, limits = {} }: MainnetOptions,
-): Omit<Ao, "address" | "spawn" | "send" | "publish" | "settle" | "monitor"> {
-  const { node, index, gateway, schedule, again, results, backoff } = parts;
+function reading(parts: Parts, { journal, wallet, limits = {} }: MainnetOptions): Omit<Ao, Changes> {
+  const { node, index, gateway, schedule, again, refusing, results, backoff } = parts;
   const slots = slotsOf(journal, schedule);
-  const evaluation: Ao["evaluation"] = ({ processId, messageId, expectOutput = false }, budget) =>
+  const evaluation: Ao["evaluation"] = ({ processId, messageId, expectOutput = false, slot: own }, budget) =>
     again(`waiting for the result of the message ${messageId}`, budget, async () => {
+      if (own !== undefined) return results.at({ processId, messageId, slot: own }, budget);
       const slot = await slots.of(processId, messageId, budget);
       if (slot === undefined) throw notEvaluated(processId, messageId, "the node has not scheduled it");
       const named = await results.at({ processId, messageId, slot }, budget);
@@ -170,10 +182,12 @@ function reading(
     chains: false,
     // A node drops the signature of a dry run.
     dryRunner: "stranger",
-    dryrun: (input, budget) =>
-      again(`a dry run on the process ${input.processId}`, budget, () =>
+    async dryrun(input, budget) {
+      await refusing(input, budget);
+      return again(`a dry run on the process ${input.processId}`, budget, () =>
         results.dryrun(input, wallet.address, budget),
-      ),
+      );
+    },
     published: (input, budget) => readPublished(node, input, budget),
     results: (input, budget) => pageOfResults(parts, input, budget),
     latest: (processId, budget) =>

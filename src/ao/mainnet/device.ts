@@ -7,7 +7,7 @@ import type { NodeClient } from "./node.ts";
 import type { NodeSettings } from "./settings.ts";
 
 /** The device that runs a process whose spawn names none: a compute unit of the legacy network, for aos images. */
-const DEFAULT_DEVICE = "genesis-wasm@1.0";
+export const DEFAULT_DEVICE = "genesis-wasm@1.0";
 
 /** The device that runs a process with these spawn tags. */
 export const executionDevice = (tags: Tags): string =>

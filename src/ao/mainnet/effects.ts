@@ -3,7 +3,7 @@ import { crashPoint } from "../../core/crash.ts";
 import { FleetError } from "../../core/errors.ts";
 import { hashOf, sha256 } from "../../core/hash.ts";
 import { notArrived, processUnknown, UnitError, unitNotAo, unitRefused } from "../errors.ts";
-import { describeIntent, type Intent, type Journal } from "../journal/index.ts";
+import { describeIntent, type Intent, type Journal, openMessage } from "../journal/index.ts";
 import { type Limiter, limiterOf } from "../limiter.ts";
 import type { FoundItem, MessageInput, PublishInput, Sent } from "../port.ts";
 import { type Backoff, retrying } from "../retry.ts";
@@ -42,6 +42,7 @@ interface Effects {
   spawn(input: PlacedSpawn, budget: Budget): Promise<Sent>;
   send(input: MessageInput, budget: Budget): Promise<Sent>;
   publish(input: PublishInput, budget: Budget): Promise<Sent>;
+  resend(messageId: string, budget: Budget): Promise<Sent>;
 }
 
 export function effectsOf(parts: EffectParts): Effects {
@@ -97,10 +98,14 @@ class Posting implements Effects {
     return this.#once(
       { key, kind: "message", target: input.processId, content: hashOf(asked), floor },
       () => fieldsOfMessage(input),
-      // Never `/schedule`, which delivers nothing of what the process sends because of it: any message can make it answer others.
-      `/${input.processId}~process@1.0/push`,
+      pushTo(input.processId),
       budget,
     );
+  }
+
+  async resend(messageId: string, budget: Budget): Promise<Sent> {
+    const { input, compose } = openMessage(this.#parts.journal, messageId);
+    return this.#once(input, compose, pushTo(input.target), budget);
   }
 
   async publish({ intent: key, tags, data }: PublishInput, budget: Budget): Promise<Sent> {
@@ -245,6 +250,9 @@ class Posting implements Effects {
 /** Refusals of the item itself. They are final once the schedule was read and does not have it. */
 const FINAL: ReadonlySet<string> = new Set(["ITEM_INVALID", "WALLET_UNFUNDED"]);
 
+/** Never `/schedule`, which delivers nothing of what the process sends because of it: any message can make it answer others. */
+const pushTo = (processId: string) => `/${processId}~process@1.0/push`;
+
 const processOf = ({ kind, id, target }: Intent) => (kind === "spawn" ? id : target);
 
 /** The slot that an answer names. An error may name none although there is one. */
@@ -277,7 +285,7 @@ function refusal(node: NodeClient, answer: NodeAnswer, process: string): UnitErr
         got: `${answer.status} ${answer.excerpt}`,
         expected: "a balance of the stack's wallet that covers its price",
         remedy:
-          "Pay the node's operator for the wallet's address and deploy again: it continues where it stopped.",
+          "Pay the node's operator for the wallet's address, then run the command again. A deployment continues where it stopped.",
       },
       "doubtful",
       { hadNoEffect: false },

@@ -29,8 +29,8 @@ export async function lookAtModule(node: NodeClient, id: string, budget: Budget)
   }
 }
 
-/** A tag stands as it is, or as the body of a message. */
-function tagIn({ text, json }: NodeAnswer): string {
+/** The tag in an answer: it stands as it is, or as the body of a message. */
+export function tagIn({ text, json }: NodeAnswer): string {
   const body = (json as { body?: unknown } | undefined)?.body ?? json;
   return typeof body === "string" ? body : text.trim();
 }

@@ -2,9 +2,12 @@ import type { Budget } from "../../core/budget.ts";
 import { notEvaluated, processUnknown, unitNotAo, unitRefused } from "../errors.ts";
 import type { Evaluation, Tags } from "../port.ts";
 import { evaluationIn } from "../shared/shapes.ts";
+import { endedAt, processEnded } from "./ended.ts";
 import { answersItself } from "./identity.ts";
 import { envelopedValue, type NodeAnswer, type NodeClient } from "./node.ts";
+import { type ProcessDevice, processDevice } from "./process-device.ts";
 import { isPatch } from "./published.ts";
+import { scheduleAt } from "./schedule.ts";
 
 /** Where a node serves a result: nodes of 2026, and those before. */
 const PATHS = ["results/raw", "results/json/body"] as const;
@@ -15,7 +18,7 @@ const STRANGER = "1234";
 /** Results of a node's slots. Every call is a single attempt. */
 export interface Results {
   /**
-   * @throws UnitError `NOT_EVALUATED` if the slot is not taken yet, or a failure of the node; transient
+   * @throws UnitError `NOT_EVALUATED` if the slot is not taken yet, `PROCESS_RUINED` if it will never be evaluated, or a failure of the node
    */
   at(slot: { processId: string; messageId: string; slot: number }, budget: Budget): Promise<Evaluation>;
   /**
@@ -29,7 +32,10 @@ export interface Results {
   ): Promise<Evaluation>;
 }
 
-export function resultsAt(node: NodeClient): Results {
+export function resultsAt(
+  node: NodeClient,
+  device: ProcessDevice = processDevice(node, scheduleAt(node)),
+): Results {
   /** The path that this node had last. */
   let known: (typeof PATHS)[number] | undefined;
 
@@ -49,11 +55,15 @@ export function resultsAt(node: NodeClient): Results {
   }
 
   /** A node answers alike for a process that it does not have and for a failure; only the item itself tells them apart. */
-  async function failureOf(processId: string, { status, excerpt }: NodeAnswer, budget: Budget) {
+  async function failureOf(processId: string, answer: NodeAnswer, budget: Budget) {
+    const { status, excerpt } = answer;
     const isUnknown = (await node.ask({ path: `/${processId}` }, budget)).status === 404;
-    return isUnknown && (await answersItself(node, budget))
-      ? processUnknown(processId, `${status} ${excerpt}`)
-      : unitRefused("node", node.url, status, excerpt);
+    if (isUnknown && (await answersItself(node, budget)))
+      return processUnknown(processId, `${status} ${excerpt}`);
+    const ended = await endedAt({ node, device }, processId, answer, budget);
+    return ended === undefined
+      ? unitRefused("node", node.url, status, excerpt)
+      : processEnded(processId, ended, node.url, `${status} ${excerpt}`);
   }
 
   return {

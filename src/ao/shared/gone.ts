@@ -1,4 +1,4 @@
-import { type Budget, budgetOf, within } from "../../core/budget.ts";
+import { type Budget, budgetOf, continuedAs, within } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
 import { processGone } from "../errors.ts";
 import type { Ao } from "../port.ts";
@@ -66,6 +66,7 @@ export function goneWatch(exists: () => Ao["exists"]): GoneWatch {
       try {
         return await call(input, {
           total: budget.total,
+          ...continuedAs(budget),
           remaining: () => (gone.has(id) ? 0 : budget.remaining()),
           // Work that ends because its process is gone was not abandoned for lack of time.
           get gaveUp() {

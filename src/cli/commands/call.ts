@@ -1,16 +1,14 @@
-import { readFile } from "node:fs/promises";
-import { resolve } from "node:path";
-import { text } from "node:stream/consumers";
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import { z } from "zod";
 import { continued, printableJson, printableLines, quoted } from "../../core/printable.ts";
 import { UsageError } from "../../core/usage-error.ts";
 import type { FleetSession } from "../../fleet/fleet-session.ts";
 import { pickMember } from "../../fleet/members/known-fleet.ts";
 import type { Member } from "../../fleet/members/member.ts";
-import { call, dryCall } from "../../fleet/protocol/call.ts";
+import { call, continueCall, dryCall } from "../../fleet/protocol/call.ts";
 import type { Reply } from "../../fleet/protocol/reply.ts";
 import { presentEpoch, resultOf, slotOf } from "../../operations/call/call.ts";
+import { messageData } from "../../operations/call/message-data.ts";
 import { type Cli, type Context, defineCommand, pair, seconds } from "../command.ts";
 import { EXIT, type ExitCode } from "../exit.ts";
 
@@ -22,6 +20,7 @@ const Options = z.looseObject({
   dryRun: z.boolean().default(false),
   wait: z.boolean().default(true),
   timeout: z.number(),
+  continue: z.string().optional(),
 });
 
 export function callCommand(cli: Cli): Command {
@@ -33,7 +32,8 @@ export function callCommand(cli: Cli): Command {
       "The reply is recognized by the call's Correlation-Id, by aos' own X-Reference, or because this message caused it; messages to " +
       "this wallet about other requests are ignored. Exit code 1 if the process failed or the reply marks an error: " +
       "`success: false`, a tag Error, an action Error or …-Error. With --json, `text` is the reply as a string, and `data` the same, " +
-      "parsed if it is a JSON object or list.",
+      "parsed if it is a JSON object or list. Each call signs a message of its own: if one ends before its result is known, only " +
+      "--continue with the id that it prints repeats nothing.",
     examples: [
       ["npx fleet call battle Info", "its name, version and status"],
       [`npx fleet call shop GET_ITEMS --data '{"page":1}'`, "with data"],
@@ -49,6 +49,12 @@ export function callCommand(cli: Cli): Command {
         .option("-t, --tag <name=value>", "an additional tag (repeatable)", pair)
         .option("--control", "add the process' present epoch, which control actions require")
         .option("--dry-run", "evaluate without sending: signs nothing, changes nothing")
+        .addOption(
+          new Option(
+            "--continue <id>",
+            "finish the call that signed this message: send the same bytes unless the network has them, and wait for the reply",
+          ).conflicts(["data", "raw", "tag", "control", "dryRun"]),
+        )
         .option("--no-wait", "print the message's id and exit once the network has accepted it")
         // A router replies TIMEOUT at its first message after 60 s, which may be the admin's round, every 30 s.
         .option("--timeout <seconds>", "time limit for the reply", seconds, 120);
@@ -56,7 +62,7 @@ export function callCommand(cli: Cli): Command {
     options: Options,
     async run(context, options, [name = "", action = ""]) {
       assertOneAction(action, options.tag);
-      const data = await dataOf(context, options);
+      const data = await messageData(context.host, options);
       const fleet = await context.fleet({ journal: "keep", wallet: !options.dryRun });
       const member = pickMember(fleet, name);
       const epoch = options.control ? { Epoch: await presentEpoch(fleet, member, options.timeout) } : {};
@@ -66,9 +72,12 @@ export function callCommand(cli: Cli): Command {
         ...options.tag,
       };
       const message = { member, action, data, tags, seconds: options.timeout };
+      const sending = { ...message, wait: options.wait, unfinished: unfinishedIn(context, name, action) };
       const reply = options.dryRun
         ? await dryCall(fleet, message)
-        : await call(fleet, { ...message, wait: options.wait });
+        : options.continue === undefined
+          ? await call(fleet, sending)
+          : await continueCall(fleet, sending, options.continue);
       if (!options.dryRun) context.out.detail(`message ${reply.messageId}`);
       if (!options.wait && !options.dryRun) {
         context.out.line(reply.messageId);
@@ -81,6 +90,15 @@ export function callCommand(cli: Cli): Command {
   });
 }
 
+/** What to do about a call whose outcome is unknown. */
+const unfinishedIn =
+  ({ onStack }: Context, name: string, action: string) =>
+  (id: string): string =>
+    `The message ${id} may still take effect, and the same command without --continue signs another one. To finish this one: npx fleet call ${shellWord(name)} ${shellWord(action)} --continue ${id}${onStack}`;
+
+const shellWord = (word: string): string =>
+  /^[\w./:@-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+
 /** Nodes do not distinguish the case of names, and a second `Action` would be the one that the process runs. */
 function assertOneAction(action: string, tags: Readonly<Record<string, string>>): void {
   const [name, value] = Object.entries(tags).find(([each]) => each.toLowerCase() === "action") ?? [];
@@ -92,42 +110,6 @@ function assertOneAction(action: string, tags: Readonly<Record<string, string>>)
     expected: "the action as the second argument, and other tags",
     remedy: "Remove the tag, or pass its value as the action.",
   });
-}
-
-async function dataOf({ host }: Context, { data, raw }: z.output<typeof Options>): Promise<string> {
-  // Actions parse their data as a JSON object, and an empty string is not valid JSON.
-  if (data === undefined) return raw ? "" : "{}";
-  let content = data;
-  if (data === "-") content = await text(host.stdin);
-  else if (data.startsWith("@")) content = await readData(resolve(host.cwd, data.slice(1)));
-  if (raw) return content;
-  try {
-    JSON.parse(content);
-    return content;
-  } catch (error) {
-    throw new UsageError({
-      code: "BAD_DATA",
-      what: "Invalid data: not JSON.",
-      got: content.slice(0, 200),
-      expected: `JSON, such as '{"id":1}'; ${error instanceof Error ? error.message : ""}`,
-      remedy: "Quote it for the shell, or send it as it is with --raw.",
-    });
-  }
-}
-
-async function readData(path: string): Promise<string> {
-  try {
-    return await readFile(path, "utf8");
-  } catch (error) {
-    throw new UsageError({
-      code: "DATA_UNREADABLE",
-      what: "Cannot read the data file.",
-      at: path,
-      got: (error as NodeJS.ErrnoException).code ?? String(error),
-      expected: "a readable file after the @",
-      remedy: "Fix the path.",
-    });
-  }
 }
 
 /** Prints the result of an Eval that returned nothing, with its slot if that can be read. */

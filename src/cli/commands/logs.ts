@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import { z } from "zod";
 import { luaErrorIn } from "../../fleet/code/lua-error.ts";
 import { luaExplainer } from "../../fleet/code/lua-errors.ts";
-import type { History } from "../../fleet/history.ts";
+import { type History, noteFirstSlots, withRepeat } from "../../fleet/history.ts";
 import { pickMember } from "../../fleet/members/known-fleet.ts";
 import type { Member } from "../../fleet/members/member.ts";
 import { entryLines } from "../../operations/trace/lines.ts";
@@ -93,13 +93,15 @@ async function follow(
   say: (entry: LogEntry) => Promise<unknown>,
 ): Promise<void> {
   let running = sourceHash;
+  const first = new Map<string, number>();
   for (let shown = after; host.isRead(); ) {
     await host.pause(1);
     const latest = await history.latest(processId);
     if (latest === undefined || latest <= shown) continue;
     const page = await withResults(history, processId, await history.range(processId, shown + 1, latest));
+    noteFirstSlots(first, page);
     for (const each of page) {
-      const [entry] = withSources([each], running);
+      const [entry] = withSources([withRepeat(first, each)], running);
       if (!entry) continue;
       if (entry.isLoad && !isError(entry)) running = entry.source ?? running;
       if (!errors || isError(entry)) await say(entry);

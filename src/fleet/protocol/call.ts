@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Evaluation, Tags } from "../../ao/port.ts";
+import { signedMessage } from "../../ao/journal/index.ts";
+import type { Evaluation, Sent, Tags } from "../../ao/port.ts";
 import { replyAmong, replyElsewhere, type SentRequest } from "../../ao/replies.ts";
 import { type Budget, budgetOf } from "../../core/budget.ts";
 import { FleetError, tolerate } from "../../core/errors.ts";
@@ -21,6 +22,16 @@ interface Call {
   readonly seconds: number;
   /** Whether to wait for the reply, or return once the network has accepted the message. */
   readonly wait: boolean;
+  /** What to do about a message that was signed and whose outcome is unknown, after the error's own remedy. @default nothing more */
+  readonly unfinished?: (messageId: string) => string;
+}
+
+/** A message that was signed before it is sent, or by an earlier call. */
+interface Outgoing {
+  /** Its key in the journal. */
+  readonly intent: string;
+  readonly tags: Tags;
+  send(budget: Budget): Promise<Sent>;
 }
 
 /** Milliseconds between two polls for a later answer. */
@@ -37,22 +48,76 @@ const DIAGNOSIS_SECONDS = 20;
  * @throws FleetError NO_REPLY, REPLY_LATE, NOT_OWNER for an Eval that was not run, and network errors
  */
 export async function call(fleet: FleetSession, call: Call): Promise<Reply> {
-  const { session } = fleet;
-  const { ao } = session;
   const { processId, name } = call.member;
+  const { ao, scope } = fleet.session;
+  const id = randomUUID();
+  const tags = taggedFor(call.action, call.tags, call.tags["Correlation-Id"] ?? id);
+  // Every call has its own key, so it never resends an earlier one, also if both have the same Correlation-Id.
+  const intent = callKey(scope, name, call.action, id);
+  const send = (budget: Budget) => ao.send({ intent, processId, tags, data: call.data }, budget);
+  return perform(fleet, call, { intent, tags, send });
+}
+
+/**
+ * Continues a call whose outcome is unknown: its message is sent as it was signed, unless the network has it, and its reply awaited.
+ *
+ * @throws FleetError NOTHING_TO_CONTINUE, and as `call`
+ */
+export async function continueCall(
+  fleet: FleetSession,
+  call: Omit<Call, "data" | "tags">,
+  messageId: string,
+): Promise<Reply> {
+  const { ao, journal } = fleet.session;
+  const found = await signedMessage(journal, messageId);
+  if (found === undefined) {
+    const isClosed = journal.byId(messageId) !== undefined;
+    const got = isClosed ? "a message whose result was read, or was not wanted" : "no such message";
+    throw nothingToContinue(call, messageId, got);
+  }
+  const { intent, tags } = found;
+  const { target, signer } = intent;
+  if (target !== call.member.processId || tags.Action !== call.action || signer !== ao.address) {
+    const got = `a message ${tags.Action} to the process ${target}, signed by ${signer}`;
+    throw nothingToContinue(call, messageId, got);
+  }
+  const send = (budget: Budget) => ao.resend(messageId, budget);
+  return perform(fleet, { ...call, tags, data: "" }, { intent: intent.key, tags, send });
+}
+
+/** Sends it and waits for its reply. */
+async function perform(fleet: FleetSession, call: Call, { intent, tags, send }: Outgoing): Promise<Reply> {
+  const { ao, journal } = fleet.session;
+  const { processId } = call.member;
   const budget = budgetOf(call.seconds);
-  const correlation = call.tags["Correlation-Id"] ?? randomUUID();
-  const tags = taggedFor(call.action, call.tags, correlation);
-  // Every call has its own key, so it never resends an earlier one.
-  const intent = callKey(session.scope, name, call.action, correlation);
-  const sent = await ao.send({ intent, processId, tags, data: call.data }, budget);
+  const unfinished = (error: unknown) => {
+    const id = journal.signed(intent)?.id;
+    throw id === undefined ? error : withRemedy(error, call.unfinished?.(id));
+  };
+  const sent = await send(budget).catch(unfinished);
   if (!call.wait) {
     await ao.settle(intent);
     return { messageId: sent.id, action: "", tags: {}, data: "", output: "" };
   }
-  const evaluation = await ao.evaluation({ processId, messageId: sent.id }, budget);
+  const evaluation = await ao.evaluation({ processId, messageId: sent.id }, budget).catch(unfinished);
   await ao.settle(intent);
   const asked = { address: ao.address, messageId: sent.id, tags };
+  return replyTo(fleet, call, asked, evaluation, budget).catch((error: unknown) => {
+    const trace = `npx fleet trace ${sent.id} shows what happened.`;
+    throw withRemedy(error, `The message was evaluated, and a repeated call is another one. ${trace}`);
+  });
+}
+
+/** The reply to a message that was evaluated: in its own evaluation, or in a later one. */
+async function replyTo(
+  fleet: FleetSession,
+  call: Call,
+  asked: SentRequest,
+  evaluation: Evaluation,
+  budget: Budget,
+): Promise<Reply> {
+  const { processId } = call.member;
+  const { messageId } = asked;
   const reply = replyIn(evaluation, asked);
   if (reply) return reply;
   if (call.action === "Eval") return ranEval(fleet, call, evaluation);
@@ -66,9 +131,9 @@ export async function call(fleet: FleetSession, call: Call): Promise<Reply> {
   }
   throw late(
     call,
-    sent.id,
+    messageId,
     evaluation,
-    await faultInForwarded(fleet, processId, sent.id, evaluation.messages, DIAGNOSIS_SECONDS),
+    await faultInForwarded(fleet, processId, messageId, evaluation.messages, DIAGNOSIS_SECONDS),
   );
 }
 
@@ -109,7 +174,7 @@ function chainOf(
     for (const scheduled of await history.range(processId, next, latest)) {
       const { slot, pushedFor } = scheduled;
       if (pushedFor === asked.messageId) {
-        const result = await history.result(processId, resultIdOf(scheduled));
+        const result = await history.result(processId, resultIdOf(scheduled), slot);
         // Not evaluated yet: read again at the next call.
         if (!result) return undefined;
         const later = replyAmong(result.messages, asked);
@@ -164,6 +229,27 @@ function late(
     what: `${member.name} accepted ${action} but has not answered yet.`,
     got: `nothing within ${seconds} s; it sent ${asked}${fault === undefined ? " and waits" : `. ${fault}`}`,
     expected: "a message to the requester",
-    remedy: `npx fleet trace ${messageId} shows what happened in each process. Or increase --timeout.`,
+    remedy: `npx fleet trace ${messageId} shows what happened in each process. A repeated call is another message; --timeout sets how long to wait.`,
   });
 }
+
+/** Adds to a transient error what to do about its message; any other error as it is. */
+function withRemedy(error: unknown, more: string | undefined): unknown {
+  if (!(error instanceof FleetError && error.transient) || more === undefined) return error;
+  const [problem, ...others] = error.problems;
+  const remedy = `${problem.remedy} ${more}`;
+  return new FleetError([{ ...problem, remedy }, ...others], { cause: error, transient: true });
+}
+
+const nothingToContinue = (
+  { member: { name }, action }: Pick<Call, "member" | "action">,
+  id: string,
+  got: string,
+) =>
+  new FleetError({
+    code: "NOTHING_TO_CONTINUE",
+    what: `The message ${id} cannot be continued.`,
+    got,
+    expected: `a message ${action} to ${name} that fleet call signed with this project and wallet, and whose result was not read yet`,
+    remedy: `npx fleet trace ${id} shows whether ${name} has it, and its result.`,
+  });

@@ -59,7 +59,7 @@ async function faultAt(
   if (latest === undefined) return undefined;
   const messages = await history.range(processId, Math.max(0, latest - REACH + 1), latest);
   for (const scheduled of messages.filter((each) => isCausedBy(each, asked, messageId))) {
-    const result = await history.result(processId, resultIdOf(scheduled));
+    const result = await history.result(processId, resultIdOf(scheduled), scheduled.slot);
     const error = result && luaErrorIn(result);
     if (error === undefined) continue;
     const explained = await luaExplainer(fleet.session.scope.home)(error, member?.sourceHash);

@@ -22,9 +22,9 @@ interface MemberKey extends MemberStep, Stack {
 export const memberKey = (scope: Stack, name: string, generation: number, step: string): string =>
   `${deploymentKey(scope, name)}/g${generation}/${step}`;
 
-/** The journal's key of a call that a command sends: `cli/project/stack/member/<action>/<correlation>`. */
-export const callKey = (scope: Stack, name: string, action: string, correlation: string): string =>
-  `cli/${deploymentKey(scope, name)}/${action}/${correlation}`;
+/** The journal's key of a call that a command sends: `cli/project/stack/member/<action>/<id>`. */
+export const callKey = (scope: Stack, name: string, action: string, id: string): string =>
+  `cli/${deploymentKey(scope, name)}/${action}/${id}`;
 
 /** The action of a key that `callKey` made; undefined for any other. Pure. */
 export function calledIn(key: string): string | undefined {

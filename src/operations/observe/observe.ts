@@ -220,7 +220,11 @@ async function slotsOf(
     const newest = fresh.at(-1);
     if (!newest) return { slot };
     const resultOf = (scheduled: Scheduled) =>
-      evaluationOf(fleet, { processId, messageId: resultIdOf(scheduled) }, limits.timeoutMs / 1000);
+      evaluationOf(
+        fleet,
+        { processId, messageId: resultIdOf(scheduled), slot: scheduled.slot },
+        limits.timeoutMs / 1000,
+      );
     const last = await resultOf(newest);
     if (last === "none") return { slot, evaluatedSlot: known ?? slot - 1 };
     // Failures before the first round are not reported.
@@ -240,7 +244,7 @@ const oneLine = (text: string): string => brief(text.replace(/\s+/g, " "), 200);
 /** The result of a message; "none" if there is none within the time. */
 async function evaluationOf(
   { session }: FleetSession,
-  ref: { processId: string; messageId: string },
+  ref: { processId: string; messageId: string; slot: number },
   seconds: number,
 ): Promise<{ error?: string | undefined } | "none"> {
   try {

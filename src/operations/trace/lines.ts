@@ -28,7 +28,8 @@ export function recordLine(record: MessageRecord, fleet: KnownFleet, width = 120
   const { direction, slot, at, to, status, data, error } = record;
   const route = direction === "received" ? `← ${senderText(record, nameOf)}` : `→ ${nameOf(to)}`;
   const action = record.action === "" ? "" : quoted(record.action);
-  const what = status === "error" ? `${action} (error)` : action;
+  const again = record.repeats === undefined ? "" : ` (again: slot ${record.repeats})`;
+  const what = `${action}${again}${status === "error" ? " (error)" : ""}`;
   return `${at.slice(0, 19)}  slot ${slot}  ${route}  ${what}  ${brief(error ?? data, width)}`.trimEnd();
 }
 
@@ -39,7 +40,8 @@ export function hopLines(hop: Hop, error: string | undefined): string[] {
     hop.status === "error" ? " (error)" : hop.status === "none" ? " (no result could be read)" : "";
   const short = (name: string) => (isAddress(name) ? name.slice(0, 8) : name);
   const action = hop.action === "" ? "" : quoted(hop.action);
-  const head = `${`+${hop.afterMs} ms`.padStart(10)}  ${inset}${hop.process} slot ${hop.slot}  ${action} from ${senderText(hop, short)}${mark}`;
+  const again = hop.repeats === undefined ? "" : ` (again: slot ${hop.repeats})`;
+  const head = `${`+${hop.afterMs} ms`.padStart(10)}  ${inset}${hop.process} slot ${hop.slot}${again}  ${action} from ${senderText(hop, short)}${mark}`;
   const sent = hop.sent.map(({ action, to }) => {
     return `${" ".repeat(12)}${inset}  → ${action === "" ? "" : quoted(action)} to ${short(to)}`;
   });
@@ -63,9 +65,12 @@ export function entryLines(
   ];
   if (entry.isLoad) lines.push(`    code   ${entry.source ?? ""}`);
   else if (entry.data.trim() !== "" && entry.data !== "{}") lines.push(...indented("data", text(entry.data)));
-  const { result } = entry;
+  const { result, repeats } = entry;
+  if (repeats !== undefined) lines.push(`    again  the same bytes as #${repeats}`);
   if (!result) return [...lines, "    no result could be read"];
   const error = luaErrorIn(result);
+  if (repeats !== undefined && error === undefined && result.output === "" && result.messages.length === 0)
+    lines.push("    result empty: it printed and sent nothing");
   if (error !== undefined) lines.push(...indented("error", explained ?? error));
   if (result.output !== "" && result.output !== error) lines.push(...indented("output", text(result.output)));
   for (const { target, tags, data } of result.messages) {

@@ -3,7 +3,7 @@ import { relationOf } from "../../ao/replies.ts";
 import { amount } from "../../core/amount.ts";
 import { luaErrorIn } from "../../fleet/code/lua-error.ts";
 import { committedHash, readLoadOutcome } from "../../fleet/code/program.ts";
-import { type Entry, type History, resultIdOf } from "../../fleet/history.ts";
+import { type Entry, type History, noteFirstSlots, resultIdOf, withRepeat } from "../../fleet/history.ts";
 
 /** A message, its result, and the code that handled it. */
 export interface LogEntry extends Entry {
@@ -56,15 +56,20 @@ export async function newestEntries(
   sourceHash: string,
 ): Promise<Searched & { readonly entries: LogEntry[] }> {
   const all: Entry[] = [];
+  const first = new Map<string, number>();
   const wanted = () => (errors ? all.filter(isError).length : all.length);
   const lowest = Math.max(0, latest - (errors ? MAX_SEARCHED : limit) + 1);
   for (let to = latest; to >= lowest && wanted() < limit; to -= PAGE) {
     const from = Math.max(lowest, to - PAGE + 1);
     const page = await withResults(history, processId, await history.range(processId, from, to));
+    noteFirstSlots(first, page);
     all.unshift(...page);
     if (errors && isUnread(searchedIn(page))) break;
   }
-  const entries = withSources(all, sourceHash);
+  const entries = withSources(
+    all.map((entry) => withRepeat(first, entry)),
+    sourceHash,
+  );
   return { ...searchedIn(all), entries: (errors ? entries.filter(isError) : entries).slice(-limit) };
 }
 
@@ -76,7 +81,7 @@ export function withResults(
 ): Promise<Entry[]> {
   return Promise.all(
     page.map(async (scheduled): Promise<Entry> => {
-      const result = await history.result(processId, resultIdOf(scheduled));
+      const result = await history.result(processId, resultIdOf(scheduled), scheduled.slot);
       return result ? { ...scheduled, result } : scheduled;
     }),
   );

@@ -1,5 +1,5 @@
 import type { Scheduled } from "../../ao/port.ts";
-import type { Entry, History } from "../../fleet/history.ts";
+import { type Entry, type History, noteFirstSlots, withRepeat } from "../../fleet/history.ts";
 import {
   isError,
   isErrorMessage,
@@ -36,6 +36,8 @@ export interface MessageRecord {
   readonly data: string;
   /** The Lua error of the evaluation. */
   readonly error?: string;
+  /** As in `Entry`: the earlier slot of the message received. */
+  readonly repeats?: number;
 }
 
 /** A filter of records; every given field must match. */
@@ -131,12 +133,14 @@ export async function findRecords(
   const lowest = Math.max(0, latest - reach + 1);
   const needsResults = filter.status !== undefined || filter.direction === "sent";
   let records: MessageRecord[] = [];
+  const first = new Map<string, number>();
   let [searched, unread] = [0, 0];
   let from = latest + 1;
   while (from > lowest && records.length < limit) {
     const to = from - 1;
     from = Math.max(lowest, to - PAGE + 1);
     const page = await history.range(processId, from, to);
+    noteFirstSlots(first, page);
     const entries = await resultsWhereNeeded(history, processId, page, filter);
     const found = entries.flatMap((entry) =>
       recordsOf(processId, entry).filter((record) => matches(record, filter)),
@@ -150,7 +154,8 @@ export async function findRecords(
     const [oldest] = page;
     if (filter.since !== undefined && oldest && oldest.timestamp < filter.since) break;
   }
-  return { records: records.slice(-limit), looked: { from, to: latest }, searched, unread };
+  const marked = records.slice(-limit).map((record) => withRepeat(first, record));
+  return { records: marked, looked: { from, to: latest }, searched, unread };
 }
 
 /** Each result costs a call, so only messages that can match are asked for theirs. */

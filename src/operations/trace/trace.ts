@@ -1,5 +1,5 @@
 import type { Scheduled } from "../../ao/port.ts";
-import { type Entry, type History, resultIdOf } from "../../fleet/history.ts";
+import { type Entry, type History, noteFirstSlots, resultIdOf, withRepeat } from "../../fleet/history.ts";
 import type { Member } from "../../fleet/members/member.ts";
 import { isError } from "./log-entries.ts";
 
@@ -9,6 +9,8 @@ export interface Hop {
   readonly process: string;
   readonly processId: string;
   readonly slot: number;
+  /** As in `Entry`. */
+  readonly repeats?: number;
   readonly messageId: string;
   readonly timestamp: number;
   /** Milliseconds since the first message, by the schedulers' clocks. */
@@ -37,7 +39,7 @@ interface Index {
 }
 interface Placed {
   readonly member: Member;
-  readonly scheduled: Scheduled;
+  readonly scheduled: Scheduled & Pick<Entry, "repeats">;
 }
 
 /**
@@ -61,14 +63,14 @@ export async function traceOf(
   asked.add(id);
   for (let depth = 0; wave.length > 0; depth += 1) {
     const fresh = wave.filter(({ member, scheduled }) => {
-      const key = `${member.processId}/${scheduled.messageId}`;
+      const key = `${member.processId}/${scheduled.slot}`;
       if (seen.has(key)) return false;
       seen.add(key);
       return true;
     });
     const entries = await Promise.all(
       fresh.map(async ({ member, scheduled }) => {
-        const result = await history.result(member.processId, resultIdOf(scheduled));
+        const result = await history.result(member.processId, resultIdOf(scheduled), scheduled.slot);
         return { member, entry: result ? { ...scheduled, result } : (scheduled as Entry) };
       }),
     );
@@ -99,7 +101,10 @@ async function indexOf(history: History, members: readonly Member[], reach: numb
       const latest = await history.latest(member.processId);
       if (latest === undefined) return;
       const messages = await history.range(member.processId, Math.max(0, latest - reach + 1), latest);
-      for (const scheduled of messages) {
+      const first = new Map<string, number>();
+      noteFirstSlots(first, messages);
+      for (const message of messages) {
+        const scheduled = withRepeat(first, message);
         const placed = { member, scheduled };
         add(byId, scheduled.messageId, placed);
         const correlation = scheduled.tags["Correlation-Id"];
@@ -117,6 +122,7 @@ function hopOf(member: Member, entry: Entry, depth: number, members: readonly Me
     process: member.name,
     processId: member.processId,
     ...{ slot, messageId, timestamp, afterMs: 0, action, depth },
+    ...(entry.repeats === undefined ? {} : { repeats: entry.repeats }),
     from: nameOf(entry.from),
     ...(entry.claims === undefined ? {} : { claims: nameOf(entry.claims) }),
     ...(entry.sentTo === undefined ? {} : { sentTo: nameOf(entry.sentTo) }),

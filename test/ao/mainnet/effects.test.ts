@@ -12,11 +12,17 @@ import type { Schedule } from "../../../src/ao/mainnet/schedule.ts";
 import { defaultBackoff } from "../../../src/ao/retry.ts";
 import type { Wallet } from "../../../src/ao/wallet.ts";
 import { budgetOf } from "../../../src/core/budget.ts";
+import { historyOf } from "../../../src/fleet/history.ts";
 import type { EvaluationInput, Evaluator } from "../../../src/localnet/evaluator.ts";
 import type { NodeQuirks } from "../../../src/localnet/node/quirks.ts";
 import { sqliteStore } from "../../../src/localnet/store/sqlite.ts";
 import { tagValue } from "../../../src/localnet/types.ts";
 import { createUnits, type Units, type UnitsOptions } from "../../../src/localnet/units/index.ts";
+import { entryLines } from "../../../src/operations/trace/lines.ts";
+import { newestEntries } from "../../../src/operations/trace/log-entries.ts";
+import { findRecords } from "../../../src/operations/trace/records.ts";
+import { traceOf } from "../../../src/operations/trace/trace.ts";
+import { member } from "../../cli/fakes.ts";
 import { temporaryFolder } from "../../kit/folder.ts";
 import { budgetWhile } from "../units.ts";
 import { makeWallet } from "../wallets.ts";
@@ -351,22 +357,67 @@ test("what an earlier version signed is looked up by its time first, and in the 
   expect(await lookUp(undefined)).toEqual([{ ...item, since: 5 }, { ...item, from: 0 }, ["late", "3"]]);
 });
 
-test("a message that somebody else posted a second time has the result of its first slot", async () => {
-  const { ao, spawn, say, units, journal } = await world({ repeated: "skipped" });
-  const { id } = await spawn();
-  const sent = await say(id, "a");
-  const intent = journal.byId(sent.id);
+/** Somebody posts a message again: its bytes are public. */
+async function repeat(
+  { units, journal }: Pick<Awaited<ReturnType<typeof world>>, "units" | "journal">,
+  processId: string,
+  messageId: string,
+): Promise<void> {
+  const intent = journal.byId(messageId);
   const { raw } = await journal.item(intent as NonNullable<typeof intent>);
-  await fetch(`${units.urls.node}/${id}~process@1.0/schedule`, {
+  await fetch(`${units.urls.node}/${processId}~process@1.0/schedule`, {
     method: "POST",
     headers: { "content-type": "application/ans104" },
     body: raw as Uint8Array<ArrayBuffer>,
   });
+}
+
+test("a message that somebody else posted a second time has the result of its first slot", async () => {
+  const { ao, spawn, say, units, journal } = await world({ repeated: "skipped" });
+  const { id } = await spawn();
+  const sent = await say(id, "a");
+  await repeat({ units, journal }, id, sent.id);
   expect(await ao.latest(id, budgetOf(10))).toBe(2);
   expect(
     await ao.evaluation({ processId: id, messageId: sent.id, expectOutput: true }, budgetOf(10)),
   ).toMatchObject({ output: "did a" });
 });
+
+test.each([
+  ["skipped", "", ["did a"], "    result empty: it printed and sent nothing"],
+  ["evaluated", "did a", ["did a", "did a"], "    output did a"],
+] as const)(
+  "logs, query and trace show each slot of a repeated message with its own result: %s",
+  async (repeated, output, outputs, line) => {
+    const { ao, spawn, say, units, journal } = await world({ repeated });
+    const { id } = await spawn();
+    const sent = await say(id, "a");
+    await repeat({ units, journal }, id, sent.id);
+    const history = historyOf({ session: { ao } }, 20);
+    const { entries } = await newestEntries(history, id, 2, { limit: 2, errors: false }, "");
+    expect(entries.map(({ slot, repeats, result }) => [slot, repeats, result?.output])).toEqual([
+      [1, undefined, "did a"],
+      [2, 1, output],
+    ]);
+    const [, last] = entries;
+    const lines = entryLines(last as NonNullable<typeof last>, { members: [] }, undefined, false);
+    expect(lines.slice(1)).toEqual(["    data   1984", "    again  the same bytes as #1", line]);
+    const { records } = await findRecords(history, id, { direction: "received" }, { limit: 2, reach: 9 });
+    expect(records.map(({ slot, repeats }) => [slot, repeats])).toEqual([
+      [1, undefined],
+      [2, 1],
+    ]);
+    const hops = await traceOf(history, [member("token", { processId: id })], sent.id, 9);
+    expect(hops.map(({ slot, repeats }) => [slot, repeats])).toEqual([
+      [1, undefined],
+      [2, 1],
+    ]);
+    const read = await Promise.all(
+      [1, 2].map((slot) => ao.evaluation({ processId: id, messageId: sent.id, slot }, budgetOf(20))),
+    );
+    expect(read.map((each) => each.output).filter(Boolean)).toEqual(outputs);
+  },
+);
 
 test("twenty messages at once to one process take twenty slots, with five posts under way at a time", async () => {
   const [five, looked] = [gate(), gate()];
