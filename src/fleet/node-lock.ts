@@ -81,6 +81,19 @@ export async function withPinnedNode(network: NetworkRef, folder: string): Promi
   return pinned === undefined ? network : { ...network, nodeAddress: pinned.address };
 }
 
+/**
+ * Whether the lock file of a project allows a stack to use the node at a URL: its entry has this address, and names the stack, or no stacks.
+ *
+ * @throws FleetError LOCK_DAMAGED, FILE_DAMAGED
+ */
+export async function isPinnedFor(
+  node: { readonly url: string; readonly address: string },
+  { folder, stack }: { readonly folder: string; readonly stack: string },
+): Promise<boolean> {
+  const entry = (await readNodeLock(folder)).nodes[lockKey(node.url)];
+  return entry?.address === node.address && entry.stacks?.includes(stack) !== false;
+}
+
 /** In the order of their names, so that a change of one entry is a change of its lines alone. */
 export const sorted = <T>(entries: Readonly<Record<string, T>>): Record<string, T> =>
   Object.fromEntries(Object.entries(entries).sort(([a], [b]) => (a < b ? -1 : 1)));

@@ -1,6 +1,8 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { assertExists } from "../../providers/process/assert-exists.ts";
+import type { ProcessOutputs } from "../../providers/process/schema.ts";
 import { endRun, sessionFor } from "../../providers/run/session.ts";
 import type { Ao } from "../../src/ao/port.ts";
 import { budgetOf } from "../../src/core/budget.ts";
@@ -85,6 +87,30 @@ test("a destroy or a refresh compares the lock file, and without an entry what t
   const unpinned = await sessionFor(scope("s3"), mainnet({ nodeAddress: "z".repeat(43) }));
   await refused(say(unpinned.ao, id), "z".repeat(43));
   expect([sent(), journal.open().length]).toEqual([before, records]);
+});
+
+test("without the lock file, a preview and a run compare a process' node with the state's", async () => {
+  const scope = { project: "game", stack: "dev", home: ".fleet", build: "build" };
+  const { nodeUrl, nodeAddress: address } = net.node;
+  const before = { name: "x", processId: "p".repeat(43), scope, network: mainnet({ nodeAddress: OTHER }) };
+  const compare = (more: object = { nodeAddress: address }) =>
+    assertExists(before as ProcessOutputs, mainnet(more));
+  const entry = { address, scheduler: address, authority: address };
+  await writeNodeLock(".", { version: 1, nodes: {} });
+  const other = [
+    { code: "NODE_CHANGED", got: address, expected: OTHER, what: expect.stringMatching(/state\.$/) },
+  ];
+  expect(await problemsOf(compare())).toMatchObject(other);
+  await compare({ nodeAddress: OTHER });
+  // Another address at another URL: another way to the same network.
+  await compare({ nodeUrl: "http://127.0.0.1:9", nodeAddress: address });
+  // Another stack that pinned the node does not speak for this one; a person who changed the file does.
+  await writeNodeLock(".", { version: 1, nodes: { [nodeUrl]: { ...entry, stacks: ["prod"] } } });
+  expect(await problemsOf(compare())).toMatchObject(other);
+  await writeNodeLock(".", { version: 1, nodes: { [nodeUrl]: { ...entry, stacks: ["dev", "prod"] } } });
+  await compare();
+  await pin(address);
+  await compare();
 });
 
 test("a command of another node than the lock file's sends nothing", async () => {

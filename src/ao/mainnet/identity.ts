@@ -73,15 +73,24 @@ export async function lookAtNode(
   return address;
 }
 
-/** `NODE_CHANGED`: the same at a preview and before a message is signed. */
-export const nodeChanged = (url: string, expected: string, got: string): FleetError =>
+/**
+ * `NODE_CHANGED`: the same at a preview and before a message is signed.
+ *
+ * @param known where the expected address is from
+ */
+export const nodeChanged = (
+  url: string,
+  expected: string,
+  got: string,
+  known: "pinned" | "in the stack's state" = "pinned",
+): FleetError =>
   new FleetError(
     {
       code: "NODE_CHANGED",
-      what: `The node at ${url} has another address than the one that is pinned.`,
+      what: `The node at ${url} has another address than the one that is ${known}.`,
       got,
       expected,
-      // Without an entry in the file, the address in the stack's state counts.
+      // Without an entry in the file, the address in the stack's state counts: `assertSameNode` in providers/process.
       remedy:
         "Check nodeUrl. Processes stay on the node that scheduled them. If the node has a new key, or this fleet has no process there, set its address, scheduler and authority in fleet.lock.json to the new address, and remove nodeAddress from the declaration.",
     },
