@@ -29,11 +29,16 @@ export async function identityOf(node: NodeClient, backoff: Backoff, budget: Bud
 
 const ADDRESS = "/~meta@1.0/info/address";
 
-/** Whether the node itself answers now, and not only a proxy or a cache in front of it; a single attempt. */
-export async function answersItself(node: NodeClient, budget: Budget): Promise<boolean> {
+/** The address that the node itself names now; undefined if only a proxy or a cache in front of it answers. A single attempt. */
+export async function addressNow(node: NodeClient, budget: Budget): Promise<string | undefined> {
   const { ok, text, isCached } = await node.ask({ path: ADDRESS }, budget);
-  return ok && !isCached && isAddress(text.trim());
+  const address = text.trim();
+  return ok && !isCached && isAddress(address) ? address : undefined;
 }
+
+/** Whether the node itself answers now, and not only a proxy or a cache in front of it; a single attempt. */
+export const answersItself = async (node: NodeClient, budget: Budget): Promise<boolean> =>
+  (await addressNow(node, budget)) !== undefined;
 
 /**
  * Asks a node for its address.
