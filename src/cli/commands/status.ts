@@ -11,6 +11,7 @@ import { servingIn } from "../../fleet/members/known-fleet.ts";
 import { monitoredCrons } from "../../fleet/members/monitored-crons.ts";
 import { saveLastKnown } from "../../operations/observe/last-known.ts";
 import { linksOf, markLinks } from "../../operations/observe/links.ts";
+import { markMoved } from "../../operations/observe/mark-moved.ts";
 import { markReplaced } from "../../operations/observe/mark-replaced.ts";
 import { markSealed, sealedLine } from "../../operations/observe/mark-sealed.ts";
 import { lastTickText, markTicks } from "../../operations/observe/mark-ticks.ts";
@@ -89,7 +90,8 @@ async function run(context: Context, options: z.output<typeof Options>): Promise
     ]);
     saveLastKnown(fleet.session.scope, answersIn(found, Date.now()));
     const marked = markSealed(markReplaced(found, traffic), unread.length > 0 ? null : traffic);
-    const rows = markLinks(fleet, await markTicks(fleet, marked, crons, Date.now()));
+    const moved = await markMoved(marked, { projectDir: context.projectDir, stack: fleet.stack });
+    const rows = markLinks(fleet, await markTicks(fleet, moved, crons, Date.now()));
     // What only a signed read can tell is not counted.
     const counted = rows.filter((row) => !needsSignedRead(row));
     const healthy =
