@@ -2,6 +2,7 @@
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import type { FleetSession } from "../../src/fleet/fleet-session.ts";
 import { failureOf } from "../kit/failure.ts";
 import { writeFiles } from "../kit/folder.ts";
 import { bootBoth, World } from "../move/aos-fleets.ts";
@@ -47,6 +48,27 @@ describe("fleet move", () => {
       idle: { state: "empty" },
     });
     expect(new Set(at.asked)).toEqual(new Set(["Info", "EXPORT_STATE"]));
+  });
+
+  test("--dry-run says before it asks where its signed messages are permanent", async () => {
+    const at = await world();
+    const node = (stack: "old" | "new") => {
+      const one = at.fleet(stack);
+      const network = { ...one.session.network, kind: "mainnet" as const };
+      return { ...one, session: { ...one.session, network } };
+    };
+    const plan = (fleets: Record<string, FleetSession>) =>
+      fleet(["move", "--stack", "old", "--to", "new", "--dry-run"], {
+        ...{ fleets, cwd: at.dir, pulumi: at.pulumi },
+      });
+    const one = await plan({ old: at.fleet("old"), new: node("new") });
+    expect([one.code, one.stderr]).toEqual([
+      0,
+      "The plan asks every process by signed messages (Info, EXPORT_STATE). They are permanent in new, and may cost something.\n",
+    ]);
+    expect((await plan({ old: node("old"), new: node("new") })).stderr).toContain(
+      "permanent in old and new,",
+    );
   });
 
   test("asks for confirmation, and changes nothing without it", async () => {
