@@ -238,7 +238,9 @@ describe("the node of a mainnet stack", () => {
   it("is not asked for if the lock file is damaged, and a unit of another protocol is named", async () => {
     const folder = await project();
     const legacy = mainnet({ nodeUrl: net.endpoints.cuUrl });
-    expect(await problemsOf(pinNode(legacy, true, at(folder)))).toMatchObject([{ code: "UNIT_NOT_AO" }]);
+    expect(await problemsOf(pinNode(legacy, true, at(folder)))).toMatchObject([
+      { code: "UNIT_NOT_AO", expected: "its address as plain text at /~meta@1.0/info/address" },
+    ]);
     for (const [text, code] of [
       ['{"version":2,"nodes":{}}', "LOCK_DAMAGED"],
       ['{"version":1,"no', "FILE_DAMAGED"],

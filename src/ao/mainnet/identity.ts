@@ -56,7 +56,10 @@ function addressOf(node: NodeClient, backoff: Backoff, budget: Budget): Promise<
       if (!answer.ok || !isAddress(address)) {
         // The address is a setting: after three wrong answers in a row it is the wrong server.
         throw new UnitError(
-          unitNotAo("node", node.url, `${answer.status} ${answer.excerpt}`).problems[0],
+          {
+            ...unitNotAo("node", node.url, `${answer.status} ${answer.excerpt}`).problems[0],
+            expected: `its address as plain text at ${ADDRESS}`,
+          },
           "doubtful",
         );
       }
