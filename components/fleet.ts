@@ -87,12 +87,12 @@ export class Fleet extends pulumi.ComponentResource {
       const config = new pulumi.Config();
       assertNotMoved(where.stack, (key) => config.get(key));
       const running = await runningRelease(where);
-      const pin = readPin((key) => config.get(key), readRunRequest());
+      const release = readPin((key) => config.get(key), readRunRequest());
       const folders = { home: HOME, build: BUILD };
       const plan =
-        pin === undefined
+        release === undefined
           ? await planFleet(input, folders, running)
-          : await planPinned(input, folders, pin, { ...where, config });
+          : await planPinned(input, folders, release, { ...where, config });
       await keepExplanation(where, explanationOf(plan, new Date().toISOString()));
       const isPreview = pulumi.runtime.isDryRun();
       const declared = plan.declaration.network;
@@ -106,7 +106,8 @@ export class Fleet extends pulumi.ComponentResource {
       });
       const placed = { ...plan, declaration: { ...plan.declaration, network: pinned.network } };
       const warnings = [...plan.warnings, ...pinned.warnings, ...found];
-      return new Fleet(name, { ...placed, warnings }, options);
+      const pin = pinned.pin === undefined ? {} : { pin: pinned.pin };
+      return new Fleet(name, { ...placed, warnings, ...pin }, options);
     } catch (error) {
       if (error instanceof FleetError) throw runError(distinct(error.problems));
       throw error;
@@ -114,7 +115,7 @@ export class Fleet extends pulumi.ComponentResource {
   }
 
   /** Declares the resources of a plan. Programs call `Fleet.create`. */
-  constructor(name: string, plan: FleetPlan, options?: pulumi.ComponentResourceOptions) {
+  constructor(name: string, plan: PlacedPlan, options?: pulumi.ComponentResourceOptions) {
     super("ao:Fleet", name, {}, options);
     const common = { scope: scopeOf(plan), network: plan.declaration.network };
     const composition = { plan, common, parent: this };
@@ -131,12 +132,27 @@ export class Fleet extends pulumi.ComponentResource {
     const callers = traffic ? callerWirings(composition, members, configs, active, traffic) : {};
     this.members = members;
     this.release = releaseResource(name, composition, active, configs, [first, callers]);
-    this.processes = summary(plan, members, active);
+    // A run that did not find or make its processes on the node does not pin it.
+    this.processes = summary(plan, members, active).apply((found) => afterPin(plan, found));
     if (plan.pinned)
       pulumi.log.info(`pinned to the release ${plan.pinned.release.deploymentId}: index.ts is ignored`, this);
     for (const warning of plan.warnings) pulumi.log.warn(formatProblem(warning), this);
     this.registerOutputs({ processes: this.processes, deploymentId: this.release.deploymentId });
   }
+}
+
+/** A plan with its network reached. */
+interface PlacedPlan extends FleetPlan {
+  /** Pins the network's node; absent if there is nothing to pin. */
+  readonly pin?: () => Promise<void>;
+}
+
+/** What was found, after the node is pinned. */
+async function afterPin<T>({ pin }: PlacedPlan, found: T): Promise<T> {
+  await pin?.().catch((error: unknown) => {
+    throw error instanceof FleetError ? runError(error.problems) : error;
+  });
+  return found;
 }
 
 function scopeOf({ declaration }: FleetPlan): Scope {

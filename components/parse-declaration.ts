@@ -6,6 +6,7 @@ import type { Configuration } from "./configuration.ts";
 import { type FleetDeclaration, FleetDeclarationSchema, type ProcessDeclaration } from "./declaration.ts";
 import { deviceProblems } from "./device.ts";
 import { unknownNames } from "./graph.ts";
+import { networkProblems } from "./network-problems.ts";
 import { problemsOf } from "./problems.ts";
 import { rolloutProblems } from "./strategy.ts";
 
@@ -38,7 +39,10 @@ export function parseDeclaration(raw: unknown, configuration: Configuration): Fl
       remedy: "Declare it, or fix the name.",
     });
   }
-  throwAll([...unknownNames(graphOf(processes, "dependsOn"), "dependsOn"), ...problems]);
+  problems.unshift(...unknownNames(graphOf(processes, "dependsOn"), "dependsOn"));
+  // The plan checks what the network cannot carry; a declaration that fails before is to name that, too.
+  if (problems.length > 0) problems.push(...networkProblems(parsed.data, Object.keys(processes)));
+  throwAll(problems);
   for (const [name, process] of Object.entries(processes)) {
     if (process.device === LUA_DEVICE) process.tags = { ...process.tags, [DEVICE_TAG]: LUA_DEVICE };
     // A member that a setting refers to becomes a peer, so that the process can call it.

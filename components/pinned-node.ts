@@ -15,10 +15,12 @@ import { pinModules, type UsedModule } from "./pinned-modules.ts";
 /** Seconds that a run waits for a node that does not answer. */
 const NODE_SECONDS = 15;
 
-/** A declared network with its node pinned, and what a preview says about it. */
+/** A declared network with its node, and what a preview says about it. */
 interface Pinned {
   readonly network: CompleteNetworkRef;
   readonly warnings: readonly Problem[];
+  /** Writes the lock file, once every process of the stack is known to be on the node. Absent if nothing is to be written. */
+  readonly pin?: () => Promise<void>;
 }
 
 /** Where a deployment runs. */
@@ -38,14 +40,15 @@ export function askNode(network: CompleteNetworkRef): Promise<NodeIdentity> | un
 }
 
 /**
- * Pins the node of a mainnet stack: new processes get the scheduler and the authority that the lock file names. The first `pulumi up`
- * with a node writes them, and the modules that it runs; a node that is another one than last time is refused, and so is a module of other
- * bytes. Other networks are returned as they are.
+ * Compares the node of a mainnet stack with the lock file: new processes get the scheduler and the authority that the file names. The first
+ * `pulumi up` with a node writes them by `pin`, and the modules that it runs; a node that is another one than last time is refused, and so
+ * is a module of other bytes. Other networks are returned as they are. What the stack's state says of the node is compared with each process
+ * (`assertSameNode` in providers/process).
  *
- * @param isPreview nothing is written then
+ * @param isPreview nothing is to be written then
  * @param used the modules of the plan that are on the network already
  * @param asked the node's answer
- * @throws FleetError NODE_CHANGED, MODULE_CHANGED; LOCK_DAMAGED, LOCK_UNWRITABLE; UNIT_DOWN and the like while the node does not answer
+ * @throws FleetError NODE_CHANGED, MODULE_CHANGED, LOCK_DAMAGED; UNIT_DOWN and the like while the node does not answer
  */
 export async function pinNode(
   network: CompleteNetworkRef,
@@ -71,8 +74,7 @@ export async function pinNode(
     ...(Object.keys(modules).length === 0 ? {} : { modules }),
     ...stacksOf(before, stack),
   };
-  if (!isPreview && JSON.stringify(now) !== JSON.stringify(before))
-    await pin({ folder, stack }, nodeUrl, now);
+  const changes = !isPreview && JSON.stringify(now) !== JSON.stringify(before);
   return {
     // What the stack declares wins over what is pinned.
     network: {
@@ -82,6 +84,7 @@ export async function pinNode(
       authority: network.authority ?? authority,
     },
     warnings: isPreview ? [...warningsOf(nodeUrl, before, now), ...warnings] : [],
+    ...(changes ? { pin: () => pin({ folder, stack }, nodeUrl, now) } : {}),
   };
 }
 
@@ -102,7 +105,11 @@ export async function isNewNode(network: CompleteNetworkRef, { folder, stack }: 
   return readNodeLock(folder).then(({ nodes }) => isNew(nodes[lockKey(network.nodeUrl)]), tolerate(false));
 }
 
-/** Writes a node's entry. The file is read again first: another stack may have pinned its node or its modules since. */
+/**
+ * Writes a node's entry. The file is read again first: another stack may have pinned its node or its modules since.
+ *
+ * @throws FleetError LOCK_DAMAGED, LOCK_UNWRITABLE
+ */
 async function pin({ folder, stack }: Place, nodeUrl: string, node: PinnedNode): Promise<void> {
   const lock = await readNodeLock(folder);
   const others = lock.nodes[nodeUrl];
@@ -135,7 +142,7 @@ function warningsOf(nodeUrl: string, before: PinnedNode | undefined, now: Pinned
     return [
       {
         code: "NODE_NOT_PINNED",
-        what: `The node at ${nodeUrl} is used for the first time.`,
+        what: `${LOCK_FILE} does not pin the node at ${nodeUrl}.`,
         at: LOCK_FILE,
         got: `${now.address}${now.build === undefined ? "" : `, ${now.build}`}`,
         remedy: `Compare the address with the one that the node's operator publishes. pulumi up pins it in ${LOCK_FILE}; commit the file.`,

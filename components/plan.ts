@@ -97,7 +97,12 @@ export async function planFleet(raw: unknown, folders: PlanFolders, running: Run
       problems.push(...error.problems);
     }
   }
-  problems.push(...networkProblems(declaration, [...planned.keys()]));
+  problems.push(
+    ...networkProblems(
+      declaration,
+      chosen.map(({ name }) => name),
+    ),
+  );
   for (const { name, declared } of planned.values())
     problems.push(...dataProblems(declaration.network, name, declared.config));
   warnings.push(...cronFindings(declaration, [...planned.keys()]));

@@ -11,7 +11,8 @@ type LocalNetworkArgs = { [K in keyof LocalNetworkInputs]: pulumi.Input<LocalNet
 
 /**
  * The embedded AO network of a dev stack: its own units with the real evaluator, on loopback only. It keeps running after `pulumi up`, and
- * stops when its last user is destroyed. `Fleet` creates one for `network: { kind: "local" }`.
+ * stops when its last user is destroyed. `Fleet` creates one for `network: { kind: "local" }`. `npx fleet localnet status` shows the addresses
+ * of all its units, also of its HyperBEAM node (with `--json`: `nodeUrl`, `nodeAddress`).
  *
  * @example
  * ```ts

@@ -6,9 +6,11 @@ import { documentOf, writeRelease } from "../../src/fleet/releases/document.ts";
 import { reportStep } from "../../src/fleet/session/progress.ts";
 import { deploymentKey } from "../../src/fleet/session/scope.ts";
 import type { Session } from "../../src/fleet/session/session.ts";
+import { assertNode } from "../run/assert-node.ts";
 import { hasUnknown, ownInputs } from "../run/inputs.ts";
 import { changesBy, lifecycleOf } from "../run/lifecycle.ts";
 import { PartialFailure } from "../run/partial-failure.ts";
+import { reporting } from "../run/reporting.ts";
 import { configure } from "../run/session.ts";
 import { step } from "../run/step.ts";
 import { finishRun, registerMembers } from "./ledger.ts";
@@ -40,8 +42,9 @@ export async function read(id: string, props: ReleaseOutputs) {
   return { id, props };
 }
 
-/** Does nothing: the processes of the release retire on their own, and the release stays in the ledger. */
-export async function remove(_id: string, _props: ReleaseOutputs): Promise<void> {}
+/** Sends nothing: the processes of the release retire on their own, and the release stays in the ledger. @throws FleetError as `assertNode` */
+export const remove = (_id: string, props: ReleaseOutputs): Promise<void> =>
+  reporting("release", () => assertNode(props.network));
 
 /**
  * Members of the release that the manifest does not list: those that another machine deployed, and revisions that traffic has just moved

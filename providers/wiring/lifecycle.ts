@@ -12,6 +12,7 @@ import { isStep, type MemberStep } from "../../src/fleet/session/member-key.ts";
 import { reportStep } from "../../src/fleet/session/progress.ts";
 import { deploymentKey } from "../../src/fleet/session/scope.ts";
 import type { Session } from "../../src/fleet/session/session.ts";
+import { assertNode } from "../run/assert-node.ts";
 import { readDriftFacts, storeDriftFacts, withoutDrift } from "../run/drift-facts.ts";
 import { assumeUnchanged, ownInputs } from "../run/inputs.ts";
 import { changesBy, lifecycleOf } from "../run/lifecycle.ts";
@@ -96,8 +97,9 @@ async function refreshed(id: string, props: WiringOutputs) {
   return { id, props: { ...withoutDrift(props), ...storeDriftFacts(found, driftText) } };
 }
 
-/** Does nothing: a retired process calls no peers, and one that stays is told by the release. */
-export async function remove(_id: string, _props: WiringOutputs): Promise<void> {}
+/** Sends nothing: a retired process calls no peers, and one that stays is told by the release. @throws FleetError as `assertNode` */
+export const remove = (_id: string, props: WiringOutputs): Promise<void> =>
+  reporting(props.target.name, () => assertNode(props.network));
 
 /** Sends the peers unless the target has them, and the list of who may change it; then checks that the target is ready. */
 async function ensure(

@@ -230,6 +230,9 @@ export function embeddedFolder(ref: NetworkRef): string | null {
 export const explorerOf = ({ kind }: Pick<ResolvedNetwork, "kind">): Explorer | null =>
   KIND_TRAITS[kind].explorer;
 
+/** Whether the messages on a network are permanent, as on Arweave. */
+export const isPermanent = ({ kind }: Pick<ResolvedNetwork, "kind">): boolean => KIND_TRAITS[kind].permanent;
+
 /** Whether the units of a network send the ticks of `Cron-Interval`. */
 export const drivesCrons = ({ protocol }: Pick<ResolvedNetwork, "protocol">): boolean =>
   TRAITS[protocol].crons;

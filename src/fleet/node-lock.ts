@@ -68,17 +68,36 @@ export async function readNodeLock(folder: string): Promise<NodeLock> {
 export const lockKey = (nodeUrl: string): string => nodeUrl.replace(/\/+$/, "");
 
 /**
- * A network that answers only for the node that a project's lock file pins at its URL. Without an entry, and on other networks, the network
- * as it is.
+ * A network that answers only for the node that a project's lock file pins at its URL. Without an entry, the node's address is the one of
+ * `known`; without that, and on other networks, the network is returned as it is.
  *
  * @param folder the project's
- * @throws FleetError LOCK_DAMAGED, FILE_DAMAGED
+ * @param known reads the address from elsewhere, such as the stack's state; called only without an entry
+ * @throws FleetError LOCK_DAMAGED, FILE_DAMAGED; as `known`
  */
-export async function withPinnedNode(network: NetworkRef, folder: string): Promise<NetworkRef> {
+export async function withPinnedNode(
+  network: NetworkRef,
+  folder: string,
+  known?: (nodeUrl: string) => Promise<string | undefined>,
+): Promise<NetworkRef> {
   if (network.kind !== "mainnet") return network;
   const { nodes } = await readNodeLock(folder);
-  const pinned = nodes[lockKey(network.nodeUrl ?? NETWORK_DEFAULTS.nodeUrl)];
-  return pinned === undefined ? network : { ...network, nodeAddress: pinned.address };
+  const nodeUrl = lockKey(network.nodeUrl ?? NETWORK_DEFAULTS.nodeUrl);
+  const nodeAddress = nodes[nodeUrl]?.address ?? network.nodeAddress ?? (await known?.(nodeUrl));
+  return nodeAddress === undefined ? network : { ...network, nodeAddress };
+}
+
+/**
+ * Whether the lock file of a project allows a stack to use the node at a URL: its entry has this address, and names the stack, or no stacks.
+ *
+ * @throws FleetError LOCK_DAMAGED, FILE_DAMAGED
+ */
+export async function isPinnedFor(
+  node: { readonly url: string; readonly address: string },
+  { folder, stack }: { readonly folder: string; readonly stack: string },
+): Promise<boolean> {
+  const entry = (await readNodeLock(folder)).nodes[lockKey(node.url)];
+  return entry?.address === node.address && entry.stacks?.includes(stack) !== false;
 }
 
 /** In the order of their names, so that a change of one entry is a change of its lines alone. */

@@ -22,6 +22,8 @@ export interface Reading {
    * round does not change its state either, but it is not known to be healthy.
    */
   readonly outcome: "answered" | "silent" | "wrong" | "unread" | "unknown";
+  /** It can only be read by a signed message, which a monitor does not send: it does not count, for or against the fleet. */
+  readonly needsSignedRead?: true;
   /** Why it did not answer: `NO_REPLY`, `UNIT_SLOW`, … */
   readonly code?: string;
   /** The state that it reports; only if it answered. */

@@ -38,6 +38,10 @@ const policyOf = ({ alerts }: Settings): Policy => ({
 /** Where changes wait for the fleet's ledger (`alerts.ledger`); no receiver can have this name. */
 export const LEDGER_COPY = "";
 
+/** Whether a process counts for or against its fleet: not if only a signed message can read it. */
+const isCounted = (each: Watched | undefined): boolean =>
+  !(each?.reading.outcome === "unread" && each.reading.needsSignedRead);
+
 /** Processes a round: states, alerts, what receivers are to be sent, and figures, stored in one transaction. */
 export function processRound(
   store: MonitorStore,
@@ -58,6 +62,7 @@ export function processRound(
       each.state === "UNKNOWN" && each.reading.outcome === "silent" ? "OFFLINE" : stateNow(each),
     );
     const counts = countStates(states);
+    const counted = countStates(states.filter((_, index) => isCounted(watched[index])));
     const figures = ledger && figuresOf(ledger.runs);
     const keeper = watched.find(({ name }) => name === ledger?.name);
     const judgements = [
@@ -83,8 +88,8 @@ export function processRound(
     store.forget(round.at - settings.retention.readingsHours * 3_600_000);
     return {
       watched,
-      state: overall(counts, limits),
-      passed: passes(counts, limits),
+      state: counted.total === 0 && counts.total > 0 ? "UNKNOWN" : overall(counted, limits),
+      passed: passes(counted, limits),
       counts,
       ...(figures ? { figures } : {}),
       ...(ledger ? { dora: doraOf(ledger.runs, commits, round.at) } : {}),

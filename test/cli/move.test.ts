@@ -2,11 +2,16 @@
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import type { Context } from "../../src/cli/command.ts";
+import { showMoved } from "../../src/cli/move/show.ts";
+import type { FleetSession } from "../../src/fleet/fleet-session.ts";
+import type { Sides } from "../../src/operations/move/plan.ts";
+import type { MoveRecord } from "../../src/operations/move/record.ts";
 import { failureOf } from "../kit/failure.ts";
 import { writeFiles } from "../kit/folder.ts";
 import { bootBoth, World } from "../move/aos-fleets.ts";
 import { address } from "../processes/aos.ts";
-import { fleet } from "./fakes.ts";
+import { fleet, projectFolder } from "./fakes.ts";
 
 const COUNTER = `local fleet = require("fleet")
 fleet.process { name = "counter", version = "1.0.0", capabilities = {} }
@@ -47,6 +52,56 @@ describe("fleet move", () => {
       idle: { state: "empty" },
     });
     expect(new Set(at.asked)).toEqual(new Set(["Info", "EXPORT_STATE"]));
+  });
+
+  test("asks to commit the old stack's settings, except those of the dev stack, which belong to one machine", () => {
+    const at = new Map<string, string[]>();
+    for (const stack of ["dev", "staging"]) {
+      const lines: string[] = [];
+      at.set(stack, lines);
+      const side = { stack, network: { kind: "local", protocol: "legacy", units: {} } };
+      const scope = { project: "ao-fleet", stack, home: ".fleet", build: "build" };
+      const projectDir = projectFolder();
+      writeFiles({ [`Pulumi.${stack}.yaml`]: "config: {}\n" }, projectDir);
+      const context = { projectDir, out: { document() {}, line: lines.push.bind(lines) } };
+      const sides = { source: { session: { scope } } };
+      const record: MoveRecord = {
+        version: 1,
+        id: "m",
+        from: side,
+        to: { ...side, stack: "node" },
+        startedAt: "",
+        phase: "moved",
+        retires: false,
+        members: [],
+      };
+      showMoved(context as object as Context, sides as object as Sides, record);
+    }
+    expect(at.get("dev")?.at(-1)).toBe("Deployments to dev are refused (movedTo in Pulumi.dev.yaml).");
+    expect(at.get("staging")?.at(-1)).toBe(
+      "Deployments to staging are refused (movedTo in Pulumi.staging.yaml): commit that file.",
+    );
+  });
+
+  test("--dry-run says before it asks where its signed messages are permanent", async () => {
+    const at = await world();
+    const node = (stack: "old" | "new") => {
+      const one = at.fleet(stack);
+      const network = { ...one.session.network, kind: "mainnet" as const };
+      return { ...one, session: { ...one.session, network } };
+    };
+    const plan = (fleets: Record<string, FleetSession>) =>
+      fleet(["move", "--stack", "old", "--to", "new", "--dry-run"], {
+        ...{ fleets, cwd: at.dir, pulumi: at.pulumi },
+      });
+    const one = await plan({ old: at.fleet("old"), new: node("new") });
+    expect([one.code, one.stderr]).toEqual([
+      0,
+      "The plan asks every process by signed messages (Info, EXPORT_STATE). They are permanent in new, and may cost something.\n",
+    ]);
+    expect((await plan({ old: node("old"), new: node("new") })).stderr).toContain(
+      "permanent in old and new,",
+    );
   });
 
   test("asks for confirmation, and changes nothing without it", async () => {

@@ -649,6 +649,28 @@ test("logs --follow continues with new messages", async () => {
   expect(ran.stdout.match(/Old|New\d/g)).toEqual(["Old", "New1", "New2"]);
 });
 
+test("localnet shows where every unit is, and who the node is", async () => {
+  const nodeAddress = "n".repeat(43);
+  const url = (port: number) => `http://127.0.0.1:${port}`;
+  const info = {
+    ...{ pid: 1, dir: "/x", startedAt: "now", modules: { aos: "m".repeat(43) } },
+    ...{
+      gatewayUrl: url(1),
+      graphqlUrl: url(1),
+      muUrl: url(2),
+      cuUrl: url(3),
+      suUrl: url(4),
+      nodeUrl: url(5),
+    },
+    ...{ scheduler: "s".repeat(43), authority: "a".repeat(43), nodeAddress },
+  };
+  const localnet = { start: async () => info, status: async () => ({ running: true, info }) };
+  for (const command of ["start", "status"]) {
+    const ran = await fleet(["localnet", command], { localnet });
+    expect(ran.stdout).toMatch(new RegExp(`^ +node +${url(5)} +${nodeAddress}$`, "m"));
+  }
+});
+
 test("localnet uses the embedded network of the stack's folder", async () => {
   const dirs: string[] = [];
   const note = (dir: string) => {

@@ -84,8 +84,7 @@ test.each([
 });
 
 /** The last of the monitor's four rounds: enough for a silent process to be OFFLINE. */
-async function watched(behave: Behaviour) {
-  const { session, ao } = fleetOf(behave);
+async function watched(behave: Behaviour, { session, ao } = fleetOf(behave)) {
   const store = openStore(":memory:");
   const clock = { now: () => 1, ticks: () => 1, sleep: async () => {} };
   const settings = readSettings("", "monitoring.yaml", {});
@@ -124,6 +123,43 @@ test("monitor reads it by dry runs: healthy, changed by hand, or unknown, which 
     ...{ state: "UNKNOWN", alerts: [], sent: [] },
     counts: { state: "UNKNOWN", passed: false },
   });
+});
+
+/** A HyperBEAM node runs dry runs in the name of a stranger, to whom aos answers nothing. */
+const onNode = (members: (typeof token)[], behave: Behaviour = () => ({})) => {
+  const { ao, session } = fleetOf(behave, members);
+  const node: typeof session.session.ao = { ...session.session.ao, dryRunner: "stranger" };
+  return { ao, session: { ...session, session: { ...session.session, ao: node } } };
+};
+
+test("on a node, what only a signed read can tell is UNKNOWN and counts neither for nor against the fleet", async () => {
+  const info = { success: true, name: "shop", status: "ACTIVE", version: "1.0.0", sourceHash: HASH };
+  const shop = member("shop");
+  const alone = await fleet(["status", "--quick", "--json"], { fleet: onNode([token]).session });
+  expect([alone.code, alone.json()]).toMatchObject([
+    1,
+    { success: false, processes: [{ health: "UNKNOWN", code: "NEEDS_SIGNED_READ" }] },
+  ]);
+  expect(alone.json<{ processes: { reasons: string[] }[] }>().processes[0]?.reasons.join()).toContain(
+    "npx fleet status reads it by a signed message [NEEDS_SIGNED_READ]",
+  );
+  const answers: Behaviour = ({ action, data }) => {
+    if (action !== "HEALTH_CHECK") return action === "Info" ? { reply: info } : {};
+    const { nonce } = JSON.parse(data).healthCheck;
+    return { reply: { ...info, healthStatus: "HEALTHY", checks: [], epoch: 0, release: "deploy-1", nonce } };
+  };
+  const { ao, session } = onNode([shop, token], answers);
+  const both = await fleet(["status", "--quick", "--json"], { fleet: session });
+  expect([both.code, ao.sent, both.json()]).toMatchObject([
+    0,
+    [],
+    { success: true, processes: [{ health: "ACTIVE" }, { health: "UNKNOWN" }] },
+  ]);
+  expect(await watched(answers, onNode([shop, token], answers))).toMatchObject({
+    ...{ state: "HEALTHY", alerts: [], sent: [] },
+    counts: { state: "HEALTHY", passed: true, counts: { HEALTHY: 1, UNKNOWN: 1, total: 2 } },
+  });
+  expect((await watched(answers, onNode([token]))).counts).toMatchObject({ state: "UNKNOWN", passed: false });
 });
 
 test("the dashboard reads it by a dry run", async () => {

@@ -90,6 +90,12 @@ it.each([
     NODE,
     ["TAGS_INVALID processes.game.tags"],
   ],
+  [
+    "that and tags that a node cannot carry, all at once",
+    { game: { ...LUA, tags: { Function: "x", "My.Tag": "x", body: "x" } } },
+    NODE,
+    Array(3).fill("TAGS_INVALID processes.game.tags"),
+  ],
   ["no upload service", { game: LUA }, { kind: "mainnet" }, ["MODULE_NO_UPLOAD processes.game.device"]],
   ["an unknown device", { game: { device: "wasm-64@1.0" } }, NODE, ["BAD_VALUE processes.game.device"]],
 ])("is refused with %s", async (_, processes, network, expected) => {
@@ -101,6 +107,14 @@ it("is refused for a program that requires a module of aos that the device does 
   const found = await problemsOf(plan({ math: LUA }));
   expect(found).toMatchObject([{ at: expect.stringMatching(/^processes\/math\/process\.lua:1:/) }]);
   expect((await plan({ math: {} })).levels).toHaveLength(1);
+});
+
+it("is refused for tags that a node cannot carry although its program is refused, too", async () => {
+  const found = await problemsOf(plan({ math: { ...LUA, tags: { "My.Tag": "x" } } }));
+  expect(found.map(({ code, at }) => `${code} ${at}`)).toEqual([
+    expect.stringMatching(/ processes\/math\/process\.lua:1:/),
+    "TAGS_INVALID processes.math.tags",
+  ]);
 });
 
 it("is refused for a program that does what the device cannot do, at its place", async () => {

@@ -5,6 +5,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { UsedModule } from "../../components/pinned-modules.ts";
 import { isNewNode, pinNode } from "../../components/pinned-node.ts";
 import { NetworkRefSchema } from "../../src/ao/network.ts";
 import { problemsOf } from "../kit/failure.ts";
@@ -35,7 +36,14 @@ async function edit(folder: string, more: object): Promise<void> {
   const text = JSON.stringify({ ...lock, nodes: { [net.node.nodeUrl]: node } });
   await writeFile(join(folder, "fleet.lock.json"), text);
 }
-const codesOf = ({ warnings }: Awaited<ReturnType<typeof pinNode>>) => warnings.map(({ code }) => code);
+/** A run that finds its processes on the node. */
+async function up(network: ReturnType<typeof mainnet>, place: ReturnType<typeof at>, used?: UsedModule[]) {
+  const { pin, ...found } = await pinNode(network, false, place, used);
+  await pin?.();
+  return found;
+}
+const codesOf = ({ warnings }: Pick<Awaited<ReturnType<typeof pinNode>>, "warnings">) =>
+  warnings.map(({ code }) => code);
 
 describe("the node of a mainnet stack", () => {
   it("is pinned by the first up; previews write nothing, and the next one is silent", async () => {
@@ -44,10 +52,10 @@ describe("the node of a mainnet stack", () => {
     const preview = await pinNode(mainnet(), true, at(folder));
     expect(codesOf(preview)).toEqual(["NODE_NOT_PINNED"]);
     expect(existsSync(join(folder, "fleet.lock.json"))).toBe(false);
-    const up = await pinNode(mainnet(), false, at(folder));
+    const first = await up(mainnet(), at(folder));
     const addresses = { scheduler: nodeAddress, authority: nodeAddress };
-    expect(up.network).toMatchObject({ kind: "mainnet", nodeUrl, nodeAddress, ...addresses });
-    expect(up.network).toEqual(preview.network);
+    expect(first.network).toMatchObject({ kind: "mainnet", nodeUrl, nodeAddress, ...addresses });
+    expect(first.network).toEqual(preview.network);
     expect(await lockOf(folder)).toEqual({
       version: 1,
       nodes: {
@@ -56,7 +64,19 @@ describe("the node of a mainnet stack", () => {
         },
       },
     });
-    expect(await pinNode(mainnet(), true, at(folder))).toEqual({ network: up.network, warnings: [] });
+    expect(await pinNode(mainnet(), true, at(folder))).toEqual({ network: first.network, warnings: [] });
+  });
+
+  it("is not pinned by a run that fails before its processes are known to be there", async () => {
+    const folder = await project();
+    const { network, pin } = await pinNode(mainnet(), false, at(folder));
+    expect([network, existsSync(join(folder, "fleet.lock.json"))]).toMatchObject([
+      { nodeAddress: net.node.nodeAddress },
+      false,
+    ]);
+    await pin?.();
+    expect((await lockOf(folder)).nodes[net.node.nodeUrl].address).toBe(net.node.nodeAddress);
+    expect(await pinNode(mainnet(), false, at(folder))).not.toHaveProperty("pin");
   });
 
   it("is pinned with the modules that it runs, and a module of other bytes is refused", async () => {
@@ -65,16 +85,16 @@ describe("the node of a mainnet stack", () => {
     const used = [{ id: net.module, device }];
     const pinned = (more: object) => ({ [net.module]: { device, ...more } });
     const sha256 = createHash("sha256").update(SIMULATED_WASM).digest("hex");
-    await pinNode(mainnet(), false, at(folder));
+    await up(mainnet(), at(folder));
     expect((await pinNode(mainnet(), true, at(folder), used)).warnings).toMatchObject([
       { code: "MODULE_NOT_PINNED", got: `sha-256 ${sha256}`, at: "fleet.lock.json" },
     ]);
-    await pinNode(mainnet(), false, at(folder), used);
+    await up(mainnet(), at(folder), used);
     const lock = await lockOf(folder);
     expect(lock.nodes[net.node.nodeUrl].modules).toEqual(pinned({ sha256 }));
     expect(codesOf(await pinNode(mainnet(), true, at(folder), used))).toEqual([]);
     // Another stack on this node keeps what is pinned.
-    await pinNode(mainnet(), false, at(folder));
+    await up(mainnet(), at(folder));
     expect(await lockOf(folder)).toEqual(lock);
     await edit(folder, { modules: pinned({ sha256: "0".repeat(64) }) });
     for (const isPreview of [true, false]) {
@@ -92,7 +112,7 @@ describe("the node of a mainnet stack", () => {
       "NODE_NOT_PINNED",
       "MODULE_UNREAD",
     ]);
-    await pinNode(mainnet(), false, at(folder), before);
+    await up(mainnet(), at(folder), before);
     expect((await lockOf(folder)).nodes[net.node.nodeUrl].modules).toEqual({
       [id]: { device: "genesis-wasm@1.0" },
     });
@@ -106,7 +126,7 @@ describe("the node of a mainnet stack", () => {
     expect((await pinNode(mainnet(), true, at(folder), used)).warnings).toMatchObject([
       { code: "MODULE_UNREAD", what: expect.stringContaining("is not compared") },
     ]);
-    await pinNode(mainnet(), false, at(folder), used);
+    await up(mainnet(), at(folder), used);
     expect(await lockOf(folder)).toEqual(lock);
   });
 
@@ -114,7 +134,7 @@ describe("the node of a mainnet stack", () => {
     const folder = await project();
     const slash = mainnet({ nodeUrl: `${net.node.nodeUrl}/` });
     expect(await isNewNode(mainnet(), at(folder))).toBe(true);
-    await pinNode(mainnet(), false, at(folder));
+    await up(mainnet(), at(folder));
     expect([await isNewNode(mainnet(), at(folder)), await isNewNode(slash, at(folder))]).toEqual([
       false,
       false,
@@ -127,29 +147,29 @@ describe("the node of a mainnet stack", () => {
   it("is new to each stack of a project, which the file notes; an earlier file does not say which it knows", async () => {
     const folder = await project();
     const isNew = (stack: string) => isNewNode(mainnet(), at(folder, stack));
-    await pinNode(mainnet(), false, at(folder, "staging"));
+    await up(mainnet(), at(folder, "staging"));
     expect([await isNew("staging"), await isNew("prod")]).toEqual([false, true]);
     await pinNode(mainnet(), true, at(folder, "prod"));
     expect(await isNew("prod")).toBe(true);
-    await pinNode(mainnet(), false, at(folder, "prod"));
+    await up(mainnet(), at(folder, "prod"));
     expect(await isNew("prod")).toBe(false);
     expect((await lockOf(folder)).nodes[net.node.nodeUrl].stacks).toEqual(["prod", "staging"]);
     await edit(folder, { stacks: undefined });
     expect([await isNew("staging"), await isNew("third")]).toEqual([false, false]);
-    await pinNode(mainnet(), false, at(folder, "third"));
+    await up(mainnet(), at(folder, "third"));
     expect((await lockOf(folder)).nodes[net.node.nodeUrl]).not.toHaveProperty("stacks");
   });
 
   it("is read, and written, with what a later version added to the file", async () => {
     const folder = await project();
     const used = [{ id: net.module, device: "genesis-wasm@1.0" }];
-    await pinNode(mainnet(), false, at(folder), used);
+    await up(mainnet(), at(folder), used);
     const { modules } = (await lockOf(folder)).nodes[net.node.nodeUrl];
     const later = { [net.module]: { ...modules[net.module], size: 3 } };
     await edit(folder, { region: "north", modules: later });
     const file = join(folder, "fleet.lock.json");
     await writeFile(file, JSON.stringify({ ...(await lockOf(folder)), comment: "ours" }));
-    await pinNode(mainnet(), false, at(folder, "prod"), used);
+    await up(mainnet(), at(folder, "prod"), used);
     expect(await lockOf(folder)).toMatchObject({
       comment: "ours",
       nodes: { [net.node.nodeUrl]: { region: "north", stacks: ["dev", "prod"], modules: later } },
@@ -171,7 +191,7 @@ describe("the node of a mainnet stack", () => {
     const folder = await project();
     const used = [net.module, lua, "e".repeat(43)].map((id) => ({ id, device: "genesis-wasm@1.0" }));
     const { warnings } = await pinNode(mainnet({ gatewayUrl }), true, at(folder), used);
-    await pinNode(mainnet({ gatewayUrl }), false, at(folder), used);
+    await up(mainnet({ gatewayUrl }), at(folder), used);
     await new Promise((closed) => gateway.close(closed));
     expect(warnings).toMatchObject([
       { code: "NODE_NOT_PINNED" },
@@ -185,20 +205,20 @@ describe("the node of a mainnet stack", () => {
   it("keeps a scheduler that the stack declares out of the lock file", async () => {
     const folder = await project();
     const scheduler = "s".repeat(43);
-    const { network } = await pinNode(mainnet({ scheduler }), false, at(folder));
+    const { network } = await up(mainnet({ scheduler }), at(folder));
     expect(network).toMatchObject({ scheduler, authority: net.node.nodeAddress });
     expect((await lockOf(folder)).nodes[net.node.nodeUrl].scheduler).toBe(net.node.nodeAddress);
   });
 
   it("is refused if it is another one than last time, and named if it runs another build", async () => {
     const folder = await project();
-    await pinNode(mainnet(), false, at(folder));
+    await up(mainnet(), at(folder));
     const lock = await lockOf(folder);
     await edit(folder, { build: "HyperBEAM 0.8 (older)" });
     expect((await pinNode(mainnet(), true, at(folder))).warnings).toMatchObject([
       { code: "NODE_UPDATED", got: "HyperBEAM 0.9 (embedded)", expected: "HyperBEAM 0.8 (older)" },
     ]);
-    await pinNode(mainnet(), false, at(folder));
+    await up(mainnet(), at(folder));
     expect(await lockOf(folder)).toEqual(lock);
     await edit(folder, { address: "n".repeat(43) });
     for (const isPreview of [true, false]) {
@@ -210,7 +230,7 @@ describe("the node of a mainnet stack", () => {
 
   it("is refused if it is another one than the declaration names, before it is pinned", async () => {
     const folder = await project();
-    const work = pinNode(mainnet({ nodeAddress: "n".repeat(43) }), false, at(folder));
+    const work = up(mainnet({ nodeAddress: "n".repeat(43) }), at(folder));
     expect(await problemsOf(work)).toMatchObject([{ code: "NODE_CHANGED", expected: "n".repeat(43) }]);
     expect(existsSync(join(folder, "fleet.lock.json"))).toBe(false);
   });
@@ -218,13 +238,15 @@ describe("the node of a mainnet stack", () => {
   it("is not asked for if the lock file is damaged, and a unit of another protocol is named", async () => {
     const folder = await project();
     const legacy = mainnet({ nodeUrl: net.endpoints.cuUrl });
-    expect(await problemsOf(pinNode(legacy, true, at(folder)))).toMatchObject([{ code: "UNIT_NOT_AO" }]);
+    expect(await problemsOf(pinNode(legacy, true, at(folder)))).toMatchObject([
+      { code: "UNIT_NOT_AO", expected: "its address as plain text at /~meta@1.0/info/address" },
+    ]);
     for (const [text, code] of [
       ['{"version":2,"nodes":{}}', "LOCK_DAMAGED"],
       ['{"version":1,"no', "FILE_DAMAGED"],
     ] as const) {
       await writeFile(join(folder, "fleet.lock.json"), text);
-      expect(await problemsOf(pinNode(mainnet(), false, at(folder)))).toMatchObject([{ code }]);
+      expect(await problemsOf(up(mainnet(), at(folder)))).toMatchObject([{ code }]);
       expect(await readFile(join(folder, "fleet.lock.json"), "utf8")).toBe(text);
     }
   });
@@ -232,7 +254,7 @@ describe("the node of a mainnet stack", () => {
   it("leaves other networks as they are", async () => {
     const folder = await project();
     const network = { kind: "local", dir: "x", protocol: "mainnet" } as const;
-    expect(await pinNode(network, false, at(folder))).toEqual({ network, warnings: [] });
+    expect(await up(network, at(folder))).toEqual({ network, warnings: [] });
     expect(existsSync(join(folder, "fleet.lock.json"))).toBe(false);
   });
 });

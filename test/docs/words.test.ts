@@ -55,6 +55,16 @@ const luaProseOf = (line: string): string =>
     ),
   );
 
+test("no page has a stray backslash before a quote", () => {
+  const pages = globSync(["*.md", "docs/**/*.md"], { cwd: packageDir });
+  const strayIn = (page: string) =>
+    readFileSync(join(packageDir, page), "utf8")
+      .replace(quoted, blank)
+      .split("\n")
+      .flatMap((line, index) => (/\\['"]/.test(line) ? [`${page}:${index + 1}`] : []));
+  expect(pages.flatMap(strayIn)).toEqual([]);
+});
+
 test("the table in CONTRIBUTING's style section is the one that the lint leaves out", () => {
   const [table = ""] = replacements.exec(readFileSync(join(packageDir, "CONTRIBUTING.md"), "utf8")) ?? [];
   const words = table

@@ -1,7 +1,13 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { assertExists } from "../../providers/process/assert-exists.ts";
+import type { ProcessOutputs } from "../../providers/process/schema.ts";
+import * as release from "../../providers/release/lifecycle.ts";
+import type { ReleaseOutputs } from "../../providers/release/schema.ts";
 import { endRun, sessionFor } from "../../providers/run/session.ts";
+import * as wiring from "../../providers/wiring/lifecycle.ts";
+import type { WiringOutputs } from "../../providers/wiring/schema.ts";
 import type { Ao } from "../../src/ao/port.ts";
 import { budgetOf } from "../../src/core/budget.ts";
 import { writeNodeLock } from "../../src/fleet/node-lock.ts";
@@ -50,6 +56,8 @@ const refused = async (work: Promise<unknown>, expected = OTHER) =>
     },
   ]);
 
+const READS = { journal: "discard" as const, asksRouter: false, note: () => {} };
+
 let key = 0;
 const make = (ao: Ao) => {
   key += 1;
@@ -87,6 +95,44 @@ test("a destroy or a refresh compares the lock file, and without an entry what t
   expect([sent(), journal.open().length]).toEqual([before, records]);
 });
 
+test("a destroy fails at what it removes first, a release or a wiring, although that needs no message", async () => {
+  const network = mainnet({ nodeAddress: net.node.nodeAddress });
+  const removals = (at: object = network) => [
+    () => release.remove("id", { network: at } as ReleaseOutputs),
+    () => wiring.remove("id", { target: { name: "x" }, network: at } as WiringOutputs),
+  ];
+  await pin(OTHER);
+  for (const remove of removals()) await refused(remove());
+  await pin(net.node.nodeAddress);
+  for (const remove of removals()) await remove();
+  // A node that does not answer is reported by what needs it.
+  await removals(mainnet({ nodeUrl: "http://127.0.0.1:9", nodeAddress: OTHER }))[0]?.();
+});
+
+test("without the lock file, a preview and a run compare a process' node with the state's", async () => {
+  const scope = { project: "game", stack: "dev", home: ".fleet", build: "build" };
+  const { nodeUrl, nodeAddress: address } = net.node;
+  const before = { name: "x", processId: "p".repeat(43), scope, network: mainnet({ nodeAddress: OTHER }) };
+  const compare = (more: object = { nodeAddress: address }) =>
+    assertExists(before as ProcessOutputs, mainnet(more));
+  const entry = { address, scheduler: address, authority: address };
+  await writeNodeLock(".", { version: 1, nodes: {} });
+  const other = [
+    { code: "NODE_CHANGED", got: address, expected: OTHER, what: expect.stringMatching(/state\.$/) },
+  ];
+  expect(await problemsOf(compare())).toMatchObject(other);
+  await compare({ nodeAddress: OTHER });
+  // Another address at another URL: another way to the same network.
+  await compare({ nodeUrl: "http://127.0.0.1:9", nodeAddress: address });
+  // Another stack that pinned the node does not speak for this one; a person who changed the file does.
+  await writeNodeLock(".", { version: 1, nodes: { [nodeUrl]: { ...entry, stacks: ["prod"] } } });
+  expect(await problemsOf(compare())).toMatchObject(other);
+  await writeNodeLock(".", { version: 1, nodes: { [nodeUrl]: { ...entry, stacks: ["dev", "prod"] } } });
+  await compare();
+  await pin(address);
+  await compare();
+});
+
 test("a command of another node than the lock file's sends nothing", async () => {
   const home = temporaryFolder("home");
   const env = { HOME: home, PULUMI_HOME: home, PATH: process.env.PATH };
@@ -104,12 +150,24 @@ test("a command of another node than the lock file's sends nothing", async () =>
   });
   writeFileSync("wallet.json", JSON.stringify(await makeJwk()), { mode: 0o600 });
   await pin(net.node.nodeAddress);
-  const open = () => openFleet(workspace, "dev", { journal: "discard", asksRouter: false, note: () => {} });
+  const open = () => openFleet(workspace, "dev", READS);
   const fleet = await open();
   const { id } = await make(fleet.session.ao);
   await say(fleet.session.ao, id);
   await fleet.close();
   const before = sent();
+  await pin(OTHER);
+  // Reads that sign nothing compare it, too: the other node would show processes without messages.
+  const reader = await openFleet(workspace, "dev", { ...READS, wallet: false });
+  await refused(reader.session.ao.latest(id, budgetOf(20)));
+  await reader.close();
+  await writeNodeLock(".", { version: 1, nodes: {} });
+  const outputs = { network: mainnet({ nodeAddress: "z".repeat(43) }) };
+  const state = { deployment: { resources: [{ type: "pulumi-nodejs:dynamic/ao:Process", outputs }] } };
+  script(workspace.pulumi, `echo '${JSON.stringify(state)}'`);
+  const unpinned = await openFleet(workspace, "dev", { ...READS, wallet: false });
+  await refused(unpinned.session.ao.latest(id, budgetOf(20)), "z".repeat(43));
+  await unpinned.close();
   await pin(OTHER);
   const changed = await open();
   await refused(say(changed.session.ao, id));

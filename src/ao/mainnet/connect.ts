@@ -1,4 +1,5 @@
-import type { Budget } from "../../core/budget.ts";
+import { type Budget, within } from "../../core/budget.ts";
+import { tolerate } from "../../core/errors.ts";
 import { notEvaluated } from "../errors.ts";
 import type { Journal } from "../journal/index.ts";
 import type { Ao, Tags } from "../port.ts";
@@ -11,8 +12,8 @@ import { isEmptyEvaluation } from "../shared/shapes.ts";
 import type { Wallet } from "../wallet.ts";
 import { effectsOf } from "./effects.ts";
 import type { NodeEndpoints } from "./endpoints.ts";
-import { lookAtNode } from "./identity.ts";
-import { nodeAt } from "./node.ts";
+import { addressNow, lookAtNode, nodeChanged } from "./identity.ts";
+import { type NodeClient, nodeAt } from "./node.ts";
 import { processDevice, refuseCalls } from "./process-device.ts";
 import { readPublished } from "./published.ts";
 import { resultsAt } from "./results.ts";
@@ -89,32 +90,56 @@ function partsOf({ endpoints, wallet, journal, limits = {}, onWait }: MainnetOpt
       refuseCalls(input, device, budget),
     );
   const results = resultsAt(node, device);
-  return { node, index, gateway, modules, schedule, effects, backoff, again, refusing, results };
+  const identity = identityCheck(node, endpoints.nodeAddress, backoff);
+  return { node, index, gateway, modules, schedule, effects, backoff, again, refusing, results, identity };
 }
 
 /** How long the node is not asked again who it is, ms. */
 const KNOWN_MS = 300_000;
+/** Seconds for that question before an attempt to read. */
+const COMPARE_SECONDS = 5;
+
+/** Who the node is, asked again after a while: a monitor runs for weeks, in which another node may take over the URL. */
+function identityCheck(node: NodeClient, expected: string | undefined, backoff: Backoff) {
+  let known: { readonly address: string; readonly until: number } | undefined;
+  const isKnown = () => known !== undefined && performance.now() <= known.until;
+  const know = (address: string) => {
+    known = { address, until: performance.now() + KNOWN_MS };
+    return address;
+  };
+  /** The node's own address. */
+  async function own(budget: Budget): Promise<string> {
+    if (known !== undefined && isKnown()) return known.address;
+    return know(await lookAtNode(node, expected, backoff, budget));
+  }
+  return {
+    own,
+    /** Before anything is signed. Another node at the same URL does not have the processes, whatever it answers. */
+    async check(budget: Budget): Promise<void> {
+      if (expected !== undefined) await own(budget);
+    },
+    /**
+     * Before an attempt to read. A node that does not tell its address now is left to that attempt, which reports why.
+     *
+     * @throws FleetError NODE_CHANGED
+     */
+    async compare(budget: Budget): Promise<void> {
+      if (expected === undefined || isKnown()) return;
+      const address = await addressNow(node, within(budget, COMPARE_SECONDS)).catch(tolerate(undefined));
+      if (address === undefined) return;
+      if (address !== expected) throw nodeChanged(node.url, expected, address);
+      know(address);
+    },
+  };
+}
 
 type Changes = "address" | "spawn" | "send" | "resend" | "publish" | "settle" | "monitor";
 
 /** The methods that change the network. */
 function changing(
-  { effects, modules, node, backoff, refusing }: Parts,
+  { effects, modules, refusing, identity: { own, check } }: Parts,
   { endpoints, wallet, journal }: MainnetOptions,
 ): Pick<Ao, Changes> {
-  let known: { readonly address: string; readonly until: number } | undefined;
-  /** The node's own address. A monitor signs for weeks, in which another node may take over the URL. */
-  const own = async (budget: Budget) => {
-    if (known === undefined || performance.now() > known.until) {
-      const address = await lookAtNode(node, endpoints.nodeAddress, backoff, budget);
-      known = { address, until: performance.now() + KNOWN_MS };
-    }
-    return known.address;
-  };
-  /** Before anything is signed. Another node at the same URL does not have the processes, whatever it answers. */
-  const check = async (budget: Budget) => {
-    if (endpoints.nodeAddress !== undefined) await own(budget);
-  };
   return {
     address: wallet.address,
     async spawn(input, budget) {
@@ -148,7 +173,13 @@ function changing(
 
 /** The methods that read from the node and the gateway, with retries. */
 function reading(parts: Parts, { journal, wallet, limits = {} }: MainnetOptions): Omit<Ao, Changes> {
-  const { node, index, gateway, schedule, again, refusing, results, backoff } = parts;
+  const { node, index, gateway, schedule, refusing, results, backoff, identity } = parts;
+  /** Reads from the node that is pinned. */
+  const again: Parts["again"] = (what, budget, attempt) =>
+    parts.again(what, budget, async () => {
+      await identity.compare(budget);
+      return attempt();
+    });
   const slots = slotsOf(journal, schedule);
   const evaluation: Ao["evaluation"] = ({ processId, messageId, expectOutput = false, slot: own }, budget) =>
     again(`waiting for the result of the message ${messageId}`, budget, async () => {
@@ -188,8 +219,12 @@ function reading(parts: Parts, { journal, wallet, limits = {} }: MainnetOptions)
         results.dryrun(input, wallet.address, budget),
       );
     },
-    published: (input, budget) => readPublished(node, input, budget),
-    results: (input, budget) => pageOfResults(parts, input, budget),
+    async published(input, budget) {
+      // Whoever reads nothing here asks next, and learns then that another node answers.
+      const isSame = await identity.compare(budget).then(() => true, tolerate(false));
+      return isSame ? readPublished(node, input, budget) : undefined;
+    },
+    results: (input, budget) => pageOfResults({ ...parts, again }, input, budget),
     latest: (processId, budget) =>
       again(schedules(processId), budget, () => schedule.current(processId, budget)),
     range: (input, budget) => again(schedules(input.processId), budget, () => schedule.range(input, budget)),
@@ -199,9 +234,10 @@ function reading(parts: Parts, { journal, wallet, limits = {} }: MainnetOptions)
     }),
     find: (query, budget) =>
       findAll(query, (at) =>
-        again("asking the gateway's index", budget, () => readPage(index, query, at, budget)),
+        parts.again("asking the gateway's index", budget, () => readPage(index, query, at, budget)),
       ),
-    data: (id, budget) => again(`reading the data of ${id}`, budget, () => readData(gateway, id, budget)),
+    data: (id, budget) =>
+      parts.again(`reading the data of ${id}`, budget, () => readData(gateway, id, budget)),
   };
 }
 

@@ -29,11 +29,16 @@ export async function identityOf(node: NodeClient, backoff: Backoff, budget: Bud
 
 const ADDRESS = "/~meta@1.0/info/address";
 
-/** Whether the node itself answers now, and not only a proxy or a cache in front of it; a single attempt. */
-export async function answersItself(node: NodeClient, budget: Budget): Promise<boolean> {
+/** The address that the node itself names now; undefined if only a proxy or a cache in front of it answers. A single attempt. */
+export async function addressNow(node: NodeClient, budget: Budget): Promise<string | undefined> {
   const { ok, text, isCached } = await node.ask({ path: ADDRESS }, budget);
-  return ok && !isCached && isAddress(text.trim());
+  const address = text.trim();
+  return ok && !isCached && isAddress(address) ? address : undefined;
 }
+
+/** Whether the node itself answers now, and not only a proxy or a cache in front of it; a single attempt. */
+export const answersItself = async (node: NodeClient, budget: Budget): Promise<boolean> =>
+  (await addressNow(node, budget)) !== undefined;
 
 /**
  * Asks a node for its address.
@@ -51,7 +56,10 @@ function addressOf(node: NodeClient, backoff: Backoff, budget: Budget): Promise<
       if (!answer.ok || !isAddress(address)) {
         // The address is a setting: after three wrong answers in a row it is the wrong server.
         throw new UnitError(
-          unitNotAo("node", node.url, `${answer.status} ${answer.excerpt}`).problems[0],
+          {
+            ...unitNotAo("node", node.url, `${answer.status} ${answer.excerpt}`).problems[0],
+            expected: `its address as plain text at ${ADDRESS}`,
+          },
           "doubtful",
         );
       }
@@ -73,15 +81,24 @@ export async function lookAtNode(
   return address;
 }
 
-/** `NODE_CHANGED`: the same at a preview and before a message is signed. */
-export const nodeChanged = (url: string, expected: string, got: string): FleetError =>
+/**
+ * `NODE_CHANGED`: the same at a preview and before a message is signed.
+ *
+ * @param known where the expected address is from
+ */
+export const nodeChanged = (
+  url: string,
+  expected: string,
+  got: string,
+  known: "pinned" | "in the stack's state" = "pinned",
+): FleetError =>
   new FleetError(
     {
       code: "NODE_CHANGED",
-      what: `The node at ${url} has another address than the one that is pinned.`,
+      what: `The node at ${url} has another address than the one that is ${known}.`,
       got,
       expected,
-      // Without an entry in the file, the address in the stack's state counts.
+      // Without an entry in the file, the address in the stack's state counts: `assertSameNode` in providers/process.
       remedy:
         "Check nodeUrl. Processes stay on the node that scheduled them. If the node has a new key, or this fleet has no process there, set its address, scheduler and authority in fleet.lock.json to the new address, and remove nodeAddress from the declaration.",
     },

@@ -160,6 +160,7 @@ function show({ out }: Context, info: LocalNetworkInfo | undefined, running = tr
     ["messenger", info.muUrl],
     ["compute", info.cuUrl],
     ["scheduler", `${info.suUrl}  ${info.scheduler}`],
+    ["node", `${info.nodeUrl}  ${info.nodeAddress}`],
     ["folder", info.dir],
     ["process", `${info.pid}, since ${info.startedAt}`],
     ...Object.entries(info.modules).map(([name, id]) => [`module ${name}`, id]),

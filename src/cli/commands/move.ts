@@ -6,7 +6,7 @@ import { UsageError } from "../../core/usage-error.ts";
 import { finishMove, newIdsOf, type SettingsOfBoth } from "../../operations/move/finish.ts";
 import { move, standingOf } from "../../operations/move/move.ts";
 import { movedTo } from "../../operations/move/moved-setting.ts";
-import { type MovePlan, planMove, type Sides } from "../../operations/move/plan.ts";
+import { type MovePlan, permanentIn, planMove, type Sides } from "../../operations/move/plan.ts";
 import type { MoveRecord } from "../../operations/move/record.ts";
 import { freeStack } from "../../operations/recover/free-stack.ts";
 import { hasSettings } from "../../operations/workspace/stack-config.ts";
@@ -68,7 +68,10 @@ export function moveCommand(cli: Cli): Command {
           "--retire",
           "retire the old processes at the end (default: they are kept, and refuse requests)",
         )
-        .option("--dry-run", "show the plan without changing anything")
+        .option(
+          "--dry-run",
+          "show the plan without changing anything; it asks the processes by signed messages, which get slots",
+        )
         .option("--timeout <seconds>", "time limit for each answer of a process", seconds, 120)
         .option("-y, --yes", "skip the confirmation")
         .addHelpText("after", `\n${exitCodesText()}`);
@@ -114,6 +117,11 @@ async function onBoth(context: Context, both: Both, options: MoveOptions): Promi
   if (standing.kind === "to-finish") return finish(context, both, standing.record, options);
   const { id, isContinued } = standing;
   const asked = { withoutState: options.withoutState, acceptLoss: options.acceptLoss };
+  const permanent = permanentIn(sides);
+  if (permanent.length > 0)
+    out.note(
+      `The plan asks every process by signed messages (Info, EXPORT_STATE). They are permanent in ${permanent.join(" and ")}, and may cost something.`,
+    );
   const plan = await planMove(sides, { ...asked, id, isContinued, seconds: options.timeout });
   showPlan(context, sides, plan);
   throwAll(plan.problems);

@@ -6,10 +6,12 @@ import type { Problem } from "../../core/errors.ts";
 import { shortHash } from "../../core/hash.ts";
 import { own } from "../../core/own.ts";
 import type { FleetSession } from "../../fleet/fleet-session.ts";
+import { needsSignedRead } from "../../fleet/health/without-library.ts";
 import { servingIn } from "../../fleet/members/known-fleet.ts";
 import { monitoredCrons } from "../../fleet/members/monitored-crons.ts";
 import { saveLastKnown } from "../../operations/observe/last-known.ts";
 import { linksOf, markLinks } from "../../operations/observe/links.ts";
+import { markMoved } from "../../operations/observe/mark-moved.ts";
 import { markReplaced } from "../../operations/observe/mark-replaced.ts";
 import { markSealed, sealedLine } from "../../operations/observe/mark-sealed.ts";
 import { lastTickText, markTicks } from "../../operations/observe/mark-ticks.ts";
@@ -43,7 +45,8 @@ export function statusCommand(cli: Cli): Command {
       "Ranges of callers' keys that a process with partitioned state has sealed are shown, since when, and whether the router still sends it " +
       "their requests: then a deployer died in a hand-over, and the next deployment completes or reverts it. " +
       "A revision that drains because a rollout replaces it is shown with its replacement and does not count as unhealthy. " +
-      "Exit code 1 if any process is not HEALTHY.",
+      "Exit code 1 if any process is not HEALTHY. On a HyperBEAM node, --quick cannot read members without the library: they are UNKNOWN " +
+      "(NEEDS_SIGNED_READ) and do not count, unless there are no others.",
     examples: [
       ["npx fleet status", "the fleet of the selected stack"],
       ["npx fleet status --quick", "sign nothing (published state, or Info by dry-run)"],
@@ -87,11 +90,16 @@ async function run(context: Context, options: z.output<typeof Options>): Promise
     ]);
     saveLastKnown(fleet.session.scope, answersIn(found, Date.now()));
     const marked = markSealed(markReplaced(found, traffic), unread.length > 0 ? null : traffic);
-    const rows = markLinks(fleet, await markTicks(fleet, marked, crons, Date.now()));
-    const healthy = rows.every(
-      ({ health, replacedBy }) =>
-        health === "HEALTHY" || (options.quick && health === "ACTIVE") || replacedBy !== undefined,
-    );
+    const moved = await markMoved(marked, { projectDir: context.projectDir, stack: fleet.stack });
+    const rows = markLinks(fleet, await markTicks(fleet, moved, crons, Date.now()));
+    // What only a signed read can tell is not counted.
+    const counted = rows.filter((row) => !needsSignedRead(row));
+    const healthy =
+      counted.length > 0 &&
+      counted.every(
+        ({ health, replacedBy }) =>
+          health === "HEALTHY" || (options.quick && health === "ACTIVE") || replacedBy !== undefined,
+      );
     if (watch !== undefined) context.out.clear();
     print(context, fleet, rows, traffic);
     for (const problem of unread) context.out.problem("alert", problem, ROLLOUT_UNREAD);

@@ -5,6 +5,7 @@ import { newIdsOf, newIdsPath } from "../../operations/move/finish.ts";
 import type { MemberMove, MovePlan, Sides } from "../../operations/move/plan.ts";
 import { type MoveRecord, sideOf } from "../../operations/move/record.ts";
 import { readStackConfig } from "../../operations/workspace/stack-config.ts";
+import { DEV } from "../../toolchain/paths.ts";
 import type { Context } from "../command.ts";
 import { EXIT, type ExitCode } from "../exit.ts";
 import { table } from "../table.ts";
@@ -66,9 +67,9 @@ export function showMoved({ out, projectDir }: Context, sides: Sides, record: Mo
   for (const line of table(["process", "old id", "new id", "state", "digest", "slot"], rows)) out.line(line);
   out.line(`The fleet serves in ${to.stack}. The new ids for its callers: ${file}`);
   for (const line of oldProcesses(projectDir, record)) out.line(line);
-  out.line(
-    `Deployments to ${from.stack} are refused (movedTo in Pulumi.${from.stack}.yaml): commit that file.`,
-  );
+  // The dev stack's file belongs to one machine.
+  const commit = from.stack === DEV ? "" : ": commit that file";
+  out.line(`Deployments to ${from.stack} are refused (movedTo in Pulumi.${from.stack}.yaml)${commit}.`);
   return EXIT.ok;
 }
 

@@ -62,6 +62,9 @@ export interface RunningCode {
   readonly responseMs: number;
 }
 
+/** The code of a process that a network's dry runs can never read. */
+export const NEEDS_SIGNED_READ = "NEEDS_SIGNED_READ";
+
 /**
  * Reads the running code by a signed Eval.
  *
@@ -87,7 +90,7 @@ export async function readRunningCode(
 /**
  * The same by a dry run: signs nothing and leaves nothing behind. For display, not for verdicts.
  *
- * @throws FleetError NOT_OWNER, PROCESS_ERROR, NO_REPLY
+ * @throws FleetError NEEDS_SIGNED_READ, NOT_OWNER, PROCESS_ERROR, NO_REPLY
  */
 export async function dryReadRunningCode(
   { ao }: { readonly ao: Pick<Ao, "dryrun" | "dryRunner"> },
@@ -96,9 +99,9 @@ export async function dryReadRunningCode(
 ): Promise<RunningCode> {
   if (ao.dryRunner === "stranger") {
     throw new FleetError({
-      code: "NO_REPLY",
+      code: NEEDS_SIGNED_READ,
       what: `${name} cannot be read by a dry run: this network evaluates dry runs in the name of a stranger.`,
-      got: "no answer to its owner",
+      got: "a process without the library, which answers only its owner",
       expected: "the running handlers",
       remedy: "Use a signed read: leave out --quick.",
     });

@@ -2,6 +2,7 @@ import type { Budget } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
 import {
   dryReadRunningCode,
+  NEEDS_SIGNED_READ,
   type RunningCode,
   readRunningCode,
   runningCodeChanges,
@@ -12,6 +13,9 @@ import { describeManualChanges } from "./code-drift.ts";
 
 /** Why a member that was deployed with `lib: false` is skipped. */
 export const NO_LIBRARY_REASON = "it runs without the fleet's library, which provides this";
+
+/** Whether a member can never be read without a signature, so that its unknown health says nothing about it or its network. */
+export const needsSignedRead = ({ code }: { readonly code?: string }): boolean => code === NEEDS_SIGNED_READ;
 
 /** The health of a member without the library, by an Eval of its owner. */
 export interface HealthWithoutLibrary {
@@ -37,7 +41,7 @@ export const probeWithoutLibrary = async (
 ): Promise<HealthWithoutLibrary> => judged(member, await readRunningCode(fleet.session, member, budget));
 
 /** Codes that mean that the Eval of a dry run was not run at all. */
-const NOT_RUN = new Set(["NOT_OWNER", "NO_REPLY"]);
+const NOT_RUN = new Set(["NOT_OWNER", "NO_REPLY", NEEDS_SIGNED_READ]);
 
 /**
  * By a dry run of such an Eval: UNKNOWN if it is not run, because the unit rejects Evals in dry runs or the wallet is not the owner's.
@@ -53,7 +57,11 @@ export async function dryProbeWithoutLibrary(
     return judged(member, await dryReadRunningCode(fleet.session, member, budget));
   } catch (error) {
     if (!(error instanceof FleetError) || !NOT_RUN.has(error.code)) throw error;
-    const what = `it runs without the fleet's library (lib: false), and a dry run of its owner's Eval was not answered`;
+    const why =
+      error.code === NEEDS_SIGNED_READ
+        ? "this network has no dry runs of its owner: npx fleet status reads it by a signed message"
+        : "a dry run of its owner's Eval was not answered";
+    const what = `it runs without the fleet's library (lib: false), and ${why}`;
     return { health: "UNKNOWN", code: error.code, reasons: [`${what} [${error.code}]`], responseMs: null };
   }
 }

@@ -1,5 +1,6 @@
 /** A fleet from the state of its stack: the processes with traffic. Pure. */
 import { z } from "zod";
+import { lockKey } from "../node-lock.ts";
 import type { KnownFleet, Member } from "./member.ts";
 import { type RevisionInState, RevisionSchema } from "./revision-in-state.ts";
 import { outputsOf, resourcesIn, type StateResource } from "./stack-state.ts";
@@ -51,6 +52,16 @@ export function fleetInState(raw: unknown): KnownFleet {
     ...(router === undefined ? {} : { router }),
     ...(Object.keys(revisions).length === 0 ? {} : { revisions }),
   };
+}
+
+const OnNodeSchema = z.looseObject({
+  network: z.looseObject({ kind: z.literal("mainnet"), nodeUrl: z.string(), nodeAddress: z.string() }),
+});
+
+/** The address of the node at a URL on which a stack's processes are; undefined if its state has none there. Pure. */
+export function nodeInState(raw: unknown, nodeUrl: string): string | undefined {
+  const nodes = outputsOf(resourcesIn(raw) ?? [], "Process", OnNodeSchema).map(({ network }) => network);
+  return nodes.find((node) => lockKey(node.nodeUrl) === nodeUrl)?.nodeAddress;
 }
 
 /**

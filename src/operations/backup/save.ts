@@ -38,7 +38,7 @@ export async function saveStates(
       if (!(error instanceof FleetError)) throw error;
       const [problem] = error.problems;
       failed.push({ member: member.name, code: problem.code, what: problem.what });
-      note(problem);
+      note({ ...problem, at: problem.at ?? `processes.${member.name}` });
     }
   }
   return { taken, failed };

@@ -1,4 +1,5 @@
 /** What a move carries, and every reason why it cannot: found by reads alone, before anything is changed. */
+import { isPermanent } from "../../ao/network.ts";
 import { budgetOf } from "../../core/budget.ts";
 import { FleetError, type Problem } from "../../core/errors.ts";
 import { runsWithoutLibrary } from "../../fleet/code/without-library.ts";
@@ -65,6 +66,10 @@ export interface MovePlan {
 type Looked = { readonly member?: MemberMove } & Pick<MovePlan, "problems" | "warnings">;
 
 const refused = (...problems: Problem[]): Looked => ({ problems, warnings: [] });
+
+/** The stacks in which the messages of a plan stay for good, and may cost something: each process gets `Info` and `EXPORT_STATE`. Pure. */
+export const permanentIn = ({ source, target }: Sides): string[] =>
+  [source, target].filter(({ session }) => isPermanent(session.network)).map(({ stack }) => stack);
 
 /** Reads both fleets by signed messages and changes nothing. Never throws for what a person can fix: that is in `problems`. */
 export async function planMove(sides: Sides, options: MoveOptions): Promise<MovePlan> {

@@ -8,7 +8,7 @@ import { runsWithoutLibrary } from "../../fleet/code/without-library.ts";
 import type { FleetSession } from "../../fleet/fleet-session.ts";
 import { dryProbe } from "../../fleet/health/probe.ts";
 import { didNotPass } from "../../fleet/health/schema.ts";
-import { dryProbeWithoutLibrary } from "../../fleet/health/without-library.ts";
+import { dryProbeWithoutLibrary, needsSignedRead } from "../../fleet/health/without-library.ts";
 import { type History, resultIdOf } from "../../fleet/history.ts";
 import type { Member } from "../../fleet/members/member.ts";
 import type { CronOfMember } from "../../fleet/members/monitored-crons.ts";
@@ -144,13 +144,17 @@ async function ask(context: ReadContext, member: Member): Promise<Said> {
 async function dryCheckWithoutLibrary(context: ReadContext, member: Member): Promise<Said> {
   await context.rateLimit.turn();
   const start = context.clock.ticks();
-  const { health, code, reasons } = await dryProbeWithoutLibrary(
-    context.fleet,
-    member,
-    budgetOf(patienceOf(context)),
-  );
+  const found = await dryProbeWithoutLibrary(context.fleet, member, budgetOf(patienceOf(context)));
+  const { health, code, reasons } = found;
   const detail = brief(reasons.join("; "), 300);
-  if (health === "UNKNOWN") return { outcome: "unread", detail, ...(code === undefined ? {} : { code }) };
+  if (health === "UNKNOWN") {
+    return {
+      outcome: "unread",
+      detail,
+      ...(code === undefined ? {} : { code }),
+      ...(needsSignedRead(found) ? { needsSignedRead: true as const } : {}),
+    };
+  }
   const responseMs = context.clock.ticks() - start;
   return { outcome: "answered", health, responseMs, ...(detail === "" ? {} : { detail }) };
 }

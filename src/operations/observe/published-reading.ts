@@ -17,7 +17,7 @@ export type SaidInfo = Pick<
 /** One read of a process. */
 export type Said = Pick<
   Reading,
-  "outcome" | "code" | "health" | "detail" | "responseMs" | "published" | "lastTickAt"
+  "outcome" | "needsSignedRead" | "code" | "health" | "detail" | "responseMs" | "published" | "lastTickAt"
 > & {
   readonly info?: SaidInfo;
 };

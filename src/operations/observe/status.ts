@@ -93,7 +93,7 @@ const tickedAt = (at: number | undefined): Pick<StatusRow, "lastTickAt"> =>
 export const REFUSING_REMEDY =
   "as during a hand-over of its state; if no deployment is running: npx fleet deploy completes or reverts it";
 
-const DRAINING_REMEDY = `it refuses requests, ${REFUSING_REMEDY}`;
+export const DRAINING_REMEDY = `it refuses requests, ${REFUSING_REMEDY}`;
 
 /**
  * The status of a member as it publishes it, or by a dry-run of Info if it publishes nothing or has a cron that the monitor drives: signs

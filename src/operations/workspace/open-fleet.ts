@@ -1,9 +1,9 @@
 import { join, resolve } from "node:path";
 import { type Journal, openJournal, temporaryJournal } from "../../ao/journal/index.ts";
 import { loadWallet, type Wallet } from "../../ao/wallet.ts";
-import { FleetError } from "../../core/errors.ts";
+import { FleetError, tolerate } from "../../core/errors.ts";
 import type { FleetSession, OpenOptions } from "../../fleet/fleet-session.ts";
-import { fleetInState } from "../../fleet/members/fleet-in-state.ts";
+import { fleetInState, nodeInState } from "../../fleet/members/fleet-in-state.ts";
 import { knownFleet } from "../../fleet/members/known-fleet.ts";
 import { servingFleet } from "../../fleet/members/serving.ts";
 import { withPinnedNode } from "../../fleet/node-lock.ts";
@@ -31,16 +31,23 @@ export async function openFleet(
   const scope = scopeIn(projectDir, config.project, stack);
   const request = readRunRequest(workspace.env);
   const named = options.network ?? networkOf(config, projectDir);
-  // Without a wallet nothing is signed.
-  const network = options.wallet === false ? named : await withPinnedNode(named, projectDir);
+  const host = pulumiRunner(options.note);
+  let state: Promise<unknown> | undefined;
+  const stateOnce = () => {
+    state ??= exportedState(host, workspace, stack);
+    return state;
+  };
+  // Another node answers reads as if the processes had no messages. A state that cannot be read prevents no read of the network.
+  const network = await withPinnedNode(named, projectDir, (url) =>
+    stateOnce().then((found) => nodeInState(found, url), tolerate(undefined)),
+  );
   const wallet =
     options.wallet === false ? await walletOrNone(workspace, config) : await walletOf(workspace, config);
   const { journal, close } = await openCliJournal(scope, options.journal);
   try {
     // Every message of a command has its own key, so no earlier message is open under it.
     const session = await openSession({ scope, network, wallet, journal, request, note: options.note });
-    const host = pulumiRunner(options.note);
-    const readState = async () => fleetInState(await exportedState(host, workspace, stack));
+    const readState = async () => fleetInState(await stateOnce());
     const known =
       options.asksRouter === false
         ? await knownFleet(session.scope, readState)

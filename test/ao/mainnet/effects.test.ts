@@ -594,15 +594,22 @@ test("nothing is signed for a node of another address than the named one, which 
   const other = connectMainnet({ ...options, endpoints: { ...endpoints, nodeAddress: "z".repeat(43) } });
   const module = { intent: "other module", tags: { Type: "Module" }, data: Buffer.from("wasm") };
   for (const work of [
-    say(id, "c", other),
-    other.publish(module, budgetOf(5)),
-    other.spawn({ intent: "other spawn", module: "m".repeat(43), tags: {} }, budgetOf(5)),
+    () => say(id, "c", other),
+    () => other.publish(module, budgetOf(5)),
+    () => other.spawn({ intent: "other spawn", module: "m".repeat(43), tags: {} }, budgetOf(5)),
+    () => other.latest(id, budgetOf(5)),
+    () => other.range({ processId: id, from: 0, to: 9 }, budgetOf(5)),
+    () => other.results({ processId: id }, budgetOf(5)),
+    () => other.dryrun({ processId: id, tags: { Action: "Info" } }, budgetOf(5)),
+    () => other.evaluation({ processId: id, messageId: id }, budgetOf(5)),
+    () => other.isPlaced({ processId: id, messageId: id }, budgetOf(5)),
   ]) {
-    await expect(work).rejects.toMatchObject({
+    await expect(work()).rejects.toMatchObject({
       code: "NODE_CHANGED",
       problems: [{ got: units.nodeAddress, expected: "z".repeat(43) }],
     });
   }
+  expect(await other.published?.({ processId: id, path: ["fleet"] }, budgetOf(5))).toBeUndefined();
   expect(signed).toBe(0);
   expect(await (await fetch(`${units.urls.node}/${id}~process@1.0/slot/current`)).text()).toBe("2");
   // A network that names no address is not asked for one.
