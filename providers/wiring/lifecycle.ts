@@ -97,7 +97,7 @@ async function refreshed(id: string, props: WiringOutputs) {
   return { id, props: { ...withoutDrift(props), ...storeDriftFacts(found, driftText) } };
 }
 
-/** Sends nothing: a retired process calls no peers, and one that stays is told by the release. @throws FleetError as `assertNode` */
+/** Sends nothing: a retired process calls no peers, and the release tells one that stays. @throws FleetError as `assertNode` */
 export const remove = (_id: string, props: WiringOutputs): Promise<void> =>
   reporting(props.target.name, () => assertNode(props.network));
 

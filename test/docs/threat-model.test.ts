@@ -60,7 +60,7 @@ test("the prices in wallets are those of the code", () => {
   const library = "src/runtime/fleet";
   const [open = 0] = numbers(`${library}/calls.lua`, "calls.MAX_OPEN");
   const [forNew = 0, forKnown = 0, forEach = 0] = numbers(
-    `${library}/calls.lua`,
+    `${library}/call-room.lua`,
     "local FOR_NEW, FOR_KNOWN, FOR_EACH",
   );
   // One wallet has the half of which nobody's are counted.

@@ -1,6 +1,6 @@
 /** What is counted, logged and announced while an answer arrives belongs to whoever sent the request, on real aos. */
 import { beforeAll, describe, expect, test } from "vitest";
-import { type Aos, address, boot, MESSENGER, OWNER, type SendResult } from "./aos.ts";
+import { type Aos, address, boot, MESSENGER, OWNER, type SendResult, sentFor } from "./aos.ts";
 import { COUNTER } from "./programs.ts";
 
 const STRANGER = address("stranger");
@@ -31,9 +31,11 @@ const calls = ({ messages }: SendResult) =>
   messages.filter(({ Tags }) => Tags.some(({ name, value }) => name === "Action" && value === "PING"));
 const tagOf = (message: SendResult["messages"][number] | undefined, name: string) =>
   message?.Tags.find((tag) => tag.name === name)?.value;
-const answer = (p: Aos, correlation: string | undefined) =>
+const answer = (p: Aos, call: SendResult["messages"][number] | undefined) =>
   p.send({
-    ...{ From: FRIEND, Owner: MESSENGER, Action: "PING-Response", "Correlation-Id": correlation },
+    ...{ From: FRIEND, Owner: MESSENGER, Action: "PING-Response" },
+    "Correlation-Id": tagOf(call, "Correlation-Id"),
+    ...sentFor(p.id, tagOf(call, "Reference")),
     Data: { success: true },
   });
 
@@ -41,7 +43,7 @@ const answer = (p: Aos, correlation: string | undefined) =>
 async function ask(p: Aos, from: string, times = 1, data: object = { fail: true }): Promise<void> {
   for (let n = 0; n < times; n++) {
     const asked = await p.send({ From: from, Action: "ASK", Data: data, "Correlation-Id": `${p.slot}` });
-    await answer(p, tagOf(calls(asked)[0], "Correlation-Id"));
+    await answer(p, calls(asked)[0]);
   }
 }
 
@@ -117,7 +119,7 @@ describe("faults in a continuation", () => {
         await p.send({ From: STRANGER, Action: "ASK", Data: { fail: true }, "Correlation-Id": `${n}` }),
       );
     }
-    for (const asked of open) await answer(p, tagOf(calls(asked)[0], "Correlation-Id"));
+    for (const asked of open) await answer(p, calls(asked)[0]);
     expect((await health(p)).strangers).toBe("1.000 over 20 requests from outside the fleet, of 1 sender");
   });
 
@@ -138,7 +140,7 @@ describe("faults in a continuation", () => {
       "Correlation-Id": "q",
     });
     await p.eval("for _, call in pairs(Fleet.store.calls.open) do call.author = nil end");
-    await answer(p, tagOf(calls(asked)[0], "Correlation-Id"));
+    await answer(p, calls(asked)[0]);
     expect(await faulty(p, "fleet")).toBe(0);
     expect((await logged(p)).at(-1)).toMatchObject({ from: STRANGER });
   });
@@ -187,7 +189,7 @@ describe("a handler that waited (Receive)", () => {
     expect((await logged(p)).find(({ text }) => text === "after the wait")).toMatchObject({ from: STRANGER });
     const [call] = calls(resumed);
     expect(tagOf(call, "Fleet-For")).toBe(STRANGER);
-    await answer(p, tagOf(call, "Correlation-Id"));
+    await answer(p, call);
     expect((await logged(p)).at(-1)).toMatchObject({
       from: STRANGER,
       text: expect.stringContaining("after the wait"),

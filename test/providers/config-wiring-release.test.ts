@@ -200,7 +200,7 @@ describe("a release", () => {
     expect(await release.diff("id", outs, raw)).toMatchObject({ changes: false });
   });
 
-  it("tells a member that lost its only peer, whose wiring left the program; one that failed to learn it is told by the next run", async () => {
+  it("tells a member that lost its only peer, whose wiring left the program; the next run tells one that failed to learn it", async () => {
     stack = await simulatedStack();
     const battle = await createProcess(await stack.inputs("battle"));
     const shop = await createProcess(await stack.inputs("shop"));
