@@ -238,21 +238,13 @@ export const drivesCrons = ({ protocol }: Pick<ResolvedNetwork, "protocol">): bo
   TRAITS[protocol].crons;
 
 /** What a declared network can do, known without contacting it. */
-interface Capacity {
+interface Capacity extends Pick<ProtocolTraits, "uploadsMessages" | "crons" | "devices" | "chains"> {
   /** Largest message in bytes. */
   readonly maxMessageBytes: number;
   /** Whether modules can be uploaded. */
   readonly uploads: boolean;
-  /** Whether a message that is larger is uploaded. */
-  readonly uploadsMessages: boolean;
-  /** Whether its units send the ticks of `Cron-Interval`. */
-  readonly crons: boolean;
-  /** Whether a process runs on the device that its tags name. */
-  readonly devices: boolean;
   /** Whether its messages are permanent, as on Arweave. */
   readonly permanent: boolean;
-  /** As `Ao.chains`. */
-  readonly chains: boolean;
 }
 
 export function capacityOf(ref: NetworkRef): Capacity {

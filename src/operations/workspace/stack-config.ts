@@ -2,7 +2,7 @@ import { basename, join, resolve } from "node:path";
 import { z } from "zod";
 import { networkSetting } from "../../../components/network-setting.ts";
 import { defaultOf } from "../../../components/setting-table.ts";
-import { NETWORK_KINDS, type NetworkRef, NetworkRefSchema } from "../../ao/network.ts";
+import { embeddedFolder, NETWORK_KINDS, type NetworkRef, NetworkRefSchema } from "../../ao/network.ts";
 import { FleetError } from "../../core/errors.ts";
 import { isRecord } from "../../core/json.ts";
 import { projectFileIn, settingsIn, stackFileIn, stackFolder } from "../../fleet/session/pulumi-files.ts";
@@ -97,7 +97,7 @@ export function networkOf(config: StackConfig, projectDir: string): NetworkRef {
 /** The folder of the stack's embedded network, even if the stack uses another network. @throws FleetError NETWORK_INVALID */
 export function localFolderOf(config: StackConfig, projectDir: string): string {
   const get = (key: string) => (key === "network" ? "local" : config.get(key));
-  const network = networkOf({ ...config, get }, projectDir);
-  if (network.kind !== "local") throw new Error(`a ${network.kind} network has no folder`);
-  return network.dir;
+  const folder = embeddedFolder(networkOf({ ...config, get }, projectDir));
+  if (folder === null) throw new Error("the embedded network has no folder");
+  return folder;
 }
