@@ -323,6 +323,39 @@ describe("whoever has a peer send a message with the ids of a call, it answers t
   });
 });
 
+test("a response that a process sends to itself is the answer, and no other message of the process is", async () => {
+  const p = await base.clone();
+  await p.eval(`
+    require("fleet").on("WAKE", { who = "anyone" }, function(_, m)
+      require("fleet").later(m)
+      require("fleet").ask(ao.id, "DAWN-Response", { hour = 6 }, function(reply) require("fleet").reply(m, { hour = reply.hour }) end)
+    end)
+    Handlers.add("copy", "Copy", function(m)
+      ao.send({ Target = ao.id, Data = m.Data, Tags = {
+        { name = "Action", value = "DAWN-Response" }, { name = "Correlation-Id", value = m["X-Call"] },
+        { name = "X-Reference", value = m["X-Number"] }, { name = "Reference", value = m["X-Number"] },
+      } })
+    end)`);
+  const woken = await p.send({ From: STRANGER, Action: "WAKE", Data: {} });
+  const [own] = woken.messages;
+  const tagsOf = (message: SendResult["messages"][number] | undefined) =>
+    Object.fromEntries((message?.Tags ?? []).map(({ name, value }) => [name, value]));
+  const deliver = (message: SendResult["messages"][number] | undefined) =>
+    p.send({ From: p.id, Owner: MESSENGER, Tags: tagsOf(message), Data: message?.Data ?? "" });
+  expect(own?.Target).toBe(p.id);
+  const { "Correlation-Id": call = "", Reference: number = "" } = tagsOf(own);
+  for (const From of [STRANGER, p.id]) {
+    const Tags = { "X-Call": call, "X-Number": number, Reference: "1" };
+    const copied = await p.send({ From, Owner: MESSENGER, Action: "Copy", Tags, Data: '{"hour":3}' });
+    expect(copied.messages.map(({ Target }) => Target)).toEqual([p.id]);
+    expect((await deliver(copied.messages[0])).messages).toEqual([]);
+  }
+  const answered = await deliver(own);
+  expect(answered.messages.map(({ Target, Data }) => [Target, JSON.parse(Data)])).toEqual([
+    [STRANGER, { success: true, hour: 6 }],
+  ]);
+});
+
 test("every message that a process sends names the request that it is sent for, whatever the program says", async () => {
   const p = await base.clone();
   await p.eval(`Handlers.add("say", "Say", function(m)

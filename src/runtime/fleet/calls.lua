@@ -72,7 +72,10 @@ function calls.open(target, name, action, data, continuation, options)
   table.sort(more)
   for _, key in ipairs(more) do tags[#tags + 1] = { name = key, value = tostring(given[key]) } end
   sendable.check(tags, text)
-  local sent = ao.send({ Target = target, Data = text, Tags = tags })
+  -- A response to the process itself is both the call and its answer.
+  local own = target == ao.id and reply.isResponse(action) and tostring(state.seq) or nil
+  local outgoing = { Target = target, Data = text, Tags = tags }
+  local sent = own and sentFor.with({ from = sentFor.OWN, reference = own }, ao.send, outgoing) or ao.send(outgoing)
   if continuation then
     state.open[correlation] = {
       target = target, name = name, action = action, continuation = continuation,
@@ -82,7 +85,7 @@ function calls.open(target, name, action, data, continuation, options)
       forwards = options and options.forwards, by = by, author = request,
       origin = Fleet.context and Fleet.context.id,
       key = Fleet.context and Fleet.context.key,
-      sentFor = sentFor.request(),
+      sentFor = sentFor.request(), own = own,
     }
     state.count = state.count + 1
     if Fleet.context then Fleet.context.calls = true end

@@ -3,6 +3,7 @@ local envelope = require("fleet.envelope")
 local node = require("fleet.node")
 local registry = require("fleet.registry")
 local reply = require("fleet.reply")
+local sentFor = require("fleet.sent-for")
 local store = require("fleet.store")
 
 local matching = {}
@@ -34,6 +35,10 @@ end
 -- @treturn boolean whether that is certain, so that the message needs no id
 local function isFor(call)
   local from, reference = envelope.sentFor()
+  if from and call.own then
+    local isIts = from == sentFor.OWN and reference == call.own
+    return isIts, isIts
+  end
   if from and not hasNoLibrary(call.name) then
     -- aos 1 numbers no messages.
     local isIts = from == ao.id and reference == call.reference and (reference ~= nil or node.isHere() or isInChain(call))

@@ -11,6 +11,9 @@ local sentFor = {}
 
 sentFor.TAG = "Fleet-Sent-For"
 
+--- The sender of a request that a process answers itself, by the message that makes it. No message has this sender, so no program can send for it.
+sentFor.OWN = "own"
+
 --- What stands for a sender, number or id that there is none of.
 local NONE = "-"
 local LONGEST = 64
