@@ -128,10 +128,11 @@ function FLIGHT(n)
     for _, tag in ipairs(request.Tags) do
       if tag.name == "Correlation-Id" then correlation = tag.value end
     end
+    local reference = require("fleet.matching").reference(request)
     local number = fleet.json.decode(request.Data).i
     local msg = { Id = correlation .. round, From = request.Target, Action = "FIGHT-Response", Tags = { ["Correlation-Id"] = correlation } }
     Fleet.current = {
-      id = msg.Id, from = msg.From, at = 1000500, slot = 2,
+      id = msg.Id, from = msg.From, at = 1000500, slot = 2, sentFor = ao.id .. " " .. reference .. " " .. correlation:sub(1, 43),
       data = fleet.json.encode({ success = true, by = request.Target, i = number }),
     }
     local call = require("fleet.matching").find(msg)
