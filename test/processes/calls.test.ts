@@ -351,7 +351,7 @@ test("a response that a process sends to itself is the answer, and no other mess
     expect((await deliver(copied.messages[0])).messages).toEqual([]);
   }
   const answered = await deliver(own);
-  expect(answered.messages.map(({ Target, Data }) => [Target, JSON.parse(Data)])).toEqual([
+  expect(answered.messages.map(({ Target, Data }) => [Target, JSON.parse(Data ?? "")])).toEqual([
     [STRANGER, { success: true, hour: 6 }],
   ]);
 });
