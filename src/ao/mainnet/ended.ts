@@ -13,7 +13,7 @@ const isFailure = ({ status, text, isCached }: NodeAnswer): boolean =>
 
 /**
  * The slot at which a process ended: on this device, a message whose evaluation raises an error is tried again at every later one. The node
- * still serves the state before it, and fails at the slot after that state.
+ * still serves the state before it, also by the number of its slot, and fails at the slot after that state.
  *
  * @param failed what the node answered for a result
  * @returns undefined if the process may go on
@@ -29,8 +29,10 @@ export async function endedAt(
   const last = await node.ask({ path: `${process}/compute/at-slot` }, budget);
   const slot = Number(last.text.trim());
   if (!last.ok || last.isCached || last.text.trim() === "" || !Number.isInteger(slot)) return undefined;
-  const next = await node.ask({ path: `${process}/compute=${slot + 1}/at-slot` }, budget);
-  return isFailure(next) ? slot + 1 : undefined;
+  const atSlot = (at: number) => node.ask({ path: `${process}/compute=${at}/at-slot` }, budget);
+  // A node that fails, or a proxy before it, fails at the slots that it has evaluated, too.
+  if (!(await atSlot(slot)).ok) return undefined;
+  return isFailure(await atSlot(slot + 1)) ? slot + 1 : undefined;
 }
 
 /** `PROCESS_RUINED`, as after a gap in the message order: final after three in a row. */

@@ -131,3 +131,25 @@ test("a process on another device, and one whose node fails, may go on", async (
   expect((await problemsOf(failing))[0]?.code).toBe("BUDGET_SPENT");
   expect(await problemsOf(result(native, { Die: "1" }))).toMatchObject([{ code: "PROCESS_RUINED" }]);
 });
+
+test("a process is not called ended while its node answers an error for every slot that is asked for by its number", async () => {
+  let isFailing = false;
+  let asked = 0;
+  const { ao, spawn, send, result } = await world({
+    async faults({ request }) {
+      if (!isFailing || !/compute=\d/.test(request.url)) return undefined;
+      asked += 1;
+      return Response.json({ status: 500, body: "internal error" }, { status: 500 });
+    },
+  });
+  const native = await spawn(LUA_DEVICE);
+  const { id } = await send(native);
+  isFailing = true;
+  const failing = ao.evaluation(
+    { processId: native, messageId: id },
+    budgetWhile(() => asked < 60),
+  );
+  expect((await problemsOf(failing))[0]?.code).toBe("BUDGET_SPENT");
+  isFailing = false;
+  expect(await result(native)).toMatchObject({ output: "answered" });
+});
