@@ -25,8 +25,9 @@ function luaProblems(
   { module, lib, tags, state }: ProcessDeclaration,
   network: NetworkRef,
 ): Problem[] {
+  // The tags of a tick are those after `Cron-Tag-`.
   const problems: Problem[] = Object.keys(tags)
-    .filter((tag) => LUA_CALLS.has(tag.toLowerCase()))
+    .filter((tag) => LUA_CALLS.has(tag.replace(/^Cron-Tag-/, "").toLowerCase()))
     .map((tag) => ({
       code: "TAGS_INVALID",
       what: `The tag ${tag} of ${name} would be called as a function by ${LUA_DEVICE}, instead of the module.`,

@@ -91,6 +91,12 @@ it.each([
     ["TAGS_INVALID processes.game.tags"],
   ],
   [
+    "such a tag of the ticks of its cron",
+    { game: { ...LUA, tags: { "Cron-Tag-function": "x" } } },
+    NODE,
+    ["TAGS_INVALID processes.game.tags"],
+  ],
+  [
     "that and tags that a node cannot carry, all at once",
     { game: { ...LUA, tags: { Function: "x", "My.Tag": "x", body: "x" } } },
     NODE,
