@@ -193,7 +193,8 @@ describe("shapes", () => {
     expect(await withSenders([{ ...message, ...sender() }], unasked)).toEqual([{ ...message, from: "o" }]);
     // The chain counts only if an authority pushed the message; a messenger's tag is the last one.
     const chain = claimedChain(["own", "chain"].map((value) => ({ name: "Pushed-For", value })));
-    expect([chain, claimedChain([])]).toEqual([{ pushedFor: "chain" }, {}]);
+    const ofProgram = claimedChain(["Pushed-For", "From-Module"].map((name) => ({ name, value: "own" })));
+    expect([chain, ofProgram, claimedChain([])]).toEqual([{ pushedFor: "chain" }, {}, {}]);
     const chained = (claims: object, ...authorities: string[]) =>
       withSenders([{ ...message, from: "o", ...claims, ...chain }], async () => new Set(authorities));
     expect(await chained({ claims: "p" }, "o")).toEqual([{ ...message, from: "p", pushedFor: "chain" }]);

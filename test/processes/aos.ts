@@ -43,7 +43,8 @@ export interface SendOptions {
   Action?: string;
   /** A string, or a value that is sent as JSON. */
   Data?: unknown;
-  Tags?: Record<string, string>;
+  /** Several values of a name are tags of that name in their order. */
+  Tags?: Record<string, string | readonly string[]>;
   Id?: string;
   /** Scheduler time in milliseconds; by default 1 s after the message before. */
   Timestamp?: number;
@@ -231,7 +232,7 @@ export class Aos {
     const tags: Tag[] = [];
     if (Action !== undefined) tags.push({ name: "Action", value: Action });
     for (const [name, value] of Object.entries({ ...Tags, ...more }))
-      tags.push({ name, value: String(value) });
+      for (const each of [value].flat()) tags.push({ name, value: String(each) });
     const from = From ?? this.owner;
     return {
       Id: Id ?? Buffer.from(sha256(`${this.id}/${this.slot}`), "hex").toString("base64url"),

@@ -310,6 +310,8 @@ describe("whoever has a peer send a message with the ids of a call, it answers t
     const { say } = await called(p);
     expect(await say({})).toBe(0);
     expect(await say({ "Pushed-For": "s".repeat(43) })).toBe(0);
+    // A messenger adds no chain to what a cron caused: then one of the program comes before the messenger's other tags.
+    expect(await say({ "Pushed-For": CHAIN, "From-Module": "m" })).toBe(0);
     expect(await say({ "Pushed-For": CHAIN })).toBe(1);
   });
 
@@ -321,6 +323,31 @@ describe("whoever has a peer send a message with the ids of a call, it answers t
     expect(await say(sentFor(p.id, reference))).toBe(0);
     expect(await say({ ...sentFor(STRANGER, reference), "Pushed-For": CHAIN })).toBe(1);
   });
+});
+
+test("a number that a program copied into a message names no other request", async () => {
+  const p = await base.clone();
+  await p.eval(`Handlers.add("copy", "Copy", function(m)
+    ao.send({ Target = m.Recipient, Action = "Ask", Tags = { Reference = m["X-Number"] } })
+  end)`);
+  const next = String(Number(tagOf(await ask(p, {}, "first"), "Reference")) + 2);
+  const Tags = { "X-Number": next, Recipient: FRIEND };
+  const copied = await p.send({ From: STRANGER, Action: "Copy", Tags });
+  const numbers = copied.messages[0]?.Tags.filter(({ name }) => name === "Reference").map(
+    ({ value }) => value,
+  );
+  expect(numbers).toEqual([String(Number(next) - 1), next]);
+  // The friend's library names the number that aos gave the message, not the one of the next call.
+  const friend = await base.clone();
+  await friend.eval('Handlers.add("echo", "Ask", function(m) ao.send({ Target = m.From, Data = "1" }) end)');
+  const echoed = await friend.send({
+    From: p.id,
+    Owner: MESSENGER,
+    Action: "Ask",
+    Tags: { Reference: numbers ?? [] },
+    Id: address("asked"),
+  });
+  expect(tagOf(echoed, "Fleet-Sent-For")).toBe(`${p.id} ${numbers?.[0]} ${address("asked")}`);
 });
 
 test("a response that a process sends to itself is the answer, and no other message of the process is", async () => {

@@ -103,7 +103,7 @@ export function outMessage(
 /** The sender of a message, the sender's number of it, and its id. */
 function nameOf({ from, id, tags }: ModelMessage): string {
   const part = (value = "") => (/^[\w-]{1,64}$/.test(value) ? value : "-");
-  return [from, tags.findLast(({ name }) => name === "Reference")?.value, id].map(part).join(" ");
+  return [from, tags.find(({ name }) => name === "Reference")?.value, id].map(part).join(" ");
 }
 
 function empty(messages: readonly ModelOut[]): ModelResult {

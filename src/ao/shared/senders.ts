@@ -36,10 +36,10 @@ export async function withSenders(
   });
 }
 
-/** What a message says of its chain. A messenger appends its tag to those of the program, so only the last one can be its own. Pure. */
+/** What a message says of its chain: a messenger's own is the last tag of all. For what a cron caused it appends none, so another one is the program's. Pure. */
 export function claimedChain(tags: Readonly<TagList>): Pick<Scheduled, "pushedFor"> {
-  const last = tags.findLast(({ name }) => name === "Pushed-For");
-  return last === undefined ? {} : { pushedFor: last.value };
+  const last = tags.at(-1);
+  return last?.name === "Pushed-For" ? { pushedFor: last.value } : {};
 }
 
 /** The authorities that a spawn names: each tag, and each address of a list. Pure. */

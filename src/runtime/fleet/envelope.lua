@@ -68,6 +68,11 @@ local function lastTag(msg, name)
   return nil
 end
 
+local function chainTag(msg)
+  local tag = type(msg.Tags) == "table" and msg.Tags[#msg.Tags]
+  return type(tag) == "table" and tag.name == "Pushed-For" and type(tag.value) == "string" and tag.value or nil
+end
+
 local function trimInbox()
   if not store.process.declared or type(Inbox) ~= "table" then return end
   while #Inbox > INBOX do table.remove(Inbox, 1) end
@@ -105,10 +110,11 @@ local function wrap(original)
       scheduledAt = scheduledAt,
       data = msg.Data,
       owner = msg.Owner,
-      reference = lastTag(msg, "Reference"),
-      -- Only trusted in messages that a messenger pushed, because a signer can set any tag, and only the last one, because a messenger appends its
-      -- own to those of the program. Nodes add none.
-      pushedFor = msg.Owner ~= msg.From and not node.isHere() and lastTag(msg, "Pushed-For") or nil,
+      -- The first: aos puts its own number before the tags of a program, which may be copied from a message.
+      reference = rawTag(msg, "Reference"),
+      -- Only trusted in messages that a messenger pushed, because a signer can set any tag, and only as the last tag of all: a messenger appends its own
+      -- to those of the program, and none to what a cron caused. Nodes add none.
+      pushedFor = msg.Owner ~= msg.From and not node.isHere() and chainTag(msg) or nil,
       sentFor = msg.Owner ~= msg.From and lastTag(msg, sentFor.TAG) or nil,
       target = msg.Target,
       hasCode = hasCode,

@@ -8,13 +8,13 @@ local store = require("fleet.store")
 
 local matching = {}
 
---- The number that aos gave a message; `msg.reply` of an aos receiver returns it as X-Reference. aos 1 has none.
+--- The number that aos gave a message; `msg.reply` of an aos receiver returns it as X-Reference. aos 1 has none. It is the first of that name:
+-- the tags of the program, which may be copied from a message, come after it.
 function matching.reference(sent)
-  local last
   for _, tag in ipairs(type(sent) == "table" and type(sent.Tags) == "table" and sent.Tags or {}) do
-    if tag.name == "Reference" then last = tag.value end
+    if tag.name == "Reference" then return tag.value end
   end
-  return last
+  return nil
 end
 
 local function hasNoLibrary(name)
