@@ -75,7 +75,12 @@ function calls.open(target, name, action, data, continuation, options)
   -- A response to the process itself is both the call and its answer.
   local own = target == ao.id and reply.isResponse(action) and tostring(state.seq) or nil
   local outgoing = { Target = target, Data = text, Tags = tags }
-  local sent = own and sentFor.with({ from = sentFor.OWN, reference = own }, ao.send, outgoing) or ao.send(outgoing)
+  local sent
+  if own then
+    sent = sentFor.with({ from = sentFor.OWN, reference = own }, ao.send, outgoing)
+  else
+    sent = ao.send(outgoing)
+  end
   if continuation then
     state.open[correlation] = {
       target = target, name = name, action = action, continuation = continuation,
