@@ -149,7 +149,7 @@ describe.each([
   ) => {
     let n = 0;
     for (let i = 0; i < 17; i++) {
-      const tags = typeof Tags === "function" ? Tags(i) : Tags;
+      const tags = { "From-Process": From, ...(typeof Tags === "function" ? Tags(i) : Tags) };
       const { messages } = await member.send({ From, Owner: MESSENGER, Action: "Info", Tags: tags });
       n += messages.filter(({ Target }) => Target === From).length;
     }
