@@ -65,7 +65,7 @@ describe("text from the network", () => {
   });
 });
 
-test("a text is cut at a character, wherever the limit is", () => {
+test("a string is cut at a character, wherever the limit is", () => {
   const text = "a😀é👩‍🚀z";
   for (let most = 0; most <= text.length + 1; most += 1) {
     const start = startOf(text, most);

@@ -1,4 +1,4 @@
-/** A text that is cut inside a character arrives as U+FFFD, and a node loses the message: wherever a process cuts, it cuts at a character. */
+/** A string that is cut inside a character arrives as U+FFFD, and a node loses the message: wherever a process cuts, it cuts at a character. */
 import { beforeAll, describe, expect, test } from "vitest";
 import { type Aos, address, boot, MESSENGER } from "./aos.ts";
 
@@ -52,7 +52,7 @@ describe.each([
     },
   );
 
-  test("a text of other bytes than UTF-8 is cut at the limit", async () => {
+  test("bytes that are not UTF-8 are cut at the limit", async () => {
     const lengths = await p.eval(`local cut = require("fleet.cut")
       return #cut(("\\128"):rep(9), 5) .. " " .. #cut("abc", 5) .. " " .. #cut(("\\240\\159\\152\\128"):rep(2), 7) .. " " .. #cut("é", 0)`);
     expect(lengths.output).toBe("5 3 4 0");

@@ -4,8 +4,8 @@ local function continues(text, at)
   return byte ~= nil and byte >= 0x80 and byte < 0xC0
 end
 
---- The start of a text, in whole characters. The first bytes of a character alone are not UTF-8: they arrive as U+FFFD, and a node loses the message.
--- @tparam string text of any bytes
+--- The start of a string, in whole characters. The first bytes of a character alone are not UTF-8: they arrive as U+FFFD, and a node loses the message.
+-- @tparam string text any bytes
 -- @tparam number most its maximum length in bytes
 return function(text, most)
   local last = most
