@@ -11,8 +11,8 @@ import { explanationOf, keepExplanation } from "./explanation.ts";
 import type { FleetInput } from "./fleet-input.ts";
 import { configResources, networkResource, processResources } from "./member-resources.ts";
 import { assertNotMoved } from "./moved-stack.ts";
-import { needsOf, usedModules } from "./needs.ts";
-import { askNode, isNewNode, pinNode } from "./pinned-node.ts";
+import { needsOf, publishedModules, usedModules } from "./needs.ts";
+import { askNode, isNewNode, type Pinned, pinNode } from "./pinned-node.ts";
 import { type FleetPlan, planFleet } from "./plan.ts";
 import { planPinned } from "./plan-pinned.ts";
 import { preFlight } from "./pre-flight.ts";
@@ -133,7 +133,12 @@ export class Fleet extends pulumi.ComponentResource {
     this.members = members;
     this.release = releaseResource(name, composition, active, configs, [first, callers]);
     // A run that did not find or make its processes on the node does not pin it.
-    this.processes = summary(plan, members, active).apply((found) => afterPin(plan, found));
+    const ids = pulumi.all(
+      Object.fromEntries(Object.entries(members).map(([member, { moduleId }]) => [member, moduleId])),
+    );
+    this.processes = pulumi
+      .all([summary(plan, members, active), ids])
+      .apply(([found, modules]) => afterPin(plan, found, modules));
     if (plan.pinned)
       pulumi.log.info(`pinned to the release ${plan.pinned.release.deploymentId}: index.ts is ignored`, this);
     for (const warning of plan.warnings) pulumi.log.warn(formatProblem(warning), this);
@@ -143,13 +148,18 @@ export class Fleet extends pulumi.ComponentResource {
 
 /** A plan with its network reached. */
 interface PlacedPlan extends FleetPlan {
-  /** Pins the network's node; absent if there is nothing to pin. */
-  readonly pin?: () => Promise<void>;
+  /** Pins the network's node and modules; absent if there is none. */
+  readonly pin?: Pinned["pin"];
 }
 
-/** What was found, after the node is pinned. */
-async function afterPin<T>({ pin }: PlacedPlan, found: T): Promise<T> {
-  await pin?.().catch((error: unknown) => {
+/** What was found, after the node is pinned. @param modules the ids of the members' modules */
+async function afterPin<T>(
+  plan: PlacedPlan,
+  found: T,
+  modules: Readonly<Record<string, string>>,
+): Promise<T> {
+  const published = await publishedModules(plan, HOME, (member) => modules[member]);
+  await plan.pin?.(published).catch((error: unknown) => {
     throw error instanceof FleetError ? runError(error.problems) : error;
   });
   return found;

@@ -2,8 +2,9 @@ import { executionDevice } from "../src/ao/connect.ts";
 import type { Needs, Spending } from "../src/ao/needs.ts";
 import { capacityOf } from "../src/ao/network.ts";
 import { isAddress } from "../src/core/address.ts";
-import { canonicalJson } from "../src/core/hash.ts";
-import { ownModuleHash } from "../src/fleet/code/module-store.ts";
+import { canonicalJson, sha256 } from "../src/core/hash.ts";
+import { moduleStore, ownModuleHash } from "../src/fleet/code/module-store.ts";
+import type { PinnedModule } from "../src/fleet/node-lock.ts";
 import type { DeclaredProcess } from "../src/fleet/releases/declared.ts";
 import type { UsedModule } from "./pinned-modules.ts";
 import type { FleetPlan, PlannedProcess } from "./plan.ts";
@@ -67,6 +68,28 @@ export function usedModules({ levels, declaration }: FleetPlan): UsedModule[] {
     return device !== undefined && isAddress(module) ? [[module, { id: module, device }]] : [];
   });
   return [...new Map(used).values()];
+}
+
+/**
+ * The modules of a plan that the fleet publishes itself, on networks with devices, as the lock file pins them.
+ *
+ * @param home the folder of their bytes, which only the machine that published them has
+ * @param idOf the id under which a member's module was published
+ */
+export async function publishedModules(
+  { levels, declaration }: FleetPlan,
+  home: string,
+  idOf: (member: string) => string | undefined,
+): Promise<Record<string, PinnedModule>> {
+  const found = levels.flat().map(async ({ name, declared: { module, tags = {} } }) => {
+    const device = executionDevice(declaration.network, tags);
+    const [hash, id] = [ownModuleHash(module), idOf(name)];
+    if (device === undefined || hash === undefined || id === undefined) return [];
+    const own = await moduleStore(home).get(hash);
+    const pinned: PinnedModule = { device, ...(own === undefined ? {} : { sha256: sha256(own.wasm) }) };
+    return [[id, pinned] as const];
+  });
+  return Object.fromEntries((await Promise.all(found)).flat());
 }
 
 /**

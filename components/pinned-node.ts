@@ -5,6 +5,7 @@ import { FleetError, type Problem, tolerate } from "../src/core/errors.ts";
 import {
   LOCK_FILE,
   lockKey,
+  type PinnedModule,
   type PinnedNode,
   readNodeLock,
   sorted,
@@ -16,11 +17,16 @@ import { pinModules, type UsedModule } from "./pinned-modules.ts";
 const NODE_SECONDS = 15;
 
 /** A declared network with its node, and what a preview says about it. */
-interface Pinned {
+export interface Pinned {
   readonly network: CompleteNetworkRef;
   readonly warnings: readonly Problem[];
-  /** Writes the lock file, once every process of the stack is known to be on the node. Absent if nothing is to be written. */
-  readonly pin?: () => Promise<void>;
+  /**
+   * Writes the lock file if it changes, once every process of the stack is known to be on the node. Absent in previews, and on networks
+   * without a node.
+   *
+   * @param published the modules that the fleet published itself
+   */
+  readonly pin?: (published?: Readonly<Record<string, PinnedModule>>) => Promise<void>;
 }
 
 /** Where a deployment runs. */
@@ -74,7 +80,6 @@ export async function pinNode(
     ...(Object.keys(modules).length === 0 ? {} : { modules }),
     ...stacksOf(before, stack),
   };
-  const changes = !isPreview && JSON.stringify(now) !== JSON.stringify(before);
   return {
     // What the stack declares wins over what is pinned.
     network: {
@@ -84,7 +89,7 @@ export async function pinNode(
       authority: network.authority ?? authority,
     },
     warnings: isPreview ? [...warningsOf(nodeUrl, before, now), ...warnings] : [],
-    ...(changes ? { pin: () => pin({ folder, stack }, nodeUrl, now) } : {}),
+    ...(isPreview ? {} : { pin: (published = {}) => pin({ folder, stack }, nodeUrl, now, published) }),
   };
 }
 
@@ -106,20 +111,31 @@ export async function isNewNode(network: CompleteNetworkRef, { folder, stack }: 
 }
 
 /**
- * Writes a node's entry. The file is read again first: another stack may have pinned its node or its modules since.
+ * Writes a node's entry if it changes. The file is read again first: another stack may have pinned its node or its modules since.
  *
  * @throws FleetError LOCK_DAMAGED, LOCK_UNWRITABLE
  */
-async function pin({ folder, stack }: Place, nodeUrl: string, node: PinnedNode): Promise<void> {
+async function pin(
+  { folder, stack }: Place,
+  nodeUrl: string,
+  node: PinnedNode,
+  published: Readonly<Record<string, PinnedModule>>,
+): Promise<void> {
   const lock = await readNodeLock(folder);
   const others = lock.nodes[nodeUrl];
-  const modules = sorted({ ...others?.modules, ...node.modules });
+  const own = Object.entries(published).map(([id, module]) => ({
+    [id]: { ...others?.modules?.[id], ...module },
+  }));
+  const modules: Record<string, PinnedModule> = sorted(
+    Object.assign({}, others?.modules, node.modules, ...own),
+  );
   const entry = {
     ...others,
     ...node,
     ...(Object.keys(modules).length === 0 ? {} : { modules }),
     ...stacksOf(others, stack),
   };
+  if (JSON.stringify(entry) === JSON.stringify(others)) return;
   try {
     await writeNodeLock(folder, { ...lock, nodes: { ...lock.nodes, [nodeUrl]: entry } });
   } catch (error) {

@@ -1,6 +1,6 @@
 import { amount } from "../../src/core/amount.ts";
 import { runsWithoutLibrary } from "../../src/fleet/code/without-library.ts";
-import { replaceRemedy } from "../../src/fleet/members/ruined.ts";
+import { replaceRemedy, stuckRemedy } from "../../src/fleet/members/ruined.ts";
 import { findingText } from "./revisions.ts";
 import type { ProcessInputs, ProcessOutputs } from "./schema.ts";
 
@@ -40,6 +40,8 @@ function healthReasons(olds: ProcessOutputs): string[] {
   const found = failed === undefined ? [] : [failed];
   if (code === "PROCESS_RUINED")
     return [...found, `${olds.processId} is ${why.join("; ")} [${code}]. ${replaceRemedy(olds.name)}`];
+  if (code === "PROCESS_STUCK")
+    return [...found, `${olds.processId} is ${why.join("; ")} [${code}]. ${stuckRemedy(olds.name)}`];
   // Its health is unknown, so it may still be serving.
   if (status === "UNKNOWN" && why[0]) return [...found, `its health is unknown (${why[0]}): check again`];
   if (status === "UNKNOWN" && failed === undefined)

@@ -6,7 +6,7 @@ import { hasDrift, storeDriftCodes } from "../../src/fleet/health/drift-codes.ts
 import type { ProcessRef } from "../../src/fleet/health/verdict.ts";
 import { isGoneError } from "../../src/fleet/members/gone.ts";
 import { record } from "../../src/fleet/members/manifest.ts";
-import { isRuinedError, mayReplace } from "../../src/fleet/members/ruined.ts";
+import { isRuinedError, isStuckError, mayReplace } from "../../src/fleet/members/ruined.ts";
 import { readRunRequest } from "../../src/fleet/session/run-request.ts";
 import { deploymentKey } from "../../src/fleet/session/scope.ts";
 import { ownInputs } from "../run/inputs.ts";
@@ -91,19 +91,23 @@ async function refreshed(id: string, props: ProcessOutputs) {
 }
 
 /**
- * For `catch`: a process that never answers again is a finding, not a failure of the refresh. It contains no message id, so that it is the
- * same every time.
+ * For `catch`: a process that never answers again, or that its node does not compute, is a finding, not a failure of the refresh. It contains
+ * no message id, so that it is the same every time.
  */
 function observedLoss(error: unknown): Observed {
   if (isGoneError(error)) {
     const reasons = ["its network has no such process"];
     return { health: { status: "OFFLINE", reasons, code: "PROCESS_GONE" }, found: [] };
   }
+  if (isStuckError(error)) {
+    const reasons = ["stuck: its node computes no further slot of it, and why is not known"];
+    return { health: { status: "UNKNOWN", reasons, code: "PROCESS_STUCK" }, found: [] };
+  }
   if (!isRuinedError(error)) throw error;
   const isGap = error.problems[0].got?.includes("HashChain") ?? false;
   const why = isGap
     ? "the compute unit answers HashChain invalid for everything that is sent to it"
-    : "a message ended it, and its device tries that message again at every later slot";
+    : "a message ended it, and its device evaluates nothing after that message";
   const reasons = [`ruined: ${why}`];
   return { health: { status: "OFFLINE", reasons, code: "PROCESS_RUINED" }, found: [] };
 }

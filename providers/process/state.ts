@@ -10,6 +10,9 @@ import { type ExportedSnapshot, exportAndStore } from "../../src/fleet/snapshot/
 import { isUnsupported, unsupportedRemedy, WITHOUT_BACKUP } from "../../src/fleet/snapshot/unsupported.ts";
 import type { ProcessInputs, ProcessOutputs } from "./schema.ts";
 
+/** Codes of processes that evaluate no message. */
+const COMPUTES_NOTHING: ReadonlySet<string> = new Set(["PROCESS_RUINED", "PROCESS_STUCK"]);
+
 /** Seconds that a snapshot may delay an upgrade. */
 const SNAPSHOT_SECONDS = 60;
 
@@ -46,8 +49,8 @@ export async function keepState(
     await reportStep(session, place.name, "saved", savedWords(taken));
     return taken.snapshot;
   } catch (error) {
-    // The state of a ruined process cannot be saved, and that error says more.
-    if (!(error instanceof FleetError) || error.code === "PROCESS_RUINED") throw error;
+    // The state of a process that computes nothing cannot be saved, and its error says more.
+    if (!(error instanceof FleetError) || COMPUTES_NOTHING.has(error.code)) throw error;
     const isPlain = how.plain && error.code === "NO_REPLY";
     const isGivenUp = how.stateless && isUnsupported(error);
     if (!how.repair && !isPlain && !isGivenUp && session.withoutBackup !== true)

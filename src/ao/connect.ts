@@ -31,6 +31,8 @@ interface ConnectOptions {
   readonly onWait?: (wait: Wait) => void;
   /** Receives notices for the user, one line each, such as that a message was sent again. @default none */
   readonly log?: (line: string) => void;
+  /** Whether it may spawn a process to prove that another one has ended, so that it may be replaced. @default false */
+  readonly provesRuin?: boolean;
 }
 
 /** What the rooms above need of a protocol. */

@@ -16,7 +16,9 @@ type Certainty =
   /** The unit gave a reason that a retry does not change. */
   | "permanent"
   /** A refusal without a known reason: final after three in a row, because a proxy may have sent it. */
-  | "doubtful";
+  | "doubtful"
+  /** A retry can succeed, but it has failed for so long that nobody should wait for it. */
+  | "lasting";
 
 /** A unit did not do what it was asked. */
 export class UnitError extends FleetError {
@@ -217,7 +219,7 @@ export const GONE_REMEDY =
 
 /**
  * `PROCESS_RUINED`: the process' message order at the scheduler has a gap, and no compute unit evaluates anything after it. This
- * cannot be repaired. Final after three in a row. A node's own way to end a process is in `mainnet/ended.ts`.
+ * cannot be repaired. Final after three in a row. A node's own way to end a process is in `mainnet/stuck.ts`.
  */
 export function processRuined(processId: string, unit: UnitName, url: string, got: string): UnitError {
   return new UnitError(

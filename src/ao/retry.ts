@@ -46,10 +46,10 @@ export function backoffOf(tries: number, { base, cap, floor }: Backoff = default
 }
 
 /**
- * Retries until it succeeds, the error is permanent, or the budget does not cover another wait.
+ * Retries until it succeeds, the error is permanent or lasting, or the budget does not cover another wait.
  *
  * @param what the work in the user's terms, after "Gave up on": "sending message …"
- * @throws FleetError the permanent error unchanged; otherwise one that names the work, the attempts, the budget and the last
+ * @throws FleetError the permanent or lasting error unchanged; otherwise one that names the work, the attempts, the budget and the last
  * failure, with the last failure's code (`NOT_EVALUATED` and the like become `BUDGET_SPENT`) and `transient`
  */
 export async function retrying<T>(
@@ -96,6 +96,7 @@ async function trying<T>(
     } catch (error) {
       if (!(error instanceof FleetError) || !error.transient) throw error;
       const unitError = error instanceof UnitError ? error : undefined;
+      if (unitError?.certainty === "lasting") throw error;
       if (unitError?.certainty === "doubtful") {
         refusal = { code: error.code, times: refusal?.code === error.code ? refusal.times + 1 : 1 };
         if (refusal.times >= FINAL_AFTER) throw new FleetError(error.problems, { cause: error.cause });
@@ -119,6 +120,7 @@ const specificCodes = new Set([
   "UNIT_REDIRECTED",
   "RATE_LIMITED",
   "PROCESS_UNKNOWN",
+  "PROCESS_STUCK",
   "MODULE_UNKNOWN",
   "SCHEDULER_UNKNOWN",
   "DATA_UNKNOWN",

@@ -109,3 +109,6 @@ export const formatProblem = (problem: Problem): string => problemLines(problem)
 /** Several problems as one text, which is also the message of their FleetError. */
 export const formatProblems = (problems: readonly Problem[]): string =>
   problems.map(formatProblem).join("\n");
+
+/** Stands in a remedy for the name of a process' member, where only the process is known. */
+export const MEMBER = "<member>";

@@ -12,10 +12,17 @@ import type { EvaluatedMessage, EvaluationResult, ProcessRecord } from "./types.
  * - Calls for different processes may overlap; calls for one process never do, except dry runs.
  */
 export interface Evaluator {
-  evaluate(input: EvaluationInput): Promise<{ memory: Uint8Array | null; result: EvaluationResult }>;
+  evaluate(input: EvaluationInput): Promise<Evaluated>;
   /** The whole raw memory, for `GET /state/<process>`. Default: the opaque bytes. */
   expand?(process: ProcessRecord, memory: Uint8Array): Promise<Uint8Array>;
   close?(): Promise<void>;
+}
+
+interface Evaluated {
+  readonly memory: Uint8Array | null;
+  readonly result: EvaluationResult;
+  /** It took longer than its time limit and was ended; `result.Error` says so. */
+  readonly isCutOff?: true;
 }
 
 export interface EvaluationInput {
@@ -23,6 +30,8 @@ export interface EvaluationInput {
   readonly memory: Uint8Array | null;
   readonly message: EvaluatedMessage;
   readonly dryRun: boolean;
+  /** Time limit in seconds. @default the evaluator's */
+  readonly seconds?: number;
 }
 
 /** A module as the gateway serves it: WebAssembly, or Lua for `lua@5.3a`. */

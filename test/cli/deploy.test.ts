@@ -87,6 +87,18 @@ function answering(names: readonly string[], answers: Readonly<Record<string, An
   );
 }
 
+/** The same, of which the node computes no slot of one member. */
+function stuckIn(name: string) {
+  const found = answering(["battle", "token"]);
+  const { ao } = found.session;
+  const dryrun: typeof ao.dryrun = async (input, budget) => {
+    if (input.processId !== idOf(name)) return ao.dryrun(input, budget);
+    const problem = { code: "PROCESS_STUCK", what: "It is not computed.", remedy: "Wait." };
+    throw new FleetError(problem, { transient: true });
+  };
+  return { ...found, session: { ...found.session, ao: { ...ao, dryrun } } };
+}
+
 async function deploy(words: readonly string[], script: Script, more: Parameters<typeof fleet>[1] = {}) {
   const cwd = projectFolder();
   const engine = fakeEngine(script);
@@ -232,6 +244,24 @@ describe("fleet deploy", () => {
         otherwise: [{ name: "shop", why: "it runs code cdcdcdcd instead of abababab" }],
         unknown: [{ name: "notes", why: "NO_REPLY" }],
       });
+    });
+
+    test("after a run that left a member as it is: a dead one is named with what helps, and is no success", async () => {
+      for (const [found, code, said] of [
+        [answering(["battle", "token"]), 0, /token +\S+ +ACTIVE/],
+        [stuckIn("token"), 1, /token +\S+ +UNKNOWN \(PROCESS_STUCK\)/],
+      ] as const) {
+        const cwd = projectFolder();
+        writeManifest(cwd, { battle: idOf("battle"), token: idOf("token") });
+        const run = (words: readonly string[] = []) =>
+          fleet(["deploy", "--yes", ...words], { engine: fakeEngine(good), cwd, fleet: found });
+        const ran = await run();
+        expect([ran.code, ran.stdout]).toEqual([code, expect.stringMatching(said)]);
+        // The run itself checked this one.
+        expect(ran.stdout).toMatch(/battle +\S+ +ACTIVE/);
+        if (code === 1) expect(ran.stderr).toMatch(/token: stuck: .* npx fleet deploy --replace token/);
+        expect((await run(["--json"])).json()).toMatchObject({ success: code === 0, status: "succeeded" });
+      }
     });
 
     test("from every process with traffic, and from none if the router does not name them", async () => {

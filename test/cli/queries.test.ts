@@ -560,6 +560,53 @@ test("logs shows the newest messages by slot with their results", async () => {
   ]);
 });
 
+test("logs and query of a process that the network does not have are an error, and trace names such a member", async () => {
+  const history: History = { ...historyOf([]), latest: async () => undefined };
+  const known = fakeFleet(
+    fakeAo(() => ({})),
+    two,
+  );
+  for (const words of [
+    ["logs", idOf("nobody")],
+    ["logs", "battle", "--errors"],
+    ["query", "battle"],
+  ]) {
+    const ran = await fleet(words, { fleet: known, history });
+    expect([ran.code, ran.stdout]).toEqual([1, ""]);
+    expect(ran.stderr).toContain("[PROCESS_UNKNOWN]");
+  }
+  const one = historyOf([{ action: "A", result: {} }]);
+  const half: History = {
+    ...one,
+    latest: async (id) => (id === idOf("battle") ? undefined : one.latest()),
+  };
+  const traced = await fleet(["trace", "m0"], { fleet: known, history: half });
+  expect([traced.code, traced.stdout]).toEqual([1, expect.stringContaining("slot 0")]);
+  expect(traced.stderr).toMatch(/^battle: the network of this stack has no process .* \[PROCESS_UNKNOWN\]$/m);
+});
+
+test("logs shows which messages a stuck process did not compute, and the command that finds out", async () => {
+  for (const code of ["PROCESS_STUCK", "PROCESS_RUINED"]) {
+    const history: History = {
+      ...historyOf([{ action: "A", result: {} }, { action: "B" }]),
+      stopped: () => code,
+    };
+    const ran = await fleet(["logs", "battle"], {
+      fleet: fakeFleet(
+        fakeAo(() => ({})),
+        two,
+      ),
+      history,
+    });
+    expect(ran.stdout).toMatch(
+      new RegExp(`#0 .* A from .*\\n#1 .* B from .*\\n {4}not computed \\[${code}\\]\\n`),
+    );
+    expect(ran.stderr).toMatch(
+      new RegExp(`^battle: .* \\[${code}\\].* npx fleet deploy --replace battle`, "m"),
+    );
+  }
+});
+
 test("logs --errors searches back for failures and refusals, and names the code they came from", async () => {
   const load = `local x\nreturn Fleet.commit({ process = "battle", sourceHash = "${HASH}", version = "1", epoch = __epoch })`;
   const fine = { action: "Info", result: {} };

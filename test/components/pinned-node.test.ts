@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
-import { mkdtemp, readFile, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, stat, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
@@ -76,7 +76,23 @@ describe("the node of a mainnet stack", () => {
     ]);
     await pin?.();
     expect((await lockOf(folder)).nodes[net.node.nodeUrl].address).toBe(net.node.nodeAddress);
-    expect(await pinNode(mainnet(), false, at(folder))).not.toHaveProperty("pin");
+    // What would not change is not written.
+    const { mtimeMs } = await stat(join(folder, "fleet.lock.json"));
+    await up(mainnet(), at(folder));
+    expect((await stat(join(folder, "fleet.lock.json"))).mtimeMs).toBe(mtimeMs);
+  });
+
+  it("is pinned with the modules that the fleet published itself, whose hash stays if this machine does not know it", async () => {
+    const folder = await project();
+    const [id, device, sha256] = ["p".repeat(43), "lua@5.3a", "a".repeat(64)];
+    const modules = async () => (await lockOf(folder)).nodes[net.node.nodeUrl].modules;
+    for (const published of [{ device, sha256 }, { device }]) {
+      const { pin } = await pinNode(mainnet(), false, at(folder));
+      await pin?.({ [id]: published });
+      expect(await modules()).toEqual({ [id]: { device, sha256 } });
+    }
+    await up(mainnet(), at(folder));
+    expect(await modules()).toEqual({ [id]: { device, sha256 } });
   });
 
   it("is pinned with the modules that it runs, and a module of other bytes is refused", async () => {

@@ -492,6 +492,24 @@ describe("the own module", () => {
 const luaProcess = ({ process: { id, owner } }: Live) =>
   `{ type = "Process", commitments = { ["${id}"] = { ["commitment-device"] = "ans104@1.0", committer = "${owner}" } } }`;
 
+test("an evaluation without an end is ended at the time limit, and not run again, while others of the module go on", async () => {
+  const bounded = luaEvaluator({ wasm, image: LUA_IMAGE, loadModule: sourceOf, timeoutSeconds: 4 });
+  const [process, other] = [new Live(), new Live()];
+  const loop = { Tags: tagsOf({ Action: "Eval" }), Data: "while true do end" };
+  await process.send({ Id: process.process.id, Tags: process.process.tags, Data: " " }, bounded);
+  const failed = async () => {
+    const started = performance.now();
+    await expect(process.send(loop, bounded)).rejects.toThrow("longer than 4 s");
+    return performance.now() - started;
+  };
+  expect(await failed()).toBeGreaterThan(3900);
+  expect(await failed()).toBeLessThan(1000);
+  await other.send({ Id: other.process.id, Tags: other.process.tags, Data: " " }, bounded);
+  expect(printed(await other.send({ Tags: tagsOf({ Action: "Eval" }), Data: "return 1 + 1" }, bounded))).toBe(
+    "2",
+  );
+});
+
 describe("on the embedded node", () => {
   async function world() {
     const store = sqliteStore(":memory:");

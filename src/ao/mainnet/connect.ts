@@ -10,14 +10,17 @@ import { unitAt } from "../shared/http.ts";
 import { moduleLoader } from "../shared/modules.ts";
 import { isEmptyEvaluation } from "../shared/shapes.ts";
 import type { Wallet } from "../wallet.ts";
+import { controlOf } from "./control.ts";
 import { effectsOf } from "./effects.ts";
 import type { NodeEndpoints } from "./endpoints.ts";
 import { addressNow, lookAtNode, nodeChanged } from "./identity.ts";
 import { type NodeClient, nodeAt } from "./node.ts";
 import { processDevice, refuseCalls } from "./process-device.ts";
 import { readPublished } from "./published.ts";
-import { resultsAt } from "./results.ts";
+import { type Results, resultsAt } from "./results.ts";
 import { scheduleAt } from "./schedule.ts";
+import { slotsOf } from "./slots.ts";
+import { type StuckLimits, stuckWatch } from "./stuck.ts";
 
 interface MainnetOptions {
   readonly endpoints: NodeEndpoints;
@@ -26,6 +29,8 @@ interface MainnetOptions {
   readonly limits?: MainnetLimits;
   /** Called while a call is slow or waits to be retried. Default: none. */
   readonly onWait?: (wait: Wait) => void;
+  /** Whether it may spawn a process to prove that another one, which is not computed any more, has ended. Default false. */
+  readonly provesRuin?: boolean | undefined;
 }
 
 export interface MainnetLimits {
@@ -44,6 +49,8 @@ export interface MainnetLimits {
   readonly backoff?: Partial<Backoff>;
   /** Slots per page when a schedule is read. Default 500. */
   readonly page?: number;
+  /** When a process that is not computed any more counts as stuck, or as ended. */
+  readonly stuck?: StuckLimits;
 }
 
 /** For the embedded network: a post is scheduled at once or not at all, and no other node has processes of it. */
@@ -64,7 +71,8 @@ export function connectMainnet(options: MainnetOptions): Ao {
 type Parts = ReturnType<typeof partsOf>;
 
 /** The node, the gateway, and the caches of the connection. */
-function partsOf({ endpoints, wallet, journal, limits = {}, onWait }: MainnetOptions) {
+function partsOf(options: MainnetOptions) {
+  const { endpoints, wallet, journal, limits = {}, onWait } = options;
   const { concurrency = 8, callSeconds = 60, inFlight = 12_000, page } = limits;
   const backoff = { ...defaultBackoff, ...limits.backoff, ...(onWait ? { observe: onWait } : {}) };
   const unitLimits = { concurrency, timeout: callSeconds * 1000 };
@@ -89,8 +97,11 @@ function partsOf({ endpoints, wallet, journal, limits = {}, onWait }: MainnetOpt
     again(`asking for the device of the process ${input.processId}`, budget, () =>
       refuseCalls(input, device, budget),
     );
-  const results = resultsAt(node, device);
   const identity = identityCheck(node, endpoints.nodeAddress, backoff);
+  const control = options.provesRuin
+    ? controlOf({ endpoints, journal, schedule, effects, again, own: identity.own, results: () => results })
+    : undefined;
+  const results: Results = resultsAt(node, stuckWatch({ node, device, control, limits: limits.stuck }));
   return { node, index, gateway, modules, schedule, effects, backoff, again, refusing, results, identity };
 }
 
@@ -265,33 +276,4 @@ async function pageOfResults(
   );
   const last = items.at(-1);
   return { items, ...(last ? { next: last.cursor } : {}) };
-}
-
-/** The slots of messages: from the journal, or from the schedule. */
-function slotsOf(journal: Pick<Journal, "byId">, schedule: ReturnType<typeof scheduleAt>) {
-  /** First slots, as the schedule has them. */
-  const found = new Map<string, number>();
-  /** The first slot, whatever the answer to the post named. */
-  async function first(processId: string, messageId: string, budget: Budget): Promise<number | undefined> {
-    if (messageId === processId) return 0;
-    const known = found.get(messageId);
-    if (known !== undefined) return known;
-    const { floor, at: since = 0 } = journal.byId(messageId) ?? {};
-    const item = { processId, id: messageId };
-    const slot = await (floor === undefined
-      ? schedule.slotSince({ ...item, since }, budget)
-      : schedule.slotOf({ ...item, from: floor + 1 }, budget));
-    if (slot !== undefined) found.set(messageId, slot);
-    return slot;
-  }
-  return {
-    first,
-    async of(processId: string, messageId: string, budget: Budget): Promise<number | undefined> {
-      if (messageId === processId)
-        return (await schedule.current(processId, budget)) === undefined ? undefined : 0;
-      const named = journal.byId(messageId)?.assignment;
-      if (named !== undefined && !found.has(messageId)) return Number(named);
-      return first(processId, messageId, budget);
-    },
-  };
 }

@@ -1,13 +1,13 @@
-import type { Budget } from "../../core/budget.ts";
-import { notEvaluated, processUnknown, unitNotAo, unitRefused } from "../errors.ts";
+import { type Budget, within } from "../../core/budget.ts";
+import { notEvaluated, processUnknown, UnitError, unitNotAo, unitRefused } from "../errors.ts";
 import type { Evaluation, Tags } from "../port.ts";
 import { evaluationIn } from "../shared/shapes.ts";
-import { endedAt, processEnded } from "./ended.ts";
 import { answersItself } from "./identity.ts";
 import { envelopedValue, type NodeAnswer, type NodeClient } from "./node.ts";
-import { type ProcessDevice, processDevice } from "./process-device.ts";
+import { processDevice } from "./process-device.ts";
 import { isPatch } from "./published.ts";
 import { scheduleAt } from "./schedule.ts";
+import { type StuckWatch, stuckWatch } from "./stuck.ts";
 
 /** Where a node serves a result: nodes of 2026, and those before. */
 const PATHS = ["results/raw", "results/json/body"] as const;
@@ -15,10 +15,15 @@ const PATHS = ["results/raw", "results/json/body"] as const;
 /** The sender of every dry run on a node. */
 const STRANGER = "1234";
 
+/** Of a budget that is longer than `LONG`, what is left to find out why a slot has no answer, ms. */
+const RESERVE = 10_000;
+const LONG = 15_000;
+
 /** Results of a node's slots. Every call is a single attempt. */
 export interface Results {
   /**
-   * @throws UnitError `NOT_EVALUATED` if the slot is not taken yet, `PROCESS_RUINED` if it will never be evaluated, or a failure of the node
+   * @throws UnitError `NOT_EVALUATED` if the slot is not taken yet, `PROCESS_STUCK` or `PROCESS_RUINED` if no slot is computed any more, or a
+   * failure of the node
    */
   at(slot: { processId: string; messageId: string; slot: number }, budget: Budget): Promise<Evaluation>;
   /**
@@ -34,7 +39,7 @@ export interface Results {
 
 export function resultsAt(
   node: NodeClient,
-  device: ProcessDevice = processDevice(node, scheduleAt(node)),
+  watch: StuckWatch = stuckWatch({ node, device: processDevice(node, scheduleAt(node)) }),
 ): Results {
   /** The path that this node had last. */
   let known: (typeof PATHS)[number] | undefined;
@@ -60,19 +65,33 @@ export function resultsAt(
     const isUnknown = (await node.ask({ path: `/${processId}` }, budget)).status === 404;
     if (isUnknown && (await answersItself(node, budget)))
       return processUnknown(processId, `${status} ${excerpt}`);
-    const ended = await endedAt({ node, device }, processId, answer, budget);
-    return ended === undefined
-      ? unitRefused("node", node.url, status, excerpt)
-      : processEnded(processId, ended, node.url, `${status} ${excerpt}`);
+    return (
+      (await watch.judge(processId, { answer }, budget)) ?? unitRefused("node", node.url, status, excerpt)
+    );
+  }
+
+  /** An evaluation without an end has no answer, as one on a node that is slow. */
+  async function readSlot(processId: string, slot: number, budget: Budget): Promise<NodeAnswer> {
+    const left = budget.remaining();
+    const started = performance.now();
+    try {
+      const time = left > LONG ? within(budget, (left - RESERVE) / 1000) : budget;
+      return await read(`/${processId}~process@1.0/compute=${slot}/`, time);
+    } catch (error) {
+      if (!(error instanceof UnitError) || error.code !== "UNIT_SLOW") throw error;
+      const unanswered = { slot, ms: performance.now() - started };
+      throw (await watch.judge(processId, { unanswered }, budget).catch(failed)) ?? error;
+    }
   }
 
   return {
     async at({ processId, messageId, slot }, budget) {
-      const answer = await read(`/${processId}~process@1.0/compute=${slot}/`, budget);
+      const answer = await readSlot(processId, slot, budget);
       if (isFuture(answer)) throw notEvaluated(processId, messageId, `${answer.status} ${answer.excerpt}`);
       if (!answer.ok) throw await failureOf(processId, answer, budget);
       const found = evaluationOf(answer);
       if (found === undefined) throw unitNotAo("node", node.url, `${answer.status} ${answer.excerpt}`);
+      watch.computed(processId);
       return { ...found, messageId };
     },
     async dryrun({ processId, tags, data }, asker, budget) {
@@ -89,6 +108,11 @@ export function resultsAt(
       return { ...found, messages };
     },
   };
+}
+
+/** For `catch` of a question that a failure led to: the first failure says more. */
+function failed(error: unknown): undefined {
+  if (!(error instanceof UnitError)) throw error;
 }
 
 const isFuture = ({ status, text }: NodeAnswer) =>

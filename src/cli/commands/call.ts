@@ -5,6 +5,7 @@ import { UsageError } from "../../core/usage-error.ts";
 import type { FleetSession } from "../../fleet/fleet-session.ts";
 import { pickMember } from "../../fleet/members/known-fleet.ts";
 import type { Member } from "../../fleet/members/member.ts";
+import { withReplaceRemedy } from "../../fleet/members/ruined.ts";
 import { call, continueCall, dryCall } from "../../fleet/protocol/call.ts";
 import type { Reply } from "../../fleet/protocol/reply.ts";
 import { presentEpoch, resultOf, slotOf } from "../../operations/call/call.ts";
@@ -73,11 +74,12 @@ export function callCommand(cli: Cli): Command {
       };
       const message = { member, action, data, tags, seconds: options.timeout };
       const sending = { ...message, wait: options.wait, unfinished: unfinishedIn(context, name, action) };
-      const reply = options.dryRun
-        ? await dryCall(fleet, message)
+      const replied = options.dryRun
+        ? dryCall(fleet, message)
         : options.continue === undefined
-          ? await call(fleet, sending)
-          : await continueCall(fleet, sending, options.continue);
+          ? call(fleet, sending)
+          : continueCall(fleet, sending, options.continue);
+      const reply = await replied.catch(namingReplace(fleet, member));
       if (!options.dryRun) context.out.detail(`message ${reply.messageId}`);
       if (!options.wait && !options.dryRun) {
         context.out.line(reply.messageId);
@@ -89,6 +91,13 @@ export function callCommand(cli: Cli): Command {
     },
   });
 }
+
+/** For `catch`: the command that helps is one for members, not for any id. */
+const namingReplace =
+  ({ members }: FleetSession, member: Member) =>
+  (error: unknown): never => {
+    throw members.includes(member) ? withReplaceRemedy(member.of ?? member.name, error) : error;
+  };
 
 /** What to do about a call whose outcome is unknown. */
 const unfinishedIn =

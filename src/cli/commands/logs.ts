@@ -2,9 +2,10 @@ import type { Command } from "commander";
 import { z } from "zod";
 import { luaErrorIn } from "../../fleet/code/lua-error.ts";
 import { luaExplainer } from "../../fleet/code/lua-errors.ts";
-import { type History, noteFirstSlots, withRepeat } from "../../fleet/history.ts";
+import { type History, newestSlot, noteFirstSlots, withRepeat } from "../../fleet/history.ts";
 import { pickMember } from "../../fleet/members/known-fleet.ts";
 import type { Member } from "../../fleet/members/member.ts";
+import { stoppedText } from "../../fleet/members/ruined.ts";
 import { entryLines } from "../../operations/trace/lines.ts";
 import {
   isError,
@@ -63,12 +64,9 @@ export function logsCommand(cli: Cli): Command {
         context.out.quote(entryLines(entry, fleet, explained, options.full));
         return explained;
       };
-      const latest = await history.latest(member.processId);
       const { processId, sourceHash } = member;
-      const found =
-        latest === undefined
-          ? { searched: 0, unread: 0, entries: [] }
-          : await newestEntries(history, processId, latest, options, sourceHash);
+      const latest = await newestSlot(history, processId);
+      const found = await newestEntries(history, processId, latest, options, sourceHash);
       const { entries, searched, unread } = found;
       const messages: unknown[] = [];
       for (const entry of entries) messages.push(plain(entry, await say(entry)));
@@ -78,7 +76,9 @@ export function logsCommand(cli: Cli): Command {
       const gap = options.errors ? unreadText(found) : undefined;
       if (gap !== undefined) context.out.alert(`${gap}: errors may be missing`);
       else if (entries.length === 0) context.out.note(options.errors ? "no errors found" : "no messages yet");
-      if (options.follow) await follow(context, history, member, latest ?? -1, options.errors, say);
+      const stopped = history.stopped?.(processId);
+      if (stopped !== undefined) context.out.alert(`${member.name}: ${stoppedText(member, stopped)}`);
+      if (options.follow) await follow(context, history, member, latest, options.errors, say);
       return success ? EXIT.ok : EXIT.failed;
     },
   });

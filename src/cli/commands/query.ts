@@ -3,6 +3,7 @@ import { z } from "zod";
 import { amount } from "../../core/amount.ts";
 import { timeIn } from "../../core/span.ts";
 import { pickMember } from "../../fleet/members/known-fleet.ts";
+import { stoppedText } from "../../fleet/members/ruined.ts";
 import { filterOf } from "../../operations/trace/filter.ts";
 import { recordLine } from "../../operations/trace/lines.ts";
 import { isUnread, unreadText } from "../../operations/trace/log-entries.ts";
@@ -82,15 +83,16 @@ async function run(
   // Received messages are shown without their results.
   const success = records.length > 0 || !isUnread(found);
   for (const record of records) context.out.quote(recordLine(record, fleet));
-  const where = looked ? `slots ${looked.from} to ${looked.to}` : "no messages";
-  context.out.note(`${amount(records.length, "message")}; searched ${where}`);
+  context.out.note(`${amount(records.length, "message")}; searched slots ${looked.from} to ${looked.to}`);
+  const stopped = history.stopped?.(member.processId);
+  if (stopped !== undefined) context.out.alert(`${member.name}: ${stoppedText(member, stopped)}`);
   const gap = unreadText(found);
   if (gap !== undefined) context.out.alert(`${gap}: messages may be missing`);
   context.out.document({
     success,
     process: member.name,
     processId: member.processId,
-    looked: looked ?? null,
+    looked,
     searched,
     unread,
     messages: records,

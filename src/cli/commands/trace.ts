@@ -4,6 +4,8 @@ import { amount } from "../../core/amount.ts";
 import { FleetError } from "../../core/errors.ts";
 import { luaExplainer } from "../../fleet/code/lua-errors.ts";
 import { servingIn } from "../../fleet/members/known-fleet.ts";
+import type { Member } from "../../fleet/members/member.ts";
+import { stoppedText } from "../../fleet/members/ruined.ts";
 import { hopLines } from "../../operations/trace/lines.ts";
 import { isUnread, searchedIn, unreadText } from "../../operations/trace/log-entries.ts";
 import { traceOf } from "../../operations/trace/trace.ts";
@@ -18,7 +20,7 @@ export function traceCommand(cli: Cli): Command {
     summary: "follow one request through all processes",
     description:
       "Finds the messages with a correlation id in all processes of the fleet, the messages that they caused, and so on, sorted by time. " +
-      "Reads only; needs no wallet. Exit code 1 if there are none, one of them failed, or no result could be read.",
+      "Reads only; needs no wallet. Exit code 1 if there are none, one of them failed, no result could be read, or a process is not on the network.",
     examples: [
       ["npx fleet trace 3f1c…", "by a client's Correlation-Id, or by a message id"],
       [
@@ -35,7 +37,10 @@ export function traceCommand(cli: Cli): Command {
     async run(context, { reach }, [id = ""]) {
       const fleet = await context.fleet({ journal: "discard", wallet: false });
       const history = await context.host.history(fleet, 60);
-      const hops = await traceOf(history, servingIn(fleet), id, reach);
+      const unknown: Member[] = [];
+      const hops = await traceOf(history, servingIn(fleet), id, reach, (member) => unknown.push(member));
+      for (const { name, processId } of unknown)
+        context.out.alert(`${name}: the network of this stack has no process ${processId} [PROCESS_UNKNOWN]`);
       if (hops.length === 0) {
         throw new FleetError({
           code: "TRACE_EMPTY",
@@ -49,7 +54,7 @@ export function traceCommand(cli: Cli): Command {
       const read = searchedIn(
         hops.map(({ slot, status }) => (status === "none" ? { slot } : { slot, result: status })),
       );
-      const success = !failed && !isUnread(read);
+      const success = !failed && !isUnread(read) && unknown.length === 0;
       for (const hop of hops) {
         const code = servingIn(fleet).find(({ processId }) => processId === hop.processId)?.sourceHash;
         const error = hop.error === undefined ? undefined : await explain(hop.error, code);
@@ -57,7 +62,17 @@ export function traceCommand(cli: Cli): Command {
       }
       const gap = unreadText(read);
       if (gap !== undefined) context.out.alert(`${gap}: messages that these sent may be missing`);
-      context.out.document({ success, id, ...read, hops });
+      for (const member of servingIn(fleet)) {
+        const stopped = history.stopped?.(member.processId);
+        if (stopped !== undefined) context.out.alert(`${member.name}: ${stoppedText(member, stopped)}`);
+      }
+      context.out.document({
+        success,
+        id,
+        ...read,
+        ...(unknown.length === 0 ? {} : { unknown: unknown.map(({ name }) => name) }),
+        hops,
+      });
       return success ? EXIT.ok : EXIT.failed;
     },
   });

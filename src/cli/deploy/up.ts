@@ -1,5 +1,6 @@
 import { continued } from "../../core/printable.ts";
-import { type Manifest, readManifest } from "../../fleet/members/manifest.ts";
+import { readManifest } from "../../fleet/members/manifest.ts";
+import { stoppedText } from "../../fleet/members/ruined.ts";
 import { type Scope, scopeIn } from "../../fleet/session/scope.ts";
 import { startClock } from "../../operations/deploy/clock.ts";
 import type { Engine } from "../../operations/deploy/engine.ts";
@@ -11,7 +12,13 @@ import {
   type DeployStatus,
   deploy,
 } from "../../operations/deploy/run.ts";
-import { checkAgainstAnswers, type Standing, standing } from "../../operations/deploy/standing.ts";
+import {
+  answerOf,
+  checkAgainstAnswers,
+  deadIn,
+  hasProcess,
+  uncheckedIn,
+} from "../../operations/deploy/standing.ts";
 import { readStackConfig } from "../../operations/workspace/stack-config.ts";
 import type { Context } from "../command.ts";
 import { EXIT, type ExitCode } from "../exit.ts";
@@ -70,12 +77,7 @@ export async function runUp(
 }
 
 /** Results after which members may have changed; after all others nothing was done. */
-const ACTED: ReadonlySet<DeployStatus> = new Set(["failed", "held", "timeout", "interrupted"]);
-
-/** Whether there is any process to ask. */
-const hasProcess = ({ asBefore, done }: Standing, manifest: Manifest | undefined): boolean =>
-  asBefore.length + done.length > 0 ||
-  Object.values(manifest?.processes ?? {}).some(({ processId }) => processId !== undefined);
+const ACTED: ReadonlySet<DeployStatus> = new Set(["succeeded", "failed", "held", "timeout", "interrupted"]);
 
 async function report(
   { out, fleet, onStack }: Context,
@@ -86,15 +88,15 @@ async function report(
 ): Promise<ExitCode> {
   const manifest = await readManifest(scope);
   const { progress, failures, status, deploymentId, attempts, seconds: took, busy, holders, log } = outcome;
-  const known = ACTED.has(status) ? standing(outcome, manifest) : undefined;
-  const stands =
-    known &&
-    checkAgainstAnswers(known, hasProcess(known, manifest) ? await askFleet(fleet) : { answers: [] });
+  const known = ACTED.has(status) ? uncheckedIn(outcome, manifest) : undefined;
+  const isAsked = known !== undefined && hasProcess(known, outcome, manifest);
+  const stands = known && checkAgainstAnswers(known, isAsked ? await askFleet(fleet) : { answers: [] });
+  const dead = stands === undefined ? [] : deadIn(stands);
   for (const { text, severity } of progress.diagnostics)
     if (severity === "warning") out.note(continued(text));
   const later = await followUp?.(outcome);
   out.document({
-    success: status === "succeeded",
+    success: status === "succeeded" && dead.length === 0,
     status,
     stack,
     ...document,
@@ -118,15 +120,16 @@ async function report(
   const rows = Object.entries(manifest?.processes ?? {}).map(([name, entry]) => [
     name,
     entry.processId ?? "",
-    entry.status,
+    answerOf(name, stands) ?? entry.status,
     entry.version ?? "",
   ]);
   for (const line of table(["process", "id", "status", "version"], rows)) out.line(line);
+  for (const { name, why } of dead) out.alert(`${name}: ${stoppedText({ name }, why)}`);
   const changed = Object.entries(progress.changes).filter(([op, n]) => op !== "same" && n > 0);
   const words = changed.map(([op, n]) => `${op} ${n}`).join(", ");
   out.line([
     "",
     `Deployed in ${took} s: ${words || "no changes"}.  manifest: build/deployment-manifest.json  log: ${log}`,
   ]);
-  return EXIT.ok;
+  return dead.length === 0 ? EXIT.ok : EXIT.failed;
 }

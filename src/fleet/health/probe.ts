@@ -6,6 +6,7 @@ import { shortHash } from "../../core/hash.ts";
 import type { FleetSession } from "../fleet-session.ts";
 import { isLostError } from "../members/gone.ts";
 import type { Member } from "../members/member.ts";
+import { isStuckError } from "../members/ruined.ts";
 import { ask } from "../protocol/ask.ts";
 import { dryAsk } from "../protocol/dry.ts";
 import type { Session } from "../session/session.ts";
@@ -128,8 +129,8 @@ export async function lookUntilHealthy(
   return last;
 }
 
-/** Codes that another probe would not change. */
-const FINAL = new Set(["STALE_EPOCH", "FORBIDDEN", "PROCESS_RUINED", "PROCESS_GONE"]);
+/** Codes that another probe would not change, or not soon. */
+const FINAL = new Set(["STALE_EPOCH", "FORBIDDEN", "PROCESS_RUINED", "PROCESS_STUCK", "PROCESS_GONE"]);
 
 /** The health after a failed probe, if another one may succeed; rethrows any other error. */
 function failedProbe(error: unknown): HealthOutput {
@@ -144,10 +145,10 @@ export const ignoreNoReply = tolerate(undefined, "NO_REPLY");
 
 /**
  * For `catch` in a refresh of a process' settings: a process whose fleet handlers are missing or hidden reports nothing, and a
- * one that is ruined or does not exist is found by the refresh of the process itself; rethrows any other error.
+ * one that is ruined, stuck or does not exist is found by the refresh of the process itself; rethrows any other error.
  */
 export function ignoreProbeFailure(error: unknown): "lost" | undefined {
-  if (isLostError(error)) return "lost";
+  if (isLostError(error) || isStuckError(error)) return "lost";
   probeFailureReason(error);
 }
 

@@ -37,10 +37,11 @@ export const HealthOutputSchema = z.strictObject({
   /** One line per check that did not pass. */
   reasons: z.array(z.string()),
   /**
-   * PROCESS_RUINED: it can never evaluate a message again. PROCESS_GONE: its network has no such process. NOT_OWNER: it has no library, and does not run Evals of this wallet.
+   * PROCESS_RUINED: it can never evaluate a message again. PROCESS_STUCK: its node computes nothing more of it, and it is not known why.
+   * PROCESS_GONE: its network has no such process. NOT_OWNER: it has no library, and does not run Evals of this wallet.
    * @default none
    */
-  code: z.enum(["PROCESS_RUINED", "PROCESS_GONE", "NOT_OWNER"]).optional(),
+  code: z.enum(["PROCESS_RUINED", "PROCESS_STUCK", "PROCESS_GONE", "NOT_OWNER"]).optional(),
 });
 
 export type HealthOutput = z.infer<typeof HealthOutputSchema>;

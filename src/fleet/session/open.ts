@@ -40,6 +40,7 @@ export async function openSession(options: OpenSession): Promise<Session> {
   const log = reportsSteps ? (line: string) => void reportStep(session, "run", "notice", line) : note;
   const ao = connect(network, {
     ...{ wallet, journal, log },
+    provesRuin: (request.replace ?? []).length > 0,
     ...(reportsSteps ? { onWait: (wait) => board.observe(wait) } : {}),
   });
   const session: Session = {

@@ -10,13 +10,16 @@ interface LuaEvaluatorOptions {
   readonly image: string;
   /** Finds a module's bytes; undefined if it was not published. */
   loadModule(id: string): ModuleSource | undefined;
+  /** Time limit of an evaluation in seconds. Messages take milliseconds, and a load part of a second. @default 20 */
+  readonly timeoutSeconds?: number;
 }
 
 /**
  * Evaluates processes of a node's device `lua@5.3a`: a Lua module whose `compute` is called with each message. Its Lua is that of an aos
  * image, which is real Lua 5.3 in a memory that can be stored; a host in Lua takes the place of aos there.
  *
- * An error that the module raises is thrown: the message remains unevaluated, as on nodes, where it ends the process.
+ * An error that the module raises is thrown: the message remains unevaluated, as on nodes, where it ends the process. An evaluation that does
+ * not end has no limit on a node: whoever asks waits. Here it is ended and fails, and is not run again while this network runs.
  */
 export function luaEvaluator(options: LuaEvaluatorOptions): Evaluator {
   return new LuaProcesses(options);
@@ -27,6 +30,8 @@ class LuaProcesses implements Evaluator {
   readonly #vm: ProcessRecord;
   /** The memory in which every process of a module starts. */
   readonly #started = new Map<string, Promise<Uint8Array>>();
+  /** Messages whose evaluation was ended at the time limit, by process: each later question about one would take as long again. */
+  readonly #cutOff = new Map<string, { readonly nonce: number | undefined; readonly why: string }>();
 
   constructor(options: LuaEvaluatorOptions) {
     this.#options = options;
@@ -35,8 +40,12 @@ class LuaProcesses implements Evaluator {
 
   async evaluate({ process, memory, message, dryRun }: EvaluationInput) {
     const start = memory ?? (await this.#start(process.module));
+    const ended = dryRun ? undefined : this.#cutOff.get(process.id);
+    if (ended !== undefined && ended.nonce === message.Nonce) throw new Error(ended.why);
     const input: ComputeInput = { base: baseOf(process), request: requestOf(process, message) };
-    const made = await this.#run(start, carrierOf(this.#vm, input), dryRun);
+    const made = await this.#run(start, carrierOf(this.#vm, input), dryRun, (why) => {
+      if (!dryRun) this.#cutOff.set(process.id, { nonce: message.Nonce, why });
+    });
     return { memory: dryRun ? memory : made.memory, result: resultOf(outputIn(made.output)) };
   }
 
@@ -66,8 +75,16 @@ class LuaProcesses implements Evaluator {
     return memory ?? new Uint8Array();
   }
 
-  async #run(memory: Uint8Array | null, message: EvaluatedMessage, dryRun: boolean) {
-    const made = await this.#options.wasm.evaluate({ process: this.#vm, memory, message, dryRun });
+  /** @param cutOff called with the reason if it was ended at the time limit */
+  async #run(
+    memory: Uint8Array | null,
+    message: EvaluatedMessage,
+    dryRun: boolean,
+    cutOff: (why: string) => void = () => {},
+  ) {
+    const { wasm, timeoutSeconds: seconds = 20 } = this.#options;
+    const made = await wasm.evaluate({ process: this.#vm, memory, message, dryRun, seconds });
+    if (made.isCutOff && made.result.Error !== undefined) cutOff(made.result.Error);
     if (made.result.Error !== undefined) throw new Error(made.result.Error);
     return { memory: made.memory ?? new Uint8Array(), output: made.result.Output };
   }

@@ -19,6 +19,8 @@ interface Job {
   readonly module: string;
   /** Undefined for a memory that no worker created in this run. */
   readonly tag: number | undefined;
+  /** Time limit in seconds. */
+  readonly limit: number;
   /** The order to a worker, which may hold the memory already. */
   readonly order: (isHeld: boolean) => Order;
   readonly settle: (answer: Answer, worker: PoolWorker | null) => void;
@@ -101,10 +103,10 @@ class WorkerPool implements Evaluator {
     this.#queue.splice(this.#queue.indexOf(job), 1);
     worker.job = job;
     worker.timer = setTimeout(() => {
-      const result = failed(`The evaluation took longer than ${this.#limit} s and was ended.`);
-      this.#lose(worker, { snapshot: null, result, holds: null });
+      const result = failed(`The evaluation took longer than ${job.limit} s and was ended.`);
+      this.#lose(worker, { snapshot: null, result, holds: null, isCutOff: true });
       void worker.thread.terminate();
-    }, this.#limit * 1000);
+    }, job.limit * 1000);
     const order = job.order(job.tag !== undefined && worker.holds.get(job.module) === job.tag);
     const known = worker.modules.has(job.module);
     worker.modules.add(job.module);
@@ -138,7 +140,7 @@ class WorkerPool implements Evaluator {
     });
   }
 
-  async evaluate({ process, memory, message, dryRun }: EvaluationInput) {
+  async evaluate({ process, memory, message, dryRun, seconds = this.#limit }: EvaluationInput) {
     const module = process.module;
     const source = this.#sourceOf(module);
     const tag = memory === null ? undefined : this.#tags.get(memory);
@@ -146,6 +148,7 @@ class WorkerPool implements Evaluator {
     const answer = await this.#submit({
       module,
       tag,
+      limit: seconds,
       order: (isHeld) => ({
         kind: "evaluate",
         module,
@@ -161,13 +164,17 @@ class WorkerPool implements Evaluator {
     });
     if (!("result" in answer)) throw new Error("failure" in answer ? answer.failure : "unexpected answer");
     if (answer.snapshot) this.#tags.set(answer.snapshot, made);
-    return { memory: answer.snapshot ?? memory, result: answer.result };
+    const { result, isCutOff } = answer;
+    return { memory: answer.snapshot ?? memory, result, ...(isCutOff && { isCutOff }) };
   }
 
   async expand(process: ProcessRecord, snapshot: Uint8Array) {
     this.#sourceOf(process.module);
     const order: Order = { kind: "expand", module: process.module, snapshot };
-    const answer = await this.#submit({ module: process.module, tag: undefined, order: () => order });
+    const answer = await this.#submit({
+      ...{ module: process.module, tag: undefined, limit: this.#limit },
+      order: () => order,
+    });
     if (!("memory" in answer)) throw new Error("failure" in answer ? answer.failure : "unexpected answer");
     return answer.memory;
   }

@@ -18,9 +18,17 @@ export type Order = { readonly module: string; readonly source?: ModuleSource } 
   | { readonly kind: "expand"; readonly snapshot: Uint8Array }
 );
 
-/** The worker's answer. `failure` and `released` mean that nothing was evaluated; the second, that the instance does not hold that memory. */
+/**
+ * The worker's answer. `failure` and `released` mean that nothing was evaluated; the second, that the instance does not hold that memory.
+ * `isCutOff`: the pool ended it at its time limit.
+ */
 export type Answer =
-  | { readonly snapshot: Uint8Array | null; readonly result: EvaluationResult; readonly holds: number | null }
+  | {
+      readonly snapshot: Uint8Array | null;
+      readonly result: EvaluationResult;
+      readonly holds: number | null;
+      readonly isCutOff?: true;
+    }
   | { readonly memory: Uint8Array }
   | { readonly released: true }
   | { readonly failure: string };

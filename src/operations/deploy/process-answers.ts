@@ -1,4 +1,4 @@
-/** Asks the processes after a run that did not succeed, so that the report claims nothing about a member that was not asked. */
+/** Asks the processes after a run, so that the report claims nothing about a member that was not asked. */
 import { budgetOf } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
 import { runsWithoutLibrary } from "../../fleet/code/without-library.ts";
@@ -7,6 +7,7 @@ import { dryProbeWithoutLibrary } from "../../fleet/health/without-library.ts";
 import { servingIn } from "../../fleet/members/known-fleet.ts";
 import type { Member } from "../../fleet/members/member.ts";
 import { dryInfo } from "../../fleet/protocol/info.ts";
+import { assertComputed } from "../observe/computed.ts";
 import { classifyFailedRead } from "../observe/unanswered.ts";
 import { codeDrift } from "../observe/verdict.ts";
 
@@ -71,6 +72,7 @@ async function askMember(fleet: FleetSession, member: Member): Promise<ProcessAn
       if (health === "UNKNOWN") return { name, state: "unknown", why: code ?? health };
       return { name, state: "differs", why: reasons.join("; ") };
     }
+    await assertComputed(fleet.session, member.processId, budgetOf(MEMBER_TIMEOUT_SECONDS));
     const { status, sourceHash } = await dryInfo(
       fleet,
       member,

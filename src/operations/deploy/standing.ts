@@ -1,4 +1,4 @@
-/** The status of each member after a run that did not succeed. Pure. */
+/** The status of each member after a run. Pure. */
 import type { Manifest } from "../../fleet/members/manifest.ts";
 import { type Failure, isEngineKilled, isWaiting } from "./failure.ts";
 import type { ProcessAnswer } from "./process-answers.ts";
@@ -6,7 +6,7 @@ import type { RowState } from "./progress.ts";
 import type { DeployOutcome } from "./run.ts";
 
 /** Names of members by their status. */
-export interface Standing {
+interface Standing {
   readonly failed: readonly string[];
   /** Its rollout is on hold. */
   readonly held: readonly string[];
@@ -100,6 +100,43 @@ export function checkAgainstAnswers(
   });
   const asBefore = unsure.filter((name) => unknown.every((one) => one.name !== name));
   return { ...known, asBefore, refusing: [...refusing], otherwise, unknown };
+}
+
+/** Codes of processes that do not answer again by themselves, or of which that is not known. */
+const DEAD: ReadonlySet<string> = new Set(["PROCESS_RUINED", "PROCESS_STUCK", "PROCESS_GONE"]);
+
+/** The members that a run left as they are and whose process does not work any more; `why` is one of these codes. Pure. */
+export const deadIn = ({ otherwise, unknown }: CheckedStanding): NamedReason[] =>
+  [...otherwise, ...unknown].filter(({ why }) => DEAD.has(why));
+
+/** The status of each member, without those whose health a run that succeeded has checked. Pure. */
+export function uncheckedIn(outcome: DeployOutcome, manifest: Manifest | undefined): Standing {
+  const known = standing(outcome, manifest);
+  if (outcome.status !== "succeeded") return known;
+  const ready = outcome.progress.rows().filter(({ phases }) => phases.some(({ phase }) => phase === "ready"));
+  const checked = new Set(ready.map(({ name }) => name));
+  return { ...known, asBefore: known.asBefore.filter((name) => !checked.has(name)) };
+}
+
+/** Whether there is any process to ask after a run. Pure. */
+export const hasProcess = (
+  { asBefore, done }: Standing,
+  { status }: Pick<DeployOutcome, "status">,
+  manifest: Manifest | undefined,
+): boolean =>
+  asBefore.length > 0 ||
+  (status !== "succeeded" &&
+    (done.length > 0 ||
+      Object.values(manifest?.processes ?? {}).some(({ processId }) => processId !== undefined)));
+
+/** The status of a member that the run left as it is, if it is another one than before. Pure. */
+export function answerOf(name: string, stands: CheckedStanding | undefined): string | undefined {
+  if (stands === undefined) return undefined;
+  if (stands.refusing.includes(name)) return "DRAINING";
+  const differs = stands.otherwise.find((one) => one.name === name);
+  if (differs !== undefined) return differs.why;
+  const unknown = stands.unknown.find((one) => one.name === name);
+  return unknown === undefined ? undefined : `UNKNOWN (${unknown.why})`;
 }
 
 /** Names of the members that failed. */

@@ -13,6 +13,7 @@ import type { Member } from "../../fleet/members/member.ts";
 import { type CronOfMember, cronOf } from "../../fleet/members/monitored-crons.ts";
 import { dryInfo, type Info } from "../../fleet/protocol/info.ts";
 import { type PublishedAt, publishedState } from "../../fleet/protocol/published.ts";
+import { assertComputed } from "./computed.ts";
 import { type LastKnown, lastKnown } from "./last-known.ts";
 import type { StatusRow } from "./status-row.ts";
 import { codeDrift, unansweredRow } from "./verdict.ts";
@@ -113,6 +114,7 @@ export async function quickCheck(
   try {
     if (runsWithoutLibrary(member))
       return rowWithoutLibrary(member, await dryProbeWithoutLibrary(fleet, member, budgetOf(timeout)));
+    await assertComputed(fleet.session, member.processId, budgetOf(timeout));
     // A tick changes nothing that is published: a process with a cron is asked when the last one was.
     const own = cronOf(member, crons) === undefined ? await publishedState(fleet.session, member) : undefined;
     if (own) return { ...rowOf(member, own.info), responseMs: null, published: publishedOf(own) };

@@ -1,6 +1,6 @@
 import { otherCodeText } from "../../fleet/health/code-drift.ts";
 import type { Member } from "../../fleet/members/member.ts";
-import { replaceRemedy } from "../../fleet/members/ruined.ts";
+import { replaceRemedy, stuckRemedy } from "../../fleet/members/ruined.ts";
 import { describeLastKnown, type LastKnown } from "./last-known.ts";
 import type { StatusRow } from "./status-row.ts";
 import { classifyFailedRead } from "./unanswered.ts";
@@ -37,6 +37,7 @@ export function unansweredRow(
     reasons: [
       `${state === "UNKNOWN" ? "unknown: " : ""}${what} [${code}]${known ? `; ${describeLastKnown(known, now)}` : ""}`,
       ...(code === "PROCESS_RUINED" ? [replaceRemedy(base.of ?? base.name)] : []),
+      ...(code === "PROCESS_STUCK" ? [stuckRemedy(base.of ?? base.name)] : []),
     ],
   };
 }

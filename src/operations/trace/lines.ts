@@ -65,8 +65,9 @@ export function entryLines(
   ];
   if (entry.isLoad) lines.push(`    code   ${entry.source ?? ""}`);
   else if (entry.data.trim() !== "" && entry.data !== "{}") lines.push(...indented("data", text(entry.data)));
-  const { result, repeats } = entry;
+  const { result, repeats, notComputed } = entry;
   if (repeats !== undefined) lines.push(`    again  the same bytes as #${repeats}`);
+  if (notComputed !== undefined) return [...lines, `    not computed [${notComputed}]`];
   if (!result) return [...lines, "    no result could be read"];
   const error = luaErrorIn(result);
   if (repeats !== undefined && error === undefined && result.output === "" && result.messages.length === 0)

@@ -82,7 +82,9 @@ export function withResults(
   return Promise.all(
     page.map(async (scheduled): Promise<Entry> => {
       const result = await history.result(processId, resultIdOf(scheduled), scheduled.slot);
-      return result ? { ...scheduled, result } : scheduled;
+      if (result) return { ...scheduled, result };
+      const notComputed = history.stopped?.(processId);
+      return notComputed === undefined ? scheduled : { ...scheduled, notComputed };
     }),
   );
 }

@@ -1,5 +1,5 @@
 import type { Scheduled } from "../../ao/port.ts";
-import { type Entry, type History, noteFirstSlots, withRepeat } from "../../fleet/history.ts";
+import { type Entry, type History, newestSlot, noteFirstSlots, withRepeat } from "../../fleet/history.ts";
 import {
   isError,
   isErrorMessage,
@@ -111,8 +111,8 @@ const PAGE = 50;
 interface Found extends Searched {
   /** Oldest first. */
   readonly records: readonly MessageRecord[];
-  /** The first and last slot that were searched; undefined for a process without messages. */
-  readonly looked?: { readonly from: number; readonly to: number };
+  /** The first and last slot that were searched. */
+  readonly looked: { readonly from: number; readonly to: number };
 }
 
 /**
@@ -121,6 +121,7 @@ interface Found extends Searched {
  *
  * @param limit the most records to return
  * @param reach the most slots to search
+ * @throws FleetError PROCESS_UNKNOWN
  */
 export async function findRecords(
   history: History,
@@ -128,8 +129,7 @@ export async function findRecords(
   filter: Filter,
   { limit, reach }: { readonly limit: number; readonly reach: number },
 ): Promise<Found> {
-  const latest = await history.latest(processId);
-  if (latest === undefined) return { records: [], searched: 0, unread: 0 };
+  const latest = await newestSlot(history, processId);
   const lowest = Math.max(0, latest - reach + 1);
   const needsResults = filter.status !== undefined || filter.direction === "sent";
   let records: MessageRecord[] = [];

@@ -48,14 +48,16 @@ interface Placed {
  *
  * @param id Correlation-Id, or the id of a message
  * @param reach the most slots to search in each process
+ * @param unknown called for each member whose process the network does not have
  */
 export async function traceOf(
   history: History,
   members: readonly Member[],
   id: string,
   reach: number,
+  unknown: (member: Member) => void = () => {},
 ): Promise<Hop[]> {
-  const index = await indexOf(history, members, reach);
+  const index = await indexOf(history, members, reach, unknown);
   const hops: Hop[] = [];
   const seen = new Set<string>();
   const asked = new Set<string>();
@@ -91,7 +93,12 @@ function correlationsOf({ messageId, tags, result }: Entry): string[] {
   return [own, ...sent];
 }
 
-async function indexOf(history: History, members: readonly Member[], reach: number): Promise<Index> {
+async function indexOf(
+  history: History,
+  members: readonly Member[],
+  reach: number,
+  unknown: (member: Member) => void,
+): Promise<Index> {
   const byCorrelation = new Map<string, Placed[]>();
   const byId = new Map<string, Placed[]>();
   const add = (map: Map<string, Placed[]>, key: string, placed: Placed) =>
@@ -99,7 +106,7 @@ async function indexOf(history: History, members: readonly Member[], reach: numb
   await Promise.all(
     members.map(async (member) => {
       const latest = await history.latest(member.processId);
-      if (latest === undefined) return;
+      if (latest === undefined) return unknown(member);
       const messages = await history.range(member.processId, Math.max(0, latest - reach + 1), latest);
       const first = new Map<string, number>();
       noteFirstSlots(first, messages);
