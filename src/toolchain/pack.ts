@@ -23,6 +23,7 @@ const ASSETS = [
   "src/bundler/*.lua",
   "src/fleet/code/lua53/*.lua",
   "src/localnet/lua53/*.lua",
+  "src/operations/lua-tests/*.lua",
   "src/dashboard/page/*",
   "src/runtime/**/*.lua",
 ];
