@@ -26,6 +26,7 @@ const ASSETS = [
   "src/operations/lua-tests/*.lua",
   "src/dashboard/page/*",
   "src/runtime/**/*.lua",
+  "lua/*.lua",
 ];
 
 /** Peer dependencies: a program and its fleet must share one copy of Pulumi's SDK. */

@@ -1,5 +1,5 @@
 /** `fleet test`: the command on a project with a declaration, in real aos images. */
-import { symlinkSync } from "node:fs";
+import { readFileSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import type { FileOutcome, TestReport } from "../../src/operations/lua-tests/report.ts";
@@ -124,6 +124,24 @@ it("does not know another test's process, or an unknown member", function()
 end)
 `;
 
+/** The names that the definitions for editors declare. */
+const declared = (file: string, pattern: RegExp) =>
+  [...readFileSync(join(packageDir, "lua", file), "utf8").matchAll(pattern)].map(([, name = ""]) => name);
+const luaNames = (names: readonly string[]) => `{ ${names.map((name) => `["${name}"] = true`).join(", ")} }`;
+
+const DEFINED_TEST = `local test = require("fleet.test")
+it("is what the definitions declare", function()
+  local found, process = {}, {}
+  for name, value in pairs(test) do found[name] = type(value) == "function" end
+  assert.same(${luaNames(declared("test.lua", /^function test\.(\w+)/gm))}, found)
+  for name, value in pairs(getmetatable(test.boot("plain"))) do process[name] = type(value) == "function" or nil end
+  assert.same(${luaNames(declared("test.lua", /^function Process:(\w+)/gm))}, process)
+  for name in pairs(${luaNames(declared("test-globals.lua", /^function assert\.(\w+)/gm))}) do
+    assert.equal("function", type(assert[name]), name)
+  end
+end)
+`;
+
 const FILES = {
   "Pulumi.yaml": "name: tried\nruntime: nodejs\nmain: index.ts\n",
   "index.ts": `import * as pulumi from "@pulumi/pulumi";
@@ -136,9 +154,11 @@ await Fleet.create("tried", { ...settings(new pulumi.Config()), processes: { cou
   "processes/lib/money.lua": MONEY,
   "processes/counter/counter.test.lua": COUNTER_TEST,
   "tests/plain_test.lua": PLAIN_TEST,
+  "tests/defined.test.lua": DEFINED_TEST,
   "tests/broken.test.lua": "local x =\n",
   "tests/raises.test.lua": "\nlocal x = nil\nreturn x.y\n",
-  "tests/slow.test.lua": 'it("never ends", function() while true do end end)\nit("runs after it", function() end)\n',
+  "tests/slow.test.lua":
+    'it("never ends", function() while true do end end)\nit("runs after it", function() end)\n',
 };
 
 let folder = "";
@@ -154,15 +174,18 @@ beforeAll(async () => {
   folder = temporaryFolder("lua-tests");
   writeFiles(FILES, folder);
   symlinkSync(join(packageDir, "node_modules"), join(folder, "node_modules"));
-  ({ report } = await run(["processes", "tests/plain_test.lua", "tests/broken.test.lua", "tests/raises.test.lua"], {
-    coverage: true,
-  }));
+  const tests = ["broken.test.lua", "defined.test.lua", "plain_test.lua", "raises.test.lua"];
+  ({ report } = await run(["processes", ...tests.map((file) => `tests/${file}`)], { coverage: true }));
 });
 
 describe("fleet test", () => {
   test("runs tests of declared members and of files, with and without the library, on aos and on lua@5.3a", () => {
     const outcomes = report.files.flatMap(({ tests }) =>
-      tests.map(({ suites, title, status, failure }) => [[...suites, title].join(": "), status, failure?.message]),
+      tests.map(({ suites, title, status, failure }) => [
+        [...suites, title].join(": "),
+        status,
+        failure?.message,
+      ]),
     );
     expect(outcomes).toEqual([
       ["counter: adds, and begins again in each test", "passed", undefined],
@@ -171,17 +194,18 @@ describe("fleet test", () => {
       ["counter: delivers between processes", "passed", undefined],
       ["counter: fails", "failed", "expected 6, got 5"],
       ["runs on lua@5.3a", "passed", undefined],
+      ["is what the definitions declare", "passed", undefined],
       ["answers without the library", "passed", undefined],
       ["does not know another test's process, or an unknown member", "passed", undefined],
     ]);
-    expect(report).toMatchObject({ success: false, passed: 7, failed: 3 });
+    expect(report).toMatchObject({ success: false, passed: 8, failed: 3 });
   });
 
   test("names the line of a failed assertion, and what a test printed", () => {
     expect(named("processes/counter/counter.test.lua")?.tests[4]?.failure).toEqual({
       message: "expected 6, got 5",
       file: "processes/counter/counter.test.lua",
-      line: 44,
+      line: 41,
       source: "assert.equal(6, money.half(10))",
       expected: "6",
       got: "5",
@@ -196,7 +220,7 @@ describe("fleet test", () => {
 
   test("counts the statements that no test ran, also in functions that a test calls itself", () => {
     expect(report.coverage?.files).toEqual([
-      { file: "processes/counter/process.lua", lines: 18, covered: 17, missing: [9] },
+      { file: "processes/counter/process.lua", lines: 17, covered: 16, missing: [9] },
       { file: "processes/lib/money.lua", lines: 6, covered: 5, missing: [4] },
       { file: "processes/plain/process.lua", lines: 5, covered: 5, missing: [] },
     ]);

@@ -92,7 +92,10 @@ class Runner {
   constructor(made: Bundle, input: RunFileInput) {
     this.#made = made;
     this.#input = input;
-    const tags = Object.entries({ Type: "Process", Module: RUNNER_IMAGE }).map(([name, value]) => ({ name, value }));
+    const tags = Object.entries({ Type: "Process", Module: RUNNER_IMAGE }).map(([name, value]) => ({
+      name,
+      value,
+    }));
     this.#record = { id: OWNER, owner: OWNER, module: RUNNER_IMAGE, scheduler: OWNER, tags };
   }
 
