@@ -224,14 +224,3 @@ function Utils.values(t) end
 ---@param list any[]
 ---@return boolean
 function Utils.includes(value, list) end
-
----@class json
-json = {}
-
----@param value any
----@return string
-function json.encode(value) end
-
----@param text string
----@return any
-function json.decode(text) end

@@ -10,7 +10,7 @@ function fleet.process(info) end
 
 ---Declares an action: a handler of messages with this `Action`. The reply has `success`, the members that the handler returns, and the request's correlation id. If the handler raises an error, all its changes of states are undone and its messages are not sent.
 ---@param action string 1 to 64 characters, matched exactly
----@param options table `who`, `schema`, `strict`, `once`, `readonly`, `control`, `always`, `silent`, `data`, `maxBytes`; see the [table](../lua-library.md#declarations)
+---@param options table `who`, `schema`, `strict`, `once`, `readonly`, `control`, `always`, `silent`, `data`, `maxBytes`; see the table
 ---@param handler fun(...): ... `function(data, msg)` that returns the members of the reply
 function fleet.on(action, options, handler) end
 

@@ -72,7 +72,7 @@ describe("pages of the Lua library's functions", () => {
 describe("definitions for editors", () => {
   test("are Lua, and each is a definition file", () => {
     const files = readdirSync(join(packageDir, "lua"));
-    expect(files.sort()).toEqual(["aos.lua", "fleet.lua", "test-globals.lua", "test.lua"]);
+    expect(files.sort()).toEqual(["aos.lua", "fleet.lua", "json.lua", "test-globals.lua", "test.lua"]);
     for (const file of files) {
       expect(read(`lua/${file}`)).toMatch(/^---@meta/);
       expect(() => luaparse.parse(read(`lua/${file}`), { luaVersion: "5.3" })).not.toThrow();
@@ -82,10 +82,13 @@ describe("definitions for editors", () => {
   test("name only what a process of an aos image has, as a function or not", async () => {
     const functions = [...definitions.matchAll(/^function ([\w.]+)\(/gm)].map(([, name = ""]) => name);
     const values = [...definitions.matchAll(/^([A-Za-z][\w.]*) = /gm)].map(([, name = ""]) => name);
+    functions.push(
+      ...[...read("lua/json.lua").matchAll(/^function ([\w.]+)\(/gm)].map(([, name = ""]) => name),
+    );
     expect(functions.length).toBeGreaterThan(30);
     const kinds = (await process.value(
       `(function() local found = {} for name in ([[${[...functions, ...values].join(" ")}]]):gmatch("%S+") do
-       local value = _G for part in name:gmatch("[^.]+") do value = type(value) == "table" and value[part] or nil end
+       local value = setmetatable({ json = require("json") }, { __index = _G }) for part in name:gmatch("[^.]+") do value = type(value) == "table" and value[part] or nil end
        found[name] = type(value) end return found end)()`,
     )) as Readonly<Record<string, string>>;
     expect(functions.filter((name) => kinds[name] !== "function")).toEqual([]);

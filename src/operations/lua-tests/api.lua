@@ -87,80 +87,86 @@ local function addressOf(name)
   return table.concat(parts)
 end
 
---- @param ask asks the machine that runs the processes, and waits for its answer
-function api.new(ask)
-  local test, clock = {}, START
+-- Asks the machine that runs the processes, and waits for its answer.
+local ask
+local clock = START
 
-  local function requestOf(given)
-    if type(given) ~= "table" then error("a message is a table: send { Action = \"…\" }", 3) end
-    clock = given.Timestamp or clock + STEP
-    local from = given.From or addressOf("user")
-    local tags = tagsOf(given)
-    local correlation
-    for _, tag in ipairs(tags) do
-      if tag.name == "Correlation-Id" then correlation = correlation or tag.value end
-    end
-    return {
-      From = from, Owner = given.Owner or from, Data = dataOf(given.Data), Tags = tags, Id = given.Id, Timestamp = clock,
-      Cron = given.Cron == true,
-    }, correlation
+local function requestOf(given)
+  if type(given) ~= "table" then error("a message is a table: send { Action = \"…\" }", 3) end
+  clock = given.Timestamp or clock + STEP
+  local from = given.From or addressOf("user")
+  local tags = tagsOf(given)
+  local correlation
+  for _, tag in ipairs(tags) do
+    if tag.name == "Correlation-Id" then correlation = correlation or tag.value end
   end
+  return {
+    From = from, Owner = given.Owner or from, Data = dataOf(given.Data), Tags = tags, Id = given.Id, Timestamp = clock,
+    Cron = given.Cron == true,
+  }, correlation
+end
 
-  function Process:send(given)
-    local request, correlation = requestOf(given)
-    return resultOf(ask({ op = "send", process = self.handle, message = request }), request, correlation)
-  end
+function Process:send(given)
+  local request, correlation = requestOf(given)
+  return resultOf(ask({ op = "send", process = self.handle, message = request }), request, correlation)
+end
 
-  function Process:dryrun(given)
-    local request, correlation = requestOf(given)
-    return resultOf(ask({ op = "send", process = self.handle, message = request, dry = true }), request, correlation)
-  end
+function Process:dryrun(given)
+  local request, correlation = requestOf(given)
+  return resultOf(ask({ op = "send", process = self.handle, message = request, dry = true }), request, correlation)
+end
 
-  function Process:eval(code)
-    return self:send({ From = self.owner, Action = "Eval", Data = code })
-  end
+function Process:eval(code)
+  return self:send({ From = self.owner, Action = "Eval", Data = code })
+end
 
-  function Process:read(expression)
-    return ask({ op = "read", process = self.handle, expression = expression, now = clock }).value
-  end
+function Process:read(expression)
+  return ask({ op = "read", process = self.handle, expression = expression, now = clock }).value
+end
 
-  function Process:state(name)
-    return ask({ op = "state", process = self.handle, name = name, now = clock }).value
-  end
+function Process:state(name)
+  return ask({ op = "state", process = self.handle, name = name, now = clock }).value
+end
 
-  function Process:load(program)
-    clock = clock + STEP
-    return resultOf(ask({ op = "load", process = self.handle, program = program, now = clock }), { From = self.owner })
-  end
+function Process:load(program)
+  clock = clock + STEP
+  return resultOf(ask({ op = "load", process = self.handle, program = program, now = clock }), { From = self.owner })
+end
 
-  function test.boot(program, options)
-    local made = ask({ op = "boot", program = program, options = options, owner = addressOf("owner"), now = clock })
-    clock = made.now
-    return setmetatable({ handle = made.process, id = made.id, owner = made.owner }, Process)
-  end
+local test = {}
 
-  function test.deliver(result)
-    local answer = ask({ op = "deliver", process = result.process, message = result.id, now = clock })
-    clock = answer.now
-    local delivered = {}
-    for i, each in ipairs(answer.results) do delivered[i] = resultOf(each, { From = each.from }, each.correlation) end
-    return delivered
-  end
+function test.boot(program, options)
+  local made = ask({ op = "boot", program = program, options = options, owner = addressOf("owner"), now = clock })
+  clock = made.now
+  return setmetatable({ handle = made.process, id = made.id, owner = made.owner }, Process)
+end
 
-  function test.now() return clock end
+function test.deliver(result)
+  local answer = ask({ op = "deliver", process = result.process, message = result.id, now = clock })
+  clock = answer.now
+  local delivered = {}
+  for i, each in ipairs(answer.results) do delivered[i] = resultOf(each, { From = each.from }, each.correlation) end
+  return delivered
+end
 
-  function test.set_time(at)
-    if math.type(at) ~= "integer" then error("test.set_time needs milliseconds as an integer", 2) end
-    clock = at
-  end
+function test.now() return clock end
 
-  function test.advance(milliseconds)
-    if math.type(milliseconds) ~= "integer" or milliseconds < 0 then error("test.advance needs milliseconds as an integer", 2) end
-    clock = clock + milliseconds
-  end
+function test.set_time(at)
+  if math.type(at) ~= "integer" then error("test.set_time needs milliseconds as an integer", 2) end
+  clock = at
+end
 
-  function test.address(name) return addressOf(name) end
+function test.advance(milliseconds)
+  if math.type(milliseconds) ~= "integer" or milliseconds < 0 then error("test.advance needs milliseconds as an integer", 2) end
+  clock = clock + milliseconds
+end
 
+function test.address(name) return addressOf(name) end
+
+--- @param asks asks the machine that runs the processes, and waits for its answer
+-- @return what `require("fleet.test")` returns, and a function for the beginning of a test
+function api.new(asks)
+  ask = asks
   return test, function() clock = START end
 end
 
