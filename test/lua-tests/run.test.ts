@@ -70,6 +70,7 @@ describe("counter", function()
     local result = counter:send { Action = "ADD", Data = { by = 5 } }
     assert.same({ n = 5, half = 2 }, { n = result.reply.data.n, half = result.reply.data.half })
     assert.same({ n = 5 }, counter:state("counter"))
+    assert.equal("blue", counter:read("ao.env.Process.Tags.Colour"))
     assert.same({}, counter:dryrun({ Action = "ADD", Data = { by = 5 } }).spawns)
     assert.same({ n = 5 }, counter:state("counter"))
   end)
@@ -148,10 +149,14 @@ end)
 
 const FILES = {
   "Pulumi.yaml": "name: tried\nruntime: nodejs\nmain: index.ts\n",
+  "Pulumi.dev.yaml":
+    "config:\n  tried:network: mainnet\n  tried:colour: blue\n  tried:key:\n    secure: v1:AAAA:BBBB\n",
   "index.ts": `import * as pulumi from "@pulumi/pulumi";
 import { Fleet, settings } from "${join(packageDir, "components/index.ts")}";
-const counter = { config: { PROCESS_CONFIG: { requestTimeout: 5000 } } };
-await Fleet.create("tried", { ...settings(new pulumi.Config()), processes: { counter, plain: { lib: false } } });
+const config = new pulumi.Config();
+config.requireSecret("key");
+const counter = { config: { PROCESS_CONFIG: { requestTimeout: 5000 } }, tags: { Colour: config.require("colour") } };
+await Fleet.create("tried", { ...settings(config), processes: { counter, plain: { lib: false } } });
 `,
   "processes/counter/process.lua": COUNTER,
   "processes/plain/process.lua": PLAIN,
@@ -209,7 +214,7 @@ describe("fleet test", () => {
     expect(named("processes/counter/counter.test.lua")?.tests[4]?.failure).toEqual({
       message: "expected 6, got 5",
       file: "processes/counter/counter.test.lua",
-      line: 41,
+      line: 42,
       source: "assert.equal(6, money.half(10))",
       expected: "6",
       got: "5",
@@ -234,6 +239,15 @@ describe("fleet test", () => {
     const { report: slow } = await run(["tests/slow.test.lua"], { timeoutSeconds: 8 });
     expect(slow.files[0]?.tests.map(({ status }) => status)).toEqual(["failed", "passed"]);
     expect(slow.files[0]?.tests[0]?.failure?.message).toContain("longer than 8 s");
+  });
+
+  test("says why the declaration cannot be read with another stack's settings", async () => {
+    await expect(declaredMembers(folder, "other")).rejects.toMatchObject({
+      problems: [{ code: "DECLARATION_FAILED", got: expect.stringContaining("colour") }],
+    });
+    await expect(declaredMembers(join(folder, "tests"), "dev")).rejects.toMatchObject({
+      code: "PROJECT_MISSING",
+    });
   });
 
   test("refuses paths without tests before it boots anything", async () => {

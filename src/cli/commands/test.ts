@@ -4,6 +4,7 @@ import { Option } from "commander";
 import { z } from "zod";
 import { watchFolders } from "../../bundler/index.ts";
 import { FleetError } from "../../core/errors.ts";
+import { UsageError } from "../../core/usage-error.ts";
 import { ranges } from "../../operations/lua-tests/coverage.ts";
 import { failureText } from "../../operations/lua-tests/failure-text.ts";
 import { junitOf } from "../../operations/lua-tests/junit.ts";
@@ -56,6 +57,14 @@ export function testCommand(cli: Cli): Command {
 
 async function run(context: Context, options: Options, paths: readonly string[]): Promise<ExitCode> {
   const { out, projectDir } = context;
+  if (options.watch && (out.json || options.reporter !== "text"))
+    throw new UsageError({
+      code: "WATCH_REPORT",
+      what: "--watch runs the tests again and again, and a report is of one run.",
+      got: out.json ? "--json" : `--reporter ${options.reporter}`,
+      expected: "--watch with the reporter text",
+      remedy: "Leave out one of the two.",
+    });
   const attempt = () =>
     runTests({
       ...{ projectDir, cwd: resolve(context.host.cwd), paths, stack: options.stack },

@@ -70,7 +70,10 @@ export function programsOf(projectDir: string, stack: string): Programs {
       const made = known.get(key) ?? make(given, options);
       known.set(key, made);
       const program = await made;
-      return isFile(given) ? program : { ...program, ...onlyGiven({ module, device, name }) };
+      if (isFile(given)) return program;
+      // The module of a member for aos is none of lua@5.3a.
+      const image = module ?? (device !== undefined && device !== program.device ? "aos" : undefined);
+      return { ...program, ...onlyGiven({ module: image, device, name }) };
     },
   };
 }
