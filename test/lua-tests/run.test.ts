@@ -2,6 +2,7 @@
 import { readFileSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
+import { declaredMembers } from "../../src/operations/lua-tests/declared.ts";
 import {
   type FileOutcome,
   type TestReport,

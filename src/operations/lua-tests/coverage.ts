@@ -10,7 +10,7 @@ interface FileCoverage {
   readonly missing: number[];
 }
 
-export interface CoverageReport {
+interface CoverageReport {
   readonly files: FileCoverage[];
   readonly lines: number;
   readonly covered: number;

@@ -5,7 +5,7 @@
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import * as pulumi from "@pulumi/pulumi";
-import type { DeclaredMember, ProgramRun } from "./declared.ts";
+import { type DeclaredMember, PROGRAM_RUN, type ProgramRun } from "./declared.ts";
 
 const members = new Map<string, DeclaredMember>();
 const settings: { readonly type: string; readonly data: unknown; readonly targets: readonly string[] }[] = [];
@@ -57,12 +57,8 @@ async function run({ main, project, stack, config }: ProgramRun): Promise<Record
   return Object.fromEntries(members);
 }
 
-process.once("message", (given: ProgramRun) => {
-  run(given).then(
-    (found) => process.send?.({ members: found }, () => process.exit(0)),
-    (error: unknown) =>
-      process.send?.({ failure: error instanceof Error ? error.message : String(error) }, () =>
-        process.exit(0),
-      ),
-  );
-});
+// The parent ends this process when it has the answer.
+run(JSON.parse(process.env[PROGRAM_RUN] ?? "{}")).then(
+  (found) => process.send?.({ members: found }),
+  (error: unknown) => process.send?.({ failure: error instanceof Error ? error.message : String(error) }),
+);

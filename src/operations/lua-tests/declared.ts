@@ -19,7 +19,10 @@ export interface DeclaredMember {
   readonly config?: Readonly<Record<string, unknown>>;
 }
 
-/** What the child process gets. */
+/** The environment variable by which the child process gets it. */
+export const PROGRAM_RUN = "FLEET_PROGRAM_RUN";
+
+/** What the child process runs. */
 export interface ProgramRun {
   readonly main: string;
   readonly project: string;
@@ -82,6 +85,7 @@ function textOf(value: unknown): string {
 async function runProgram(cwd: string, run: ProgramRun): Promise<Record<string, DeclaredMember>> {
   const child = fork(fileURLToPath(sibling(import.meta.url, "declared-child")), [], {
     cwd,
+    env: { ...process.env, [PROGRAM_RUN]: JSON.stringify(run) },
     stdio: ["ignore", "pipe", "pipe", "ipc"],
     execArgv: ["--disable-warning=ExperimentalWarning"],
   });
@@ -90,11 +94,13 @@ async function runProgram(cwd: string, run: ProgramRun): Promise<Record<string, 
     said += String(text);
   };
   for (const stream of [child.stdout, child.stderr]) stream?.on("data", hear);
+  const ended = new Promise((done) => child.once("exit", done));
   const answer = await new Promise<{ members?: Record<string, DeclaredMember>; failure?: string }>((done) => {
     child.once("message", (message) => done(message as { failure?: string }));
     child.once("exit", (code) => done({ failure: `it ended with code ${code}\n${said}`.trim() }));
-    child.send(run);
   });
+  child.kill("SIGKILL");
+  await ended;
   if (answer.members) return answer.members;
   throw new FleetError({
     code: "DECLARATION_FAILED",

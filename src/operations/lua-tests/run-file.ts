@@ -14,7 +14,7 @@ import { BootOptionsSchema, type Programs } from "./programs.ts";
 import type { Failure, FileOutcome, TestOutcome } from "./report.ts";
 import { EVAL, type TestMessage } from "./subject.ts";
 
-export interface RunFileInput {
+interface RunFileInput {
   readonly projectDir: string;
   readonly evaluator: Evaluator;
   readonly machine: Machine;

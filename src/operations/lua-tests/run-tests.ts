@@ -8,7 +8,7 @@ import { programsOf } from "./programs.ts";
 import { type FileOutcome, reportOf, type TestReport } from "./report.ts";
 import { runFile } from "./run-file.ts";
 
-export interface TestRun {
+interface TestRun {
   readonly projectDir: string;
   /** The folder that paths are relative to. */
   readonly cwd: string;
@@ -26,7 +26,7 @@ export interface TestRun {
 }
 
 /** A report, and the folders of the sources that it depends on. */
-export interface RanTests {
+interface RanTests {
   readonly report: TestReport;
   readonly folders: readonly string[];
 }
