@@ -73,20 +73,21 @@ export const entryOf = (name: string, { source }: Pick<ProcessDeclaration, "sour
 /**
  * Bundles a member as declared. Facts about unchanged files are cached in `.fleet/facts`.
  *
+ * @param root the project's folder. @default the working directory
  * @throws FleetError with every problem of the member; problems with options are at their path in the declaration
  */
-async function bundleMember(
+export async function bundleMember(
   name: string,
   process: ProcessDeclaration,
   fleet: Pick<FleetDeclaration, "network" | "module">,
   home: string,
+  root: string = globalThis.process.cwd(),
 ): Promise<Bundle> {
   const { network } = fleet;
   const image =
     process.device === LUA_DEVICE ? luaImage(process.module) : await imageOf(process.module ?? fleet.module);
   const entry = entryOf(name, process);
   const { search, budget, ...own } = process.bundle;
-  const root = globalThis.process.cwd();
   const carried = carriedGlobals(process);
   // These silence findings about settings, not about code.
   const {

@@ -4,6 +4,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
 import { ManifestSchema } from "../src/fleet/members/manifest.ts";
+import { TestReportSchema } from "../src/operations/lua-tests/report.ts";
 import { RollbackReportSchema } from "../src/operations/rollback/report.ts";
 import { ValidationReportSchema } from "../src/operations/validate/report.ts";
 
@@ -12,6 +13,7 @@ const folder = join(dirname(fileURLToPath(import.meta.url)), "reference", "schem
 const REPORTS = {
   "validation-report": ["The report of fleet validate: build/validation-report.json", ValidationReportSchema],
   "rollback-report": ["The report of fleet rollback: build/rollback-<id>.json", RollbackReportSchema],
+  "test-report": ["The report of fleet test --reporter json", TestReportSchema],
   "deployment-manifest": ["What is deployed: build/deployment-manifest.json", ManifestSchema],
 } as const;
 

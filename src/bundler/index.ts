@@ -3,11 +3,12 @@ export { AOS_GLOBALS, type ImageModules, imageModules, wasmModules } from "./aos
 export { bundle } from "./bundle.ts";
 export { removeOldFacts } from "./cache.ts";
 export { luaString } from "./constants.ts";
-export { excerptOf, explainLuaError, formatLuaError } from "./explain.ts";
+export { excerptOf, explainLuaError, formatLuaError, sourceLine } from "./explain.ts";
 export type { Library } from "./files.ts";
 export { luaModule } from "./literal.ts";
 export { processFile, writeProcessFile } from "./process-file.ts";
 export { checkImage, checkSize, kB } from "./size.ts";
+export { statementLines } from "./statement-lines.ts";
 export { type StoredBundle, store } from "./store.ts";
 export type {
   Bundle,
@@ -16,4 +17,4 @@ export type {
   SourceMap,
 } from "./types.ts";
 export { readWasm } from "./wasm.ts";
-export { watchBundle } from "./watch.ts";
+export { watchBundle, watchFolders } from "./watch.ts";

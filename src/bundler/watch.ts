@@ -16,21 +16,8 @@ interface WatchReport {
 const SETTLE = 30;
 
 /** Bundles, and bundles again whenever a Lua file in one of the bundle's folders changes, until the signal is aborted. */
-export async function watchBundle(
-  options: BundleOptions,
-  report: WatchReport,
-  signal: AbortSignal,
-): Promise<void> {
-  const watchers = new Map<string, FSWatcher>();
-  let dirty = false;
-  let wake = (): void => {};
+export function watchBundle(options: BundleOptions, report: WatchReport, signal: AbortSignal): Promise<void> {
   let last = "";
-  const touch = (file: string | null): void => {
-    if (file !== null && !file.endsWith(".lua")) return;
-    dirty = true;
-    wake();
-  };
-  /** Returns the folders to watch. */
   const attempt = async (): Promise<string[]> => {
     try {
       const made = await bundle(options);
@@ -43,6 +30,37 @@ export async function watchBundle(
       last = error.message;
       return [resolve(options.root), dirname(resolve(options.root, options.entry))];
     }
+  };
+  return watchFolders(attempt, { counts: (file) => file.endsWith(".lua"), again: true }, signal);
+}
+
+interface WatchOptions {
+  /** Whether a change of a file counts, by its name. */
+  readonly counts: (file: string) => boolean;
+  /**
+   * Whether to attempt again as soon as a folder is watched, which covers changes that were made before. Only for an attempt that reports nothing
+   * if nothing changed. @default false
+   */
+  readonly again?: boolean;
+}
+
+/**
+ * Attempts, and attempts again whenever a file in one of the folders changes, until the signal is aborted.
+ *
+ * @param attempt returns the folders to watch; folders of earlier attempts stay watched
+ */
+export async function watchFolders(
+  attempt: () => Promise<readonly string[]>,
+  { counts, again = false }: WatchOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  const watchers = new Map<string, FSWatcher>();
+  let dirty = false;
+  let wake = (): void => {};
+  const touch = (file: string | null): void => {
+    if (file !== null && !counts(file)) return;
+    dirty = true;
+    wake();
   };
   const onAbort = (): void => wake();
   signal.addEventListener("abort", onAbort);
@@ -57,8 +75,7 @@ export async function watchBundle(
         watchers.set(folder, watcher);
         added = true;
       }
-      // Bundling again covers changes that were made before a folder was watched.
-      if (added) continue;
+      if (added && again) continue;
       if (!dirty && !signal.aborted) {
         await new Promise<void>((done) => {
           wake = done;

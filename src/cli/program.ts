@@ -35,6 +35,7 @@ const COMMANDS: Readonly<Record<string, (cli: Cli) => Promise<Command>>> = {
   doctor: async (cli) => (await import("./commands/doctor.ts")).doctorCommand(cli),
   "support-bundle": async (cli) => (await import("./commands/support-bundle.ts")).supportBundleCommand(cli),
   env: async (cli) => (await import("./commands/env.ts")).envCommand(cli),
+  test: async (cli) => (await import("./commands/test.ts")).testCommand(cli),
   bundle: async (cli) => (await import("./commands/bundle.ts")).bundleCommand(cli.host),
 };
 

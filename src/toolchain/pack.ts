@@ -23,8 +23,10 @@ const ASSETS = [
   "src/bundler/*.lua",
   "src/fleet/code/lua53/*.lua",
   "src/localnet/lua53/*.lua",
+  "src/operations/lua-tests/*.lua",
   "src/dashboard/page/*",
   "src/runtime/**/*.lua",
+  "lua/*.lua",
 ];
 
 /** Peer dependencies: a program and its fleet must share one copy of Pulumi's SDK. */

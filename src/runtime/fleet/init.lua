@@ -11,19 +11,16 @@
 -- end)
 -- ```
 --
+-- Every public function is documented where it is assigned to `Fleet`, here and in the files that are required below; `npm run docs` makes the pages
+-- of docs/reference/lua and the editor's definitions of these comments. In an example, a line `-- ACTION data → reply` is what the process answers.
+--
 -- If a handler raises an error, all its changes of states are undone (see `fleet.state`).
 -- `error(fleet.fail(code, message, remedy))` is sent as the answer, any other error as `INTERNAL`.
 local store = require("fleet.store")
-local auth = require("fleet.auth")
-local calls = require("fleet.calls")
-local commit = require("fleet.commit")
-local config = require("fleet.config")
 local dispatch = require("fleet.dispatch")
 local envelope = require("fleet.envelope")
 local fail = require("fleet.fail")
 local handlers = require("fleet.handlers")
-local json = require("fleet.json")
-local log = require("fleet.log")
 local migrate = require("fleet.migrate")
 local partition = require("fleet.partition")
 local published = require("fleet.published")
@@ -31,10 +28,7 @@ local registry = require("fleet.registry")
 local reply = require("fleet.reply")
 local sentFor = require("fleet.sent-for")
 local state = require("fleet.state")
-local stats = require("fleet.stats")
 local results = require("fleet.handler-results")
-local validate = require("fleet.validate")
-local wiring = require("fleet.wiring")
 
 local Fleet = Fleet
 
@@ -42,10 +36,13 @@ envelope.install()
 sentFor.install()
 require("fleet.actions")
 
---- Declares the process. Without it, the program counts as one that does not use the fleet: it still answers the
--- control actions, and its inbox is not touched.
--- @tparam table info name, processType, version, capabilities, endpoints (default: its actions), stateVersion (default:
---   the last shape of its migrations)
+--- Declares the process. Without it, the program counts as one that does not use the fleet: it still answers the control actions, and its inbox is not
+-- touched.
+-- @tparam table info `name` (required), `processType`, `version`, `capabilities`, `endpoints` (default: its actions), `stateVersion` (default: the
+--   last shape of its migrations)
+-- @raise an error without a name
+-- @usage
+-- fleet.process { name = "counter", processType = "COUNTER", version = "1.0.0", capabilities = { "COUNTING" } }
 function Fleet.process(info)
   if type(info) ~= "table" or type(info.name) ~= "string" or info.name == "" then error("fleet.process: name is required", 2) end
   store.process = {
@@ -59,118 +56,87 @@ function Fleet.process(info)
   }
 end
 
---- Declares an action; see `registry.on` for the options.
+--- Declares an action: a handler of messages with this `Action`. The reply has `success`, the members that the handler returns, and the request's
+-- correlation id. If the handler raises an error, all its changes of states are undone and its messages are not sent.
+-- @tparam string action 1 to 64 characters, matched exactly
+-- @tparam table options `who`, `schema`, `strict`, `once`, `readonly`, `control`, `always`, `silent`, `data`, `maxBytes`; see the
+--   [table](../lua-library.md#declarations)
+-- @tparam function handler `function(data, msg)` that returns the members of the reply
+-- @raise an error if the name is reserved, the role is unknown or there is no handler
+-- @usage
+-- local BY = { type = "integer", required = true, min = 1 }
+-- fleet.on("DOUBLE", { schema = { by = BY } }, function(data) return { n = 2 * data.by } end)
+-- -- DOUBLE {"by":2} → {"success":true,"n":4}
+-- -- DOUBLE {"by":0} → {"success":false,"error":{"code":"INVALID_DATA"}}
 Fleet.on = registry.on
---- Declares a persistent table; see `state.declare`.
+
+--- Declares a persistent table, or returns the existing one. It survives loads, and is part of hand-overs, backups and rollbacks.
+-- @tparam string name unique in the process
+-- @tparam ?table default its content, used only once
+-- @tparam ?table options `undo`: `"copy"` (default), `"append"` for a list that only grows, or `"none"`; `partition = true` for a table whose keys are
+--   those of the traffic
+-- @treturn table the same table for the same name
+-- @raise an error without a name, or for an unknown `undo`
+-- @usage
+-- local S = fleet.state("visits", { n = 0 })
+-- fleet.on("VISIT", {}, function() S.n = S.n + 1 return { n = S.n } end)
+-- -- VISIT {} → {"n":1}
 Fleet.state = state.declare
---- Creates a failure to raise: `error(fleet.fail("NO_FUNDS", "…", "…"))`; a fourth table adds members to `error`.
-Fleet.fail = fail.new
---- Whether a caught error is such a failure.
-Fleet.isFailure = fail.is
---- Declares a health check; see `registry.check`.
-Fleet.check = registry.check
---- Declares an invariant; see `registry.invariant`.
-Fleet.invariant = registry.invariant
---- Declares a migration; see `migrate.add`.
+
+--- Declares a change of the shape of the states. A load runs the steps from the shape of the states to that of its program, upwards or downwards.
+-- @tparam table step `from` and `to`: names of shapes; `up(states)` and `down(states)`: functions that change the tables. Without `down`, a rollback
+--   needs a saved state
+-- @raise an error without `from`, `to` or `up`
+-- @usage
+-- fleet.migrate {
+--   from = "1", to = "2",
+--   up = function(states) if states.visits then states.visits.n = states.visits.n or 0 end end,
+--   down = function(states) end,
+-- }
 Fleet.migrate = migrate.add
---- A distributed setting or the default: `fleet.config("PROCESS_CONFIG", "requestTimeout", 30000)`.
-Fleet.config = config.get
---- Whether a feature is on (`FEATURE_FLAGS`): `fleet.flag("ranked", true)`; the second argument is the default.
-Fleet.flag = config.flag
---- The entry of `SERVICES` for a name: the id, address or URL, and its kind.
-Fleet.service = config.service
---- Checks a config without applying it: a list of { path, got, expected }.
-Fleet.checkConfig = config.check
---- Whether a config type is built in.
-Fleet.isConfigType = require("fleet.config-types").isBuiltin
---- The failure `INVALID_CONFIG` for such a list.
-Fleet.configRefusal = config.refusal
---- The hash of a config: sha256 of its canonical JSON.
-Fleet.configHash = config.hash
---- Compares versions of configs: −1, 0 or 1.
-Fleet.compareVersions = config.compareVersions
---- Checks data against a schema: a list of { path, got, expected }; see `validate`.
-Fleet.validate = validate.check
---- Checks an external schema; raises an error if it is invalid.
-Fleet.checkSchema = validate.checkSchema
---- Appends to the log: `fleet.log("WARN", "…")`.
-Fleet.log = log.write
---- The figures of `GET_STATISTICS`.
-Fleet.statistics = stats.report
---- Guard, state and commit of a load.
-Fleet.guard = commit.guard
-Fleet.restore = commit.restore
-Fleet.commit = commit.commit
---- The player that a message acts for; see `auth.player`.
-Fleet.player = auth.player
---- Defers the reply; see `calls.later`.
-Fleet.later = calls.later
---- The id of a wired peer, or nil.
-Fleet.peer = wiring.peer
---- All wired peers: name → id (a copy).
-Fleet.peers = wiring.all
---- The wired peers without the fleet's library, which do not answer its actions: id → name.
-Fleet.peersWithoutLibrary = wiring.withoutLibrary
---- Calls a wired peer; see `wiring.call`.
-Fleet.call = wiring.call
---- Calls any process: `fleet.ask(id, action, data, function(reply, msg) end, options)`.
-Fleet.ask = wiring.ask
---- Marks a table as a JSON object, which matters when it is empty.
-Fleet.object = json.object
---- Canonical JSON: `fleet.json.encode(value)`, `fleet.json.decode(text)` → value or nil, problem.
-Fleet.json = json
---- sha256 of a string, in hex.
-Fleet.sha256 = require("fleet.sha256")
 
---- Scheduler time of the message, in milliseconds. There is no other clock.
-function Fleet.now(msg)
-  return msg and envelope.of(msg).at or envelope.now()
-end
+--- Declares a health check. It must change nothing.
+-- @tparam string name shown in the health report
+-- @tparam string checkType `STARTUP`, `READINESS`, `LIVENESS` or `PERFORMANCE`
+-- @tparam function fn returns true, false or `"DEGRADED"`, and a detail
+-- @raise an error for another type, or without a function
+-- @usage
+-- fleet.check("memory", "LIVENESS", function() return collectgarbage("count") < 400000, "too much memory" end)
+Fleet.check = registry.check
 
---- The message's slot in the process, or nil if the network does not report it.
-function Fleet.slot(msg)
-  return envelope.of(msg).slot
-end
+--- Declares a condition that every load, import and health check verifies.
+-- @tparam string name shown if it is violated
+-- @tparam function fn returns whether it holds, and a detail
+-- @raise an error without a name or a function
+-- @usage
+-- local gold = fleet.state("gold", { total = 0 })
+-- fleet.invariant("gold is never negative", function() return gold.total >= 0, "total is " .. gold.total end)
+Fleet.invariant = registry.invariant
 
---- Whether the message is a tick of the process' cron: the messenger unit's, or one that the fleet's monitor signed as the owner.
-function Fleet.isCron(msg)
-  return envelope.of(msg).cron
-end
+--- Creates a failure to raise: what the sender can fix. Any other error is answered with `INTERNAL` and counts as a fault of the program.
+-- @tparam string code stable, upper snake case
+-- @tparam string message one sentence in the sender's terms
+-- @tparam ?string remedy what to do
+-- @tparam ?table more further members of `error` in the reply
+-- @treturn table the value for `error`
+-- @usage
+-- fleet.on("PAY", {}, function() error(fleet.fail("NO_FUNDS", "The purse is empty.", "Fill it.")) end)
+-- -- PAY {} → {"success":false,"error":{"code":"NO_FUNDS","remedy":"Fill it."}}
+Fleet.fail = fail.new
 
---- A tag as the sender set it, or nil.
-Fleet.tag = envelope.tag
+--- Whether a caught error is such a failure, and not a fault of the program.
+-- @tparam any value what `pcall` returned
+-- @treturn boolean
+-- @usage
+-- fleet.on("TRY", {}, function()
+--   local _, raised = pcall(error, fleet.fail("NO_FUNDS", "The purse is empty."))
+--   return { isFailure = fleet.isFailure(raised) }
+-- end)
+-- -- TRY {} → {"isFailure":true}
+Fleet.isFailure = fail.is
 
---- The correlation id of a message.
-function Fleet.correlation(msg)
-  return reply.address(msg).correlation
-end
-
---- Whether the sender of a message has a role: anyone, peer, deployer, owner (deployers are peers too).
-function Fleet.is(msg, role)
-  return auth.allows(role, msg)
-end
-
---- The process' epoch. The ledger raises it by compare-and-set with `fleet.setEpoch`.
-function Fleet.epoch()
-  return store.epoch
-end
-
---- Raises the epoch; a lower one is ignored.
-function Fleet.setEpoch(n)
-  require("fleet.epoch").raise(require("fleet.epoch").parse(n))
-end
-
---- Answers a request that was deferred with `fleet.later`.
-function Fleet.reply(msg, data)
-  calls.answer(msg, true, reply.success(data))
-end
-
---- Refuses a deferred request. Also accepts a failure of `fleet.fail`, or the `error` of a peer's reply.
-function Fleet.replyError(msg, code, message, remedy)
-  local failure = code
-  if type(code) ~= "table" then failure = fail.new(code, message, remedy) end
-  calls.answer(msg, false, reply.failure(fail.new(failure.code, failure.message, failure.remedy, fail.body(failure))))
-end
+require("fleet.in-handlers")
+require("fleet.administration")
 
 results.install(dispatch.isClosed, partition.heldNow)
 published.install()
