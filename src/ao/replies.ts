@@ -77,19 +77,13 @@ export function replyElsewhere(
 /** The tag by which the library names the request that a message was sent for (`src/runtime/fleet/sent-for.lua`). */
 const SENT_FOR = "Fleet-Sent-For";
 
-/** The sender of the request, the sender's number of it, and the message that was handled, as a tag of the library says; "-" stands for none. Pure. */
-export function sentForIn(
-  tags: Tags,
-): { readonly from: string; readonly reference: string; readonly messageId: string } | undefined {
-  const [from = "", reference = "", messageId = "", ...more] = tags[SENT_FOR]?.split(" ") ?? [];
-  return messageId === "" || more.length > 0 ? undefined : { from, reference, messageId };
-}
-
 /** Whether the library of the process says that a message was sent for the request; undefined if no library says anything. */
-export function saysSentFor(tags: Tags, asked: SentRequest): boolean | undefined {
-  if (asked.lib === false || tags[SENT_FOR] === undefined) return undefined;
-  const said = sentForIn(tags);
-  return said?.from === asked.address && [asked.tags.Reference ?? "-", "-"].includes(said.reference);
+export function saysSentFor({ [SENT_FOR]: said }: Tags, asked: SentRequest): boolean | undefined {
+  if (asked.lib === false || said === undefined) return undefined;
+  // The sender of the request, the sender's number of it, and the message that was handled; "-" stands for none.
+  const [from, reference = "", messageId = "", ...more] = said.split(" ");
+  const isWhole = messageId !== "" && more.length === 0;
+  return isWhole && from === asked.address && [asked.tags.Reference ?? "-", "-"].includes(reference);
 }
 
 /** Of several candidates, the one whose action marks it as a response; else the first. */
