@@ -8,9 +8,11 @@ import type { Member } from "../../fleet/members/member.ts";
 import { call, continueCall, dryCall } from "../../fleet/protocol/call.ts";
 import type { Reply } from "../../fleet/protocol/reply.ts";
 import { presentEpoch, resultOf, slotOf } from "../../operations/call/call.ts";
-import { messageData } from "../../operations/call/message-data.ts";
+import { assertWholeWord, messageData } from "../../operations/call/message-data.ts";
 import { type Cli, type Context, defineCommand, pair, seconds } from "../command.ts";
 import { EXIT, type ExitCode } from "../exit.ts";
+import { interruptible } from "../interruptible.ts";
+import { shellWords } from "../shell-words.ts";
 
 const Options = z.looseObject({
   data: z.string().optional(),
@@ -32,8 +34,9 @@ export function callCommand(cli: Cli): Command {
       "The reply is recognized by the call's Correlation-Id, by aos' own X-Reference, or because this message caused it; messages to " +
       "this wallet about other requests are ignored. Exit code 1 if the process failed or the reply marks an error: " +
       "`success: false`, a tag Error, an action Error or …-Error. With --json, `text` is the reply as a string, and `data` the same, " +
-      "parsed if it is a JSON object or list. Each call signs a message of its own: if one ends before its result is known, only " +
-      "--continue with the id that it prints repeats nothing.",
+      "parsed if it is a JSON object or list. Each call signs a message of its own, and prints its id on stderr before it sends it " +
+      "(with --quiet, only in build/logs/fleet.jsonl): if it ends before its result is known, only --continue with that id repeats " +
+      "nothing.",
     examples: [
       ["npx fleet call battle Info", "its name, version and status"],
       [`npx fleet call shop GET_ITEMS --data '{"page":1}'`, "with data"],
@@ -61,6 +64,8 @@ export function callCommand(cli: Cli): Command {
     },
     options: Options,
     async run(context, options, [name = "", action = ""]) {
+      assertWholeWord(action, "<action>");
+      for (const [tag, value] of Object.entries(options.tag)) assertWholeWord(`${tag}=${value}`, "--tag");
       assertOneAction(action, options.tag);
       const data = await messageData(context.host, options);
       const fleet = await context.fleet({ journal: "keep", wallet: !options.dryRun });
@@ -72,13 +77,10 @@ export function callCommand(cli: Cli): Command {
         ...options.tag,
       };
       const message = { member, action, data, tags, seconds: options.timeout };
-      const sending = { ...message, wait: options.wait, unfinished: unfinishedIn(context, name, action) };
+      const sending = { ...message, wait: options.wait };
       const reply = options.dryRun
         ? await dryCall(fleet, message)
-        : options.continue === undefined
-          ? await call(fleet, sending)
-          : await continueCall(fleet, sending, options.continue);
-      if (!options.dryRun) context.out.detail(`message ${reply.messageId}`);
+        : await sent(context, fleet, [name, action], sending, options.continue);
       if (!options.wait && !options.dryRun) {
         context.out.line(reply.messageId);
         context.out.document({ success: true, messageId: reply.messageId });
@@ -90,14 +92,48 @@ export function callCommand(cli: Cli): Command {
   });
 }
 
-/** What to do about a call whose outcome is unknown. */
-const unfinishedIn =
-  ({ onStack }: Context, name: string, action: string) =>
-  (id: string): string =>
-    `The message ${id} may still take effect, and the same command without --continue signs another one. To finish this one: npx fleet call ${shellWord(name)} ${shellWord(action)} --continue ${id}${onStack}`;
-
-const shellWord = (word: string): string =>
-  /^[\w./:@-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+/**
+ * Sends the message, or continues an earlier one. The id and the command that finishes it are printed before anything is posted, because
+ * whatever ends this command after that leaves a message that may take effect.
+ *
+ * @param words the process and the action, as they were typed
+ */
+async function sent(
+  { host, out, onStack }: Context,
+  fleet: FleetSession,
+  words: readonly [string, string],
+  sending: Parameters<typeof call>[1],
+  earlier: string | undefined,
+): Promise<Reply> {
+  let id: string | undefined;
+  let isClosed = false;
+  const finish = (message: string) => `npx fleet call ${shellWords(words)} --continue ${message}${onStack}`;
+  const unfinished = (message: string) =>
+    `The message ${message} may still take effect, and the same command without --continue signs another one. To finish this one: ${finish(message)}`;
+  const perform = (assertWanted: () => void) => {
+    const signed = (message: string) => {
+      assertWanted();
+      id = message;
+      if (earlier === undefined) out.note(`message ${id}; if no result follows: ${finish(id)}`);
+    };
+    const closed = () => {
+      isClosed = true;
+    };
+    const observed = { ...sending, signed, closed, unfinished };
+    return earlier === undefined ? call(fleet, observed) : continueCall(fleet, observed, earlier);
+  };
+  return interruptible(host, perform, () => ({
+    code: "CALL_INTERRUPTED",
+    what: "A signal ended this call.",
+    got: id ?? "nothing was sent",
+    remedy:
+      id === undefined
+        ? "Run the same command again."
+        : isClosed
+          ? `The message was accepted, and the same command signs another one. npx fleet trace ${id}${onStack} shows what happened.`
+          : unfinished(id),
+  }));
+}
 
 /** Nodes do not distinguish the case of names, and a second `Action` would be the one that the process runs. */
 function assertOneAction(action: string, tags: Readonly<Record<string, string>>): void {
