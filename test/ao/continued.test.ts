@@ -164,7 +164,11 @@ test.each(FACES)(
     network.isLosing = false;
     const closed: string[] = [];
     const [id = ""] = told;
-    await continueCall(fleet(), { ...mint, signed: (same) => told.push(same), closed: () => closed.push(id) }, id);
+    await continueCall(
+      fleet(),
+      { ...mint, signed: (same) => told.push(same), closed: () => closed.push(id) },
+      id,
+    );
     expect([told, closed, minted]).toEqual([[id, id], [id], ["1"]]);
   },
 );

@@ -369,7 +369,9 @@ test("call refuses words of its command line that are not UTF-8, which Node repl
     expect(ran.stderr).toMatch(new RegExp(`at: +${at}$`, "m"));
   }
   expect(ao.sent).toEqual([]);
-  await fleet(["call", "battle", "Grüße", "--data", "é", "--raw", "--tag", "ä=ö"], { fleet: fakeFleet(ao, two) });
+  await fleet(["call", "battle", "Grüße", "--data", "é", "--raw", "--tag", "ä=ö"], {
+    fleet: fakeFleet(ao, two),
+  });
   expect(ao.sent).toMatchObject([{ data: "é", tags: { Action: "Grüße", ä: "ö" } }]);
 });
 
