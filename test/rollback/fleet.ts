@@ -161,10 +161,10 @@ export const fleet = (
 ): Promise<FleetRan> => run(...commandOf(project, args, env));
 
 /** Runs a command line that was printed, in a shell. It must begin with `npx fleet`. */
-export function printed(project: Project, line: string): Promise<FleetRan> {
+export function printed(project: Project, line: string, env: Record<string, string> = {}): Promise<FleetRan> {
   const [, rest] = /^npx fleet (.+)$/.exec(line) ?? [];
   if (rest === undefined) throw new Error(`not a command line of fleet: ${JSON.stringify(line)}`);
-  const [program, [script], options] = commandOf(project, []);
+  const [program, [script], options] = commandOf(project, [], env);
   return run("/bin/sh", ["-c", `exec "$0" "$1" ${rest}`, program, script ?? ""], options);
 }
 

@@ -1,6 +1,7 @@
 import { type Command, Option } from "commander";
 import { z } from "zod";
 import { continued, printableJson, printableLines, quoted } from "../../core/printable.ts";
+import { shellWords } from "../../core/shell-words.ts";
 import { UsageError } from "../../core/usage-error.ts";
 import type { FleetSession } from "../../fleet/fleet-session.ts";
 import { pickMember } from "../../fleet/members/known-fleet.ts";
@@ -12,7 +13,6 @@ import { assertWholeWord, messageData } from "../../operations/call/message-data
 import { type Cli, type Context, defineCommand, pair, seconds } from "../command.ts";
 import { EXIT, type ExitCode } from "../exit.ts";
 import { interruptible } from "../interruptible.ts";
-import { shellWords } from "../shell-words.ts";
 
 const Options = z.looseObject({
   data: z.string().optional(),
