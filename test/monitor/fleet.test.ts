@@ -191,23 +191,20 @@ test("a drifting process: somebody loaded other code by hand, or retired it", as
   expect(await metric('aofleet_process_drift{process="bank"')).toBe(1);
 });
 
-test.each(["bank", "ledger"])(
-  "a member that refuses requests, until it serves again: %s",
-  async (name) => {
-    await fleet.rounds(1);
-    await fleet.send(name, "DRAIN", {}, { tags: { Epoch: "1" } });
-    const { report } = await fleet.round();
-    expect(report.processes.find((one) => one.name === name)).toMatchObject({
-      state: "UNHEALTHY",
-      detail: "it refuses requests (DRAINING)",
-    });
-    expect(report).toMatchObject({ success: false, fleet: { state: "UNHEALTHY" } });
-    expect(messages()).toContain(`PROCESS_UNHEALTHY ${name}: it refuses requests (DRAINING)`);
-      await fleet.send(name, "RESUME", {}, { tags: { Epoch: "1" } });
-    await fleet.rounds(1);
-    expect(messages()).toEqual([]);
-  },
-);
+test.each(["bank", "ledger"])("a member that refuses requests, until it serves again: %s", async (name) => {
+  await fleet.rounds(1);
+  await fleet.send(name, "DRAIN", {}, { tags: { Epoch: "1" } });
+  const { report } = await fleet.round();
+  expect(report.processes.find((one) => one.name === name)).toMatchObject({
+    state: "UNHEALTHY",
+    detail: "it refuses requests (DRAINING)",
+  });
+  expect(report).toMatchObject({ success: false, fleet: { state: "UNHEALTHY" } });
+  expect(messages()).toContain(`PROCESS_UNHEALTHY ${name}: it refuses requests (DRAINING)`);
+  await fleet.send(name, "RESUME", {}, { tags: { Epoch: "1" } });
+  await fleet.rounds(1);
+  expect(messages()).toEqual([]);
+});
 
 test("what refuses requests on purpose is no fault: while a deployment runs, or another revision has traffic", async () => {
   await fleet.send("bank", "DRAIN", {}, { tags: { Epoch: "1" } });

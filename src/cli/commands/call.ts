@@ -1,18 +1,17 @@
 import { type Command, Option } from "commander";
 import { z } from "zod";
 import { continued, printableJson, printableLines, quoted } from "../../core/printable.ts";
-import { shellWords } from "../../core/shell-words.ts";
 import { UsageError } from "../../core/usage-error.ts";
 import type { FleetSession } from "../../fleet/fleet-session.ts";
 import { pickMember } from "../../fleet/members/known-fleet.ts";
 import type { Member } from "../../fleet/members/member.ts";
-import { call, continueCall, dryCall } from "../../fleet/protocol/call.ts";
+import { dryCall } from "../../fleet/protocol/call.ts";
 import type { Reply } from "../../fleet/protocol/reply.ts";
 import { presentEpoch, resultOf, slotOf } from "../../operations/call/call.ts";
 import { assertWholeWord, messageData } from "../../operations/call/message-data.ts";
+import { sendCall } from "../../operations/call/send.ts";
 import { type Cli, type Context, defineCommand, pair, seconds } from "../command.ts";
 import { EXIT, type ExitCode } from "../exit.ts";
-import { interruptible } from "../interruptible.ts";
 
 const Options = z.looseObject({
   data: z.string().optional(),
@@ -80,7 +79,7 @@ export function callCommand(cli: Cli): Command {
       const sending = { ...message, wait: options.wait };
       const reply = options.dryRun
         ? await dryCall(fleet, message)
-        : await sent(context, fleet, [name, action], sending, options.continue);
+        : await sendCall(context, fleet, { ...sending, words: [name, action], earlier: options.continue });
       if (!options.wait && !options.dryRun) {
         context.out.line(reply.messageId);
         context.out.document({ success: true, messageId: reply.messageId });
@@ -90,49 +89,6 @@ export function callCommand(cli: Cli): Command {
       return show(context, fleet, member, action, reply);
     },
   });
-}
-
-/**
- * Sends the message, or continues an earlier one. The id and the command that finishes it are printed before anything is posted, because
- * whatever ends this command after that leaves a message that may take effect.
- *
- * @param words the process and the action, as they were typed
- */
-async function sent(
-  { host, out, onStack }: Context,
-  fleet: FleetSession,
-  words: readonly [string, string],
-  sending: Parameters<typeof call>[1],
-  earlier: string | undefined,
-): Promise<Reply> {
-  let id: string | undefined;
-  let isClosed = false;
-  const finish = (message: string) => `npx fleet call ${shellWords(words)} --continue ${message}${onStack}`;
-  const unfinished = (message: string) =>
-    `The message ${message} may still take effect, and the same command without --continue signs another one. To finish this one: ${finish(message)}`;
-  const perform = (assertWanted: () => void) => {
-    const signed = (message: string) => {
-      assertWanted();
-      id = message;
-      if (earlier === undefined) out.note(`message ${id}; if no result follows: ${finish(id)}`);
-    };
-    const closed = () => {
-      isClosed = true;
-    };
-    const observed = { ...sending, signed, closed, unfinished };
-    return earlier === undefined ? call(fleet, observed) : continueCall(fleet, observed, earlier);
-  };
-  return interruptible(host, perform, () => ({
-    code: "CALL_INTERRUPTED",
-    what: "A signal ended this call.",
-    got: id ?? "nothing was sent",
-    remedy:
-      id === undefined
-        ? "Run the same command again."
-        : isClosed
-          ? `The message was accepted, and the same command signs another one. npx fleet trace ${id}${onStack} shows what happened.`
-          : unfinished(id),
-  }));
 }
 
 /** Nodes do not distinguish the case of names, and a second `Action` would be the one that the process runs. */

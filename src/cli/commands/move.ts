@@ -7,7 +7,7 @@ import { MOVE_TIMEOUT, type MoveOptionsKept, type MoveRecord } from "../../fleet
 import { finishMove, newIdsOf, type SettingsOfBoth } from "../../operations/move/finish.ts";
 import { move, standingOf } from "../../operations/move/move.ts";
 import { movedTo } from "../../operations/move/moved-setting.ts";
-import { type AskedOptions, continuedOptions } from "../../operations/move/options.ts";
+import { continuedOptions } from "../../operations/move/options.ts";
 import { type MovePlan, permanentIn, planMove, type Sides } from "../../operations/move/plan.ts";
 import { freeStack } from "../../operations/recover/free-stack.ts";
 import { hasSettings } from "../../operations/workspace/stack-config.ts";
@@ -121,7 +121,9 @@ async function onBoth(context: Context, both: Both, options: MoveOptions): Promi
   const { source, target } = sides;
   const standing = await standingOf(sides, projectDir);
   const begun = standing.kind === "to-finish" ? standing.record : standing.begun;
-  const kept = optionsOf(context, sides, options, begun);
+  const ends = { from: source.stack, to: target.stack };
+  const { options: kept, notes } = continuedOptions(begun, options, ends);
+  out.note(notes);
   if (standing.kind === "to-finish") return finish(context, both, standing.record, options, kept);
   const { id, isContinued } = standing;
   const permanent = permanentIn(sides);
@@ -141,27 +143,6 @@ async function onBoth(context: Context, both: Both, options: MoveOptions): Promi
   const question = `Move ${amount(plan.members.length, "member")} from ${source.stack} to ${target.stack}? Callers are refused (DRAINING) while states are copied. What the new processes in ${target.stack} hold is saved and replaced; the old ones in ${source.stack} ${end}.`;
   if (!options.yes && !(await host.confirm(question))) return declined(out, source.stack);
   return perform(context, both, plan, { id, isContinued, retires: options.retire, options: kept });
-}
-
-/** What is copied, and how: a killed move continues with what it began with. Prints what this command does not say itself. */
-function optionsOf(
-  { out }: Context,
-  { source, target }: Sides,
-  asked: MoveOptions & AskedOptions,
-  begun: Pick<MoveRecord, "options" | "retires"> | undefined,
-): MoveOptionsKept {
-  if (begun?.retires && !asked.retire)
-    out.note("The old processes are not retired: this command has no --retire, which the killed move had.");
-  if (begun?.options === undefined) {
-    const { withoutState = [], acceptLoss = [], timeout = MOVE_TIMEOUT } = asked;
-    return { withoutState, acceptLoss, timeout };
-  }
-  const { options, added } = continuedOptions({ ...begun, options: begun.options }, asked, {
-    from: source.stack,
-    to: target.stack,
-  });
-  if (added !== "") out.note(`The move continues with the options of the killed one: ${added}`);
-  return options;
 }
 
 /** Finishes a move that was killed after its last copy. Whether the old processes are retired is set by this command, not by the killed one. */

@@ -1,12 +1,13 @@
 /** The options with which a killed move continues: those that it began with. Pure. */
 import { UsageError } from "../../core/usage-error.ts";
-import { type MoveOptionsKept, type MoveRecord, moveCommand } from "../../fleet/move-record.ts";
+import { MOVE_TIMEOUT, type MoveOptionsKept, type MoveRecord, moveCommand } from "../../fleet/move-record.ts";
 import { giveUp } from "./failures.ts";
 
-/** What a command says about the copies; undefined if it says nothing. */
-export interface AskedOptions {
-  readonly withoutState?: readonly string[] | undefined;
-  readonly acceptLoss?: readonly string[] | undefined;
+/** What a command says; undefined if it says nothing. */
+interface AskedOptions {
+  readonly retire: boolean;
+  readonly withoutState?: string[] | undefined;
+  readonly acceptLoss?: string[] | undefined;
   readonly timeout?: number | undefined;
 }
 
@@ -16,17 +17,27 @@ const COPIES = [
 ] as const;
 
 /**
- * A move that was told to leave a state must not copy it after all, so names that differ from its record are refused.
+ * A move that was told to leave a state must not copy it after all, so names that differ from its record are refused. Retiring the old
+ * processes cannot be undone, so it is set by the command alone.
  *
- * @returns the options, and those of them that the command did not say itself, as words
+ * @param begun the record of the killed move; undefined for a new one
+ * @returns the options, and what a person has to know of them
  * @throws UsageError MOVE_OPTIONS_DIFFER
  */
 export function continuedOptions(
-  begun: Pick<MoveRecord, "retires"> & { readonly options: MoveOptionsKept },
+  begun: Pick<MoveRecord, "retires" | "options"> | undefined,
   asked: AskedOptions,
   { from, to }: { readonly from: string; readonly to: string },
-): { readonly options: MoveOptionsKept; readonly added: string } {
-  const kept = begun.options;
+): { readonly options: MoveOptionsKept; readonly notes: readonly string[] } {
+  const notes =
+    begun?.retires && !asked.retire
+      ? ["The old processes are not retired: this command has no --retire, which the killed move had."]
+      : [];
+  const kept = begun?.options;
+  if (begun === undefined || kept === undefined) {
+    const { withoutState = [], acceptLoss = [], timeout = MOVE_TIMEOUT } = asked;
+    return { options: { withoutState, acceptLoss, timeout }, notes };
+  }
   const [different] = COPIES.filter(([key]) => asked[key] !== undefined && !isSame(asked[key], kept[key]));
   if (different !== undefined) {
     const [key, option] = different;
@@ -44,7 +55,15 @@ export function continuedOptions(
   const added = COPIES.flatMap(([key, option]) =>
     asked[key] === undefined && kept[key].length > 0 ? [`${option} ${kept[key].join(",")}`] : [],
   );
-  return { options: { ...kept, timeout: asked.timeout ?? kept.timeout }, added: added.join(" ") };
+  return {
+    options: { ...kept, timeout: asked.timeout ?? kept.timeout },
+    notes: [
+      ...notes,
+      ...(added.length === 0
+        ? []
+        : [`The move continues with the options of the killed one: ${added.join(" ")}`]),
+    ],
+  };
 }
 
 /** Whether two lists name the same members. */

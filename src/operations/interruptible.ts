@@ -1,5 +1,5 @@
 import { FleetError, type Problem } from "../core/errors.ts";
-import type { Host } from "./host.ts";
+import type { Interrupts } from "./context.ts";
 
 /** A command that a signal ended before its outcome was known: exit code 130. */
 export class Interrupted extends FleetError {}
@@ -15,7 +15,7 @@ const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
  * @throws Interrupted
  */
 export async function interruptible<T>(
-  { interrupts }: Pick<Host, "interrupts">,
+  { interrupts }: { readonly interrupts: Interrupts },
   work: (assertWanted: () => void) => Promise<T>,
   outcome: () => Problem,
 ): Promise<T> {
