@@ -85,7 +85,7 @@ export class Fleet extends pulumi.ComponentResource {
       const input = await openSecrets(declaration);
       const where = { home: HOME, project: pulumi.getProject(), stack: pulumi.getStack() };
       const config = new pulumi.Config();
-      assertNotMoved(where.stack, (key) => config.get(key));
+      await assertNotMoved(where, (key) => config.get(key));
       const running = await runningRelease(where);
       const release = readPin((key) => config.get(key), readRunRequest());
       const folders = { home: HOME, build: BUILD };

@@ -148,6 +148,8 @@ export interface MessageInput {
   readonly processId: string;
   readonly tags: Tags;
   readonly data?: string;
+  /** Called once it is signed and on disk, before anything of it is posted. If it throws, nothing is posted. */
+  readonly signed?: (messageId: string) => void;
 }
 
 export interface PublishInput {

@@ -1,4 +1,5 @@
 import { UsageError } from "../core/usage-error.ts";
+import { Interrupted } from "../operations/interruptible.ts";
 import { Unanswered } from "./unanswered.ts";
 
 /** Exit codes of `fleet`. They are part of its interface: scripts branch on them. */
@@ -17,7 +18,7 @@ export const EXIT = {
   locked: 5,
   /** The run reached its time limit. */
   timeout: 124,
-  /** Stopped by Ctrl-C or SIGTERM after the running steps finished, or by Ctrl-C or Ctrl-D at a question. */
+  /** Stopped by Ctrl-C or SIGTERM after the running steps finished (`call`: at once), or by Ctrl-C or Ctrl-D at a question. */
   interrupted: 130,
 } as const;
 
@@ -32,7 +33,7 @@ export const EXIT_MEANING: readonly (readonly [ExitCode, string])[] = [
   [EXIT.held, "the rollout is on hold, paused or at a gate, and can continue"],
   [EXIT.locked, "another run is deploying this stack; nothing was done"],
   [EXIT.timeout, "the run reached its time limit"],
-  [EXIT.interrupted, "stopped by Ctrl-C or SIGTERM; the same command continues"],
+  [EXIT.interrupted, "stopped by Ctrl-C or SIGTERM; the same command continues (call: only with --continue)"],
 ];
 
 /** The exit codes section of a command's help. */
@@ -44,6 +45,6 @@ export function exitCodesText(): string {
 /** The exit code of a thrown error. */
 export function exitCodeOf(error: unknown): ExitCode {
   if (error instanceof UsageError) return EXIT.usage;
-  if (error instanceof Unanswered) return EXIT.interrupted;
+  if (error instanceof Unanswered || error instanceof Interrupted) return EXIT.interrupted;
   return EXIT.failed;
 }

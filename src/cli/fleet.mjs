@@ -27,6 +27,9 @@ if (missing !== undefined) {
   process.exit(1);
 }
 
+/** The exit code of a command that a signal ended (`EXIT.interrupted` in exit.ts). */
+const INTERRUPTED = 130;
+
 // Later release lines of Node refuse a flag that the larger images need, so only the pinned line runs the CLI.
 if (major === 22 && minor >= 18) {
   // Hide "Type stripping is experimental", which Node would print for every command.
@@ -37,6 +40,8 @@ if (major === 22 && minor >= 18) {
   const source = new URL("./main.ts", import.meta.url);
   const { main } = await import(existsSync(source) ? source.href : "./main.js");
   process.exitCode = await main(process.argv.slice(2));
+  // What a signal ended may still have requests under way, which nobody waits for.
+  if (process.exitCode === INTERRUPTED) process.stdout.write("", () => process.exit());
 } else {
   handOver();
 }

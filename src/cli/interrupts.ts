@@ -1,10 +1,12 @@
 import type { Interrupts } from "../operations/context.ts";
 
-/** Interrupts by SIGINT or SIGTERM. On a terminal, Ctrl-C reaches every process of the command, pulumi too. */
+/** Interrupts by signals. On a terminal, Ctrl-C reaches every process of the command, pulumi too. */
 export const interruptsBySignal =
   (isTerminal: boolean): Interrupts =>
-  (onInterrupt) => {
+  (onInterrupt, signals = ["SIGINT", "SIGTERM"]) => {
     const onSignal = (signal: NodeJS.Signals) => onInterrupt(isTerminal && signal === "SIGINT");
-    process.on("SIGINT", onSignal).on("SIGTERM", onSignal);
-    return () => void process.removeListener("SIGINT", onSignal).removeListener("SIGTERM", onSignal);
+    for (const signal of signals) process.on(signal, onSignal);
+    return () => {
+      for (const signal of signals) process.removeListener(signal, onSignal);
+    };
   };

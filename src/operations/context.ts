@@ -6,8 +6,12 @@ import type { PulumiRunner, Workspace } from "./workspace/workspace.ts";
  * Calls back each time that somebody asks the command to end, as by Ctrl-C, until the function that it returns is called.
  *
  * @param onInterrupt gets whether the same request reaches pulumi without the command, as on a terminal
+ * @param signals that are such a request. @default SIGINT and SIGTERM
  */
-export type Interrupts = (onInterrupt: (reachesPulumi: boolean) => void) => () => void;
+export type Interrupts = (
+  onInterrupt: (reachesPulumi: boolean) => void,
+  signals?: readonly NodeJS.Signals[],
+) => () => void;
 
 /** The effects that operations need from their caller. */
 interface OperationHost extends PulumiRunner {

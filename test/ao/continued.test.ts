@@ -147,6 +147,32 @@ test.each(FACES)(
   },
 );
 
+test.each(FACES)(
+  "%s: a call names its message before it posts it, and posts nothing if it is ended there",
+  async (face) => {
+    const { fleet, mint, minted, network, journal } = await world(face);
+    network.isLosing = true;
+    const told: string[] = [];
+    const ended = new FleetError({ code: "ENDED", what: "It was ended.", remedy: "None." });
+    const signed = (id: string) => {
+      told.push(id);
+      throw ended;
+    };
+    await expect(sendCall(fleet(), { ...mint, signed })).rejects.toBe(ended);
+    expect(told).toEqual(journal.open().flatMap(({ kind, id }) => (kind === "message" ? [id] : [])));
+    expect([told.length, network.isLost]).toEqual([1, false]);
+    network.isLosing = false;
+    const closed: string[] = [];
+    const [id = ""] = told;
+    await continueCall(
+      fleet(),
+      { ...mint, signed: (same) => told.push(same), closed: () => closed.push(id) },
+      id,
+    );
+    expect([told, closed, minted]).toEqual([[id, id], [id], ["1"]]);
+  },
+);
+
 test.each(FACES)("%s: a call whose post never arrived is posted when it is continued", async (face) => {
   const { fleet, losing, mint, minted, network, journal } = await world(face);
   network.isLosing = true;

@@ -231,7 +231,7 @@ describe("fleet deploy", () => {
       expect(code).toBe(1);
       expect(stderr).toMatch(/running as before: +calc, router\n/);
       expect(stderr).toMatch(
-        /refusing requests: +token \(DRAINING\)\. .* the next deploy completes or reverts it/,
+        /refusing requests: +token \(DRAINING\)\. .* a deploy that succeeds completes or reverts it/,
       );
       expect(stderr).toMatch(/differs from before: +shop \(it runs code cdcdcdcd instead of abababab\)\n/);
       expect(stderr).toMatch(/unknown: +notes \(NO_REPLY\); npx fleet status asks again\n/);
@@ -263,6 +263,26 @@ describe("fleet deploy", () => {
         expect((await run(["--json"])).json()).toMatchObject({ success: code === 0, status: "succeeded" });
       }
     });
+    test.each(["STACK_MOVING", "STACK_MOVED"])(
+      "and promises no deployment that completes anything if this one is refused: %s",
+      async (refusal) => {
+        const cwd = projectFolder();
+        writeManifest(cwd, Object.fromEntries(names.map((name) => [name, idOf(name)])));
+        const engine = fakeEngine(async ({ say }) => {
+          const message = `Its fleet is moved. [${refusal}]\n  fix:      Wait for the move to end.`;
+          say({ diagnosticEvent: { severity: "error", message, color: "never" } });
+          return { ok: false };
+        });
+        const found = answering(names, { [idOf("token")]: reply("DRAINING") });
+        const { code, stderr } = await fleet(["deploy", "--yes"], { engine, cwd, fleet: found });
+        expect(code).toBe(1);
+        expect(stderr).toMatch(/refusing requests: +token \(DRAINING\), because of the move\n/);
+        expect(stderr).toMatch(
+          /next: +see the fix above: until then, every deployment to this stack is refused\n/,
+        );
+        expect(stderr).not.toMatch(/completes|npx fleet deploy|continues/);
+      },
+    );
 
     test("from every process with traffic, and from none if the router does not name them", async () => {
       const half = { ...member("token (half)"), processId: idOf("half"), of: "token" };

@@ -77,8 +77,9 @@ export function fakeAo(behave: Behaviour): Ao & { sent: { tags: Tags; data: stri
   return {
     address: ADDRESS,
     sent,
-    async send({ processId, tags, data = "" }) {
+    async send({ processId, tags, data = "", signed }) {
       const id = `message-${sent.length}`;
+      signed?.(id);
       sent.push({ id, processId, tags, data });
       return { id, resent: false };
     },

@@ -5,8 +5,8 @@ import { describe, expect, test } from "vitest";
 import type { Context } from "../../src/cli/command.ts";
 import { showMoved } from "../../src/cli/move/show.ts";
 import type { FleetSession } from "../../src/fleet/fleet-session.ts";
+import { continueCommand, type MoveRecord } from "../../src/fleet/move-record.ts";
 import type { Sides } from "../../src/operations/move/plan.ts";
-import type { MoveRecord } from "../../src/operations/move/record.ts";
 import { failureOf } from "../kit/failure.ts";
 import { writeFiles } from "../kit/folder.ts";
 import { bootBoth, World } from "../move/aos-fleets.ts";
@@ -136,6 +136,67 @@ describe("fleet move", () => {
     expect([kept.code, kept.stderr]).toEqual([0, expect.stringContaining("not retired")]);
     expect(kept.stdout).toContain("The old processes are kept: they refuse requests (DRAINING)");
     expect(at.asked).not.toContain("RETIRE");
+  });
+
+  describe("a move that was killed continues as it began", () => {
+    /** The count of the new counter, which had its own count of 10: 1 if the old state was copied over it. */
+    const held = async (at: World) => {
+      const { reply } = await at.process("new", "counter").send({ From: address("stranger"), Action: "ADD" });
+      return Number(reply?.data.n) - 1;
+    };
+    const begun = async (killedAt: string, times = 1) => {
+      const at = await world();
+      for (let n = 0; n < 10; n += 1)
+        await at.process("new", "counter").send({ From: address("stranger"), Action: "ADD" });
+      at.killAt(killedAt, times);
+      await failureOf(at.move({ withoutState: ["counter"], acceptLoss: ["idle"] }));
+      at.killAfter = Number.POSITIVE_INFINITY;
+      return at;
+    };
+    const OPTIONS = "--without-state counter --accept-loss idle";
+    const LINE = `npx fleet move --stack old --to new ${OPTIONS} --timeout 60`;
+
+    test.each([
+      ["DRAIN", 1],
+      // The plan exports the other member's states.
+      ["EXPORT_STATE", 3],
+      ["RESUME", 1],
+    ] as const)("with its options, if it was killed at %s", async (killedAt, times) => {
+      const at = await begun(killedAt, times);
+      const line = await continueCommand(at.fleet("old").session.scope, { from: "old", to: "new" });
+      expect(line).toBe(LINE);
+      const ran = await fleet([...line.split(" ").slice(2), "--yes"], {
+        fleets: { old: at.fleet("old"), new: at.fleet("new") },
+        cwd: at.dir,
+        pulumi: at.pulumi,
+      });
+      expect([ran.code, ran.stderr]).toEqual([0, expect.not.stringContaining("options of the killed one")]);
+      expect(await held(at)).toBe(10);
+    });
+
+    test.each(["DRAIN", "RESUME"])("by a command without options, which says so: %s", async (killedAt) => {
+      const at = await begun(killedAt);
+      const ran = await run(at, ["--yes"]);
+      expect([ran.code, ran.stderr]).toEqual([
+        0,
+        expect.stringContaining(`options of the killed one: ${OPTIONS}\n`),
+      ]);
+      expect(await held(at)).toBe(10);
+    });
+
+    test.each(["DRAIN", "RESUME"])("and not with other ones: %s", async (killedAt) => {
+      const at = await begun(killedAt);
+      const asked = at.asked.length;
+      for (const words of [
+        ["--without-state", "idle"],
+        ["--without-state", "counter", "--accept-loss", "idle,counter"],
+      ]) {
+        const ran = await run(at, ["--yes", ...words]);
+        expect([ran.code, ran.stderr]).toEqual([2, expect.stringContaining("[MOVE_OPTIONS_DIFFER]")]);
+        expect(ran.stderr).toContain(`${LINE}. If`);
+      }
+      expect(at.asked.slice(asked)).toEqual([]);
+    });
   });
 
   test("retires the old processes at the end of a killed move if this command says so", async () => {

@@ -1,6 +1,6 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { Evaluation, Scheduled } from "../../src/ao/port.ts";
 import { FleetError } from "../../src/core/errors.ts";
 import { parseJson } from "../../src/core/json.ts";
@@ -267,6 +267,75 @@ test("call names the message whose outcome is unknown, and how to finish exactly
   expect([changed.code, changed.stderr]).toEqual([2, expect.stringContaining("cannot be used with")]);
 });
 
+describe("a call that a signal ends", () => {
+  const never = () => new Promise<never>(() => {});
+  /** Runs it until `at`, where it waits without end, then interrupts it. */
+  async function interrupted(at: "send" | "post" | "evaluation" | "results", words: readonly string[]) {
+    let interrupt = () => {};
+    let listens = 0;
+    const asks = () => ({ messages: [{ target: idOf("shop"), tags: { Action: "PRICE" }, data: "" }] });
+    const plain = fakeAo(asks);
+    const stop = () => {
+      queueMicrotask(interrupt);
+      return never();
+    };
+    const ao = {
+      ...plain,
+      send: async (...input: Parameters<typeof plain.send>) => {
+        if (at === "send") {
+          await Promise.race([stop(), new Promise((done) => setImmediate(done))]);
+          return plain.send(...input);
+        }
+        const sent = await plain.send(...input);
+        return at === "post" ? stop() : sent;
+      },
+      ...(at === "evaluation" ? { evaluation: stop } : {}),
+      ...(at === "results" ? { results: stop } : {}),
+    };
+    const ran = await fleet(["call", "battle", "Mint it", "--stack", "prod", ...words], {
+      fleet: fakeFleet(ao, two),
+      interrupts: (onInterrupt, signals) => {
+        expect(signals).toEqual(["SIGINT", "SIGTERM", "SIGHUP"]);
+        interrupt = () => onInterrupt(false);
+        listens += 1;
+        return () => {
+          listens = 0;
+        };
+      },
+    });
+    await new Promise((done) => setImmediate(done));
+    return { ...ran, listens, sent: plain.sent.length };
+  }
+  const FINISH = "npx fleet call battle 'Mint it' --continue message-0 --stack prod";
+
+  test.each(["post", "evaluation"] as const)("prints how to finish its message: %s", async (at) => {
+    const ran = await interrupted(at, []);
+    expect([ran.code, ran.listens]).toEqual([130, 0]);
+    expect(ran.stderr).toContain(`message message-0; if no result follows: ${FINISH}\n`);
+    expect(ran.stderr).toContain("[CALL_INTERRUPTED]");
+    expect(ran.stderr.split(FINISH)).toHaveLength(3);
+    const silent = await interrupted(at, ["--quiet", "--json"]);
+    expect(silent.stderr.split(FINISH)).toHaveLength(2);
+    expect(silent.json()).toMatchObject({
+      error: { code: "CALL_INTERRUPTED", problems: [{ got: "message-0" }] },
+    });
+  });
+
+  test("sends nothing afterwards if it had signed nothing", async () => {
+    const ran = await interrupted("send", []);
+    expect([ran.code, ran.sent]).toEqual([130, 0]);
+    expect(ran.stderr).toContain("nothing was sent");
+    expect(ran.stderr).not.toContain("--continue");
+  });
+
+  test("promises no continuation of a message whose result is known", async () => {
+    const ran = await interrupted("results", ["--quiet"]);
+    expect(ran.code).toBe(130);
+    expect(ran.stderr).toContain("npx fleet trace message-0 --stack prod");
+    expect(ran.stderr).not.toContain("--continue");
+  });
+});
+
 test("call sends the bytes of a file or of stdin as they are, or refuses them", async () => {
   const cwd = temporaryFolder("call-data");
   const ao = fakeAo(() => ({ reply: { success: true } }));
@@ -282,6 +351,28 @@ test("call sends the bytes of a file or of stdin as they are, or refuses them", 
   await call("@utf8", "--raw");
   await call("-", "--raw");
   expect(ao.sent.map(({ data }) => data)).toEqual(["\ufeffé\u0000", "\ufeff✓"]);
+});
+
+test("call refuses words of its command line that are not UTF-8, which Node replaces", async () => {
+  const ao = fakeAo(() => ({ reply: { success: true } }));
+  // Node decodes the bytes of an argument like this.
+  const broken = Buffer.from([0x22, 0xe9, 0x22]).toString();
+  for (const [words, at] of [
+    [["X", "--data", broken], "--data"],
+    [["X", "--data", broken, "--raw"], "--data"],
+    [["X", "--tag", `A=${broken}`], "--tag"],
+    [["X", "--tag", `${broken}=A`], "--tag"],
+    [[broken], "<action>"],
+  ] as const) {
+    const ran = await fleet(["call", "battle", ...words], { fleet: fakeFleet(ao, two) });
+    expect([ran.code, ran.stderr]).toEqual([2, expect.stringContaining("[TEXT_NOT_UTF8]")]);
+    expect(ran.stderr).toMatch(new RegExp(`at: +${at}$`, "m"));
+  }
+  expect(ao.sent).toEqual([]);
+  await fleet(["call", "battle", "Grüße", "--data", "é", "--raw", "--tag", "ä=ö"], {
+    fleet: fakeFleet(ao, two),
+  });
+  expect(ao.sent).toMatchObject([{ data: "é", tags: { Action: "Grüße", ä: "ö" } }]);
 });
 
 test("call exits with 1 when the reply has success: false", async () => {

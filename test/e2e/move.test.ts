@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { fleet as fleetCommand } from "../rollback/fleet.ts";
+import { fleet as fleetCommand, printed } from "../rollback/fleet.ts";
 import { ROUTER } from "./node-project.ts";
 import { newProject, type Project, processFiles, type Ran } from "./project.ts";
 
@@ -143,5 +143,28 @@ describe("a fleet moves from legacy units to a HyperBEAM node", { timeout: 240_0
     expect((await count("dev")).text).toContain('"n": 5');
     refused(await count("node"), "DRAINING");
     ok(await project.pulumi(["preview", "--stack", "dev"]));
+  });
+
+  it("continues with the options that it began with, by the commands that are printed, wherever it is killed", async () => {
+    expect((await note("dev", "bread")).text).toContain("milk,eggs,bread");
+    const begun = await move("dev", "node", ["--without-state", "notes"], { FLEET_CRASH_AT: "move.drained" });
+    expect(begun.code).not.toBe(0);
+    const line = "npx fleet move --stack dev --to node --without-state notes";
+    for (const stack of ["dev", "node"] as const) {
+      expect((await fleetCommand(project, ["status", "--stack", stack])).text).toContain(
+        `continue it: ${line}\n`,
+      );
+      const preview = await project.pulumi(["preview", "--stack", stack]);
+      refused(preview, "[STACK_MOVING]");
+      expect(preview.text).toContain(`${line}. To give it up`);
+    }
+    refused(await move("dev", "node", ["--without-state", "counter"]), "[MOVE_OPTIONS_DIFFER]");
+    const again = await printed(project, `${line} --yes`, { FLEET_CRASH_AT: "move.copied" });
+    expect(again.code).not.toBe(0);
+    refused(await move("node", "dev"), `Finish it: ${line}\n`);
+    ok(await printed(project, `${line} --yes`));
+    // The state of the new process was left as it was; that of the counter was carried.
+    expect((await note("node", "tea")).text).toContain("milk,eggs,tea");
+    expect((await count("node")).text).toContain('"n": 6');
   });
 });

@@ -2,8 +2,10 @@
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { z } from "zod";
+import type { LedgerEntry } from "../../src/fleet/protocol/ledger.ts";
 import { isOpen } from "../../src/monitor/alert-book.ts";
 import { ReportSchema } from "../../src/monitor/report.ts";
+import { refusalReason } from "../../src/operations/observe/verdict.ts";
 import { type Watching, watching } from "./simulated.ts";
 
 let fleet: Watching;
@@ -187,6 +189,47 @@ test("a drifting process: somebody loaded other code by hand, or retired it", as
   );
   expect(await metric('aofleet_process_state{process="bank",state="UNHEALTHY"')).toBe(1);
   expect(await metric('aofleet_process_drift{process="bank"')).toBe(1);
+});
+
+test.each(["bank", "ledger"])("a member that refuses requests, until it serves again: %s", async (name) => {
+  await fleet.rounds(1);
+  await fleet.send(name, "DRAIN", {}, { tags: { Epoch: "1" } });
+  const { report } = await fleet.round();
+  expect(report.processes.find((one) => one.name === name)).toMatchObject({
+    state: "UNHEALTHY",
+    detail: "it refuses requests (DRAINING)",
+  });
+  expect(report).toMatchObject({ success: false, fleet: { state: "UNHEALTHY" } });
+  expect(messages()).toContain(`PROCESS_UNHEALTHY ${name}: it refuses requests (DRAINING)`);
+  await fleet.send(name, "RESUME", {}, { tags: { Epoch: "1" } });
+  await fleet.rounds(1);
+  expect(messages()).toEqual([]);
+});
+
+test("what refuses requests on purpose is no fault: while a deployment runs, or another revision has traffic", async () => {
+  await fleet.send("bank", "DRAIN", {}, { tags: { Epoch: "1" } });
+  const { report: before } = await fleet.round();
+  expect(before.processes.find((one) => one.name === "bank")).toMatchObject({ state: "UNHEALTHY" });
+  const begun = {
+    seq: 1,
+    at: Date.parse(before.at),
+    from: "owner",
+    kind: "DEPLOYMENT_BEGUN",
+    deploymentId: "d1",
+  };
+  fleet.store.addEntries(fleet.idOf("ledger"), [begun as LedgerEntry]);
+  const { report } = await fleet.round();
+  expect(report).toMatchObject({ success: true, alerts: [] });
+  expect(report.processes.find((one) => one.name === "bank")).toMatchObject({
+    state: "HEALTHY",
+    detail: "it refuses requests (DRAINING): a deployment is under way",
+  });
+  const sharing = [{ of: "shop" }];
+  expect(refusalReason({ name: "shop" }, sharing, false)).toBe("another revision has traffic, too");
+  expect(refusalReason({ name: "shop (12345678)", of: "shop" }, sharing, false)).toBe(
+    "another revision has traffic, too",
+  );
+  expect(refusalReason({ name: "bank" }, sharing, false)).toBeUndefined();
 });
 
 test("a stranger's attack: who, what and how often", async () => {

@@ -5,11 +5,11 @@ import { parse, stringify } from "yaml";
 import type { Ao, Evaluation } from "../../src/ao/port.ts";
 import { throwAll } from "../../src/core/errors.ts";
 import type { FleetSession } from "../../src/fleet/fleet-session.ts";
+import type { MoveRecord } from "../../src/fleet/move-record.ts";
 import { finishMove } from "../../src/operations/move/finish.ts";
 import { move, standingOf } from "../../src/operations/move/move.ts";
 import { movedTo, type OpenMove, openMoves } from "../../src/operations/move/moved-setting.ts";
 import { type MoveOptions, type MovePlan, planMove } from "../../src/operations/move/plan.ts";
-import type { MoveRecord } from "../../src/operations/move/record.ts";
 import { fakeAo, fakeFleet, member } from "../cli/fakes.ts";
 import { temporaryFolder, writeFiles } from "../kit/folder.ts";
 import { type Aos, address, boot, OWNER } from "../processes/aos.ts";
@@ -225,7 +225,11 @@ export class World {
       },
       isStopped: () => this.isStopped,
     };
-    return move(run, this.#settings(), options.retires ?? false);
+    const { retires = false, withoutState = [], acceptLoss = [], seconds: timeout = 60 } = options;
+    return move(run, this.#settings(), {
+      retires,
+      options: { withoutState: [...withoutState], acceptLoss: [...acceptLoss], timeout },
+    });
   }
 
   #settings() {

@@ -125,12 +125,8 @@ export async function otherMachine(first: Project): Promise<Project> {
   return second;
 }
 
-/** The `fleet` command in the project's folder. */
-export function fleet(
-  project: Project,
-  args: readonly string[],
-  env: Record<string, string> = {},
-): Promise<Ran & { stdout: string }> {
+/** How to start the `fleet` command in the project's folder: program, arguments, options. */
+export function commandOf(project: Project, args: readonly string[], env: Record<string, string> = {}) {
   const environment = {
     ...process.env,
     PULUMI_BACKEND_URL: project.backend,
@@ -138,13 +134,38 @@ export function fleet(
     NO_COLOR: "1",
     ...env,
   };
+  return [process.execPath, [entry, ...args], { cwd: project.dir, env: environment }] as const;
+}
+const entry = join(repository, "src/cli/fleet.mjs");
+
+type FleetRan = Ran & { stdout: string };
+
+function run(...[program, words, options]: ReturnType<typeof commandOf>): Promise<FleetRan> {
   return new Promise((done) => {
-    const options = { cwd: project.dir, env: environment, maxBuffer: 64 * 1024 * 1024 };
-    const entry = join(repository, "src/cli/fleet.mjs");
-    const child = execFile(process.execPath, [entry, ...args], options, (_error, stdout, stderr) => {
-      done({ code: child.exitCode ?? 1, text: stdout + stderr, stdout });
-    });
+    const child = execFile(
+      program,
+      words,
+      { ...options, maxBuffer: 64 * 1024 * 1024 },
+      (_error, stdout, stderr) => {
+        done({ code: child.exitCode ?? 1, text: stdout + stderr, stdout });
+      },
+    );
   });
+}
+
+/** The `fleet` command in the project's folder. */
+export const fleet = (
+  project: Project,
+  args: readonly string[],
+  env: Record<string, string> = {},
+): Promise<FleetRan> => run(...commandOf(project, args, env));
+
+/** Runs a command line that was printed, in a shell. It must begin with `npx fleet`. */
+export function printed(project: Project, line: string, env: Record<string, string> = {}): Promise<FleetRan> {
+  const [, rest] = /^npx fleet (.+)$/.exec(line) ?? [];
+  if (rest === undefined) throw new Error(`not a command line of fleet: ${JSON.stringify(line)}`);
+  const [program, [script], options] = commandOf(project, [], env);
+  return run("/bin/sh", ["-c", `exec "$0" "$1" ${rest}`, program, script ?? ""], options);
 }
 
 /** The fleet as a client and its owner see it. */

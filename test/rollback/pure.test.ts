@@ -307,6 +307,11 @@ describe("the history", () => {
       resourceChanges: { update: 1 },
     });
     const updates = [update(5, "succeeded", "destroy"), update(4, "failed"), update(1, "succeeded")];
+    const destroys = [update(6, "succeeded", "destroy"), update(7, "failed", "destroy")];
+    expect(historyOfStack([], [], destroys).map((line) => [line.result, entryText(line)])).toEqual([
+      ["failed", "destroy"],
+      ["succeeded", "destroyed"],
+    ]);
     const lines = historyOfStack(mergeReleases([one], [], "d1"), [], updates);
     expect(lines.map(({ kind, result, who, git }) => [kind, result, who, git])).toEqual([
       ["destroy", "succeeded", "Ann", "01234567+"],

@@ -79,11 +79,13 @@ class Posting implements Effects {
     input: Pick<Intent, "key" | "kind" | "target" | "content" | "floor">,
     compose: () => Promise<ItemFields>,
     budget: Budget,
+    signed?: MessageInput["signed"],
   ): Promise<Sent> {
     const { intent, item, resent } = await this.#parts.journal.record(
       { ...input, signer: this.#parts.wallet.address },
       async () => this.#parts.wallet.sign(await compose()),
     );
+    signed?.(intent.id);
     if (intent.content !== input.content) {
       this.#parts.log(
         `${input.key}: sending the spawn ${intent.id} as it was signed earlier, because it may already be on the network`,
@@ -210,7 +212,7 @@ class Posting implements Effects {
   }
 
   async send(input: MessageInput, budget: Budget): Promise<Sent> {
-    const { intent: key, ...asked } = input;
+    const { intent: key, signed, ...asked } = input;
     checkTags(input.tags, key);
     const floor = await this.#floorOf(input, budget);
     return this.#once(
@@ -223,6 +225,7 @@ class Posting implements Effects {
       },
       () => fieldsOfMessage(input),
       budget,
+      signed,
     );
   }
 

@@ -86,7 +86,7 @@ class Posting implements Effects {
   }
 
   async send(input: MessageInput, budget: Budget): Promise<Sent> {
-    const { intent: key, ...asked } = input;
+    const { intent: key, signed, ...asked } = input;
     checkTags(input.tags, key);
     // Before it is signed: so it is found in the schedule whatever the clocks say.
     const floor = await retrying(
@@ -100,6 +100,7 @@ class Posting implements Effects {
       () => fieldsOfMessage(input),
       pushTo(input.processId),
       budget,
+      signed,
     );
   }
 
@@ -139,11 +140,13 @@ class Posting implements Effects {
     compose: () => Promise<ItemFields>,
     path: string,
     budget: Budget,
+    signed?: MessageInput["signed"],
   ): Promise<Sent> {
     const { journal, wallet } = this.#parts;
     const { intent, item, resent } = await journal.record({ ...input, signer: wallet.address }, async () =>
       wallet.sign(await compose()),
     );
+    signed?.(intent.id);
     await this.#turns.run(intent.id, `sending ${describeIntent(intent)}`, budget, async () => {
       // Another send of the key may have placed it before this turn.
       const known = journal.byId(intent.id)?.assignment;

@@ -6,10 +6,11 @@ import type { FleetSession } from "../../fleet/fleet-session.ts";
 import { pickMember } from "../../fleet/members/known-fleet.ts";
 import type { Member } from "../../fleet/members/member.ts";
 import { withReplaceRemedy } from "../../fleet/members/ruined.ts";
-import { call, continueCall, dryCall } from "../../fleet/protocol/call.ts";
+import { dryCall } from "../../fleet/protocol/call.ts";
 import type { Reply } from "../../fleet/protocol/reply.ts";
 import { presentEpoch, resultOf, slotOf } from "../../operations/call/call.ts";
-import { messageData } from "../../operations/call/message-data.ts";
+import { assertWholeWord, messageData } from "../../operations/call/message-data.ts";
+import { sendCall } from "../../operations/call/send.ts";
 import { type Cli, type Context, defineCommand, pair, seconds } from "../command.ts";
 import { EXIT, type ExitCode } from "../exit.ts";
 
@@ -33,8 +34,9 @@ export function callCommand(cli: Cli): Command {
       "The reply is recognized by the call's Correlation-Id, by aos' own X-Reference, or because this message caused it; messages to " +
       "this wallet about other requests are ignored. Exit code 1 if the process failed or the reply marks an error: " +
       "`success: false`, a tag Error, an action Error or …-Error. With --json, `text` is the reply as a string, and `data` the same, " +
-      "parsed if it is a JSON object or list. Each call signs a message of its own: if one ends before its result is known, only " +
-      "--continue with the id that it prints repeats nothing.",
+      "parsed if it is a JSON object or list. Each call signs a message of its own, and prints its id on stderr before it sends it " +
+      "(with --quiet, only in build/logs/fleet.jsonl): if it ends before its result is known, only --continue with that id repeats " +
+      "nothing.",
     examples: [
       ["npx fleet call battle Info", "its name, version and status"],
       [`npx fleet call shop GET_ITEMS --data '{"page":1}'`, "with data"],
@@ -62,6 +64,8 @@ export function callCommand(cli: Cli): Command {
     },
     options: Options,
     async run(context, options, [name = "", action = ""]) {
+      assertWholeWord(action, "<action>");
+      for (const [tag, value] of Object.entries(options.tag)) assertWholeWord(`${tag}=${value}`, "--tag");
       assertOneAction(action, options.tag);
       const data = await messageData(context.host, options);
       const fleet = await context.fleet({ journal: "keep", wallet: !options.dryRun });
@@ -73,14 +77,11 @@ export function callCommand(cli: Cli): Command {
         ...options.tag,
       };
       const message = { member, action, data, tags, seconds: options.timeout };
-      const sending = { ...message, wait: options.wait, unfinished: unfinishedIn(context, name, action) };
+      const sending = { ...message, wait: options.wait };
       const replied = options.dryRun
         ? dryCall(fleet, message)
-        : options.continue === undefined
-          ? call(fleet, sending)
-          : continueCall(fleet, sending, options.continue);
+        : sendCall(context, fleet, { ...sending, words: [name, action], earlier: options.continue });
       const reply = await replied.catch(namingReplace(fleet, member));
-      if (!options.dryRun) context.out.detail(`message ${reply.messageId}`);
       if (!options.wait && !options.dryRun) {
         context.out.line(reply.messageId);
         context.out.document({ success: true, messageId: reply.messageId });
@@ -98,15 +99,6 @@ const namingReplace =
   (error: unknown): never => {
     throw members.includes(member) ? withReplaceRemedy(member.of ?? member.name, error) : error;
   };
-
-/** What to do about a call whose outcome is unknown. */
-const unfinishedIn =
-  ({ onStack }: Context, name: string, action: string) =>
-  (id: string): string =>
-    `The message ${id} may still take effect, and the same command without --continue signs another one. To finish this one: npx fleet call ${shellWord(name)} ${shellWord(action)} --continue ${id}${onStack}`;
-
-const shellWord = (word: string): string =>
-  /^[\w./:@-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 
 /** Nodes do not distinguish the case of names, and a second `Action` would be the one that the process runs. */
 function assertOneAction(action: string, tags: Readonly<Record<string, string>>): void {

@@ -3,11 +3,12 @@ import { z } from "zod";
 import { amount } from "../../core/amount.ts";
 import { FleetError, throwAll } from "../../core/errors.ts";
 import { UsageError } from "../../core/usage-error.ts";
+import { MOVE_TIMEOUT, type MoveOptionsKept, type MoveRecord } from "../../fleet/move-record.ts";
 import { finishMove, newIdsOf, type SettingsOfBoth } from "../../operations/move/finish.ts";
 import { move, standingOf } from "../../operations/move/move.ts";
 import { movedTo } from "../../operations/move/moved-setting.ts";
+import { continuedOptions } from "../../operations/move/options.ts";
 import { type MovePlan, permanentIn, planMove, type Sides } from "../../operations/move/plan.ts";
-import type { MoveRecord } from "../../operations/move/record.ts";
 import { freeStack } from "../../operations/recover/free-stack.ts";
 import { hasSettings } from "../../operations/workspace/stack-config.ts";
 import { assertCanConfirm } from "../can-confirm.ts";
@@ -18,11 +19,11 @@ import { planDocument, showMoved, showPlan } from "../move/show.ts";
 
 const Options = z.looseObject({
   to: z.string(),
-  withoutState: z.array(z.string()).default([]),
-  acceptLoss: z.array(z.string()).default([]),
+  withoutState: z.array(z.string()).optional(),
+  acceptLoss: z.array(z.string()).optional(),
   retire: z.boolean().default(false),
   dryRun: z.boolean().default(false),
-  timeout: z.number(),
+  timeout: z.number().optional(),
   yes: z.boolean().default(false),
 });
 type MoveOptions = z.output<typeof Options>;
@@ -43,7 +44,8 @@ export function moveCommand(cli: Cli): Command {
       "Moves from the stack to the one that --to names, on which the same fleet was deployed by pulumi up. Shows which state each member " +
       "would carry and every reason why it cannot, and asks for confirmation. Then the old processes refuse requests (DRAINING), each " +
       "state is exported at a slot, imported and read back, and the new processes serve once every digest is equal. If anything fails " +
-      "before, the old processes serve again. A move that was killed continues with the same command; until it ends, deployments to both " +
+      "before, the old processes serve again. A move that was killed continues with the same command, and copies what that one was told to: other names " +
+      "for --without-state or --accept-loss are refused. Until it ends, deployments to both " +
       "stacks are refused (STACK_MOVING). Ledger, routing table and peers are the new fleet's own.",
     examples: [
       ["npx fleet move --to mainnet --dry-run", "show what would be moved to the stack mainnet"],
@@ -72,7 +74,11 @@ export function moveCommand(cli: Cli): Command {
           "--dry-run",
           "show the plan without changing anything; it asks the processes by signed messages, which get slots",
         )
-        .option("--timeout <seconds>", "time limit for each answer of a process", seconds, 120)
+        .option(
+          "--timeout <seconds>",
+          `time limit for each answer of a process (default: ${MOVE_TIMEOUT})`,
+          seconds,
+        )
         .option("-y, --yes", "skip the confirmation")
         .addHelpText("after", `\n${exitCodesText()}`);
     },
@@ -114,15 +120,19 @@ async function onBoth(context: Context, both: Both, options: MoveOptions): Promi
   const { sides } = both;
   const { source, target } = sides;
   const standing = await standingOf(sides, projectDir);
-  if (standing.kind === "to-finish") return finish(context, both, standing.record, options);
+  const begun = standing.kind === "to-finish" ? standing.record : standing.begun;
+  const ends = { from: source.stack, to: target.stack };
+  const { options: kept, notes } = continuedOptions(begun, options, ends);
+  out.note(notes);
+  if (standing.kind === "to-finish") return finish(context, both, standing.record, options, kept);
   const { id, isContinued } = standing;
-  const asked = { withoutState: options.withoutState, acceptLoss: options.acceptLoss };
   const permanent = permanentIn(sides);
   if (permanent.length > 0)
     out.note(
       `The plan asks every process by signed messages (Info, EXPORT_STATE). They are permanent in ${permanent.join(" and ")}, and may cost something.`,
     );
-  const plan = await planMove(sides, { ...asked, id, isContinued, seconds: options.timeout });
+  const { timeout: seconds, ...asked } = kept;
+  const plan = await planMove(sides, { ...asked, id, isContinued, seconds });
   showPlan(context, sides, plan);
   throwAll(plan.problems);
   if (options.dryRun) {
@@ -132,7 +142,7 @@ async function onBoth(context: Context, both: Both, options: MoveOptions): Promi
   const end = options.retire ? "are retired at the end (GONE)" : "do not serve again";
   const question = `Move ${amount(plan.members.length, "member")} from ${source.stack} to ${target.stack}? Callers are refused (DRAINING) while states are copied. What the new processes in ${target.stack} hold is saved and replaced; the old ones in ${source.stack} ${end}.`;
   if (!options.yes && !(await host.confirm(question))) return declined(out, source.stack);
-  return perform(context, both, plan, { ...options, id, isContinued });
+  return perform(context, both, plan, { id, isContinued, retires: options.retire, options: kept });
 }
 
 /** Finishes a move that was killed after its last copy. Whether the old processes are retired is set by this command, not by the killed one. */
@@ -141,12 +151,11 @@ async function finish(
   { sides, settings }: Both,
   begun: MoveRecord,
   options: MoveOptions,
+  { timeout }: MoveOptionsKept,
 ): Promise<ExitCode> {
   const { out, host } = context;
   const record = { ...begun, retires: options.retire };
   out.note("Every state was copied and is equal: this only finishes the move.");
-  if (begun.retires && !record.retires)
-    out.note("The old processes are not retired: this command has no --retire.");
   if (options.dryRun) {
     out.document({ success: true, dryRun: true, ...newIdsOf(record) });
     return EXIT.ok;
@@ -154,16 +163,22 @@ async function finish(
   const question = `Finish the move, and retire the old processes in ${record.from.stack}? They answer GONE, and the fleet cannot return to them.`;
   if (record.retires && !options.yes && !(await host.confirm(question)))
     return declined(out, record.from.stack);
-  return showMoved(context, sides, await finishMove(sides, record, settings, options.timeout));
+  return showMoved(context, sides, await finishMove(sides, record, settings, timeout));
 }
 
 async function perform(
   context: Context,
   { sides, settings, isFree }: Both,
   { members }: MovePlan,
-  { id, isContinued, timeout, retire }: MoveOptions & { readonly id: string; readonly isContinued: boolean },
+  told: {
+    readonly id: string;
+    readonly isContinued: boolean;
+    readonly retires: boolean;
+    readonly options: MoveOptionsKept;
+  },
 ): Promise<ExitCode> {
   const { out, host, projectDir } = context;
+  const { id, isContinued, options } = told;
   let isStopped = false;
   const release = host.interrupts(() => {
     isStopped = true;
@@ -173,7 +188,7 @@ async function perform(
     const moved = await move(
       {
         ...sides,
-        ...{ members, id, isContinued, seconds: timeout },
+        ...{ members, id, isContinued, seconds: options.timeout },
         reopensTarget: movedTo(projectDir, sides.target.stack) === undefined,
         isFree,
         isStopped: () => isStopped,
@@ -181,7 +196,7 @@ async function perform(
         note: (line) => out.note(line),
       },
       settings,
-      retire,
+      told,
     );
     return showMoved(context, sides, moved);
   } catch (error) {

@@ -90,7 +90,7 @@ async function run(context: Context, options: z.output<typeof Options>): Promise
     ]);
     saveLastKnown(fleet.session.scope, answersIn(found, Date.now()));
     const marked = markSealed(markReplaced(found, traffic), unread.length > 0 ? null : traffic);
-    const moved = await markMoved(marked, { projectDir: context.projectDir, stack: fleet.stack });
+    const moved = await markMoved(marked, { projectDir: context.projectDir, scope: fleet.session.scope });
     const rows = markLinks(fleet, await markTicks(fleet, moved, crons, Date.now()));
     // What only a signed read can tell is not counted.
     const counted = rows.filter((row) => !needsSignedRead(row));

@@ -63,7 +63,7 @@ export function reportLines(
   for (const failure of failures) lines.push(...failureLines(failure));
   lines.push(...stackHint(onStack, problemsIn(failures)));
   lines.push("");
-  if (standing) lines.push(...standingLines(standing, onStack));
+  if (standing) lines.push(...standingLines(standing, failures, onStack));
   lines.push(`${"log:".padEnd(22)} ${outcome.log}`);
   if (status === "failed") lines.push(`${"next:".padEnd(22)} ${afterFailure(failures, manifest, onStack)}`);
   if (status === "held") lines.push(`${"next:".padEnd(22)} ${afterHold(failures, onStack)}`);
@@ -71,7 +71,7 @@ export function reportLines(
 }
 
 /** One line for each status that a member has. */
-function standingLines(standing: CheckedStanding, onStack: string): string[] {
+function standingLines(standing: CheckedStanding, failures: readonly Failure[], onStack: string): string[] {
   const { failed, held, done, unfinished, refusing, asBefore, otherwise, unknown, notYet } = standing;
   const line = (title: string, names: readonly string[], more = "") =>
     names.length > 0 ? [`${title.padEnd(22)} ${names.join(", ")}${more}`] : [];
@@ -81,7 +81,7 @@ function standingLines(standing: CheckedStanding, onStack: string): string[] {
     ...line("waiting:", held),
     ...line("deployed in this run:", done),
     ...line("unfinished:", unfinished),
-    ...line("refusing requests:", refusing, ` (DRAINING). ${DRAINING_REMEDY}`),
+    ...line("refusing requests:", refusing, ` (DRAINING)${whyRefusing(failures)}`),
     ...line("running as before:", asBefore),
     ...line("differs from before:", said(otherwise)),
     ...line("unknown:", said(unknown), `; npx fleet status${onStack} asks again`),
@@ -89,8 +89,15 @@ function standingLines(standing: CheckedStanding, onStack: string): string[] {
   ];
 }
 
-const DRAINING_REMEDY =
-  "A process does so during a hand-over of its state; the next deploy completes or reverts it.";
+/** Why a deployment to this stack is refused because its fleet is moved: it completes nothing. */
+const MOVES: ReadonlySet<string> = new Set(["STACK_MOVING", "STACK_MOVED"]);
+const isMoved = (failures: readonly Failure[]): boolean =>
+  problemsIn(failures).some(({ code }) => MOVES.has(code));
+
+const whyRefusing = (failures: readonly Failure[]): string =>
+  isMoved(failures)
+    ? ", because of the move"
+    : ". A process does so during a hand-over of its state; a deploy that succeeds completes or reverts it.";
 
 /** Why a preview did not succeed. */
 export const planFailureLines = (stack: string, { status, holders, failures }: Plan): string[] => [
@@ -116,6 +123,7 @@ const isNamedFirst = (text: string, member: string): boolean =>
 
 /** Suggests only commands that can work: only a member with a process has logs. */
 function afterFailure(failures: readonly Failure[], manifest: Manifest | undefined, onStack: string): string {
+  if (isMoved(failures)) return "see the fix above: until then, every deployment to this stack is refused";
   if (isEndedEarly(failures)) return `npx fleet deploy${onStack}: it continues where this run stopped`;
   const member = membersOf(failures).find((name) => manifest?.processes[name]?.processId !== undefined);
   const look = member === undefined ? "" : `; npx fleet logs ${member} --errors${onStack} shows its errors`;

@@ -1,9 +1,9 @@
 /** What `fleet move` prints: its plan, and what it has done. */
 import { relative } from "node:path";
+import { type MoveRecord, sideOf } from "../../fleet/move-record.ts";
 import { contentsText, isEmpty } from "../../fleet/snapshot/contents.ts";
 import { newIdsOf, newIdsPath } from "../../operations/move/finish.ts";
 import type { MemberMove, MovePlan, Sides } from "../../operations/move/plan.ts";
-import { type MoveRecord, sideOf } from "../../operations/move/record.ts";
 import { readStackConfig } from "../../operations/workspace/stack-config.ts";
 import { DEV } from "../../toolchain/paths.ts";
 import type { Context } from "../command.ts";

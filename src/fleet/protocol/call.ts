@@ -22,6 +22,10 @@ interface Call {
   readonly seconds: number;
   /** Whether to wait for the reply, or return once the network has accepted the message. */
   readonly wait: boolean;
+  /** Called with the id of the message once it is signed and on disk, before it is posted: if it throws, nothing is posted. @default nothing */
+  readonly signed?: (messageId: string) => void;
+  /** Called once its result is known, or no longer awaited: nothing is left to continue. @default nothing */
+  readonly closed?: () => void;
   /** What to do about a message that was signed and whose outcome is unknown, after the error's own remedy. @default nothing more */
   readonly unfinished?: (messageId: string) => string;
 }
@@ -54,7 +58,9 @@ export async function call(fleet: FleetSession, call: Call): Promise<Reply> {
   const tags = taggedFor(call.action, call.tags, call.tags["Correlation-Id"] ?? id);
   // Every call has its own key, so it never resends an earlier one, also if both have the same Correlation-Id.
   const intent = callKey(scope, name, call.action, id);
-  const send = (budget: Budget) => ao.send({ intent, processId, tags, data: call.data }, budget);
+  const message = { intent, processId, tags, data: call.data };
+  const hook = call.signed === undefined ? {} : { signed: call.signed };
+  const send = (budget: Budget) => ao.send({ ...message, ...hook }, budget);
   return perform(fleet, call, { intent, tags, send });
 }
 
@@ -81,6 +87,7 @@ export async function continueCall(
     const got = `a message ${tags.Action} to the process ${target}, signed by ${signer}`;
     throw nothingToContinue(call, messageId, got);
   }
+  call.signed?.(messageId);
   const send = (budget: Budget) => ao.resend(messageId, budget);
   return perform(fleet, { ...call, tags, data: "" }, { intent: intent.key, tags, send });
 }
@@ -97,10 +104,12 @@ async function perform(fleet: FleetSession, call: Call, { intent, tags, send }: 
   const sent = await send(budget).catch(unfinished);
   if (!call.wait) {
     await ao.settle(intent);
+    call.closed?.();
     return { messageId: sent.id, action: "", tags: {}, data: "", output: "" };
   }
   const evaluation = await ao.evaluation({ processId, messageId: sent.id }, budget).catch(unfinished);
   await ao.settle(intent);
+  call.closed?.();
   const { lib } = call.member;
   const asked = { address: ao.address, messageId: sent.id, tags, lib };
   return replyTo(fleet, call, asked, evaluation, budget).catch((error: unknown) => {

@@ -20,6 +20,7 @@ export async function messageData(
   // Actions parse their data as a JSON object, and an empty string is not valid JSON.
   if (data === undefined) return raw ? "" : "{}";
   let content = data;
+  if (data !== "-" && !data.startsWith("@")) assertWholeWord(data, "--data");
   if (data === "-") content = utf8(await buffer(stdin), "stdin");
   else if (data.startsWith("@")) content = await readData(resolve(cwd, data.slice(1)));
   if (raw) return content;
@@ -35,6 +36,27 @@ export async function messageData(
       remedy: "Quote it for the shell, or send it as it is with --raw.",
     });
   }
+}
+
+/** The character by which bytes of the command line that are not UTF-8 were replaced when this program got them. */
+const REPLACED = "\ufffd";
+
+/**
+ * Refuses a word of the command line in which bytes may have been replaced: what they were is lost.
+ *
+ * @param at the option or argument
+ * @throws UsageError TEXT_NOT_UTF8
+ */
+export function assertWholeWord(word: string, at: string): void {
+  if (!word.includes(REPLACED)) return;
+  throw new UsageError({
+    code: "TEXT_NOT_UTF8",
+    what: "The command line is not UTF-8 there, so a message cannot carry it unchanged.",
+    at,
+    got: word.slice(0, 200),
+    expected: "text in UTF-8, without U+FFFD, which stands for bytes that are not",
+    remedy: "Check the terminal's encoding. Data with that character is sent from a file: --data @file",
+  });
 }
 
 /** Replaced bytes would be other data than what was given, and a HyperBEAM node hands the bytes themselves to a process as nil. */

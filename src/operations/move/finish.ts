@@ -3,12 +3,12 @@ import { join } from "node:path";
 import { crashPoint } from "../../core/crash.ts";
 import { FleetError } from "../../core/errors.ts";
 import { writeAtomically } from "../../fleet/files.ts";
+import { type MovedMember, type MoveRecord, writeMove } from "../../fleet/move-record.ts";
 import type { PulumiRunner, Workspace } from "../workspace/workspace.ts";
 import type { SettingsOf } from "../workspace/write-setting.ts";
 import { notServing, servesAgain } from "./failures.ts";
 import { setMovedTo, setMoving } from "./moved-setting.ts";
 import type { Sides } from "./plan.ts";
-import { type MovedMember, type MoveRecord, writeMove } from "./record.ts";
 import { statusOf, turn } from "./turn.ts";
 
 /** How to write the settings of the two stacks. */

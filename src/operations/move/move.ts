@@ -3,17 +3,31 @@
 import { crashPoint } from "../../core/crash.ts";
 import { FleetError } from "../../core/errors.ts";
 import { newId } from "../../core/stamp.ts";
+import {
+  continueCommand,
+  type MoveOptionsKept,
+  type MoveRecord,
+  moveCommand,
+  readMove,
+  sideOf,
+  writeMove,
+} from "../../fleet/move-record.ts";
 import { giveUp, stackLocked } from "./failures.ts";
 import { finishMove, type SettingsOfBoth, settingsOf } from "./finish.ts";
 import { movedTo, type OpenMove, openMoves, setMoving } from "./moved-setting.ts";
 import { copyStates, type MoveRun } from "./perform.ts";
 import type { Sides } from "./plan.ts";
-import { type MoveRecord, readMove, sideOf, writeMove } from "./record.ts";
 
 /** Where a move stands. */
 type Standing =
   /** No state is final: it is planned, whether or not an earlier try was killed. */
-  | { readonly kind: "to-plan"; readonly id: string; readonly isContinued: boolean }
+  | {
+      readonly kind: "to-plan";
+      readonly id: string;
+      readonly isContinued: boolean;
+      /** What the killed move was told, if it continues. Absent if an earlier version began it. */
+      readonly begun?: Pick<MoveRecord, "options" | "retires">;
+    }
   /** Every state is equal, and the new processes may serve: it can only be finished. */
   | { readonly kind: "to-finish"; readonly record: MoveRecord };
 
@@ -36,19 +50,23 @@ export async function standingOf({ source, target }: Sides, projectDir: string):
   const isThis = ({ from, to }: OpenMove) => from === source.stack && to === target.stack;
   const mine = openMoves(projectDir, source.stack);
   const other = [...mine, ...openMoves(projectDir, target.stack)].find((one) => !(isOwn && isThis(one)));
-  if (other !== undefined) throw begun(other);
+  if (other !== undefined) throw begun(other, await continueCommand(source.session.scope, other));
   return isOwn && mine.some(isThis)
-    ? { kind: "to-plan", id: record.id, isContinued: true }
+    ? { kind: "to-plan", id: record.id, isContinued: true, begun: record }
     : { kind: "to-plan", id: newId("move", new Date(), 4), isContinued: false };
 }
 
 /**
  * Copies every state and compares it, then finishes.
  *
- * @param retires whether the old processes are retired at the end
+ * @param asked kept in the record, so that the move continues with it: `retires` is whether the old processes are retired at the end
  * @throws FleetError STACK_LOCKED, and as `copyStates` and `finishMove`
  */
-export async function move(run: MoveRun, settings: SettingsOfBoth, retires: boolean): Promise<MoveRecord> {
+export async function move(
+  run: MoveRun,
+  settings: SettingsOfBoth,
+  { retires, options }: { readonly retires: boolean; readonly options: MoveOptionsKept },
+): Promise<MoveRecord> {
   const { source, target, id, seconds } = run;
   const { scope } = source.session;
   const both = settingsOf(run, settings);
@@ -60,6 +78,7 @@ export async function move(run: MoveRun, settings: SettingsOfBoth, retires: bool
     startedAt: new Date().toISOString(),
     phase: "copying",
     retires,
+    options,
     members: [],
   };
   await writeMove(scope, copying);
@@ -80,21 +99,21 @@ export async function move(run: MoveRun, settings: SettingsOfBoth, retires: bool
   return finishMove(run, opening, settings, seconds);
 }
 
-const unfinished = ({ from, to }: MoveRecord): FleetError =>
+const unfinished = ({ from, to, ...record }: MoveRecord): FleetError =>
   new FleetError({
     code: "MOVE_UNFINISHED",
     what: `The move from ${from.stack} to ${to.stack} has copied every state, but has not ended.`,
     expected: "one move at a time",
-    remedy: `Finish it: npx fleet move --stack ${from.stack} --to ${to.stack}`,
+    remedy: `Finish it: ${moveCommand({ from: from.stack, to: to.stack }, record)}`,
   });
 
-const begun = ({ from, to }: OpenMove): FleetError =>
+const begun = ({ from, to }: OpenMove, command: string): FleetError =>
   new FleetError({
     code: "MOVE_UNFINISHED",
     what: `A move from ${from} to ${to} has begun and has not ended.`,
     got: `movingTo and movingFrom in the settings of ${from} and ${to}`,
     expected: "one move at a time",
-    remedy: `Continue it on the machine where it began: npx fleet move --stack ${from} --to ${to}. If it was killed before its new processes served, it can be given up instead: ${giveUp(from, to)}.`,
+    remedy: `Continue it on the machine where it began: ${command}. If it was killed before its new processes served, it can be given up instead: ${giveUp(from, to)}.`,
   });
 
 const moved = (stack: string, to: string): FleetError =>

@@ -8,6 +8,7 @@ import { FleetError, type Problem } from "../../core/errors.ts";
 import { runsWithoutLibrary } from "../../fleet/code/without-library.ts";
 import type { FleetSession } from "../../fleet/fleet-session.ts";
 import type { ProcessRef } from "../../fleet/health/verdict.ts";
+import type { MovedMember } from "../../fleet/move-record.ts";
 import { isEvaluated } from "../../fleet/protocol/ask.ts";
 import { info } from "../../fleet/protocol/info.ts";
 import { importState } from "../../fleet/protocol/state.ts";
@@ -28,7 +29,6 @@ import {
 } from "./failures.ts";
 import { callersFirst } from "./order.ts";
 import type { Carries, MemberMove, MoveOptions, Sides } from "./plan.ts";
-import type { MovedMember } from "./record.ts";
 import { statusOf, tagsOf, turn } from "./turn.ts";
 
 /** The most names of globals in one export. */

@@ -25,6 +25,7 @@ import { LEDGER_READS, observeLedger } from "./ledger.ts";
 import { LedgerCopy } from "./ledger-copy.ts";
 import { type Expected, observe, READS_PER_PROCESS, type ReadContext } from "./observe.ts";
 import { type RateLimit, rateLimitOf } from "./rate-limit.ts";
+import { refusalReason } from "./verdict.ts";
 
 const HOUR = 3_600_000;
 const LANES = 4;
@@ -106,10 +107,11 @@ export async function monitorOf(options: MonitorOptions): Promise<Monitor> {
       };
       const keeper = known.members.find(({ name }) => name === known.ledger);
       const ledger = keeper && (await observeLedger(context, keeper, known.members, store, note));
+      const deploying = isDeploying(ledger?.runs ?? [], at);
       const readings = await readAll(
         context,
         servingIn(known),
-        await expectations(fleet),
+        await expectations(fleet, known, deploying),
         store,
         options.lanes ?? LANES,
       );
@@ -124,7 +126,7 @@ export async function monitorOf(options: MonitorOptions): Promise<Monitor> {
       const round = {
         at,
         readings,
-        deploying: isDeploying(ledger?.runs ?? [], at),
+        deploying,
         maintenance: work !== undefined,
       };
       const receivers = options.notify === false ? [] : settings.receivers;
@@ -177,17 +179,26 @@ async function membersNow(
   return { ...known, ...(ledger === undefined ? {} : { ledger }) };
 }
 
-/** The code, settings and crons that every member should run. */
-async function expectations(fleet: FleetSession): Promise<(member: Member) => Expected> {
+/** The code, settings and crons that every member should run, and which ones may refuse requests. */
+async function expectations(
+  fleet: FleetSession,
+  { sharing = [] }: Pick<KnownFleet, "sharing">,
+  deploying: boolean,
+): Promise<(member: Member) => Expected> {
   const { scope } = fleet.session;
   const [manifest, crons] = await Promise.all([readManifest(scope), monitoredCrons(scope)]);
   return (member) => {
     const { name, processId, sourceHash, of } = member;
+    const mayRefuse = refusalReason(member, sharing, deploying);
     const entry = manifest?.processes[of ?? name];
     // The manifest's settings are those of the process that serves, and apply to no other.
     const configVersions = (entry?.processId === processId && entry.configVersions) || {};
     const cron = cronOf(member, crons);
-    return { sourceHash, configVersions, ...(cron === undefined ? {} : { cron }) };
+    return {
+      ...{ sourceHash, configVersions },
+      ...(cron === undefined ? {} : { cron }),
+      ...(mayRefuse === undefined ? {} : { mayRefuse }),
+    };
   };
 }
 

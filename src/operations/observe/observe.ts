@@ -39,6 +39,8 @@ export interface Expected {
   readonly configVersions: Readonly<Record<string, number>>;
   /** Its cron, if the monitor drives it. */
   readonly cron?: CronOfMember;
+  /** Why it may refuse requests on purpose now; absent if it is expected to serve. */
+  readonly mayRefuse?: string;
 }
 
 /** What a read of a process needs. */
@@ -71,7 +73,10 @@ export async function observe(
     expected.cron === undefined
       ? publishedReading(context, member, { order, before, isExpected })
       : Promise.resolve(undefined);
-  const [slots, said] = await Promise.all([order, found.then((own) => own ?? ask(context, member))]);
+  const [slots, said] = await Promise.all([
+    order,
+    found.then((own) => own ?? ask(context, member, expected)),
+  ]);
   const declared = said.outcome === "answered" ? expected.cron : undefined;
   const { ao } = context.fleet.session;
   const driven = await drivenCron(ao, member, declared, context.clock.now(), context.orders);
@@ -108,7 +113,7 @@ export async function observe(
   };
 }
 
-async function ask(context: ReadContext, member: Member): Promise<Said> {
+async function ask(context: ReadContext, member: Member, { mayRefuse }: Expected): Promise<Said> {
   try {
     if (runsWithoutLibrary(member)) return await dryCheckWithoutLibrary(context, member);
     const own = await infoOf(context, member);
@@ -122,12 +127,15 @@ async function ask(context: ReadContext, member: Member): Promise<Said> {
     // A program with its own health check need not know Info.
     const info = own ?? { status: "", capabilities: [], version, sourceHash, release, epoch };
     if (verdict.nonce !== nonce) return { outcome: "wrong", detail: "it answered another check", info };
-    const detail = verdict.checks
-      .filter(didNotPass)
-      .map(({ name, detail: why }) => (why ? `${name}: ${why}` : name))
-      .join("; ");
-    // A retired process still answers, but serves nobody.
-    const said = info.status === "RETIRED" ? "UNHEALTHY" : verdict.healthStatus;
+    // This check does not ask for the status: what refuses requests answers it like any other.
+    const refuses = info.status === "ACTIVE" || info.status === "" ? undefined : info.status;
+    const checked = verdict.checks.filter(didNotPass);
+    const detail = [
+      ...(refuses === undefined ? [] : [refusingText(refuses, mayRefuse)]),
+      ...checked.map(({ name, detail: why }) => (why ? `${name}: ${why}` : name)),
+    ].join("; ");
+    const isFault = refuses === "RETIRED" || (refuses !== undefined && mayRefuse === undefined);
+    const said = isFault ? "UNHEALTHY" : verdict.healthStatus;
     const health = said === "OFFLINE" ? "UNHEALTHY" : said;
     const ticked = lastTickAt === undefined ? {} : { lastTickAt };
     return { outcome: "answered", health, responseMs, info, ...ticked, ...(detail === "" ? {} : { detail }) };
@@ -139,6 +147,9 @@ async function ask(context: ReadContext, member: Member): Promise<Said> {
     return { outcome, code, detail };
   }
 }
+
+const refusingText = (status: string, why: string | undefined): string =>
+  `it refuses requests (${status})${why === undefined ? "" : `: ${why}`}`;
 
 /** Reads a member without the library: aos' answer to a dry run of its owner's Eval. If that is inconclusive, the outcome is `unread`. */
 async function dryCheckWithoutLibrary(context: ReadContext, member: Member): Promise<Said> {

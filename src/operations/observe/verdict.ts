@@ -12,6 +12,21 @@ export function codeDrift({ sourceHash }: Pick<Member, "sourceHash">, runs: stri
 }
 
 /**
+ * Why a process may refuse requests without a fault: a rollout under way gives its requests to another revision as well, or a deployment that
+ * runs hands its state over. Undefined if it is expected to serve. Pure.
+ *
+ * @param sharing further processes that have part of a member's traffic
+ */
+export function refusalReason(
+  { name, of }: Pick<Member, "name" | "of">,
+  sharing: readonly Pick<Member, "of">[],
+  deploying: boolean,
+): string | undefined {
+  if (sharing.some((one) => one.of === (of ?? name))) return "another revision has traffic, too";
+  return deploying ? "a deployment is under way" : undefined;
+}
+
+/**
  * The row of a process that does not answer. Bugs are thrown.
  *
  * @param last its last known answer

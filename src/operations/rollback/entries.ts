@@ -138,8 +138,9 @@ const resultOf = (result: string): HistoryEntry["result"] =>
   result === "in-progress" ? "running" : result === "succeeded" ? "succeeded" : "failed";
 
 /** An entry as text: why it ended this way, what a person overruled, what changed. Pure. */
-export function entryText({ kind, to, reason, changed }: HistoryEntry): string {
-  if (kind === "destroy") return "destroyed";
+export function entryText({ kind, result, to, reason, changed }: HistoryEntry): string {
+  // What a destroy removed that failed is not known.
+  if (kind === "destroy") return result === "succeeded" ? "destroyed" : "destroy";
   const why = reason === undefined ? [] : [reason];
   return (kind === "rollback" ? [`rollback to ${to}`, ...why] : [...why, ...changed]).join("; ");
 }

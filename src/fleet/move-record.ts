@@ -1,10 +1,11 @@
-/** The record of a move on this machine: with it, a move that was killed continues where it stopped. */
+/** The record of a move on this machine: with it, a move that was killed continues where it stopped, with the options that it began with. */
 import { join } from "node:path";
 import { z } from "zod";
-import { FleetError } from "../../core/errors.ts";
-import { readJson, writeAtomically } from "../../fleet/files.ts";
-import type { FleetSession } from "../../fleet/fleet-session.ts";
-import type { Scope } from "../../fleet/session/scope.ts";
+import { FleetError, tolerate } from "../core/errors.ts";
+import { shellWords } from "../core/shell-words.ts";
+import { readJson, writeAtomically } from "./files.ts";
+import type { FleetSession } from "./fleet-session.ts";
+import type { StackFiles } from "./session/scope.ts";
 
 const PlaceSchema = z.strictObject({
   processId: z.string(),
@@ -44,6 +45,19 @@ const SideSchema = z.strictObject({
   }),
 });
 
+const OptionsSchema = z.strictObject({
+  /** Members whose new process starts without the old one's state. */
+  withoutState: z.array(z.string()),
+  /** Members of which what no export contains may be lost. */
+  acceptLoss: z.array(z.string()),
+  /** Time limit in seconds of each answer. */
+  timeout: z.number(),
+});
+export type MoveOptionsKept = z.infer<typeof OptionsSchema>;
+
+/** Time limit in seconds of each answer, unless the command names another one. */
+export const MOVE_TIMEOUT = 120;
+
 const RecordSchema = z.strictObject({
   version: z.literal(1),
   id: z.string(),
@@ -57,6 +71,8 @@ const RecordSchema = z.strictObject({
   phase: z.enum(["copying", "opening", "moved", "failed"]),
   /** Whether the old processes are retired at the end. */
   retires: z.boolean(),
+  /** How the move was told to copy. Absent in a record of an earlier version. */
+  options: OptionsSchema.optional(),
   members: z.array(MovedMemberSchema),
   movedAt: z.string().optional(),
 });
@@ -68,10 +84,11 @@ export function sideOf({ stack, session }: FleetSession): MoveRecord["from"] {
   return { stack, network: { kind, protocol, units: { ...units } } };
 }
 
-const pathOf = ({ home, project, stack }: Scope): string => join(home, "moves", `${project}.${stack}.json`);
+const pathOf = ({ home, project, stack }: StackFiles): string =>
+  join(home, "moves", `${project}.${stack}.json`);
 
 /** The last move away from a stack; undefined if there was none. @throws FleetError FILE_DAMAGED, MOVE_UNREADABLE */
-export async function readMove(scope: Scope): Promise<MoveRecord | undefined> {
+export async function readMove(scope: StackFiles): Promise<MoveRecord | undefined> {
   const path = pathOf(scope);
   const json = await readJson(path);
   if (json === undefined) return undefined;
@@ -87,5 +104,41 @@ export async function readMove(scope: Scope): Promise<MoveRecord | undefined> {
   });
 }
 
-export const writeMove = (scope: Scope, record: MoveRecord): Promise<void> =>
+export const writeMove = (scope: StackFiles, record: MoveRecord): Promise<void> =>
   writeAtomically(pathOf(scope), `${JSON.stringify(record, null, 2)}\n`);
+
+/** The two stacks of a move. */
+interface MoveEnds {
+  readonly from: string;
+  readonly to: string;
+}
+
+/**
+ * The command that continues a move which has not ended: with every option that it began with, if this machine has its record. Without them, a
+ * state could be copied that the move was told to leave.
+ */
+export async function continueCommand(
+  files: Pick<StackFiles, "home" | "project">,
+  { from, to }: MoveEnds,
+): Promise<string> {
+  // The command itself reports a record that cannot be read.
+  const record = await readMove({ ...files, stack: from }).catch(tolerate(undefined));
+  const isOpen = record?.phase === "copying" || record?.phase === "opening";
+  return moveCommand({ from, to }, isOpen && record.to.stack === to ? record : undefined);
+}
+
+/** A command line of `fleet move`. Pure. */
+export function moveCommand(
+  { from, to }: MoveEnds,
+  record?: Pick<MoveRecord, "options" | "retires">,
+): string {
+  const { withoutState = [], acceptLoss = [], timeout = MOVE_TIMEOUT } = record?.options ?? {};
+  const words = [
+    ...["--stack", from, "--to", to],
+    ...(withoutState.length === 0 ? [] : ["--without-state", withoutState.join(",")]),
+    ...(acceptLoss.length === 0 ? [] : ["--accept-loss", acceptLoss.join(",")]),
+    ...(record?.retires ? ["--retire"] : []),
+    ...(timeout === MOVE_TIMEOUT ? [] : ["--timeout", String(timeout)]),
+  ];
+  return `npx fleet move ${shellWords(words)}`;
+}
