@@ -18,6 +18,6 @@ function quoteFor(customer: string): Promise<string> {
 }
 
 for (const customer of CUSTOMERS) {
-  const { reply } = JSON.parse(await quoteFor(customer));
-  console.log(`${customer}: ${reply.total}, from the ${reply.edition} edition`);
+  const { data } = JSON.parse(await quoteFor(customer));
+  console.log(`${customer}: ${data.total}, from the ${data.edition} edition`);
 }

@@ -13,14 +13,14 @@ const fleet = await Fleet.create("${PROJECT}", {
       state: "none",
       // Requests with the same tag Customer get the same revision.
       trafficKey: "tag:Customer",
-      // New code has to answer these before any caller gets it.
-      probes: [{ action: "QUOTE", data: { item: "tea", amount: 2 }, expect: { success: true } }],
+      // New code has to answer this before any caller gets it. A probe reads the direct answer, so it names an action that asks nobody else.
+      probes: [{ action: "TERMS", data: {}, expect: { currency: "EUR" } }],
     },
     prices: {
       dependsOn: ["router"],
       peers: ["router", "quotes"],
       state: "none",
-      probes: [{ action: "PRICE", data: { item: "tea" }, expect: { success: true } }],
+      probes: [{ action: "PRICE", data: { item: "tea" }, expect: { price: 3 } }],
     },
   },
 });
