@@ -10,13 +10,13 @@ import type { Output, Streams } from "./output.ts";
 import { askText } from "./questions.ts";
 
 /** What it needs of its surroundings. */
-export interface InitHost extends Streams {
+interface InitHost extends Streams {
   readonly stdin: NodeJS.ReadableStream & { readonly isTTY?: boolean };
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly cwd: string;
 }
 
-export interface InitOptions extends Wanted {
+interface InitOptions extends Wanted {
   /** Ask nothing. */
   readonly yes?: boolean;
 }
@@ -75,7 +75,7 @@ export const wantedFrom = (
 /** Writes the project and prints what comes next. */
 export async function init(host: InitHost, out: Output, { yes, ...wanted }: InitOptions): Promise<void> {
   const isAsked = yes !== true && !out.json && host.stdin.isTTY === true && host.stderr.isTTY === true;
-  const made = await createProject(isAsked ? await asked(host, out, wanted) : wanted, host.cwd, host.env);
+  const made = createProject(isAsked ? await asked(host, out, wanted) : wanted, host.cwd, host.env);
   out.line([
     `Created the project ${made.name} in ${made.folder}: template ${made.template}, ${made.files.length} files.`,
     "",
@@ -90,7 +90,7 @@ export async function init(host: InitHost, out: Output, { yes, ...wanted }: Init
 /** Asks for everything that was not given. */
 async function asked(host: InitHost, out: Output, wanted: Wanted): Promise<Wanted> {
   const folder = wanted.folder ?? (await answer(host, "Folder", "."));
-  const managers = [...(await installedManagers(host.env))];
+  const managers = [...installedManagers(host.env)];
   const templates = templateNames();
   return {
     ...wanted,

@@ -35,7 +35,12 @@ function checkProjectFile(projectDir: string): Finding {
     if (isOwn || packageFolder(projectDir, "ao-fleet") !== undefined)
       return { name, ok: true, detail: `${project} in ${projectDir}` };
     const detail = `${project} in ${projectDir}: its packages do not include ao-fleet`;
-    return { name, ok: false, detail, remedy: "Run `npm install`; in a project without it, `npm install ao-fleet`." };
+    return {
+      name,
+      ok: false,
+      detail,
+      remedy: "Run `npm install`; in a project without it, `npm install ao-fleet`.",
+    };
   } catch (error) {
     return unreadable(name, error);
   }
@@ -83,7 +88,11 @@ function checkStack(projectDir: string, stack: string): Finding[] {
     return secrets.map(([name, path]) =>
       existsSync(path)
         ? checkSecret(name, path, "")
-        : { name, ok: true, detail: `not on this machine; npx fleet stack init ${stack} needs ${relative(projectDir, path)}` },
+        : {
+            name,
+            ok: true,
+            detail: `not on this machine; npx fleet stack init ${stack} needs ${relative(projectDir, path)}`,
+          },
     );
   } catch (error) {
     return [unreadable(`${stack} settings`, error)];

@@ -23,7 +23,8 @@ afterAll(async () => {
 const wanted = process.env.TEMPLATES?.split(",") ?? templateNames();
 
 for (const template of templateNames().filter((name) => wanted.includes(name))) {
-  for (const network of ["mainnet", "legacy"] as const) tellOfCreated(template, network, () => project, 600_000);
+  for (const network of ["mainnet", "legacy"] as const)
+    tellOfCreated(template, network, () => project, 600_000);
 
   describe(`the template ${template}`, () => {
     it("is one of pulumi new, from the installed package", async () => {

@@ -2,7 +2,7 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { packageDir } from "../../src/toolchain/paths.ts";
-import { type PackedProject, runIn } from "./packed.ts";
+import { addTypescript, type PackedProject, runIn } from "./packed.ts";
 
 /** How a template's fleet is used: a call, what it answers in the first release and in the second, and the edit between them. */
 interface Use {
@@ -74,8 +74,18 @@ export function tellOfCreated(
     it("is written by npm create into an empty folder, and its own test and types pass", async () => {
       project = await beside().neighbour(`${template}-${network}`, {});
       mkdirSync(project.dir, { recursive: true });
+      addTypescript(project);
       const bin = join(project.top, "node_modules/.bin");
-      const flags = ["--name", template, "--template", template, "--network", network, "--package-manager", "npm"];
+      const flags = [
+        "--name",
+        template,
+        "--template",
+        template,
+        "--network",
+        network,
+        "--package-manager",
+        "npm",
+      ];
       const made = await runIn(project.dir, join(bin, "create-ao-fleet"), [...flags, "--yes"]);
       expect(made.text).toContain(`Created the project ${template} in ${project.dir}: template ${template}`);
       expect(made.code).toBe(0);
@@ -135,7 +145,11 @@ export async function byPulumiNew(project: PackedProject, folder: string, name: 
   mkdirSync(dir, { recursive: true });
   const flags = ["--generate-only", "--yes", "--force", "--name", name, "--description", "A fleet"];
   const bin = join(project.top, "node_modules/.bin/pulumi");
-  const env = { ...process.env, PULUMI_BACKEND_URL: `file://${dir}`, PULUMI_CONFIG_PASSPHRASE: "only a test" };
+  const env = {
+    ...process.env,
+    PULUMI_BACKEND_URL: `file://${dir}`,
+    PULUMI_CONFIG_PASSPHRASE: "only a test",
+  };
   const ran = await runIn(dir, bin, ["new", folder, ...flags], env);
   if (ran.code !== 0) throw new Error(ran.text);
   return dir;

@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, delimiter, dirname, join, relative } from "node:path";
 import { list } from "tar";
@@ -136,6 +136,12 @@ export async function installed(
   });
   await must(top, "npm", ["install", "--prefer-offline", "--no-audit", "--no-fund", "--loglevel=error"]);
   return project;
+}
+
+/** Adds the compiler to the packages of a workspace, in the version that the templates depend on. */
+export function addTypescript({ top }: Pick<PackedProject, "top">): void {
+  const place = join(top, "node_modules", "typescript");
+  if (!existsSync(place)) symlinkSync(join(packageDir, "node_modules", "typescript"), place);
 }
 
 function projectOf(top: string, name: string, files: Record<string, string>): PackedProject {

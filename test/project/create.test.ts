@@ -44,13 +44,20 @@ describe("the choices of a new project", () => {
 
   test("name a packed library by its path from the project, and a version as it is", () => {
     const entriesOf = (path: string) => (path.endsWith(".tgz") ? ("file" as const) : undefined);
-    const library = (value: string) => chosen({ folder: "new", library: value }, around({ entriesOf })).library;
+    const library = (value: string) =>
+      chosen({ folder: "new", library: value }, around({ entriesOf })).library;
     expect(library("../ao-fleet.tgz")).toBe("file:../../ao-fleet.tgz");
     expect(library("0.1.0")).toBe("0.1.0");
   });
 
   test("are refused with every problem at once", async () => {
-    const wanted = { name: "A b", template: "servce", network: "mainet", packageManager: "nmp", library: "./a.tgz" };
+    const wanted = {
+      name: "A b",
+      template: "servce",
+      network: "mainet",
+      packageManager: "nmp",
+      library: "./a.tgz",
+    };
     const problems = await problemsIn(() => chosen(wanted, around()));
     expect(problems.map(({ code }) => code)).toEqual([
       "PROJECT_NAME_INVALID",
@@ -75,7 +82,11 @@ describe("the choices of a new project", () => {
 
   test("refuse the name of the folder, and say which option replaces it", async () => {
     const [problem] = await problemsIn(() => chosen({ folder: "My Shop" }, around()));
-    expect(problem).toMatchObject({ code: "PROJECT_NAME_INVALID", got: "My Shop", remedy: "Pass --name <name>." });
+    expect(problem).toMatchObject({
+      code: "PROJECT_NAME_INVALID",
+      got: "My Shop",
+      remedy: "Pass --name <name>.",
+    });
   });
 
   test("refuse a package manager that is not installed, and name one that is", async () => {
@@ -103,7 +114,7 @@ describe("a new project", () => {
 
   test.each(templateNames())("of the template %s has its files and no placeholder", async (template) => {
     const cwd = temporaryFolder("create");
-    const made = await createProject({ folder: "shop", template, packageManager: "npm" }, cwd, env);
+    const made = createProject({ folder: "shop", template, packageManager: "npm" }, cwd, env);
     expect(made.files).toEqual(
       expect.arrayContaining([
         ...[".gitignore", "Pulumi.yaml", "Pulumi.staging.yaml", "Pulumi.prod.yaml", "README.md"],
@@ -113,7 +124,8 @@ describe("a new project", () => {
     expect(made.files.some((file) => /^processes\/.*\.lua$/.test(file))).toBe(true);
     expect(made.next).toEqual(["cd shop", "npm install", "npx fleet stack init dev", "npx fleet deploy"]);
     const text = (file: string) => readFileSync(join(cwd, "shop", file), "utf8");
-    for (const file of made.files) expect(text(file)).not.toMatch(/\$\{(PROJECT|DESCRIPTION)\}|ao-fleet:network/);
+    for (const file of made.files)
+      expect(text(file)).not.toMatch(/\$\{(PROJECT|DESCRIPTION)\}|ao-fleet:network/);
     expect(parse(text("Pulumi.yaml"))).toMatchObject({
       name: "shop",
       config: { localProtocol: { default: "mainnet" } },
@@ -141,7 +153,7 @@ describe("a new project", () => {
     for (const packageManager of MANAGERS) {
       const cwd = temporaryFolder("create");
       const wanted = { name: "shop", network: "legacy", packageManager };
-      const made = await createProject(wanted, cwd, { PATH: `${bin}:/bin:/usr/bin` });
+      const made = createProject(wanted, cwd, { PATH: `${bin}:/bin:/usr/bin` });
       expect(made.files.filter((file) => /^(pnpm|\.yarn)/.test(file))).toEqual(files[packageManager]);
       expect(made.next[0]).toBe(`${packageManager} install`);
       const read = (file: string) => parse(readFileSync(join(cwd, file), "utf8"));
@@ -150,7 +162,9 @@ describe("a new project", () => {
         packageManager === "npm" ? undefined : packageManager,
       );
       expect(read("Pulumi.prod.yaml").config["shop:network"]).toBe("legacy");
-      expect(read("package.json").trustedDependencies).toEqual(packageManager === "bun" ? ["node"] : undefined);
+      expect(read("package.json").trustedDependencies).toEqual(
+        packageManager === "bun" ? ["node"] : undefined,
+      );
     }
   });
 

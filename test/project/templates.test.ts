@@ -4,7 +4,12 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { packageDir } from "../../src/toolchain/paths.ts";
-import { packedPath, templateDescription, templateFiles, templateNames } from "../../src/toolchain/templates.ts";
+import {
+  packedPath,
+  templateDescription,
+  templateFiles,
+  templateNames,
+} from "../../src/toolchain/templates.ts";
 
 const read = (path: string) => JSON.parse(readFileSync(join(packageDir, path), "utf8"));
 const own = read("package.json");
@@ -31,11 +36,10 @@ describe.each(templateNames())("the template %s", (name) => {
       dependencies: {
         "ao-fleet": `^${own.version}`,
         "@pulumi/pulumi": own.dependencies["@pulumi/pulumi"],
-      },
-      devDependencies: {
-        "@types/node": own.devDependencies["@types/node"],
+        // Pulumi falls back to a compiler of its own that does not know the options of tsconfig.json (TS6046), also without devDependencies.
         typescript: own.devDependencies.typescript,
       },
+      devDependencies: { "@types/node": own.devDependencies["@types/node"] },
       allowScripts: own.allowScripts,
     });
   });
@@ -44,7 +48,9 @@ describe.each(templateNames())("the template %s", (name) => {
     const others = templateFiles("minimal");
     for (const file of [".gitignore", "tsconfig.json"]) expect(text(file)).toBe(others.get(file));
     expect(packedPath(name, ".gitignore")).toBe(`templates/${name}/gitignore`);
-    expect([...files.keys()].filter((path) => /wallet|passphrase|\.env|\.fleet|node_modules/.test(path))).toEqual([]);
+    expect(
+      [...files.keys()].filter((path) => /wallet|passphrase|\.env|\.fleet|node_modules/.test(path)),
+    ).toEqual([]);
   });
 });
 
@@ -62,5 +68,6 @@ test("the game is this repository's fleet, on the stacks of any project", () => 
 test("create-ao-fleet has the version of ao-fleet, and the same versions of what both depend on", () => {
   const create = read("create-ao-fleet/package.json");
   expect(create.version).toBe(own.version);
-  for (const [name, version] of Object.entries(create.dependencies)) expect([name, own.dependencies[name]]).toEqual([name, version]);
+  for (const [name, version] of Object.entries(create.dependencies))
+    expect([name, own.dependencies[name]]).toEqual([name, version]);
 });

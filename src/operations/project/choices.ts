@@ -9,7 +9,7 @@ import { installedManagers, MANAGERS, type PackageManager } from "./package-mana
 
 /** The networks of a project's stacks. The embedded network of the stack `dev` speaks the same protocol. */
 export const NETWORKS = ["mainnet", "legacy"] as const;
-export type ProjectNetwork = (typeof NETWORKS)[number];
+type ProjectNetwork = (typeof NETWORKS)[number];
 
 /** As given on the command line, or answered. What is absent gets its default. */
 export interface Wanted {
@@ -58,10 +58,7 @@ const PROJECT_NAME = /^[A-Za-z0-9_.-]{1,100}$/;
 const DEFAULT_TEMPLATE = "minimal";
 
 /** Looks at this machine. */
-export async function lookAround(
-  cwd: string,
-  env: Readonly<Record<string, string | undefined>>,
-): Promise<Surroundings> {
+export function lookAround(cwd: string, env: Readonly<Record<string, string | undefined>>): Surroundings {
   const agent = env.npm_config_user_agent?.split("/")[0] ?? "";
   return {
     cwd,
@@ -69,7 +66,7 @@ export async function lookAround(
       if (!existsSync(path)) return undefined;
       return statSync(path).isDirectory() ? readdirSync(path) : "file";
     },
-    managers: await installedManagers(env),
+    managers: installedManagers(env),
     runBy: MANAGERS.find((manager) => manager === agent),
   };
 }
@@ -105,7 +102,7 @@ export function chosen(wanted: Wanted, around: Surroundings): Choices {
 }
 
 /** Problems of the folder of a new project. */
-export function folderProblems(folder: string, around: Pick<Surroundings, "entriesOf">): Problem[] {
+function folderProblems(folder: string, around: Pick<Surroundings, "entriesOf">): Problem[] {
   const entries = around.entriesOf(folder);
   if (entries === "file")
     return [
@@ -133,7 +130,7 @@ export function folderProblems(folder: string, around: Pick<Surroundings, "entri
 }
 
 /** Problems of a project's name, which is also the name of its package. */
-export function nameProblems(name: string, isGiven: boolean): Problem[] {
+function nameProblems(name: string, isGiven: boolean): Problem[] {
   const { validForNewPackages, errors = [], warnings = [] } = validate(name);
   const reasons = validForNewPackages ? [] : [...errors, ...warnings];
   if (!PROJECT_NAME.test(name)) reasons.push("pulumi accepts 1 to 100 of A-Z a-z 0-9 _ . -");

@@ -6,7 +6,7 @@ import { USAGE } from "./package-managers.ts";
 import { writeProject } from "./write.ts";
 
 /** A project that was written. */
-export interface Created extends Choices {
+interface Created extends Choices {
   /** Paths of its files, from its folder. */
   readonly files: readonly string[];
   /** The commands that come next, in their order. */
@@ -18,12 +18,12 @@ export interface Created extends Choices {
  *
  * @throws FleetError with every problem of the choices at once; nothing is written then
  */
-export async function createProject(
+export function createProject(
   wanted: Wanted,
   cwd: string,
   env: Readonly<Record<string, string | undefined>>,
-): Promise<Created> {
-  const around = await lookAround(cwd, env);
+): Created {
+  const around = lookAround(cwd, env);
   const choices = chosen(wanted, around);
   const files = projectFiles(templateFiles(choices.template), templateDescription(choices.template), choices);
   writeProject(choices.folder, files);

@@ -1,4 +1,5 @@
-import { run } from "../../toolchain/run.ts";
+import { accessSync, constants, statSync } from "node:fs";
+import { delimiter, join } from "node:path";
 
 /** The package managers that a project can use; the first one is the default. */
 export const MANAGERS = ["npm", "pnpm", "yarn", "bun"] as const;
@@ -48,12 +49,23 @@ export const USAGE: Readonly<Record<PackageManager, Usage>> = {
   bun: { install: "bun install", exec: "bunx", files: {}, fields: { trustedDependencies: [BUILT] } },
 };
 
-/** Those whose command runs on this machine. */
-export async function installedManagers(
+/** Those with a command on the PATH. */
+export const installedManagers = (
   env: Readonly<Record<string, string | undefined>>,
-): Promise<ReadonlySet<PackageManager>> {
-  const answers = await Promise.all(
-    MANAGERS.map((manager) => run(manager, ["--version"], { env, timeoutMs: 20_000 })),
-  );
-  return new Set(MANAGERS.filter((_, index) => answers[index]?.code === 0));
+): ReadonlySet<PackageManager> => new Set(MANAGERS.filter((manager) => isOnPath(manager, env.PATH ?? "")));
+
+/** On Windows, commands of npm packages are `.cmd` files. */
+const isOnPath = (command: string, path: string): boolean =>
+  path
+    .split(delimiter)
+    .filter((folder) => folder !== "")
+    .some((folder) => ["", ".cmd", ".exe"].some((ending) => isExecutable(join(folder, command + ending))));
+
+function isExecutable(file: string): boolean {
+  try {
+    accessSync(file, constants.X_OK);
+    return statSync(file).isFile();
+  } catch {
+    return false;
+  }
 }

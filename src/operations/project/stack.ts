@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync } from "node:fs";
+import { existsSync, mkdirSync, rmSync } from "node:fs";
 import { dirname, relative, resolve } from "node:path";
 import { loadWallet } from "../../ao/wallet.ts";
 import { FleetError } from "../../core/errors.ts";
@@ -28,7 +28,7 @@ export interface StackSecret {
 }
 
 /** A stack that is there now. */
-export interface StackReport {
+interface StackReport {
   readonly stack: string;
   readonly project: string;
   /** Whether this run created it. */
@@ -77,14 +77,16 @@ export async function initStackOf(
   if (!isThere && !isGiven) ensurePassphrase(projectDir, stack, log);
   const wallet = await walletOf(projectDir, settings, { project, stack, before, mayCreate: !isThere, log });
   if (!isThere) await createStack(await host.workspace(projectDir, stack), stack, stack === DEV);
+  const passphrase = passphraseOf(projectDir, stack, settings, { isGiven, before });
+  // Its backend or a key service encrypts the stack: a file that protects nothing would mislead.
+  if (passphrase === undefined && stack !== DEV && !before.has(passphraseFile(projectDir, stack)))
+    rmSync(passphraseFile(projectDir, stack), { force: true });
   return {
     stack,
     project,
     created: !isThere,
     settings: relative(projectDir, settings),
-    secrets: [passphraseOf(projectDir, stack, settings, { isGiven, before }), wallet].flatMap(
-      (each) => each ?? [],
-    ),
+    secrets: [passphrase, wallet].flatMap((each) => each ?? []),
   };
 }
 
