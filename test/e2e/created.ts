@@ -1,6 +1,7 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { stop } from "../../src/localnet/index.ts";
 import { packageDir } from "../../src/toolchain/paths.ts";
 import { addTypescript, type PackedProject, runIn } from "./packed.ts";
 
@@ -51,11 +52,12 @@ const USES: Readonly<Record<string, Use>> = {
   },
 };
 
-/** Steps follow each other at once, which the first hour of a person would not need. */
-const AT_ONCE: Readonly<Record<string, string>> = {
-  service: '{ "kind": "blue-green", "trafficStrategy": "CANARY", "intervalSeconds": 1 }',
-  token: '{ "kind": "blue-green", "trafficStrategy": "INSTANT", "intervalSeconds": 1 }',
-};
+/** A share of the callers, then all; steps follow each other at once. */
+const IN_STEPS =
+  '{ "kind": "blue-green", "steps": [{ "weightBp": 500 }, { "weightBp": 10000 }], "intervalSeconds": 1, "probes": 3 }';
+/** A state that is owned cannot be split. */
+const WHOLE = '{ "kind": "blue-green", "trafficStrategy": "INSTANT", "intervalSeconds": 1, "probes": 3 }';
+const AT_ONCE: Readonly<Record<string, string>> = { service: IN_STEPS, token: WHOLE };
 
 /** A project of a template, from an empty folder to a rollback, with the packed packages. One story, in order. */
 export function tellOfCreated(
@@ -134,7 +136,8 @@ export function tellOfCreated(
       const back = await project.fleet(["rollback", "--to", "1", "--yes"]);
       expect([back.code, back.code === 0 ? "" : back.text]).toEqual([0, ""]);
       expect(await called()).toMatch(first);
-      await project.close();
+      // The workspace has other projects: only this one ends.
+      await stop(join(project.dir, ".fleet/localnet"));
     });
   });
 }
