@@ -105,12 +105,19 @@ async function prepare(folder: string): Promise<void> {
 
 /** Builds the dist/ of `create-ao-fleet`. */
 async function prepareCreate(folder: string): Promise<void> {
-  rmSync(createDist(folder), { recursive: true, force: true });
+  restoreCreate(folder);
   await compile(folder, "tsconfig.create.json");
   copyTemplates(createDist(folder));
+  cpSync(join(folder, "LICENSE"), createLicence(folder));
+}
+
+function restoreCreate(folder: string): void {
+  rmSync(createDist(folder), { recursive: true, force: true });
+  rmSync(createLicence(folder), { force: true });
 }
 
 const createDist = (folder: string): string => join(folder, "create-ao-fleet", "dist");
+const createLicence = (folder: string): string => join(folder, "create-ao-fleet", "LICENSE");
 
 async function compile(folder: string, settings: string): Promise<void> {
   const compiler = join(folder, "node_modules", "typescript", "bin", "tsc");
@@ -152,7 +159,7 @@ if (import.meta.main) {
     prepare: () => prepare(packageDir),
     restore: () => restore(packageDir),
     "prepare-create": () => prepareCreate(packageDir),
-    "restore-create": () => rmSync(createDist(packageDir), { recursive: true, force: true }),
+    "restore-create": () => restoreCreate(packageDir),
   };
   const run = verbs[verb ?? ""];
   if (run === undefined)

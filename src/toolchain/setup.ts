@@ -60,17 +60,20 @@ function isEmbedded(file: string, name: string): boolean {
   return (settings?.config?.[`${name}:network`] ?? "local") === "local";
 }
 
-/** npm links the commands of dependencies, not a package's own: with this link, `npx fleet` does not query a registry. */
+/** npm links the commands of dependencies, not a package's own: with these links, `npx fleet` does not query a registry. */
 function linkFleet(): void {
-  if (!isRepository) return;
-  const link = join(packageDir, "node_modules", ".bin", "fleet");
-  if (existsSync(link) || !existsSync(join(packageDir, "src", "cli", "fleet.mjs"))) return;
-  if (lstatSync(link, { throwIfNoEntry: false })) rmSync(link);
-  try {
-    symlinkSync(join("..", "..", "src", "cli", "fleet.mjs"), link);
-  } catch (error) {
-    // Another set-up has just created it, or the file system has no links: npx also finds the command without it.
-    if (!(error instanceof Error && "code" in error)) throw error;
+  const program = join(packageDir, "src", "cli", "fleet.mjs");
+  if (!isRepository || !existsSync(program)) return;
+  for (const name of ["fleet", "ao-fleet"]) {
+    const link = join(packageDir, "node_modules", ".bin", name);
+    if (existsSync(link)) continue;
+    if (lstatSync(link, { throwIfNoEntry: false })) rmSync(link);
+    try {
+      symlinkSync(join("..", "..", "src", "cli", "fleet.mjs"), link);
+    } catch (error) {
+      // Another set-up has just created it, or the file system has no links: npx also finds the command without it.
+      if (!(error instanceof Error && "code" in error)) throw error;
+    }
   }
 }
 

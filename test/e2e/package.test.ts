@@ -90,7 +90,7 @@ describe("the package", () => {
     expect(code.filter((name) => /wallet\.json|passphrase|\.env|processes\/(?!lib\/)/.test(name))).toEqual(
       [],
     );
-    expect([...packed.files.values()].reduce((sum, size) => sum + size, 0)).toBeLessThan(6_000_000);
+    expect([...packed.files.values()].reduce((sum, size) => sum + size, 0)).toBeLessThan(5_500_000);
     // create-ao-fleet has the same templates, one command, and no network.
     const ofTemplates = (list: readonly string[]) =>
       list.filter((name) => name.startsWith("dist/templates/"));
@@ -106,7 +106,7 @@ describe("the package", () => {
           (name) => !/^dist\/src\/(cli|core|fleet|operations\/project|toolchain)\/[\w-]+\.js$/.test(name),
         )
         .sort(),
-    ).toEqual(["README.md", "package.json"]);
+    ).toEqual(["LICENSE", "README.md", "package.json"]);
   });
 
   it("leaves the repository's package.json unchanged", () => {
