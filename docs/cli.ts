@@ -2,7 +2,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Argument, Command, Option } from "commander";
-import { examplesOf } from "../src/cli/command.ts";
+import { examplesOf } from "../src/cli/examples.ts";
 import { EXIT_MEANING } from "../src/cli/exit.ts";
 import { realHost } from "../src/cli/host.ts";
 import { buildProgram } from "../src/cli/program.ts";

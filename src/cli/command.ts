@@ -5,6 +5,7 @@ import { FleetError } from "../core/errors.ts";
 import type { FleetSession } from "../fleet/fleet-session.ts";
 import type { OperationContext } from "../operations/context.ts";
 import type { Workspace } from "../operations/workspace/workspace.ts";
+import { type Examples, showExamples } from "./examples.ts";
 import { EXIT, type ExitCode, exitCodeOf } from "./exit.ts";
 import { type Host, withPlainQuestions } from "./host.ts";
 import { openLog } from "./log.ts";
@@ -40,8 +41,7 @@ interface CommandSpec<O extends z.ZodType> {
   readonly summary: string;
   /** The description in the command's help and on its page. */
   readonly description: string;
-  /** A command line, and what it does. */
-  readonly examples: readonly (readonly [string, string])[];
+  readonly examples: Examples;
   /** Whether it works on a stack. @default true */
   readonly stack?: boolean;
   /** Adds arguments and options. */
@@ -66,11 +66,6 @@ export const protectLeadingHyphen = (word: string): string =>
 const typed = (value: unknown): unknown =>
   typeof value === "string" ? value.replaceAll(MARK, "") : Array.isArray(value) ? value.map(typed) : value;
 
-const shown = new WeakMap<Command, CommandSpec<z.ZodType>["examples"]>();
-
-/** The examples of a command, for its page; empty for a command that `defineCommand` did not create. */
-export const examplesOf = (command: Command): CommandSpec<z.ZodType>["examples"] => shown.get(command) ?? [];
-
 /** Creates a command with the shared options. The only place where errors are printed and become exit codes. */
 export function defineCommand<O extends z.ZodType>(cli: Cli, spec: CommandSpec<O>): Command {
   const command = new Command(spec.name).summary(spec.summary).description(spec.description);
@@ -85,9 +80,8 @@ export function defineCommand<O extends z.ZodType>(cli: Cli, spec: CommandSpec<O
     .option("-C, --cwd <folder>", "project folder (default: the nearest one with a Pulumi.yaml)")
     .option("--json", "print one JSON document on stdout, and nothing else")
     .option("-q, --quiet", "print no progress on stderr")
-    .option("-v, --verbose", "print more details on stderr")
-    .addHelpText("after", examplesText(spec.examples));
-  shown.set(command, spec.examples);
+    .option("-v, --verbose", "print more details on stderr");
+  showExamples(command, spec.examples);
   return command.action(async () => {
     const raw = Object.fromEntries(
       Object.entries(command.opts()).map(([name, value]) => [name, typed(value)]),
@@ -177,13 +171,6 @@ export function groupOf(
   const group = new Command(name).summary(summary).description(description);
   for (const make of commands) group.addCommand(make(cli));
   return group;
-}
-
-/** The examples section of a command's help. */
-function examplesText(examples: readonly (readonly [string, string])[]): string {
-  if (examples.length === 0) return "";
-  const width = Math.max(...examples.map(([call]) => call.length));
-  return `\nExamples:\n${examples.map(([call, meaning]) => `  ${call.padEnd(width)}  ${meaning}`).join("\n")}`;
 }
 
 /** A commander parser of numbers. @param expected completes "Expected …." */

@@ -25,22 +25,26 @@ function asUnanswered(error: unknown): never {
   throw error instanceof Error && ENDED.has(error.name) ? new Unanswered() : error;
 }
 
-/** Asks a yes-or-no question. @throws Unanswered */
-export async function confirm({ stdin, stderr }: AskingStreams, question: string): Promise<boolean> {
+/** Asks for a line of text, without spaces around it. @throws Unanswered */
+export async function askText({ stdin, stderr }: AskingStreams, question: string): Promise<string> {
   const reader = createInterface({ input: stdin, output: stderr });
   // Without a terminal for the output, a question whose input ends is not answered at all.
   const closed = new Promise<never>((_, reject) => {
     reader.once("close", () => reject(new Unanswered()));
   });
   try {
-    const answer = await Promise.race([reader.question(`${question} [y/N] `), closed]);
-    return /^y(es)?$/i.test(answer.trim());
+    const answer = await Promise.race([reader.question(question), closed]);
+    return answer.trim();
   } catch (error) {
     return asUnanswered(error);
   } finally {
     reader.close();
   }
 }
+
+/** Asks a yes-or-no question. @throws Unanswered */
+export const confirm = async (streams: AskingStreams, question: string): Promise<boolean> =>
+  /^y(es)?$/i.test(await askText(streams, `${question} [y/N] `));
 
 /** Lets a person choose one of several values. @throws Unanswered */
 export async function choose<T>(

@@ -1,29 +1,13 @@
-/** What is installed on this machine, in which version, and how to fix what is missing. Changes nothing. */
-import { existsSync, readFileSync } from "node:fs";
+/** What is installed on this machine, in which version, what the project has, and how to fix what is missing. Changes nothing. */
+import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { FleetError } from "../core/errors.ts";
-import { backendFolder } from "./backend.ts";
-import { environment } from "./env.ts";
+import { checkProject } from "./doctor-project.ts";
+import type { Finding } from "./finding.ts";
 import { checkGo, findPip, requiredGo } from "./go.ts";
 import { isInstalled, launcherVersion } from "./install.ts";
 import { missingDependencies, nodeProblem, packagesProblem, pinnedNode } from "./packages.mjs";
-import { cliDir, type Env, isRepository, manifest, packageDir, passphraseFile, walletFile } from "./paths.ts";
-import { readProject } from "./project.ts";
+import { cliDir, type Env, isRepository, manifest, packageDir } from "./paths.ts";
 import { run } from "./run.ts";
-import { excessPermissions } from "./secrets.ts";
-
-/** The result of one check. */
-interface Finding {
-  /** Short and stable: `node`, `packages`, `pulumi CLI`, `go`, … */
-  readonly name: string;
-  /** False if `pulumi` would not work because of it. */
-  readonly ok: boolean;
-  readonly version?: string;
-  /** Its location, or the problem. Never a secret. */
-  readonly detail: string;
-  /** The fix, imperative; only if one is needed. */
-  readonly remedy?: string;
-}
 
 const SET_UP = "Run `npx fleet setup`: it creates what is missing.";
 
@@ -38,9 +22,7 @@ export async function doctor(projectDir: string = process.cwd(), env: Env = proc
     checkPackages(),
     cli,
     ...(await checkBuilders(env, cli.ok)),
-    checkProject(projectDir, env),
-    checkSecret("dev passphrase", passphraseFile(projectDir)),
-    checkSecret("dev wallet", walletFile(projectDir)),
+    ...checkProject(projectDir, env),
   ];
 }
 
@@ -114,37 +96,4 @@ async function checkBuilders(env: Env, cliIsThere: boolean): Promise<Finding[]> 
       ? { name: "pip", ok: true, version: pip.version.replace(/^pip /, ""), detail: "can install Go" }
       : { name: "pip", ok: cliIsThere || go.ok, detail: `none found${needed}` },
   ];
-}
-
-function checkProject(projectDir: string, env: Env): Finding {
-  const name = "backend";
-  try {
-    const { backendDir } = readProject(projectDir);
-    const url = { ...env, ...environment(projectDir, env) }.PULUMI_BACKEND_URL;
-    if (url === undefined) return { name, ok: true, detail: "the one selected by `pulumi login`" };
-    if (
-      backendDir !== undefined &&
-      backendFolder(url, projectDir) === backendDir &&
-      !existsSync(backendDir)
-    ) {
-      return { name, ok: false, detail: `${backendDir} is missing`, remedy: SET_UP };
-    }
-    return { name, ok: true, detail: url };
-  } catch (error) {
-    if (!(error instanceof FleetError)) throw error;
-    const [{ what, at, remedy }] = error.problems;
-    return { name, ok: false, detail: at === undefined ? what : `${what} (${at})`, remedy };
-  }
-}
-
-function checkSecret(name: string, file: string): Finding {
-  if (!existsSync(file)) return { name, ok: false, detail: `${file} is missing`, remedy: SET_UP };
-  const wide = excessPermissions(file);
-  if (wide !== undefined) {
-    return { name, ok: false, detail: `${file} has mode ${wide}`, remedy: `Run \`chmod 600 ${file}\`.` };
-  }
-  if (readFileSync(file).length === 0) {
-    return { name, ok: false, detail: `${file} is empty`, remedy: "Remove it, then run `npx fleet setup`." };
-  }
-  return { name, ok: true, detail: file };
 }

@@ -5,6 +5,9 @@
  *
  *     prepack:  node src/toolchain/pack.ts prepare
  *     postpack: node src/toolchain/pack.ts restore
+ *
+ * `create-ao-fleet` is a package of its own, which contains one command of the same sources, and the templates. Its package.json is published
+ * as it is.
  */
 import { cpSync, existsSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -12,6 +15,7 @@ import { FleetError } from "../core/errors.ts";
 import { replaceFileSync } from "../core/replace-file.ts";
 import { packageDir } from "./paths.ts";
 import { runHere } from "./run.ts";
+import { packedPath, templateFiles, templateNames } from "./templates.ts";
 
 /** Files that are read, started or imported at run time, in addition to the compiler's output. */
 const ASSETS = [
@@ -83,12 +87,7 @@ async function prepare(folder: string): Promise<void> {
   // A killed run may have left the published one.
   restore(folder);
   const dist = join(folder, "dist");
-  rmSync(dist, { recursive: true, force: true });
-  const compiler = join(folder, "node_modules", "typescript", "bin", "tsc");
-  const code = await runHere(process.execPath, [compiler, "-p", join(folder, "tsconfig.package.json")], {
-    cwd: folder,
-  });
-  if (code !== 0) throw failed("The package could not be compiled.", `tsc ended with code ${code}`);
+  await compile(folder, "tsconfig.package.json");
   for (const file of globSync("**/*.d.ts", { cwd: dist })) {
     const path = join(dist, file);
     // The compiler keeps `.ts` endings in declarations, which older compilers do not resolve.
@@ -98,11 +97,43 @@ async function prepare(folder: string): Promise<void> {
     mkdirSync(dirname(join(dist, file)), { recursive: true });
     cpSync(join(folder, file), join(dist, file));
   }
+  copyTemplates(dist);
   const source = readFileSync(join(folder, "package.json"), "utf8");
   const manifest = JSON.parse(source) as Manifest;
   mkdirSync(dirname(keptIn(folder)), { recursive: true });
   writeFileSync(keptIn(folder), source);
   replaceManifest(folder, `${JSON.stringify(publishedManifest(manifest), null, 2)}\n`);
+}
+
+/** Builds the dist/ of `create-ao-fleet`. */
+async function prepareCreate(folder: string): Promise<void> {
+  restoreCreate(folder);
+  await compile(folder, "tsconfig.create.json");
+  copyTemplates(createDist(folder));
+  cpSync(join(folder, "LICENSE"), createLicence(folder));
+}
+
+function restoreCreate(folder: string): void {
+  rmSync(createDist(folder), { recursive: true, force: true });
+  rmSync(createLicence(folder), { force: true });
+}
+
+const createDist = (folder: string): string => join(folder, "create-ao-fleet", "dist");
+const createLicence = (folder: string): string => join(folder, "create-ao-fleet", "LICENSE");
+
+async function compile(folder: string, settings: string): Promise<void> {
+  const compiler = join(folder, "node_modules", "typescript", "bin", "tsc");
+  const code = await runHere(process.execPath, [compiler, "-p", join(folder, settings)], { cwd: folder });
+  if (code !== 0) throw failed("The package could not be compiled.", `tsc ended with code ${code}`);
+}
+
+function copyTemplates(dist: string): void {
+  for (const template of templateNames())
+    for (const [path, text] of templateFiles(template)) {
+      const file = join(dist, packedPath(template, path));
+      mkdirSync(dirname(file), { recursive: true });
+      writeFileSync(file, text);
+    }
 }
 
 /** Removes dist/ and restores the repository's package.json, unless that has already been done. */
@@ -126,7 +157,14 @@ function failed(what: string, got: string): FleetError {
 
 if (import.meta.main) {
   const [verb] = process.argv.slice(2);
-  if (verb === "prepare") await prepare(packageDir);
-  else if (verb === "restore") restore(packageDir);
-  else throw failed("Unknown verb: expected prepare or restore.", `${verb}`);
+  const verbs: Readonly<Record<string, () => void | Promise<void>>> = {
+    prepare: () => prepare(packageDir),
+    restore: () => restore(packageDir),
+    "prepare-create": () => prepareCreate(packageDir),
+    "restore-create": () => restoreCreate(packageDir),
+  };
+  const run = verbs[verb ?? ""];
+  if (run === undefined)
+    throw failed(`Unknown verb: expected one of ${Object.keys(verbs).join(", ")}.`, `${verb}`);
+  await run();
 }

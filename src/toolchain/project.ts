@@ -30,7 +30,7 @@ export function readProject(projectDir: string): Project {
       code: "PROJECT_UNREADABLE",
       what: "There is no Pulumi.yaml in this folder.",
       at: file,
-      remedy,
+      remedy: "Run this in the folder of a Pulumi project, or write a new one: `npx ao-fleet init <folder>`.",
     });
   }
   const parsed = settings.safeParse(settingsFile(file, parse));

@@ -1,5 +1,5 @@
 /** Set-up from a clone to a working `npx pulumi up`, except the npm packages (see packages.mjs). */
-import { existsSync, lstatSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, lstatSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parse } from "yaml";
@@ -24,14 +24,28 @@ export async function setUp(projectDir: string, log: Log = toStderr): Promise<In
   linkFleet();
   const { name } = readProject(projectDir);
   await ensureSecrets(projectDir, log);
-  // The folder contains secrets, state and wallets, so it ignores itself.
-  writeOnce(join(privateDir(projectDir), ".gitignore"), "*\n");
-  const settings = readFileSync(join(packageDir, "src", "toolchain", "dev-stack.yaml"), "utf8");
-  writeOnce(join(projectDir, "Pulumi.dev.yaml"), settings.replaceAll("ao-fleet:", `${name}:`));
-  makeBackend(projectDir);
-  const [method] = await Promise.all([ensureCli({ log }), fetchImages(projectDir, name, log)]);
+  writeOnce(join(projectDir, "Pulumi.dev.yaml"), devSettings(name));
+  const [method] = await Promise.all([prepareProject(projectDir, log), fetchImages(projectDir, name, log)]);
   return method;
 }
+
+/** The part that every stack needs: the CLI, and the folder of a file backend. */
+export function prepareProject(projectDir: string, log: Log): Promise<InstallMethod> {
+  makeBackend(projectDir);
+  mkdirSync(privateDir(projectDir), { recursive: true, mode: 0o700 });
+  ignoreAllIn(privateDir(projectDir));
+  return ensureCli({ log });
+}
+
+/** A folder with secrets, state or wallets ignores itself. */
+export const ignoreAllIn = (folder: string): void => writeOnce(join(folder, ".gitignore"), "*\n");
+
+/** The settings of a stack on the embedded network. @param project the project's name */
+export const devSettings = (project: string): string =>
+  readFileSync(join(packageDir, "src", "toolchain", "dev-stack.yaml"), "utf8").replaceAll(
+    "ao-fleet:",
+    `${project}:`,
+  );
 
 /** A failure is only reported: the network itself asks for the images again when it starts, and then fails with the reason. */
 async function fetchImages(projectDir: string, name: string, log: Log): Promise<void> {
@@ -46,22 +60,25 @@ function isEmbedded(file: string, name: string): boolean {
   return (settings?.config?.[`${name}:network`] ?? "local") === "local";
 }
 
-/** npm links the commands of dependencies, not a package's own: with this link, `npx fleet` does not query a registry. */
+/** npm links the commands of dependencies, not a package's own: with these links, `npx fleet` does not query a registry. */
 function linkFleet(): void {
-  if (!isRepository) return;
-  const link = join(packageDir, "node_modules", ".bin", "fleet");
-  if (existsSync(link) || !existsSync(join(packageDir, "src", "cli", "fleet.mjs"))) return;
-  if (lstatSync(link, { throwIfNoEntry: false })) rmSync(link);
-  try {
-    symlinkSync(join("..", "..", "src", "cli", "fleet.mjs"), link);
-  } catch (error) {
-    // Another set-up has just created it, or the file system has no links: npx also finds the command without it.
-    if (!(error instanceof Error && "code" in error)) throw error;
+  const program = join(packageDir, "src", "cli", "fleet.mjs");
+  if (!isRepository || !existsSync(program)) return;
+  for (const name of ["fleet", "ao-fleet"]) {
+    const link = join(packageDir, "node_modules", ".bin", name);
+    if (existsSync(link)) continue;
+    if (lstatSync(link, { throwIfNoEntry: false })) rmSync(link);
+    try {
+      symlinkSync(join("..", "..", "src", "cli", "fleet.mjs"), link);
+    } catch (error) {
+      // Another set-up has just created it, or the file system has no links: npx also finds the command without it.
+      if (!(error instanceof Error && "code" in error)) throw error;
+    }
   }
 }
 
 /** Never overwrites: an existing file belongs to the user. (Pulumi stores the passphrase's salt in a stack's file, so the dev stack's is not committed.) */
-function writeOnce(file: string, text: string): void {
+export function writeOnce(file: string, text: string): void {
   if (existsSync(file)) return;
   try {
     writeFileSync(file, text, { flag: "wx" });

@@ -9,9 +9,11 @@ const root = join(dirname(fileURLToPath(import.meta.url)), "../..");
 const program = await documentedProgram();
 
 test("every `fleet` command line in the documents is accepted by the command", () => {
-  const pages = globSync(["*.md", "docs/**/*.md", "examples/**/*.md"], { cwd: root });
+  const pages = globSync(["*.md", "docs/**/*.md", "examples/**/*.md", "templates/*/README.md"], {
+    cwd: root,
+  });
   const calls = pages.flatMap((page) =>
-    [...readFileSync(join(root, page), "utf8").matchAll(/npx fleet ([^`\n|]+)/g)].map(([, rest]) => ({
+    [...readFileSync(join(root, page), "utf8").matchAll(/npx (?:ao-)?fleet ([^`\n|]+)/g)].map(([, rest]) => ({
       page,
       words: (rest ?? "")
         .replace(/\s+#.*|[;)].*|→.*/, "")

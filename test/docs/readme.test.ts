@@ -64,7 +64,9 @@ describe("the documents", () => {
   });
 
   test("every script, program and test that the documents name exists", () => {
-    const { scripts } = JSON.parse(read("package.json"));
+    // Pages also name the scripts that a project of a template has.
+    const manifests = ["package.json", ...globSync("templates/*/package.json", { cwd: root })];
+    const scripts = Object.assign({}, ...manifests.map((file) => JSON.parse(read(file)).scripts));
     const pages = globSync(["*.md", "docs/**/*.md"], { cwd: root }).filter((page) => page !== "CHANGELOG.md");
     const missing = pages.flatMap((page) => {
       const text = read(page);

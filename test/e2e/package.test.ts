@@ -1,14 +1,16 @@
 import { randomUUID } from "node:crypto";
-import { existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createSigner } from "@permaweb/aoconnect/node";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { parse } from "yaml";
 import { type LocalNetworkInfo, status } from "../../src/localnet/index.ts";
 import { packageDir } from "../../src/toolchain/paths.ts";
 import { makeJwk } from "../ao/wallets.ts";
-import { installed, type Packed, type PackedProject, pack, runIn } from "./packed.ts";
+import { byPulumiNew, tellOfCreated } from "./created.ts";
+import { addTypescript, installed, type Packed, type PackedProject, pack, runIn } from "./packed.ts";
 import { plainClient } from "./player.ts";
 import { classicProject, ownProject } from "./two-processes.ts";
 
@@ -81,16 +83,33 @@ describe("the package", () => {
       (name) => !/^(dist\/|package\.json$|README\.md$|LICENSE$|CHANGELOG\.md$)/.test(name),
     );
     expect(other).toEqual([]);
-    const kinds = new Set(names.map((name) => /(\.d)?\.\w+$/.exec(name)?.[0]));
+    const code = names.filter((name) => !name.startsWith("dist/templates/"));
+    const kinds = new Set(code.map((name) => /(\.d)?\.\w+$/.exec(name)?.[0]));
     expect(kinds).not.toContain(".ts");
     const rooms = new Set(names.map((name) => /^dist\/([^/]+)/.exec(name)?.[1] ?? ""));
     expect(
       [...rooms].filter((room) => /^(test|docs|bench|examples|build|scripts|node_modules)$/.test(room)),
     ).toEqual([]);
-    expect(names.filter((name) => /wallet\.json|passphrase|\.env|processes\/(?!lib\/)/.test(name))).toEqual(
+    expect(code.filter((name) => /wallet\.json|passphrase|\.env|processes\/(?!lib\/)/.test(name))).toEqual(
       [],
     );
-    expect([...packed.files.values()].reduce((sum, size) => sum + size, 0)).toBeLessThan(5_000_000);
+    expect([...packed.files.values()].reduce((sum, size) => sum + size, 0)).toBeLessThan(5_500_000);
+    // create-ao-fleet has the same templates, one command, and no network.
+    const ofTemplates = (list: readonly string[]) =>
+      list.filter((name) => name.startsWith("dist/templates/"));
+    expect(ofTemplates(packed.create.files)).toEqual(ofTemplates(names));
+    expect(ofTemplates(names)).toEqual(
+      expect.arrayContaining(["minimal/gitignore", "game/index.ts"].map((path) => `dist/templates/${path}`)),
+    );
+    const rest = packed.create.files.filter((name) => !name.startsWith("dist/templates/"));
+    expect(rest).toContain("dist/src/cli/create.js");
+    expect(
+      rest
+        .filter(
+          (name) => !/^dist\/src\/(cli|core|fleet|operations\/project|toolchain)\/[\w-]+\.js$/.test(name),
+        )
+        .sort(),
+    ).toEqual(["LICENSE", "README.md", "package.json"]);
   });
 
   it("leaves the repository's package.json unchanged", () => {
@@ -317,9 +336,33 @@ describe("a fleet of two in a separate project, from nothing to destroyed", () =
   });
 });
 
+tellOfCreated("service", "mainnet", () => project);
+
+describe("npm create", () => {
+  it("names what is wrong, writes nothing, and ends with code 1", async () => {
+    const bin = join(project.top, "node_modules/.bin/create-ao-fleet");
+    const ran = await runIn(top, bin, ["new", "--template", "tokn", "--package-manager", "nmp"]);
+    expect(ran.code).toBe(1);
+    expect(ran.text).toMatch(/perhaps "token".*[\s\S]*\[PACKAGE_MANAGER_UNKNOWN\]/);
+    expect((await runIn(top, bin, ["--tempalte", "token"])).code).toBe(2);
+    expect(existsSync(join(top, "new"))).toBe(false);
+  });
+
+  it("and pulumi new write the same files", async () => {
+    const folder = await byPulumiNew(project, join(packageDir, "templates", "minimal"), "shop");
+    const text = (path: string) => readFileSync(join(folder, path), "utf8");
+    expect(text("Pulumi.yaml")).toMatch(/^name: shop$/m);
+    expect(parse(text("Pulumi.yaml"))).not.toHaveProperty("template");
+    expect(text("index.ts")).toContain('Fleet.create("shop"');
+    expect(text("Pulumi.staging.yaml")).toContain("shop:walletPath: wallets/staging.json");
+    expect(text(".gitignore")).toContain("wallets/");
+    expect(existsSync(join(folder, "processes/hello/process.lua"))).toBe(true);
+  });
+});
+
 it("a CommonJS project that Pulumi compiles works too, with checked types", async () => {
   const classic = await project.neighbour("classic", classicProject);
-  symlinkSync(join(packageDir, "node_modules/typescript"), join(project.top, "node_modules/typescript"));
+  addTypescript(project);
   expect(await classic.fleet(["setup"])).toMatchObject({ code: 0 });
   await classic.enter();
   await classic.pulumi(["stack", "init", "dev"]);

@@ -1,5 +1,14 @@
 import { execFile } from "node:child_process";
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, delimiter, dirname, join, relative } from "node:path";
 import { list } from "tar";
@@ -54,10 +63,13 @@ async function must(cwd: string, command: string, args: readonly string[]): Prom
   return ran.text;
 }
 
-/** A tarball and its files. */
+/** The tarballs and their files. */
 export interface Packed {
   readonly tarball: string;
+  /** Path → size. */
   readonly files: ReadonlyMap<string, number>;
+  /** The package `create-ao-fleet`, and the paths in it. */
+  readonly create: { readonly tarball: string; readonly files: readonly string[] };
   /** The repository's package.json after packing. */
   readonly after: string;
 }
@@ -74,14 +86,25 @@ export async function pack(top: string): Promise<Packed> {
     writeFileSync(join(copy, file), "private");
   }
   symlinkSync(join(packageDir, "node_modules"), join(copy, "node_modules"));
-  const printed = await must(copy, "npm", ["pack", "--loglevel=error", "--pack-destination", top]);
+  const { tarball, files } = await packIn(copy, top);
+  const create = await packIn(join(copy, "create-ao-fleet"), top);
+  return {
+    tarball,
+    files,
+    create: { tarball: create.tarball, files: [...create.files.keys()] },
+    after: readFileSync(join(copy, "package.json"), "utf8"),
+  };
+}
+
+async function packIn(folder: string, top: string): Promise<{ tarball: string; files: Map<string, number> }> {
+  const printed = await must(folder, "npm", ["pack", "--loglevel=error", "--pack-destination", top]);
   const tarball = join(top, printed.trim().split("\n").at(-1) ?? "");
   const files = new Map<string, number>();
   await list({
     file: tarball,
     onReadEntry: ({ path, size }) => void files.set(path.replace(/^package\//, ""), size),
   });
-  return { tarball, files, after: readFileSync(join(copy, "package.json"), "utf8") };
+  return { tarball, files };
 }
 
 /** A project that depends on the tarball, in a workspace whose root has all packages; its paths contain spaces and other special characters. */
@@ -97,13 +120,17 @@ export interface PackedProject extends Project {
 
 /** Installs it and writes the files; nothing is set up. */
 export async function installed(
-  { tarball }: Packed,
+  { tarball, create }: Packed,
   name: string,
   files: Record<string, string>,
 ): Promise<PackedProject> {
   const top = mkdtempSync(join(tmpdir(), "eigene Flotte größer 艦隊 "));
-  cpSync(tarball, join(top, basename(tarball)));
-  writeFileSync(join(top, "package.json"), JSON.stringify({ private: true, workspaces: ["projects/*"] }));
+  for (const each of [tarball, create.tarball]) cpSync(each, join(top, basename(each)));
+  const tools = { "create-ao-fleet": `file:${basename(create.tarball)}` };
+  writeFileSync(
+    join(top, "package.json"),
+    JSON.stringify({ private: true, workspaces: ["projects/*"], dependencies: tools }),
+  );
   const { dependencies } = JSON.parse(readFileSync(join(packageDir, "package.json"), "utf8"));
   const project = projectOf(top, name, {
     "package.json": JSON.stringify({
@@ -118,6 +145,12 @@ export async function installed(
   });
   await must(top, "npm", ["install", "--prefer-offline", "--no-audit", "--no-fund", "--loglevel=error"]);
   return project;
+}
+
+/** Adds the compiler to the packages of a workspace, in the version that the templates depend on. */
+export function addTypescript({ top }: Pick<PackedProject, "top">): void {
+  const place = join(top, "node_modules", "typescript");
+  if (!existsSync(place)) symlinkSync(join(packageDir, "node_modules", "typescript"), place);
 }
 
 function projectOf(top: string, name: string, files: Record<string, string>): PackedProject {

@@ -286,6 +286,48 @@ describe("the doctor", () => {
     expect(byName.get("pip")).toMatchObject({ ok: false, detail: "none found" });
   });
 
+  test("speaks of the project that it is run in, and of the secrets of its other stacks", async () => {
+    mkdirSync(box.file("node_modules/ao-fleet"), { recursive: true });
+    writeFileSync(box.file("node_modules/ao-fleet/package.json"), "{}");
+    writeFileSync(box.file("Pulumi.staging.yaml"), "config:\n  tried:walletPath: wallets/staging.json\n");
+    mkdirSync(box.file("wallets"));
+    writeFileSync(box.file("wallets/staging.json"), "{}", { mode: 0o644 });
+    const findings = await doctor(box.dir, box.env);
+    expect(findings).toContainEqual({ name: "project", ok: true, detail: `tried in ${box.dir}` });
+    expect(findings).toContainEqual({
+      name: "staging passphrase",
+      ok: true,
+      detail: "not on this machine; npx fleet stack init staging needs .fleet/staging-passphrase",
+    });
+    expect(findings.find(({ name }) => name === "staging wallet")).toMatchObject({
+      ok: false,
+      detail: `${box.file("wallets/staging.json")} has mode 644`,
+    });
+    rmSync(box.file("node_modules"), { recursive: true });
+    expect((await doctor(box.dir, box.env)).find(({ name }) => name === "project")).toMatchObject({
+      ok: false,
+      remedy: expect.stringContaining("npm install ao-fleet"),
+    });
+  });
+
+  test("outside of a project misses the project, and nothing else of one", async () => {
+    rmSync(box.file("Pulumi.yaml"));
+    const findings = await doctor(box.dir, box.env);
+    expect(findings.map(({ name }) => name)).toEqual([
+      "node",
+      "packages",
+      "pulumi CLI",
+      "go",
+      "pip",
+      "project",
+    ]);
+    expect(findings.at(-1)).toMatchObject({
+      ok: false,
+      detail: `There is no Pulumi.yaml in this folder. (${box.file("Pulumi.yaml")})`,
+      remedy: expect.stringContaining("npx ao-fleet init"),
+    });
+  });
+
   test("finds a secret that others can read", async () => {
     mkdirSync(box.file(".fleet"));
     writeFileSync(walletFile(box.dir), "{}", { mode: 0o600 });

@@ -58,7 +58,7 @@ export const pulumiRunner = (log: (line: string) => void): PulumiRunner => ({
 });
 
 /** The stack's own name, without organization and project. */
-const shortName = (name: string): string => name.split("/").at(-1) ?? name;
+export const shortName = (name: string): string => name.split("/").at(-1) ?? name;
 
 /**
  * The stack that a command works on: the one named, the one in PULUMI_STACK, the selected one, the only one, or `dev`.
@@ -89,7 +89,10 @@ export async function stackName(
 const StacksSchema = z.array(z.looseObject({ name: z.string(), current: z.boolean().optional() }));
 
 /** The stacks of the project in its backend. @throws FleetError STACKS_UNREADABLE */
-async function listStacks(host: PulumiRunner, workspace: Workspace): Promise<z.infer<typeof StacksSchema>> {
+export async function listStacks(
+  host: PulumiRunner,
+  workspace: Workspace,
+): Promise<z.infer<typeof StacksSchema>> {
   const answer = await host.pulumi(workspace, ["stack", "ls", "--json"]);
   const stacks = StacksSchema.safeParse(answer.code === 0 ? jsonIn(answer.stdout) : undefined);
   if (stacks.success) return stacks.data;
@@ -135,11 +138,21 @@ async function ensureStack(workspace: Workspace, name: string): Promise<void> {
       got: name,
       expected:
         stacks.length > 0 ? `one of ${stacks.map((stack) => shortName(stack.name)).join(", ")}` : "a stack",
-      remedy: `Fix the name, or create the stack: npx pulumi stack init ${name}`,
+      remedy: `Fix the name, or create the stack: npx fleet stack init ${name}`,
     });
   }
+  await createStack(workspace, name);
+}
+
+/**
+ * Creates a stack in the project's backend.
+ *
+ * @param isSelected whether it becomes the stack of a bare `pulumi`. @default false
+ * @throws FleetError STACK_NOT_MADE
+ */
+export async function createStack(workspace: Workspace, name: string, isSelected = false): Promise<void> {
   const options = { cwd: workspace.projectDir, env: workspace.env };
-  const made = await initStack(workspace.pulumi, name, options, ["--no-select"]);
+  const made = await initStack(workspace.pulumi, name, options, isSelected ? [] : ["--no-select"]);
   if (made.code === 0) return;
   throw new FleetError({
     code: "STACK_NOT_MADE",
