@@ -1,4 +1,4 @@
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { type Journal, openJournal, temporaryJournal } from "../../ao/journal/index.ts";
 import { loadWallet, type Wallet } from "../../ao/wallet.ts";
 import { FleetError, tolerate } from "../../core/errors.ts";
@@ -10,7 +10,7 @@ import { withPinnedNode } from "../../fleet/node-lock.ts";
 import { openSession } from "../../fleet/session/open.ts";
 import { readRunRequest } from "../../fleet/session/run-request.ts";
 import { type Scope, scopeIn } from "../../fleet/session/scope.ts";
-import { walletSource } from "../../fleet/session/wallet.ts";
+import { type WalletSource, walletSource } from "../../fleet/session/wallet.ts";
 import { networkOf, readStackConfig, type StackConfig } from "./stack-config.ts";
 import { exportedState } from "./stack-reads.ts";
 import { pulumiRunner, secretOf, type Workspace } from "./workspace.ts";
@@ -78,12 +78,16 @@ async function openCliJournal(
 const ticksPath = ({ home, project, stack }: Scope): string =>
   join(home, "monitor", `${project}.${stack}.ticks.jsonl`);
 
-/** The wallet that the providers choose. */
-async function walletOf(workspace: Workspace, config: StackConfig): Promise<Wallet> {
+/** The wallet that the providers choose. @throws FleetError WALLET_LOCKED, and as `walletSource` */
+export async function stackWallet(workspace: Workspace, config: StackConfig): Promise<WalletSource> {
   const secret = config.isSecret("wallet") ? await decryptedWallet(workspace, config.stack) : undefined;
   const get = (key: string) => (key === "wallet" ? secret : undefined) ?? config.get(key);
-  const source = walletSource({ get }, readRunRequest(workspace.env), config.stack);
-  return loadWallet("path" in source ? { path: resolve(workspace.projectDir, source.path) } : source);
+  const { env, projectDir: folder } = workspace;
+  return walletSource({ get }, { env, folder, stack: config.stack });
+}
+
+async function walletOf(workspace: Workspace, config: StackConfig): Promise<Wallet> {
+  return loadWallet(await stackWallet(workspace, config));
 }
 
 async function decryptedWallet(workspace: Workspace, stack: string): Promise<string> {
