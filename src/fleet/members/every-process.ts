@@ -1,7 +1,11 @@
 import { join } from "node:path";
 import { readJournal } from "../../ao/journal/index.ts";
+import { budgetOf } from "../../core/budget.ts";
 import type { FleetSession } from "../fleet-session.ts";
 import { incarnationsOf } from "./members.ts";
+
+/** Seconds for the question whether a process exists. */
+const EXISTS_SECONDS = 30;
 
 /** An AO process of a stack: the one of a member, or another revision that is kept. */
 export interface StackProcess {
@@ -34,8 +38,14 @@ export async function everyProcess(fleet: FleetSession): Promise<StackProcess[]>
   for (const { name, generation, lib } of members) {
     for (const held of revisions[name] ?? [])
       add(name, held.processId, held.generation ?? generation, lib !== false, true);
+    // The journal outlives an embedded network that was reset.
     for (const made of incarnationsOf(entries, scope, name))
-      if (!made.retired && !made.unsent) add(name, made.processId, made.generation, lib !== false, true);
+      if (
+        !made.retired &&
+        !made.unsent &&
+        (await session.ao.exists(made.processId, budgetOf(EXISTS_SECONDS)))
+      )
+        add(name, made.processId, made.generation, lib !== false, true);
   }
   return [...found.values()];
 }

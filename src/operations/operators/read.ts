@@ -35,7 +35,7 @@ export interface Act {
   readonly status?: string;
 }
 
-export interface Operators {
+interface Operators {
   readonly operators: readonly Operator[];
   /** Newest first; undefined if the fleet has no ledger, or it could not be read. */
   readonly acts?: readonly Act[];

@@ -66,7 +66,7 @@ export async function planRotation(
     process,
     owner: await ownerOf(fleet.session, process, budgetOf(seconds)),
   }));
-  throwAll(asked.flatMap(({ process, owner }) => problemOf(process, owner, from, to)));
+  throwAll(asked.flatMap(({ process, owner }) => rotationProblem(process, owner, from, to)));
   const whose = (address: string) =>
     asked.flatMap(({ process, owner }) =>
       owner.is === "KNOWN" && owner.address === address ? [process] : [],
@@ -105,7 +105,12 @@ async function belonging(
 }
 
 /** Why a process cannot be part of a rotation. Pure. */
-function problemOf({ name, processId }: StackProcess, owner: Owner, from: string, to: string): Problem[] {
+export function rotationProblem(
+  { name, processId }: StackProcess,
+  owner: Owner,
+  from: string,
+  to: string,
+): Problem[] {
   if (owner.is === "UNKNOWN")
     return [
       {
