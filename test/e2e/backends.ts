@@ -57,7 +57,7 @@ interface S3Server {
 /** A bucket `team` of a store with S3's protocol. */
 export async function s3(): Promise<Backend> {
   const directory = mkdtempSync(join(tmpdir(), "fleet-s3-"));
-  const Server = servers()("@20minutes/s3rver").default ?? servers()("@20minutes/s3rver");
+  const Server = servers()("@20minutes/s3rver");
   const options = {
     address: "127.0.0.1",
     port: 0,

@@ -3,6 +3,7 @@ import type { Command } from "commander";
 import { z } from "zod";
 import { isAddress } from "../../core/address.ts";
 import { amount } from "../../core/amount.ts";
+import { WALLET_KEYS } from "../../fleet/session/wallet.ts";
 import { newOwner, planRotation, type RotationPlan, rotate } from "../../operations/operators/rotate.ts";
 import { freeStack } from "../../operations/recover/free-stack.ts";
 import { readStackConfig } from "../../operations/workspace/stack-config.ts";
@@ -84,7 +85,9 @@ function planLines({ from, to, left, done, unnamed, ruined }: RotationPlan): str
 async function settle(context: Context, stack: string, given: string): Promise<string | undefined> {
   const { host, out, projectDir } = context;
   const config = readStackConfig(projectDir, stack);
-  const isFile = !["signer", "walletFrom", "wallet"].some((key) => config.get(key) ?? config.isSecret(key));
+  const isFile = !WALLET_KEYS.some(
+    (key) => key !== "walletPath" && (config.get(key) !== undefined || config.isSecret(key)),
+  );
   if (isAddress(given) || !isFile) {
     out.note(
       "Configure the new wallet before the next deployment: walletPath, walletFrom or signer in the stack's settings.",

@@ -42,7 +42,7 @@ const EXPECTED = {
 } as const;
 
 /** Settings that name a wallet. One is set; only `wallet` and `walletPath` may be set together. */
-const KEYS = ["signer", "walletFrom", "wallet", "walletPath"] as const;
+export const WALLET_KEYS = ["signer", "walletFrom", "wallet", "walletPath"] as const;
 
 /**
  * The source of the stack's wallet: the signer, else what `walletFrom` names, else the secret `wallet`, else the file of `walletPath` or of
@@ -52,7 +52,7 @@ const KEYS = ["signer", "walletFrom", "wallet", "walletPath"] as const;
  */
 export function walletSource(config: StackSettings, place: Place = {}): WalletSource {
   const { env = process.env, folder = process.cwd(), stack } = place;
-  const given = KEYS.filter((key) => config.get(key) !== undefined);
+  const given = WALLET_KEYS.filter((key) => config.get(key) !== undefined);
   assertOne(given, stack);
   const runs = { folder, env };
   if (given[0] === "signer") return { signer: { ...parsed(config, "signer", SignerSchema, stack), ...runs } };

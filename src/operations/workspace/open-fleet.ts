@@ -10,7 +10,7 @@ import { withPinnedNode } from "../../fleet/node-lock.ts";
 import { openSession } from "../../fleet/session/open.ts";
 import { readRunRequest } from "../../fleet/session/run-request.ts";
 import { type Scope, scopeIn } from "../../fleet/session/scope.ts";
-import { type WalletSource, walletSource } from "../../fleet/session/wallet.ts";
+import { WALLET_KEYS, type WalletSource, walletSource } from "../../fleet/session/wallet.ts";
 import { networkOf, readStackConfig, type StackConfig } from "./stack-config.ts";
 import { exportedState } from "./stack-reads.ts";
 import { pulumiRunner, secretOf, type Workspace } from "./workspace.ts";
@@ -80,8 +80,10 @@ const ticksPath = ({ home, project, stack }: Scope): string =>
 
 /** The wallet that the providers choose. @throws FleetError WALLET_LOCKED, and as `walletSource` */
 export async function stackWallet(workspace: Workspace, config: StackConfig): Promise<WalletSource> {
-  const secret = config.isSecret("wallet") ? await decryptedWallet(workspace, config.stack) : undefined;
-  const get = (key: string) => (key === "wallet" ? secret : undefined) ?? config.get(key);
+  const secrets: Record<string, string> = {};
+  for (const key of WALLET_KEYS)
+    if (config.isSecret(key)) secrets[key] = await decrypted(workspace, config.stack, key);
+  const get = (key: string) => secrets[key] ?? config.get(key);
   const { env, projectDir: folder } = workspace;
   return walletSource({ get }, { env, folder, stack: config.stack });
 }
@@ -90,9 +92,9 @@ async function walletOf(workspace: Workspace, config: StackConfig): Promise<Wall
   return loadWallet(await stackWallet(workspace, config));
 }
 
-async function decryptedWallet(workspace: Workspace, stack: string): Promise<string> {
-  const jwk = await secretOf(workspace, stack, "wallet");
-  if (jwk !== undefined) return jwk;
+async function decrypted(workspace: Workspace, stack: string, key: string): Promise<string> {
+  const value = await secretOf(workspace, stack, key);
+  if (value !== undefined) return value;
   throw new FleetError({
     code: "WALLET_LOCKED",
     what: `Cannot decrypt the wallet of the stack ${stack}.`,
