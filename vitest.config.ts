@@ -39,6 +39,7 @@ const TOGETHER = [
   "test/localnet/pure.test.ts",
   "test/monitor/{alert-book,crons,dashboard,driven-cron,figures,interval,ledger-copy,ledger-restart,rules,settings,store,ticked}.test.ts",
   "test/move/carried.test.ts",
+  "test/operators/rights.test.ts",
   "test/processes/generated.test.ts",
   "test/providers/{drift-codes,replies,taken-members}.test.ts",
   "test/query/records.test.ts",

@@ -5,7 +5,7 @@ import { budgetOf } from "../src/core/budget.ts";
 import type { Problem } from "../src/core/errors.ts";
 import { settleAll } from "../src/core/settle-all.ts";
 import type { StackSettings } from "../src/fleet/session/session.ts";
-import { type WalletSource, walletSource } from "../src/fleet/session/wallet.ts";
+import { walletSource } from "../src/fleet/session/wallet.ts";
 import type { PlannedNeeds } from "./needs.ts";
 
 /** Seconds that a preview waits for units that do not answer. */
@@ -59,6 +59,5 @@ async function lookAt(
 }
 
 async function walletOf(config: StackSettings): Promise<Wallet> {
-  const source: WalletSource = walletSource(config);
-  return loadWallet(source);
+  return loadWallet(walletSource(config), { proves: true });
 }

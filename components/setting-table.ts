@@ -176,6 +176,16 @@ export const SETTINGS = {
       "File with the deployer's wallet (an Arweave JWK, mode 600). If it is not set, the file that FLEET_WALLET names",
   },
   wallet: { type: "string", description: "The deployer's wallet itself, as a secret. Overrides walletPath" },
+  walletFrom: {
+    type: "object",
+    description:
+      'Where the deployer\'s wallet is read from: {"file": "…"}, {"environment": "NAME"}, or {"command": ["…"]} for a command that prints it, such as a keychain\'s. Not together with another wallet',
+  },
+  signer: {
+    type: "object",
+    description:
+      'Command that signs with the deployer\'s key and does not give it away: {"command": ["…"]}, with "address" and "timeoutSeconds" if needed. Not together with another wallet',
+  },
   only: { type: "string", description: "Names of the members to deploy; the others stay as they run" },
   overrides: {
     type: "object",

@@ -42,12 +42,12 @@ test(`no TypeScript file has more than ${FILE} lines`, () => {
   ).toEqual([]);
 });
 
-// A command parses, calls an operation and prints: what grows beyond this belongs in src/operations. Raised from 5,500 for `fleet init`, the
-// command of create-ao-fleet, and `fleet stack init`.
-test("src/cli has at most 5,900 lines", () => {
+// A command parses, calls an operation and prints: what grows beyond this belongs in src/operations. Raised from 5,500 for `test`, `init`,
+// the command of create-ao-fleet, `stack init`, `operators` and `rotate-wallet`.
+test("src/cli has at most 6,400 lines", () => {
   const lines = files("src/cli/**/*.{ts,mjs}").map(({ text }) => text.trimEnd().split("\n").length);
   expect(lines.length).toBeGreaterThan(60);
-  expect(lines.reduce((sum, each) => sum + each, 0)).toBeLessThanOrEqual(5900);
+  expect(lines.reduce((sum, each) => sum + each, 0)).toBeLessThanOrEqual(6400);
 });
 
 /** A foreign library with incomplete declarations → the only file that casts its values. */

@@ -144,7 +144,9 @@ local function begin(request, msg)
   table.insert(state.order, id)
   state.total = state.total + 1
   forgetOld()
-  ledger.write("DEPLOYMENT_BEGUN", { deploymentId = id, epoch = deployment.epoch, strategy = deployment.strategy }, msg)
+  ledger.write("DEPLOYMENT_BEGUN", {
+    deploymentId = id, epoch = deployment.epoch, strategy = deployment.strategy, operator = deployment.operator,
+  }, msg)
   rules.afterDeployment(deployments.figures(), fleet.now(msg))
   return answer(deployment)
 end

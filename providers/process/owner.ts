@@ -41,7 +41,7 @@ type Ownership =
  * are asked by dry runs.
  *
  * @returns whether the process was transferred to this wallet and the state does not show it yet
- * @throws FleetError `WRONG_WALLET`, with the addresses, the ids and the command for each
+ * @throws FleetError `WRONG_WALLET`, with the addresses, the ids and the command that hands them over
  */
 export async function assertOwner(props: ProcessOutputs): Promise<boolean> {
   const { name, processId, owner, health, scope } = props;

@@ -17,7 +17,7 @@ export interface Foreign {
 }
 
 /**
- * The error about processes of another wallet: each with its id and the command that transfers it. Pure.
+ * The error about processes of another wallet: each with its id, and the command that hands them over. Pure.
  *
  * @param name member whose diff found it
  * @param wallet address of the stack's wallet
@@ -35,10 +35,6 @@ export function wrongWallet(
     (one) =>
       `\n              ${labelOf(one)}: ${one.processId}${owners.length > 1 ? `, of ${whose(one.owner)}` : ""}`,
   );
-  const commands = list.map(
-    (one) =>
-      `\n              npx fleet call --raw --data "Owner = '${wallet}'" -- ${one.processId} Eval   # ${labelOf(one)}`,
-  );
   return new FleetError(
     {
       code: "WRONG_WALLET",
@@ -46,7 +42,7 @@ export function wrongWallet(
       at: `processes.${name}`,
       got: `the wallet ${wallet}`,
       expected: `${owners.length === 1 ? whose(owners[0]) : "their owners' wallets"}, which ${owners.length === 1 ? "owns" : "own"}${lines.join("")}`,
-      remedy: `Configure the owner's wallet: npx pulumi config set walletPath <file>. To transfer the fleet to ${wallet}, transfer every process first, with the owner's wallet configured, then deploy with the new wallet (docs/how-to/rotate-wallet.md):${commands.join("")}`,
+      remedy: `Configure the owner's wallet: npx pulumi config set walletPath <file>. To hand the fleet over to ${wallet}, run this with the owner's wallet configured, then deploy with the new one (docs/how-to/rotate-wallet.md): npx fleet rotate-wallet --to ${wallet}`,
     },
     cause === undefined ? {} : { cause },
   );

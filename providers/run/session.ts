@@ -77,7 +77,7 @@ async function open(scope: Scope, declared: NetworkRef): Promise<Session> {
   // A destroy or a refresh runs no program that compares the node with the lock file.
   const network = await withPinnedNode(declared, process.cwd());
   const request = readRunRequest();
-  const wallet = await loadWallet(walletSource(settings, request));
+  const wallet = await loadWallet(walletSource(settings));
   const journal = await openJournal(join(scope.home, "journal", `${scope.project}.${scope.stack}.jsonl`));
   try {
     const inherited = await leftOpen(journal);

@@ -1,38 +1,19 @@
-import { createHash, createPrivateKey, createPublicKey, sign, verify } from "node:crypto";
+import { constants, createPrivateKey, createPublicKey, type KeyObject, sign, verify } from "node:crypto";
 import { readFile, stat } from "node:fs/promises";
 import { z } from "zod";
 import { FleetError, type Problem } from "../core/errors.ts";
+import { type SignerCommand, signerWallet } from "./signer.ts";
+import { type Wallet, walletOf } from "./signing.ts";
+import { runWalletCommand, type WalletCommand } from "./wallet-command.ts";
 
-/** The fields of an ANS-104 data item, before it is signed. */
-export interface ItemFields {
-  /** The body. */
-  readonly data: string | Uint8Array;
-  /** Name and value pairs, in order. At most 4,096 bytes in total. */
-  readonly tags: readonly { readonly name: string; readonly value: string }[];
-  /** The recipient process; none for a spawn. */
-  readonly target?: string | undefined;
-  /** 32 bytes chosen by the sender; none by default. */
-  readonly anchor?: string | undefined;
-}
+export type { ItemFields, SignedItem, Wallet } from "./signing.ts";
 
-/** A signed data item. */
-export interface SignedItem {
-  /** base64url of the sha256 of the signature: known before the item is sent. */
-  readonly id: string;
-  /** The bytes that are sent. */
-  readonly raw: Uint8Array;
-}
-
-/** The signer of everything that a fleet does. The key itself cannot be read from it. */
-export interface Wallet {
-  /** base64url sha256 of the public modulus. */
-  readonly address: string;
-  /** Signs a data item. Signing twice yields two different items, because the signature is salted. */
-  sign(fields: ItemFields): Promise<SignedItem>;
-}
-
-/** The source of the key: a file, or its content (an object or a JSON string). */
-export type WalletSource = { readonly path: string } | { readonly jwk: unknown };
+/** The source of the key: a file, its content (an object or a JSON string), a command that prints it, or a command that signs. */
+export type WalletSource =
+  | { readonly path: string }
+  | { readonly jwk: unknown; readonly from?: string }
+  | { readonly printedBy: WalletCommand }
+  | { readonly signer: SignerCommand };
 
 const part = z.string().regex(/^[A-Za-z0-9_-]+$/);
 const JwkSchema = z.object({
@@ -46,34 +27,33 @@ const JwkSchema = z.object({
   dq: part,
   qi: part,
 });
-type Jwk = z.infer<typeof JwkSchema>;
 
 /**
- * Reads and checks an Arweave wallet (an RSA-4096 private key as JWK, RFC 7517).
+ * Reads and checks an Arweave wallet (an RSA-4096 private key as JWK, RFC 7517), or the public key of a command that signs.
  *
- * @throws FleetError `WALLET_MISSING`, `WALLET_UNREADABLE`, `WALLET_EXPOSED` (other users of the machine can read the file) or
- * `WALLET_INVALID`. No error contains any part of the key.
+ * @param proves whether a command that signs is called once, as before a deployment. A key that can be read is always proved. @default false
+ * @throws FleetError `WALLET_MISSING`, `WALLET_UNREADABLE`, `WALLET_EXPOSED` (other users of the machine can read the file),
+ * `WALLET_INVALID`; as `runWalletCommand` and `signerWallet`. No error contains any part of the key.
  */
-export async function loadWallet(source: WalletSource): Promise<Wallet> {
-  const at = "path" in source ? source.path : "the given wallet";
-  const jwk = parseJwk("path" in source ? await readPrivate(source.path) : source.jwk, at);
-  const address = createHash("sha256").update(Buffer.from(jwk.n, "base64url")).digest("base64url");
-  return {
-    address,
-    async sign({ data, tags, target, anchor }) {
-      // Loaded at the first signature: a preview signs nothing and should not wait for the library.
-      const { ArweaveSigner, createData } = await import("@dha-team/arbundles");
-      const signer = new ArweaveSigner(jwk);
-      const item = createData(data, signer, {
-        tags: tags.map(({ name, value }) => ({ name, value })),
-        ...(target === undefined ? {} : { target }),
-        ...(anchor === undefined ? {} : { anchor }),
-      });
-      await item.sign(signer);
-      return { id: item.id, raw: new Uint8Array(item.getRaw()) };
-    },
-  };
+export async function loadWallet(source: WalletSource, { proves = false } = {}): Promise<Wallet> {
+  if ("signer" in source) return signerWallet(source.signer, proves);
+  const { key, n } = privateKeyOf(await keyOf(source), nameOf(source));
+  const padding = { key, padding: constants.RSA_PKCS1_PSS_PADDING };
+  return walletOf(Buffer.from(n, "base64url"), async (bytes) => sign("sha256", bytes, padding));
 }
+
+/** The private key as its source has it: JSON, or an object that was given. @throws FleetError as `loadWallet` */
+export async function keyOf(source: Exclude<WalletSource, { signer: unknown }>): Promise<unknown> {
+  if ("path" in source) return readPrivate(source.path);
+  return "jwk" in source ? source.jwk : (await runWalletCommand(source.printedBy)).toString("utf8");
+}
+
+const nameOf = (source: Exclude<WalletSource, { signer: unknown }>): string =>
+  "path" in source
+    ? source.path
+    : "jwk" in source
+      ? (source.from ?? "The given wallet")
+      : `What ${source.printedBy.command[0]} prints`;
 
 async function readPrivate(path: string): Promise<string> {
   try {
@@ -109,7 +89,7 @@ async function readPrivate(path: string): Promise<string> {
   }
 }
 
-function parseJwk(given: unknown, at: string): Jwk {
+function privateKeyOf(given: unknown, at: string): { readonly key: KeyObject; readonly n: string } {
   const invalid = (got: string) =>
     walletError({
       code: "WALLET_INVALID",
@@ -139,11 +119,11 @@ function parseJwk(given: unknown, at: string): Jwk {
     const probe = Buffer.from("ao-fleet");
     const isPair = verify("sha256", probe, createPublicKey(key), sign("sha256", probe, key));
     if (!isPair) throw new Error("not a pair");
+    return { key, n: parsed.data.n };
   } catch {
     // The cause is dropped on purpose: its message may quote the key.
     throw invalid("numbers that do not form an RSA key");
   }
-  return parsed.data;
 }
 
 const walletError = (problem: Problem) => new FleetError(problem);

@@ -24,6 +24,8 @@ const COMMANDS: Readonly<Record<string, (cli: Cli) => Promise<Command>>> = {
   move: async (cli) => (await import("./commands/move.ts")).moveCommand(cli),
   cleanup: async (cli) => (await import("./commands/cleanup.ts")).cleanupCommand(cli),
   config: async (cli) => (await import("./commands/config.ts")).configCommand(cli),
+  operators: async (cli) => (await import("./commands/operators.ts")).operatorsCommand(cli),
+  "rotate-wallet": async (cli) => (await import("./commands/rotate-wallet.ts")).rotateWalletCommand(cli),
   discover: async (cli) => (await import("./commands/discover.ts")).discoverCommand(cli),
   call: async (cli) => (await import("./commands/call.ts")).callCommand(cli),
   logs: async (cli) => (await import("./commands/logs.ts")).logsCommand(cli),

@@ -8,7 +8,8 @@ type CrashPoint =
   | `traffic.${"moved" | "set" | "judged" | "settled" | "back"}`
   | `release.${"begun" | "registered" | "finished"}`
   | `rollback.${"opened" | "pinned" | "deployed" | "validated" | "told"}`
-  | `move.${"drained" | "copied" | "opened"}`;
+  | `move.${"drained" | "copied" | "opened"}`
+  | "rotate.handed";
 
 const passed = new Map<string, number>();
 

@@ -409,7 +409,7 @@ describe("fleet deploy", () => {
     expect(refused.stderr.split("[DEPLOYMENT_IN_PROGRESS]")).toHaveLength(2);
     expect(refused.stderr).toContain("npx fleet deploy --take-over");
     expect(await deploy(["--yes", "--retries", "1", "--json"], otherRun)).toMatchObject({ code: 0 });
-    const taken = await deploy(["--yes", "--take-over"], otherRun);
+    const taken = await deploy(["--yes", "--take-over"], otherRun, { backend: "file://./.fleet" });
     expect(taken.code).toBe(0);
     expect(taken.engine.runs).toHaveLength(1);
   });

@@ -402,6 +402,16 @@ test("a stack's settings override the project's defaults; secrets are not string
     uploadUrl: "http://up",
     maxMessageBytes: 50_000,
   });
+  writeFileSync(
+    join(folder, "Pulumi.signed.yaml"),
+    "config:\n  ao-fleet:signer:\n    command: [./sign, key-1]\n",
+  );
+  const signed = readStackConfig(folder, "signed");
+  // As pulumi passes an object on to the program and its providers.
+  expect([signed.get("signer"), signed.isSecret("signer")]).toEqual([
+    '{"command":["./sign","key-1"]}',
+    false,
+  ]);
   writeFileSync(join(folder, "Pulumi.bad.yaml"), "config:\n  ao-fleet:network: moon\n");
   expect(() => networkOf(readStackConfig(folder, "bad"), folder)).toThrow("NETWORK_INVALID");
 });

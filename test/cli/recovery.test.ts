@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { mkdir, mkdtemp, writeFile } from "node:fs/promises";
 import { type AddressInfo, createServer } from "node:net";
 import { hostname, tmpdir, userInfo } from "node:os";
@@ -231,6 +231,49 @@ it("an import that fails names a command that works without the file, which is r
     ],
   });
   expect(lines).toContain("recovery: creating battle was interrupted; this run continues it");
+});
+
+describe("a run that is taken over", () => {
+  const empty = JSON.stringify({ version: 3, deployment: {} });
+  /** Recovers a stack of a backend; the calls of pulumi, and what was said. */
+  async function taken(url: string, takesOver: boolean, stack = `echo '${empty}'`) {
+    const projectDir = await mkdtemp(join(tmpdir(), "fleet-project-"));
+    const [pulumi, calls] = [join(projectDir, "fake-cli"), join(projectDir, "calls")];
+    const script = `#!/bin/sh\necho "$1 $2" >> ${calls}\ncase "$1 $2" in "stack export") ${stack};; esac\n`;
+    await writeFile(pulumi, script, { mode: 0o755 });
+    const workspace = { projectDir, pulumi, env: { ...process.env, PULUMI_BACKEND_URL: url } };
+    const lines: string[] = [];
+    const { kind } = await recover(workspace, "game", "dev", (line) => lines.push(line), takesOver);
+    return {
+      kind,
+      lines,
+      cancels: existsSync(calls) && readFileSync(calls, "utf8").includes("cancel --yes"),
+    };
+  }
+  const lockOf = (host: string, pid: number) =>
+    backend([{ pid, hostname: host, timestamp: new Date().toISOString() }]);
+
+  it("loses its lock on a backend that is not a folder, and nothing happens there without being asked", async () => {
+    const said = {
+      kind: "free",
+      lines: ["recovery: removed any lock of the run that is taken over"],
+      cancels: true,
+    };
+    expect(await taken("s3://team", true)).toEqual(said);
+    expect(await taken("s3://team", false)).toEqual({ kind: "free", lines: [], cancels: false });
+    const none = `echo "error: no stack named 'dev' found"; exit 255`;
+    expect(await taken("s3://team", true, none)).toEqual({ kind: "free", lines: [], cancels: false });
+  });
+
+  it("loses the lock of another machine in a folder, but never that of a run that is alive here", async () => {
+    const elsewhere = await lockOf("elsewhere", 1);
+    expect(await taken(elsewhere, false)).toEqual({ kind: "held", lines: [], cancels: false });
+    expect(await taken(elsewhere, true)).toMatchObject({ kind: "free", cancels: true });
+    expect(await taken(await lockOf(hostname(), process.pid), true)).toMatchObject({
+      kind: "held",
+      cancels: false,
+    });
+  });
 });
 
 describe("a process", () => {

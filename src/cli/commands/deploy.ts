@@ -68,7 +68,7 @@ export function deployCommand(cli: Cli): Command {
         )
         .option(
           "--take-over",
-          "take over from another operator's deployment that the ledger considers alive; its later messages are refused",
+          "take over from another operator's deployment that is gone: removes its lock; its later messages are refused",
         )
         .option(
           "--without-backup",
@@ -90,7 +90,7 @@ async function run(context: Context, options: DeployOptions): Promise<ExitCode> 
     looksOnly || options.yes,
     "Pass --yes to deploy without confirmation, or --dry-run to only show the plan.",
   );
-  const free = await freeStack(context, context.out);
+  const free = await freeStack(context, context.out, options.takeOver && options.yes && !looksOnly);
   if (!free) return lockedOut(out);
   const { stack, workspace } = free;
   const engine = await host.engine(workspace, stack, (line) => out.note(line));
@@ -104,6 +104,7 @@ async function run(context: Context, options: DeployOptions): Promise<ExitCode> 
     const code = showPlan(context, stack, plan, options);
     if (looksOnly || code !== EXIT.ok || plan.steps.length === 0) return code;
     if (!(await host.confirm(`Deploy this to ${stack}?`))) return declined(out, stack);
+    if (options.takeOver && !(await freeStack(context, context.out, true))) return lockedOut(out);
   }
   return up(context, stack, engine, options);
 }

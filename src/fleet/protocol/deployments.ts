@@ -150,6 +150,21 @@ export function releaseIn(data: string): unknown {
   }
 }
 
+const LatestSchema = z.looseObject({ deploymentId: z.string(), status: z.string() });
+
+/** The id of the ledger's latest run, if it has not ended. @throws FleetError as `ask` */
+export async function unfinishedRun(
+  session: Sender,
+  { name, generation, processId }: ProcessRef,
+  budget: Budget,
+): Promise<string | undefined> {
+  const request = { name, generation, processId, action: "DEPLOYMENT_STATUS" };
+  const latest = await ask(session, request, LatestSchema, budget).catch(
+    tolerate(undefined, "UNKNOWN_DEPLOYMENT"),
+  );
+  return latest?.status === "RUNNING" ? latest.deploymentId : undefined;
+}
+
 const StatusSchema = z.looseObject({ manifest: z.looseObject({ release: z.unknown() }).nullish() });
 
 /**

@@ -25,6 +25,8 @@ const EntrySchema = z.looseObject({
   epoch: z.number().nullish(),
   status: optionalText,
   strategy: optionalText,
+  /** Name that the run gave itself. Coordinators of earlier versions wrote none. */
+  operator: z.string().nullish(),
   /** For display only. */
   reason: optionalText,
   /** Code: why a run did not end by itself. Coordinators of version 0.1.0 wrote none. */

@@ -103,7 +103,7 @@ export const RUN_VARIABLES: Readonly<Record<keyof RunRequest, Variable>> = {
   wallet: {
     name: "FLEET_WALLET",
     expected: "a file",
-    description: "File of the deployer's wallet if the stack has neither `wallet` nor `walletPath`",
+    description: "File of the deployer's wallet if no setting of the stack names one",
   },
   operator: {
     name: "FLEET_OPERATOR",

@@ -2,6 +2,8 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { FleetError } from "../../core/errors.ts";
+import { backendFolder } from "../../toolchain/backend.ts";
+import { readStack } from "../workspace/stack-reads.ts";
 import { runPulumi, type Workspace } from "../workspace/workspace.ts";
 import { isTorn, type StackLock, stackLocks } from "./locks.ts";
 import { removeTornLock, stopOrphans } from "./orphans.ts";
@@ -17,6 +19,8 @@ type Recovery =
  * Repairs a stack that a killed run left behind: removes a lock whose owner is dead, stops its provider, clears its pending operations.
  * Logs every step. Starts no `pulumi` if there is nothing to repair.
  *
+ * @param takesOver whether a person says that the run that may hold the stack is gone: then the lock of another machine is removed as well, and
+ *   on a backend that is not a folder, where nothing shows whose lock it is, any lock. Never that of a run that is alive on this machine.
  * @throws FleetError RECOVERY_FAILED with pulumi's output
  */
 export async function recover(
@@ -24,23 +28,35 @@ export async function recover(
   project: string,
   stack: string,
   log: (line: string) => void,
+  takesOver = false,
 ): Promise<Recovery> {
   const { projectDir, env } = workspace;
   const locks = await stackLocks(env.PULUMI_BACKEND_URL, projectDir, project, stack);
-  const held = locks.filter(({ owner }) => owner !== "dead");
+  const isFree = ({ owner }: StackLock) => owner === "dead" || (takesOver && owner === "elsewhere");
+  const held = locks.filter((lock) => !isFree(lock));
   if (held.length > 0) return { kind: "held", locks: held };
   for (const { pid, what } of await stopOrphans(projectDir, project, stack))
     log(`recovery: stopped the ${what} of a killed run (pid ${pid})`);
   const torn = await removeTornLock(projectDir, project, stack);
   if (torn !== undefined) log(`recovery: removed the truncated lock ${torn}, which nobody holds`);
-  if (locks.length === 0) return { kind: "free" };
+  const isHidden = takesOver && backendFolder(env.PULUMI_BACKEND_URL, projectDir) === undefined;
+  if (locks.length === 0 && !isHidden) return { kind: "free" };
   for (const lock of locks)
     log(
       isTorn(lock)
         ? `recovery: removed the truncated lock ${lock.path} (${lock.bytes} bytes); no pulumi works on this stack`
-        : `recovery: removed the stale lock of pid ${lock.pid} (since ${lock.since}); that process is gone`,
+        : lock.owner === "elsewhere"
+          ? `recovery: removed the lock of ${describeOwner(lock)}, which is taken over`
+          : `recovery: removed the stale lock of pid ${lock.pid} (since ${lock.since}); that process is gone`,
     );
+  // Nothing to take over before the first deployment.
+  if (
+    isHidden &&
+    (await readStack({ pulumi: runPulumi }, workspace, stack, ["stack", "export"])) === undefined
+  )
+    return { kind: "free" };
   await pulumi(workspace, ["cancel", "--yes", "--stack", stack]);
+  if (isHidden) log("recovery: removed any lock of the run that is taken over");
   await clearPending(workspace, stack, log);
   return { kind: "free" };
 }

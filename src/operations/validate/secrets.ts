@@ -1,12 +1,15 @@
 import { readdir, readFile, stat } from "node:fs/promises";
-import { isAbsolute, join, relative } from "node:path";
+import { join, relative } from "node:path";
+import { keyOf } from "../../ao/wallet.ts";
 import { amount } from "../../core/amount.ts";
+import { tolerate } from "../../core/errors.ts";
+import { isRecord, jsonIn } from "../../core/json.ts";
 import type { Secret } from "../../core/known-secrets.ts";
 import { SECRET_PATTERNS } from "../../core/redact.ts";
-import { readRunRequest } from "../../fleet/session/run-request.ts";
-import { walletPath } from "../../fleet/session/wallet.ts";
+import type { WalletSource } from "../../fleet/session/wallet.ts";
+import { stackWallet } from "../workspace/open-fleet.ts";
 import { readStackConfig } from "../workspace/stack-config.ts";
-import { secretOf, type Workspace } from "../workspace/workspace.ts";
+import type { Workspace } from "../workspace/workspace.ts";
 import type { Findings } from "./subject.ts";
 
 /** A place where a secret was found. */
@@ -31,16 +34,11 @@ function leaksIn(file: string, text: string, secrets: readonly Secret[]): Leak[]
 
 /** The stack's own secrets: the private numbers of its wallet, its passphrase, its access token. They stay in memory. */
 export async function secretsOf(workspace: Workspace, stack: string): Promise<Secret[]> {
-  const { projectDir, env } = workspace;
-  const config = readStackConfig(projectDir, stack);
+  const { env } = workspace;
   const secrets: Secret[] = [];
-  const path = walletPath(config, readRunRequest(env));
-  const jwk = config.isSecret("wallet")
-    ? await secretOf(workspace, stack, "wallet")
-    : path === undefined
-      ? undefined
-      : await readFile(absolute(projectDir, path), "utf8").catch(() => undefined);
-  secrets.push(...walletSecrets(jwk));
+  const source = await sourceOf(workspace, stack);
+  if (source !== undefined && !("signer" in source))
+    secrets.push(...walletSecrets(await keyOf(source).catch(tolerate(undefined))));
   const file = env.PULUMI_CONFIG_PASSPHRASE_FILE;
   const passphrase =
     env.PULUMI_CONFIG_PASSPHRASE ?? (file ? await readFile(file, "utf8").catch(() => "") : "");
@@ -50,15 +48,14 @@ export async function secretsOf(workspace: Workspace, stack: string): Promise<Se
   return secrets;
 }
 
+/** The source of the stack's wallet; undefined if none can be read, which other checks report. */
+const sourceOf = (workspace: Workspace, stack: string): Promise<WalletSource | undefined> =>
+  stackWallet(workspace, readStackConfig(workspace.projectDir, stack)).catch(tolerate(undefined));
+
 /** The private numbers of a wallet. Pure. */
-function walletSecrets(jwk: string | undefined): Secret[] {
-  let value: unknown;
-  try {
-    value = JSON.parse(jwk ?? "{}");
-  } catch {
-    return [];
-  }
-  const key = typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
+function walletSecrets(jwk: unknown): Secret[] {
+  const value = typeof jwk === "string" ? jsonIn(jwk) : jwk;
+  const key = isRecord(value) ? value : {};
   return PRIVATE_MEMBERS.flatMap((member) => {
     const number = key[member];
     return typeof number === "string"
@@ -107,7 +104,7 @@ export async function validateSecrets(
   stack: string,
   findings: Findings,
 ): Promise<void> {
-  const { projectDir, env } = workspace;
+  const { projectDir } = workspace;
   const { files, leaks } = await scan(projectDir, await secretsOf(workspace, stack));
   const words = leaks.map(({ file, what }) => `${file} contains ${what}`).join("; ");
   findings.judge(
@@ -116,20 +113,23 @@ export async function validateSecrets(
     leaks.length === 0,
     leaks.length === 0 ? `none found in ${amount(files, "file")}` : words,
   );
-  const path = walletPath(readStackConfig(projectDir, stack), readRunRequest(env));
-  const mode = path === undefined ? undefined : await stat(absolute(projectDir, path)).catch(() => undefined);
+  const source = await sourceOf(workspace, stack);
+  const path = source !== undefined && "path" in source ? source.path : undefined;
+  const mode = path === undefined ? undefined : await stat(path).catch(() => undefined);
   if (path === undefined || !mode || process.platform === "win32") {
     findings.add("fleet", "wallet", "SKIP", "the wallet is not in a file");
     return;
   }
   const bits = (mode.mode & 0o777).toString(8);
-  findings.judge("fleet", "wallet", (mode.mode & 0o077) === 0, `${path} has mode ${bits}`);
+  findings.judge(
+    "fleet",
+    "wallet",
+    (mode.mode & 0o077) === 0,
+    `${relative(projectDir, path)} has mode ${bits}`,
+  );
 }
 
 async function filesIn(folder: string): Promise<string[]> {
   const entries = await readdir(folder, { withFileTypes: true, recursive: true }).catch(() => []);
   return entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
 }
-
-const absolute = (projectDir: string, path: string): string =>
-  isAbsolute(path) ? path : join(projectDir, path);

@@ -1,4 +1,4 @@
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { type Journal, openJournal, temporaryJournal } from "../../ao/journal/index.ts";
 import { loadWallet, type Wallet } from "../../ao/wallet.ts";
 import { FleetError, tolerate } from "../../core/errors.ts";
@@ -10,7 +10,7 @@ import { withPinnedNode } from "../../fleet/node-lock.ts";
 import { openSession } from "../../fleet/session/open.ts";
 import { readRunRequest } from "../../fleet/session/run-request.ts";
 import { type Scope, scopeIn } from "../../fleet/session/scope.ts";
-import { walletSource } from "../../fleet/session/wallet.ts";
+import { WALLET_KEYS, type WalletSource, walletSource } from "../../fleet/session/wallet.ts";
 import { networkOf, readStackConfig, type StackConfig } from "./stack-config.ts";
 import { exportedState } from "./stack-reads.ts";
 import { pulumiRunner, secretOf, type Workspace } from "./workspace.ts";
@@ -78,17 +78,23 @@ async function openCliJournal(
 const ticksPath = ({ home, project, stack }: Scope): string =>
   join(home, "monitor", `${project}.${stack}.ticks.jsonl`);
 
-/** The wallet that the providers choose. */
-async function walletOf(workspace: Workspace, config: StackConfig): Promise<Wallet> {
-  const secret = config.isSecret("wallet") ? await decryptedWallet(workspace, config.stack) : undefined;
-  const get = (key: string) => (key === "wallet" ? secret : undefined) ?? config.get(key);
-  const source = walletSource({ get }, readRunRequest(workspace.env), config.stack);
-  return loadWallet("path" in source ? { path: resolve(workspace.projectDir, source.path) } : source);
+/** The wallet that the providers choose. @throws FleetError WALLET_LOCKED, and as `walletSource` */
+export async function stackWallet(workspace: Workspace, config: StackConfig): Promise<WalletSource> {
+  const secrets: Record<string, string> = {};
+  for (const key of WALLET_KEYS)
+    if (config.isSecret(key)) secrets[key] = await decrypted(workspace, config.stack, key);
+  const get = (key: string) => secrets[key] ?? config.get(key);
+  const { env, projectDir: folder } = workspace;
+  return walletSource({ get }, { env, folder, stack: config.stack });
 }
 
-async function decryptedWallet(workspace: Workspace, stack: string): Promise<string> {
-  const jwk = await secretOf(workspace, stack, "wallet");
-  if (jwk !== undefined) return jwk;
+async function walletOf(workspace: Workspace, config: StackConfig): Promise<Wallet> {
+  return loadWallet(await stackWallet(workspace, config));
+}
+
+async function decrypted(workspace: Workspace, stack: string, key: string): Promise<string> {
+  const value = await secretOf(workspace, stack, key);
+  if (value !== undefined) return value;
   throw new FleetError({
     code: "WALLET_LOCKED",
     what: `Cannot decrypt the wallet of the stack ${stack}.`,

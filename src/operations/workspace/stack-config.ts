@@ -18,7 +18,7 @@ const StackFileSchema = z.looseObject({ config: z.record(z.string(), z.unknown()
 export interface StackConfig {
   readonly project: string;
   readonly stack: string;
-  /** The value as a string; undefined if there is none or it is a secret. */
+  /** The value as a string, an object as JSON as in pulumi; undefined if there is none or it is a secret. */
   get(key: string): string | undefined;
   /** Whether the value is an encrypted secret. */
   isSecret(key: string): boolean;
@@ -65,8 +65,8 @@ export function readStackConfig(projectDir: string, stack: string): StackConfig 
     stack,
     get(key) {
       const value = settingOf(key);
-      if (value === undefined || value === null || isRecord(value)) return undefined;
-      return String(value);
+      if (value === undefined || value === null || (isRecord(value) && "secure" in value)) return undefined;
+      return isRecord(value) ? JSON.stringify(value) : String(value);
     },
     isSecret(key) {
       const value = settingOf(key);
