@@ -132,10 +132,12 @@ test("a command starts without loading the rooms of other commands", async () =>
       return next(url, context);
     }`;
   const start = `import { register } from "node:module"; register(${JSON.stringify(dataUrl(hooks))});`;
+  // Without the tests' own hooks, which would answer before these.
+  const { NODE_OPTIONS: _, ...env } = process.env;
   const { stdout } = await run(
     process.execPath,
     ["--import", dataUrl(start), "src/cli/fleet.mjs", "env", "--help"],
-    { cwd: packageDir },
+    { cwd: packageDir, env },
   );
   expect(stdout).toContain("fleet env");
   // Names inside the package; its location does not matter.

@@ -6,9 +6,14 @@ import { COMPILED } from "./shared.ts";
 
 /** Tells a process that is left behind from another file's. */
 process.env[FILE] = relative(process.cwd(), expect.getState().testPath ?? "");
-// Node reads it at its start: these are programs that the tests start.
+// Node reads them at its start: these are programs that the tests start. The network's daemon has a variable of its own for Node's options.
 const compiled = process.env[COMPILED];
 if (compiled !== undefined) process.env.NODE_COMPILE_CACHE = compiled;
+const preload = `--import=${new URL("stripped.mjs", import.meta.url).href}`;
+for (const name of ["NODE_OPTIONS", "FLEET_LOCALNET_NODE_OPTIONS"]) {
+  const given = process.env[name];
+  if (given?.includes(preload) !== true) process.env[name] = given ? `${given} ${preload}` : preload;
+}
 
 // A listener that outlives its call is a leak, of which Node prints a warning at the eleventh. Some files share their process.
 const LISTENS = Symbol.for("ao-fleet.tests.listens");
