@@ -11,8 +11,8 @@ export const shared = {
   hookTimeout: 120_000,
   // Each file in a process of its own: evaluators patch globals, and one file's crash is not another's.
   pool: "forks" as const,
-  // Three at once also on two cores: much of a test's time is waiting for a child process or a network.
-  maxWorkers: 3,
+  // Two at once also on two cores: much of a test's time is waiting for a child process.
+  maxWorkers: 2,
   // A skipped test is a promise nobody keeps; a retried one hides a race.
   retry: 0,
   // What a passing test prints is nobody's concern.
