@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { allProcesses, argumentsOf, folderOf } from "../../src/core/processes.ts";
+import { writeFiles } from "../kit/folder.ts";
 import { fleetProject, write } from "../rollback/fleet.ts";
 import { type Backend, postgres, s3 } from "./backends.ts";
 import type { Project, Ran } from "./project.ts";
@@ -81,9 +82,9 @@ describe.each([
           `eval "$(npx fleet env --stack staging)"; npx fleet call counter ADD --data '{"by":${by}}' --json --quiet --stack staging 2>/dev/null`,
         )
       ).text,
-    ).reply?.n;
+    ).data?.n;
   const release = (dir: string, which: number) =>
-    write({ ...alice, write: (path, text) => writeFileSync(join(dir, path), text) }, which);
+    write({ ...alice, write: (path, text) => writeFiles({ [path]: text }, dir) }, which);
 
   beforeAll(async () => {
     backend = await start();
@@ -118,10 +119,11 @@ npx fleet deploy --stack staging --yes`,
     cpSync(alice.dir, bob, {
       recursive: true,
       verbatimSymlinks: true,
-      filter: (path) => !/^(build|wallets|\.fleet\/)/.test(relative(alice.dir, path)),
+      filter: (path) => !/^(build|wallets|Pulumi\.dev|\.fleet\/)/.test(relative(alice.dir, path)),
     });
     // The embedded network stands for the one that everybody reaches.
     symlinkSync(join(alice.dir, ".fleet/localnet"), join(bob, ".fleet/localnet"));
+    await ok(shell(bob, "npx fleet setup"));
     const joined = await ok(shell(bob, blocksOf("Join").join("\n")));
     expect(joined).toMatch(/counter .*HEALTHY/);
   });
