@@ -88,7 +88,7 @@ describe("the page about tests", () => {
           /<testsuite name="processes\/counter\/counter.test.lua" timestamp="[^"]+" tests="2" failures="0"/,
         );
     }
-  }, 120_000);
+  }, 240_000);
 
   test("--watch runs the tests again after a change, and ends at SIGTERM", async () => {
     const child = spawn(process.execPath, [command, "test", "watched/one.test.lua", "--watch"], {

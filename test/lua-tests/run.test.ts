@@ -244,7 +244,7 @@ describe("fleet test", () => {
 
   test("says why the declaration cannot be read with another stack's settings", async () => {
     await expect(declaredMembers(folder, "other")).rejects.toMatchObject({
-      problems: [{ code: "DECLARATION_FAILED", got: expect.stringContaining("colour") }],
+      problems: [{ code: "DECLARATION_FAILED", got: expect.stringContaining("tried:key") }],
     });
     await expect(declaredMembers(join(folder, "tests"), "dev")).rejects.toMatchObject({
       code: "PROJECT_MISSING",
