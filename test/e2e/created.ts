@@ -57,7 +57,8 @@ const IN_STEPS =
   '{ "kind": "blue-green", "steps": [{ "weightBp": 500 }, { "weightBp": 10000 }], "intervalSeconds": 1, "probes": 3, ' +
   '"checks": [{ "kind": "health" }, { "kind": "errorRate", "minSamples": 3, "max": 0.2, "tolerance": 0.2 }] }';
 /** A state that is owned cannot be split. */
-const WHOLE = '{ "kind": "blue-green", "trafficStrategy": "INSTANT", "intervalSeconds": 1, "probes": 3, "checks": [{ "kind": "health" }] }';
+const WHOLE =
+  '{ "kind": "blue-green", "trafficStrategy": "INSTANT", "intervalSeconds": 1, "probes": 3, "checks": [{ "kind": "health" }] }';
 const AT_ONCE: Readonly<Record<string, string>> = { service: IN_STEPS, token: WHOLE };
 
 /** A project of a template, from an empty folder to a rollback, with the packed packages. One story, in order. */

@@ -103,7 +103,10 @@ describe("the package", () => {
     expect(
       rest
         .filter(
-          (name) => !/^dist\/src\/((cli|core|fleet|operations\/project|toolchain)\/[\w-]+\.js|toolchain\/stacks\/[\w-]+\.yaml)$/.test(name),
+          (name) =>
+            !/^dist\/src\/((cli|core|fleet|operations\/project|toolchain)\/[\w-]+\.js|toolchain\/stacks\/[\w-]+\.yaml)$/.test(
+              name,
+            ),
         )
         .sort(),
     ).toEqual(["LICENSE", "README.md", "package.json"]);
