@@ -16,6 +16,14 @@ const OWN = "game";
 
 const top = join(packageDir, "templates");
 
+/**
+ * The settings of the stacks are not in the templates' folders: their keys begin with the project's name, which `pulumi new` writes with a line
+ * break into every YAML file. `fleet stack init` writes them for a project that it created.
+ */
+const stacks = join(packageDir, "src", "toolchain", "stacks");
+const STACKS = ["staging", "prod"] as const;
+const stackFile = (stack: string): string => `Pulumi.${stack}.yaml`;
+
 /** The names of all templates, in alphabetical order. */
 export function templateNames(): string[] {
   return readdirSync(top, { withFileTypes: true })
@@ -34,33 +42,33 @@ export function templateDescription(name: string): string {
 
 /** The files of a template with their texts, by path. Its placeholders are in them. */
 export function templateFiles(name: string): Map<string, string> {
-  const files = textsIn(join(top, name));
-  const own = isRepository && name === OWN ? ownFleet() : [];
-  return new Map([...files, ...own].map(([path, text]) => [inProject(path), text]));
+  const isOwn = isRepository && name === OWN;
+  const files = [...textsIn(join(top, name)), ...(isOwn ? ownFleet() : [])];
+  const settings = STACKS.map((stack): [string, string] => [
+    stackFile(stack),
+    isOwn
+      ? asTemplate(readFileSync(join(packageDir, stackFile(stack)), "utf8"))
+      : readFileSync(join(stacks, `${name}-${stack}.yaml`), "utf8"),
+  ]);
+  return new Map([...files, ...settings].map(([path, text]) => [inProject(path), text]));
 }
 
-/** The path at which a package contains a template's file. */
-export const packedPath = (template: string, path: string): string =>
-  join(
-    "templates",
-    template,
-    dirname(path),
-    basename(path) === IGNORE_FILE ? PACKED_IGNORE_FILE : basename(path),
-  );
+/** The path at which a package contains a template's file, as this repository does. */
+export function packedPath(template: string, path: string): string {
+  const stack = STACKS.find((each) => stackFile(each) === path);
+  if (stack !== undefined) return join(relative(packageDir, stacks), `${template}-${stack}.yaml`);
+  const file = basename(path) === IGNORE_FILE ? PACKED_IGNORE_FILE : basename(path);
+  return join("templates", template, dirname(path), file);
+}
 
 const inProject = (path: string): string => (path === PACKED_IGNORE_FILE ? IGNORE_FILE : path);
 
 /** The parts of this repository that are a fleet, as a project has them. */
 function ownFleet(): [string, string][] {
   const program = readFileSync(join(packageDir, "index.ts"), "utf8");
-  const stacks = ["Pulumi.staging.yaml", "Pulumi.prod.yaml"].map((file): [string, string] => [
-    file,
-    asTemplate(readFileSync(join(packageDir, file), "utf8")),
-  ]);
   const processes = textsIn(join(packageDir, "processes"));
   return [
     ["index.ts", program.replace("./components/index.ts", "ao-fleet")],
-    ...stacks,
     ...processes.map(([path, text]): [string, string] => [join("processes", path), text]),
   ];
 }

@@ -1,6 +1,6 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { describe, expect, it } from "vitest";
+import { afterAll, describe, expect, it } from "vitest";
 import { stop } from "../../src/localnet/index.ts";
 import { packageDir } from "../../src/toolchain/paths.ts";
 import { addTypescript, type PackedProject, runIn } from "./packed.ts";
@@ -12,6 +12,8 @@ interface Use {
   readonly second: RegExp;
   readonly file: string;
   readonly edit: readonly [string, string];
+  /** What the second deployment says about how the new code got its callers, or its place. */
+  readonly released: RegExp;
   /** Done once before the first call. */
   readonly before?: readonly string[];
 }
@@ -26,6 +28,7 @@ const USES: Readonly<Record<string, Use>> = {
     second: /good evening, visitor \d/,
     file: "processes/hello/process.lua",
     edit: ['"hello"', '"good evening"'],
+    released: /hello +loaded/,
   },
   service: {
     call: [...QUOTE, '{"item":"tea","amount":2}'],
@@ -33,6 +36,7 @@ const USES: Readonly<Record<string, Use>> = {
     second: /"edition": "second"[\s\S]*"total": 6/,
     file: "processes/quotes/process.lua",
     edit: ['"first"', '"second"'],
+    released: /TRAFFIC_SWITCHING step 1 of 2, 5 %/,
   },
   token: {
     before: ["router", "Mint", "--tag", "Service=token", "--tag", "Quantity=1000"],
@@ -42,6 +46,7 @@ const USES: Readonly<Record<string, Use>> = {
     second: /"text": "1000"/,
     file: "processes/token/process.lua",
     edit: ['Ticker = "TKN"', 'Ticker = "NEW"'],
+    released: /token +handed over state .* 2 globals \(Balances, TotalSupply\)/,
   },
   game: {
     call: ["shop", "LIST_ITEMS"],
@@ -49,14 +54,17 @@ const USES: Readonly<Record<string, Use>> = {
     second: /"success": true/,
     file: "processes/shop/process.lua",
     edit: ["\n", "\n-- Edited.\n"],
+    released: /shop +loaded/,
   },
 };
 
-/** A share of the callers, then all; steps follow each other at once. */
+/** A share of the callers, then all; steps follow each other at once, with as few probes as a verdict needs. */
 const IN_STEPS =
-  '{ "kind": "blue-green", "steps": [{ "weightBp": 500 }, { "weightBp": 10000 }], "intervalSeconds": 1, "probes": 3 }';
+  '{ "kind": "blue-green", "steps": [{ "weightBp": 500 }, { "weightBp": 10000 }], "intervalSeconds": 1, "probes": 3, ' +
+  '"checks": [{ "kind": "health" }, { "kind": "errorRate", "minSamples": 3, "max": 0.2, "tolerance": 0.2 }] }';
 /** A state that is owned cannot be split. */
-const WHOLE = '{ "kind": "blue-green", "trafficStrategy": "INSTANT", "intervalSeconds": 1, "probes": 3 }';
+const WHOLE =
+  '{ "kind": "blue-green", "trafficStrategy": "INSTANT", "intervalSeconds": 1, "probes": 3, "checks": [{ "kind": "health" }] }';
 const AT_ONCE: Readonly<Record<string, string>> = { service: IN_STEPS, token: WHOLE };
 
 /** A project of a template, from an empty folder to a rollback, with the packed packages. One story, in order. */
@@ -68,11 +76,16 @@ export function tellOfCreated(
 ): void {
   const use = USES[template];
   if (use === undefined) throw new Error(`the template ${template} has no story`);
-  const { call, first, second, file, edit, before } = use;
+  const { call, first, second, file, edit, released, before } = use;
   let project: PackedProject;
   const called = async () => (await project.fleet(["call", ...call])).text;
 
   describe(`a project of the template ${template} on ${network}`, { timeout }, () => {
+    // The workspace has other projects: only this one ends.
+    afterAll(async () => {
+      await stop(join(project.dir, ".fleet/localnet"));
+    });
+
     it("is written by npm create into an empty folder, and its own test and types pass", async () => {
       project = await beside().neighbour(`${template}-${network}`, {});
       mkdirSync(project.dir, { recursive: true });
@@ -131,13 +144,11 @@ export function tellOfCreated(
       project.edit(file, ...edit);
       const ran = await project.fleet(["deploy", "--yes"]);
       expect([ran.code, ran.code === 0 ? "" : ran.text]).toEqual([0, ""]);
-      if (template in AT_ONCE) expect(ran.text).toMatch(/TRAFFIC_SWITCHING step 1 of/);
+      expect(ran.text).toMatch(released);
       expect(await called()).toMatch(second);
       const back = await project.fleet(["rollback", "--to", "1", "--yes"]);
       expect([back.code, back.code === 0 ? "" : back.text]).toEqual([0, ""]);
       expect(await called()).toMatch(first);
-      // The workspace has other projects: only this one ends.
-      await stop(join(project.dir, ".fleet/localnet"));
     });
   });
 }

@@ -48,6 +48,7 @@ describe.each(templateNames())("the template %s", (name) => {
     const others = templateFiles("minimal");
     for (const file of [".gitignore", "tsconfig.json"]) expect(text(file)).toBe(others.get(file));
     expect(packedPath(name, ".gitignore")).toBe(`templates/${name}/gitignore`);
+    expect(packedPath(name, "Pulumi.prod.yaml")).toBe(`src/toolchain/stacks/${name}-prod.yaml`);
     expect(
       [...files.keys()].filter((path) => /wallet|passphrase|\.env|\.fleet|node_modules/.test(path)),
     ).toEqual([]);
