@@ -2,7 +2,20 @@
 import { z } from "zod";
 import { ReportSchema } from "../../src/monitor/report.ts";
 import { ValidationReportSchema } from "../../src/operations/validate/report.ts";
-import { byName, count, isoTime, object, Problem, processId, sourceHash, Traffic, text } from "./parts.ts";
+import {
+  byName,
+  count,
+  failures,
+  isoTime,
+  object,
+  Problem,
+  plan,
+  processId,
+  sourceHash,
+  Traffic,
+  text,
+  warnings,
+} from "./parts.ts";
 
 const StatusRow = object({
   name: text,
@@ -69,6 +82,31 @@ export const reading = {
     processes: z.array(StatusRow),
     traffic: Traffic.optional(),
     trafficUnread: Problem.optional(),
+  }),
+  preview: object({
+    success: z.boolean(),
+    stack: text,
+    status: z.enum(["succeeded", "failed", "locked", "timeout", "interrupted"]),
+    ...plan,
+    warnings,
+    failures,
+    code: z.array(
+      object({
+        member: text,
+        before: object({ version: text, sourceHash }).optional(),
+        after: object({ version: text, sourceHash, bytes: count }),
+        newProcess: z.boolean(),
+        modules: z.array(object({ name: text, change: z.enum(["added", "changed", "removed"]) })),
+      }),
+    ),
+    settings: z.array(
+      object({
+        member: text,
+        configType: text,
+        fields: z.array(object({ field: text, before: text.optional(), after: text.optional() })),
+      }),
+    ),
+    cost: object({ spawns: count, loads: count, bytes: count, settings: count, wirings: count }),
   }),
   validate: ValidationReportSchema,
   statistics: object({
