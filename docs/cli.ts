@@ -7,6 +7,7 @@ import { EXIT_MEANING } from "../src/cli/exit.ts";
 import { realHost } from "../src/cli/host.ts";
 import { buildProgram } from "../src/cli/program.ts";
 import { packageDir } from "../src/toolchain/paths.ts";
+import { DOCUMENTED, documentFile } from "./schemas.ts";
 
 /** Folder of the pages. */
 export const docsDir: string = join(packageDir, "docs", "reference", "cli");
@@ -36,6 +37,8 @@ function indexPage(program: Command, commands: readonly Command[]): string {
     ),
     "",
     "## Exit codes",
+    "",
+    "Codes keep their meaning in every version ([versions](../../versions.md)).",
     "",
     "| code | meaning |",
     "|---|---|",
@@ -68,6 +71,11 @@ function section(command: Command, level: string): string[] {
     for (const option of options) {
       lines.push(`| \`${option.flags}\` | ${cell(option.description)} | ${defaultOf(option)} |`);
     }
+  }
+  const printed = names.slice(1).join(" ");
+  if (DOCUMENTED.includes(printed)) {
+    const file = documentFile(printed);
+    lines.push("", `What \`--json\` prints: [${file}](../schemas/${file})`);
   }
   const examples = examplesOf(command);
   if (examples.length > 0) {

@@ -6,6 +6,7 @@ import { shownLine } from "./styled.ts";
 /** Every command, in the order of the help. Each is loaded only when it is called, to start quickly. */
 const COMMANDS: Readonly<Record<string, (cli: Cli) => Promise<Command>>> = {
   deploy: async (cli) => (await import("./commands/deploy.ts")).deployCommand(cli),
+  preview: async (cli) => (await import("./commands/preview.ts")).previewCommand(cli),
   status: async (cli) => (await import("./commands/status.ts")).statusCommand(cli),
   validate: async (cli) => (await import("./commands/validate.ts")).validateCommand(cli),
   statistics: async (cli) => (await import("./commands/statistics.ts")).statisticsCommand(cli),

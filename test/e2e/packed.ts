@@ -16,7 +16,7 @@ import { packageDir } from "../../src/toolchain/paths.ts";
 import { type Project, projectIn, type Ran } from "./project.ts";
 
 /** Folders that a clone does not have. */
-const NOT_COPIED = new Set(["node_modules", ".git", "build", "dist", ".fleet", ".pulumi"]);
+const NOT_COPIED = new Set(["node_modules", ".git", "build", "dist", "schemas", ".fleet", ".pulumi"]);
 /** Files that a work tree may have, and that must not be packed. */
 const PRIVATE = [
   ".fleet/dev-wallet.json",

@@ -279,14 +279,19 @@ test("alerts are listed, acknowledged, resolved, silenced and sent again", async
   expect((await run("resolve", "alert-2", "--json")).json()).toMatchObject({
     alerts: [{ state: "RESOLVED" }],
   });
-  await run("silence", "process_offline", "--source", "shop", "--minutes", "5");
+  expect((await run("acknowledge", "alert-1", "--json")).json()).toMatchObject({
+    alerts: [{ alertId: "alert-1", state: "ACKNOWLEDGED" }],
+  });
+  const silenced = await run("silence", "process_offline", "--source", "shop", "--minutes", "5", "--json");
+  expect(silenced.json()).toMatchObject({ success: true, type: "PROCESS_OFFLINE", source: "shop" });
   const listed = (await run("list", "--json")).json<{ alerts: unknown[]; silences: unknown[] }>();
   expect(listed).toMatchObject({
     counts: { CRITICAL: 1 },
     silences: [{ type: "PROCESS_OFFLINE", source: "shop" }],
   });
   expect([listed.alerts.length, listed.silences.length]).toEqual([1, 1]);
-  await run("unsilence", "PROCESS_OFFLINE", "--source", "shop");
+  const ended = await run("unsilence", "PROCESS_OFFLINE", "--source", "shop", "--json");
+  expect(ended.json()).toEqual({ success: true, type: "PROCESS_OFFLINE", source: "shop" });
   expect((await run("list", "--all", "--json")).json<{ alerts: unknown[] }>()).toMatchObject({
     silences: [],
   });
@@ -340,6 +345,9 @@ test("alerts rules prints the active rules without addresses, and alerts test pr
   const sent = await fleet(["alerts", "test", "--config", file], { cwd });
   expect(sent).toMatchObject({ code: 1, stdout: "ops: it cannot be reached\n" });
   expect(rules.stdout + sent.stdout + sent.stderr).not.toContain("SECRET");
+  expect((await fleet(["alerts", "test", "--config", file, "--json"], { cwd })).json()).toMatchObject({
+    receivers: [{ receiver: "ops", ok: false, reason: "it cannot be reached" }],
+  });
   expect(
     (await fleet(["alerts", "test", "--receiver", "nobody", "--config", file], { cwd })).stderr,
   ).toContain("[NO_RECEIVER]");

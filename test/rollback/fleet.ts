@@ -9,6 +9,7 @@ import { type LocalNetworkInfo, status } from "../../src/localnet/index.ts";
 import { newNodePlayer } from "../e2e/node-player.ts";
 import { newPlayer, type Player, plainClient } from "../e2e/player.ts";
 import { newProject, type Project, projectIn, type Ran } from "../e2e/project.ts";
+import { checkDocument } from "../kit/documents.ts";
 
 const repository = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
 
@@ -141,15 +142,16 @@ const entry = join(repository, "src/cli/fleet.mjs");
 type FleetRan = Ran & { stdout: string };
 
 function run(...[program, words, options]: ReturnType<typeof commandOf>): Promise<FleetRan> {
-  return new Promise((done) => {
-    const child = execFile(
-      program,
-      words,
-      { ...options, maxBuffer: 64 * 1024 * 1024 },
-      (_error, stdout, stderr) => {
+  return new Promise((done, fail) => {
+    const limits = { ...options, maxBuffer: 64 * 1024 * 1024 };
+    const child = execFile(program, words, limits, (_error, stdout, stderr) => {
+      try {
+        if (words.includes("--json") && stdout !== "") checkDocument(words.slice(1), stdout);
         done({ code: child.exitCode ?? 1, text: stdout + stderr, stdout });
-      },
-    );
+      } catch (error) {
+        fail(error);
+      }
+    });
   });
 }
 

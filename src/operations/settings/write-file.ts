@@ -2,12 +2,21 @@ import { lstat, writeFile } from "node:fs/promises";
 import { FleetError } from "../../core/errors.ts";
 import { replaceFile } from "../../core/replace-file.ts";
 
+/** Writes a settings file. @throws FleetError CONFIG_FILE_NOT_WRITTEN */
+export const writeConfigFile = (path: string, text: string): Promise<void> =>
+  writeNamedFile(path, text, { code: "CONFIG_FILE_NOT_WRITTEN", what: "Cannot write the settings file." });
+
 /**
- * Writes a settings file: a reader sees either the old or the new content. What is no file, such as a link or a pipe, is written through.
+ * Writes a file that a person named: a reader sees either the old or the new content. What is no file, such as a link or a pipe, is written
+ * through.
  *
- * @throws FleetError CONFIG_FILE_NOT_WRITTEN
+ * @throws FleetError with this code
  */
-export async function writeConfigFile(path: string, text: string): Promise<void> {
+export async function writeNamedFile(
+  path: string,
+  text: string,
+  problem: { readonly code: string; readonly what: string },
+): Promise<void> {
   try {
     const there = await lstat(path).catch(() => undefined);
     // One that its owner made private stays private.
@@ -19,8 +28,7 @@ export async function writeConfigFile(path: string, text: string): Promise<void>
     if (code === undefined) throw error;
     throw new FleetError(
       {
-        code: "CONFIG_FILE_NOT_WRITTEN",
-        what: "Cannot write the settings file.",
+        ...problem,
         at: path,
         got: message,
         expected: "a file in a folder that exists and is writable",

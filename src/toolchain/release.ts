@@ -1,0 +1,35 @@
+/**
+ * `node src/toolchain/release.ts v1.2.3`: whether a tag, package.json and CHANGELOG.md name the same version. Runs before packages are installed.
+ */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+/** What is wrong with a release; empty if nothing is. Pure. */
+export function releaseProblems(
+  tag: string,
+  manifest: { readonly version: string; readonly private?: boolean },
+  changelog: string,
+): string[] {
+  const { version } = manifest;
+  const [section = ""] = changelog.split(`\n## ${version} - `).slice(1);
+  return [
+    ...(tag === `v${version}` ? [] : [`the tag is ${tag}, but package.json has version ${version}`]),
+    ...(manifest.private === true ? ['package.json has "private": true: npm refuses to publish it'] : []),
+    ...(/^\d{4}-\d\d-\d\d\n/.test(section)
+      ? []
+      : [`CHANGELOG.md has no section "## ${version} - <year-month-day>"`]),
+  ];
+}
+
+if (import.meta.main) {
+  const root = fileURLToPath(new URL("../..", import.meta.url));
+  const read = (file: string) => readFileSync(join(root, file), "utf8");
+  const problems = releaseProblems(
+    process.argv[2] ?? "",
+    JSON.parse(read("package.json")),
+    read("CHANGELOG.md"),
+  );
+  for (const problem of problems) console.error(`release: ${problem}`);
+  process.exitCode = problems.length === 0 ? 0 : 1;
+}
