@@ -1,4 +1,5 @@
 --- Health checks of one process or all, on request or at a tick of the cron.
+local cut = require("fleet.cut")
 local fleet = require("fleet")
 local alerts = require("monitor.alerts")
 local targets = require("targets")
@@ -13,11 +14,11 @@ local function reasons(reply)
   local list = {}
   for _, check in ipairs(type(reply.checks) == "table" and reply.checks or {}) do
     if type(check) == "table" and check.status ~= "HEALTHY" then
-      list[#list + 1] = tostring(check.name):sub(1, 60) .. ": " .. tostring(check.detail or check.status):sub(1, 120)
+      list[#list + 1] = cut(tostring(check.name), 60) .. ": " .. cut(tostring(check.detail or check.status), 120)
     end
   end
   if type(reply.error) == "table" then list[#list + 1] = tostring(reply.error.code) end
-  return #list > 0 and table.concat(list, "; "):sub(1, 400) or nil
+  return #list > 0 and cut(table.concat(list, "; "), 400) or nil
 end
 
 local function ask(id, request, done)

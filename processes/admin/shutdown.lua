@@ -1,6 +1,7 @@
 --- Graceful shutdown. An AO process cannot be terminated: it is drained, its state is exported and the digest kept, and
 -- then it answers GONE. Processes are shut down one after the other; a step that a target refuses fails the shutdown.
 -- Targets accept these actions only from a deployer: to let this process shut them down, allow it there (SET_ALLOWED).
+local cut = require("fleet.cut")
 local fleet = require("fleet")
 local targets = require("targets")
 
@@ -107,7 +108,7 @@ fleet.on("GRACEFUL_SHUTDOWN", {
     if targets.withoutLibrary(targets.resolve(name)) then bare[#bare + 1] = name end
   end
   if #bare > 0 then
-    local names = table.concat(bare, ", "):sub(1, 300)
+    local names = cut(table.concat(bare, ", "), 300)
     error(fleet.fail("LIB_REQUIRED", "this requires the fleet's library, which is missing in: " .. names, "Remove them from the list."))
   end
   state.seq = state.seq + 1

@@ -1,4 +1,5 @@
 --- Teams: validation of teams that players send, and copies with the fields that a battle uses.
+local cut = require("fleet.cut")
 local moves = require("moves")
 local types = require("types")
 
@@ -46,12 +47,12 @@ local function memberProblem(member)
   end
   for _, name in ipairs(member.types) do
     if not types.known(name) then
-      return "has the unknown type " .. tostring(name):sub(1, 32)
+      return "has the unknown type " .. cut(tostring(name), 32)
     end
   end
   for _, name in ipairs(member.moves) do
     if type(name) ~= "string" or not moves.get(name) then
-      return "has the unknown move " .. tostring(name):sub(1, 32)
+      return "has the unknown move " .. cut(tostring(name), 32)
     end
   end
   for _, name in ipairs(team.STATS) do

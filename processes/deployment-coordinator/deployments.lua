@@ -1,4 +1,5 @@
 --- Deployments: each takes the epoch by compare-and-set when it begins, reports its progress, and ends once.
+local cut = require("fleet.cut")
 local enums = require("fleet.rollout-enums")
 local fleet = require("fleet")
 local ledger = require("ledger")
@@ -48,7 +49,7 @@ end
 local function stale(msg, needed)
   error(fleet.fail(
     "STALE_EPOCH",
-    string.format("epoch %s is not accepted: this requires epoch %d", (fleet.tag(msg, "Epoch") or "(missing)"):sub(1, 20), needed),
+    string.format("epoch %s is not accepted: this requires epoch %d", cut(fleet.tag(msg, "Epoch") or "(missing)", 20), needed),
     "Another deployment began in the meantime. Read the epoch with Info and start again.",
     { epoch = fleet.epoch() }
   ))
@@ -174,7 +175,7 @@ local function progress(request, msg)
     local kept = deployment.processes[name] or {}
     for _, key in ipairs({ "status", "processId", "version", "sourceHash", "reason", "seconds" }) do
       local value = result[key]
-      if type(value) == "string" then kept[key] = value:sub(1, 300) elseif type(value) == "number" then kept[key] = value end
+      if type(value) == "string" then kept[key] = cut(value, 300) elseif type(value) == "number" then kept[key] = value end
     end
     kept.at = fleet.now(msg)
     deployment.processes[name] = kept
@@ -221,7 +222,7 @@ fleet.on("DEPLOY_PROCESS", { who = "deployer", schema = schema }, function(data,
   local phase = fleet.tag(msg, "Phase") or "begin"
   local run = PHASES[phase]
   if not run then
-    error(fleet.fail("INVALID_DATA", "unknown phase " .. phase:sub(1, 40), "Set the tag Phase to begin, progress or finish."))
+    error(fleet.fail("INVALID_DATA", "unknown phase " .. cut(phase, 40), "Set the tag Phase to begin, progress or finish."))
   end
   return run(data.deployRequest or data, msg)
 end)
@@ -232,7 +233,7 @@ fleet.on("DEPLOYMENT_STATUS", { readonly = true, schema = { deploymentId = { typ
   if not deployment then
     local other = id and require("requests").find(id)
     if other then return other end
-    error(fleet.fail("UNKNOWN_DEPLOYMENT", "there is no deployment " .. tostring(id):sub(1, 128), "Use an id that LEDGER lists."))
+    error(fleet.fail("UNKNOWN_DEPLOYMENT", "there is no deployment " .. cut(tostring(id), 128), "Use an id that LEDGER lists."))
   end
   local result = {}
   for key, value in pairs(deployment) do result[key] = value end

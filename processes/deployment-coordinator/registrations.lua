@@ -1,4 +1,5 @@
 --- The processes of the fleet.
+local cut = require("fleet.cut")
 local fleet = require("fleet")
 local ledger = require("ledger")
 local alerts = require("monitor.alerts")
@@ -109,7 +110,7 @@ end
 fleet.on("STARTUP", { silent = true }, function(data, msg)
   if not known(msg) then return end
   local entry = state.byId[msg.From]
-  local version, now = type(data.version) == "string" and data.version:sub(1, 64) or nil, fleet.now(msg)
+  local version, now = type(data.version) == "string" and cut(data.version, 64) or nil, fleet.now(msg)
   if entry then
     entry.lastStartup = { at = now, version = version, count = (entry.lastStartup and entry.lastStartup.count or 0) + 1 }
   end
@@ -128,9 +129,9 @@ end)
 
 fleet.on("Error", { silent = true }, function(data, msg)
   if not known(msg) then return end
-  local name = type(data.name) == "string" and data.name ~= "" and data.name:sub(1, 64) or msg.From
+  local name = type(data.name) == "string" and data.name ~= "" and cut(data.name, 64) or msg.From
   local text = type(data.message) == "string" and data.message or "no message"
-  alerts.raise("PROCESS_ERROR", name, tostring(data.action):sub(1, 64) .. ": " .. text:sub(1, 300), fleet.now(msg))
+  alerts.raise("PROCESS_ERROR", name, cut(tostring(data.action), 64) .. ": " .. cut(text, 300), fleet.now(msg))
 end)
 
 --- All registered processes: id → entry.
@@ -178,10 +179,10 @@ function registrations.resolve(wanted)
     end
   end
   if #unknown > 0 then
-    error(fleet.fail("UNKNOWN_PROCESS", "not registered: " .. table.concat(unknown, ", "):sub(1, 300), "PROCESS_DISCOVERY lists the registered processes."))
+    error(fleet.fail("UNKNOWN_PROCESS", "not registered: " .. cut(table.concat(unknown, ", "), 300), "PROCESS_DISCOVERY lists the registered processes."))
   end
   if #bare > 0 and wanted ~= nil and #wanted > 0 then
-    local names = table.concat(bare, ", "):sub(1, 300)
+    local names = cut(table.concat(bare, ", "), 300)
     error(fleet.fail("LIB_REQUIRED", "this requires the fleet's library, which is missing in: " .. names, "Remove them from the list."))
   end
   table.sort(ids)

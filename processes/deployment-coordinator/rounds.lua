@@ -1,4 +1,5 @@
 --- Rounds of health checks: asks the registered processes and collects their answers.
+local cut = require("fleet.cut")
 local fleet = require("fleet")
 local registrations = require("registrations")
 local rules = require("rules")
@@ -14,8 +15,8 @@ local function checksOf(reply)
   for _, check in ipairs(type(reply.checks) == "table" and reply.checks or {}) do
     if type(check) == "table" and check.status ~= "HEALTHY" then
       result[#result + 1] = {
-        name = tostring(check.name):sub(1, 100), checkType = tostring(check.checkType):sub(1, 20),
-        status = tostring(check.status):sub(1, 20), detail = tostring(check.detail or ""):sub(1, 300),
+        name = cut(tostring(check.name), 100), checkType = cut(tostring(check.checkType), 20),
+        status = cut(tostring(check.status), 20), detail = cut(tostring(check.detail or ""), 300),
       }
     end
   end

@@ -1,5 +1,6 @@
 --- Sends settings to many processes: all or none. First reads the settings of every target, then sends the new version to
 -- those whose settings differ. If one does not accept it, the others restore their previous settings.
+local cut = require("fleet.cut")
 local fleet = require("fleet")
 local registrations = require("registrations")
 
@@ -7,7 +8,7 @@ local shipment = {}
 
 local function reason(reply)
   local failure = type(reply.error) == "table" and reply.error or {}
-  return tostring(failure.code or "BAD_REPLY"):sub(1, 64), tostring(failure.message or "no valid reply"):sub(1, 300)
+  return cut(tostring(failure.code or "BAD_REPLY"), 64), cut(tostring(failure.message or "no valid reply"), 300)
 end
 
 local function note(job, id, status, code, message)

@@ -1,4 +1,5 @@
 --- Incidents that peers report: kept, counted per player, and raised as alerts when severe.
+local cut = require("fleet.cut")
 local fleet = require("fleet")
 local ring = require("fleet.ring")
 local trail = require("trail")
@@ -61,7 +62,7 @@ local function alert(incident)
   for _, name in ipairs({ "admin", "deployment-coordinator" }) do
     if fleet.peer(name) then
       fleet.call(name, "RAISE_ALERT", {
-        type = "SECURITY_ALERT", source = incident.playerId, message = text:sub(1, 500),
+        type = "SECURITY_ALERT", source = incident.playerId, message = cut(text, 500),
         level = incident.severity == "CRITICAL" and "CRITICAL" or "ERROR",
       })
       return

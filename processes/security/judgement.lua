@@ -1,4 +1,5 @@
 --- The verdict on an action: allowed, marked for review, or denied, with all reasons.
+local cut = require("fleet.cut")
 local fleet = require("fleet")
 local bans = require("bans")
 local incidents = require("incidents")
@@ -83,7 +84,7 @@ fleet.on("SET_RULE", {
   end
   -- Checked here, so that an unknown type or an invalid pattern is refused now and not when the rule is applied.
   local ok, problem = pcall(fleet.checkSchema, data.schema)
-  if not ok then error(fleet.fail("INVALID_DATA", "invalid schema: " .. tostring(problem):sub(1, 200), "The schema format is documented at fleet.on.")) end
+  if not ok then error(fleet.fail("INVALID_DATA", "invalid schema: " .. cut(tostring(problem), 200), "The schema format is documented at fleet.on.")) end
   if not state.own[data.action] then
     if state.count >= 200 then error(fleet.fail("TOO_MANY", "200 rules are already set", "Replace one of them.")) end
     state.count = state.count + 1

@@ -1,4 +1,5 @@
 --- The rules of the game's actions. A rule is a schema and, for dependencies between values, a function.
+local cut = require("fleet.cut")
 local rules = {}
 
 local ID = { type = "string", required = true, minLength = 1, maxLength = 128 }
@@ -44,7 +45,7 @@ rules.BUILTIN = {
       local players = type(data.players) == "table" and data.players or {}
       requireUnique(players, problems, "players")
       if data.winner ~= nil and data.winner ~= players[1] and data.winner ~= players[2] then
-        problems[#problems + 1] = { path = "winner", got = tostring(data.winner):sub(1, 60), expected = "one of the players" }
+        problems[#problems + 1] = { path = "winner", got = cut(tostring(data.winner), 60), expected = "one of the players" }
       end
     end,
   },

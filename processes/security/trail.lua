@@ -1,5 +1,6 @@
 --- The audit trail of security decisions, in three lists: what deployers decided, what the fleet's processes reported, and the verdicts on
 -- players, which anybody can cause. None of them removes entries of another, and each player has a share of the last two.
+local cut = require("fleet.cut")
 local fleet = require("fleet")
 local ring = require("fleet.ring")
 local run = require("fleet.run")
@@ -59,7 +60,7 @@ end
 local function entryOf(event, player, code, detail, now)
   state.seq = state.seq + 1
   return {
-    seq = state.seq, at = now, event = event, player = tostring(player):sub(1, 128), code = code, detail = detail and detail:sub(1, 300), count = 1,
+    seq = state.seq, at = now, event = event, player = cut(tostring(player), 128), code = code, detail = detail and cut(detail, 300), count = 1,
   }
 end
 

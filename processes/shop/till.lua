@@ -5,6 +5,7 @@
 -- Every function either succeeds completely, or changes nothing and returns nil, code, message, remedy.
 -- Amounts are integers from 0 to LARGEST, the largest that JSON carries exactly.
 local catalog = require("catalog")
+local cut = require("fleet.cut")
 local receipts = require("receipts")
 
 local till = {}
@@ -41,7 +42,7 @@ end
 
 --- The refusal of an unknown item.
 function till.refuseUnknown(name)
-  return nil, "UNKNOWN_ITEM", "the shop has no " .. tostring(name):sub(1, 32), "use an item that LIST_ITEMS lists"
+  return nil, "UNKNOWN_ITEM", "the shop has no " .. cut(tostring(name), 32), "use an item that LIST_ITEMS lists"
 end
 
 --- The refusal of an id whose request was undone before it arrived.

@@ -350,6 +350,59 @@ test("a number that a program copied into a message names no other request", asy
   expect(tagOf(echoed, "Fleet-Sent-For")).toBe(`${p.id} ${numbers?.[0]} ${address("asked")}`);
 });
 
+test.each([
+  [
+    "of aos 2, before tags of the program",
+    [
+      ["Reference", "4"],
+      ["Ref_", "9"],
+      ["Reference", "9"],
+    ],
+  ],
+  [
+    "of aos 1, before tags of the program",
+    [
+      ["Ref_", "4"],
+      ["Reference", "9"],
+      ["Ref_", "9"],
+    ],
+  ],
+])("the number of a message is that %s", async (_which, list) => {
+  const p = await base.clone();
+  await p.eval(`Handlers.add("echo", "Ask", function(m) ao.send({ Target = m.From, Data = "1" }) end)`);
+  const Tags: Record<string, string[]> = {};
+  for (const [name = "", value = ""] of list) Tags[name] = [...(Tags[name] ?? []), value];
+  const echoed = await p.send({ From: FRIEND, Owner: MESSENGER, Action: "Ask", Tags, Id: address("asked") });
+  expect(tagOf(echoed, "Fleet-Sent-For")).toBe(`${FRIEND} 4 ${address("asked")}`);
+});
+
+test("on aos 1, a call is matched by aos' number, and by nothing that its program copied", async () => {
+  const p = await boot("counter", { bare: true, image: "aos.wasm" });
+  await p.load({ source: COUNTER });
+  await p.send({ Action: "WIRE_PEERS", Epoch: "1", Data: { peers: { friend: FRIEND } } });
+  const chain = address("chain");
+  const asked = await p.send({ From: STRANGER, Action: "ASK", Data: {}, Id: chain });
+  const number = tagOf(asked, "Ref_");
+  expect(number).toMatch(/^\d+$/);
+  const say = async (reference: string) => {
+    const Tags = {
+      "Correlation-Id": tagOf(asked, "Correlation-Id"),
+      "Pushed-For": chain,
+      ...sentFor(p.id, reference),
+    };
+    const { messages } = await p.send({
+      From: FRIEND,
+      Owner: MESSENGER,
+      Action: "PING-Response",
+      Data: {},
+      Tags,
+    });
+    return messages.filter(({ Target }) => Target === STRANGER).length;
+  };
+  expect(await say(`${number}0`)).toBe(0);
+  expect(await say(number)).toBe(1);
+});
+
 test("a response that a process sends to itself is the answer, and no other message of the process is", async () => {
   const p = await base.clone();
   await p.eval(`

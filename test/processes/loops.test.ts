@@ -1,5 +1,5 @@
-import { describe, expect, test } from "vitest";
-import { address, boot, MESSENGER } from "./aos.ts";
+import { beforeAll, describe, expect, test } from "vitest";
+import { type Aos, address, boot, MESSENGER } from "./aos.ts";
 import { COUNTER } from "./programs.ts";
 import { World } from "./world.ts";
 
@@ -124,4 +124,53 @@ test("the limit is one for each chain of messages and sender, ends with time, an
   expect(await member.value("#Fleet.store.chains.order")).toBe(64);
   expect(await answered(address("other"), "a")).toBe(0);
   await member.drop();
+});
+
+describe.each([
+  ["a network that names chains", {}],
+  ["a node, which names none", { lua: true, tags: { Variant: "ao.N.1" } }],
+])("on %s, the limit is one for each author", (_where, device) => {
+  const [router, friend, ash, brock] = ["router", "friend", "ash", "brock"].map(address) as [
+    string,
+    string,
+    string,
+    string,
+  ];
+  let member: Aos;
+  beforeAll(async () => {
+    member = await boot("member", { source: COUNTER, ...device });
+    await member.send({ Action: "WIRE_PEERS", Epoch: "1", Data: { peers: { coordinator: router, friend } } });
+  }, 60_000);
+
+  /** Answers to as many messages as the limit allows, and one more. */
+  const answered = async (
+    From: string,
+    Tags: Record<string, string> | ((n: number) => Record<string, string>),
+  ) => {
+    let n = 0;
+    for (let i = 0; i < 17; i++) {
+      const tags = { "From-Process": From, ...(typeof Tags === "function" ? Tags(i) : Tags) };
+      const { messages } = await member.send({ From, Owner: MESSENGER, Action: "Info", Tags: tags });
+      n += messages.filter(({ Target }) => Target === From).length;
+    }
+    return n;
+  };
+
+  test("whoever sends through the router uses up neither what others get, nor the router's own", async () => {
+    expect(await answered(router, { "On-Behalf-Of": ash })).toBe(16);
+    expect(await answered(router, { "On-Behalf-Of": ash })).toBe(0);
+    expect(await answered(router, { "On-Behalf-Of": brock })).toBe(16);
+    expect(await answered(router, {})).toBe(16);
+  });
+
+  test("nor do they by the requests that another member makes for them", async () => {
+    expect(await answered(friend, { "Fleet-For": ash })).toBe(16);
+    expect(await answered(friend, { "Fleet-For": ash })).toBe(0);
+    expect(await answered(friend, {})).toBe(16);
+  });
+
+  test("a stranger's process that names authors is one author", async () => {
+    const named = (i: number) => ({ "On-Behalf-Of": `author-${i}`, "Fleet-For": `author-${i}` });
+    expect(await answered(address("stranger"), named)).toBe(16);
+  });
 });

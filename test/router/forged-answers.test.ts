@@ -5,6 +5,8 @@ import { type Delivery, World } from "../processes/world.ts";
 
 const VICTIM = address("victim");
 const THIEF = address("thief");
+/** A process on a node. */
+const NODE = { lua: true, tags: { Variant: "ao.N.1" } };
 const ROUTER = `
 local fleet = require("fleet")
 fleet.process { name = "router", version = "1.0.0", capabilities = { "TRAFFIC_ROUTING" } }
@@ -110,10 +112,7 @@ async function bare(name: string, options: BootOptions = {}): Promise<Aos> {
 const FLEETS = [
   ["legacy network, a program with the library", () => Race.of({}, (name) => boot(name, { source: TOKEN }))],
   ["legacy network, a program without the library", () => Race.of({}, bare, true)],
-  [
-    "node, a program with the library",
-    () => Race.of({ lua: true }, (name) => boot(name, { source: TOKEN, lua: true })),
-  ],
+  ["node, a program with the library", () => Race.of(NODE, (name) => boot(name, { source: TOKEN, ...NODE }))],
 ] as const;
 
 describe.each(FLEETS)("%s", (_what, make) => {
@@ -207,10 +206,10 @@ fleet.on("Free", {}, function() fleet.reply(held, { amount = 7 }) return {} end)
 
 describe("what a program sends later", () => {
   test.each([
-    ["with the library, on a legacy network", false],
-    ["with the library, on a node", true],
-  ])("%s: its reply belongs to the message that it is a reply to", async (_where, lua) => {
-    const race = await Race.of({ lua }, (name) => boot(name, { source: TOKEN, lua }));
+    ["with the library, on a legacy network", {}],
+    ["with the library, on a node", NODE],
+  ])("%s: its reply belongs to the message that it is a reply to", async (_where, device) => {
+    const race = await Race.of(device, (name) => boot(name, { source: TOKEN, ...device }));
     const asked = await race.ask("Keep");
     expect(await race.deliver(asked)).toEqual([]);
     expect(await race.forge({ Action: "Release" })).toEqual(["7"]);
@@ -228,5 +227,39 @@ describe("what a program sends later", () => {
     const asked = await race.ask("Keep");
     expect(await race.deliver(asked)).toEqual([]);
     expect(await race.forge({ Action: "Release" })).toEqual([]);
+  });
+});
+
+describe.each([
+  ["legacy network", {}],
+  ["node", NODE],
+])("a program without the library on a %s", (_where, device) => {
+  let race: Race;
+  beforeAll(async () => {
+    race = await Race.of(device, (name) => bare(name, device), true);
+  }, 60_000);
+
+  /** A process of the thief that is in the chain of the victim's request has the program answer the router. */
+  const forge = (root: string, tags: Record<string, string>) =>
+    race.forge({
+      ...{ Action: "Balance", Owner: MESSENGER, Id: root },
+      Tags: { ...tags, "Reply-To": race.router, Recipient: "rich", "Pushed-For": root },
+    });
+
+  test("answers no call by ids that are known before the request", async () => {
+    const asked = await race.ask("Balance");
+    const { Reference = "", "Correlation-Id": correlation = "" } = asked.call.tags;
+    const counted = correlation.split(":").slice(0, 2).join(":");
+    for (const id of [Reference, counted, `${counted}:${asked.root}`])
+      expect(await forge(asked.root, { "X-Reference": id, "Correlation-Id": id })).toEqual([]);
+    expect(await race.deliver(asked)).toEqual(["0"]);
+  });
+
+  // This is no defence, and the documents say so: nothing on a network proves such an answer.
+  test("answers a call if whoever reads its id in the chain is faster than the program", async () => {
+    const asked = await race.ask("Balance");
+    const id = asked.call.tags["X-Reference"] ?? "";
+    expect(await forge(asked.root, { "X-Reference": id })).toEqual(["1000000"]);
+    expect(await race.deliver(asked)).toEqual([]);
   });
 });

@@ -128,7 +128,7 @@ function FLIGHT(n)
     for _, tag in ipairs(request.Tags) do
       if tag.name == "Correlation-Id" then correlation = tag.value end
     end
-    local reference = require("fleet.matching").reference(request)
+    local reference = require("fleet.sent-for").number(request.Tags)
     local number = fleet.json.decode(request.Data).i
     local msg = { Id = correlation .. round, From = request.Target, Action = "FIGHT-Response", Tags = { ["Correlation-Id"] = correlation } }
     Fleet.current = {

@@ -2,6 +2,7 @@
 -- the deployment coordinator if the process is wired to it, else to the owner. They are not answered.
 local auth = require("fleet.auth")
 local author = require("fleet.author")
+local cut = require("fleet.cut")
 local envelope = require("fleet.envelope")
 local json = require("fleet.json")
 local store = require("fleet.store")
@@ -50,7 +51,7 @@ function announce.fault(action, text)
   local now, class = envelope.now(), classOf()
   local latest = store.announced[class] or 0
   if latest > 0 and now - latest < ERROR_EVERY then return end
-  if notify("Error", { action = action, message = text:sub(1, 500), at = now }) then store.announced[class] = now end
+  if notify("Error", { action = action, message = cut(text, 500), at = now }) then store.announced[class] = now end
 end
 
 return announce

@@ -1,5 +1,6 @@
 --- Parses replies of any program: whatever their data, the continuation gets a table with `success`, and if that is false, an `error`
 -- with `code` and `message`.
+local cut = require("fleet.cut")
 local envelope = require("fleet.envelope")
 local faults = require("fleet.faults")
 local json = require("fleet.json")
@@ -48,7 +49,7 @@ end
 local function brief(tags, value, text)
   local said = tags.Error or text
   if type(value) == "table" and type(value.error) == "string" then said = value.error end
-  return said ~= "" and said:sub(1, 200) or tostring(tags.Action or "nothing")
+  return said ~= "" and cut(said, 200) or tostring(tags.Action or "nothing")
 end
 
 -- The library's own shape: `success`, with a code if it is false.

@@ -2,6 +2,7 @@
 -- their own, so that what strangers send, and what processes do for them, removes no record of a decision. Of the refusals of others each
 -- sender has a share of the places, and of those that lose theirs a sample is kept; all are counted (see `fleet.refusals`).
 local auth = require("fleet.auth")
+local cut = require("fleet.cut")
 local envelope = require("fleet.envelope")
 local refusals = require("fleet.refusals")
 local ring = require("fleet.ring")
@@ -70,8 +71,8 @@ function audit.record(msg, action, outcome, code)
   store.audit.seq = store.audit.seq + 1
   local player = auth.player(msg)
   add(auth.class(msg), {
-    seq = store.audit.seq, at = envelope.now(), from = tostring(msg.From):sub(1, 128), action = tostring(action):sub(1, 64), outcome = outcome,
-    code = code, count = 1, onBehalf = player ~= msg.From and tostring(player):sub(1, 128) or nil,
+    seq = store.audit.seq, at = envelope.now(), from = cut(tostring(msg.From), 128), action = cut(tostring(action), 64), outcome = outcome,
+    code = code, count = 1, onBehalf = player ~= msg.From and cut(tostring(player), 128) or nil,
   })
 end
 

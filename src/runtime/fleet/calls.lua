@@ -5,6 +5,7 @@ local auth = require("fleet.auth")
 local author = require("fleet.author")
 local callers = require("fleet.callers")
 local config = require("fleet.config")
+local cut = require("fleet.cut")
 local envelope = require("fleet.envelope")
 local fail = require("fleet.fail")
 local json = require("fleet.json")
@@ -57,7 +58,8 @@ function calls.open(target, name, action, data, continuation, options)
   local state, by = store.calls, room.asker()
   if continuation then room.check(by, calls.MAX_OPEN) end
   state.seq = state.seq + 1
-  local correlation = ao.id .. ":" .. state.seq
+  local isPlain = matching.hasNoLibrary(name, target)
+  local correlation = matching.correlation(state.seq, isPlain)
   local tags = {
     { name = "Action", value = action },
     { name = "Correlation-Id", value = correlation },
@@ -71,6 +73,7 @@ function calls.open(target, name, action, data, continuation, options)
   for key in pairs(given) do more[#more + 1] = key end
   table.sort(more)
   for _, key in ipairs(more) do tags[#tags + 1] = { name = key, value = tostring(given[key]) } end
+  for _, tag in ipairs(isPlain and matching.tags(correlation) or {}) do tags[#tags + 1] = tag end
   sendable.check(tags, text)
   -- A response to the process itself is both the call and its answer.
   local own = target == ao.id and reply.isResponse(action) and tostring(state.seq) or nil
@@ -84,7 +87,7 @@ function calls.open(target, name, action, data, continuation, options)
   if continuation then
     state.open[correlation] = {
       target = target, name = name, action = action, continuation = continuation,
-      reference = matching.reference(sent), chain = envelope.chain(), faultWhen = options and options.faultWhen,
+      reference = sentFor.number(type(sent) == "table" and sent.Tags), repeats = isPlain and correlation or nil, chain = envelope.chain(), faultWhen = options and options.faultWhen,
       deadline = envelope.now() + (options and options.timeout or calls.timeout()),
       at = envelope.now(), counted = options and options.counted or nil, sender = options and options.sender,
       forwards = options and options.forwards, by = by, author = request,
@@ -172,7 +175,7 @@ function calls.later(msg, options)
   local now, data = envelope.now(), envelope.of(msg).data
   local entry = {
     sender = tostring(auth.player(msg)), rank = callers.rank(msg), at = now,
-    group = options and options.group or tostring(msg.Action):sub(1, sendable.ACTION),
+    group = options and options.group or cut(tostring(msg.Action), sendable.ACTION),
     bytes = options and options.bytes or type(data) == "string" and #data or 0,
     address = reply.address(msg), onceKey = context and context.onceKey, author = author.now(),
     -- A chain of calls may take longer than one call; the requester is answered in any case.
@@ -192,7 +195,7 @@ end
 -- this reply changed, stay as well.
 local function unusable(call, data, raised, msg)
   local done = msg ~= nil and data.success == true
-  return fail.new("INTERNAL", "cannot process the reply to " .. call.action .. ": " .. tostring(raised):sub(1, 300),
+  return fail.new("INTERNAL", "cannot process the reply to " .. call.action .. ": " .. cut(tostring(raised), 300),
     (done and call.name .. " has performed it, and the" or "The") .. " request may have changed this process before. Check that before you send it"
       .. " again, and tell the owner of the process; its LOGS have the details.",
     { doneBy = done and call.name or nil })

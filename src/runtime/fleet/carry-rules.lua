@@ -1,5 +1,6 @@
 --- Which messages a router forwards for anyone. Services see the router as the sender and may trust it, so a forwarded action must be
 -- one that anyone may request directly. This module has no state.
+local cut = require("fleet.cut")
 local node = require("fleet.node")
 local registry = require("fleet.registry")
 
@@ -51,17 +52,17 @@ end
 -- @treturn ?boolean true, or nil, code, message, remedy
 function rules.allowed(service, action, known, entry, options, names)
   if not known then
-    return nil, "UNKNOWN_SERVICE", "no service " .. node.text(service:sub(1, 64)) .. " is wired",
+    return nil, "UNKNOWN_SERVICE", "no service " .. node.text(cut(service, 64)) .. " is wired",
       "use one of the fleet's processes: " .. (#names > 0 and table.concat(names, ", ") or "there are none")
   elseif isReserved(action) then
-    return nil, "ACTION_NOT_ROUTED", (action == "" and "an empty action" or node.text(action:sub(1, 64))) .. " is never routed",
+    return nil, "ACTION_NOT_ROUTED", (action == "" and "an empty action" or node.text(cut(action, 64))) .. " is never routed",
       "send it directly to the process, as its deployer"
   elseif rules.OBSERVED[action] then
     return true
   end
   local open = openOf(service, entry, options)
   if open == true or type(open) == "table" and includes(open, action) then return true end
-  return nil, "ACTION_NOT_ROUTED", node.text(action:sub(1, 64)) .. " of " .. service .. " is not open to the fleet's users",
+  return nil, "ACTION_NOT_ROUTED", node.text(cut(action, 64)) .. " of " .. service .. " is not open to the fleet's users",
     type(open) == "table" and "send one of " .. table.concat(open, ", ") or "send Info, HEALTH_CHECK or GET_STATISTICS"
 end
 

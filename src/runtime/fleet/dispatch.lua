@@ -5,6 +5,7 @@ local auth = require("fleet.auth")
 local author = require("fleet.author")
 local callers = require("fleet.callers")
 local calls = require("fleet.calls")
+local cut = require("fleet.cut")
 local envelope = require("fleet.envelope")
 local epoch = require("fleet.epoch")
 local exportParts = require("fleet.export-parts")
@@ -128,7 +129,7 @@ end
 
 local function fault(entry, to, raised, msg, trace)
   local what = tostring(type(raised) == "table" and (raised.message or "the error value is a table") or raised)
-  local text = reply.failure(fail.new("INTERNAL", entry.action .. " failed: " .. what:sub(1, 300),
+  local text = reply.failure(fail.new("INTERNAL", entry.action .. " failed: " .. cut(what, 300),
     "The states are unchanged. Tell the owner of the process; its LOGS have the details."))
   answer(entry, to, false, text, "INTERNAL", msg)
   Fleet.fault(entry.action, trace or what)
@@ -290,11 +291,8 @@ function dispatch.last(msg)
   if not isRequest(msg) or envelope.tag(msg, "X-Reference") then return end
   countRefusal(msg, "UNKNOWN_ACTION")
   if not replyLimits.own(msg, true) then return end
-  reply.send(reply.address(msg), false, reply.failure(fail.new(
-    "UNKNOWN_ACTION",
-    "unknown action " .. msg.Action:sub(1, 64),
-    "Info lists the actions; they are case-sensitive."
-  )))
+  local failure = fail.new("UNKNOWN_ACTION", "unknown action " .. cut(msg.Action, 64), "Info lists the actions; they are case-sensitive.")
+  reply.send(reply.address(msg), false, reply.failure(failure))
 end
 
 return dispatch

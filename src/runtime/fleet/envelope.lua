@@ -3,6 +3,7 @@
 -- It also decodes Data before any handler runs if a tag says JSON, and the evaluation fails if it is not. Therefore
 -- `ao.normalize` is wrapped: the scheduler's own fields take precedence, and a wrong content type is dropped.
 local author = require("fleet.author")
+local cut = require("fleet.cut")
 local handlers = require("fleet.handlers")
 local integrity = require("fleet.integrity")
 local json = require("fleet.json")
@@ -10,6 +11,7 @@ local node = require("fleet.node")
 local seen = require("fleet.seen")
 local sentFor = require("fleet.sent-for")
 local store = require("fleet.store")
+local tags = require("fleet.tags")
 local ticks = require("fleet.ticks")
 local waiting = require("fleet.waiting")
 
@@ -52,33 +54,12 @@ local function dropContentType(msg)
   end
 end
 
-local function rawTag(msg, name)
-  for _, tag in ipairs(type(msg.Tags) == "table" and msg.Tags or {}) do
-    if type(tag) == "table" and tag.name == name then return type(tag.value) == "string" and tag.value or nil end
-  end
-  return nil
-end
-
--- A messenger appends its own tags to those of the sender.
-local function lastTag(msg, name)
-  for i = type(msg.Tags) == "table" and #msg.Tags or 0, 1, -1 do
-    local tag = msg.Tags[i]
-    if type(tag) == "table" and tag.name == name then return type(tag.value) == "string" and tag.value or nil end
-  end
-  return nil
-end
-
-local function chainTag(msg)
-  local tag = type(msg.Tags) == "table" and msg.Tags[#msg.Tags]
-  return type(tag) == "table" and tag.name == "Pushed-For" and type(tag.value) == "string" and tag.value or nil
-end
-
 local function trimInbox()
   if not store.process.declared or type(Inbox) ~= "table" then return end
   while #Inbox > INBOX do table.remove(Inbox, 1) end
   local last = Inbox[#Inbox]
   if type(last) == "table" and type(last.Data) == "string" and #last.Data > INBOX_TEXT then
-    last.Data = last.Data:sub(1, INBOX_TEXT)
+    last.Data = cut(last.Data, INBOX_TEXT)
   end
 end
 
@@ -100,7 +81,7 @@ local function wrap(original)
     pcall(waiting.record, before)
     for _, field in ipairs(OWN_FIELDS) do own[field] = msg[field] end
     Fleet.author = nil
-    local scheduledAt = ticks.scheduledAt(msg, rawTag)
+    local scheduledAt = ticks.scheduledAt(msg)
     Fleet.current = {
       id = msg.Id,
       from = msg.From,
@@ -110,17 +91,16 @@ local function wrap(original)
       scheduledAt = scheduledAt,
       data = msg.Data,
       owner = msg.Owner,
-      -- The first: aos puts its own number before the tags of a program, which may be copied from a message.
-      reference = rawTag(msg, "Reference"),
+      reference = sentFor.number(msg.Tags),
       -- Only trusted in messages that a messenger pushed, because a signer can set any tag, and only as the last tag of all: a messenger appends its own
       -- to those of the program, and none to what a cron caused. Nodes add none.
-      pushedFor = msg.Owner ~= msg.From and not node.isHere() and chainTag(msg) or nil,
-      sentFor = msg.Owner ~= msg.From and lastTag(msg, sentFor.TAG) or nil,
+      pushedFor = msg.Owner ~= msg.From and not node.isHere() and tags.final(msg.Tags, "Pushed-For") or nil,
+      sentFor = msg.Owner ~= msg.From and tags.last(msg.Tags, sentFor.TAG) or nil,
       target = msg.Target,
       hasCode = hasCode,
-      behalf = rawTag(msg, "On-Behalf-Of"),
-      carried = rawTag(msg, "On-Behalf-Of") ~= nil,
-      askedFor = rawTag(msg, author.TAG),
+      behalf = tags.first(msg.Tags, "On-Behalf-Of"),
+      carried = tags.first(msg.Tags, "On-Behalf-Of") ~= nil,
+      askedFor = tags.first(msg.Tags, author.TAG),
       -- A dry run: its effects are discarded.
       readOnly = msg["Read-Only"] == true or msg["Read-Only"] == "true",
     }

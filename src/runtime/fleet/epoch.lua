@@ -1,4 +1,5 @@
 --- The epoch: every run that changes the fleet has a higher one, and messages of earlier runs are refused.
+local cut = require("fleet.cut")
 local fail = require("fleet.fail")
 local envelope = require("fleet.envelope")
 local store = require("fleet.store")
@@ -30,7 +31,7 @@ function epoch.check(msg, optional)
   local text = envelope.tag(msg, "Epoch")
   if text == nil and optional then return nil end
   local n = epoch.parse(text)
-  if n == nil or n < store.epoch then refuse(text and text:sub(1, 20)) end
+  if n == nil or n < store.epoch then refuse(text and cut(text, 20)) end
   return n
 end
 

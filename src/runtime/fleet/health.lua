@@ -1,6 +1,7 @@
 --- Health checks of the process itself, in four types. A failed check always counts in the verdict.
 local calls = require("fleet.calls")
 local config = require("fleet.config")
+local cut = require("fleet.cut")
 local envelope = require("fleet.envelope")
 local handlers = require("fleet.handlers")
 local integrity = require("fleet.integrity")
@@ -93,7 +94,7 @@ local function own(kind, add)
     if check.checkType == kind then
       local ok, result, detail = pcall(check.fn)
       if not ok then
-        add(check.name, "UNHEALTHY", "the check itself failed: " .. tostring(result):sub(1, 200))
+        add(check.name, "UNHEALTHY", "the check itself failed: " .. cut(tostring(result), 200))
       elseif result == "DEGRADED" then
         add(check.name, "DEGRADED", detail)
       else
@@ -115,7 +116,7 @@ function health.report(request, msg)
   for _, kind in ipairs(health.SETS[request.checkType or "ALL"]) do
     local function add(name, status, detail)
       if WORSE[status] > WORSE[worst] then worst = status end
-      checks[#checks + 1] = { name = name, checkType = kind, status = status, detail = tostring(detail or ""):sub(1, 300) }
+      checks[#checks + 1] = { name = name, checkType = kind, status = status, detail = cut(tostring(detail or ""), 300) }
     end
     builtin[kind](add, request)
     own(kind, add)

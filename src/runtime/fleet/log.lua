@@ -2,6 +2,7 @@
 -- outside the fleet pushes out loads, settings and other decisions, or what the fleet's own requests did.
 local author = require("fleet.author")
 local config = require("fleet.config")
+local cut = require("fleet.cut")
 local envelope = require("fleet.envelope")
 local ring = require("fleet.ring")
 local store = require("fleet.store")
@@ -23,7 +24,7 @@ function log.write(level, text)
   local logs, by = store.logs, author.now()
   local class = by.class
   logs.seq = logs.seq + 1
-  local entry = { seq = logs.seq, at = envelope.now(), level = level, text = tostring(text):sub(1, MAX_TEXT) }
+  local entry = { seq = logs.seq, at = envelope.now(), level = level, text = cut(tostring(text), MAX_TEXT) }
   if class == "others" then
     -- Where earlier libraries keep all lines.
     entry.from = by.by

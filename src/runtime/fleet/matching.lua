@@ -8,40 +8,52 @@ local store = require("fleet.store")
 
 local matching = {}
 
---- The number that aos gave a message; `msg.reply` of an aos receiver returns it as X-Reference. aos 1 has none. It is the first of that name:
--- the tags of the program, which may be copied from a message, come after it.
-function matching.reference(sent)
-  for _, tag in ipairs(type(sent) == "table" and type(sent.Tags) == "table" and sent.Tags or {}) do
-    if tag.name == "Reference" then return tag.value end
-  end
-  return nil
-end
-
-local function hasNoLibrary(name)
+--- Whether a process is a peer that was wired as one without the library.
+-- @tparam string name of the peer, or an id
+function matching.hasNoLibrary(name, target)
   for _, each in ipairs(store.withoutLibrary or {}) do
-    if each == name then return true end
+    if each == name or store.peers[each] == target then return true end
   end
   return false
+end
+
+--- The correlation id of a call. A program without the library can be made to repeat any id, so that of a call to it cannot be known before the
+-- request is scheduled: whoever forges the answer has to be faster than the program.
+function matching.correlation(seq, isPlain)
+  local id, current = ao.id .. ":" .. seq, Fleet.current
+  return isPlain and current and id .. ":" .. tostring(current.id) .. ":" .. math.floor(current.at) or id
+end
+
+--- Tags by which a program of aos 2 repeats a correlation id; the library takes a message with both for a request.
+function matching.tags(correlation)
+  return { { name = "X-Reference", value = correlation }, { name = "Reply-To", value = ao.id } }
 end
 
 local function isInChain(call)
   return call.chain ~= nil and envelope.pushedFor() == call.chain
 end
 
+-- Whether the library of the sender means a call of this process, by the number that it names. Versions before this one read no numbers of aos 1.
+local function isNumbered(call, from, reference)
+  if from ~= ao.id then return false end
+  if reference and call.reference then return reference == call.reference end
+  return (call.reference == nil or ao.reference == nil) and (node.isHere() or isInChain(call))
+end
+
 -- Whether a message belongs to a call. Its sender and the ids in it do not prove that: anybody can have a plain program send a message with
--- any ids. The library of the sender names the request (`fleet.sent-for`). Without it, only the network does, by the first message of the chain,
--- and no node does that. What a program without the library says by a tag of that name may be copied from a message.
+-- any ids. The library of the sender names the request (`fleet.sent-for`). Without it, only the network says something, by the first message of the
+-- chain, and no node does that. It is no proof: whoever caused the request, or gets a message because of it, can send messages in its chain.
+-- What a program without the library says by a tag of that name may be copied from a message.
 -- @treturn boolean
--- @treturn boolean whether that is certain, so that the message needs no id
+-- @treturn boolean whether the message needs no id
 local function isFor(call)
   local from, reference = envelope.sentFor()
   if from and call.own then
     local isIts = from == sentFor.OWN and reference == call.own
     return isIts, isIts
   end
-  if from and not hasNoLibrary(call.name) then
-    -- aos 1 numbers no messages.
-    local isIts = from == ao.id and reference == call.reference and (reference ~= nil or node.isHere() or isInChain(call))
+  if from and not matching.hasNoLibrary(call.name, call.target) then
+    local isIts = isNumbered(call, from, reference)
     return isIts, isIts
   end
   if node.isHere() then return true, false end
@@ -55,7 +67,7 @@ local function named(msg, correlation, reference)
   if call and call.target == msg.From and isFor(call) and (reply.isResponse(msg.Action) or not registry.find(msg.Action)) then return correlation end
   if reference == "" then return nil end
   for id, each in pairs(store.calls.open) do
-    if each.target == msg.From and each.reference == reference and isFor(each) then return id end
+    if each.target == msg.From and (each.repeats or each.reference) == reference and isFor(each) then return id end
   end
   return nil
 end

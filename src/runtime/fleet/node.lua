@@ -1,15 +1,13 @@
 --- What a process has to know about HyperBEAM nodes, which evaluate it like a legacy compute unit with some differences.
+local tags = require("fleet.tags")
+
 local node = {}
 
 local function variant()
   local process = type(ao) == "table" and type(ao.env) == "table" and ao.env.Process
-  local tags = type(process) == "table" and process.Tags
-  if type(tags) ~= "table" then return nil end
-  if type(tags.Variant) == "string" then return tags.Variant end
-  for _, tag in ipairs(tags) do
-    if type(tag) == "table" and tag.name == "Variant" then return tag.value end
-  end
-  return nil
+  local own = type(process) == "table" and process.Tags
+  if type(own) ~= "table" then return nil end
+  return type(own.Variant) == "string" and own.Variant or tags.first(own, "Variant")
 end
 
 local found
@@ -57,11 +55,11 @@ end
 --- A patch, as a message of the outbox.
 -- @tparam table values by their keys
 function node.patch(values)
-  local tags, keys = { { name = "device", value = "patch@1.0" } }, {}
+  local list, keys = { { name = "device", value = "patch@1.0" } }, {}
   for key in pairs(values) do keys[#keys + 1] = key end
   table.sort(keys)
-  for _, key in ipairs(keys) do tags[#tags + 1] = { name = key, value = values[key] } end
-  return { Anchor = ("0"):rep(32), Tags = tags }
+  for _, key in ipairs(keys) do list[#list + 1] = { name = key, value = values[key] } end
+  return { Anchor = ("0"):rep(32), Tags = list }
 end
 
 return node

@@ -1,5 +1,6 @@
 --- Calls wired peers once and reports who answered, because only messages prove that the connections of the fleet work.
 local calls = require("fleet.calls")
+local cut = require("fleet.cut")
 local envelope = require("fleet.envelope")
 local json = require("fleet.json")
 local shared = require("fleet.shared")
@@ -20,7 +21,7 @@ local function told(answer)
   if answer.success then
     return { ok = true, name = answer.name, status = answer.status, version = answer.version }
   end
-  return { ok = false, code = answer.error.code, message = tostring(answer.error.message):sub(1, 200) }
+  return { ok = false, code = answer.error.code, message = cut(tostring(answer.error.message), 200) }
 end
 
 --- Asks each peer for its Info; answers the message when all have answered or timed out. A peer without the library, which

@@ -9,6 +9,7 @@
 -- is removed.
 local auth = require("fleet.auth")
 local config = require("fleet.config")
+local cut = require("fleet.cut")
 local envelope = require("fleet.envelope")
 local health = require("fleet.health")
 local json = require("fleet.json")
@@ -103,7 +104,7 @@ local function state()
   local values, figures, slot = {}, store.stats, Fleet.current and Fleet.current.slot
   for _, name in ipairs({ "release", "version", "status", "epoch" }) do
     local value = facts[name]
-    values[name] = type(value) == "string" and node.text(value:sub(1, MOST_LETTERS)) or value
+    values[name] = type(value) == "string" and node.text(cut(value, MOST_LETTERS)) or value
   end
   facts.schema, facts.at, facts.slot, facts.peers = 1, envelope.now(), slot, json.copy(store.peers)
   facts.stats = { messages = figures.messages, errors = figures.errors, refused = figures.refused, luaHeapKB = stats.heapKB() }

@@ -1,4 +1,5 @@
 --- Refused messages: counted by their reason and by their sender, whoever floods. Both tables are bounded.
+local cut = require("fleet.cut")
 local envelope = require("fleet.envelope")
 local json = require("fleet.json")
 local store = require("fleet.store")
@@ -15,7 +16,7 @@ store.refusals = store.refusals or { byReason = {}, reasons = 0, senders = {}, s
 
 local function countReason(code)
   local kept = store.refusals
-  code = tostring(code or "OTHER"):sub(1, 64)
+  code = cut(tostring(code or "OTHER"), 64)
   if kept.byReason[code] == nil then
     if kept.reasons >= REASONS then code = "OTHER" end
     if kept.byReason[code] == nil then kept.reasons = kept.reasons + 1 end
@@ -27,7 +28,7 @@ end
 -- The space-saving algorithm of Metwally et al.: a new sender takes the place of the one with the fewest refusals and starts with its count, of
 -- which `over` may be others'. Every sender with more than 1/SENDERS of all refusals is in the table, in whatever order they came.
 local function countSender(sender, code)
-  local kept, from = store.refusals, tostring(sender):sub(1, 128)
+  local kept, from = store.refusals, cut(tostring(sender), 128)
   local entry = kept.senders[from]
   if not entry then
     entry = { count = 0, over = 0 }

@@ -4,9 +4,12 @@
 -- A person with a wallet is always answered, because nothing signs the next message for them. Rules for a message that a process sent:
 --   * a reply or a notice is handled, but never answered, whatever its action;
 --   * `UNKNOWN_ACTION` only answers a request of the fleet's protocol: one with a `Correlation-Id` that was not answered before;
---   * the library's own answers (built-in actions; refusals of a draining or retired process) are limited for each sender and each chain
---     of messages, because an exchange that answers cause is one chain. The limit is high for requests with a new `Correlation-Id`.
+--   * the library's own answers (built-in actions; refusals of a draining or retired process) are limited for each sender, each author for
+--     whom it sends, and each chain of messages, because an exchange that answers cause is one chain, and nobody uses up what the router or a
+--     member gets for others. The limit is high for requests with a new `Correlation-Id`.
 -- An action that the program declares is answered every time: the program decided that, as with a handler in plain aos.
+local author = require("fleet.author")
+local cut = require("fleet.cut")
 local envelope = require("fleet.envelope")
 local log = require("fleet.log")
 local ring = require("fleet.ring")
@@ -36,7 +39,7 @@ end
 
 local function correlationOf(msg)
   local named = envelope.tag(msg, "Correlation-Id")
-  return named ~= nil and named ~= "" and named:sub(1, LONGEST) or nil
+  return named ~= nil and named ~= "" and cut(named, LONGEST) or nil
 end
 
 --- Whether a process sent the message as a reply or as a notice. `msg.reply` of aos sets `X-Reference`; so does `msg.forward`, but with
@@ -55,7 +58,7 @@ end
 
 local function chainOf(msg)
   local chains, now = store.chains, envelope.now()
-  local key = tostring(msg.From) .. "\n" .. (envelope.pushedFor() or "")
+  local key = tostring(msg.From) .. "\n" .. author.of(envelope.of(msg)).by .. "\n" .. (envelope.pushedFor() or "")
   local found = chains.byKey[key]
   if not found then
     found = { at = now, asked = 0, unasked = 0, known = {} }
@@ -95,7 +98,7 @@ function replyLimits.own(msg, onlyAsked)
   if onlyAsked and not isAsked then return false end
   if (isAsked and chain.asked or chain.unasked) >= (isAsked and replyLimits.ASKED or replyLimits.UNASKED) then
     if not chain.told then
-      log.write("WARN", "no more answers to " .. tostring(msg.Action):sub(1, 64) .. " of " .. tostring(msg.From)
+      log.write("WARN", "no more answers to " .. cut(tostring(msg.Action), 64) .. " of " .. tostring(msg.From)
         .. " for now: it sends a message for every answer")
     end
     chain.told = true

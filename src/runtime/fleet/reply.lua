@@ -25,6 +25,7 @@ function reply.address(msg)
     correlation = correlation,
     -- aos' own number of a process' message; `receive` of an aos sender waits for it.
     reference = reference and #reference <= MAX_REFERENCE and reference or nil,
+    number = envelope.of(msg).reference,
   }
 end
 
@@ -70,7 +71,7 @@ function reply.send(to, ok, text, more)
     text = reply.failure(fail.new("TOO_LARGE", "the answer cannot be sent on: " .. problem,
       ok and "The request was performed. Read its outcome in another way." or "The request was refused."))
   end
-  sentFor.with({ from = to.target, reference = to.reference }, ao.send, { Target = to.target, Data = text, Tags = tags })
+  sentFor.with({ from = to.target, reference = to.number or to.reference }, ao.send, { Target = to.target, Data = text, Tags = tags })
 end
 
 --- Whether an action is an answer. Answers are never answered, because two processes would otherwise send messages forever.

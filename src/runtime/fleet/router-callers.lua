@@ -4,6 +4,7 @@
 -- Memory is bounded whatever strangers send: a revision has places for `PLACES` known and as many new callers, and `REMEMBERED` callers
 -- are known. Nobody who has a place loses it to somebody who came later: of known callers those of longest standing have one, of new ones
 -- the first. So a crowd of wallets, however many, displaces nobody who was there before it.
+local cut = require("fleet.cut")
 local envelope = require("fleet.envelope")
 local state = require("fleet.state")
 
@@ -131,7 +132,7 @@ function callers.ended(one, sender, answer, slot, ms, isFault)
     found.next = found.next % TIMES + 1
   end
   if answer.success then return end
-  local code = tostring(answer.error.code):sub(1, 64)
+  local code = cut(tostring(answer.error.code), 64)
   if code == "RATE_LIMITED" then
     found.limited = found.limited + 1
   elseif BUSY[code] then

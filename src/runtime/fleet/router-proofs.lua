@@ -1,5 +1,6 @@
 --- The revisions that have proven their health for a release: without a proof no process gets more traffic than it has.
 local calls = require("fleet.calls")
+local cut = require("fleet.cut")
 local envelope = require("fleet.envelope")
 local kept = require("fleet.router-state")
 local registry = require("fleet.registry")
@@ -51,14 +52,14 @@ local ACCEPTED = { HEALTHY = true, DEGRADED = true }
 
 local function judged(proof, nonce, answer)
   local function say(status, detail)
-    proof.status, proof.detail, proof.at = status, detail and tostring(detail):sub(1, 300), envelope.now()
+    proof.status, proof.detail, proof.at = status, detail and cut(tostring(detail), 300), envelope.now()
   end
   if not answer.success then
     say("refused", answer.error.code .. ": " .. tostring(answer.error.message))
   elseif answer.nonce ~= nonce then
     say("refused", "it answered a different health check")
   elseif answer.sourceHash ~= proof.revision then
-    say("refused", "it runs code " .. tostring(answer.sourceHash):sub(1, 8) .. ", not " .. proof.revision:sub(1, 8))
+    say("refused", "it runs code " .. tostring(answer.sourceHash):sub(1, 8) .. ", not " .. cut(proof.revision, 8))
   elseif not ACCEPTED[answer.healthStatus] then
     local bad = {}
     for _, check in ipairs(type(answer.checks) == "table" and answer.checks or {}) do

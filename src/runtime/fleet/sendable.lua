@@ -1,5 +1,6 @@
 --- What the network can carry. A message that it cannot carry is lost, and nobody is told: whoever waits for its answer waits until the time is
 -- up. So every outgoing request and every answer is measured before it is sent.
+local cut = require("fleet.cut")
 local fail = require("fleet.fail")
 local node = require("fleet.node")
 
@@ -19,7 +20,7 @@ sendable.ACTION, sendable.SERVICE = 256, 64
 
 -- Of a name or a value, as it is shown in an error.
 local function shown(text)
-  return node.text(#text > 40 and text:sub(1, 40) .. "…" or text)
+  return node.text(#text > 40 and cut(text, 40) .. "…" or text)
 end
 
 local function ofTag(name, value)
@@ -64,7 +65,7 @@ end
 
 --- A name that is short enough for a tag of an answer.
 function sendable.name(text)
-  return #text <= sendable.ACTION and text or node.text(text:sub(1, sendable.ACTION))
+  return #text <= sendable.ACTION and text or node.text(cut(text, sendable.ACTION))
 end
 
 return sendable

@@ -6,6 +6,7 @@
 -- A message is sent for the message that is handled, with these exceptions: `msg.reply` belongs to its own message, whenever it is called; a handler
 -- that waited (`Receive`) belongs to the message that it began with; a continuation belongs to the request that made the call.
 local node = require("fleet.node")
+local tags = require("fleet.tags")
 
 local sentFor = {}
 
@@ -33,6 +34,20 @@ end
 local function requestOf(current)
   if not isTrusted(current) then return { from = current.owner } end
   return { from = current.from, reference = current.reference }
+end
+
+--- The number that aos gave a message, which names it in `X-Reference` and in the tag of this module; nil if it has none. aos 1 calls it `Ref_`. aos puts
+-- its own before the tags of the program, which may be copied from a message. Nodes run no aos 1.
+-- @tparam ?table list the tags
+function sentFor.number(list)
+  local reference = tags.first(list, "Reference")
+  if node.isHere() then return reference end
+  for _, tag in ipairs(type(list) == "table" and list or {}) do
+    local name = type(tag) == "table" and tag.name
+    if name == "Reference" then return reference end
+    if name == "Ref_" then return tags.first(list, "Ref_") end
+  end
+  return nil
 end
 
 -- The coroutine of a message; nil in the main one, which all messages share.
@@ -76,15 +91,6 @@ function sentFor.begin(msg)
   end
 end
 
-local function mark(tags, value)
-  local name = sentFor.TAG:lower()
-  for i = #tags, 1, -1 do
-    local tag = tags[i]
-    if type(tag) == "table" and tostring(tag.name):lower() == name then table.remove(tags, i) end
-  end
-  tags[#tags + 1] = { name = sentFor.TAG, value = value }
-end
-
 local function wrap(send)
   return function(...)
     local sent = send(...)
@@ -93,8 +99,8 @@ local function wrap(send)
     -- A node would publish the tag of a patch.
     if not request or type(sent) ~= "table" or type(sent.Tags) ~= "table" or node.isHere() and node.isPatch(sent) then return sent end
     local value = part(request.from) .. " " .. part(request.reference) .. " " .. part(Fleet.current and Fleet.current.id)
-    mark(sent.Tags, value)
-    if last and last.Target == sent.Target and type(last.Tags) == "table" and last.Tags ~= sent.Tags then mark(last.Tags, value) end
+    tags.set(sent.Tags, sentFor.TAG, value)
+    if last and last.Target == sent.Target and type(last.Tags) == "table" and last.Tags ~= sent.Tags then tags.set(last.Tags, sentFor.TAG, value) end
     return sent
   end
 end

@@ -1,5 +1,6 @@
 --- The actions that set the peers of a process, admit their new revisions, and probe them.
 local announce = require("fleet.announce")
+local cut = require("fleet.cut")
 local fail = require("fleet.fail")
 local json = require("fleet.json")
 local probe = require("fleet.probe")
@@ -30,9 +31,9 @@ on("WIRE_PEERS", {
   for name, id in pairs(data.peers) do
     count = count + 1
     if type(name) ~= "string" or not name:match("^[%w][%w%-_%.]*$") or #name > 64 then
-      problems[#problems + 1] = { path = "peers", got = tostring(name):sub(1, 60), expected = "names of letters, digits and hyphens" }
+      problems[#problems + 1] = { path = "peers", got = cut(tostring(name), 60), expected = "names of letters, digits and hyphens" }
     elseif type(id) ~= "string" or not id:match("^[%w%-_]+$") or #id > 128 then
-      problems[#problems + 1] = { path = "peers." .. name, got = tostring(id):sub(1, 60), expected = "a process id" }
+      problems[#problems + 1] = { path = "peers." .. name, got = cut(tostring(id), 60), expected = "a process id" }
     else
       peers[name] = id
     end
@@ -64,7 +65,7 @@ on("ADMIT_PEER", {
   },
 }, function(data)
   if not store.peers[data.name] then
-    error(fail.new("PEER_UNKNOWN", "this process has no peer " .. data.name:sub(1, 60), "Wire it first: WIRE_PEERS."))
+    error(fail.new("PEER_UNKNOWN", "this process has no peer " .. cut(data.name, 60), "Wire it first: WIRE_PEERS."))
   end
   return { name = data.name, admitted = wiring.admit(data.name, data.processId) }
 end)
