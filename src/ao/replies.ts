@@ -2,7 +2,7 @@
  * Finds the reply to a request among a process' messages. Two conventions name the request: the fleet's library and many others
  * repeat its `Correlation-Id` (or its id if it had none), and aos' own `msg.reply` repeats its `Reference` as `X-Reference`. Replies
  * of aos 1.x programs, and those sent with `ao.send`, follow neither and are recognised only by where they are: in the evaluation of
- * the request, or of a message that was pushed for it. Pure.
+ * the request, or of a message that was pushed for it. What the library says was sent for another request is a reply to none of them. Pure.
  */
 import type { OutMessage, Tags } from "./port.ts";
 
@@ -13,6 +13,8 @@ export interface SentRequest {
   readonly messageId: string;
   /** Its tags. */
   readonly tags: Tags;
+  /** False if the process has no library: what its messages say of the request that they were sent for may be copied from another message. */
+  readonly lib?: false | undefined;
 }
 
 /**
@@ -34,16 +36,16 @@ export function relationOf({ target, tags }: OutMessage, asked: SentRequest): Re
   return correlation === undefined && reference === undefined ? "unnamed" : "other";
 }
 
-/** The reply in the request's own evaluation, or in that of a message pushed for it: one that names the request, else one that names none. */
+/**
+ * The reply in the request's own evaluation, or in that of a message pushed for it: one that names the request, else one that names none. Neither if the
+ * library says that it was sent for another request, such as by a handler of somebody else that waited for any message.
+ */
 export function replyAmong(messages: readonly OutMessage[], asked: SentRequest): OutMessage | undefined {
-  const named = replyNaming(messages, asked);
-  return (
-    named ??
-    preferred(
-      messages.filter((message) => relationOf(message, asked) === "unnamed"),
-      asked,
-    )
-  );
+  // A node evaluates a dry run, which has no id, as the message of somebody else.
+  const isDry = asked.messageId === "";
+  const own = messages.filter(({ tags }) => isDry || saysSentFor(tags, asked) !== false);
+  const unnamed = own.filter((message) => relationOf(message, asked) === "unnamed");
+  return replyNaming(own, asked) ?? preferred(unnamed, asked);
 }
 
 /** Of messages sent for the request, the one that names it. */
@@ -67,7 +69,7 @@ export function replyElsewhere(
   chains: boolean,
 ): OutMessage | undefined {
   return replyNaming(
-    messages.filter((message) => isSentFor(message, asked, !chains)),
+    messages.filter(({ tags }) => saysSentFor(tags, asked) ?? !chains),
     asked,
   );
 }
@@ -75,18 +77,13 @@ export function replyElsewhere(
 /** The tag by which the library names the request that a message was sent for (`src/runtime/fleet/sent-for.lua`). */
 const SENT_FOR = "Fleet-Sent-For";
 
-/** The sender of the request, the sender's number of it, and the message that was handled, as a tag of the library says; "-" stands for none. Pure. */
-export function sentForIn(
-  tags: Tags,
-): { readonly from: string; readonly reference: string; readonly messageId: string } | undefined {
-  const [from = "", reference = "", messageId = "", ...more] = tags[SENT_FOR]?.split(" ") ?? [];
-  return messageId === "" || more.length > 0 ? undefined : { from, reference, messageId };
-}
-
-function isSentFor({ tags }: OutMessage, asked: SentRequest, without: boolean): boolean {
-  if (tags[SENT_FOR] === undefined) return without;
-  const said = sentForIn(tags);
-  return said?.from === asked.address && [asked.tags.Reference ?? "-", "-"].includes(said.reference);
+/** Whether the library of the process says that a message was sent for the request; undefined if no library says anything. */
+export function saysSentFor({ [SENT_FOR]: said }: Tags, asked: SentRequest): boolean | undefined {
+  if (asked.lib === false || said === undefined) return undefined;
+  // The sender of the request, the sender's number of it, and the message that was handled; "-" stands for none.
+  const [from, reference = "", messageId = "", ...more] = said.split(" ");
+  const isWhole = messageId !== "" && more.length === 0;
+  return isWhole && from === asked.address && [asked.tags.Reference ?? "-", "-"].includes(reference);
 }
 
 /** Of several candidates, the one whose action marks it as a response; else the first. */

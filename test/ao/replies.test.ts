@@ -69,6 +69,43 @@ describe("in any other evaluation, a reply that names the request is the answer 
   });
 });
 
+describe("in the request's own evaluation, what the library says was sent for another request is no answer", () => {
+  const ids = { "Correlation-Id": "c1", "X-Reference": "7" };
+  const they = "they".padEnd(43, "_");
+  test.each<[string, Tags, Partial<typeof asked & { lib: false }>, boolean]>([
+    [
+      "a handler of somebody else that waited for any message, with our ids",
+      { ...ids, "Fleet-Sent-For": `${they} 9 m0` },
+      {},
+      false,
+    ],
+    ["the same without any id", { "Fleet-Sent-For": `${they} 9 m0` }, {}, false],
+    ["an answer to another request of ours", { "Fleet-Sent-For": `${US} 8 m0` }, {}, false],
+    ["sent for ours", { "Fleet-Sent-For": `${US} 7 m1` }, {}, true],
+    [
+      "sent for ours, by a library that was given no number",
+      { ...ids, "Fleet-Sent-For": `${US} - m1` },
+      {},
+      true,
+    ],
+    [
+      "a program without the library that copied the tag",
+      { ...ids, "Fleet-Sent-For": `${they} 9 m0` },
+      { lib: false },
+      true,
+    ],
+    [
+      "a dry run, which a node evaluates for a stranger",
+      { ...ids, "Fleet-Sent-For": `${they} 7 m0` },
+      { messageId: "" },
+      true,
+    ],
+  ])("%s", (_what, tags, more, isAnswer) => {
+    const message = outMessage(tags);
+    expect(replyAmong([message], { ...asked, ...more })).toBe(isAnswer ? message : undefined);
+  });
+});
+
 test("of several replies the one with the expected action is used", () => {
   const first = outMessage({ Action: "Debit-Notice", "X-Reference": "7" });
   const answer = outMessage({ Action: "Move-Response", "X-Reference": "7" });

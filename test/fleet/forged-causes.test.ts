@@ -17,10 +17,12 @@ interface Later {
   readonly said?: (request: Tags) => Tags;
   /** An entry of the order of the process and of its peer, whose evaluation answers and fails. */
   readonly scheduled?: (messageId: string) => Partial<Scheduled>;
+  /** What the answer in that evaluation says. */
+  readonly inChain?: (request: Tags) => Tags;
   readonly chains?: boolean;
 }
 
-function network({ said, scheduled, chains = true }: Later): Ao {
+function network({ said, scheduled, inChain, chains = true }: Later): Ao {
   const ao = fakeAo(asksShop);
   const evaluation = (messageId: string, messages: Evaluation["messages"], error?: string): Evaluation => ({
     ...{ messageId, output: "", spawns: [], messages },
@@ -43,7 +45,11 @@ function network({ said, scheduled, chains = true }: Later): Ao {
     evaluation: async (ref, budget) => {
       if (ref.messageId !== "entry") return ao.evaluation(ref, budget);
       const fails = ref.processId === shop.processId;
-      return evaluation("entry", fails ? [] : [toUs({}, "late")], fails ? "boom" : undefined);
+      return evaluation(
+        "entry",
+        fails ? [] : [toUs(inChain?.(request()) ?? {}, "late")],
+        fails ? "boom" : undefined,
+      );
     },
   };
 }
@@ -85,6 +91,14 @@ describe("a call takes a later message for its answer", () => {
       { scheduled: (id) => ({ tags: { "Pushed-For": id } }) },
       "REPLY_LATE",
     ],
+    [
+      "not if its library says that it was sent for somebody else's message, in the same chain or evaluation",
+      {
+        scheduled: (id) => ({ pushedFor: id }),
+        inChain: (tags) => ({ ...ids(tags), ...named(STRANGER, tags) }),
+      },
+      "REPLY_LATE",
+    ],
     ["by its ids, where no network names chains", { said: ids, chains: false }, "late"],
   ])("%s", async (_what, later, outcome) => {
     expect(await asked(later)).toMatch(new RegExp(`^${outcome}`));
@@ -92,12 +106,34 @@ describe("a call takes a later message for its answer", () => {
 });
 
 describe("a fault of a peer is told as the reason of a late answer", () => {
+  const unanswered = (tags: Tags) => named(STRANGER, tags);
   const caused = (id: string) => ({ "Fleet-Sent-For": `${ADDRESS} - ${id}` });
   test.each<[string, Later, boolean]>([
     [
       "if the library of the process says that it was asked for it",
       { chains: false, scheduled: (id) => ({ from: battle.processId, tags: caused(id) }) },
       true,
+    ],
+    [
+      "if a member sent it in the chain of the message",
+      { inChain: unanswered, scheduled: (id) => ({ from: shop.processId, pushedFor: id }) },
+      true,
+    ],
+    [
+      "not if somebody else's process sent it in the chain of the message",
+      { inChain: unanswered, scheduled: (id) => ({ pushedFor: id }) },
+      false,
+    ],
+    [
+      "not if the library of the process says that it was sent for another request",
+      {
+        inChain: unanswered,
+        scheduled: (id) => ({
+          ...{ from: battle.processId, pushedFor: id },
+          tags: { "Fleet-Sent-For": `${STRANGER} 4 ${id}` },
+        }),
+      },
+      false,
     ],
     [
       "not if a stranger writes the same",

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { Budget } from "../../core/budget.ts";
 import { LUA_TYPE } from "../../core/devices.ts";
+import { startOf } from "../../core/unicode.ts";
 import { UnitError, unitNotAo, unitRefused } from "../errors.ts";
 import type { Ao, FoundItem } from "../port.ts";
 import type { Answer, Unit } from "./http.ts";
@@ -131,7 +132,7 @@ export async function readModule(gateway: Unit, id: string, budget: Budget): Pro
     {
       code: "MODULE_NOT_SERVED",
       what: `The gateway at ${gateway.url} answers with something else than the module ${id}.`,
-      got: `${status} ${type || "without a type"}, ${bytes.length} bytes: ${excerpt.slice(0, 100)}`.trim(),
+      got: `${status} ${type || "without a type"}, ${bytes.length} bytes: ${startOf(excerpt, 100)}`.trim(),
       expected: `WebAssembly, or ${LUA_TYPE}`,
       remedy: "Check the id, and use a gateway that serves the module.",
     },

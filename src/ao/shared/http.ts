@@ -1,6 +1,7 @@
 import type { Budget } from "../../core/budget.ts";
 import { jsonIn } from "../../core/json.ts";
 import { timerDelay } from "../../core/timers.ts";
+import { startOf } from "../../core/unicode.ts";
 import { rateLimited, type UnitName, unitDown, unitRedirected, unitSlow } from "../errors.ts";
 import { type Limiter, limiterOf } from "../limiter.ts";
 import { ageIn, clockIn } from "./clock.ts";
@@ -159,5 +160,5 @@ export function excerptOf(text: string): string {
     .replace(/<[^>]*>/g, " ")
     .replace(/\s+/g, " ")
     .trim();
-  return flat.length > 300 ? `${flat.slice(0, 300)}…` : flat;
+  return flat.length > 300 ? `${startOf(flat, 300)}…` : flat;
 }

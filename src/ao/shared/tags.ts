@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { type Problem, throwAll } from "../../core/errors.ts";
-import { isUtf8 } from "../../core/unicode.ts";
+import { isUtf8, startOf } from "../../core/unicode.ts";
 import type { Tags } from "../port.ts";
 
 /** A tag of a data item. */
@@ -77,7 +77,7 @@ export function tagProblems(tags: Tags, at: string, nameProblem: NameCheck = () 
     if (unusable) problems.push(problem(unusable.what, name, unusable.expected));
     if (Buffer.byteLength(name) > 1024) {
       problems.push(
-        problem(`The name of the tag ${name.slice(0, 40)}… is too long.`, `${name.length}`, "1,024 bytes"),
+        problem(`The name of the tag ${startOf(name, 40)}… is too long.`, `${name.length}`, "1,024 bytes"),
       );
     }
     if (Buffer.byteLength(value) > 3072) {

@@ -7,6 +7,7 @@ import type { Budget } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
 import { FLEET_REQUEST } from "../../core/fleet-actions.ts";
 import { canonicalJson, sha256 } from "../../core/hash.ts";
+import { startOf } from "../../core/unicode.ts";
 import { memberKey } from "../session/member-key.ts";
 import type { Session } from "../session/session.ts";
 import { readReply } from "./reply.ts";
@@ -193,7 +194,7 @@ function unanswered(
   return new FleetError({
     code: "NO_REPLY",
     what: `${request.name} did not answer ${request.action}.`,
-    got: output === "" ? "an empty result" : output.slice(0, 300),
+    got: output === "" ? "an empty result" : startOf(output, 300),
     expected: `a message ${request.action}-Response to ${session.ao.address}`,
     remedy: "Check that the fleet's code is loaded: npx fleet status shows what it runs; pulumi up loads it.",
   });

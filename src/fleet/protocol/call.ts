@@ -101,7 +101,8 @@ async function perform(fleet: FleetSession, call: Call, { intent, tags, send }: 
   }
   const evaluation = await ao.evaluation({ processId, messageId: sent.id }, budget).catch(unfinished);
   await ao.settle(intent);
-  const asked = { address: ao.address, messageId: sent.id, tags };
+  const { lib } = call.member;
+  const asked = { address: ao.address, messageId: sent.id, tags, lib };
   return replyTo(fleet, call, asked, evaluation, budget).catch((error: unknown) => {
     const trace = `npx fleet trace ${sent.id} shows what happened.`;
     throw withRemedy(error, `The message was evaluated, and a repeated call is another one. ${trace}`);
@@ -133,7 +134,7 @@ async function replyTo(
     call,
     messageId,
     evaluation,
-    await faultInForwarded(fleet, processId, messageId, evaluation.messages, DIAGNOSIS_SECONDS),
+    await faultInForwarded(fleet, processId, asked, evaluation.messages, DIAGNOSIS_SECONDS),
   );
 }
 

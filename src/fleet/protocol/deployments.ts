@@ -3,6 +3,7 @@ import { z } from "zod";
 import type { Tags } from "../../ao/port.ts";
 import type { Budget } from "../../core/budget.ts";
 import { tolerate } from "../../core/errors.ts";
+import { startOf } from "../../core/unicode.ts";
 import type { ProcessRef } from "../health/verdict.ts";
 import { deploymentKey, type Scope } from "../session/scope.ts";
 import { withoutSecrets } from "../session/secrets.ts";
@@ -90,7 +91,7 @@ export async function failRun(
   budget: Budget,
 ): Promise<void> {
   const tags = { Phase: "finish", "Deployment-Id": deploymentId } as const;
-  const ended = { deploymentId, status, reason: withoutSecrets(reason).slice(0, MAX_REASON) };
+  const ended = { deploymentId, status, reason: startOf(withoutSecrets(reason), MAX_REASON) };
   await ask(session, message(ledger, tags, ended), AnythingSchema, budget);
 }
 
@@ -128,7 +129,7 @@ export async function completeRun(
   const tags = { ...completion(session.scope), "Deployment-Id": deploymentId };
   const completed = {
     ...{ deploymentId, status: "COMPLETED", releaseHash, manifest },
-    ...(reason === undefined ? {} : { reason: withoutSecrets(reason).slice(0, MAX_REASON) }),
+    ...(reason === undefined ? {} : { reason: startOf(withoutSecrets(reason), MAX_REASON) }),
   };
   await ask(session, message(ledger, tags, completed), AnythingSchema, budget);
 }

@@ -6,6 +6,7 @@ import type { Evaluation, OutMessage, Tags } from "../../ao/port.ts";
 import { replyAmong, type SentRequest } from "../../ao/replies.ts";
 import { FleetError } from "../../core/errors.ts";
 import { exactJsonIn, rounded } from "../../core/json.ts";
+import { startOf } from "../../core/unicode.ts";
 
 export interface Reply {
   /** Id of the message; "" for a dry run. */
@@ -62,7 +63,7 @@ export function noReply(name: string, action: string, evaluation: Evaluation): F
       ? "no handler matched: the message is in the inbox"
       : evaluation.output === ""
         ? "an empty result: it was evaluated without an error, and no message was sent"
-        : evaluation.output.slice(0, 300),
+        : startOf(evaluation.output, 300),
     expected: "a message to the requester",
     remedy: isInbox
       ? `Check the spelling of the action, and that the program is loaded: npx fleet status; npx fleet call ${name} Info`
@@ -123,7 +124,7 @@ export function readReply<T>(request: Named, schema: z.ZodType<T>, data: string,
   throw new FleetError({
     code: "BAD_REPLY",
     what: `${name} sent an invalid reply to ${action}.`,
-    got: data.slice(0, 300),
+    got: startOf(data, 300),
     expected: parsed ? z.prettifyError(parsed.error) : "{ success: true, … } or { success: false, error }",
     remedy: `If ${name} has its own handler for ${action}, rename it: it hides the fleet's handler.`,
   });
