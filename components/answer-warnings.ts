@@ -12,14 +12,21 @@ interface Called {
 }
 
 /**
- * Warns of members without the library that others call on a network that names no chains of messages: anybody can have such a member send a
- * message that its caller takes for the answer. `silence` of the member accepts the warning. Pure.
+ * Warns of members without the library that others call. Their answers are not proven on any network: a HyperBEAM node names no chains of messages, so
+ * anybody can have such a member send a message that its caller takes for the answer; a messenger names them, but whoever causes a request has its
+ * chain. `silence` of the member accepts the warning. Pure.
  */
 export function answerFindings(
   { network, processes }: FleetDeclaration,
   planned: readonly Called[],
 ): Problem[] {
-  if (capacityOf(network).chains) return [];
+  const { chains } = capacityOf(network);
+  const who = chains
+    ? "Whoever causes a request of another member to"
+    : "Anybody who sees a request of another member to";
+  const how = chains
+    ? "the messenger names only the first message of the chain, which is the same for every process that gets a message because of it"
+    : "a HyperBEAM node does not either";
   return planned.flatMap(({ name, declared }): Problem[] => {
     const callers = planned.filter((each) => each.declared.peers.includes(name)).map((each) => each.name);
     const isAccepted = processes[name]?.silence[ANSWERS_UNPROVEN] !== undefined;
@@ -27,7 +34,7 @@ export function answerFindings(
     return [
       {
         code: ANSWERS_UNPROVEN,
-        what: `Anybody can forge the answers of ${name} to other members: without the library, it does not say for which request it sends a message, and a HyperBEAM node does not either.`,
+        what: `${who} ${name} can forge the answer: without the library, ${name} does not say for which request it sends a message, and ${how}.`,
         at: `processes.${name}.lib`,
         got: `lib: false, called by ${callers.sort().join(", ")}`,
         expected: "a member with the library, or one that no other member calls",
