@@ -1,6 +1,6 @@
 import { capacityOf, type NetworkRef } from "../src/ao/network.ts";
 import type { Problem } from "../src/core/errors.ts";
-import { isUtf8 } from "../src/core/unicode.ts";
+import { isUtf8, startOf } from "../src/core/unicode.ts";
 import type { DeclaredProcess } from "../src/fleet/releases/declared.ts";
 
 /** Bytes of a message in addition to its settings: signature, tags and the program that sets them. */
@@ -40,7 +40,7 @@ const notUtf8 = (at: string, text: string): Problem => ({
   code: "TEXT_NOT_UTF8",
   what: "A setting contains half of a surrogate pair, which UTF-8 cannot express: it would not arrive as it is.",
   at,
-  got: JSON.stringify(text).slice(0, 120),
+  got: startOf(JSON.stringify(text), 120),
   expected: "text that UTF-8 can express",
   remedy: "Fix the text, or encode it, for example as base64.",
 });

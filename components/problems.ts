@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { Problem } from "../src/core/errors.ts";
 import { valueAt } from "../src/core/json.ts";
+import { startOf } from "../src/core/unicode.ts";
 import { nearest, withSuggestion } from "../src/fleet/nearest.ts";
 
 /** Every zod issue as a problem at its path; for an unknown key, with the closest known one. */
@@ -79,7 +80,7 @@ const SECRET: readonly PropertyKey[] = ["secrets", "secretOverrides", "sealTo"];
 function shown(path: readonly PropertyKey[], got: unknown): string {
   if (got === undefined) return "nothing";
   if (path.some((field) => SECRET.includes(field))) return "a value that is not shown";
-  return (JSON.stringify(got) ?? String(got)).slice(0, 120);
+  return startOf(JSON.stringify(got) ?? String(got), 120);
 }
 
 /** Every key that an object in a JSON schema may have. */

@@ -4,6 +4,7 @@ import { excerptOf, explainLuaError, type StoredBundle, store } from "../../src/
 import { type Budget, within } from "../../src/core/budget.ts";
 import { FleetError } from "../../src/core/errors.ts";
 import { shortHash } from "../../src/core/hash.ts";
+import { startOf } from "../../src/core/unicode.ts";
 import type { Program, RestoredState } from "../../src/fleet/code/commit.ts";
 import { composeProgram, type LoadReport, readLoadOutcome } from "../../src/fleet/code/program.ts";
 import { refusedState } from "../../src/fleet/code/refused-state.ts";
@@ -124,7 +125,7 @@ export async function loadBundle(
   throw new FleetError({
     code: "LOAD_UNCLEAR",
     what: `${place.name} did not confirm the load.`,
-    got: evaluation.output.slice(0, 300) || "an empty output",
+    got: startOf(evaluation.output, 300) || "an empty output",
     expected: `a commit of ${shortHash(inputs.bundle.hash)}`,
     remedy: `npx fleet logs ${place.name}`,
   });

@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import { valueAt } from "../../src/core/json.ts";
+import { startOf } from "../../src/core/unicode.ts";
 
 /** Pulumi's placeholder for a value that is not known yet, in a preview. */
 export const UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9";
@@ -61,7 +62,7 @@ export function checkInputs(
       const got = isSecret ? undefined : valueAt(own, path);
       return {
         property: path.map(String).join("."),
-        reason: got === undefined ? message : `${message}; got ${JSON.stringify(got).slice(0, 120)}`,
+        reason: got === undefined ? message : `${message}; got ${startOf(JSON.stringify(got), 120)}`,
       };
     });
   return { inputs: own, failures };

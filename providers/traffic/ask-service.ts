@@ -1,6 +1,7 @@
 import type { Budget } from "../../src/core/budget.ts";
 import { FleetError } from "../../src/core/errors.ts";
 import { jsonIn } from "../../src/core/json.ts";
+import { startOf } from "../../src/core/unicode.ts";
 import { faultOf } from "../../src/delivery/faults.ts";
 import type { ProcessRef } from "../../src/fleet/health/verdict.ts";
 import { askPlain } from "../../src/fleet/protocol/ask.ts";
@@ -27,7 +28,7 @@ export async function askService(
   const reply = await askPlain(session, { ...place, action, data }, budget);
   const value = jsonIn(reply.data);
   if (faultOf(reply, services[service]?.faultWhen) !== undefined) {
-    const words = refusalIn(reply.data)?.message ?? reply.tags.Error ?? reply.data.slice(0, 200);
+    const words = refusalIn(reply.data)?.message ?? reply.tags.Error ?? startOf(reply.data, 200);
     throw new FleetError({
       code: "SERVICE_FAULT",
       what: `${place.name} refused ${action}: ${words}`,

@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { AOS_GLOBALS } from "../../src/bundler/index.ts";
 import type { Budget } from "../../src/core/budget.ts";
 import { FleetError } from "../../src/core/errors.ts";
+import { startOf } from "../../src/core/unicode.ts";
 import type { Session } from "../../src/fleet/session/session.ts";
 
 /** Globals of aos and of the library, for a process that did not record which globals existed at its boot. */
@@ -48,7 +49,7 @@ function notListed(name: string, processId: string, got: string): FleetError {
   return new FleetError({
     code: "STATE_NOT_KNOWN",
     what: `${name} did not list its globals: ${processId.slice(0, 8)} runs an earlier version of the fleet's library, which does not export them.`,
-    got: got.slice(0, 200) || "nothing",
+    got: startOf(got, 200) || "nothing",
     expected: "the names of its globals",
     remedy: `Check npx fleet logs ${name} --errors, and run pulumi up again.`,
   });

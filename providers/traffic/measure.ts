@@ -2,6 +2,7 @@ import { type Budget, within } from "../../src/core/budget.ts";
 import { FleetError } from "../../src/core/errors.ts";
 import { canonicalJson } from "../../src/core/hash.ts";
 import { rounded, valueAt } from "../../src/core/json.ts";
+import { startOf } from "../../src/core/unicode.ts";
 import {
   type CheckRule,
   completedRequests,
@@ -243,7 +244,7 @@ function differences(
   answer: Readonly<Record<string, unknown>>,
   expect: Readonly<Record<string, unknown>>,
 ): string[] {
-  const text = (value: unknown) => (value === undefined ? "nothing" : canonicalJson(value).slice(0, 80));
+  const text = (value: unknown) => (value === undefined ? "nothing" : startOf(canonicalJson(value), 80));
   return Object.entries(expect).flatMap(([key, value]) =>
     canonicalJson(rounded(answer[key])) === canonicalJson(value)
       ? []

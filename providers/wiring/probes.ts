@@ -7,6 +7,7 @@ import type { Budget } from "../../src/core/budget.ts";
 import { FleetError } from "../../src/core/errors.ts";
 import { canonicalJson } from "../../src/core/hash.ts";
 import { jsonIn } from "../../src/core/json.ts";
+import { startOf } from "../../src/core/unicode.ts";
 import { faultOf } from "../../src/delivery/faults.ts";
 import type { Probe } from "../../src/fleet/health/probe-message.ts";
 import type { Target } from "../../src/fleet/members/target.ts";
@@ -38,7 +39,7 @@ export async function proveProbe(
   throw new FleetError({
     code: "PROBE_FAILED",
     what: `${target.name} does not answer ${action} as expected: integration test failed.`,
-    got: reply.data.slice(0, 300),
+    got: startOf(reply.data, 300),
     expected: wants.length > 0 ? canonicalJson(expect) : "a reply that is not an error",
     remedy: `npx fleet logs ${target.name}`,
     at: `processes.${target.name}.probes`,

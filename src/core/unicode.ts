@@ -9,3 +9,9 @@ export function textOf(bytes: Uint8Array): string | undefined {
     return undefined;
   }
 }
+
+/** The start of a string, at most `most` UTF-16 units: without the first half of a character, which would be written as U+FFFD. Pure. */
+export function startOf(text: string, most: number): string {
+  const start = text.slice(0, most);
+  return start.length < text.length && /[\ud800-\udbff]$/.test(start) ? start.slice(0, -1) : start;
+}

@@ -2,6 +2,8 @@
  * Why a router holds its table: a code for decisions, and a sentence for people. Routers and states of earlier versions have only
  * the sentence; this is the only place that parses it. Pure.
  */
+
+import { startOf } from "../core/unicode.ts";
 import { HOLD_CODES, type HoldCode, type SetTraffic, type Table, type TrafficState } from "./wire.ts";
 
 interface Hold {
@@ -28,7 +30,7 @@ export const holdFields = (
   code: HoldCode,
   text: string,
 ): Pick<SetTraffic, "hold" | "holdCode"> => ({
-  hold: text.slice(0, LONGEST),
+  hold: startOf(text, LONGEST),
   ...(holdCodes?.includes(code) ? { holdCode: code } : {}),
 });
 

@@ -4,6 +4,7 @@
  */
 import { canonicalJson } from "../core/hash.ts";
 import { compareNumbers } from "../core/json.ts";
+import { startOf } from "../core/unicode.ts";
 import { type CheckResult, checkResult, isUnserved, unservedRequestsText, withProbes } from "./counts.ts";
 import { countedService } from "./crowd.ts";
 import { errorRate, openRequestsText, unanswered } from "./error-rate.ts";
@@ -102,7 +103,7 @@ function invariant(rule: Rule<"invariant">, { invariants }: Measurement): Findin
       text: `the value before the rollout is unknown: ${before.problem}`,
     };
   const holds = HOLDS[rule.relation](before.value, after.value);
-  const shown = (value: unknown) => (value === undefined ? "nothing" : canonicalJson(value).slice(0, 80));
+  const shown = (value: unknown) => (value === undefined ? "nothing" : startOf(canonicalJson(value), 80));
   const text = `${rule.path} of ${rule.service} was ${shown(before.value)} and is ${shown(after.value)}; allowed: ${RELATION[rule.relation]}`;
   return { check, outcome: holds ? "pass" : "fail", text };
 }

@@ -1,4 +1,5 @@
 import { amount } from "../core/amount.ts";
+import { startOf } from "../core/unicode.ts";
 import type { Figures } from "./deployments.ts";
 import type { Limits } from "./limits.ts";
 import type { Round } from "./reading.ts";
@@ -12,7 +13,7 @@ const FLEET = "fleet";
 type ProcessJudgement = Judgement<ProcessAlertType>;
 
 const percent = (share: number): string => `${(share * 100).toFixed(1).replace(/\.0$/, "")} %`;
-const short = (text: string): string => (text.length > 300 ? `${text.slice(0, 299)}…` : text);
+const short = (text: string): string => (text.length > 300 ? `${startOf(text, 299)}…` : text);
 
 /** Applies all rules about single processes and about the round. Pure. */
 export function judgeRound(round: Round, watched: readonly Watched[], limits: Limits): Judgement[] {

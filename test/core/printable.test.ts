@@ -1,7 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { brief } from "../../src/core/brief.ts";
 import { formatProblem } from "../../src/core/errors.ts";
 import { printable, printableJson, printableLines, quoted } from "../../src/core/printable.ts";
+import { startOf } from "../../src/core/unicode.ts";
 import { actingIn } from "../kit/acting.ts";
 
 describe("text from the network", () => {
@@ -61,4 +63,17 @@ describe("text from the network", () => {
       "  fix:      Fix its code.",
     ]);
   });
+});
+
+test("a string is cut at a character, wherever the limit is", () => {
+  const text = "a😀é👩‍🚀z";
+  for (let most = 0; most <= text.length + 1; most += 1) {
+    const start = startOf(text, most);
+    expect(Buffer.from(start).toString()).toBe(start);
+    expect(text.startsWith(start)).toBe(true);
+    expect(most - start.length).toBeLessThanOrEqual(1);
+  }
+  expect([startOf("a😀", 2), startOf("a😀", 3), startOf("\ud83d", 1)]).toEqual(["a", "a😀", "\ud83d"]);
+  // The first line of a log, an alert, an answer: each is cut by it.
+  expect(brief("ab😀cd", 4)).toBe("ab…");
 });

@@ -8,6 +8,7 @@ import type { Ao, Evaluation } from "../../ao/port.ts";
 import { AOS_GLOBALS, luaString } from "../../bundler/index.ts";
 import type { Budget } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
+import { startOf } from "../../core/unicode.ts";
 import { describeManualChanges } from "../health/code-drift.ts";
 import { lookUntilHealthy } from "../health/probe.ts";
 import type { HealthOutput, HealthPolicy } from "../health/schema.ts";
@@ -123,7 +124,7 @@ function codeOr(name: string, done: Pick<Evaluation, "output" | "error">, nonce:
     what: isForeign
       ? `${name} does not accept an Eval from this wallet.`
       : `${name} did not answer an Eval that reads its handlers.`,
-    got: error ?? (output.slice(0, 300) || "an empty output"),
+    got: error ?? (startOf(output, 300) || "an empty output"),
     expected: "the running handlers, with the nonce that was sent",
     remedy: isForeign ? "Use the wallet that owns the process." : `Run npx fleet logs ${name}.`,
   });

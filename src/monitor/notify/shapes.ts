@@ -1,3 +1,4 @@
+import { startOf } from "../../core/unicode.ts";
 import type { Alert, Change } from "../alert-book.ts";
 import type { Receiver } from "../settings.ts";
 import type { Level } from "../types.ts";
@@ -133,4 +134,4 @@ const escapeSlack = (text: string): string =>
 /** Markdown of Discord in the text of an alert is shown, not applied: no link has another name than its address. */
 const escapeMarkdown = (text: string): string => text.replace(/[\\`*~|<>]|\](?=\()/g, "\\$&");
 const cut = (text: string, most: number): string =>
-  text.length > most ? `${text.slice(0, most - 1)}…` : text;
+  text.length > most ? `${startOf(text, most - 1)}…` : text;

@@ -1,6 +1,7 @@
 import { FleetError } from "../../core/errors.ts";
 import { FLEET_REQUEST } from "../../core/fleet-actions.ts";
 import { exactJsonIn } from "../../core/json.ts";
+import { startOf } from "../../core/unicode.ts";
 import { faultOf } from "../../delivery/faults.ts";
 import { luaErrorIn } from "../../fleet/code/lua-error.ts";
 import { faultIn, luaExplainer } from "../../fleet/code/lua-errors.ts";
@@ -29,7 +30,7 @@ export async function presentEpoch(fleet: FleetSession, member: Member, seconds:
   throw new FleetError({
     code: "NO_EPOCH",
     what: `${member.name} does not report its epoch.`,
-    got: reply.data.slice(0, 200) || reply.error || reply.output || "nothing",
+    got: startOf(reply.data, 200) || reply.error || reply.output || "nothing",
     expected: "a reply to Info with an epoch",
     remedy: "Check that it runs the fleet's code: npx fleet status",
   });

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { buffer } from "node:stream/consumers";
-import { textOf } from "../../core/unicode.ts";
+import { startOf, textOf } from "../../core/unicode.ts";
 import { UsageError } from "../../core/usage-error.ts";
 
 /** Where the data of a message comes from. */
@@ -30,7 +30,7 @@ export async function messageData(
     throw new UsageError({
       code: "BAD_DATA",
       what: "Invalid data: not JSON.",
-      got: content.slice(0, 200),
+      got: startOf(content, 200),
       expected: `JSON, such as '{"id":1}'; ${error instanceof Error ? error.message : ""}`,
       remedy: "Quote it for the shell, or send it as it is with --raw.",
     });

@@ -7,6 +7,7 @@ import { FleetError } from "../../core/errors.ts";
 import type { FleetAction } from "../../core/fleet-actions.ts";
 import { exactJsonIn } from "../../core/json.ts";
 import { printableJson } from "../../core/printable.ts";
+import { startOf } from "../../core/unicode.ts";
 import { runsWithoutLibrary } from "../../fleet/code/without-library.ts";
 import type { FleetSession } from "../../fleet/fleet-session.ts";
 import type { History } from "../../fleet/history.ts";
@@ -88,7 +89,7 @@ function withCutData(text: string): string {
   const said = exactJsonIn(text) as { messages?: { data?: unknown }[] } | undefined;
   if (!Array.isArray(said?.messages)) return text;
   const messages = said.messages.map((message) =>
-    typeof message.data === "string" ? { ...message, data: message.data.slice(0, MOST_DATA) } : message,
+    typeof message.data === "string" ? { ...message, data: startOf(message.data, MOST_DATA) } : message,
   );
   return `${printableJson(JSON.stringify({ ...said, messages }, null, 2))}\n`;
 }

@@ -4,6 +4,7 @@ import { mapConcurrently } from "../../core/concurrently.ts";
 import { FleetError } from "../../core/errors.ts";
 import { jsonIn } from "../../core/json.ts";
 import { own } from "../../core/own.ts";
+import { startOf } from "../../core/unicode.ts";
 import { NO_LIBRARY_REASON } from "../../fleet/health/without-library.ts";
 import type { Member } from "../../fleet/members/member.ts";
 import { call } from "../../fleet/protocol/call.ts";
@@ -108,7 +109,7 @@ async function probe(subject: Subject, member: Member, peers: readonly string[])
   const data = reply.error === undefined ? reply.data : "";
   const probed = ProbedSchema.safeParse(jsonIn(data));
   if (probed.success) return probed.data.peers;
-  const { code = "BAD_REPLY", message = (reply.error ?? reply.data).slice(0, 200) } = refusalIn(data) ?? {};
+  const { code = "BAD_REPLY", message = startOf(reply.error ?? reply.data, 200) } = refusalIn(data) ?? {};
   throw new FleetError({
     code,
     what: `${member.name} could not call its peers: ${message}`,

@@ -1,5 +1,6 @@
 import { amount } from "../../core/amount.ts";
 import { exactJsonIn, numberOf } from "../../core/json.ts";
+import { startOf } from "../../core/unicode.ts";
 import { pickMember } from "../../fleet/members/known-fleet.ts";
 import { call } from "../../fleet/protocol/call.ts";
 import type { Integration } from "./report.ts";
@@ -36,7 +37,7 @@ export async function runWorkflow(subject: Subject, { steps }: Workflow): Promis
       if (reply.error !== undefined || odd !== undefined)
         return {
           status: "FAIL",
-          detail: `${where}: ${odd ?? "it failed"}; got ${text.slice(0, 200)}`,
+          detail: `${where}: ${odd ?? "it failed"}; got ${startOf(text, 200)}`,
           ms: took(),
         };
       for (const [name, path] of Object.entries(step.keep)) kept.set(name, at(data, path));
@@ -80,4 +81,4 @@ function at(data: unknown, path: string): unknown {
 }
 
 const show = (value: unknown): string =>
-  value === undefined ? "nothing" : JSON.stringify(value).slice(0, 80);
+  value === undefined ? "nothing" : startOf(JSON.stringify(value), 80);

@@ -4,6 +4,7 @@ import type { Stack } from "@pulumi/pulumi/automation/index.js";
 import { z } from "zod";
 import { FleetError } from "../../core/errors.ts";
 import { jsonIn } from "../../core/json.ts";
+import { startOf } from "../../core/unicode.ts";
 import { environment } from "../../toolchain/env.ts";
 import { isInstalled, launcherVersion } from "../../toolchain/install.ts";
 import { cliDir, type Env } from "../../toolchain/paths.ts";
@@ -143,7 +144,7 @@ async function ensureStack(workspace: Workspace, name: string): Promise<void> {
   throw new FleetError({
     code: "STACK_NOT_MADE",
     what: `Cannot create the stack ${name}.`,
-    got: made.output.slice(0, 500),
+    got: startOf(made.output, 500),
     expected: "a new stack in the project's backend",
     remedy: "Read pulumi's output; npx fleet doctor checks this machine.",
   });
