@@ -148,6 +148,15 @@ it("is what the definitions declare", function()
 end)
 `;
 
+/** Many lines, of which only those that define functions run: lines of the runner itself must not count as theirs. */
+const LONG = `local long = {}\n${"function long.unused()\n  return 1\nend\n".repeat(150)}return long\n`;
+const LONG_TEST = `local test = require("fleet.test")${"\n".repeat(400)}local long = require("long")
+it("fails at the end", function()
+  test.boot("tests/long-program.lua", { lib = false })
+  assert.equal("nil", type(long.unused))
+end)
+`;
+
 const FILES = {
   "Pulumi.yaml": "name: tried\nruntime: nodejs\nmain: index.ts\n",
   "Pulumi.dev.yaml":
@@ -165,6 +174,9 @@ await Fleet.create("tried", { ...settings(config), processes: { counter, plain: 
   "processes/counter/counter.test.lua": COUNTER_TEST,
   "tests/plain_test.lua": PLAIN_TEST,
   "tests/defined.test.lua": DEFINED_TEST,
+  "processes/lib/long.lua": LONG,
+  "tests/long-program.lua": 'Long = require("long")\n',
+  "tests/long.test.lua": LONG_TEST,
   "tests/broken.test.lua": "local x =\n",
   "tests/raises.test.lua": "\nlocal x = nil\nreturn x.y\n",
   "tests/slow.test.lua":
@@ -184,7 +196,7 @@ beforeAll(async () => {
   folder = temporaryFolder("lua-tests");
   writeFiles(FILES, folder);
   symlinkSync(join(packageDir, "node_modules"), join(folder, "node_modules"));
-  const tests = ["broken.test.lua", "defined.test.lua", "plain_test.lua", "raises.test.lua"];
+  const tests = ["broken.test.lua", "defined.test.lua", "long.test.lua", "plain_test.lua", "raises.test.lua"];
   ({ report } = await run(["processes", ...tests.map((file) => `tests/${file}`)], { coverage: true }));
 });
 
@@ -205,10 +217,11 @@ describe("fleet test", () => {
       ["counter: fails", "failed", "expected 6, got 5"],
       ["runs on lua@5.3a", "passed", undefined],
       ["is what the definitions declare", "passed", undefined],
+      ["fails at the end", "failed", 'expected "nil", got "function"'],
       ["answers without the library", "passed", undefined],
       ["does not know another test's process, or an unknown member", "passed", undefined],
     ]);
-    expect(TestReportSchema.parse(report)).toMatchObject({ success: false, passed: 8, failed: 3 });
+    expect(TestReportSchema.parse(report)).toMatchObject({ success: false, passed: 8, failed: 4 });
   });
 
   test("names the line of a failed assertion, and what a test printed", () => {
@@ -220,6 +233,10 @@ describe("fleet test", () => {
       expected: "6",
       got: "5",
     });
+    expect(named("tests/long.test.lua")?.tests[0]?.failure).toMatchObject({
+      file: "tests/long.test.lua",
+      line: 404,
+    });
     expect(named("tests/plain_test.lua")?.tests[0]?.printed).toEqual(["owner somebody"]);
   });
 
@@ -229,10 +246,13 @@ describe("fleet test", () => {
   });
 
   test("counts the statements that no test ran, also in functions that a test calls itself", () => {
+    const unused = Array.from({ length: 150 }, (_, at) => 3 + 3 * at);
     expect(report.coverage?.files).toEqual([
       { file: "processes/counter/process.lua", lines: 17, covered: 16, missing: [9] },
+      { file: "processes/lib/long.lua", lines: 302, covered: 152, missing: unused },
       { file: "processes/lib/money.lua", lines: 6, covered: 5, missing: [4] },
       { file: "processes/plain/process.lua", lines: 5, covered: 5, missing: [] },
+      { file: "tests/long-program.lua", lines: 1, covered: 1, missing: [] },
     ]);
   });
 
