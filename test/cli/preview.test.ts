@@ -65,7 +65,7 @@ const preview = async (script: Script, ...words: string[]) => {
 };
 
 describe("fleet preview", () => {
-  test("says which modules and settings differ, and what the plan sends, as data", async () => {
+  test("names the modules and settings that differ, and what the plan sends, as data", async () => {
     const ran = await preview(changes, "--json");
     expect(ran.code).toBe(0);
     expect(ran.json()).toMatchObject({

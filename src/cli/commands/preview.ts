@@ -28,7 +28,7 @@ export function previewCommand(cli: Cli): Command {
     name: "preview",
     summary: "show the plan: steps, code by module, settings by field, messages",
     description:
-      "Previews the program and changes nothing. Besides the steps, says which Lua modules and which settings differ from the last " +
+      "Previews the program and changes nothing. Besides the steps, names the Lua modules and the settings that differ from the last " +
       "deployment, and what the plan sends at least. --markdown writes this as Markdown for a pull request or a job's summary; its " +
       "first line names the stack, so that a comment can be found again. The file is also written if the preview fails.",
     examples: [
