@@ -43,6 +43,7 @@ export function documentSchema(command: string, isOpen: boolean): object {
   if (schema === undefined) throw new Error(`docs/documents has no schema for fleet ${command}`);
   const { $schema, ...rest } = z.toJSONSchema(z.union([schema, Failed]), {
     target: "draft-2020-12",
+    reused: "ref",
     override({ jsonSchema }) {
       if (isOpen && jsonSchema.additionalProperties === false) delete jsonSchema.additionalProperties;
     },

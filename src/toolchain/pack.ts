@@ -53,6 +53,7 @@ interface Manifest {
   readonly main: string;
   readonly bin: Readonly<Record<string, string>>;
   readonly exports: Readonly<Record<string, string>>;
+  readonly repository?: unknown;
   readonly engines: Readonly<Record<string, string>>;
   readonly dependencies: Readonly<Record<string, string>>;
 }
@@ -70,6 +71,7 @@ function publishedManifest(source: Manifest): Record<string, unknown> {
     version,
     description,
     license,
+    ...(source.repository === undefined ? {} : { repository: source.repository }),
     type: "module",
     main: built(root),
     types: typed(root),

@@ -8,14 +8,16 @@ import { fileURLToPath } from "node:url";
 /** What is wrong with a release; empty if nothing is. Pure. */
 export function releaseProblems(
   tag: string,
-  manifest: { readonly version: string; readonly private?: boolean },
+  manifest: { readonly version: string; readonly repository?: unknown },
   changelog: string,
 ): string[] {
   const { version } = manifest;
   const [section = ""] = changelog.split(`\n## ${version} - `).slice(1);
   return [
     ...(tag === `v${version}` ? [] : [`the tag is ${tag}, but package.json has version ${version}`]),
-    ...(manifest.private === true ? ['package.json has "private": true: npm refuses to publish it'] : []),
+    ...(manifest.repository === undefined
+      ? ["package.json names no repository: provenance says from which one the package was built"]
+      : []),
     ...(/^\d{4}-\d\d-\d\d\n/.test(section)
       ? []
       : [`CHANGELOG.md has no section "## ${version} - <year-month-day>"`]),

@@ -69,14 +69,15 @@ test("jobs that write have only the permissions that they need, and pull request
   expect(preview.jobs.preview.if).toBe("github.event.pull_request.head.repo.full_name == github.repository");
 });
 
-test("a release is refused whose tag, version and changelog differ, or that npm would refuse", () => {
+test("a release is refused whose tag, version and changelog differ, or that names no repository", () => {
   const changelog = "# Changelog\n\n## Unreleased\n\n## 1.2.3 - 2026-11-30\n\n### Added\n";
-  expect(releaseProblems("v1.2.3", { version: "1.2.3" }, changelog)).toEqual([]);
-  expect(releaseProblems("v1.2.4", { version: "1.2.3", private: true }, changelog)).toEqual([
+  const repository = "github:we/ao-fleet";
+  expect(releaseProblems("v1.2.3", { version: "1.2.3", repository }, changelog)).toEqual([]);
+  expect(releaseProblems("v1.2.4", { version: "1.2.3" }, changelog)).toEqual([
     "the tag is v1.2.4, but package.json has version 1.2.3",
-    'package.json has "private": true: npm refuses to publish it',
+    "package.json names no repository: provenance says from which one the package was built",
   ]);
-  expect(releaseProblems("v2.0.0", { version: "2.0.0" }, changelog)).toEqual([
+  expect(releaseProblems("v2.0.0", { version: "2.0.0", repository }, changelog)).toEqual([
     'CHANGELOG.md has no section "## 2.0.0 - <year-month-day>"',
   ]);
 });
