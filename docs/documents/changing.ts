@@ -129,6 +129,7 @@ export const changing = {
           notNamed: z.array(text),
           reset: z.array(text),
           left: z.array(text),
+          notKept: z.array(text).describe("globals before it that could not be saved"),
         }),
       ),
       unread: z.array(text),
