@@ -13,8 +13,8 @@ const fleet = await Fleet.create("${PROJECT}", {
       state: "none",
       // Requests with the same tag Customer get the same revision.
       trafficKey: "tag:Customer",
-      // New code has to answer this before any caller gets it. A probe reads the direct answer, so it names an action that asks nobody else.
-      probes: [{ action: "TERMS", data: {}, expect: { currency: "EUR" } }],
+      // New code has to answer this before any caller gets it.
+      probes: [{ action: "QUOTE", data: { item: "tea", amount: 2 }, expect: { total: 6 } }],
     },
     prices: {
       dependsOn: ["router"],

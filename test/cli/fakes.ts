@@ -92,6 +92,7 @@ export function fakeAo(behave: Behaviour): Ao & { sent: { tags: Tags; data: stri
         const tags = {
           Action: `${message.tags.Action}-Response`,
           "Correlation-Id": message.tags["Correlation-Id"] ?? "",
+          "X-Reference": message.tags.Reference ?? "",
         };
         later.push({
           ...evaluation,

@@ -29,9 +29,15 @@ test("a call accepts a plain program's reply in its own shape", async () => {
   }));
   expect((await askPlain(one, { ...place, action: "Move" }, budgetOf(5))).data).toBe("222");
   const silent = session(() => ({ messages: [TIMEOUT_OF_ANOTHER] }));
-  await expect(askPlain(silent, { ...place, action: "Move" }, budgetOf(5))).rejects.toMatchObject({
+  await expect(askPlain(silent, { ...place, action: "Move" }, budgetOf(1))).rejects.toMatchObject({
     code: "NO_REPLY",
   });
+});
+
+test("a call waits for the answer of a process that asks another first", async () => {
+  const one = session(() => ({ messages: [{ target: idOf("token"), tags: { Action: "QUOTE" }, data: "" }] }));
+  const reply = await askPlain(one, { ...place, action: "Move" }, budgetOf(5));
+  expect(JSON.parse(reply.data)).toEqual({ success: true, late: true });
 });
 
 describe("a declared probe", () => {

@@ -10,6 +10,7 @@ import { canonicalJson, sha256 } from "../../core/hash.ts";
 import { startOf } from "../../core/unicode.ts";
 import { memberKey } from "../session/member-key.ts";
 import type { Session } from "../session/session.ts";
+import { laterReply, pollForReply } from "./later-reply.ts";
 import { readReply } from "./reply.ts";
 
 /** Errors about messages that were evaluated. */
@@ -82,7 +83,7 @@ export async function ask<T>(
 
 /**
  * Sends a read and returns the process' reply in any shape: from a plain aos program, that is any message to us that does not answer
- * another request.
+ * another request. A process that asks others first is waited for: its reply then comes in a later evaluation.
  *
  * @throws FleetError NO_REPLY, PROCESS_ERROR
  */
@@ -93,11 +94,15 @@ export async function askPlain(
 ): Promise<OutMessage> {
   const reference = String(randomInt(1, 2 ** 47));
   const plain = { ...request, tags: { Reference: reference, ...request.tags } };
-  return sent(session, plain, budget, (evaluation, tags) => {
+  return sent(session, plain, budget, async (evaluation, tags) => {
     assertRan(request, evaluation);
     const asked = { address: session.ao.address, messageId: evaluation.messageId, tags };
     const reply = replyAmong(evaluation.messages, asked);
     if (reply) return reply;
+    // The process has sent messages to others, so its answer may come later.
+    const look = () => laterReply(session.ao, request.processId, asked, budget);
+    const later = evaluation.messages.length > 0 ? await pollForReply(look, budget) : undefined;
+    if (later) return later.message;
     throw unanswered(session, request, evaluation);
   });
 }
@@ -106,7 +111,7 @@ async function sent<T>(
   session: Sender,
   request: Request,
   budget: Budget,
-  read: (evaluation: Evaluation, tags: Tags) => T,
+  read: (evaluation: Evaluation, tags: Tags) => T | Promise<T>,
   own: Tags = {},
 ): Promise<T> {
   const data = canonicalJson(request.data ?? {});
@@ -131,7 +136,7 @@ async function sent<T>(
     },
   );
   try {
-    const reply = read(evaluation, tags);
+    const reply = await read(evaluation, tags);
     await session.ao.settle(intent);
     return reply;
   } catch (error) {

@@ -1,8 +1,7 @@
 import { randomUUID } from "node:crypto";
-import { setTimeout as sleep } from "node:timers/promises";
 import { signedMessage } from "../../ao/journal/index.ts";
 import type { Evaluation, Sent, Tags } from "../../ao/port.ts";
-import { replyAmong, replyElsewhere, type SentRequest } from "../../ao/replies.ts";
+import { replyAmong, type SentRequest } from "../../ao/replies.ts";
 import { type Budget, budgetOf } from "../../core/budget.ts";
 import { FleetError, tolerate } from "../../core/errors.ts";
 import type { FleetSession } from "../fleet-session.ts";
@@ -11,6 +10,7 @@ import type { Member } from "../members/member.ts";
 import { callKey } from "../session/member-key.ts";
 import { wasEvalRun } from "./eval-ownership.ts";
 import { faultInForwarded } from "./forwarded-faults.ts";
+import { laterReply, pollForReply } from "./later-reply.ts";
 import { asReply, noReply, type Reply, replyIn, taggedFor } from "./reply.ts";
 
 interface Call {
@@ -37,9 +37,6 @@ interface Outgoing {
   readonly tags: Tags;
   send(budget: Budget): Promise<Sent>;
 }
-
-/** Milliseconds between two polls for a later answer. */
-const POLL_INTERVAL = 300;
 
 /** Time limit in seconds for finding out why there was no answer. */
 const DIAGNOSIS_SECONDS = 20;
@@ -134,11 +131,11 @@ async function replyTo(
   // The process has sent messages to others, so its answer may come later.
   if (evaluation.messages.length === 0) throw noReply(call.member.name, call.action, evaluation);
   const chain = chainOf(fleet, call.seconds, processId, asked);
-  while (budget.remaining() > 500) {
-    const later = (await named(fleet, processId, asked, budget)) ?? (await chain());
-    if (later) return later;
-    await sleep(POLL_INTERVAL);
-  }
+  const later = await pollForReply(
+    async () => (await named(fleet, processId, asked, budget)) ?? (await chain()),
+    budget,
+  );
+  if (later) return later;
   throw late(
     call,
     messageId,
@@ -147,19 +144,14 @@ async function replyTo(
   );
 }
 
-/** Searches the newest evaluations for a reply that names the request, and was sent for it. */
 async function named(
   { session }: FleetSession,
   processId: string,
   asked: SentRequest,
   budget: Budget,
 ): Promise<Reply | undefined> {
-  const { items } = await session.ao.results({ processId, limit: 25, newestFirst: true }, budget);
-  for (const item of items) {
-    const later = replyElsewhere(item.messages, asked, session.ao.chains);
-    if (later) return asReply(asked.messageId, later, item);
-  }
-  return undefined;
+  const later = await laterReply(session.ao, processId, asked, budget);
+  return later && asReply(asked.messageId, later.message, later.evaluation);
 }
 
 /** Number of slots before the first poll that are searched for messages pushed for the request. */

@@ -3,8 +3,6 @@ fleet.process { name = "quotes", version = "1.0.0", capabilities = {} }
 
 local EDITION = "first"
 
-fleet.on("TERMS", { readonly = true }, function() return { currency = "EUR", edition = EDITION } end)
-
 local REQUEST = {
   item = { type = "string", required = true },
   amount = { type = "integer", required = true, min = 1 },
