@@ -350,6 +350,34 @@ test("a number that a program copied into a message names no other request", asy
   expect(tagOf(echoed, "Fleet-Sent-For")).toBe(`${p.id} ${numbers?.[0]} ${address("asked")}`);
 });
 
+test("a call whose program copied the tags of its message is answered: what answers go by is the call's own", async () => {
+  const p = await base.clone();
+  await p.eval(`Handlers.add("copy", "Copy", function(m)
+    local tags = {}
+    for name, value in pairs(m.Tags) do if name ~= "Action" then tags[name] = value end end
+    require("fleet").call("friend", "PING", { x = 1 }, function(r) Got = r.pong end, { tags = tags })
+  end)`);
+  const Tags = {
+    Reference: "1",
+    REFERENCE: "1",
+    Ref_: "1",
+    "X-Reference": "1",
+    "x-reference": "1",
+    "Correlation-Id": "1",
+    "Reply-To": STRANGER,
+    "X-Kept": "2",
+  };
+  const asked = await p.send({ From: STRANGER, Action: "Copy", Tags });
+  const [call] = asked.messages;
+  const named = (name: RegExp) => call?.Tags.filter((tag) => name.test(tag.name)).map(({ value }) => value);
+  expect(named(/^X-Kept$/i)).toEqual(["2"]);
+  expect(named(/^(x-reference|ref_|reply-to)$/i)).toEqual([]);
+  expect(named(/^(reference|correlation-id)$/i)).toHaveLength(2);
+  expect(named(/^(reference|correlation-id)$/i)).not.toContain("1");
+  await answer(p, asked, { success: true, pong: 7 });
+  expect(await p.value("Got")).toBe(7);
+});
+
 test.each([
   [
     "of aos 2, before tags of the program",

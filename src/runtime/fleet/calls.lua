@@ -46,7 +46,7 @@ end
 -- @tparam ?table data sent as JSON
 -- @tparam ?function continuation `function(reply, msg, raw)`; reply is the answer's data as parsed by `fleet.answer`, or
 --   `{ success = false, error = { code = "TIMEOUT" | "CANCELLED", … } }`; msg and raw ({ text, action, tags }) are nil without an answer
--- @tparam ?table options `tags`: further tags · `timeout`: ms · `text`: sent as Data instead of `data` · `faultWhen`: see `fleet.faults`
+-- @tparam ?table options `tags`: further tags, without those by which an answer names its request, which may be copied from a message · `timeout`: ms · `text`: sent as Data instead of `data` · `faultWhen`: see `fleet.faults`
 --   · `counted`: `calls.counted` includes it while it is open · `sender`: for whom, see `calls.counted`
 --   · `forwards`: the call ends, and this function runs, if the request that it is for loses its place
 -- @treturn string the correlation id
@@ -70,7 +70,9 @@ function calls.open(target, name, action, data, continuation, options)
   -- A peer's program may have its own health check; for `Info`, the caller decides whether it means the program's.
   if action ~= "Info" and registry.isBuiltin(action) then tags[#tags + 1] = { name = shared.TAG, value = "1" } end
   local more = {}
-  for key in pairs(given) do more[#more + 1] = key end
+  for key in pairs(given) do
+    if not matching.IDS[tostring(key):lower()] then more[#more + 1] = key end
+  end
   table.sort(more)
   for _, key in ipairs(more) do tags[#tags + 1] = { name = key, value = tostring(given[key]) } end
   for _, tag in ipairs(isPlain and matching.tags(correlation) or {}) do tags[#tags + 1] = tag end

@@ -8,6 +8,9 @@ local store = require("fleet.store")
 
 local matching = {}
 
+--- Tags by which an answer names its request, in lower case: aos' numbers, and where and how it is answered. A call has its own.
+matching.IDS = { ["reference"] = true, ["ref_"] = true, ["x-reference"] = true, ["correlation-id"] = true, ["reply-to"] = true }
+
 --- Whether a process is a peer that was wired as one without the library.
 -- @tparam string name of the peer, or an id
 function matching.hasNoLibrary(name, target)
@@ -17,8 +20,8 @@ function matching.hasNoLibrary(name, target)
   return false
 end
 
---- The correlation id of a call. A program without the library can be made to repeat any id, so that of a call to it cannot be known before the
--- request is scheduled: whoever forges the answer has to be faster than the program.
+--- The correlation id of a call. A program without the library can be made to repeat any id, so that of a call to it contains the time
+-- at which the request is scheduled. Whoever forges the answer has to guess it in milliseconds, or to read it and be faster than the program.
 function matching.correlation(seq, isPlain)
   local id, current = ao.id .. ":" .. seq, Fleet.current
   return isPlain and current and id .. ":" .. tostring(current.id) .. ":" .. math.floor(current.at) or id
