@@ -4,6 +4,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { warn } from "../core/say.ts";
 
 /** What is wrong with a release; empty if nothing is. Pure. */
 export function releaseProblems(
@@ -32,6 +33,6 @@ if (import.meta.main) {
     JSON.parse(read("package.json")),
     read("CHANGELOG.md"),
   );
-  for (const problem of problems) console.error(`release: ${problem}`);
+  for (const problem of problems) warn(`release: ${problem}`);
   process.exitCode = problems.length === 0 ? 0 : 1;
 }
