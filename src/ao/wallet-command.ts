@@ -18,8 +18,14 @@ export interface WalletCommand {
 /** The most bytes that a command may print: a JWK of 4,096 bits has about 3,200. */
 const MAX_OUTPUT = 64 * 1024;
 
-/** Variables with which the stack's other secrets could be read; the command gets the rest of the environment. */
-const WITHHELD = ["PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE", "PULUMI_ACCESS_TOKEN"];
+/**
+ * Variables with which the stack's other secrets could be read, FLEET_ENV because it repeats the passphrase's path; the command gets the rest
+ * of the environment.
+ */
+const WITHHELD = [
+  ...["PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE", "PULUMI_ACCESS_TOKEN"],
+  "FLEET_ENV",
+];
 
 /**
  * Runs a command to its end and returns what it printed on stdout. Nothing that it printed, and none of its arguments, is in an error: both may

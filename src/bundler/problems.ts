@@ -1,5 +1,8 @@
 import { dirname, relative, resolve } from "node:path";
+import { brief } from "../core/brief.ts";
 import { FleetError, type Problem } from "../core/errors.ts";
+import { printable } from "../core/printable.ts";
+import { redactText } from "../core/redact.ts";
 import { imagesWith } from "./aos-modules.ts";
 import { offsetIn } from "./cache.ts";
 import type { Facts, Found } from "./facts.ts";
@@ -42,7 +45,7 @@ function syntaxProblem(module: GraphModule, { message, offset }: NonNullable<Fac
   const opened = opener && positionAt(text, opener.offset).line;
   return {
     code: "LUA_SYNTAX",
-    what: `${file} is not valid Lua 5.3: ${message}.`,
+    what: `${file} is not valid Lua 5.3: ${shown(message)}.`,
     got: atEnd ? "the end of the file" : lineAt(text, offset),
     ...(opener === undefined
       ? {}
@@ -65,8 +68,16 @@ export function lineOf(module: GraphModule, found: Found): string {
 function lineAt(text: string, offset: number): string {
   const start = text.lastIndexOf("\n", offset - 1) + 1;
   const end = text.indexOf("\n", offset);
-  return text.slice(start, end === -1 ? undefined : end).trim();
+  return shown(text.slice(start, end === -1 ? undefined : end));
 }
+
+/** The most characters of a source in a problem, and the most of a line that are read for it. */
+const MOST = 80;
+const MOST_READ = 64 * 1024;
+
+/** A part of a source as a problem shows it: the file may be anything, such as a key. */
+const shown = (source: string): string =>
+  brief(printable(redactText(source.slice(0, MOST_READ).trim())), MOST);
 
 /** A name that resolves to no module, or to a file outside the project. */
 export function notFound(

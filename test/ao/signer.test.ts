@@ -62,6 +62,11 @@ describe("a signer", () => {
     const env = {
       PULUMI_CONFIG_PASSPHRASE: "hunter22",
       PULUMI_ACCESS_TOKEN: "hunter23",
+      PULUMI_CONFIG_PASSPHRASE_FILE: "/game/.fleet/hunter24",
+      FLEET_ENV: JSON.stringify({
+        set: { PULUMI_CONFIG_PASSPHRASE_FILE: "/game/.fleet/hunter24" },
+        path: [],
+      }),
       KMS_REGION: "north",
     };
     await expect(

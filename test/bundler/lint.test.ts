@@ -88,6 +88,19 @@ describe("what cannot be loaded fails the plan", () => {
     },
   );
 
+  test("a file that is no Lua is shown by a short part of the line, without what looks like a secret", async () => {
+    const key = JSON.stringify({ kty: "RSA", d: "d".repeat(683), p: "p".repeat(342), n: "n".repeat(683) });
+    const [json] = await problems({ "main.lua": key });
+    expect(json?.got).toMatch(/^\{"kty":"RSA","d":"\[redacted\]","p":"\[redacted\]","n":"n+…$/);
+    expect(json?.got).toHaveLength(80);
+    const [words] = await problems({ "main.lua": `x = "${"w".repeat(200)}\n` });
+    expect(words?.what).toMatch(/^main\.lua is not valid Lua 5\.3: unfinished string near .w+…\.$/);
+    const [spoken] = await problems({ "main.lua": "x = = 1 -- \u001b[2J --token abcdefgh" });
+    expect(spoken?.got).toBe("x = = 1 -- \\u001b[2J --token [redacted]");
+    const open = `f(function() -- password=hunter22 ${"x".repeat(90)}\n`;
+    expect((await problems({ "main.lua": open }))[0]?.expected).not.toMatch(/hunter22|x{80}/);
+  });
+
   test("a file that ends inside an expression, a string or a comment reports that", async () => {
     const ends = async (text: string) => {
       const [problem] = await problems({ "main.lua": text });

@@ -128,7 +128,19 @@ it("does not know another test's process, or an unknown member", function()
   assert.has_error(function() test.boot("plan") end, "does not declare")
   assert.has_error(function() test.boot("plain", { tag = {} }) end, "Invalid options")
 end)
+it("boots and loads no file but the project's own Lua, and shows none", function()
+  local p = test.boot("plain")
+  for _, path in ipairs { ".fleet/key.json", "key.lua", "../out.lua", "out.lua", "/etc/passwd", "tests/plain_test" } do
+    local works, raised = pcall(test.boot, path, { lib = false })
+    print(path, works, raised)
+    assert.has_error(function() test.boot(path, { lib = false }) end, "no Lua file of the project")
+    assert.has_error(function() p:load(path) end, "no Lua file of the project")
+  end
+end)
 `;
+
+/** Not Lua, and nothing that a report may show: what redaction does not know, either. */
+const PRIVATE = "hidden words of another file";
 
 /** The names that the definitions for editors declare. */
 const declared = (file: string, pattern: RegExp) =>
@@ -193,9 +205,12 @@ const run = (paths: readonly string[], more: { coverage?: boolean; timeoutSecond
 const named = (file: string): FileOutcome | undefined => report.files.find((each) => each.file === file);
 
 beforeAll(async () => {
-  folder = temporaryFolder("lua-tests");
+  folder = join(temporaryFolder("lua-tests"), "project");
   writeFiles(FILES, folder);
   symlinkSync(join(packageDir, "node_modules"), join(folder, "node_modules"));
+  writeFiles({ ".fleet/key.json": PRIVATE, "../out.lua": PRIVATE }, folder);
+  symlinkSync(join(folder, ".fleet/key.json"), join(folder, "key.lua"));
+  symlinkSync(join(folder, "../out.lua"), join(folder, "out.lua"));
   const tests = ["broken.test.lua", "defined.test.lua", "long.test.lua", "plain_test.lua", "raises.test.lua"];
   ({ report } = await run(["processes", ...tests.map((file) => `tests/${file}`)], { coverage: true }));
 });
@@ -220,8 +235,11 @@ describe("fleet test", () => {
       ["fails at the end", "failed", 'expected "nil", got "function"'],
       ["answers without the library", "passed", undefined],
       ["does not know another test's process, or an unknown member", "passed", undefined],
+      ["boots and loads no file but the project's own Lua, and shows none", "passed", undefined],
     ]);
-    expect(TestReportSchema.parse(report)).toMatchObject({ success: false, passed: 8, failed: 4 });
+    expect(TestReportSchema.parse(report)).toMatchObject({ success: false, passed: 9, failed: 4 });
+    expect(JSON.stringify(report)).toContain(".fleet/key.json");
+    expect(JSON.stringify(report)).not.toContain("hidden words");
   });
 
   test("names the line of a failed assertion, and what a test printed", () => {

@@ -48,6 +48,35 @@ describe("redaction", () => {
   });
 });
 
+test("of the commands of a wallet, a bundle has the program without its arguments", () => {
+  const none = knownSecrets([]);
+  const list = `\n    command:\n      - ./sg.sh\n      - --with\n      - hunter22 # hunter23\n    timeoutSeconds: 5\n`;
+  const kept = `\n    command:\n      - ./sg.sh\n      - "${REDACTED}"\n      - "${REDACTED}"\n    timeoutSeconds: 5\n`;
+  for (const key of ["game:signer", "game:walletFrom"])
+    expect(redactFile("Pulumi.dev.yaml", `# mine\nconfig:\n  ${key}:${list}`, none)).toBe(
+      `# mine\nconfig:\n  ${key}:${kept}`,
+    );
+  const json = JSON.stringify({ command: ["./sg.sh", "hunter22"], timeoutSeconds: 5 });
+  const shut = JSON.stringify({ command: ["./sg.sh", REDACTED], timeoutSeconds: 5 });
+  expect(redactFile("Pulumi.dev.yaml", `config:\n  game:signer: '${json}'\n`, none)).toBe(
+    `config:\n  game:signer: '${shut}'\n`,
+  );
+  expect(
+    JSON.parse(redactFile("m.json", `{"config":{"game:signer":${json},"command":["a","b"]}}`, none)),
+  ).toEqual({ config: { "game:signer": JSON.parse(shut), command: ["a", "b"] } });
+  const others = [
+    `config:\n  game:signer: {command: ./sg.sh hunter22}\n`,
+    `config:\n  game:signer:\n    default:\n      command: [./sg.sh, hunter22]\n`,
+    `config:\n  game:signer: &one\n    command: [./sg.sh, hunter22]\n  game:other: 1\n  game:walletFrom: *one\n`,
+    `config:\n  game:signer:${list}  broken: [\n`,
+  ];
+  for (const yaml of others) {
+    const clean = redactFile("Pulumi.dev.yaml", yaml, none);
+    expect(clean).not.toContain("hunter2");
+    expect(clean).toContain("config:\n  game:signer:");
+  }
+});
+
 test("of a log over 16 MB, nothing of a key is left whose beginning was not read", async () => {
   const folder = temporaryFolder("long-log");
   mkdirSync(join(folder, "build", "logs"), { recursive: true });

@@ -1,5 +1,6 @@
 /** What a test boots: a member as the project declares it, or a Lua file, bundled as a deployment would. */
-import { join, relative, resolve } from "node:path";
+import { realpath } from "node:fs/promises";
+import { isAbsolute, join, relative, resolve, sep } from "node:path";
 import { z } from "zod";
 import { bundleMember } from "../../../components/bundling.ts";
 import { ProcessDeclarationSchema } from "../../../components/declaration.ts";
@@ -50,7 +51,7 @@ export type BootOptions = z.infer<typeof BootOptionsSchema>;
 
 /** Finds and bundles programs. Each is bundled once. */
 export interface Programs {
-  /** @throws FleetError with every problem of the program or the declaration; MEMBER_UNKNOWN */
+  /** @throws FleetError with every problem of the program or the declaration; MEMBER_UNKNOWN, TEST_PROGRAM_INVALID */
   find(given: string, options: BootOptions): Promise<Program>;
 }
 
@@ -109,8 +110,35 @@ async function fromDeclaration(
   return { name, text, hash, map, version, lib, module, device, tags, config };
 }
 
+/**
+ * The path of a Lua file from the project's folder. A test may come from somebody else, and what is wrong with a program is shown with a line
+ * of it, so no other file is read: not by a path that leads out, and not by a link.
+ *
+ * @throws FleetError TEST_PROGRAM_INVALID
+ */
+async function luaFile(projectDir: string, given: string): Promise<string> {
+  const path = resolve(projectDir, given);
+  // Of a missing file, the bundler says where it looked.
+  const real = await realpath(path).catch(() => path);
+  const isLua = [path, real].every((each) => each.endsWith(".lua"));
+  const isInside = leadsIn(projectDir, path) && (real === path || leadsIn(await realpath(projectDir), real));
+  if (isLua && isInside) return relative(projectDir, path);
+  throw new FleetError({
+    code: "TEST_PROGRAM_INVALID",
+    what: "A test boots a file that is no Lua file of the project.",
+    got: given,
+    expected: "a file in the project's folder whose name ends in .lua, also after links are followed",
+    remedy: "Move the program into the project, and name its file by the path from the project's folder.",
+  });
+}
+
+function leadsIn(folder: string, path: string): boolean {
+  const way = relative(folder, path);
+  return way !== ".." && !way.startsWith(`..${sep}`) && !isAbsolute(way);
+}
+
 async function fromFile(projectDir: string, given: string, options: BootOptions): Promise<Program> {
-  const source = relative(projectDir, resolve(projectDir, given));
+  const source = await luaFile(projectDir, given);
   const { lib = true, module = "aos", device = DEVICES[0], bundle = {} } = options;
   const name = options.name ?? memberName(source);
   const declaration = ProcessDeclarationSchema.parse({ source, lib, module, device, bundle });

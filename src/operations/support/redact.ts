@@ -1,5 +1,5 @@
-import { isScalar, parseDocument, visit } from "yaml";
-import { exactJsonIn } from "../../core/json.ts";
+import { Document, isNode, isScalar, parseDocument, visit } from "yaml";
+import { exactJsonIn, isExactNumber, isRecord } from "../../core/json.ts";
 import type { KnownSecrets } from "../../core/known-secrets.ts";
 import { printable, printableJson } from "../../core/printable.ts";
 import { isPrivateName, REDACTED, redact, redactText } from "../../core/redact.ts";
@@ -11,24 +11,65 @@ import { isPrivateName, REDACTED, redact, redactText } from "../../core/redact.t
 export function redactFile(name: string, text: string, known: KnownSecrets): string {
   if (name.endsWith(".json")) {
     const value = exactJsonIn(text);
-    if (value !== undefined) return `${printableJson(JSON.stringify(redact(value, known), null, 2))}\n`;
+    if (value !== undefined)
+      return `${printableJson(JSON.stringify(redact(withoutArguments(value), known), null, 2))}\n`;
     // A truncated JSON file is redacted as text.
   }
-  const clean = /\.ya?ml$/.test(name) ? redactYaml(text, known) : undefined;
-  return withoutPrivateLines(redactText(clean ?? text, known))
+  const isYaml = /\.ya?ml$/.test(name);
+  const clean = isYaml ? redactYaml(text, known) : undefined;
+  // Of settings that are no valid YAML, the whole value may be arguments.
+  const isPrivate = (key: string) =>
+    isPrivateName(key) || (isYaml && clean === undefined && COMMANDS.has(key));
+  return withoutPrivateLines(redactText(clean ?? text, known), isPrivate)
     .split("\n")
     .map((line) => printable(line.replaceAll("\t", "    ")))
     .join("\n");
 }
 
-/** YAML with its comments; undefined if it is not valid. */
+/** Settings that name a program by its words: the arguments are the user's, and may be a token in spite of the documentation. */
+const COMMANDS: ReadonlySet<string> = new Set(["signer", "walletFrom"]);
+
+/** A key without the project's name before it. */
+const lastOf = (key: string): string => key.split(":").at(-1) ?? "";
+
+/** Plain data in which each command of a wallet is its program alone, also where a setting is a string of JSON. Pure. */
+function withoutArguments(value: unknown, isWallet = false): unknown {
+  if (Array.isArray(value)) return value.map((item) => withoutArguments(item, isWallet));
+  if (isWallet && typeof value === "string") {
+    const said = exactJsonIn(value);
+    return typeof said === "object" && said !== null ? JSON.stringify(withoutArguments(said, true)) : value;
+  }
+  if (!isRecord(value) || isExactNumber(value)) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([name, inner]) => {
+      if (isWallet && name === "command") return [name, programOf(inner)];
+      return [name, withoutArguments(inner, isWallet || COMMANDS.has(lastOf(name)))];
+    }),
+  );
+}
+
+const programOf = (command: unknown): unknown =>
+  Array.isArray(command) ? command.map((word, at) => (at === 0 ? word : REDACTED)) : REDACTED;
+
+/** YAML with its comments, unless it has aliases; undefined if it is not valid. */
 function redactYaml(text: string, known: KnownSecrets): string | undefined {
-  const document = parseDocument(text);
-  if (document.errors.length > 0) return undefined;
+  const given = parseDocument(text);
+  if (given.errors.length > 0) return undefined;
+  let hasAlias = false;
+  visit(given, {
+    Alias() {
+      hasAlias = true;
+      return visit.BREAK;
+    },
+  });
+  // What an alias means must stay known when its anchor is redacted.
+  const document = hasAlias ? new Document(given.toJS(), { aliasDuplicateObjects: false }) : given;
   visit(document, {
     Pair(_, pair) {
-      const name = isScalar(pair.key) ? String(pair.key.value) : "";
-      if (!isPrivateName(name.split(":").at(-1) ?? "") || isEmpty(pair.value)) return undefined;
+      const name = lastOf(isScalar(pair.key) ? String(pair.key.value) : "");
+      if (COMMANDS.has(name) && isNode(pair.value))
+        pair.value = document.createNode(withoutArguments(pair.value.toJS(document), true));
+      if (!isPrivateName(name) || isEmpty(pair.value)) return undefined;
       pair.value = document.createNode(REDACTED);
       return visit.SKIP;
     },
@@ -43,7 +84,7 @@ const isEmpty = (value: unknown): boolean =>
   value === null || (isScalar(value) && (value.value === null || value.value === ""));
 
 /** `name: value` and `name = value` at the start of a line, with the indented lines of the value. */
-function withoutPrivateLines(text: string): string {
+function withoutPrivateLines(text: string, isPrivateKey: (key: string) => boolean): string {
   let inset: number | undefined;
   const lines: string[] = [];
   for (const line of text.split("\n")) {
@@ -51,7 +92,7 @@ function withoutPrivateLines(text: string): string {
     if (inset !== undefined && depth > inset) continue;
     const [, space = "", head = "", key = ""] =
       /^(\s*)([{,\s-]*["']?([\w:.@/-]{1,200})["']?\s*[:=]\s*)(?:\S|$)/.exec(line) ?? [];
-    const isPrivate = key !== "" && isPrivateName(key.split(":").at(-1) ?? "");
+    const isPrivate = key !== "" && isPrivateKey(lastOf(key));
     inset = isPrivate ? space.length : undefined;
     lines.push(isPrivate ? `${space}${head.trimEnd()} ${REDACTED}` : line);
   }
