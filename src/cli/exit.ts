@@ -1,5 +1,5 @@
+import { Interrupted } from "../core/interrupted.ts";
 import { UsageError } from "../core/usage-error.ts";
-import { Interrupted } from "../operations/interruptible.ts";
 import { Unanswered } from "./unanswered.ts";
 
 /** Exit codes of `fleet`. They are part of its interface: scripts branch on them. */

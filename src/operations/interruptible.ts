@@ -1,8 +1,6 @@
-import { FleetError, type Problem } from "../core/errors.ts";
+import type { Problem } from "../core/errors.ts";
+import { Interrupted } from "../core/interrupted.ts";
 import type { Interrupts } from "./context.ts";
-
-/** A command that a signal ended before its outcome was known: exit code 130. */
-export class Interrupted extends FleetError {}
 
 /** What ends a command whose work is not finished by repeating it; SIGHUP is what a terminal sends that closes. */
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;

@@ -85,7 +85,7 @@ function publishedManifest(source: Manifest): Record<string, unknown> {
       ),
       "./schemas/*": "./schemas/*",
     },
-    files: ["dist", "schemas", "ci", "CHANGELOG.md"],
+    files: ["dist", "schemas", "ci", "docs/**/*.md", "CHANGELOG.md"],
     engines,
     dependencies: dependencies((each) => PEERS[each] === undefined && !OPTIONAL.includes(each)),
     optionalDependencies: dependencies((each) => OPTIONAL.includes(each)),

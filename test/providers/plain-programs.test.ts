@@ -449,7 +449,7 @@ describe("a member without the library", () => {
           {
             got: `the wallet ${made.owner}`,
             expected: expect.stringContaining(`gone: ${other.processId}`),
-            remedy: expect.stringContaining(`-- ${other.processId} Eval`),
+            remedy: expect.stringContaining(`npx fleet rotate-wallet --to ${made.owner}`),
           },
         ],
       });
