@@ -94,7 +94,7 @@ describe("what cannot be loaded fails the plan", () => {
     expect(json?.got).toMatch(/^\{"kty":"RSA","d":"\[redacted\]","p":"\[redacted\]","n":"n+…$/);
     expect(json?.got).toHaveLength(80);
     const [words] = await problems({ "main.lua": `x = "${"w".repeat(200)}\n` });
-    expect(words?.what).toMatch(/^main\.lua is not valid Lua 5\.3: unfinished string near .w+…\.$/);
+    expect(words?.what).toMatch(/^main\.lua is not valid Lua 5\.3: unfinished string near ."w+…\.$/);
     const [spoken] = await problems({ "main.lua": "x = = 1 -- \u001b[2J --token abcdefgh" });
     expect(spoken?.got).toBe("x = = 1 -- \\u001b[2J --token [redacted]");
     const open = `f(function() -- password=hunter22 ${"x".repeat(90)}\n`;

@@ -88,7 +88,10 @@ describe("the package", () => {
       expect(names).toContain(file);
     }
     const other = names.filter(
-      (name) => !/^(dist\/|schemas\/|ci\/|docs\/.*\.md$|package\.json$|README\.md$|LICENSE$|CHANGELOG\.md$)/.test(name),
+      (name) =>
+        !/^(dist\/|schemas\/|ci\/|docs\/.*\.md$|package\.json$|README\.md$|LICENSE$|CHANGELOG\.md$)/.test(
+          name,
+        ),
     );
     expect(other).toEqual([]);
     const code = names.filter((name) => !name.startsWith("dist/templates/"));
