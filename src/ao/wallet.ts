@@ -2,7 +2,6 @@ import { constants, createPrivateKey, createPublicKey, type KeyObject, sign, ver
 import { readFile, stat } from "node:fs/promises";
 import { z } from "zod";
 import { FleetError, type Problem } from "../core/errors.ts";
-import { jsonIn } from "../core/json.ts";
 import { type SignerCommand, signerWallet } from "./signer.ts";
 import { type Wallet, walletOf } from "./signing.ts";
 import { runWalletCommand, type WalletCommand } from "./wallet-command.ts";
@@ -59,9 +58,7 @@ const nameOf = (source: Exclude<WalletSource, { signer: unknown }>): string =>
 async function readPrivate(path: string): Promise<string> {
   try {
     const { mode } = await stat(path);
-    const text = await readFile(path, "utf8");
-    // Of another file, the mode is right: `privateKeyOf` says that it is no wallet.
-    if (process.platform !== "win32" && (mode & 0o077) !== 0 && isKey(text)) {
+    if (process.platform !== "win32" && (mode & 0o077) !== 0) {
       throw walletError({
         code: "WALLET_EXPOSED",
         what: `The wallet ${path} can be read or written by other users of this machine.`,
@@ -70,7 +67,7 @@ async function readPrivate(path: string): Promise<string> {
         remedy: `Run: chmod 600 ${path}`,
       });
     }
-    return text;
+    return await readFile(path, "utf8");
   } catch (error) {
     if (error instanceof FleetError) throw error;
     const code = (error as NodeJS.ErrnoException).code ?? "unknown";
@@ -91,8 +88,6 @@ async function readPrivate(path: string): Promise<string> {
     });
   }
 }
-
-const isKey = (text: string): boolean => z.looseObject({ kty: z.string() }).safeParse(jsonIn(text)).success;
 
 function privateKeyOf(given: unknown, at: string): { readonly key: KeyObject; readonly n: string } {
   const invalid = (got: string) =>

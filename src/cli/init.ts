@@ -1,4 +1,5 @@
 /** A new project: the part that `fleet init` and `npm create ao-fleet` share. */
+import { amount } from "../core/amount.ts";
 import { UsageError } from "../core/usage-error.ts";
 import { nearest } from "../fleet/nearest.ts";
 import { NETWORKS, type Wanted } from "../operations/project/choices.ts";
@@ -77,7 +78,7 @@ export async function init(host: InitHost, out: Output, { yes, ...wanted }: Init
   const isAsked = yes !== true && !out.json && host.stdin.isTTY === true && host.stderr.isTTY === true;
   const made = createProject(isAsked ? await asked(host, out, wanted) : wanted, host.cwd, host.env);
   out.line([
-    `Created the project ${made.name} in ${made.folder}: template ${made.template}, ${made.files.length} files.`,
+    `Created the project ${made.name} in ${made.folder}: template ${made.template}, ${amount(made.files.length, "file", "files")}.`,
     "",
     "Next:",
     ...made.next.map((command) => `  ${command}`),
