@@ -179,12 +179,12 @@ export const SETTINGS = {
   walletFrom: {
     type: "object",
     description:
-      'Where the deployer\'s wallet is read from: {"file": "…"}, {"environment": "NAME"}, or {"command": ["…"]} for a command that prints it, such as a keychain\'s. Not together with another wallet',
+      'Where the deployer\'s wallet is read from: {"file": "…"}, {"environment": "NAME"}, or {"command": ["…"]} for a command that prints it, such as a keychain\'s. Its arguments are stored in clear, so none may be a secret. Not together with another wallet',
   },
   signer: {
     type: "object",
     description:
-      'Command that signs with the deployer\'s key and does not give it away: {"command": ["…"]}, with "address" and "timeoutSeconds" if needed. Not together with another wallet',
+      'Command that signs with the deployer\'s key and does not give it away: {"command": ["…"]}, with "address" and "timeoutSeconds" if needed. Its arguments are stored in clear, so none may be a secret. Not together with another wallet',
   },
   only: { type: "string", description: "Names of the members to deploy; the others stay as they run" },
   overrides: {
