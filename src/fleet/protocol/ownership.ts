@@ -2,6 +2,7 @@
 import { randomBytes } from "node:crypto";
 import type { Budget } from "../../core/budget.ts";
 import { FleetError } from "../../core/errors.ts";
+import { startOf } from "../../core/unicode.ts";
 import { readRunningCode } from "../code/without-library.ts";
 import type { StackProcess } from "../members/every-process.ts";
 import { isRuinedError } from "../members/ruined.ts";
@@ -60,7 +61,7 @@ export async function handOver(
   throw new FleetError({
     code: "HAND_OVER_REFUSED",
     what: `${name} did not accept another owner.`,
-    got: done.error ?? (done.output.slice(0, 200) || "an empty output"),
+    got: done.error ?? (startOf(done.output, 200) || "an empty output"),
     expected: `the owner ${to}`,
     remedy: "Check who owns it: npx fleet operators. The same command continues with what is left.",
   });

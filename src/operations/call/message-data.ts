@@ -53,7 +53,7 @@ export function assertWholeWord(word: string, at: string): void {
     code: "TEXT_NOT_UTF8",
     what: "The command line is not UTF-8 there, so a message cannot carry it unchanged.",
     at,
-    got: word.slice(0, 200),
+    got: startOf(word, 200),
     expected: "text in UTF-8, without U+FFFD, which stands for bytes that are not",
     remedy: "Check the terminal's encoding. Data with that character is sent from a file: --data @file",
   });

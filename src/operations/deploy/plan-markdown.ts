@@ -4,6 +4,7 @@ import { amount } from "../../core/amount.ts";
 import type { Problem } from "../../core/errors.ts";
 import { printable } from "../../core/printable.ts";
 import { redactText } from "../../core/redact.ts";
+import { startOf } from "../../core/unicode.ts";
 import type { PlanDetails, PlannedCode, PlannedSettings } from "./plan-details.ts";
 import type { Plan } from "./preview.ts";
 
@@ -149,7 +150,7 @@ function fitted(parts: readonly string[]): string {
 }
 
 const shortened = (value: string): string =>
-  value.length > MAX_VALUE ? `${value.slice(0, MAX_VALUE)}… (${value.length} characters)` : value;
+  value.length > MAX_VALUE ? `${startOf(value, MAX_VALUE)}… (${value.length} characters)` : value;
 
 /** Text as inline code: a fence that is longer than every run of backticks in it. */
 function code(text: string): string {

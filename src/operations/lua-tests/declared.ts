@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 import { z } from "zod";
 import { FleetError } from "../../core/errors.ts";
 import { sibling } from "../../core/sibling.ts";
+import { startOf } from "../../core/unicode.ts";
 import { projectFileIn, settingsIn, stackFileIn, stackFolder } from "../../fleet/session/pulumi-files.ts";
 
 /** A member as declared. */
@@ -106,7 +107,7 @@ async function runProgram(cwd: string, run: ProgramRun): Promise<Record<string, 
     code: "DECLARATION_FAILED",
     what: `The program ${basename(run.main)} failed, so the members that it declares are not known.`,
     at: run.main,
-    got: (answer.failure ?? "").slice(0, 4000),
+    got: startOf(answer.failure ?? "", 4000),
     expected: `a program that declares its members with the settings of the stack ${run.stack}`,
     remedy:
       'Fix what it reports; --stack names another stack. Or boot a file, which needs no declaration: test.boot("counter.lua").',

@@ -1,4 +1,5 @@
 import { relative } from "node:path";
+import { shellWords } from "../../core/shell-words.ts";
 import { templateDescription, templateFiles } from "../../toolchain/templates.ts";
 import { type Choices, chosen, lookAround, type Surroundings, type Wanted } from "./choices.ts";
 import { projectFiles } from "./files.ts";
@@ -35,7 +36,7 @@ function nextSteps({ folder, packageManager }: Choices, { cwd }: Pick<Surroundin
   const { install, exec } = USAGE[packageManager];
   const way = relative(cwd, folder);
   return [
-    ...(way === "" ? [] : [`cd ${/^[\w./-]+$/.test(way) ? way : `'${way.replaceAll("'", "'\\''")}'`}`]),
+    ...(way === "" ? [] : [`cd ${shellWords([way])}`]),
     install,
     `${exec} fleet stack init dev`,
     `${exec} fleet deploy`,
